@@ -1,0 +1,77 @@
+# One list of commands, for people and for CI. Needs Python >= 3.11, git and make; all else is installed here.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENV ?= dev
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local send synth test check format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.synth: requirements.txt constraints.txt
+	@echo "setting up Python packages for synth …"
+	@test -x $(BIN)/uv || ($(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; 'make PYTHON=/path/to/python3' names another"; exit 1; }; \
+		$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.txt)")
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.synth requirements-dev.txt lambda_src/requirements.txt local/requirements-client.txt
+	@echo "setting up Python packages for tests, checks and the local cloud …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -r lambda_src/requirements.txt -r local/requirements-client.txt -c constraints.txt
+	@touch $@
+
+.venv-cloud/.ready: $(VENV)/.synth local/requirements.txt local/constraints.txt
+	@echo "setting up the embedded AWS …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-cloud
+	@$(BIN)/uv pip install --quiet --python .venv-cloud/bin/python -r local/requirements.txt -c local/constraints.txt
+	@touch $@
+
+node_modules/.ready: $(VENV)/.synth package.json package-lock.json
+	@echo "setting up the CDK's command line …"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+setup: $(VENV)/.dev .venv-cloud/.ready node_modules/.ready ## install everything (the other commands do it by themselves)
+
+demo: setup ## deploy to the embedded AWS, and watch messages travel, fail and recover
+	@$(BIN)/python -m local demo
+
+local: setup ## keep the local cloud running until Ctrl-C
+	@$(BIN)/python -m local up
+
+send: setup ## CONTEXT=path/to/context.json: send one context object through the local cloud
+	@$(BIN)/python -m local send "$(CONTEXT)"
+
+synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an environment into cdk.out
+	@node_modules/.bin/cdk synth --no-notices --quiet -c env=$(ENV) && echo "templates of $(ENV) are in cdk.out"
+
+test: setup ## every test, offline, without credentials
+	@$(BIN)/python -m pytest -n auto
+	@tests/on_function_python.sh
+
+check: setup ## formatting, linting, strict types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## put the code into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.synth ## write constraints.txt and the other lock files anew
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header -o constraints.txt \
+		requirements.txt requirements-dev.txt lambda_src/requirements.txt local/requirements-client.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header -o local/constraints.txt local/requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes -o lambda_src/requirements.lock lambda_src/requirements.txt
+
+clean: ## remove what the commands made
+	@rm -rf $(VENV) .venv-cloud node_modules cdk.out .build .cache

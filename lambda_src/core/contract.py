@@ -1,0 +1,97 @@
+"""Names that the infrastructure and the runtime share.
+
+Standard library only: `stacks` imports this module at synth, where the runtime's dependencies are
+not installed.
+"""
+
+from enum import StrEnum
+
+
+class Variable(StrEnum):
+    """Environment variables of the processor function."""
+
+    CHANNEL = "CHANNEL"
+    QUEUE_URL = "QUEUE_URL"
+    CONVERSATIONS_TABLE = "CONVERSATIONS_TABLE"
+    SECRET_PREFIXES = "SECRET_PREFIXES"
+    LOG_LEVEL = "LOG_LEVEL"
+    VERSION = "VERSION"
+    HEARTBEAT_INTERVAL_SECONDS = "HEARTBEAT_INTERVAL_SECONDS"
+    HEARTBEAT_VISIBILITY_SECONDS = "HEARTBEAT_VISIBILITY_SECONDS"
+    LEASE_SECONDS = "LEASE_SECONDS"
+    OPENAI_TIMEOUT_SECONDS = "OPENAI_TIMEOUT_SECONDS"
+    TWILIO_TIMEOUT_SECONDS = "TWILIO_TIMEOUT_SECONDS"
+    SETTLE_DELAYS_SECONDS = "SETTLE_DELAYS_SECONDS"
+    BACKOFF_BASE_SECONDS = "BACKOFF_BASE_SECONDS"
+    MAX_CONCURRENCY = "MAX_CONCURRENCY"
+    ASSISTANTS_BASE_URL = "ASSISTANTS_BASE_URL"
+
+
+REQUIRED_VARIABLES = frozenset(
+    {
+        Variable.CHANNEL,
+        Variable.QUEUE_URL,
+        Variable.CONVERSATIONS_TABLE,
+        Variable.SECRET_PREFIXES,
+    }
+)
+"""Variables without a default: the function refuses to start when one is missing or empty."""
+
+DEFAULTS = {
+    Variable.LOG_LEVEL: "INFO",
+    Variable.VERSION: "unversioned",
+    Variable.HEARTBEAT_INTERVAL_SECONDS: "25",
+    Variable.HEARTBEAT_VISIBILITY_SECONDS: "90",
+    Variable.LEASE_SECONDS: "90",
+    Variable.OPENAI_TIMEOUT_SECONDS: "60",
+    Variable.TWILIO_TIMEOUT_SECONDS: "10",
+    Variable.SETTLE_DELAYS_SECONDS: "15,60,300",
+    Variable.BACKOFF_BASE_SECONDS: "10",
+    Variable.MAX_CONCURRENCY: "10",
+    Variable.ASSISTANTS_BASE_URL: "",
+}
+"""What an optional variable means when it is absent; times are in whole seconds."""
+
+TWILIO_BASE_URL = "TWILIO_BASE_URL"
+"""Where Twilio answers, for local servers only: never set by a template."""
+
+CHANNEL_PLACEHOLDER = "<channel>"
+"""Stands for the channel's name in documented paths of the context object."""
+
+
+class Status(StrEnum):
+    """Values of `conversation_status`, the ledger's state."""
+
+    PROCESSING = "processing"
+    RETRY = "retry"
+    SENDING = "sending"
+    SENT = "initial_message_sent"
+    SEND_UNKNOWN = "send_unknown"
+    FAILED = "failed"
+
+
+class LogEvent(StrEnum):
+    """Values of `event` in the log: stable, so that filters, alarms and people can rely on them."""
+
+    BATCH_RECEIVED = "batch_received"
+    BATCH_FINISHED = "batch_finished"
+    MESSAGE_SENT = "message_sent"
+    ALREADY_PROCESSED = "already_processed"
+    ALREADY_ENDED = "already_ended"
+    BUSY_ELSEWHERE = "busy_elsewhere"
+    LEASE_LOST = "lease_lost"
+    HEARTBEAT_FAILED = "heartbeat_failed"
+    LEASE_RENEWAL_FAILED = "lease_renewal_failed"
+    VISIBILITY_CHANGE_FAILED = "visibility_change_failed"
+    STATUS_WRITE_FAILED = "status_write_failed"
+    UNEXPECTED_ERROR = "unexpected_error"
+
+    FINAL_DB_UPDATE_FAILED = "final_db_update_failed"
+    SEND_OUTCOME_UNKNOWN = "send_outcome_unknown"
+    SEND_OUTCOME_PENDING = "send_outcome_pending"
+    SEND_SETTLED = "send_settled"
+    VENDOR_ACCOUNT_REFUSED = "vendor_account_refused"
+
+
+RELEASE = "1.0.0"
+"""The product's version: the template's `VERSION`, and `processor_version` in every record."""

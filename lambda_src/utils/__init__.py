@@ -1,0 +1,1 @@
+"""Parsing, heartbeat, settings and logging around the flow."""

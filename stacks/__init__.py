@@ -1,0 +1,1 @@
+"""Infrastructure: stacks and their constructs, run at synth only."""
