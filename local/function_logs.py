@@ -1,0 +1,73 @@
+"""The deployed function's log, read as it grows."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from local.aws import Aws
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One event of a log group.
+
+    Attributes:
+        timestamp: milliseconds since the epoch.
+        text: the line as logged.
+    """
+
+    timestamp: int
+    text: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The line's JSON object; empty for any other line, such as the platform's own."""
+        try:
+            fields = json.loads(self.text)
+        except ValueError:
+            return {}
+        return fields if isinstance(fields, dict) else {}
+
+
+class LogTail:
+    """Reads a log group's events, each once, oldest first.
+
+    The function's lines of one invocation appear together when it returns, so that a line may be
+    as old as the longest invocation when it is first seen.
+
+    Args:
+        aws: where the log group is.
+        log_group: its name.
+    """
+
+    _LATEST_ARRIVAL_MS = 15 * 60 * 1000
+
+    def __init__(self, aws: Aws, log_group: str) -> None:
+        self._logs = aws.logs
+        self._log_group = log_group
+        self._newest = 0
+        self._seen: set[tuple[str, int, int]] = set()
+
+    def new_lines(self) -> list[LogLine]:
+        """What has come since the last call."""
+        since = max(0, self._newest - self._LATEST_ARRIVAL_MS)
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self._log_group, startTime=since
+        )
+        # The embedded AWS gives events no id: stream, time and rank among equals stand for one.
+        ranks: Counter[tuple[str, int]] = Counter()
+        lines = []
+        for event in (event for page in pages for event in page["events"]):
+            moment = (event["logStreamName"], event["timestamp"])
+            identity = (*moment, ranks[moment])
+            ranks[moment] += 1
+            if identity not in self._seen:
+                self._seen.add(identity)
+                lines.append(LogLine(event["timestamp"], event["message"]))
+        self._forget(since)
+        self._newest = max([self._newest, *(line.timestamp for line in lines)])
+        return lines
+
+    def _forget(self, before: int) -> None:
+        self._seen = {identity for identity in self._seen if identity[1] >= before}

@@ -1,0 +1,35 @@
+"""Run a command that ends with the process that started it, however that one ends.
+
+Run as a program: `python leash.py <command> …`, in a session of its own and with a pipe as standard
+input. When the pipe's other end is closed, by choice or because its owner was killed, every
+process of the session is asked to end, and after a short grace made to.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+GRACE_SECONDS = 1.5
+
+
+def main() -> None:
+    """Run the command of the arguments and exit with its exit code."""
+    # A handler rather than SIG_IGN, which the command would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
+    threading.Thread(target=_end_with_starter, daemon=True).start()
+    sys.exit(command.wait())
+
+
+def _end_with_starter() -> None:
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The embedded AWS: MiniStack in a process of its own, on one free loopback port."""
+
+import socket
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local import paths
+from local.aws import Aws, base_environment
+from local.errors import LocalCloudError
+from local.processes import Leashed
+
+HOST = "127.0.0.1"
+READY_SECONDS = 30
+PROBE_SECONDS = 0.05
+
+
+class MiniStack:
+    """An embedded AWS without any state, for the length of a `with` block.
+
+    Functions run as its child processes and inherit its environment beneath their own variables,
+    which is how they learn of local servers without a change to what was deployed.
+
+    Args:
+        address: where it shall answer, as which account and region.
+        workdir: takes its log and, while it runs, the unpacked functions.
+        function_environment: variables for the functions' processes, beneath those that the
+            deployed template gives them.
+    """
+
+    def __init__(
+        self, address: Aws, *, workdir: Path, function_environment: Mapping[str, str]
+    ) -> None:
+        self._address = address
+        self._workdir = workdir
+        self._function_environment = function_environment
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            process = starting.enter_context(self._start(self._scratch(starting)))
+            self._await_ready(process)
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._running.close()
+
+    def _scratch(self, starting: ExitStack) -> Path:
+        self._workdir.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=self._workdir, ignore_cleanup_errors=True)
+        return Path(starting.enter_context(scratch))
+
+    def _start(self, scratch: Path) -> Leashed:
+        if not paths.CLOUD_PYTHON.exists():
+            raise LocalCloudError("the embedded AWS is not installed: run `make setup`")
+        return Leashed(
+            [str(paths.CLOUD_PYTHON), "-m", "ministack"],
+            env=self._environment(scratch),
+            cwd=scratch,
+            log=self._workdir / "embedded-aws.log",
+        )
+
+    def _environment(self, scratch: Path) -> dict[str, str]:
+        return (
+            base_environment()
+            | dict(self._function_environment)
+            | {
+                "HOME": str(scratch),
+                "TMPDIR": str(scratch),
+                "BIND_HOST": HOST,
+                "MINISTACK_HOST": HOST,
+                "GATEWAY_PORT": self._address.endpoint.rpartition(":")[2],
+                "MINISTACK_ACCOUNT_ID": self._address.account,
+                "MINISTACK_REGION": self._address.region,
+                # Listeners and helpers of services that nothing here uses.
+                "SFTP_ENABLED": "0",
+                "IOT_MTLS_ENABLED": "0",
+                "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
+            }
+        )
+
+    def _await_ready(self, process: Leashed) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._answers():
+            if not process.running() or time.monotonic() > deadline:
+                raise LocalCloudError(f"the embedded AWS did not start:\n{process.last_lines()}")
+            time.sleep(PROBE_SECONDS)
+
+    def _answers(self) -> bool:
+        request = f"{self._address.endpoint}/_ministack/ready"
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(request, timeout=1) as answer:
+                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's "OK"
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on now."""
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
