@@ -1,0 +1,67 @@
+"""The CDK app: reads what it is asked for, and wires an environment's stacks together.
+
+`cdk synth -c env=dev`; `-c package_for=host` builds the functions' code for the Python and the
+machine that run synth, instead of Lambda's, so that an AWS embedded on that machine can run it.
+"""
+
+import sys
+
+from aws_cdk import App, Tags, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from stacks.channel_stack import ChannelStack
+from stacks.channels import CHANNELS
+from stacks.environments import Environment, load_environment
+from stacks.errors import ConfigurationError, SynthesisError
+from stacks.lambda_package import LambdaPackage, Target, build_package
+from stacks.names import PROJECT
+from stacks.shared_stack import SharedStack
+
+
+def build(app: App, environment: Environment, package: LambdaPackage) -> None:
+    """Add an environment's stacks to the app, tagged, with the rules they have to pass."""
+    shared = SharedStack(app, "Shared", environment=environment)
+    Tags.of(shared).add("channel", "shared")
+    for channel in CHANNELS:
+        stack = ChannelStack(
+            app,
+            channel.display,
+            channel=channel,
+            environment=environment,
+            shared=shared,
+            code=package.code(),
+        )
+        Tags.of(stack).add("channel", channel.name)
+    Tags.of(app).add("project", PROJECT)
+    Tags.of(app).add("environment", environment.name)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+
+def package_target(environment: Environment, package_for: object) -> Target:
+    """Return what the Lambda package is to run on.
+
+    Raises:
+        ConfigurationError: Context `package_for` is neither of the two.
+    """
+    if package_for == "lambda":
+        return Target.of_function(environment.function_runtime, environment.function_architecture)
+    if package_for == "host":
+        return Target.of_host()
+    raise ConfigurationError(f"context package_for: {package_for!r} is not one of lambda, host")
+
+
+def main() -> None:
+    """Synthesize the environment of context `env`; exit with one message where that fails."""
+    app = App()
+    context = app.node.try_get_context
+    try:
+        environment = load_environment(context("environments"), context("env"))
+        target = package_target(environment, context("package_for") or "lambda")
+        build(app, environment, build_package(target))
+    except SynthesisError as error:
+        sys.exit(f"error: {error}")
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

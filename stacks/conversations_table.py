@@ -1,0 +1,63 @@
+"""The table of conversations: each item is one conversation's record and its ledger."""
+
+from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+
+class ConversationsTable(Construct):
+    """On-demand table keyed by whom a conversation is with and which one it is.
+
+    It has no secondary index: each would multiply the cost of every write of the ledger.
+
+    Attributes:
+        table: The table itself.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        table_name: str,
+        point_in_time_recovery: bool,
+        deletion_protection: bool,
+        removal_policy: RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            table_name=table_name,
+            partition_key=_string_key("primary_channel"),
+            sort_key=_string_key("conversation_id"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=point_in_time_recovery
+            ),
+            deletion_protection=deletion_protection,
+            removal_policy=removal_policy,
+        )
+        if not point_in_time_recovery:
+            self._acknowledge_no_recovery()
+
+    def grant_ledger(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a processor keep the ledger: conditional writes and a conversation's look-up."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
+            resource_arns=[self.table.table_arn],
+        )
+
+    def _acknowledge_no_recovery(self) -> None:
+        Validations.of(self.table).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-DDB3",
+                reason="The environment turns point-in-time recovery off: its data is disposable.",
+            )
+        )
+
+
+def _string_key(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

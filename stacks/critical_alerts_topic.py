@@ -1,0 +1,37 @@
+"""The topic that wakes a person."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+
+class CriticalAlertsTopic(Construct):
+    """TLS-only topic that the account's alarms can publish to.
+
+    Its policy names CloudWatch because any policy replaces the default one, under which alarms
+    publish. It is not encrypted with a key: an alarm cannot publish through the AWS-managed one,
+    and what it says holds ids and names of alarms only.
+
+    Attributes:
+        topic: The topic itself.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, topic_name: str, email: str | None
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.topic = sns.Topic(self, "Topic", topic_name=topic_name, enforce_ssl=True)
+        self.topic.add_to_resource_policy(self._alarms_may_publish())
+        if email is not None:
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+
+    def _alarms_may_publish(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            sid="AllowAlarmsOfThisAccount",
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[self.topic.topic_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+        )

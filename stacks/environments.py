@@ -1,0 +1,159 @@
+"""The environments of `cdk.json`, read once into a frozen, typed and complete object."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+from stacks.errors import ConfigurationError
+from stacks.rules import Rule, boolean, distinct, one_of, optional, text, whole
+
+NAME = text(r"[a-z][a-z0-9]{0,15}", "1 to 16 lower-case letters and digits, a letter first")
+
+RETENTIONS = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    120: logs.RetentionDays.FOUR_MONTHS,
+    150: logs.RetentionDays.FIVE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+    400: logs.RetentionDays.THIRTEEN_MONTHS,
+    545: logs.RetentionDays.EIGHTEEN_MONTHS,
+    731: logs.RetentionDays.TWO_YEARS,
+    1096: logs.RetentionDays.THREE_YEARS,
+    1827: logs.RetentionDays.FIVE_YEARS,
+    2192: logs.RetentionDays.SIX_YEARS,
+    2557: logs.RetentionDays.SEVEN_YEARS,
+    2922: logs.RetentionDays.EIGHT_YEARS,
+    3288: logs.RetentionDays.NINE_YEARS,
+    3653: logs.RetentionDays.TEN_YEARS,
+}
+RUNTIMES = {
+    runtime.name: runtime
+    for runtime in (
+        lambda_.Runtime.PYTHON_3_12,
+        lambda_.Runtime.PYTHON_3_13,
+        lambda_.Runtime.PYTHON_3_14,
+    )
+}
+ARCHITECTURES = {
+    architecture.name: architecture
+    for architecture in (lambda_.Architecture.ARM_64, lambda_.Architecture.X86_64)
+}
+REMOVAL_POLICIES = {"destroy": RemovalPolicy.DESTROY, "retain": RemovalPolicy.RETAIN}
+LOG_LEVELS = {level: level for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
+
+HTTPS_OR_LOOPBACK = r"https://[^/\s]+\S*|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/\S*)?"
+
+
+def key(rule: Rule, *, named: str | None = None) -> dict[str, object]:
+    """Return a field's metadata: the rule for its key, and the key's name where it differs."""
+    return {"rule": rule, "named": named}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """One environment: everything that may differ between `dev`, `staging` and `prod`.
+
+    A field is the key of the same name in `cdk.json`, unless the key carries a unit.
+    """
+
+    name: str
+    account: str | None = field(
+        metadata=key(optional(text(r"[0-9]{12}", "an account's 12 digits, as a string")))
+    )
+    region: str | None = field(
+        metadata=key(optional(text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region's name")))
+    )
+    alert_email: str | None = field(
+        metadata=key(optional(text(r"[^@\s]+@[^@\s.]+\.[^@\s]+", "an e-mail address")))
+    )
+    removal_policy: RemovalPolicy = field(metadata=key(one_of(REMOVAL_POLICIES)))
+    deletion_protection: bool = field(metadata=key(boolean()))
+    point_in_time_recovery: bool = field(metadata=key(boolean()))
+    log_retention: logs.RetentionDays = field(
+        metadata=key(one_of(RETENTIONS), named="log_retention_days")
+    )
+    log_level: str = field(metadata=key(one_of(LOG_LEVELS)))
+    function_runtime: lambda_.Runtime = field(metadata=key(one_of(RUNTIMES)))
+    function_architecture: lambda_.Architecture = field(metadata=key(one_of(ARCHITECTURES)))
+    function_memory_mb: int = field(metadata=key(whole(128, 10_240)))
+    function_timeout: Duration = field(
+        metadata=key(whole(90, 900, Duration.seconds), named="function_timeout_seconds")
+    )
+    snap_start: bool = field(metadata=key(boolean()))
+    batch_size: int = field(metadata=key(whole(1, 10)))
+    maximum_concurrency: int = field(metadata=key(whole(2, 1_000)))
+    max_receive_count: int = field(metadata=key(whole(1, 1_000)))
+    tenants: tuple[str, ...] = field(
+        metadata=key(distinct(text(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a tenant's id")))
+    )
+    assistants_base_url: str | None = field(
+        metadata=key(optional(text(HTTPS_OR_LOOPBACK, "an https:// address")))
+    )
+
+    @property
+    def title(self) -> str:
+        """The environment's name as the names of metrics and alarms spell it: `Dev`."""
+        return self.name.capitalize()
+
+
+def load_environment(environments: object, name: object) -> Environment:
+    """Return the environment of that name.
+
+    Args:
+        environments: Context `environments` as `cdk.json` holds it: name -> key -> value.
+        name: Context `env` as the caller gave it.
+
+    Raises:
+        ConfigurationError: No such environment, or everything that is wrong with it.
+    """
+    if not isinstance(environments, Mapping) or not environments:
+        raise ConfigurationError(
+            "no environments: context `environments` of cdk.json holds none; "
+            "run through `cdk`, which reads that file"
+        )
+    if not isinstance(name, str) or name not in environments:
+        known = ", ".join(sorted(environments))
+        wrong = "no environment named" if name is None else f"unknown environment {name!r}"
+        raise ConfigurationError(f"{wrong}: give one of {known}, as in `-c env=dev`")
+    return _parse(name, environments[name])
+
+
+def _parse(name: str, values: object) -> Environment:
+    if not isinstance(values, Mapping):
+        raise _unusable(name, [f"{values!r} ({type(values).__name__}) is not an object"])
+    keys = {key.metadata["named"] or key.name: key for key in fields(Environment) if key.metadata}
+    problems = [
+        f"{key}: unknown; known keys are {', '.join(keys)}" for key in values if key not in keys
+    ]
+    parsed: dict[str, Any] = {}
+    for key, known in keys.items():
+        try:
+            parsed[known.name] = _read(values, key, known.metadata["rule"])
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
+    if problems:
+        raise _unusable(name, problems)
+    return Environment(name=name, **parsed)
+
+
+def _read(values: Mapping[str, object], key: str, rule: Rule) -> object:
+    if key in values:
+        return rule.read(values[key])
+    if rule.required:
+        raise ValueError(f"missing; it has to be {rule.expected}")
+    return rule.default
+
+
+def _unusable(name: str, problems: list[str]) -> ConfigurationError:
+    return ConfigurationError("\n  ".join([f"environment {name!r} in cdk.json:", *problems]))

@@ -1,0 +1,98 @@
+"""One naming rule for every physical name: other systems and people type these."""
+
+from dataclasses import dataclass
+
+from stacks.channels import Channel
+from stacks.environments import Environment
+
+PROJECT = "ai-multi-comms"
+
+
+@dataclass(frozen=True)
+class SharedNames:
+    """Names of what the channels of an environment share."""
+
+    environment: Environment
+
+    @property
+    def stack(self) -> str:
+        """The shared stack."""
+        return f"{PROJECT}-shared-{self.environment.name}"
+
+    @property
+    def table(self) -> str:
+        """The conversations table."""
+        return f"conversations-{self.environment.name}"
+
+    @property
+    def topic(self) -> str:
+        """The topic of critical alerts."""
+        return f"ai-comms-critical-alerts-{self.environment.name}"
+
+
+@dataclass(frozen=True)
+class LogAlarmNames:
+    """Names along one chain of log line, metric filter, metric and alarm."""
+
+    metric_filter: str
+    metric: str
+    namespace: str
+    alarm: str
+
+
+@dataclass(frozen=True)
+class ChannelNames:
+    """Names of one channel's resources in one environment."""
+
+    channel: Channel
+    environment: Environment
+
+    @property
+    def stack(self) -> str:
+        """The channel's stack."""
+        return f"{PROJECT}-{self.channel.name}-{self.environment.name}"
+
+    @property
+    def queue(self) -> str:
+        """The queue that the router sends to."""
+        return f"{PROJECT}-{self.channel.name}-queue-{self.environment.name}"
+
+    @property
+    def dead_letter_queue(self) -> str:
+        """Where messages end that could not be sent."""
+        return f"{PROJECT}-{self.channel.name}-dlq-{self.environment.name}"
+
+    @property
+    def function(self) -> str:
+        """The processor function."""
+        return f"{self.channel.name}-channel-processor-{self.environment.name}"
+
+    @property
+    def log_group(self) -> str:
+        """The processor function's log group."""
+        return f"/aws/lambda/{self.function}"
+
+    @property
+    def openai_secret(self) -> str:
+        """The channel's OpenAI key; further keys may stand below it, behind a slash."""
+        return f"{PROJECT}/{self.environment.name}/openai-api-key/{self.channel.name}"
+
+    @property
+    def credentials_prefix(self) -> str:
+        """What the names of all tenants' credentials for this channel begin with."""
+        return f"{PROJECT}/{self.environment.name}/{self.channel.name}-credentials/"
+
+    def log_alarm(self, subject: str) -> LogAlarmNames:
+        """Return the names of the alarm on one kind of log line.
+
+        Args:
+            subject: What the line tells of, in PascalCase: `FinalDbUpdateFailure`.
+        """
+        title, display = self.environment.title, self.channel.display
+        part = self.channel.metric_filter_part
+        return LogAlarmNames(
+            metric_filter="-".join(word for word in (f"{subject}Filter", part, title) if word),
+            metric=f"{subject}Count",
+            namespace=f"AIComms/{display}Processor/{title}",
+            alarm=f"{display}Processor{subject}Alarm-{title}",
+        )

@@ -1,0 +1,128 @@
+"""The function that processes a channel's messages, and all that it needs to run."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Acknowledgment, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from lambda_src.core.contract import DEFAULTS, RELEASE, Variable
+from stacks.environments import Environment
+from stacks.names import ChannelNames
+
+HANDLER = "lambda_src.index.lambda_handler"
+ALIAS = "live"
+
+
+class Processor(Construct):
+    """Function behind an alias, fed from a queue, with a log group and a role of its own.
+
+    The role can write to the log group, and nothing else until it is granted something.
+
+    Attributes:
+        function: The function; grant it what it works with.
+        alias: The published version that messages go to.
+        log_group: Where the function writes its log.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        names: ChannelNames,
+        environment: Environment,
+        code: lambda_.Code,
+        queue: sqs.IQueue,
+        table: dynamodb.ITable,
+        secret_prefixes: Sequence[str],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.log_group = self._make_log_group(names, environment)
+        self.function = self._make_function(
+            names, environment, code, _variables(names, environment, queue, table, secret_prefixes)
+        )
+        Validations.of(self.function).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-L1",
+                reason="The environment chooses the runtime, which the package is built for.",
+            )
+        )
+        self.alias = lambda_.Alias(
+            self, "Live", alias_name=ALIAS, version=self.function.current_version
+        )
+        lambda_.EventSourceMapping(
+            self,
+            "Mapping",
+            target=self.alias,
+            event_source_arn=queue.queue_arn,
+            batch_size=environment.batch_size,
+            max_concurrency=environment.maximum_concurrency,
+            report_batch_item_failures=True,
+        )
+
+    def _make_log_group(self, names: ChannelNames, environment: Environment) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            "LogGroup",
+            log_group_name=names.log_group,
+            retention=environment.log_retention,
+            removal_policy=environment.removal_policy,
+        )
+
+    def _make_role(self) -> iam.Role:
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.log_group.grant_write(role)
+        return role
+
+    def _make_function(
+        self,
+        names: ChannelNames,
+        environment: Environment,
+        code: lambda_.Code,
+        variables: dict[Variable, str],
+    ) -> lambda_.Function:
+        return lambda_.Function(
+            self,
+            "Function",
+            function_name=names.function,
+            description=f"Sends the first {names.channel.display} message of a conversation",
+            code=code,
+            handler=HANDLER,
+            runtime=environment.function_runtime,
+            architecture=environment.function_architecture,
+            memory_size=environment.function_memory_mb,
+            timeout=environment.function_timeout,
+            snap_start=(
+                lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if environment.snap_start else None
+            ),
+            role=self._make_role(),
+            log_group=self.log_group,
+            environment={name.value: value for name, value in variables.items()},
+        )
+
+
+def _variables(
+    names: ChannelNames,
+    environment: Environment,
+    queue: sqs.IQueue,
+    table: dynamodb.ITable,
+    secret_prefixes: Sequence[str],
+) -> dict[Variable, str]:
+    variables = DEFAULTS | {
+        Variable.CHANNEL: names.channel.name,
+        Variable.QUEUE_URL: queue.queue_url,
+        Variable.CONVERSATIONS_TABLE: table.table_name,
+        Variable.SECRET_PREFIXES: ",".join(secret_prefixes),
+        Variable.LOG_LEVEL: environment.log_level,
+        Variable.VERSION: RELEASE,
+        Variable.MAX_CONCURRENCY: str(environment.batch_size),
+    }
+    del variables[Variable.ASSISTANTS_BASE_URL]
+    if environment.assistants_base_url is not None:
+        variables[Variable.ASSISTANTS_BASE_URL] = environment.assistants_base_url
+    return variables

@@ -1,0 +1,45 @@
+"""What the channels of an environment share."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import Environment as Target
+from constructs import Construct
+
+from stacks.conversations_table import ConversationsTable
+from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.environments import Environment
+from stacks.names import SharedNames
+
+
+class SharedStack(Stack):
+    """The conversations table and the topic of critical alerts.
+
+    Attributes:
+        conversations: The table construct.
+        alerts: The topic construct.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        names = SharedNames(environment)
+        super().__init__(
+            scope,
+            construct_id,
+            stack_name=names.stack,
+            description="Conversations and critical alerts, shared by the channels",
+            env=Target(account=environment.account, region=environment.region),
+            termination_protection=environment.deletion_protection,
+        )
+        self.conversations = ConversationsTable(
+            self,
+            "Conversations",
+            table_name=names.table,
+            point_in_time_recovery=environment.point_in_time_recovery,
+            deletion_protection=environment.deletion_protection,
+            removal_policy=environment.removal_policy,
+        )
+        self.alerts = CriticalAlertsTopic(
+            self, "CriticalAlerts", topic_name=names.topic, email=environment.alert_email
+        )
+
+        CfnOutput(self, "TableName", value=self.conversations.table.table_name)
+        CfnOutput(self, "TopicName", value=self.alerts.topic.topic_name)
+        CfnOutput(self, "TopicArn", value=self.alerts.topic.topic_arn)
