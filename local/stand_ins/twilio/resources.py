@@ -1,0 +1,88 @@
+"""Twilio's JSON of accounts and messages.
+
+https://www.twilio.com/docs/messaging/api/message-resource and
+https://www.twilio.com/docs/iam/api/account. The account's token is left out.
+"""
+
+from email.utils import formatdate
+from typing import Any
+
+from local.stand_ins.twilio.addresses import is_whatsapp
+from local.stand_ins.twilio.errors import words_of
+from local.stand_ins.twilio.messages import Message
+from local.stand_ins.twilio.segments import segment_count
+from local.stand_ins.twilio.settings import TwilioSettings
+
+API = "/2010-04-01"
+
+
+def account_resource(account_sid: str) -> dict[str, Any]:
+    """The JSON of an account."""
+    uri = f"{API}/Accounts/{account_sid}"
+    epoch = formatdate(0)
+    return {
+        "sid": account_sid,
+        "friendly_name": "Stand-in account",
+        "status": "active",
+        "type": "Full",
+        "owner_account_sid": account_sid,
+        "date_created": epoch,
+        "date_updated": epoch,
+        "uri": f"{uri}.json",
+        "subresource_uris": {"messages": f"{uri}/Messages.json"},
+    }
+
+
+def message_resource(message: Message, now: float, settings: TwilioSettings) -> dict[str, Any]:
+    """The JSON of a message as it stands.
+
+    Args:
+        message: The message.
+        now: Seconds since the epoch.
+        settings: When messages are sent and delivered.
+    """
+    status, updated = _progress(message, now, settings)
+    failed = status == "undelivered" and message.late_error is not None
+    uri = f"{API}/Accounts/{message.account_sid}/Messages/{message.sid}"
+    return {
+        "sid": message.sid,
+        "account_sid": message.account_sid,
+        "messaging_service_sid": None,
+        "api_version": API.strip("/"),
+        "direction": "outbound-api",
+        "to": message.order.to,
+        "from": message.order.sender,
+        "body": message.order.body,
+        "num_media": str(message.order.media_count),
+        "num_segments": str(_segments(message)),
+        "status": status,
+        "error_code": message.late_error if failed else None,
+        "error_message": words_of(message.late_error) if failed and message.late_error else None,
+        "price": None,
+        "price_unit": "USD",
+        "date_created": _rfc2822(message.created),
+        "date_updated": _rfc2822(updated),
+        "date_sent": None
+        if status == "queued"
+        else _rfc2822(message.created + settings.sent_after_seconds),
+        "uri": f"{uri}.json",
+        "subresource_uris": {"media": f"{uri}/Media.json"},
+    }
+
+
+def _progress(message: Message, now: float, settings: TwilioSettings) -> tuple[str, float]:
+    age = now - message.created
+    if age < settings.sent_after_seconds:
+        return "queued", message.created
+    if age < settings.delivered_after_seconds:
+        return "sent", message.created + settings.sent_after_seconds
+    final = "delivered" if message.late_error is None else "undelivered"
+    return final, message.created + settings.delivered_after_seconds
+
+
+def _segments(message: Message) -> int:
+    return 1 if is_whatsapp(message.order.to) else segment_count(message.order.body)
+
+
+def _rfc2822(seconds: float) -> str:
+    return formatdate(int(seconds)).replace("-0000", "+0000")
