@@ -1,0 +1,109 @@
+"""Claiming a conversation: one worker at a time, and nobody after the message was sent."""
+
+from dataclasses import dataclass, replace
+
+from lambda_src.core.context import ContextObject
+from lambda_src.core.contract import Status
+from lambda_src.core.errors import (
+    AlreadyEnded,
+    BusyElsewhere,
+    LeaseLost,
+    Step,
+    TransientFailure,
+)
+from lambda_src.core.ledger import Claim, ConditionFailed, Decision, Entry, Intent, decide
+from lambda_src.core.message import Answer
+from lambda_src.core.ports import Clock, Conversations
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The ledger's writes around a claim; `lease_seconds` is how long one lasts unrenewed."""
+
+    conversations: Conversations
+    clock: Clock
+    lease_seconds: float
+
+    def take(self, context: ContextObject, owner: str) -> Claim | Entry:
+        """Claim the conversation for the delivery `owner`.
+
+        Returns:
+            The claim, or the entry of a conversation whose message is sent or `sending`.
+
+        Raises:
+            BusyElsewhere: Another worker holds a live lease.
+            AlreadyEnded: The record is `failed` or `send_unknown`.
+            ProcessingError: The table did not answer, or took the record for too large.
+        """
+        now = self.clock()
+        claim = Claim(context.key, owner, 1, now + self.lease_seconds, now)
+        try:
+            self.conversations.create(context, claim)
+        except ConditionFailed as found:
+            return self._take_existing(claim, found.entry, races=3)
+        return claim
+
+    def _take_existing(self, claim: Claim, entry: Entry | None, races: int) -> Claim | Entry:
+        if entry is None or races == 0:
+            raise TransientFailure("claim_contended", Step.CLAIM)
+        match decide(entry, claim.owner, claim.started_at):
+            case Decision.GO_ON:
+                return replace(claim, attempt=entry.attempt, answer=entry.answer)
+            case Decision.TAKE_OVER:
+                return self._take_over(claim, entry, races)
+            case Decision.WAIT:
+                rest = entry.lease_expires_at - claim.started_at
+                raise BusyElsewhere("lease_held", Step.CLAIM, retry_after=rest)
+            case Decision.GIVE_UP:
+                raise AlreadyEnded(f"already_{entry.status}", Step.CLAIM)
+            case Decision.SETTLE | Decision.ACKNOWLEDGE:
+                return entry
+
+    def _take_over(self, claim: Claim, seen: Entry, races: int) -> Claim | Entry:
+        taken = replace(claim, attempt=seen.attempt + 1, answer=seen.answer)
+        try:
+            self.conversations.take_over(taken, seen)
+        except ConditionFailed as found:
+            return self._take_existing(claim, found.entry, races - 1)
+        return taken
+
+    def renew(self, claim: Claim) -> None:
+        """Extend the lease from now on.
+
+        Raises:
+            LeaseLost: The conversation is another worker's by now.
+        """
+        try:
+            self.conversations.renew(claim, self.clock() + self.lease_seconds)
+        except ConditionFailed as found:
+            raise LeaseLost("lease_lost", Step.CLAIM) from found
+
+    def announce(self, claim: Claim, intent: Intent, answer: Answer) -> None:
+        """Write down that the message is about to be sent, and with it the answer.
+
+        The answer's checkpoint and the intent are one write: nothing happens between them.
+
+        Raises:
+            LeaseLost: The conversation is another worker's by now; nothing may be sent.
+        """
+        try:
+            self.conversations.begin_send(claim, intent, answer)
+        except ConditionFailed as found:
+            if not _is_own(found.entry, claim, Status.SENDING):
+                raise LeaseLost("lease_lost", Step.SEND) from found
+
+    def keep_answer(self, claim: Claim, answer: Answer) -> None:
+        """Keep an answer that cannot be sent this time, so that it is not asked for again.
+
+        Raises:
+            LeaseLost: The conversation is another worker's by now.
+        """
+        try:
+            self.conversations.store_answer(claim, answer)
+        except ConditionFailed as found:
+            raise LeaseLost("lease_lost", Step.AI) from found
+
+
+def _is_own(entry: Entry | None, claim: Claim, status: Status) -> bool:
+    # The SDK repeats a write whose answer was lost; its condition then finds the write itself.
+    return bool(entry and entry.status is status and entry.owner == claim.owner)

@@ -1,0 +1,86 @@
+"""From a claimed context object to an answer that is fit to be sent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lambda_src.core.context import AssistantDefinition, ContextObject, Engine
+from lambda_src.core.errors import CredentialsRefused, PermanentFailure, Step, TransientFailure
+from lambda_src.core.message import Answer, check_mode, fit
+from lambda_src.core.ports import Assignment, Assistants, Secrets, TwilioCredentials, Writer
+from lambda_src.core.timing import LEAST_AI_SECONDS, Timing
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def with_secret(read: Callable[[bool], S], use: Callable[[S], T]) -> T:
+    """Use a secret, and once more with a fresh one when the vendor refuses it.
+
+    Args:
+        read: Gives the secret; called with True for one freshly read.
+        use: What the secret is for.
+    """
+    try:
+        return use(read(False))  # noqa: FBT003 - the callable has no other argument
+    except CredentialsRefused:
+        return use(read(True))  # noqa: FBT003 - the callable has no other argument
+
+
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """Lets the AI write, once; an answer that was kept is used again."""
+
+    secrets: Secrets
+    assistants: Assistants
+    writer: Writer
+    timing: Timing
+
+    def draft(
+        self, context: ContextObject, kept: Answer | None, time_left: Callable[[], float]
+    ) -> tuple[TwilioCredentials, Answer]:
+        """Return the credentials to send with, and the answer to send.
+
+        Raises:
+            PermanentFailure: A secret, the assistant or the answer is not fit.
+            TransientFailure: A vendor did not answer or refuses the account, or time is short.
+        """
+        credentials = self.secrets.twilio(context.credentials_reference)
+        if kept:
+            check_mode(has_variables=bool(kept.variables), template_sid=credentials.template_sid)
+            return credentials, kept
+        definition = self._definition(context)
+        has_variables = bool(definition and definition.variables)
+        check_mode(has_variables=has_variables, template_sid=credentials.template_sid)
+        return credentials, fit(self._write(context, definition, time_left), definition)
+
+    def _definition(self, context: ContextObject) -> AssistantDefinition | None:
+        definition = context.assistant or self.assistants.find(context.assistant_id)
+        if definition is None and context.engine is Engine.RESPONSES:
+            raise PermanentFailure("assistant_unknown", Step.AI, "no definition of that id")
+        return definition
+
+    def _write(
+        self,
+        context: ContextObject,
+        definition: AssistantDefinition | None,
+        time_left: Callable[[], float],
+    ) -> Answer:
+        timeout = self.timing.ai_timeout(time_left())
+        if timeout < LEAST_AI_SECONDS:
+            raise TransientFailure("out_of_time", Step.AI, retry_after=0)
+        assignment = Assignment(
+            engine=context.engine,
+            assistant_id=context.assistant_id,
+            definition=definition,
+            briefing=context.briefing,
+            metadata={
+                "conversation_id": context.key.conversation_id,
+                "request_id": context.request_id,
+            },
+            timeout=timeout,
+        )
+        return with_secret(
+            lambda fresh: self.secrets.openai_key(context.api_key_reference, fresh=fresh),
+            lambda api_key: self.writer.write(api_key, assignment),
+        )

@@ -1,0 +1,205 @@
+"""Errors, named by what must happen next with the message and its record."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from logging import CRITICAL, ERROR, INFO, WARNING
+from typing import ClassVar
+
+from lambda_src.core.context import RecordKey
+from lambda_src.core.contract import LogEvent, Status
+
+
+class Step(StrEnum):
+    """Where on a message's way a failure happened."""
+
+    PARSE = "parse"
+    CLAIM = "claim"
+    SECRETS = "secrets"
+    AI = "ai"
+    COMPOSE = "compose"
+    SEND = "send"
+    SETTLE = "settle"
+    RECORD = "record"
+
+
+class Redelivery(StrEnum):
+    """When the queue should show a failed message again."""
+
+    AT_ONCE = "at_once"
+    BACKOFF = "backoff"
+    LONG_BACKOFF = "long_backoff"
+
+
+class ProcessingError(Exception):
+    """A message that was not, or not certainly, sent: always a reported batch item failure.
+
+    Its text is made of codes and field names only, so that it may be logged.
+
+    Args:
+        code: Stable snake_case reason, e.g. `secret_missing`.
+        step: Where it happened.
+        detail: What a person needs beyond the code; never a value out of a message or secret.
+        retry_after: Seconds after which a retry makes sense, where that is known.
+        alarm: Whether a person must look, although the class alone would not say so.
+        fields: What the log line carries beside the code and the step; ids and counts only.
+    """
+
+    recorded_status: ClassVar[Status | None] = None
+    shared_event: ClassVar[LogEvent | None] = None
+    redelivery: ClassVar[Redelivery] = Redelivery.BACKOFF
+    level: ClassVar[int] = WARNING
+
+    def __init__(
+        self,
+        code: str,
+        step: Step,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        alarm: bool = False,
+        fields: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(f"{code} at {step}" + (f": {detail}" if detail else ""))
+        self.code = code
+        self.step = step
+        self.detail = detail
+        self.retry_after = retry_after
+        self.alarm = alarm
+        self.fields = dict(fields or {})
+
+    @property
+    def event(self) -> str:
+        """The log line's `event`: the code, or the event shared by all errors of a class."""
+        return LogEvent.VENDOR_ACCOUNT_REFUSED if self.alarm else self.shared_event or self.code
+
+    @property
+    def log_level(self) -> int:
+        """The log line's level: CRITICAL wherever a person must look."""
+        return CRITICAL if self.alarm else self.level
+
+
+class PermanentFailure(ProcessingError):
+    """Will fail again however often it is tried: recorded as `failed`, on to the dead letters."""
+
+    recorded_status = Status.FAILED
+    redelivery = Redelivery.AT_ONCE
+    level = ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a context object: where, what was expected, what kind stood there."""
+
+    code: str
+    field: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: expected {self.expected}, found {self.found}"
+
+
+class RejectedContext(PermanentFailure):
+    """A body that is no valid context object of this channel, with everything wrong with it.
+
+    Args:
+        code: The one code of all problems, or `context_invalid` where they differ.
+        problems: Every problem found.
+        key: The record's key, where the body tells it.
+        request_id: The router's request id, where the body tells it.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        problems: Sequence[Problem],
+        *,
+        key: RecordKey | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(code, Step.PARSE, "; ".join(map(str, problems)))
+        self.problems = tuple(problems)
+        self.key = key
+        self.request_id = request_id
+
+
+class TransientFailure(ProcessingError):
+    """May pass by itself and nothing was sent: recorded as `retry`, tried again with backoff."""
+
+    recorded_status = Status.RETRY
+
+
+class RateLimited(TransientFailure):
+    """A vendor asks for patience: tried again after a long delay."""
+
+    redelivery = Redelivery.LONG_BACKOFF
+
+
+class AccountRefused(TransientFailure):
+    """A vendor refuses our account or our money: tried again late, and a person is called."""
+
+    redelivery = Redelivery.LONG_BACKOFF
+
+    def __init__(self, code: str, step: Step, detail: str = "") -> None:
+        super().__init__(code, step, detail, alarm=True)
+
+
+class CredentialsRefused(AccountRefused):
+    """A vendor refuses the credentials: worth one try with a secret freshly read."""
+
+
+class LedgerUnavailable(TransientFailure):
+    """The conversations table did not answer, or throttled: the write may or may not stand."""
+
+
+class LedgerRefused(TransientFailure):
+    """The conversations table refused the call itself; repeating it at once is no use."""
+
+
+class SendOutcomeUnknown(ProcessingError):
+    """The request went out and no answer tells what became of it: stays `sending`, is settled."""
+
+    shared_event = LogEvent.SEND_OUTCOME_PENDING
+    level = ERROR
+
+
+class SendOutcomePending(ProcessingError):
+    """A send whose outcome is being settled; looked for again after `retry_after` seconds."""
+
+    shared_event = LogEvent.SEND_OUTCOME_PENDING
+
+
+class SendDeclaredUnknown(ProcessingError):
+    """A send that stayed unaccounted for: `send_unknown`, a person decides."""
+
+    shared_event = LogEvent.SEND_OUTCOME_UNKNOWN
+    redelivery = Redelivery.AT_ONCE
+    level = CRITICAL
+
+
+class FinalUpdateFailed(ProcessingError):
+    """The message is sent, its record could not be written: settled by the next delivery."""
+
+    shared_event = LogEvent.FINAL_DB_UPDATE_FAILED
+    level = CRITICAL
+
+
+class LeaseLost(ProcessingError):
+    """Another worker holds the conversation by now: write nothing, send nothing."""
+
+    shared_event = LogEvent.LEASE_LOST
+
+
+class BusyElsewhere(ProcessingError):
+    """Another worker holds a live lease, which ends in `retry_after` seconds."""
+
+    shared_event = LogEvent.BUSY_ELSEWHERE
+    level = INFO
+
+
+class AlreadyEnded(ProcessingError):
+    """An earlier delivery ended as `failed` or `send_unknown`: on to the dead letters."""
+
+    shared_event = LogEvent.ALREADY_ENDED
+    redelivery = Redelivery.AT_ONCE

@@ -1,0 +1,165 @@
+"""What the flow needs from the world; adapters stand in `services`, fakes in the tests."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lambda_src.core.context import AssistantDefinition, ContextObject, Engine, RecordKey
+from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
+from lambda_src.core.message import Answer, OutgoingMessage
+
+Clock = Callable[[], float]
+"""Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioCredentials:
+    """A tenant's Twilio account; without a template the channel sends free text."""
+
+    account_sid: str
+    auth_token: str
+    template_sid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One message for the AI to write.
+
+    `metadata` are ids only; `timeout` is in seconds and covers the whole answer.
+    """
+
+    engine: Engine
+    assistant_id: str
+    definition: AssistantDefinition | None
+    briefing: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    timeout: float
+
+
+class Conversations(Protocol):
+    """The conversations table's conditional writes.
+
+    Every method raises `LedgerUnavailable` when the table does not answer, `LedgerRefused` when it
+    refuses the call, and, where it has a condition, `ConditionFailed` with the entry found.
+    """
+
+    def create(self, context: ContextObject, claim: Claim) -> None:
+        """Write the first record, if there is none."""
+
+    def take_over(self, claim: Claim, seen: Entry) -> None:
+        """Hold a record that is still as it was seen."""
+
+    def renew(self, claim: Claim, expires_at: float) -> None:
+        """Extend the lease, while `processing` and ours."""
+
+    def store_answer(self, claim: Claim, answer: Answer) -> None:
+        """Keep the AI's answer, while `processing` and ours."""
+
+    def begin_send(self, claim: Claim, intent: Intent, answer: Answer) -> None:
+        """Go from `processing` to `sending`, while the lease is ours and valid; keep the answer."""
+
+    def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
+        """Write the sid, while `sending` or `send_unknown`."""
+
+    def record_failure(self, claim: Claim, failure: Failure) -> None:
+        """Write `failed` or `retry`, while `processing` or `sending` and ours.
+
+        `sending` too: the write of an intent may stand although its answer was lost, and a vendor
+        may refuse a message for certain.
+        """
+
+    def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
+        """Write `failed` for a context object that was refused, unless a record stands already."""
+
+    def count_look(self, key: RecordKey, seen: Entry) -> None:
+        """Count one more look for the sid of an unsettled send."""
+
+    def declare_unknown(self, key: RecordKey, failure: Failure, seen: Entry) -> None:
+        """Write `send_unknown`, while still `sending` by the same owner."""
+
+    def recorded_sids(self, primary_channel: str) -> frozenset[str]:
+        """Sids that the recipient's conversations have recorded."""
+
+
+class Secrets(Protocol):
+    """The channel's secrets; `fresh` passes the cache by.
+
+    Raises `PermanentFailure` for a reference outside the channel's prefixes, a missing secret or
+    one not in its documented form, `TransientFailure` when Secrets Manager does not answer.
+    """
+
+    def openai_key(self, reference: str, *, fresh: bool = False) -> str:
+        """The OpenAI API key."""
+
+    def twilio(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
+        """The Twilio credentials."""
+
+
+class Assistants(Protocol):
+    """The project's own assistant definitions."""
+
+    def find(self, assistant_id: str) -> AssistantDefinition | None:
+        """The definition of that id, or None."""
+
+
+class Writer(Protocol):
+    """The AI."""
+
+    def write(self, api_key: str, assignment: Assignment) -> Answer:
+        """Write one message; raises the `ProcessingError` that tells what must happen next."""
+
+
+class Sender(Protocol):
+    """The channel's vendor."""
+
+    def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
+        """Send once and return the sid.
+
+        Raises:
+            TransientFailure: Certainly not sent.
+            PermanentFailure: Refused.
+            SendOutcomeUnknown: It may have been sent.
+        """
+
+    def find(
+        self,
+        credentials: TwilioCredentials,
+        message: OutgoingMessage,
+        *,
+        since: float,
+        exclude: Callable[[], frozenset[str]],
+    ) -> str | None:
+        """The sid of that message if the vendor lists it as created since then, else None."""
+
+
+class Heartbeat(Protocol):
+    """Keeps the messages of a batch invisible, and their leases alive, while they are worked on."""
+
+    def start(self) -> None:
+        """Begin, with a first beat at once."""
+
+    def stop(self) -> frozenset[str]:
+        """End, and return the ids of the messages for which a beat failed at any point."""
+
+    def renewing(
+        self, message_id: str, renew: Callable[[], None]
+    ) -> AbstractContextManager[object]:
+        """Call `renew` with each beat while the context lasts."""
+
+
+class Queue(Protocol):
+    """The channel's queue, as far as the handler touches it."""
+
+    def show_again(self, seconds: Mapping[str, int]) -> None:
+        """Make received messages visible again, given as receipt handle to seconds (0 to 43,200).
+
+        A message for which that fails comes back when its visibility ends; that is logged.
+        """
+
+    def max_receive_count(self) -> int:
+        """How many receives the queue allows before a message becomes a dead letter.
+
+        Raises:
+            TransientFailure: The queue does not say.
+        """

@@ -1,0 +1,135 @@
+"""The Lambda handler: batch in, failures out; the one place where real parts are put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from lambda_src.core.batch import BatchHandler
+from lambda_src.core.claims import Claims
+from lambda_src.core.delivery import Delivery
+from lambda_src.core.drafting import Drafting
+from lambda_src.core.final_record import FinalRecord
+from lambda_src.core.flow import MessageFlow
+from lambda_src.core.openai_processor import OpenAIProcessor
+from lambda_src.core.putting_down import PuttingDown
+from lambda_src.core.settlement import Settlement
+from lambda_src.core.timing import Timing
+from lambda_src.services.dynamodb_service import ConversationsTable
+from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
+from lambda_src.services.sqs_service import ChannelQueue
+from lambda_src.services.twilio_service import TwilioSender
+from lambda_src.utils import logging_config
+from lambda_src.utils.assistant_definitions import AssistantFiles
+from lambda_src.utils.context_processor import ContextParser
+from lambda_src.utils.settings import Settings
+from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+AWS_CLIENT = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    max_pool_connections=25,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+"""Short, so that a slow answer costs neither a lease nor a visibility."""
+
+
+def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Work on one batch of context objects.
+
+    Args:
+        event: An SQS event.
+        context: Lambda's context; its remaining time is what no work exceeds.
+
+    Returns:
+        `{"batchItemFailures": [{"itemIdentifier": messageId}, …]}`, the messages that must not be
+        deleted.
+
+    Raises:
+        ConfigurationError: An environment variable is missing or invalid.
+    """
+    handler = batch_handler()
+    time_left = partial(_seconds_left, context)
+    deliveries = [Delivery.from_record(record, time_left) for record in event["Records"]]
+    failed = handler.handle(deliveries)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+@cache
+def batch_handler() -> BatchHandler:
+    """Put the real parts together, once per container.
+
+    Raises:
+        ConfigurationError: An environment variable is missing or invalid.
+    """
+    settings = Settings.from_environment()
+    service = f"{settings.channel}-channel-processor"
+    logging_config.configure(settings.log_level, service, settings.version)
+    queue = ChannelQueue(
+        boto3.client("sqs", config=AWS_CLIENT),
+        settings.queue_url,
+        settings.heartbeat_visibility_seconds,
+    )
+    return BatchHandler(
+        queue=queue,
+        heartbeat=partial(
+            SQSHeartbeat, extend=queue.extend, interval=settings.heartbeat_interval_seconds
+        ),
+        parse=ContextParser(
+            settings.channel, partial(is_within, prefixes=settings.secret_prefixes)
+        ),
+        flow=_flow(settings, queue),
+        max_concurrency=settings.max_concurrency,
+        backoff_base=settings.backoff_base_seconds,
+    )
+
+
+def _flow(settings: Settings, queue: ChannelQueue) -> MessageFlow:
+    timing = Timing(
+        openai_timeout=settings.openai_timeout_seconds,
+        twilio_timeout=settings.twilio_timeout_seconds,
+        settle_delays=tuple(settings.settle_delays_seconds),
+    )
+    conversations = ConversationsTable(
+        boto3.client("dynamodb", config=AWS_CLIENT),
+        settings.conversations_table,
+        settings.version,
+    )
+    secrets = ChannelSecrets(
+        boto3.client("secretsmanager", config=AWS_CLIENT), settings.secret_prefixes
+    )
+    sender = TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url)
+    writer = OpenAIProcessor(settings.assistants_base_url)
+    final_record = FinalRecord(conversations)
+    return MessageFlow(
+        claims=Claims(conversations, time.time, settings.lease_seconds),
+        drafting=Drafting(secrets, AssistantFiles(), writer, timing),
+        secrets=secrets,
+        sender=sender,
+        final_record=final_record,
+        putting_down=PuttingDown(conversations, time.time),
+        settlement=Settlement(
+            conversations, secrets, sender, queue, final_record, time.time, timing.settle_delays
+        ),
+        clock=time.time,
+        timing=timing,
+    )
+
+
+def _seconds_left(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1000
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # In Lambda everything is put together at start: a misconfigured function never takes a batch.
+    batch_handler()

@@ -1,0 +1,66 @@
+"""Assistant definitions: the project's own as TOML files, or inline in a context object."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, StrictStr, ValidationError
+
+from lambda_src.core.context import AssistantDefinition, VariableRule
+from lambda_src.core.errors import PermanentFailure, Step
+from lambda_src.utils.wire_types import Text, Wire
+
+DIRECTORY = Path(__file__).parent.parent / "assistants"
+MAX_VARIABLES = 100
+"""Variables that a content template may have."""
+
+VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+
+
+class VariableModel(Wire):
+    """One template variable: what it should say, and its longest value in characters."""
+
+    description: Text
+    max_length: PositiveInt | None = None
+
+
+class AssistantModel(Wire):
+    """An assistant definition as it stands in a file or a context object."""
+
+    model: Text
+    instructions: Text
+    variables: dict[VariableName, VariableModel] = Field(
+        default_factory=dict, max_length=MAX_VARIABLES
+    )
+    max_output_tokens: PositiveInt | None = None
+
+    def definition(self) -> AssistantDefinition:
+        """The definition as the core takes it."""
+        return AssistantDefinition(
+            model=self.model,
+            instructions=self.instructions,
+            variables={
+                name: VariableRule(variable.description, variable.max_length)
+                for name, variable in self.variables.items()
+            },
+            max_output_tokens=self.max_output_tokens,
+        )
+
+
+class AssistantFiles:
+    """Implements the port `Assistants` with the files `<assistant id>.toml` of a directory."""
+
+    def __init__(self, directory: Path = DIRECTORY) -> None:
+        self._directory = directory
+        self.find = cache(self._find)
+
+    def _find(self, assistant_id: str) -> AssistantDefinition | None:
+        path = self._directory / f"{assistant_id}.toml"
+        if path.parent != self._directory or not path.is_file():
+            return None
+        try:
+            return AssistantModel.model_validate(tomllib.loads(path.read_text())).definition()
+        except (tomllib.TOMLDecodeError, ValidationError) as error:
+            kind = type(error).__name__
+            raise PermanentFailure("assistant_definition_invalid", Step.AI, kind) from None

@@ -1,0 +1,142 @@
+"""From a queue message's body to a frozen context object, or one error that lists it all."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from lambda_src.core.context import ContextObject, RecordKey
+from lambda_src.core.errors import Problem, RejectedContext
+from lambda_src.utils.context_model import Reader, context_model
+from lambda_src.utils.wire_types import LONGEST_KEY
+
+INVALID = "context_invalid"
+MOST_TELLING = ("wrong_channel",)
+"""Codes that explain the other problems, and so stand for all of them."""
+KINDS: dict[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+class ContextParser:
+    """Parses the bodies of one channel's queue.
+
+    Args:
+        channel: The channel's name, e.g. `whatsapp`.
+        is_own_secret: Whether a secret reference lies within the channel's prefixes.
+    """
+
+    def __init__(self, channel: str, is_own_secret: Callable[[str], bool]) -> None:
+        self._model = context_model(channel)
+        self._settings = {"reader": Reader(channel, is_own_secret)}
+
+    def __call__(self, body: str) -> ContextObject:
+        """Parse one body.
+
+        Raises:
+            RejectedContext: Everything wrong with it, and the record's key where it can be told.
+        """
+        document = _decoded(body)
+        try:
+            payload = self._model.model_validate(document, context=self._settings)
+        except ValidationError as error:
+            raise _rejection(document, error) from None
+        return payload.context_object()
+
+
+def _decoded(body: str) -> dict[str, Any]:
+    try:
+        document = json.loads(body, parse_constant=_no_constant, parse_float=_finite)
+        if "\\ud" in body.lower():
+            document = _without_lone_surrogates(document)
+    except ValueError:
+        # Without its cause: the decoder's error carries the whole body.
+        raise _whole("body_not_json", "JSON text", "other text") from None
+    except RecursionError:
+        raise _whole("body_not_json", "JSON text", "JSON nested too deeply to be read") from None
+    if not isinstance(document, dict):
+        raise _whole("body_not_object", "an object", _kind(document))
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float | str:
+    """A number, or its text where it is too large for one."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _without_lone_surrogates(document: object) -> Any:
+    text = json.dumps(document, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _whole(code: str, expected: str, found: str) -> RejectedContext:
+    return RejectedContext(code, [Problem(code, "body", expected, found)])
+
+
+def _rejection(document: dict[str, Any], error: ValidationError) -> RejectedContext:
+    problems = [_problem(details) for details in error.errors(include_url=False)]
+    return RejectedContext(
+        _code(problems), problems, key=_key(document), request_id=_request_id(document)
+    )
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    field = ".".join(map(str, details["loc"])) or "body"
+    if details["type"] == "missing":
+        return Problem(INVALID, field, "a value", "nothing")
+    known = "expected" in details.get("ctx", {}) and details["type"] not in {
+        "literal_error",
+        "enum",
+    }
+    code = details["type"] if known else INVALID
+    expected = (
+        details["ctx"]["expected"] if "expected" in details.get("ctx", {}) else details["msg"]
+    )
+    return Problem(code, field, expected, _kind(details["input"]))
+
+
+def _code(problems: Sequence[Problem]) -> str:
+    codes = {problem.code for problem in problems}
+    telling = [code for code in MOST_TELLING if code in codes]
+    if telling:
+        return telling[0]
+    return codes.pop() if len(codes) == 1 else INVALID
+
+
+def _key(document: dict[str, Any]) -> RecordKey | None:
+    recipient = _dig(document, "frontend_payload", "recipient_data", "recipient_tel")
+    conversation = _dig(document, "conversation_data", "conversation_id")
+    if recipient and conversation:
+        return RecordKey(recipient, conversation)
+    return None
+
+
+def _request_id(document: dict[str, Any]) -> str | None:
+    return _dig(document, "frontend_payload", "request_data", "request_id")
+
+
+def _dig(document: object, *path: str) -> str | None:
+    for name in path:
+        document = document.get(name) if isinstance(document, dict) else None
+    is_key = isinstance(document, str) and 0 < len(document.encode()) <= LONGEST_KEY
+    return document if isinstance(document, str) and is_key else None
+
+
+def _kind(value: object) -> str:
+    if value == "":
+        return "an empty string"
+    return KINDS.get(type(value), "another value")

@@ -1,0 +1,58 @@
+"""What the fields of a context object must be, and the words that say so."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
+from pydantic_core import PydanticCustomError
+
+E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+LONGEST_KEY = 1024
+"""Bytes that DynamoDB takes as a sort key."""
+
+
+class Wire(BaseModel):
+    """A part of the context object: nothing is coerced, unknown fields are left alone."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+def problem(code: str, expected: str) -> PydanticCustomError:
+    """A problem with a code of its own."""
+    return PydanticCustomError(code, "{expected}", {"expected": expected})
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise problem("context_invalid", "a non-empty string")
+    return value
+
+
+def _short(value: str) -> str:
+    if len(value.encode()) > LONGEST_KEY:
+        raise problem("context_invalid", f"a string of at most {LONGEST_KEY} bytes")
+    return value
+
+
+def _e164(value: str) -> str:
+    if not E164.fullmatch(value):
+        raise problem("phone_not_e164", "a phone number in E.164 form: + and 2 to 15 digits")
+    return value
+
+
+def _iso_8601(value: str) -> str:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise problem("context_invalid", "a time in ISO 8601 form") from None
+    return value
+
+
+Text = Annotated[StrictStr, AfterValidator(_filled)]
+KeyText = Annotated[Text, AfterValidator(_short)]
+PhoneNumber = Annotated[Text, AfterValidator(_e164)]
+Timestamp = Annotated[StrictStr, AfterValidator(_iso_8601)]
+JsonObject = dict[str, Any]
+Assistant = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+"""An assistant id; it names a file, so it holds no separator."""
