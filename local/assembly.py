@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from local import paths
-from local.aws import base_environment
+from local.aws import environment_without_aws
 from local.cdk import start_cdk
 from local.errors import LocalCloudError
 from local.processes import Leashed
@@ -88,9 +88,8 @@ class Assembly:
     def _start(self, unfinished: Path) -> Leashed:
         output = ("--quiet", "--output", str(unfinished / "assembly"))
         log = self._home.parent / "synth.log"
-        return start_cdk(
-            "synth", *CONTEXT, *output, env=base_environment(), cwd=paths.ROOT, log=log
-        )
+        environment = environment_without_aws()
+        return start_cdk("synth", *CONTEXT, *output, env=environment, cwd=paths.ROOT, log=log)
 
     def _keep(self, unfinished: Path) -> None:
         if not self.ready:  # another process may have been quicker

@@ -123,7 +123,18 @@ class Aws:
 def base_environment() -> dict[str, str]:
     """What programs need of this process's environment, with the project's programs first."""
     kept = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {
+    return {name: os.environ[name] for name in kept if name in os.environ} | _programs()
+
+
+def environment_without_aws() -> dict[str, str]:
+    """This process's environment, for programs that fetch packages, without the user's AWS."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | _programs()
+
+
+def _programs() -> dict[str, str]:
+    return {
         "PATH": f"{paths.VENV_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "NO_COLOR": "1",
     }

@@ -1,0 +1,115 @@
+"""A queue message's way, followed to its end."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from lambda_src.core.contract import LogEvent
+from local.channel import Channel, RecordKey
+
+DELIVERED = frozenset({LogEvent.MESSAGE_SENT, LogEvent.SEND_SETTLED, LogEvent.ALREADY_PROCESSED})
+POLL_SECONDS = 0.2
+
+
+class Stage(Enum):
+    """How far a message has come."""
+
+    ON_ITS_WAY = "on its way"
+    WAITING = "waiting for a retry"
+    SENT = "sent"
+    DEAD_LETTER = "in the dead-letter queue"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more happens to the message by itself."""
+        return self in {Stage.SENT, Stage.DEAD_LETTER}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a delivery failed, as the function logged it.
+
+    Attributes:
+        code: the stable reason.
+        step: where on its way.
+        text: the log line's message, which names fields but holds none of their values.
+    """
+
+    code: str
+    step: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What could be seen of a message at one moment.
+
+    Attributes:
+        stage: how far it has come.
+        record: its conversation's record, if there is one.
+        failure: the latest delivery's, if it failed.
+        deliveries: how often the function has reported on it.
+    """
+
+    stage: Stage
+    record: dict[str, Any] | None
+    failure: Failure | None
+    deliveries: int
+
+
+class Journey:
+    """One message, from the queue to its end.
+
+    Args:
+        channel: the channel that it was sent to.
+        message_id: the queue message's id.
+        key: its conversation's record, where the body tells it.
+    """
+
+    def __init__(self, channel: Channel, message_id: str, key: RecordKey | None) -> None:
+        self.message_id = message_id
+        self._channel = channel
+        self._key = key
+
+    @classmethod
+    def begin(cls, channel: Channel, body: str) -> "Journey":
+        """Send a context object."""
+        return cls(channel, channel.send(body), RecordKey.of(body))
+
+    def sighting(self) -> Sighting:
+        """How far the message has come by now."""
+        lines = self._channel.log_of(self.message_id)
+        failures = [_failure(fields) for fields in lines if "failure_code" in fields]
+        delivered = any(fields.get("event") in DELIVERED for fields in lines)
+        return Sighting(
+            stage=Stage.SENT if delivered else self._undelivered_stage(bool(failures)),
+            record=self._channel.record(self._key) if self._key else None,
+            failure=failures[-1] if failures and not delivered else None,
+            deliveries=len(failures) + delivered,
+        )
+
+    def sightings(self, seconds: float) -> Iterator[Sighting]:
+        """Look again and again, until the message's end or until the time is over."""
+        deadline = time.monotonic() + seconds
+        while True:
+            sighting = self.sighting()
+            yield sighting
+            if sighting.stage.final or time.monotonic() > deadline:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def end(self, seconds: float) -> Sighting:
+        """The last sighting: the message's end, or where it was when the time was over."""
+        *_, last = self.sightings(seconds)
+        return last
+
+    def _undelivered_stage(self, failed: bool) -> Stage:  # noqa: FBT001 - private, one caller
+        if self.message_id in self._channel.dead_letters():
+            return Stage.DEAD_LETTER
+        return Stage.WAITING if failed else Stage.ON_ITS_WAY
+
+
+def _failure(fields: dict[str, Any]) -> Failure:
+    return Failure(fields["failure_code"], fields.get("failure_step", ""), fields["message"])

@@ -1,0 +1,44 @@
+"""What the deployment made, as its stacks' outputs tell."""
+
+from dataclasses import dataclass
+
+from local.assembly import ENVIRONMENT
+from local.aws import Aws
+
+CHANNEL = "whatsapp"
+SHARED_STACK = f"ai-multi-comms-shared-{ENVIRONMENT}"
+CHANNEL_STACK = f"ai-multi-comms-{CHANNEL}-{ENVIRONMENT}"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Names of the deployed resources that the local cloud looks at."""
+
+    queue_url: str
+    dead_letter_queue_url: str
+    function: str
+    log_group: str
+    table: str
+    topic_arn: str
+
+    @classmethod
+    def deployed(cls, aws: Aws) -> "Resources":
+        """Read the stacks' outputs.
+
+        Raises:
+            KeyError: a stack no longer has an output that is used here.
+        """
+        shared, channel = _outputs(aws, SHARED_STACK), _outputs(aws, CHANNEL_STACK)
+        return cls(
+            queue_url=channel["QueueUrl"],
+            dead_letter_queue_url=channel["DeadLetterQueueUrl"],
+            function=channel["FunctionName"],
+            log_group=channel["LogGroupName"],
+            table=shared["TableName"],
+            topic_arn=shared["TopicArn"],
+        )
+
+
+def _outputs(aws: Aws, stack: str) -> dict[str, str]:
+    (description,) = aws.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}

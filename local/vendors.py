@@ -1,0 +1,128 @@
+"""The services beyond AWS that the deployed function talks to: stand-ins, or the real ones."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Protocol, Self
+
+from lambda_src.core.contract import TWILIO_BASE_URL
+from local import paths
+from local.credentials import Credentials
+from local.phones import Phones
+from local.stand_ins import OpenAIStandIn, TwilioStandIn
+
+MADE_UP = Credentials(
+    openai_api_key="made-up-openai-key",
+    twilio_account_sid=f"AC{'0' * 32}",
+    twilio_auth_token="made-up-twilio-token",  # noqa: S106 - known to the stand-in only
+    template_sid=f"HX{'0' * 32}",
+)
+TEMPLATE_TEXT = "Hello {{1}}! {{2}}"
+"""The content template for which the shipped assistant `first_contact` writes the variables."""
+
+PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+
+
+class Vendors(Protocol):
+    """OpenAI and Twilio, for the length of a `with` block.
+
+    Attributes:
+        credentials: what the deployed secrets must hold.
+        phones: what recipients see; None where only the recipients themselves do.
+    """
+
+    credentials: Credentials
+    phones: Phones | None
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def function_environment(self) -> dict[str, str]:
+        """Variables that lead the function's process to them."""
+
+
+class StandIns:
+    """The stand-ins of `local.stand_ins`, on loopback.
+
+    Attributes:
+        openai: the stand-in for OpenAI.
+        twilio: the stand-in for Twilio.
+    """
+
+    credentials = MADE_UP
+
+    def __init__(self) -> None:
+        self.openai = OpenAIStandIn(keys={MADE_UP.openai_api_key}, models=_models())
+        self.twilio = TwilioStandIn(
+            accounts={MADE_UP.twilio_account_sid: MADE_UP.twilio_auth_token},
+            templates={str(MADE_UP.template_sid): TEMPLATE_TEXT},
+        )
+        self.phones: Phones | None = None
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            starting.enter_context(self.openai)
+            starting.enter_context(self.twilio)
+            self._running = starting.pop_all()
+        self.phones = Phones(self.twilio.origin)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
+        self._running.close()
+
+    def function_environment(self) -> dict[str, str]:
+        """The base URLs by which the SDKs find the stand-ins."""
+        return {"OPENAI_BASE_URL": self.openai.base_url, TWILIO_BASE_URL: self.twilio.base_url}
+
+
+class RealServices:
+    """OpenAI and Twilio themselves, with the user's credentials."""
+
+    phones: Phones | None = None
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
+        """Nothing was started."""
+
+    def function_environment(self) -> dict[str, str]:
+        """The user's way to the internet; the embedded AWS is reached directly all the same."""
+        way = _first_set(os.environ)
+        return way | {"NO_PROXY": "127.0.0.1"} if way else {}
+
+
+def _first_set(environment: Mapping[str, str]) -> dict[str, str]:
+    spelt = {name: environment.get(name) or environment.get(name.lower()) for name in PASSED_ON}
+    return {name: value for name, value in spelt.items() if value}
+
+
+def _models() -> list[str]:
+    """The models that the shipped assistants name."""
+    definitions = (paths.ROOT / "lambda_src" / "assistants").glob("*.toml")
+    return sorted({tomllib.loads(path.read_text("utf-8"))["model"] for path in definitions})

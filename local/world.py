@@ -1,0 +1,117 @@
+"""The whole local cloud: everything that a message meets between the queue and the phone."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local import paths
+from local.alerts import AlertsInbox
+from local.assembly import ENVIRONMENT, Assembly
+from local.aws import Aws
+from local.channel import Channel
+from local.credentials import store_secrets
+from local.deployment import bootstrap, deploy
+from local.dynamodb_gateway import DynamoDBGateway
+from local.metric_relay import MetricRelay, RelayThread
+from local.ministack import HOST, MiniStack, free_port
+from local.resources import Resources
+from local.vendors import Vendors
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+Step = Callable[[str], AbstractContextManager[object]]
+"""Told what is being done, gives a context manager around the doing of it."""
+
+
+class World:
+    """The deployed development environment, running on this machine for a `with` block.
+
+    Args:
+        vendors: who answers for OpenAI and Twilio.
+        workdir: takes the logs of the parts.
+        step: told of each step of setting up.
+
+    Attributes:
+        aws: the embedded AWS.
+        gateway: what stands between the deployed function and DynamoDB.
+        vendors: as given.
+
+    Within the block there are also `resources`, `channel` and `alerts`.
+    """
+
+    resources: Resources
+    channel: Channel
+    alerts: AlertsInbox
+
+    def __init__(
+        self, vendors: Vendors, *, workdir: Path, step: Step = lambda _: nullcontext()
+    ) -> None:
+        account, region = _target()
+        self.aws = Aws(f"http://{HOST}:{free_port()}", account, region)
+        self.gateway = DynamoDBGateway(self.aws.endpoint)
+        self.vendors = vendors
+        self._workdir = workdir
+        self._step = step
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            self._set_up(starting)
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return self._running.__exit__(kind, error, trace)
+
+    def _set_up(self, starting: ExitStack) -> None:
+        """Start everything; the synthesis, where one is needed, runs beside the rest."""
+        assembly = starting.enter_context(Assembly(paths.CACHE / "assemblies"))
+        self._start_servers(starting)
+        with self._step("prepare the account: cdk bootstrap"):
+            bootstrap(self.aws, self._workdir)
+        if not assembly.ready:
+            with self._step(f"synthesize the infrastructure: cdk synth -c env={ENVIRONMENT}"):
+                assembly.directory()
+        with self._step("deploy it: cdk deploy --all"):
+            deploy(self.aws, assembly.directory(), self._workdir)
+        with self._step("store the secrets, watch the log"):
+            self._connect(starting)
+
+    def _start_servers(self, starting: ExitStack) -> None:
+        with self._step("start the embedded AWS and its neighbours"):
+            starting.enter_context(self.vendors)
+            starting.enter_context(self.gateway)
+            starting.enter_context(
+                MiniStack(
+                    self.aws,
+                    workdir=self._workdir,
+                    function_environment={
+                        **self.vendors.function_environment(),
+                        "AWS_ENDPOINT_URL_DYNAMODB": self.gateway.url,
+                    },
+                )
+            )
+
+    def _connect(self, starting: ExitStack) -> None:
+        self.resources = Resources.deployed(self.aws)
+        store_secrets(self.aws, self.vendors.credentials)
+        self.channel = Channel(self.aws, self.resources)
+        self.alerts = AlertsInbox(self.aws, self.resources.topic_arn)
+        relay = MetricRelay(self.aws, self.resources.log_group)
+        starting.enter_context(RelayThread(relay))
+
+
+def _target() -> tuple[str, str]:
+    """Account and region that the environment is bound to, or else any."""
+    configuration = json.loads((paths.ROOT / "cdk.json").read_text("utf-8"))
+    environment = configuration["context"]["environments"][ENVIRONMENT]
+    return environment.get("account") or ACCOUNT, environment.get("region") or REGION
