@@ -116,9 +116,9 @@ class Fault:
         return cls(FaultKind.FAILED, code=code, message=message)
 
     @classmethod
-    def misfit(cls) -> "Fault":
-        """OpenAI: a completed answer that does not fit the schema that was asked for."""
-        return cls(FaultKind.MISFIT)
+    def misfit(cls, text: str = '{"unexpected": true}') -> "Fault":
+        """OpenAI: a completed answer with this text, whatever format was asked for."""
+        return cls(FaultKind.MISFIT, message=text)
 
     @classmethod
     def undelivered(cls, code: int = 63016) -> "Fault":

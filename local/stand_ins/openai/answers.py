@@ -7,6 +7,7 @@ from typing import Literal
 
 from local.stand_ins.faults import Fault, FaultKind
 from local.stand_ins.openai.bodies import AnswerFormat
+from local.stand_ins.openai.documents import document
 from local.stand_ins.openai.known_facts import KnownFacts
 from local.stand_ins.openai.writer import Writer
 
@@ -55,7 +56,7 @@ def answer_to(
     size = sum(map(tokens_of, prompt))
     answer = Answer("completed", text, size, tokens_of(text))
     if fault is not None:
-        answer = _spoilt(answer, fault, wanted)
+        answer = _spoilt(answer, fault)
     if max_tokens is not None and answer.output_tokens > max_tokens:
         return _cut(answer, max_tokens, MAX_OUTPUT_TOKENS)
     return answer
@@ -72,10 +73,10 @@ def _text(prompt: list[str], wanted: AnswerFormat | None) -> str:
         return writer.message()
     if wanted.schema_ is None:
         return json.dumps({"message": writer.message()}, ensure_ascii=False)
-    return writer.document(wanted.schema_)
+    return document(wanted.schema_, writer)
 
 
-def _spoilt(answer: Answer, fault: Fault, wanted: AnswerFormat | None) -> Answer:
+def _spoilt(answer: Answer, fault: Fault) -> Answer:
     match fault.kind:
         case FaultKind.REFUSAL:
             return _retold(answer, fault.message, refused=True)
@@ -86,8 +87,7 @@ def _spoilt(answer: Answer, fault: Fault, wanted: AnswerFormat | None) -> Answer
             failed = _retold(answer, "", refused=False)
             return replace(failed, status="failed", reason=fault.code, error=words)
         case FaultKind.MISFIT:
-            unfit = "" if wanted is None or wanted.type == "text" else '{"unexpected": true}'
-            return _retold(answer, unfit, refused=False)
+            return _retold(answer, fault.message, refused=False)
         case _:
             return answer
 

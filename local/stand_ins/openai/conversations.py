@@ -68,7 +68,7 @@ class ConversationStore:
         with self._lock:
             found = self._conversations.get(id_)
         if found is None:
-            raise not_found(f"Conversation with id '{id_}'")
+            raise not_found(f"Conversation with id '{id_}' not found.")
         return found
 
     @contextmanager

@@ -104,9 +104,9 @@ def refusal(error: OpenAIError) -> Response:
     return response
 
 
-def not_found(what: str) -> OpenAIError:
-    """The error for something that does not exist."""
-    return OpenAIError(None, f"{what} not found.", status=HTTPStatus.NOT_FOUND)
+def not_found(message: str) -> OpenAIError:
+    """The error for something that does not exist, with words that name it."""
+    return OpenAIError(None, message, status=HTTPStatus.NOT_FOUND)
 
 
 def _type(error: OpenAIError) -> str:

@@ -73,7 +73,7 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         path, value = pending.pop(0)
         if isinstance(value, dict):
             pending[:0] = [((*path, name), inner) for name, inner in value.items()]
-        elif path and isinstance(value, str | int | float) and str(value).strip():
+        elif path and type(value) in {str, int, float} and str(value).strip():
             yield path, " ".join(str(value).split())
 
 

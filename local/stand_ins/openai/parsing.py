@@ -87,7 +87,7 @@ def _first_problem(error: ValidationError) -> OpenAIError:
         return missing(param)
     if kind == "extra_forbidden":
         return OpenAIError("unknown_parameter", f"Unknown parameter: '{param}'.", param=param)
-    code = _CODES.get(kind, _code_by_ending(kind))
+    code = _code(kind, problem["input"])
     return OpenAIError(code, f"Invalid '{param}': {problem['msg']}.", param=param)
 
 
@@ -97,8 +97,6 @@ def _param(location: tuple[int | str, ...]) -> str:
 
 
 _CODES: Mapping[str, str] = {
-    "greater_than_equal": "integer_below_min_value",
-    "less_than_equal": "decimal_above_max_value",
     "string_too_long": "string_above_max_length",
     "string_too_short": "empty_string",
     "too_long": "array_above_max_length",
@@ -106,8 +104,17 @@ _CODES: Mapping[str, str] = {
 }
 
 
-def _code_by_ending(kind: str) -> str:
-    return "invalid_type" if kind.endswith("_type") else "invalid_value"
+def _code(kind: str, value: object) -> str:
+    number = "decimal" if isinstance(value, float) else "integer"
+    match kind:
+        case "greater_than_equal":
+            return f"{number}_below_min_value"
+        case "less_than_equal":
+            return f"{number}_above_max_value"
+        case _ if kind.endswith("_type"):
+            return "invalid_type"
+        case _:
+            return _CODES.get(kind, "invalid_value")
 
 
 def wrap(convert: Callable[[str], object]) -> Callable[[object], object]:

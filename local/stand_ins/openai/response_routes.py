@@ -63,7 +63,7 @@ class ResponseRoutes:
 
     def _show_response(self, id_: str) -> dict[str, Any]:
         if id_ not in self._responses:
-            raise not_found(f"Response with id '{id_}'")
+            raise not_found(f"Response with id '{id_}' not found.")
         return self._responses[id_]
 
     def _create_response(self) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from local.stand_ins.openai.answers import MAX_OUTPUT_TOKENS, Answer
 from local.stand_ins.openai.errors import OpenAIError
+from local.stand_ins.openai.identifiers import new_id
+from local.stand_ins.openai.settings import OpenAISettings
 from local.stand_ins.openai.thread_bodies import RunBody
 
 _EXPIRES_AFTER_SECONDS = 600
@@ -143,3 +145,35 @@ class Run:
             "temperature": 1.0 if body.temperature is None else body.temperature,
             "top_p": 1.0 if body.top_p is None else body.top_p,
         }
+
+
+def begun(
+    thread_id: str,
+    body: RunBody,
+    answer: Answer,
+    *,
+    model: str,
+    settings: OpenAISettings,
+    extra_seconds: float,
+) -> Run:
+    """A run that begins now.
+
+    Args:
+        thread_id: Its thread.
+        body: The request.
+        answer: What it will come to.
+        model: The model that answers.
+        settings: How long runs take.
+        extra_seconds: How much longer this one takes.
+    """
+    now = time.time()
+    return Run(
+        id=new_id("run"),
+        thread_id=thread_id,
+        model=model,
+        body=body,
+        answer=answer,
+        created=now,
+        polls_left=settings.run_polls,
+        ends_at=now + settings.run_seconds + extra_seconds,
+    )

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 
 from local.stand_ins.faulty_application import fault_to_play
-from local.stand_ins.openai.answers import Answer, answer_to
+from local.stand_ins.openai.answers import answer_to
 from local.stand_ins.openai.errors import OpenAIError, not_found
 from local.stand_ins.openai.models import Models
 from local.stand_ins.openai.pages import page
 from local.stand_ins.openai.parsing import parsed
+from local.stand_ins.openai.runs import Run, begun
 from local.stand_ins.openai.strict_schema import check_format
+from local.stand_ins.openai.thread import Thread
 from local.stand_ins.openai.thread_bodies import RunBody, ThreadBody, ThreadMessageBody
 from local.stand_ins.openai.threads import ThreadStore
 
@@ -75,24 +77,31 @@ class ThreadRoutes:
             check_format(wanted, param="response_format.json_schema")
         fault = fault_to_play(request.environ)
 
-        def think(prompt: list[str]) -> Answer:
-            return answer_to(prompt, wanted, body.max_completion_tokens, fault)
+        def begin(thread: Thread) -> Run:
+            answer = answer_to(_prompt(thread, body), wanted, body.max_completion_tokens, fault)
+            extra_seconds = fault.seconds if fault else 0
+            return begun(
+                thread.id,
+                body,
+                answer,
+                model=model,
+                settings=self._stand_in.settings,
+                extra_seconds=extra_seconds,
+            )
 
-        return self._threads.run(
-            thread_id,
-            body,
-            model=model,
-            settings=self._stand_in.settings,
-            extra_seconds=fault.seconds if fault else 0,
-            think=think,
-        )
+        return self._threads.run(thread_id, body, begin)
 
     def _model_of(self, assistant_id: str) -> str:
         if self._assistants is None:
             return self._models.usual
         if assistant_id not in self._assistants:
-            raise not_found(f"No assistant found with id '{assistant_id}'")
+            raise not_found(f"No assistant found with id '{assistant_id}'.")
         return self._assistants[assistant_id]
+
+
+def _prompt(thread: Thread, body: RunBody) -> list[str]:
+    told = [body.instructions, body.additional_instructions]
+    return [*thread.texts(), *filter(None, told)]
 
 
 def _check_version() -> None:

@@ -3,62 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from local.stand_ins.openai.answers import Answer
 from local.stand_ins.openai.errors import OpenAIError, not_found
 from local.stand_ins.openai.identifiers import new_id
 from local.stand_ins.openai.runs import Run
-from local.stand_ins.openai.settings import OpenAISettings
+from local.stand_ins.openai.thread import Thread
 from local.stand_ins.openai.thread_bodies import RunBody, ThreadBody, ThreadMessageBody
 from local.stand_ins.openai.thread_messages import answered_message, written_message
-
-
-@dataclass(slots=True)
-class Thread:
-    """A thread.
-
-    Attributes:
-        id: Its identifier.
-        created: Seconds since the epoch.
-        metadata: What its creator noted.
-        messages: Its messages, oldest first, as OpenAI shows them.
-        runs: Its runs, by their ids, oldest first.
-    """
-
-    id: str
-    created: int
-    metadata: dict[str, str]
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    runs: dict[str, Run] = field(default_factory=dict)
-
-    def resource(self) -> dict[str, Any]:
-        """The JSON of the thread."""
-        return {
-            "id": self.id,
-            "object": "thread",
-            "created_at": self.created,
-            "metadata": self.metadata,
-            "tool_resources": {},
-        }
-
-    def texts(self) -> list[str]:
-        """The texts of all its messages, newest first."""
-        return [
-            part["text"]["value"]
-            for message in reversed(self.messages)
-            for part in message["content"]
-            if part["type"] == "text"
-        ]
-
-    def active_run(self) -> Run | None:
-        """The run that has not ended, if there is one."""
-        return next((run for run in self.runs.values() if run.active), None)
-
-
-Thinking = Callable[[list[str]], Answer]
-"""Comes to an answer from a prompt's parts, those that count most first."""
 
 
 class ThreadStore:
@@ -110,17 +62,13 @@ class ThreadStore:
         with self._lock:
             return list(self._get(thread_id).messages)
 
-    def run(
-        self,
-        thread_id: str,
-        body: RunBody,
-        *,
-        model: str,
-        settings: OpenAISettings,
-        extra_seconds: float,
-        think: Thinking,
-    ) -> dict[str, Any]:
+    def run(self, thread_id: str, body: RunBody, begin: Callable[[Thread], Run]) -> dict[str, Any]:
         """Begin a run of a thread, and show it.
+
+        Args:
+            thread_id: The thread.
+            body: The request.
+            begin: Makes the run, once the request's own messages are in the thread.
 
         Raises:
             OpenAIError: There is no such thread, or another run of it has not ended.
@@ -133,18 +81,7 @@ class ThreadStore:
                 raise OpenAIError(None, problem)
             extra = body.additional_messages or []
             thread.messages.extend(written_message(thread.id, message) for message in extra)
-            told = [body.instructions or "", body.additional_instructions or ""]
-            now = time.time()
-            run = Run(
-                id=new_id("run"),
-                thread_id=thread.id,
-                model=model,
-                body=body,
-                answer=think([*thread.texts(), *filter(None, told)]),
-                created=now,
-                polls_left=settings.run_polls,
-                ends_at=now + settings.run_seconds + extra_seconds,
-            )
+            run = begin(thread)
             thread.runs[run.id] = run
             return run.resource()
 
@@ -192,11 +129,11 @@ class ThreadStore:
         with self._lock:
             thread = self._threads.get(thread_id)
         if thread is None:
-            raise not_found(f"No thread found with id '{thread_id}'")
+            raise not_found(f"No thread found with id '{thread_id}'.")
         return thread
 
     def _get_run(self, thread_id: str, run_id: str) -> tuple[Thread, Run]:
         thread = self._get(thread_id)
         if run_id not in thread.runs:
-            raise not_found(f"No run found with id '{run_id}'")
+            raise not_found(f"No run found with id '{run_id}'.")
         return thread, thread.runs[run_id]

@@ -2,7 +2,8 @@
 
 https://www.twilio.com/docs/messaging/api/message-resource#read-multiple-message-resources and
 https://www.twilio.com/docs/usage/twilios-response#pagination. Filters by date go by the day, the
-granularity that is documented, whatever time of day a request gives.
+granularity that is documented, whatever time of day a request gives; a message that was not sent
+yet has no such date, so none of them lets it through.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from local.stand_ins.twilio.delivery import progress
 from local.stand_ins.twilio.errors import TwilioError
 from local.stand_ins.twilio.messages import Message, MessageStore
 from local.stand_ins.twilio.resources import API, message_resource
@@ -29,51 +31,78 @@ class ListRequest:
 
     Attributes:
         account_sid: The account.
-        query: The request's parameters.
+        filters: The request's filters, as given.
+        on: Day of the messages wanted.
+        before: Last day of the messages wanted.
+        after: First day of the messages wanted.
+        page: The page's number, from 0.
+        page_size: How many messages a page has at most.
+        token: Token of the page; None for the first, or to count pages only.
     """
 
     account_sid: str
-    query: Mapping[str, str]
+    filters: Mapping[str, str]
+    on: date | None
+    before: date | None
+    after: date | None
+    page: int
+    page_size: int
+    token: str | None
 
-    def __post_init__(self) -> None:
-        unknown = self.query.keys() - {*_FILTERS, *_PAGING}
-        if unknown:
-            raise TwilioError(20001, ", ".join(sorted(unknown)))
-        for name in _FILTERS[2:]:
-            _day_asked(self.query.get(name))
-        if not 1 <= self.page_size <= MAX_PAGE_SIZE:
-            raise TwilioError(20001, f"PageSize is not between 1 and {MAX_PAGE_SIZE}")
+    def wants(self, message: Message, sent: float | None) -> bool:
+        """Whether the filters let a message through.
 
-    @property
-    def page_size(self) -> int:
-        """How many messages a page has at most."""
-        return _number(self.query.get("PageSize", str(DEFAULT_PAGE_SIZE)))
-
-    @property
-    def page(self) -> int:
-        """The page's number, from 0."""
-        return _number(self.query.get("Page", "0"))
-
-    def wants(self, message: Message) -> bool:
-        """Whether the filters let a message through."""
-        day = datetime.fromtimestamp(message.created, UTC).date()
-        on, before, after = (_day_asked(self.query.get(name)) for name in _FILTERS[2:])
+        Args:
+            message: The message.
+            sent: When it was sent, in seconds since the epoch; None if it was not.
+        """
         return (
             message.account_sid == self.account_sid
-            and self.query.get("To", message.order.to) == message.order.to
-            and self.query.get("From", message.order.sender) == message.order.sender
-            and (on is None or day == on)
-            and (before is None or day <= before)
-            and (after is None or day >= after)
+            and self.filters.get("To", message.order.to) == message.order.to
+            and self.filters.get("From", message.order.sender) == message.order.sender
+            and self._wants_day(sent)
+        )
+
+    def _wants_day(self, sent: float | None) -> bool:
+        if sent is None:
+            return self.on is None and self.before is None and self.after is None
+        day = datetime.fromtimestamp(sent, UTC).date()
+        return (
+            self.on in {None, day}
+            and (self.before is None or day <= self.before)
+            and (self.after is None or day >= self.after)
         )
 
     def uri(self, page: int, token: str | None = None) -> str:
         """The path and query of a page of this list."""
-        filters = {name: self.query[name] for name in _FILTERS if name in self.query}
-        paging = {"PageSize": self.page_size, "Page": page}
+        paging = {"PageSize": str(self.page_size), "Page": str(page)}
         tokens = {"PageToken": token} if token else {}
         path = f"{API}/Accounts/{self.account_sid}/Messages.json"
-        return f"{path}?{urlencode(filters | paging | tokens)}"
+        return f"{path}?{urlencode({**self.filters, **paging, **tokens})}"
+
+
+def list_request(account_sid: str, query: Mapping[str, str]) -> ListRequest:
+    """What a request for a list asks for.
+
+    Raises:
+        TwilioError: A parameter is unknown or wrong.
+    """
+    unknown = query.keys() - {*_FILTERS, *_PAGING}
+    if unknown:
+        raise TwilioError(20001, ", ".join(sorted(unknown)))
+    page_size = _number(query.get("PageSize", str(DEFAULT_PAGE_SIZE)))
+    if not 1 <= page_size <= MAX_PAGE_SIZE:
+        raise TwilioError(20001, f"PageSize is not between 1 and {MAX_PAGE_SIZE}")
+    return ListRequest(
+        account_sid=account_sid,
+        filters={name: query[name] for name in _FILTERS if name in query},
+        on=_day(query.get("DateSent")),
+        before=_day(query.get("DateSent<")),
+        after=_day(query.get("DateSent>")),
+        page=_number(query.get("Page", "0")),
+        page_size=page_size,
+        token=query.get("PageToken"),
+    )
 
 
 def page_of_messages(
@@ -95,7 +124,7 @@ def page_of_messages(
         "page_size": wanted.page_size,
         "start": start,
         "end": start + len(shown) - 1 if shown else start,
-        "uri": wanted.uri(wanted.page, wanted.query.get("PageToken")),
+        "uri": wanted.uri(wanted.page, wanted.token),
         "first_page_uri": wanted.uri(0),
         "previous_page_uri": None if wanted.page == 0 else wanted.uri(wanted.page - 1),
         "next_page_uri": wanted.uri(wanted.page + 1, _TOKEN_PREFIX + shown[-1].sid)
@@ -107,10 +136,14 @@ def page_of_messages(
 def _visible(
     wanted: ListRequest, store: MessageStore, now: float, settings: TwilioSettings
 ) -> list[Message]:
-    matching = [message for message in store.newest_first() if wanted.wants(message)]
-    hidden = [message for message in matching if _lags(message, now, settings)]
+    visible: list[Message] = []
+    hidden: list[Message] = []
+    for message in store.newest_first():
+        if not wanted.wants(message, progress(message, now, settings).sent):
+            continue
+        (hidden if _lags(message, now, settings) else visible).append(message)
     store.note_missed(hidden)
-    return [message for message in matching if message not in hidden]
+    return visible
 
 
 def _lags(message: Message, now: float, settings: TwilioSettings) -> bool:
@@ -121,16 +154,15 @@ def _lags(message: Message, now: float, settings: TwilioSettings) -> bool:
 
 
 def _start(wanted: ListRequest, visible: list[Message]) -> int:
-    token = wanted.query.get("PageToken")
-    if token is None:
+    if wanted.token is None:
         return wanted.page * wanted.page_size
     for position, message in enumerate(visible):
-        if _TOKEN_PREFIX + message.sid == token:
+        if _TOKEN_PREFIX + message.sid == wanted.token:
             return position + 1
     raise TwilioError(20001, "PageToken is not valid")
 
 
-def _day_asked(value: str | None) -> date | None:
+def _day(value: str | None) -> date | None:
     if value is None:
         return None
     try:

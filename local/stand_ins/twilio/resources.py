@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import Any
 
 from local.stand_ins.twilio.addresses import is_whatsapp
+from local.stand_ins.twilio.delivery import progress
 from local.stand_ins.twilio.errors import words_of
 from local.stand_ins.twilio.messages import Message
 from local.stand_ins.twilio.segments import segment_count
@@ -41,8 +42,7 @@ def message_resource(message: Message, now: float, settings: TwilioSettings) -> 
         now: Seconds since the epoch.
         settings: When messages are sent and delivered.
     """
-    status, updated = _progress(message, now, settings)
-    failed = status == "undelivered" and message.late_error is not None
+    reached = progress(message, now, settings)
     uri = f"{API}/Accounts/{message.account_sid}/Messages/{message.sid}"
     return {
         "sid": message.sid,
@@ -55,29 +55,17 @@ def message_resource(message: Message, now: float, settings: TwilioSettings) -> 
         "body": message.order.body,
         "num_media": str(message.order.media_count),
         "num_segments": str(_segments(message)),
-        "status": status,
-        "error_code": message.late_error if failed else None,
-        "error_message": words_of(message.late_error) if failed and message.late_error else None,
+        "status": reached.status,
+        "error_code": reached.error_code,
+        "error_message": reached.error_code and words_of(reached.error_code),
         "price": None,
         "price_unit": "USD",
         "date_created": _rfc2822(message.created),
-        "date_updated": _rfc2822(updated),
-        "date_sent": None
-        if status == "queued"
-        else _rfc2822(message.created + settings.sent_after_seconds),
+        "date_updated": _rfc2822(reached.updated),
+        "date_sent": None if reached.sent is None else _rfc2822(reached.sent),
         "uri": f"{uri}.json",
         "subresource_uris": {"media": f"{uri}/Media.json"},
     }
-
-
-def _progress(message: Message, now: float, settings: TwilioSettings) -> tuple[str, float]:
-    age = now - message.created
-    if age < settings.sent_after_seconds:
-        return "queued", message.created
-    if age < settings.delivered_after_seconds:
-        return "sent", message.created + settings.sent_after_seconds
-    final = "delivered" if message.late_error is None else "undelivered"
-    return final, message.created + settings.delivered_after_seconds
 
 
 def _segments(message: Message) -> int:

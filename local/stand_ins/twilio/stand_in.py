@@ -17,7 +17,7 @@ from local.stand_ins.stand_in import StandIn
 from local.stand_ins.twilio.addresses import number_of
 from local.stand_ins.twilio.directory import Directory
 from local.stand_ins.twilio.errors import NAMED_FAULTS, TwilioError, error_answer, refusal
-from local.stand_ins.twilio.listing import ListRequest, page_of_messages
+from local.stand_ins.twilio.listing import list_request, page_of_messages
 from local.stand_ins.twilio.messages import MessageStore, PhoneMessage
 from local.stand_ins.twilio.orders import checked_order
 from local.stand_ins.twilio.resources import API, account_resource, message_resource
@@ -129,7 +129,7 @@ class TwilioStandIn(StandIn[TwilioSettings]):
         return jsonify(created), HTTPStatus.CREATED
 
     def _list(self, account_sid: str) -> dict[str, Any]:
-        wanted = ListRequest(account_sid, request.args.to_dict())
+        wanted = list_request(account_sid, request.args.to_dict())
         return page_of_messages(wanted, self._store, self.settings)
 
     def _fetch(self, account_sid: str, sid: str) -> dict[str, Any]:
