@@ -11,9 +11,13 @@ class Phones:
 
     Args:
         origin: the stand-in's scheme, host and port.
+
+    Attributes:
+        origin: as given.
     """
 
     def __init__(self, origin: str) -> None:
+        self.origin = origin
         self._state_url = f"{origin}/_control/state"
         self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -1,0 +1,30 @@
+"""First act: a context object becomes a message on a phone, and a record."""
+
+from lambda_src.core.contract import Status
+from local.demo.stage import Stage
+from local.journey import Stage as Milestone
+
+CONVERSATION = "demo-company#spring-intake#delivery"
+RECIPIENT = "+447700900101"
+
+
+def play(stage: Stage) -> None:
+    """Send a good context object, and show the phone and the record."""
+    screen, check = stage.screen, stage.checks.that
+    screen.heading("1 · A context object becomes a message")
+    journey = stage.send("whatsapp", conversation_id=CONVERSATION, recipient=RECIPIENT)
+    end = stage.follow(journey, "queue → mapping → function → OpenAI → Twilio → phone")
+    messages, record = stage.phone(RECIPIENT), end.record or {}
+    screen.phone(RECIPIENT, messages)
+    screen.record(end.record)
+
+    check("the deployed function reports the message as sent", lambda: end.stage is Milestone.SENT)
+    check("the phone shows exactly one message", lambda: len(messages) == 1)
+    check("it addresses the recipient by name", lambda: "Amara" in messages[0].body)
+    check(
+        f"the record says {Status.SENT}, with the message's sid",
+        lambda: (
+            (record["conversation_status"], record["message_sid"]) == (Status.SENT, messages[0].sid)
+        ),
+    )
+    check("nothing is in the dead-letter queue", lambda: not stage.world.channel.dead_letters())

@@ -1,0 +1,117 @@
+"""`make send`: one context object through the local cloud, followed to its end."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.text import Text
+
+from local import paths
+from local.channel import Channel, RecordKey
+from local.contexts import EXAMPLE, read_context
+from local.credentials import real_credentials
+from local.errors import LocalCloudError
+from local.journey import Journey, Sighting, Stage
+from local.phones import Phones
+from local.resources import Resources
+from local.running import Running, find_running
+from local.screen import Screen
+from local.vendors import RealServices, StandIns, Vendors
+from local.world import World
+
+PATIENCE_SECONDS = 120
+"""How long a message is followed: a first retry or two fit in."""
+
+
+def send(path: Path | None, screen: Screen, environment: Mapping[str, str]) -> int:
+    """Send a context object through the running local cloud, or through one of its own.
+
+    Args:
+        path: the context object's file.
+        screen: where the outcome is shown.
+        environment: the process environment, which may hold the vendors' credentials.
+
+    Returns:
+        The exit code: 0 when the message was sent, else 1.
+
+    Raises:
+        LocalCloudError: the context object cannot be read, the credentials are incomplete, or the
+            local cloud could not be set up.
+    """
+    body = read_context(_named(path))
+    vendors = chosen_vendors(environment)
+    with _channel(vendors, screen) as (channel, phones):
+        end = _follow(Journey.begin(channel, body), screen)
+        _show(end, RecordKey.of(body), phones, screen)
+    return 0 if end.stage is Stage.SENT else 1
+
+
+def chosen_vendors(environment: Mapping[str, str]) -> Vendors:
+    """The real services when the environment holds their credentials, else the stand-ins.
+
+    Raises:
+        LocalCloudError: it holds only some of them.
+    """
+    credentials = real_credentials(environment)
+    return RealServices(credentials) if credentials else StandIns()
+
+
+def _named(path: Path | None) -> Path:
+    if path is None:
+        example = EXAMPLE.relative_to(paths.ROOT)
+        raise LocalCloudError(f"name a context object, such as: make send CONTEXT={example}")
+    return path
+
+
+@contextmanager
+def _channel(vendors: Vendors, screen: Screen) -> Iterator[tuple[Channel, Phones | None]]:
+    running = find_running()
+    if running:
+        _check_same_vendors(running, vendors)
+        screen.say("through the local cloud that runs in another terminal", "dim")
+        channel = Channel(running.aws, Resources.deployed(running.aws))
+        yield channel, Phones(running.phones) if running.phones else None
+    else:
+        screen.say("no local cloud runs (`make local` keeps one running): starting one", "dim")
+        with World(vendors, workdir=paths.CACHE / "send", step=screen.step) as world:
+            yield world.channel, vendors.phones
+
+
+def _check_same_vendors(running: Running, vendors: Vendors) -> None:
+    wanted, used = isinstance(vendors, RealServices), running.phones is None
+    if wanted != used:
+        names = {True: "the real services", False: "the stand-ins"}
+        raise LocalCloudError(
+            f"the running local cloud uses {names[used]}, but this environment asks for"
+            f" {names[wanted]}: stop the running one, or change the vendors' credentials here"
+        )
+
+
+def _follow(journey: Journey, screen: Screen) -> Sighting:
+    with screen.console.status("sent to the queue …") as status:
+        for sighting in journey.sightings(PATIENCE_SECONDS):
+            status.update(Text(_progress(sighting)))
+    return sighting
+
+
+def _progress(sighting: Sighting) -> str:
+    if sighting.failure:
+        return f"{sighting.stage.value}: {sighting.failure.code} at {sighting.failure.step} …"
+    return f"{sighting.stage.value} …"
+
+
+def _show(end: Sighting, key: RecordKey | None, phones: Phones | None, screen: Screen) -> None:
+    if end.stage is Stage.SENT and phones and key:
+        screen.phone(key.primary_channel, phones.messages(key.primary_channel))
+    screen.record(end.record)
+    screen.verdict(_outcome(end), holds=end.stage is Stage.SENT)
+    if end.failure:
+        screen.say(end.failure.text, "dim")
+
+
+def _outcome(end: Sighting) -> str:
+    text = f"the message is {end.stage.value}"
+    if end.failure:
+        times = "once" if end.deliveries == 1 else f"{end.deliveries} times"
+        text += f": {end.failure.code} at {end.failure.step}, delivered {times}"
+    return text

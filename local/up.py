@@ -1,0 +1,106 @@
+"""`make local`: the local cloud, kept running, with what happens in it."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local import paths
+from local.alerts import Alert
+from local.contexts import EXAMPLE
+from local.errors import LocalCloudError
+from local.running import Running, announced, find_running
+from local.screen import Screen
+from local.send import chosen_vendors
+from local.vendors import Vendors
+from local.world import World
+
+POLL_SECONDS = 0.5
+IDS = ("conversation_id", "message_sid", "failure_code", "failure_step", "receive_count")
+STYLES = {"INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+
+
+def up(screen: Screen, environment: Mapping[str, str]) -> None:
+    """Run the local cloud until the process is interrupted.
+
+    Args:
+        screen: where what happens is shown.
+        environment: the process environment, which may hold the vendors' credentials.
+
+    Raises:
+        LocalCloudError: one runs already, the credentials are incomplete, or it could not be set
+            up.
+        KeyboardInterrupt: at the end, once everything is stopped.
+    """
+    if running := find_running():
+        raise LocalCloudError(f"a local cloud runs already, in process {running.pid}")
+    vendors = chosen_vendors(environment)
+    with World(vendors, workdir=paths.CACHE / "up", step=screen.step) as world:
+        with announced(_announcement(world, vendors)):
+            _greet(screen, world)
+            Watch(world, screen).forever()
+
+
+class Watch:
+    """Shows what happens in a local cloud as it happens.
+
+    Args:
+        world: the local cloud.
+        screen: where it is shown.
+    """
+
+    def __init__(self, world: World, screen: Screen) -> None:
+        self._world = world
+        self._screen = screen
+        self._shown_lines = 0
+        self._shown_messages: set[str] = set()
+
+    def forever(self) -> None:
+        """Look again and again."""
+        while True:
+            self.look()
+            time.sleep(POLL_SECONDS)
+
+    def look(self) -> None:
+        """Show what is new."""
+        for fields in self._new_log_fields():
+            self._show_log(fields)
+        self._show_new_messages()
+        for alert in self._world.alerts.new_alerts():
+            self._show_alert(alert)
+
+    def _new_log_fields(self) -> Iterator[dict[str, Any]]:
+        lines = self._world.channel.log()
+        new, self._shown_lines = lines[self._shown_lines :], len(lines)
+        return filter(None, (line.fields for line in new))
+
+    def _show_log(self, fields: dict[str, Any]) -> None:
+        ids = "  ".join(f"{name}={fields[name]}" for name in IDS if name in fields)
+        level = fields.get("level", "")
+        self._screen.say(
+            f"log    {level:8} {fields.get('event', '')}  {ids}", STYLES.get(level, "")
+        )
+
+    def _show_new_messages(self) -> None:
+        phones = self._world.vendors.phones
+        for number, messages in (phones.all() if phones else {}).items():
+            new = [message for message in messages if message.sid not in self._shown_messages]
+            if new:
+                self._screen.phone(number, new)
+            self._shown_messages.update(message.sid for message in new)
+
+    def _show_alert(self, alert: Alert) -> None:
+        self._screen.say(f"alarm  {alert.subject}: {alert.reason}", "magenta")
+
+
+def _announcement(world: World, vendors: Vendors) -> Running:
+    origin = vendors.phones.origin if vendors.phones else None
+    return Running(os.getpid(), world.aws.endpoint, world.aws.account, world.aws.region, origin)
+
+
+def _greet(screen: Screen, world: World) -> None:
+    screen.heading("The local cloud is running; Ctrl-C stops it")
+    example = EXAMPLE.relative_to(paths.ROOT)
+    screen.say(f"in another terminal: make send CONTEXT={example}")
+    screen.say(f"embedded AWS at {world.aws.endpoint}, queue {world.resources.queue_url}", "dim")
+    screen.say("here follows what happens", "dim")
