@@ -132,5 +132,7 @@ class ResponseBody(RequestBody):
     prompt_cache_key: str | None = None
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     reasoning: dict[str, str | None] | None = None
-    service_tier: Literal["auto", "default", "flex", "scale", "priority"] | None = None
+    service_tier: (
+        Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None
+    ) = None
     truncation: Literal["auto", "disabled"] | None = None

@@ -30,7 +30,11 @@ def document(schema: Schema, writer: Writer) -> str:
     Raises:
         OpenAIError: The schema asks for something that the stand-in cannot write.
     """
-    return json.dumps(_Filler(schema, writer).fill(schema, ""), ensure_ascii=False)
+    try:
+        filled = _Filler(schema, writer).fill(schema, "")
+    except RecursionError as error:
+        raise OpenAIError("invalid_json_schema", "The schema has no finite document.") from error
+    return json.dumps(filled, ensure_ascii=False)
 
 
 class _Filler:

@@ -16,7 +16,7 @@ class RequestBody(BaseModel):
         not_played: Parameters that OpenAI knows and the stand-in does not; they may only be empty.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     not_played: ClassVar[frozenset[str]] = frozenset()
 

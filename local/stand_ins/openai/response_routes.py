@@ -14,7 +14,7 @@ from local.stand_ins.openai.models import Models
 from local.stand_ins.openai.pages import page
 from local.stand_ins.openai.parsing import parsed
 from local.stand_ins.openai.responses import output_items, response_resource
-from local.stand_ins.openai.strict_schema import check_format
+from local.stand_ins.openai.schema_rules import check_format
 
 if TYPE_CHECKING:
     from local.stand_ins.openai.stand_in import OpenAIStandIn

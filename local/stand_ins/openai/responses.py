@@ -84,7 +84,6 @@ def _repeated(body: ResponseBody) -> dict[str, Any]:
         "metadata": body.metadata or {},
         "safety_identifier": body.safety_identifier,
         "user": body.user,
-        "store": body.store is not False,
         "temperature": 1.0 if body.temperature is None else body.temperature,
         "top_p": 1.0 if body.top_p is None else body.top_p,
         "text": {"format": format_, "verbosity": body.text.verbosity or "medium"},

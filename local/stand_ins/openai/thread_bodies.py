@@ -58,7 +58,7 @@ class RunFormat(RequestBody):
     def as_answer_format(self) -> AnswerFormat:
         """The same as the Responses API puts it."""
         kind = "text" if self.type == "auto" else self.type
-        inner = self.json_schema.model_dump() if self.json_schema else {}
+        inner = self.json_schema.model_dump(by_alias=True) if self.json_schema else {}
         return AnswerFormat.model_validate({"type": kind, **inner})
 
 

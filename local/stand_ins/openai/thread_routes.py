@@ -12,7 +12,7 @@ from local.stand_ins.openai.models import Models
 from local.stand_ins.openai.pages import page
 from local.stand_ins.openai.parsing import parsed
 from local.stand_ins.openai.runs import Run, begun
-from local.stand_ins.openai.strict_schema import check_format
+from local.stand_ins.openai.schema_rules import check_format
 from local.stand_ins.openai.thread import Thread
 from local.stand_ins.openai.thread_bodies import RunBody, ThreadBody, ThreadMessageBody
 from local.stand_ins.openai.threads import ThreadStore

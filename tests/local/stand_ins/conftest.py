@@ -1,0 +1,39 @@
+"""Running stand-ins, and the real SDKs as their clients."""
+
+from collections.abc import Iterator
+
+import pytest
+from openai import OpenAI
+from twilio.rest import Client
+
+from local.stand_ins import OpenAIStandIn, TwilioStandIn
+from tests.local.stand_ins.made_up import ACCOUNT, KEY, MODEL, TEMPLATE, TOKEN
+from tests.local.stand_ins.twilio_client import twilio_client
+
+
+@pytest.fixture
+def openai() -> Iterator[OpenAIStandIn]:
+    """A running stand-in for OpenAI."""
+    with OpenAIStandIn(keys={KEY}, models=[MODEL, "model-two"]) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def ai(openai: OpenAIStandIn) -> Iterator[OpenAI]:
+    """OpenAI's client, without retries."""
+    with OpenAI(api_key=KEY, base_url=openai.base_url, max_retries=0, timeout=5) as client:
+        yield client
+
+
+@pytest.fixture
+def twilio() -> Iterator[TwilioStandIn]:
+    """A running stand-in for Twilio."""
+    templates = {TEMPLATE: "Hello {{1}}! {{offer}}"}
+    with TwilioStandIn(accounts={ACCOUNT: TOKEN}, templates=templates) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def sms(twilio: TwilioStandIn) -> Client:
+    """Twilio's client."""
+    return twilio_client(twilio.base_url, ACCOUNT, TOKEN)
