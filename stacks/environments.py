@@ -133,7 +133,8 @@ def _parse(name: str, values: object) -> Environment:
     if not isinstance(values, Mapping):
         raise _unusable(name, [f"{values!r} ({type(values).__name__}) is not an object"])
     keys = {key.metadata["named"] or key.name: key for key in fields(Environment) if key.metadata}
-    problems = [
+    problems = [] if NAME.fits(name) else [f"the name is not {NAME.expected}"]
+    problems += [
         f"{key}: unknown; known keys are {', '.join(keys)}" for key in values if key not in keys
     ]
     parsed: dict[str, Any] = {}

@@ -136,8 +136,7 @@ def _install(scratch: Path, package: Path, lock: Path, target: Target) -> None:
     command += ["--target", str(package), "--python-version", target.python]
     command += ["--python-platform", target.platform] if target.platform else []
     command += ["--requirements", str(lock), "--require-hashes", "--excludes", str(excluded)]
-    # Copied, because links would let a change of the package reach into uv's cache.
-    command += ["--only-binary", ":all:", "--link-mode", "copy", "--no-progress"]
+    command += ["--only-binary", ":all:", "--no-progress"]
     _run(command, f"the Lambda package for {target} cannot be built from {lock}")
 
 

@@ -1,0 +1,87 @@
+"""The app's templates, for tests: synthesized once per process, without building the package."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+
+from app import build
+from stacks.environments import Environment, load_environment
+from stacks.lambda_package import LambdaPackage
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+ENVIRONMENTS = tuple(CONTEXT["environments"])
+STACKS = ("Shared", "WhatsApp")
+
+_SCRATCH = tempfile.TemporaryDirectory(prefix="synthesis-")
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """What a synth wrote.
+
+    Attributes:
+        directory: The cloud assembly.
+    """
+
+    directory: Path
+
+    def template(self, stack: str) -> dict[str, Any]:
+        """Return a stack's CloudFormation template, by the stack's construct id."""
+        text = (self.directory / f"{stack}.template.json").read_text()
+        template: dict[str, Any] = json.loads(text)
+        return template
+
+    def resources(self, stack: str, kind: str) -> list[dict[str, Any]]:
+        """Return the stack's resources of a CloudFormation type such as `AWS::SQS::Queue`."""
+        resources = self.template(stack)["Resources"].values()
+        return [resource for resource in resources if resource["Type"] == kind]
+
+    def properties(self, stack: str, kind: str) -> dict[str, Any]:
+        """Return the properties of the stack's only resource of that type."""
+        (resource,) = self.resources(stack, kind)
+        properties: dict[str, Any] = resource["Properties"]
+        return properties
+
+
+def environment(name: str = "dev", **changes: object) -> Environment:
+    """Return an environment of `cdk.json`, with some of its keys' values changed."""
+    values = CONTEXT["environments"][name] | changes
+    return load_environment({name: values}, name)
+
+
+def new_app() -> App:
+    """Return an empty app with the feature flags that deployments have."""
+    return App(
+        context=CONTEXT,
+        outdir=tempfile.mkdtemp(dir=_SCRATCH.name),
+        analytics_reporting=False,
+    )
+
+
+def stub_package() -> LambdaPackage:
+    """Return a package that is not to be run, the same on every machine."""
+    directory = Path(_SCRATCH.name) / "package"
+    directory.mkdir(exist_ok=True)
+    (directory / "stub.txt").write_text("stands for the package")
+    return LambdaPackage(directory, fingerprint="0" * 64)
+
+
+def synthesize(name: str = "dev", **changes: object) -> Synthesized:
+    """Synthesize the app for an environment, with some of its keys' values changed.
+
+    The same question is answered once per process.
+    """
+    return _synthesize(name, json.dumps(changes))
+
+
+@cache
+def _synthesize(name: str, changes: str) -> Synthesized:
+    app = new_app()
+    build(app, environment(name, **json.loads(changes)), stub_package())
+    return Synthesized(Path(app.synth().directory))

@@ -1,0 +1,121 @@
+"""Each construct alone: what it makes, for a channel that the app does not have."""
+
+from collections.abc import Callable
+
+import pytest
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from syrupy.assertion import SnapshotAssertion
+
+from lambda_src.core.contract import LogEvent
+from stacks.channel_queue import ChannelQueue
+from stacks.channel_secrets import ChannelSecrets
+from stacks.channels import Channel
+from stacks.conversations_table import ConversationsTable
+from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.log_alarm import LogAlarm
+from stacks.names import ChannelNames
+from stacks.processor import Processor
+from tests.infra.outline import resources_of
+from tests.infra.synthesis import environment, new_app, stub_package
+
+pytestmark = pytest.mark.xdist_group("cdk")
+
+PUSH = Channel(name="push", display="Push", metric_filter_part="Push")
+
+
+def _names() -> ChannelNames:
+    return ChannelNames(PUSH, environment("dev"))
+
+
+def _router(stack: Stack) -> iam.Role:
+    return iam.Role(stack, "Router", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+
+
+def _channel_queue(stack: Stack) -> None:
+    queue = ChannelQueue(
+        stack,
+        "ChannelQueue",
+        names=_names(),
+        consumer_timeout=Duration.minutes(2),
+        max_receive_count=7,
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    queue.grant_send(_router(stack))
+
+
+def _conversations_table(stack: Stack) -> None:
+    table = ConversationsTable(
+        stack,
+        "Conversations",
+        table_name="conversations-dev",
+        point_in_time_recovery=True,
+        deletion_protection=True,
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    table.grant_ledger(_router(stack))
+
+
+def _channel_secrets(stack: Stack) -> None:
+    secrets = ChannelSecrets(
+        stack,
+        "Secrets",
+        names=_names(),
+        tenants=("one", "another-one"),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    secrets.grant_read(_router(stack))
+
+
+def _critical_alerts_topic(stack: Stack) -> None:
+    CriticalAlertsTopic(stack, "Alerts", topic_name="alerts-dev", email="on-call@example.com")
+
+
+def _processor(stack: Stack) -> None:
+    Processor(
+        stack,
+        "Processor",
+        names=_names(),
+        environment=environment("dev", snap_start=True),
+        code=stub_package().code(),
+        queue=sqs.Queue(stack, "Queue"),
+        table=dynamodb.Table.from_table_name(stack, "Table", "conversations-dev"),
+        secret_prefixes=("one", "two/"),
+    )
+
+
+def _log_alarm(stack: Stack) -> None:
+    LogAlarm(
+        stack,
+        "SendOutcomeUnknown",
+        names=_names().log_alarm("SendOutcomeUnknown"),
+        event=LogEvent.SEND_OUTCOME_UNKNOWN,
+        description="What happened, and what to do.",
+        log_group=logs.LogGroup.from_log_group_name(stack, "LogGroup", "/aws/lambda/push"),
+        topic=sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:111122223333:t"),
+    )
+
+
+@pytest.mark.parametrize(
+    "construct",
+    [
+        _channel_queue,
+        _conversations_table,
+        _channel_secrets,
+        _critical_alerts_topic,
+        _processor,
+        _log_alarm,
+    ],
+    ids=lambda construct: construct.__name__.strip("_"),
+)
+def test_construct(construct: Callable[[Stack], None], json_snapshot: SnapshotAssertion) -> None:
+    """A construct makes the resources that were reviewed, for any channel."""
+    stack = Stack(new_app(), "Stack")
+
+    construct(stack)
+
+    assert json_snapshot == resources_of(stack)
