@@ -92,8 +92,13 @@ class Assembly:
         return start_cdk("synth", *CONTEXT, *output, env=environment, cwd=paths.ROOT, log=log)
 
     def _keep(self, unfinished: Path) -> None:
-        if not self.ready:  # another process may have been quicker
+        if _fingerprint() != self._home.name:
+            raise LocalCloudError("the sources changed while they were synthesized: try again")
+        try:
             (unfinished / "assembly").rename(self._home)
+        except OSError:
+            if not self.ready:  # else another process was quicker
+                raise
         older = sorted(self._home.parent.glob("assembly-*"), key=lambda path: path.stat().st_mtime)
         for path in older[:-KEPT]:
             shutil.rmtree(path, ignore_errors=True)

@@ -62,8 +62,8 @@ class Channel:
         queue_url = self._resources.queue_url
         return self._aws.sqs.send_message(QueueUrl=queue_url, MessageBody=body)["MessageId"]
 
-    def record(self, key: RecordKey) -> dict[str, Any] | None:
-        """A conversation's record, as plain values; None while there is none."""
+    def record(self, key: RecordKey) -> dict[str, Any]:
+        """A conversation's record, as plain values; empty while there is none."""
         found = self._aws.dynamodb.get_item(
             TableName=self._resources.table,
             Key={
@@ -72,8 +72,7 @@ class Channel:
             },
             ConsistentRead=True,
         )
-        item = found.get("Item")
-        return {name: _deserialize(value) for name, value in item.items()} if item else None
+        return {name: _deserialize(value) for name, value in found.get("Item", {}).items()}
 
     def log(self) -> list[LogLine]:
         """Every line that the function has logged since the local cloud started."""
@@ -84,6 +83,14 @@ class Channel:
         """The fields of the lines about one queue message, oldest first."""
         every = (line.fields for line in self.log())
         return [fields for fields in every if fields.get("sqs_message_id") == message_id]
+
+    def dead_letter_count(self) -> int:
+        """How many messages are in the dead-letter queue."""
+        attributes = self._aws.sqs.get_queue_attributes(
+            QueueUrl=self._resources.dead_letter_queue_url,
+            AttributeNames=["ApproximateNumberOfMessages"],
+        )["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"])
 
     def dead_letters(self) -> dict[str, str]:
         """Bodies of the messages in the dead-letter queue, by id; they stay there."""

@@ -14,6 +14,8 @@ from typing import Any
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedInput, VisitError
 
+from local.errors import LocalCloudError
+
 GRAMMAR = r"""
     ?start: "{" any_of "}"
     ?any_of: all_of ("||" all_of)*
@@ -56,7 +58,7 @@ COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-class UnknownPatternError(ValueError):
+class UnknownPatternError(LocalCloudError):
     """The pattern lies outside the subset that is matched here."""
 
 

@@ -1,7 +1,7 @@
 """A queue message's way, followed to its end."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from lambda_src.core.contract import LogEvent
 from local.channel import Channel, RecordKey
 
-DELIVERED = frozenset({LogEvent.MESSAGE_SENT, LogEvent.SEND_SETTLED, LogEvent.ALREADY_PROCESSED})
 POLL_SECONDS = 0.2
 
 
@@ -19,12 +18,21 @@ class Stage(Enum):
     ON_ITS_WAY = "on its way"
     WAITING = "waiting for a retry"
     SENT = "sent"
+    SENT_BEFORE = "acknowledged: its conversation's message was sent before"
     DEAD_LETTER = "in the dead-letter queue"
 
     @property
     def final(self) -> bool:
         """Whether nothing more happens to the message by itself."""
-        return self in {Stage.SENT, Stage.DEAD_LETTER}
+        return self in {Stage.SENT, Stage.SENT_BEFORE, Stage.DEAD_LETTER}
+
+
+ENDS = {
+    LogEvent.MESSAGE_SENT: Stage.SENT,
+    LogEvent.SEND_SETTLED: Stage.SENT,
+    LogEvent.ALREADY_PROCESSED: Stage.SENT_BEFORE,
+}
+"""The log events of a delivery after which the queue forgets the message."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +56,20 @@ class Sighting:
 
     Attributes:
         stage: how far it has come.
-        record: its conversation's record, if there is one.
+        record: its conversation's record; empty while there is none.
         failure: the latest delivery's, if it failed.
         deliveries: how often the function has reported on it.
     """
 
     stage: Stage
-    record: dict[str, Any] | None
+    record: dict[str, Any]
     failure: Failure | None
     deliveries: int
+
+    @property
+    def reason(self) -> str:
+        """Why the latest delivery failed, in the log's words; empty if it did not."""
+        return self.failure.text if self.failure else ""
 
 
 class Journey:
@@ -82,12 +95,12 @@ class Journey:
         """How far the message has come by now."""
         lines = self._channel.log_of(self.message_id)
         failures = [_failure(fields) for fields in lines if "failure_code" in fields]
-        delivered = any(fields.get("event") in DELIVERED for fields in lines)
+        ends = [ENDS[fields["event"]] for fields in lines if fields.get("event") in ENDS]
         return Sighting(
-            stage=Stage.SENT if delivered else self._undelivered_stage(bool(failures)),
-            record=self._channel.record(self._key) if self._key else None,
-            failure=failures[-1] if failures and not delivered else None,
-            deliveries=len(failures) + delivered,
+            stage=ends[0] if ends else self._unfinished_stage(failures),
+            record=self._channel.record(self._key) if self._key else {},
+            failure=failures[-1] if failures and not ends else None,
+            deliveries=len(failures) + len(ends),
         )
 
     def sightings(self, seconds: float) -> Iterator[Sighting]:
@@ -105,10 +118,10 @@ class Journey:
         *_, last = self.sightings(seconds)
         return last
 
-    def _undelivered_stage(self, failed: bool) -> Stage:  # noqa: FBT001 - private, one caller
+    def _unfinished_stage(self, failures: Sequence[Failure]) -> Stage:
         if self.message_id in self._channel.dead_letters():
             return Stage.DEAD_LETTER
-        return Stage.WAITING if failed else Stage.ON_ITS_WAY
+        return Stage.WAITING if failures else Stage.ON_ITS_WAY
 
 
 def _failure(fields: dict[str, Any]) -> Failure:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -47,8 +48,8 @@ class Screen:
         start = time.monotonic()
         with self.console.status(f"{text} …"):
             yield
-        took = f"{time.monotonic() - start:.1f} s"
-        self.console.print(Text.assemble(("  ✓ ", "green"), text, (f"  {took}", "dim")))
+        took = f"  {time.monotonic() - start:.1f} s"
+        self._marked(Text("  ✓ ", "green"), Text.assemble(text, (took, "dim")))
 
     def heading(self, text: str) -> None:
         """Begin a new part."""
@@ -57,12 +58,12 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """Write a sentence, literally."""
-        self.console.print(Text(f"  {text}", style))
+        self.console.print(Padding(Text(text, style), (0, 0, 0, 2), expand=False))
 
     def verdict(self, claim: str, *, holds: bool) -> None:
         """Write a claim with a tick, or with a cross."""
-        mark = ("  ✓ ", "bold green") if holds else ("  ✗ ", "bold red")
-        self.console.print(Text.assemble(mark, (claim, "" if holds else "red")))
+        mark = Text("  ✓ ", "bold green") if holds else Text("  ✗ ", "bold red")
+        self._marked(mark, Text(claim, "" if holds else "red"))
 
     def error(self, text: str) -> None:
         """Write what went wrong."""
@@ -75,26 +76,34 @@ class Screen:
         title = Text(f" {number} · WhatsApp ")
         self.console.print(Panel(shown, title=title, width=PHONE_WIDTH, border_style="cyan"))
 
-    def record(self, record: dict[str, Any] | None) -> None:
+    def record(self, record: dict[str, Any]) -> None:
         """Draw the chief fields of a conversation's record, and what it says of a failure."""
-        if record is None:
+        if not record:
             self.say("no conversation record", "dim")
             return
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
-        for name in CHIEF_FIELDS:
-            if name in record:
-                table.add_row(Text(name, "dim"), Text(str(record[name])))
-        for name, text in _details(record):
-            table.add_row(Text(name, "dim"), Text(text))
+        chief = [(name, str(record[name])) for name in CHIEF_FIELDS if name in record]
+        table = _table([*chief, *_details(record)])
         self.console.print(Panel(table, title="conversation record", border_style="blue"))
 
     def log_line(self, fields: dict[str, Any]) -> None:
         """Show a log line, field by field as it was logged."""
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
-        for name, value in fields.items():
-            table.add_row(Text(name, "dim"), Text(str(value)))
         title = f"log line, {fields.get('level', '')}"
+        table = _table((name, str(value)) for name, value in fields.items())
         self.console.print(Panel(table, title=title, border_style="red"))
+
+    def _marked(self, mark: Text, text: Text) -> None:
+        line = Table.grid()
+        line.add_row(mark, text)
+        self.console.print(line)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    return table
 
 
 def _bubble(message: PhoneMessage) -> Panel:
@@ -113,4 +122,4 @@ def _details(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if failure := record.get("failure"):
         yield "failure", f"{failure['code']} at {failure['step']}"
         for problem in filter(None, failure.get("detail", "").split("; ")):
-            yield "", problem
+            yield "", f"· {problem}"

@@ -22,6 +22,8 @@ from local.world import World
 PATIENCE_SECONDS = 120
 """How long a message is followed: a first retry or two fit in."""
 
+GOOD_ENDS = frozenset({Stage.SENT, Stage.SENT_BEFORE})
+
 
 def send(path: Path | None, screen: Screen, environment: Mapping[str, str]) -> int:
     """Send a context object through the running local cloud, or through one of its own.
@@ -43,7 +45,7 @@ def send(path: Path | None, screen: Screen, environment: Mapping[str, str]) -> i
     with _channel(vendors, screen) as (channel, phones):
         end = _follow(Journey.begin(channel, body), screen)
         _show(end, RecordKey.of(body), phones, screen)
-    return 0 if end.stage is Stage.SENT else 1
+    return 0 if end.stage in GOOD_ENDS else 1
 
 
 def chosen_vendors(environment: Mapping[str, str]) -> Vendors:
@@ -101,12 +103,12 @@ def _progress(sighting: Sighting) -> str:
 
 
 def _show(end: Sighting, key: RecordKey | None, phones: Phones | None, screen: Screen) -> None:
-    if end.stage is Stage.SENT and phones and key:
+    if end.stage in GOOD_ENDS and phones and key:
         screen.phone(key.primary_channel, phones.messages(key.primary_channel))
     screen.record(end.record)
-    screen.verdict(_outcome(end), holds=end.stage is Stage.SENT)
+    screen.verdict(_outcome(end), holds=end.stage in GOOD_ENDS)
     if end.failure:
-        screen.say(end.failure.text, "dim")
+        screen.say(end.reason, "dim")
 
 
 def _outcome(end: Sighting) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local import paths
-from local.alerts import Alert
 from local.contexts import EXAMPLE
 from local.errors import LocalCloudError
 from local.running import Running, announced, find_running
@@ -16,7 +15,8 @@ from local.vendors import Vendors
 from local.world import World
 
 POLL_SECONDS = 0.5
-IDS = ("conversation_id", "message_sid", "failure_code", "failure_step", "receive_count")
+IDS = ("conversation_id", "message_sid", "failure_code", "failure_step")
+SAYING = ("sqs_message_id", "event", "failure_code")
 STYLES = {"INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
 
@@ -35,10 +35,12 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
     if running := find_running():
         raise LocalCloudError(f"a local cloud runs already, in process {running.pid}")
     vendors = chosen_vendors(environment)
-    with World(vendors, workdir=paths.CACHE / "up", step=screen.step) as world:
-        with announced(_announcement(world, vendors)):
-            _greet(screen, world)
-            Watch(world, screen).forever()
+    with (
+        World(vendors, workdir=paths.CACHE / "up", step=screen.step) as world,
+        announced(_announcement(world, vendors)),
+    ):
+        _greet(screen, world)
+        Watch(world, screen).forever()
 
 
 class Watch:
@@ -52,8 +54,10 @@ class Watch:
     def __init__(self, world: World, screen: Screen) -> None:
         self._world = world
         self._screen = screen
-        self._shown_lines = 0
+        self._seen_lines = 0
+        self._shown_events: set[tuple[object, ...]] = set()
         self._shown_messages: set[str] = set()
+        self._dead_letters = 0
 
     def forever(self) -> None:
         """Look again and again."""
@@ -63,23 +67,33 @@ class Watch:
 
     def look(self) -> None:
         """Show what is new."""
-        for fields in self._new_log_fields():
-            self._show_log(fields)
+        for fields in self._new_events():
+            self._show_event(fields)
         self._show_new_messages()
+        self._show_dead_letters()
         for alert in self._world.alerts.new_alerts():
-            self._show_alert(alert)
+            self._screen.say(f"ALARM    {alert.subject}: {alert.reason}", "magenta")
 
-    def _new_log_fields(self) -> Iterator[dict[str, Any]]:
+    def _new_events(self) -> Iterator[dict[str, Any]]:
+        """What the function newly says of messages, each thing once however often it is said."""
         lines = self._world.channel.log()
-        new, self._shown_lines = lines[self._shown_lines :], len(lines)
-        return filter(None, (line.fields for line in new))
+        new, self._seen_lines = lines[self._seen_lines :], len(lines)
+        for fields in (line.fields for line in new):
+            event = tuple(fields.get(name) for name in SAYING)
+            if "sqs_message_id" in fields and event not in self._shown_events:
+                self._shown_events.add(event)
+                yield fields
 
-    def _show_log(self, fields: dict[str, Any]) -> None:
+    def _show_event(self, fields: dict[str, Any]) -> None:
+        level = fields["level"]
         ids = "  ".join(f"{name}={fields[name]}" for name in IDS if name in fields)
-        level = fields.get("level", "")
-        self._screen.say(
-            f"log    {level:8} {fields.get('event', '')}  {ids}", STYLES.get(level, "")
-        )
+        self._screen.say(f"{level:8} {fields['event']}  {ids}", STYLES.get(level, ""))
+
+    def _show_dead_letters(self) -> None:
+        count = self._world.channel.dead_letter_count()
+        if count > self._dead_letters:
+            self._screen.say(f"DEAD     the dead-letter queue holds {count} now", "red")
+        self._dead_letters = count
 
     def _show_new_messages(self) -> None:
         phones = self._world.vendors.phones
@@ -88,9 +102,6 @@ class Watch:
             if new:
                 self._screen.phone(number, new)
             self._shown_messages.update(message.sid for message in new)
-
-    def _show_alert(self, alert: Alert) -> None:
-        self._screen.say(f"alarm  {alert.subject}: {alert.reason}", "magenta")
 
 
 def _announcement(world: World, vendors: Vendors) -> Running:

@@ -23,7 +23,7 @@ def play(stage: Stage) -> None:
 def _with_key(stage: Stage) -> None:
     end = _send_to_its_end(stage, "bad-several-problems")
     stage.screen.record(end.record)
-    check, record = stage.checks.that, end.record or {}
+    check, record = stage.checks.that, end.record
     check("it is in the dead-letter queue", lambda: end.stage is Milestone.DEAD_LETTER)
     check(
         f"its record says {Status.FAILED}, and lists everything that is wrong",
@@ -36,15 +36,14 @@ def _with_key(stage: Stage) -> None:
 
 def _without_key(stage: Stage) -> None:
     end = _send_to_its_end(stage, "bad-no-key")
-    if end.failure:
-        stage.screen.say(f"log  {end.failure.text}", "dim")
+    stage.screen.say(f"log  {end.reason}", "dim")
     check = stage.checks.that
     check(
         "one that names no conversation is there, too", lambda: end.stage is Milestone.DEAD_LETTER
     )
     check(
         "having no record, it has its reason in the log",
-        lambda: end.record is None and "conversation_data" in end.failure.text,
+        lambda: not end.record and "conversation_data" in end.reason,
     )
 
 

@@ -14,7 +14,7 @@ def play(stage: Stage) -> None:
     screen.heading("1 · A context object becomes a message")
     journey = stage.send("whatsapp", conversation_id=CONVERSATION, recipient=RECIPIENT)
     end = stage.follow(journey, "queue → mapping → function → OpenAI → Twilio → phone")
-    messages, record = stage.phone(RECIPIENT), end.record or {}
+    messages, record = stage.phone(RECIPIENT), end.record
     screen.phone(RECIPIENT, messages)
     screen.record(end.record)
 

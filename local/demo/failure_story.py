@@ -100,7 +100,7 @@ def _show_repair(stage: Stage, journey: Journey, line: dict[str, Any]) -> None:
     end = stage.follow(
         journey, "redelivery, once the first sender must have given up: Twilio is asked, not told"
     )
-    record = end.record or {}
+    record = end.record
     stage.screen.phone(RECIPIENT, stage.phone(RECIPIENT))
     stage.screen.record(end.record)
     check("the redelivery ends well", lambda: end.stage is Milestone.SENT)
