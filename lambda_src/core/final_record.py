@@ -1,6 +1,7 @@
 """The final write: the sid is the truth, and it must get into the record."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ class FinalRecord:
     """Writes what was sent, again and again while time allows."""
 
     conversations: Conversations
+    sleep: Callable[[float], None] = time.sleep
 
     def write(self, key: RecordKey, sent: SentRecord, time_left: Callable[[], float]) -> None:
         """Record a sent message.
@@ -45,6 +47,7 @@ class FinalRecord:
             return time_left() - state.upcoming_sleep < LAST_CALL_SECONDS
 
         retrying = Retrying(
+            sleep=self.sleep,
             retry=retry_if_exception_type(LedgerUnavailable),
             wait=wait_random_exponential(multiplier=0.2, max=5),
             stop=is_over,

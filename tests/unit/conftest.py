@@ -1,0 +1,21 @@
+"""What every unit test stands on: no sockets, and a world of fakes."""
+
+import pytest
+from hypothesis import settings
+
+from tests.unit.fakes.world import World
+
+# Reproducible and leaving nothing behind: a red run is about the change at hand.
+settings.register_profile("unit", deadline=None, database=None, derandomize=True)
+settings.load_profile("unit")
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(socket_disabled: None) -> None:
+    """Whatever opens a socket fails, and names itself."""
+
+
+@pytest.fixture
+def world() -> World:
+    """Fakes, in a state in which a valid context object is sent."""
+    return World()

@@ -1,0 +1,1 @@
+"""Fakes of the core's ports: real code with visible state, and no way out of the process."""
