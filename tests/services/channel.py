@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from mypy_boto3_dynamodb import DynamoDBClient
@@ -13,9 +13,11 @@ from mypy_boto3_sqs import SQSClient
 
 from lambda_src import index
 from lambda_src.services.conversation_item import serialized
-from lambda_src.services.dynamodb_service import ConversationsTable
 from local.stand_ins.openai import OpenAIStandIn
 from local.stand_ins.twilio import TwilioStandIn
+
+if TYPE_CHECKING:
+    from lambda_src.services.dynamodb_service import ConversationsTable
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "contexts" / "whatsapp.json"
 RECIPIENT = "+447700900123"
@@ -125,11 +127,11 @@ class Channel:
         key = {"primary_channel": recipient, "conversation_id": conversation_id}
         return table.get_item(Key=key).get("Item")
 
-    def set_fields(self, **fields: object) -> None:
+    def set_fields(self, conversation: str = CONVERSATION, **fields: object) -> None:
         """Set attributes of the conversation's record."""
         self.dynamodb.update_item(
             TableName=self.table,
-            Key=serialized({"primary_channel": RECIPIENT, "conversation_id": CONVERSATION}),
+            Key=serialized({"primary_channel": RECIPIENT, "conversation_id": conversation}),
             UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in fields),
             ExpressionAttributeValues=serialized({f":{k}": v for k, v in fields.items()}),
         )

@@ -14,6 +14,7 @@ from local.stand_ins.faults import Fault
 from local.stand_ins.twilio import TwilioSettings
 from tests.services.channel import (
     ACCOUNT,
+    CONVERSATION,
     OPENAI_SECRET,
     RECIPIENT,
     TEMPLATE,
@@ -43,9 +44,9 @@ def refused(channel: Channel, operation: str, code: str, *, containing: str = ""
         events.unregister(name, refuse)
 
 
-def lapse_the_sender(channel: Channel) -> None:
+def lapse_the_sender(channel: Channel, conversation: str = CONVERSATION) -> None:
     """Let the time pass in which the announced send may still be under way."""
-    channel.set_fields(send_deadline=0)
+    channel.set_fields(conversation, send_deadline=0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""The template sets exactly the environment variables that the runtime reads."""
+
+from typing import Any
+
+import pytest
+
+from lambda_src.core.contract import DEFAULTS, REQUIRED_VARIABLES, Variable
+from lambda_src.utils.settings import Settings
+from tests.infra.synthesis import ENVIRONMENTS, Synthesized, synthesize
+
+pytestmark = pytest.mark.xdist_group("cdk")
+
+
+def variables(synthesized: Synthesized) -> dict[str, Any]:
+    """The function's environment variables; a reference to another resource stands as its text."""
+    function = synthesized.properties("WhatsApp", "AWS::Lambda::Function")
+    return {name: _text(value) for name, value in function["Environment"]["Variables"].items()}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "resolved-at-deployment"
+
+
+def test_template_sets_what_the_runtime_reads() -> None:
+    """Every variable is set, but the one that an environment may leave out."""
+    assert set(Variable) - {Variable.ASSISTANTS_BASE_URL} == set(variables(synthesize("dev")))
+
+
+def test_template_sets_the_assistants_server_of_an_environment() -> None:
+    """An environment that names an Assistants-compatible server sets every variable."""
+    synthesized = synthesize("dev", assistants_base_url="https://assistants.example.com/v1")
+
+    assert set(Variable) == set(variables(synthesized))
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_runtime_starts_with_the_templates_variables(name: str) -> None:
+    """What the template sets is complete and valid for the runtime, in every environment."""
+    settings = Settings.from_environment(variables(synthesize(name)))
+
+    assert "whatsapp" == settings.channel
+    assert 2 == len(settings.secret_prefixes)
+
+
+def test_every_variable_is_required_or_has_a_default() -> None:
+    """No variable of the contract is neither required nor defaulted, and none is both."""
+    assert set(Variable) == REQUIRED_VARIABLES | set(DEFAULTS)
+    assert not REQUIRED_VARIABLES & set(DEFAULTS)
+
+
+def test_settings_read_the_contracts_variables_only() -> None:
+    """The runtime's settings are the contract's variables, and the local servers' address."""
+    read = {name.upper() for name in Settings.model_fields}
+
+    assert {*Variable, "TWILIO_BASE_URL"} == read
