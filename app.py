@@ -13,8 +13,9 @@ from stacks.channel_stack import ChannelStack
 from stacks.channels import CHANNELS
 from stacks.environments import Environment, load_environment
 from stacks.errors import ConfigurationError, SynthesisError
-from stacks.lambda_package import LambdaPackage, Target, build_package
+from stacks.lambda_package import LambdaPackage, build_package
 from stacks.names import PROJECT
+from stacks.package_target import Target
 from stacks.shared_stack import SharedStack
 
 

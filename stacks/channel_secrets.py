@@ -12,6 +12,8 @@ from stacks.names import ChannelNames
 _ARN_SUFFIX = "-??????"
 """The six random characters that Secrets Manager puts behind the name in a secret's ARN."""
 
+OPENAI_FORM = '{"ai_api_key": "sk-…"}'
+
 
 class ChannelSecrets(Construct):
     """Placeholders for a channel's OpenAI key and for the credentials of the tenants named.
@@ -36,10 +38,11 @@ class ChannelSecrets(Construct):
         super().__init__(scope, construct_id)
         self.prefixes = (names.openai_secret, names.credentials_prefix)
         self._removal_policy = removal_policy
-        self._placeholder(self, "OpenAi", names.openai_secret)
+        self._placeholder(self, "OpenAi", names.openai_secret, OPENAI_FORM)
         by_tenant = Construct(self, "Tenants")
         for tenant in tenants:
-            self._placeholder(by_tenant, tenant, f"{names.credentials_prefix}{tenant}")
+            name = f"{names.credentials_prefix}{tenant}"
+            self._placeholder(by_tenant, tenant, name, names.channel.credentials_form)
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a processor read the secrets behind the channel's prefixes, and no others."""
@@ -53,11 +56,12 @@ class ChannelSecrets(Construct):
             resource_arns=[self._arn(f"{exact}{_ARN_SUFFIX}"), *wildcards],
         )
 
-    def _placeholder(self, scope: Construct, construct_id: str, name: str) -> None:
+    def _placeholder(self, scope: Construct, construct_id: str, name: str, form: str) -> None:
         secret = secretsmanager.Secret(
             scope,
             construct_id,
             secret_name=name,
+            description=f"To be filled by a person, in the form {form}",
             # Never change this generator: CloudFormation would then generate a value anew, over
             # the one that a person has stored.
             generate_secret_string=secretsmanager.SecretStringGenerator(

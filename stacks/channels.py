@@ -12,14 +12,24 @@ class Channel:
         display: As stacks, metrics and alarms spell it: `WhatsApp`.
         metric_filter_part: What tells this channel's metric filters from another's; the first
             channel has none, because its filters were named before there was a second.
+        credentials_form: What a tenant's secret of this channel holds, as JSON.
     """
 
     name: str
     display: str
     metric_filter_part: str
+    credentials_form: str
 
 
-WHATSAPP = Channel(name="whatsapp", display="WhatsApp", metric_filter_part="")
+WHATSAPP = Channel(
+    name="whatsapp",
+    display="WhatsApp",
+    metric_filter_part="",
+    credentials_form=(
+        '{"twilio_account_sid": "AC…", "twilio_auth_token": "…", '
+        '"twilio_template_sid": "HX…" (optional)}'
+    ),
+)
 
 CHANNELS = (WHATSAPP,)
 """The channels that every environment has, one stack each."""

@@ -5,13 +5,15 @@ built beside its final place and moved there in one step, so that a directory th
 and any number of processes may build at once.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
+import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,37 +24,12 @@ from uv import find_uv_bin
 
 from stacks import package_contents
 from stacks.errors import PackageError
+from stacks.package_target import Target
 
 PROJECT = Path(__file__).resolve().parent.parent
 _TOOL_LINES_SHOWN = 8
 _TOOL_SECONDS = 600
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What a package is built to run on.
-
-    Attributes:
-        python: Python's version, as far as compiled modules depend on it: `3.13`.
-        platform: The platform as uv names it; None is the machine that builds.
-    """
-
-    python: str
-    platform: str | None
-
-    @classmethod
-    def of_function(cls, runtime: lambda_.Runtime, architecture: lambda_.Architecture) -> "Target":
-        """Return what a function of this runtime and architecture runs on."""
-        machine = {"arm64": "aarch64", "x86_64": "x86_64"}[architecture.name]
-        return cls(python=runtime.name.removeprefix("python"), platform=f"{machine}-manylinux2014")
-
-    @classmethod
-    def of_host(cls) -> "Target":
-        """Return the Python and the machine that run synth."""
-        return cls(python=sysconfig.get_python_version(), platform=None)
-
-    def __str__(self) -> str:
-        return f"Python {self.python} on {self.platform or sysconfig.get_platform()}"
+_KEPT_UNUSED_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -82,47 +59,51 @@ def build_package(target: Target, *, project: Path = PROJECT) -> LambdaPackage:
     Raises:
         PackageError: It cannot be built; nothing is left behind.
     """
-    source, lock = project / "lambda_src", project / "lambda_src" / "requirements.lock"
-    fingerprint = _fingerprint(source, lock, target)
-    builds = project / ".build"
-    package = builds / f"package-{fingerprint[:16]}"
+    source = project / "lambda_src"
+    files, lock = _read(source), source / "requirements.lock"
+    fingerprint = _fingerprint(files, lock, target)
+    package = project / ".build" / f"package-{fingerprint[:16]}"
     if not package.is_dir():
-        builds.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=builds, prefix="unfinished-") as scratch:
-            _move_into_place(_assemble(Path(scratch), source, lock, target), package)
+        sys.stderr.write(f"building the Lambda package for {target} …\n")
+        package.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=package.parent, prefix="unfinished-") as scratch:
+            _move_into_place(_assemble(Path(scratch), files, lock, target), package)
+        _forget_unused(package.parent)
+    os.utime(package)
     return LambdaPackage(package, fingerprint)
 
 
-def _fingerprint(source: Path, lock: Path, target: Target) -> str:
-    digest = hashlib.sha256(f"{target}, uv {importlib.metadata.version('uv')}".encode())
-    for path in (lock, Path(__file__), Path(package_contents.__file__)):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    for path in _sources(source):
-        digest.update(f"\0{path.relative_to(source)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _sources(source: Path) -> list[Path]:
-    return [
-        path
+def _read(source: Path) -> dict[Path, bytes]:
+    # Once, so that the fingerprint is that of what is packed, whoever edits meanwhile.
+    return {
+        path.relative_to(source.parent): path.read_bytes()
         for path in sorted(source.rglob("*"))
         if path.is_file() and not any(map(_left_out, path.relative_to(source).parts))
-    ]
+    }
 
 
 def _left_out(name: str) -> bool:
     return any(fnmatch(name, pattern) for pattern in package_contents.SOURCES_LEFT_OUT)
 
 
-def _assemble(scratch: Path, source: Path, lock: Path, target: Target) -> Path:
+def _fingerprint(files: dict[Path, bytes], lock: Path, target: Target) -> str:
+    builder = (lock, Path(__file__), Path(package_contents.__file__))
+    parts = [str(target).encode(), importlib.metadata.version("uv").encode()]
+    parts += [path.read_bytes() for path in builder]
+    parts += [part for path, content in files.items() for part in (str(path).encode(), content)]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
+
+
+def _assemble(scratch: Path, files: dict[Path, bytes], lock: Path, target: Target) -> Path:
     package = scratch / "package"
     _install(scratch, package, lock, target)
     _cut(package)
-    for path in _sources(source):
-        copy = package / source.name / path.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+    for path, content in files.items():
+        (package / path).parent.mkdir(parents=True, exist_ok=True)
+        (package / path).write_bytes(content)
     # Lambda runs as a user of its own, whatever mask the building user has.
     for path in package.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -175,3 +156,10 @@ def _move_into_place(made: Path, package: Path) -> None:
     except OSError:
         if not package.is_dir():  # else another process was faster, and made the same
             raise
+
+
+def _forget_unused(builds: Path) -> None:
+    for build in builds.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process does the same
+            if build.stat().st_mtime < time.time() - _KEPT_UNUSED_SECONDS:
+                shutil.rmtree(build)

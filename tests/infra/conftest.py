@@ -4,7 +4,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from stacks.lambda_package import LambdaPackage, Target
+from stacks.lambda_package import LambdaPackage
+from stacks.package_target import Target
 from tests.infra.packages import real_package
 from tests.infra.synthesis import Synthesized, synthesize
 

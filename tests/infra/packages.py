@@ -7,7 +7,8 @@ import pytest
 from uv import find_uv_bin
 
 from stacks.errors import PackageError
-from stacks.lambda_package import LambdaPackage, Target, build_package
+from stacks.lambda_package import LambdaPackage, build_package
+from stacks.package_target import Target
 
 
 def real_package(target: Target) -> LambdaPackage:

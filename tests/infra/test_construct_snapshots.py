@@ -25,7 +25,7 @@ from tests.infra.synthesis import environment, new_app, stub_package
 
 pytestmark = pytest.mark.xdist_group("cdk")
 
-PUSH = Channel(name="push", display="Push", metric_filter_part="Push")
+PUSH = Channel(name="push", display="Push", metric_filter_part="Push", credentials_form="{}")
 
 
 def _names() -> ChannelNames:

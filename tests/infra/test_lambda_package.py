@@ -1,6 +1,7 @@
 """Packages are built once for what they are made of, whole or not at all."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from stacks.errors import PackageError
-from stacks.lambda_package import Target, build_package
+from stacks.lambda_package import build_package
+from stacks.package_target import Target
 from tests.infra.packages import real_package
 from tests.infra.synthesis import ROOT
 
@@ -148,3 +150,27 @@ def test_packages_are_built_side_by_side(project: Path) -> None:
     (package,) = packages
     assert {"six.py", "lambda_src/index.py"} <= _contents(package.directory)
     assert [package.directory] == list((project / ".build").iterdir())
+
+
+def test_unused_packages_are_forgotten(project: Path) -> None:
+    """A new build removes packages that nothing used for a week, and keeps the others."""
+    forgotten, kept = build_package(HOST, project=project), project / ".build" / "package-kept"
+    kept.mkdir()
+    os.utime(forgotten.directory, (0, 0))
+
+    _edit_source(project)
+    built = build_package(HOST, project=project)
+
+    assert {kept, built.directory} == set((project / ".build").iterdir())
+
+
+def test_using_a_package_keeps_it(project: Path) -> None:
+    """A package that is used counts as new, however long ago it was built."""
+    package = build_package(HOST, project=project)
+    os.utime(package.directory, (0, 0))
+
+    build_package(HOST, project=project)
+    _edit_source(project)
+    build_package(HOST, project=project)
+
+    assert package.directory.is_dir()

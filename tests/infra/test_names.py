@@ -8,7 +8,7 @@ from tests.infra.synthesis import Synthesized, environment
 
 pytestmark = pytest.mark.xdist_group("cdk")
 
-SMS = Channel(name="sms", display="Sms", metric_filter_part="Sms")
+SMS = Channel(name="sms", display="Sms", metric_filter_part="Sms", credentials_form="{}")
 
 
 @pytest.mark.parametrize(

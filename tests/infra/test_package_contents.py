@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stacks.lambda_package import LambdaPackage, Target
+from stacks.lambda_package import LambdaPackage
 from stacks.package_contents import EXCLUDED_DISTRIBUTIONS, SERVICES
+from stacks.package_target import Target
 from tests.infra.packages import real_package
 
 pytestmark = pytest.mark.xdist_group("package")

@@ -133,7 +133,7 @@ def test_a_batch_is_worked_on_at_once(templates: Synthesized) -> None:
 def test_secrets_have_no_value(templates: Synthesized) -> None:
     """A template holds no secret's value: Secrets Manager makes up a placeholder."""
     for secret in templates.resources("WhatsApp", "AWS::SecretsManager::Secret"):
-        assert {"GenerateSecretString", "Name", "Tags"} == set(secret["Properties"])
+        assert {"Description", "GenerateSecretString", "Name", "Tags"} == set(secret["Properties"])
         assert {
             "SecretStringTemplate": "{}",
             "GenerateStringKey": "placeholder",
