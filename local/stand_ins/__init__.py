@@ -4,6 +4,7 @@ from local.stand_ins.calls import RecordedCall
 from local.stand_ins.fault_plan import Match, Rule
 from local.stand_ins.faults import Fault, FaultKind
 from local.stand_ins.openai import OpenAISettings, OpenAIStandIn
+from local.stand_ins.stand_in import StandIn
 from local.stand_ins.twilio import PhoneMessage, TwilioSettings, TwilioStandIn
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "PhoneMessage",
     "RecordedCall",
     "Rule",
+    "StandIn",
     "TwilioSettings",
     "TwilioStandIn",
 ]

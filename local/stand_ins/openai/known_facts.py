@@ -9,6 +9,7 @@ _LABELLED = re.compile(r"^[\s\-*]*([A-Za-z][\w' ]{1,40}?)\s*[:=]\s*(\S.*)$", re.
 _NOT_WORTH_TELLING = re.compile(r"(_id|_tel|_email|key|number|timestamp|status|url)$")
 _MAX_DETAILS = 3
 _DETAIL_LENGTH = 60
+_MAX_FAILURES = 20  # so that a long text of opening braces costs no time
 
 
 class KnownFacts:
@@ -57,10 +58,12 @@ class KnownFacts:
 def _json_objects(text: str) -> Iterator[dict[str, Any]]:
     decoder = json.JSONDecoder()
     position = text.find("{")
-    while position != -1:
+    failures = 0
+    while position != -1 and failures < _MAX_FAILURES:
         try:
             found, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
+            failures += 1
             end = position + 1
         else:
             yield found

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 from twilio.rest import Client
 
 from local.stand_ins import OpenAIStandIn, TwilioStandIn
@@ -18,11 +18,19 @@ def openai() -> Iterator[OpenAIStandIn]:
         yield stand_in
 
 
-@pytest.fixture
-def ai(openai: OpenAIStandIn) -> Iterator[OpenAI]:
-    """OpenAI's client, without retries."""
-    with OpenAI(api_key=KEY, base_url=openai.base_url, max_retries=0, timeout=5) as client:
+@pytest.fixture(scope="session")
+def http_client() -> Iterator[DefaultHttpxClient]:
+    """OpenAI's HTTP client, which takes long to make."""
+    with DefaultHttpxClient(timeout=5) as client:
         yield client
+
+
+@pytest.fixture
+def ai(openai: OpenAIStandIn, http_client: DefaultHttpxClient) -> OpenAI:
+    """OpenAI's client, without retries."""
+    return OpenAI(
+        api_key=KEY, base_url=openai.base_url, max_retries=0, timeout=5, http_client=http_client
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # expected stands left of actual
 """Conversations and responses at the stand-in for OpenAI."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # expected stands left of actual
 """What the stand-in for OpenAI refuses, and how it words it."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # expected stands left of actual
 """Threads, messages and runs at the stand-in for OpenAI."""
 
 import json

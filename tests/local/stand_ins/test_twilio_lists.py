@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # expected stands left of actual
 """Lists of messages at the stand-in for Twilio."""
 
 from dataclasses import replace

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # expected stands left of actual
 """Messages sent through the stand-in for Twilio."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # expected stands left of actual
 """What the stand-in for Twilio refuses, with which code."""
 
 import json
