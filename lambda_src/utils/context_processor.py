@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -25,6 +26,19 @@ KINDS: dict[type, str] = {
     dict: "an object",
     type(None): "null",
 }
+EXPECTED = {
+    "string_type": "a string",
+    "list_type": "an array",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "int_type": "a whole number",
+}
+"""Our words for what pydantic calls by Python's."""
+LONGEST_NUMBER = 4_000
+"""Digits of a whole number that is read as one; Python itself refuses those of more than 4,300."""
+
+_HALF_CHARACTER = re.compile(r"\\u[dD][89A-Fa-f]|[\ud800-\udfff]")
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_\[\]]{1,64}")
 
 
 class ContextParser:
@@ -55,8 +69,10 @@ class ContextParser:
 
 def _decoded(body: str) -> dict[str, Any]:
     try:
-        document = json.loads(body, parse_constant=_no_constant, parse_float=_finite)
-        if "\\ud" in body.lower():
+        document = json.loads(
+            body, parse_constant=_no_constant, parse_float=_finite, parse_int=_countable
+        )
+        if _HALF_CHARACTER.search(body):
             document = _without_lone_surrogates(document)
     except ValueError:
         # Without its cause: the decoder's error carries the whole body.
@@ -78,6 +94,11 @@ def _finite(text: str) -> float | str:
     return number if math.isfinite(number) else text
 
 
+def _countable(text: str) -> int | str:
+    """A whole number, or its text where it is too long for one."""
+    return int(text) if len(text) <= LONGEST_NUMBER else text
+
+
 def _without_lone_surrogates(document: object) -> Any:
     text = json.dumps(document, ensure_ascii=False)
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
@@ -95,18 +116,21 @@ def _rejection(document: dict[str, Any], error: ValidationError) -> RejectedCont
 
 
 def _problem(details: ErrorDetails) -> Problem:
-    field = ".".join(map(str, details["loc"])) or "body"
+    field = _path(details["loc"])
     if details["type"] == "missing":
         return Problem(INVALID, field, "a value", "nothing")
-    known = "expected" in details.get("ctx", {}) and details["type"] not in {
-        "literal_error",
-        "enum",
-    }
-    code = details["type"] if known else INVALID
-    expected = (
-        details["ctx"]["expected"] if "expected" in details.get("ctx", {}) else details["msg"]
+    told = details.get("ctx", {}).get("expected")
+    code = details["type"] if told and details["type"] != "literal_error" else INVALID
+    words = details["msg"].removeprefix("Input should be ")
+    return Problem(
+        code, field, told or EXPECTED.get(details["type"], words), _kind(details["input"])
     )
-    return Problem(code, field, expected, _kind(details["input"]))
+
+
+def _path(location: Sequence[int | str]) -> str:
+    """A field's path; names that the message made up are told only where they look like one."""
+    parts = map(str, location)
+    return ".".join(part if _FIELD_NAME.fullmatch(part) else "?" for part in parts) or "body"
 
 
 def _code(problems: Sequence[Problem]) -> str:
