@@ -13,7 +13,8 @@ MAX_BODY = 1600
 MAX_RENDERED = 1024
 """Characters of a rendered WhatsApp template; its variables alone must stay below that."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# Lone surrogates too: strict JSON may hold an escaped half of a character, UTF-8 cannot.
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _WHITESPACE = re.compile(r"\s+")
 
 
@@ -92,7 +93,7 @@ def units(text: str) -> int:
 
 
 def _body(text: str) -> str:
-    body = _CONTROL.sub(" ", text.replace("\r\n", "\n")).strip()
+    body = _UNSENDABLE.sub(" ", text.replace("\r\n", "\n")).strip()
     if not body:
         raise _unfit("the text is empty")
     if units(body) > MAX_BODY:
@@ -112,7 +113,7 @@ def _fitted(values: Mapping[str, str], rules: Mapping[str, VariableRule]) -> dic
 
 def _variable(name: str, value: str, rule: VariableRule) -> str:
     # Twilio refuses variables with line breaks, tabs or more than four spaces in a row (21656).
-    cleaned = _WHITESPACE.sub(" ", _CONTROL.sub(" ", value)).strip()
+    cleaned = _WHITESPACE.sub(" ", _UNSENDABLE.sub(" ", value)).strip()
     if not cleaned:
         raise _unfit(f"variable {name} is empty")
     if rule.max_length and units(cleaned) > rule.max_length:

@@ -60,7 +60,8 @@ class AssistantFiles:
         if path.parent != self._directory or not path.is_file():
             return None
         try:
-            return AssistantModel.model_validate(tomllib.loads(path.read_text())).definition()
-        except (tomllib.TOMLDecodeError, ValidationError) as error:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            return AssistantModel.model_validate(document).definition()
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
             kind = type(error).__name__
             raise PermanentFailure("assistant_definition_invalid", Step.AI, kind) from None
