@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pydantic_core
 from werkzeug.wrappers import Request
 
 from local.stand_ins.faults import FaultKind
@@ -81,5 +82,8 @@ class CallLog:
 def _body(request: Request) -> Mapping[str, Any]:
     if request.mimetype == "application/x-www-form-urlencoded":
         return request.form.to_dict()
-    content = request.get_json(force=True, silent=True) if request.content_length else None
+    try:
+        content = pydantic_core.from_json(request.get_data())
+    except ValueError:
+        return {}
     return content if isinstance(content, dict) else {}

@@ -1,12 +1,16 @@
 """The ways in which a stand-in can be told to fail: one small vocabulary for all of them."""
 
 from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 """For what can also be given over HTTP: a misspelled name is an error."""
+
+Seconds = Annotated[float, Field(ge=0)]
+"""A length of time."""
 
 
 class FaultKind(StrEnum):
@@ -28,6 +32,21 @@ class FaultKind(StrEnum):
     UNDELIVERED = "undelivered"
 
 
+COMMON_FAULTS = frozenset(
+    {
+        FaultKind.ERROR,
+        FaultKind.SLOW,
+        FaultKind.HANG,
+        FaultKind.RESET,
+        FaultKind.EMPTY,
+        FaultKind.NOT_JSON,
+    }
+)
+"""Those that every stand-in can show."""
+
+_FIRST_ERROR = 400
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Fault:
     """One way to fail; build it with the class methods, which name what each way needs.
@@ -43,12 +62,20 @@ class Fault:
     """
 
     kind: FaultKind
-    status: int = 0
+    status: Annotated[int, Field(ge=0, le=599)] = 0
     code: str = ""
     message: str = ""
-    retry_after: float | None = None
-    seconds: float = 0.0
+    retry_after: Seconds | None = None
+    seconds: Seconds = 0.0
     effect_applied: bool = False
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if self.kind in {FaultKind.ERROR, FaultKind.NOT_JSON} and self.status < _FIRST_ERROR:
+            raise ValueError(f"status: {self.kind} needs one from {_FIRST_ERROR} on")
+        if self.kind is FaultKind.UNDELIVERED and not self.code.isdecimal():
+            raise ValueError(f"code: {self.kind} needs a number")
+        return self
 
     @classmethod
     def error(

@@ -1,8 +1,5 @@
 """The layer between the wire and a vendor's application: it records calls and makes them fail."""
 
-import selectors
-import socket
-import threading
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, NoReturn
@@ -12,13 +9,13 @@ from werkzeug.wrappers import Request, Response
 from local.stand_ins.calls import CallLog
 from local.stand_ins.fault_plan import FaultPlan
 from local.stand_ins.faults import Fault, FaultKind
+from local.stand_ins.waiting import Waiting
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CONTROL_PREFIX = "/_control/"
 _FAULT_KEY = "stand_in.fault"
-_GIVEN_UP_POLL_SECONDS = 0.02
 _GATEWAY_PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
@@ -32,13 +29,13 @@ class FaultyApplication:
         plan: FaultPlan,
         calls: CallLog,
         error_answer: Callable[[Fault], Response],
-        stopping: threading.Event,
+        waiting: Waiting,
     ) -> None:
         self._application = application
         self._plan = plan
         self._calls = calls
         self._error_answer = error_answer
-        self._stopping = stopping
+        self._waiting = waiting
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -96,32 +93,21 @@ class FaultyApplication:
         if fault.effect_applied:
             self._normal(environ)
         if fault.kind is FaultKind.HANG:
-            self._wait_for_client_to_give_up(environ["werkzeug.socket"])
+            self._waiting.until_client_gives_up(environ["werkzeug.socket"])
         raise ConnectionResetError("reset by order")
 
     def _slow(self, fault: Fault, environ: "WSGIEnvironment") -> Response:
         if fault.effect_applied:
             response = self._normal(environ)
-            self._wait(fault.seconds)
+            self._waiting.pause(fault.seconds)
             return response
-        self._wait(fault.seconds)
+        self._waiting.pause(fault.seconds)
         return self._normal(environ)
 
     def _empty(self, environ: "WSGIEnvironment") -> Response:
         response = self._normal(environ)
         response.set_data(b"")
         return response
-
-    def _wait(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
-            raise ConnectionAbortedError("the stand-in is stopping")
-
-    def _wait_for_client_to_give_up(self, connection: socket.socket) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(connection, selectors.EVENT_READ)
-            # The request was read whole, so the next thing to read is the end of the connection.
-            while not self._stopping.is_set() and not selector.select(_GIVEN_UP_POLL_SECONDS):
-                pass
 
 
 def fault_to_play(environ: "WSGIEnvironment") -> Fault | None:

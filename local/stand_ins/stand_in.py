@@ -1,10 +1,9 @@
 """What every stand-in is: a vendor's application behind the fault layer, on a loopback port."""
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from flask import Flask
 from werkzeug.wrappers import Response
@@ -12,9 +11,10 @@ from werkzeug.wrappers import Response
 from local.stand_ins.calls import CallLog, RecordedCall
 from local.stand_ins.control import control_routes
 from local.stand_ins.fault_plan import FaultPlan, Match, Rule
-from local.stand_ins.faults import Fault
+from local.stand_ins.faults import COMMON_FAULTS, Fault, FaultKind
 from local.stand_ins.faulty_application import FaultyApplication
 from local.stand_ins.loopback_server import HOST, LoopbackServer
+from local.stand_ins.waiting import Waiting
 
 SettingsT = TypeVar("SettingsT")
 
@@ -26,7 +26,11 @@ class StandIn(ABC, Generic[SettingsT]):
 
     Attributes:
         settings: How it behaves; assign another value at any time.
+        waiting: How requests wait.
+        own_faults: Kinds of faults that this vendor's application plays itself.
     """
+
+    own_faults: ClassVar[frozenset[FaultKind]] = frozenset()
 
     def __init__(
         self,
@@ -40,7 +44,7 @@ class StandIn(ABC, Generic[SettingsT]):
         self._plan = FaultPlan()
         self._calls = CallLog()
         self._named_faults = named_faults
-        self._stopping = threading.Event()
+        self.waiting = Waiting()
         # A dropped connection inside the application must reach the server, not become a 500.
         application.config["PROPAGATE_EXCEPTIONS"] = True
         application.register_blueprint(control_routes(self))
@@ -49,7 +53,7 @@ class StandIn(ABC, Generic[SettingsT]):
             plan=self._plan,
             calls=self._calls,
             error_answer=self.error_answer,
-            stopping=self._stopping,
+            waiting=self.waiting,
         )
         self._server = LoopbackServer(faulty, name=type(self).__name__, port=port)
 
@@ -83,12 +87,12 @@ class StandIn(ABC, Generic[SettingsT]):
         Raises:
             OSError: The port cannot be listened on.
         """
-        self._stopping.clear()
+        self.waiting.allow()
         self._server.start()
 
     def stop(self) -> None:
         """Stop serving; requests under way are cut off, and every thread has ended."""
-        self._stopping.set()
+        self.waiting.end()
         self._server.stop()
 
     def __enter__(self) -> Self:
@@ -134,7 +138,14 @@ class StandIn(ABC, Generic[SettingsT]):
         return Rule(fault=found, match=match or self.usual_match(found), **options)
 
     def add_rule(self, rule: Rule) -> None:
-        """Put a rule behind those already in force."""
+        """Put a rule behind those already in force.
+
+        Raises:
+            ValueError: This vendor knows no such fault.
+        """
+        kind = rule.fault.kind
+        if kind not in COMMON_FAULTS | self.own_faults:
+            raise ValueError(f"fault: {kind} is not one that {type(self).__name__} can show")
         self._plan.add(rule)
 
     def named_fault(self, name: str) -> Fault:
@@ -157,15 +168,6 @@ class StandIn(ABC, Generic[SettingsT]):
         self._plan.clear()
         self._calls.clear()
         self.forget()
-
-    def pause(self, seconds: float) -> None:
-        """Let time pass within a request.
-
-        Raises:
-            ConnectionAbortedError: The stand-in is stopping.
-        """
-        if self._stopping.wait(seconds):
-            raise ConnectionAbortedError("the stand-in is stopping")
 
     @abstractmethod
     def forget(self) -> None:

@@ -15,7 +15,7 @@ _MAX_FAILURES = 20  # so that a long text of opening braces costs no time
 class KnownFacts:
     """Named values of a prompt: the leaves of its JSON, and its lines of the form `label: value`.
 
-    Args of the constructor:
+    Args:
         texts: The prompt's parts, those that count most first.
     """
 

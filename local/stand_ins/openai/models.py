@@ -9,7 +9,7 @@ from local.stand_ins.openai.errors import OpenAIError
 class Models:
     """A set of models.
 
-    Args of the constructor:
+    Args:
         names: Their names, the usual one first.
     """
 

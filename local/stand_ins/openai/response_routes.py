@@ -82,7 +82,7 @@ class ResponseRoutes:
         created = time.time()
         fault = fault_to_play(request.environ)
         seconds = self._stand_in.settings.answer_seconds + (fault.seconds if fault else 0)
-        self._stand_in.pause(seconds)
+        self._stand_in.waiting.pause(seconds)
         answer = answer_to(
             _prompt(body, conversation), body.text.format, body.max_output_tokens, fault
         )

@@ -19,15 +19,6 @@ from local.stand_ins.openai.thread_routes import ThreadRoutes
 from local.stand_ins.stand_in import StandIn
 
 _ANSWERS = Match(method="POST", paths=("/v1/responses", "/v1/threads/*/runs"))
-_ANSWER_FAULTS = frozenset(
-    {
-        FaultKind.THINKING,
-        FaultKind.REFUSAL,
-        FaultKind.INCOMPLETE,
-        FaultKind.FAILED,
-        FaultKind.MISFIT,
-    }
-)
 _BEARER = "Bearer "
 
 ResponseT = TypeVar("ResponseT", bound=Response)
@@ -36,13 +27,23 @@ ResponseT = TypeVar("ResponseT", bound=Response)
 class OpenAIStandIn(StandIn[OpenAISettings]):
     """OpenAI on loopback.
 
-    Args of the constructor:
+    Args:
         keys: API keys that are accepted.
         models: Models that exist; the first is the one of assistants that name none.
         assistants: Model of each assistant, by its id; None for any id.
         settings: Delays.
         port: Where to listen; 0 for any free port.
     """
+
+    own_faults = frozenset(
+        {
+            FaultKind.THINKING,
+            FaultKind.REFUSAL,
+            FaultKind.INCOMPLETE,
+            FaultKind.FAILED,
+            FaultKind.MISFIT,
+        }
+    )
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class OpenAIStandIn(StandIn[OpenAISettings]):
 
     def usual_match(self, fault: Fault) -> Match:
         """Spoilt answers are of responses and runs; anything else can befall every request."""
-        return _ANSWERS if fault.kind in _ANSWER_FAULTS else ANY_REQUEST
+        return _ANSWERS if fault.kind in self.own_faults else ANY_REQUEST
 
     def error_answer(self, fault: Fault) -> Response:
         """The error answer that a fault asks for."""

@@ -10,7 +10,7 @@ _QUESTION = "When would be a good time to talk?"
 class Writer:
     """Writes from what a prompt tells.
 
-    Args of the constructor:
+    Args:
         facts: What it tells.
     """
 

@@ -5,9 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from local.stand_ins.faults import STRICT
-
-Seconds = Annotated[float, Field(ge=0)]
+from local.stand_ins.faults import STRICT, Seconds
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -29,7 +29,7 @@ _CREATE = Match(method="POST", paths=(f"{API}/Accounts/*/Messages.json",))
 class TwilioStandIn(StandIn[TwilioSettings]):
     """Twilio on loopback: send, fetch and list messages, check credentials.
 
-    Args of the constructor:
+    Args:
         accounts: Auth token of each account, by its sid.
         templates: Text of each content template, with `{{1}}` or `{{name}}`, by its sid.
         senders: Addresses that may send, `whatsapp:` before those of WhatsApp; None for any.
@@ -37,6 +37,8 @@ class TwilioStandIn(StandIn[TwilioSettings]):
         clock: Seconds since the epoch.
         port: Where to listen; 0 for any free port.
     """
+
+    own_faults = frozenset({FaultKind.UNDELIVERED})
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ class TwilioStandIn(StandIn[TwilioSettings]):
 
     def usual_match(self, fault: Fault) -> Match:
         """Late failures are of messages; anything else can befall every request."""
-        return _CREATE if fault.kind is FaultKind.UNDELIVERED else ANY_REQUEST
+        return _CREATE if fault.kind in self.own_faults else ANY_REQUEST
 
     def error_answer(self, fault: Fault) -> Response:
         """The error answer that a fault asks for."""
@@ -123,7 +125,7 @@ class TwilioStandIn(StandIn[TwilioSettings]):
     def _create(self, account_sid: str) -> tuple[Response, int]:
         order = checked_order(request.form, self._directory)
         fault = fault_to_play(request.environ)
-        late_error = int(fault.code) if fault and fault.kind is FaultKind.UNDELIVERED else None
+        late_error = int(fault.code) if fault else None
         message = self._store.accept(account_sid, order, late_error)
         created = message_resource(message, message.created, self.settings)
         return jsonify(created), HTTPStatus.CREATED

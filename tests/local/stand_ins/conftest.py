@@ -1,9 +1,11 @@
 """Running stand-ins, and the real SDKs as their clients."""
 
+import warnings
 from collections.abc import Iterator
 
 import pytest
 from openai import DefaultHttpxClient, OpenAI
+from openai.types.beta import Thread
 from twilio.rest import Client
 
 from local.stand_ins import OpenAIStandIn, TwilioStandIn
@@ -31,6 +33,15 @@ def ai(openai: OpenAIStandIn, http_client: DefaultHttpxClient) -> OpenAI:
     return OpenAI(
         api_key=KEY, base_url=openai.base_url, max_retries=0, timeout=5, http_client=http_client
     )
+
+
+@pytest.fixture
+def thread(ai: OpenAI) -> Thread:
+    """A thread with a message."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        prompt = "Company name: Harbour Logistics\nFirst name: Ada"
+        return ai.beta.threads.create(messages=[{"role": "user", "content": prompt}])
 
 
 @pytest.fixture

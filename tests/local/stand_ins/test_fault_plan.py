@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from local.stand_ins import Fault, Match, RecordedCall, Rule
+from local.stand_ins import Fault, Match, OpenAIStandIn, RecordedCall, Rule, TwilioStandIn
 from local.stand_ins.fault_plan import FaultPlan
 
 RESET = Fault.reset()
@@ -89,3 +89,28 @@ def test_impossible_rules_are_refused(options: dict[str, object]) -> None:
     """A number out of its range or a wrong fault is an error that names the field."""
     with pytest.raises(ValidationError, match=next(iter(options))):
         Rule(**({"fault": RESET} | options))  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"kind": "error"}, "status"),
+        ({"kind": "error", "status": 200}, "status"),
+        ({"kind": "not_json", "status": 600}, "status"),
+        ({"kind": "slow", "seconds": -1}, "seconds"),
+        ({"kind": "error", "status": 429, "retry_after": -1}, "retry_after"),
+        ({"kind": "undelivered", "code": "x"}, "code"),
+    ],
+)
+def test_impossible_faults_are_refused(parts: dict[str, object], told: str) -> None:
+    """A fault without what its kind needs is an error that names the field."""
+    with pytest.raises(ValidationError, match=told):
+        Fault(**parts)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_fault_of_another_vendor_is_refused() -> None:
+    """A stand-in takes no rule for a fault that it could never show."""
+    with pytest.raises(ValueError, match="refusal is not one that TwilioStandIn can show"):
+        TwilioStandIn(accounts={}).fail_next(Fault.refusal())
+    with pytest.raises(ValueError, match="undelivered is not one that OpenAIStandIn can show"):
+        OpenAIStandIn(keys=[], models=["m"]).fail_next(Fault.undelivered())

@@ -76,7 +76,7 @@ def test_empty_parameters_that_are_not_played_are_fine(ai: OpenAI) -> None:
     assert ai.responses.create(model=MODEL, input="Hello", tools=[], background=False).id
 
 
-@pytest.mark.parametrize("content", ["{not json", "[1]", '"text"'])
+@pytest.mark.parametrize("content", ["{not json", "[1]", '"text"', '{"a":' * 5000])
 def test_a_body_must_be_a_json_object(openai: OpenAIStandIn, content: str) -> None:
     """Anything but a JSON object is answered with 400."""
     answer = _post(openai, "/responses", content)
