@@ -54,8 +54,8 @@ synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an
 	@node_modules/.bin/cdk synth --no-notices --quiet -c env=$(ENV) && echo "templates of $(ENV) are in cdk.out"
 
 test: setup ## every test, offline, without credentials
-	@$(BIN)/python -m pytest -n auto
-	@tests/on_function_python.sh
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m tests.function_python
 
 check: setup ## formatting, linting, strict types, import rules
 	@$(BIN)/ruff format --check .
@@ -74,4 +74,4 @@ lock: $(VENV)/.synth ## write constraints.txt and the other lock files anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes -o lambda_src/requirements.lock lambda_src/requirements.txt
 
 clean: ## remove what the commands made
-	@rm -rf $(VENV) .venv-cloud node_modules cdk.out .build .cache
+	@rm -rf $(VENV) .venv-cloud .venv-function node_modules cdk.out .build .cache

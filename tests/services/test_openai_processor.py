@@ -1,0 +1,150 @@
+"""The AI through OpenAI's real SDK: one try, ids and facts only, and clients kept."""
+
+import json
+
+import pytest
+
+from lambda_src.core.context import AssistantDefinition, Engine, VariableRule
+from lambda_src.core.errors import PermanentFailure, RateLimited, TransientFailure
+from lambda_src.core.openai_processor import KEPT_CLIENTS, OpenAIProcessor
+from lambda_src.core.ports import Assignment
+from local.stand_ins.faults import Fault
+from local.stand_ins.openai import OpenAISettings, OpenAIStandIn
+from tests.services.channel import API_KEY, MODEL
+
+DEFINITION = AssistantDefinition(
+    model=MODEL,
+    instructions="Write briefly.",
+    variables={
+        "name": VariableRule("How to address the recipient.", 40),
+        "text": VariableRule("What to say.", None),
+    },
+    max_output_tokens=500,
+)
+
+
+def assignment(**changes: object) -> Assignment:
+    """A template message to be written."""
+    values: dict[str, object] = {
+        "engine": Engine.RESPONSES,
+        "assistant_id": "first_contact",
+        "definition": DEFINITION,
+        "briefing": {"company_name": "Harbour Logistics"},
+        "metadata": {"conversation_id": "c-1", "request_id": "r-1"},
+        "timeout": 10.0,
+    }
+    return Assignment(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def processor(openai: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch) -> OpenAIProcessor:
+    """The adapter; both engines answer on loopback."""
+    monkeypatch.setenv("OPENAI_BASE_URL", openai.base_url)
+    return OpenAIProcessor(openai.base_url)
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_fills_every_variable(processor: OpenAIProcessor, engine: Engine) -> None:
+    """The strict schema makes the answer name just the definition's variables."""
+    answer = processor.write(API_KEY, assignment(engine=engine))
+
+    assert {"name", "text"} == set(answer.variables)
+    assert answer.usage.total_tokens > 0
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_writes_free_text_without_variables(processor: OpenAIProcessor, engine: Engine) -> None:
+    """A definition without variables gives text."""
+    definition = AssistantDefinition(MODEL, "Write briefly.", {}, None)
+
+    answer = processor.write(API_KEY, assignment(engine=engine, definition=definition))
+
+    assert answer.text
+    assert {} == answer.variables
+
+
+def test_response_stands_in_a_conversation_of_its_own(
+    processor: OpenAIProcessor, openai: OpenAIStandIn
+) -> None:
+    """The thread id is the conversation's; its metadata holds ids and nothing else."""
+    answer = processor.write(API_KEY, assignment())
+
+    created, response = openai.requests
+    assert answer.thread_id == response.body["conversation"]
+    assert {"conversation_id": "c-1", "request_id": "r-1"} == created.body["metadata"]
+    assert {"company_name": "Harbour Logistics"} == json.loads(response.body["input"])
+    assert 500 == response.body["max_output_tokens"]
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_failed_request_is_not_repeated(
+    processor: OpenAIProcessor, openai: OpenAIStandIn, engine: Engine
+) -> None:
+    """The SDK's own retries are off: each request is made and billed once."""
+    openai.fail_next(Fault.error(500))
+
+    with pytest.raises(TransientFailure):
+        processor.write(API_KEY, assignment(engine=engine))
+
+    assert 1 == len([call for call in openai.requests if call.fault])
+
+
+def test_asked_for_patience_is_passed_on(processor: OpenAIProcessor, openai: OpenAIStandIn) -> None:
+    """The Retry-After of a rate limit tells when to try again."""
+    openai.fail_next(Fault.error(429, "rate_limit_exceeded", retry_after=37))
+
+    with pytest.raises(RateLimited) as raised:
+        processor.write(API_KEY, assignment())
+
+    assert 37 == raised.value.retry_after
+
+
+def test_run_that_takes_too_long_is_cancelled(
+    processor: OpenAIProcessor, openai: OpenAIStandIn
+) -> None:
+    """A run beyond its time is cancelled, so that nobody pays for what nobody reads."""
+    openai.fail_next(Fault.thinking(30))
+
+    with pytest.raises(TransientFailure, match="openai_run_timeout"):
+        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=0.1))
+
+    assert openai.requests[-1].path.endswith("/cancel")
+
+
+def test_response_that_takes_too_long_is_transient(
+    processor: OpenAIProcessor, openai: OpenAIStandIn
+) -> None:
+    """A response beyond its time is given up."""
+    openai.fail_next(Fault.thinking(30))
+
+    with pytest.raises(TransientFailure, match="APITimeoutError"):
+        processor.write(API_KEY, assignment(timeout=0.2))
+
+
+def test_assistants_engine_needs_a_configured_server() -> None:
+    """Without a base URL of our own configuration the engine is refused."""
+    with pytest.raises(PermanentFailure, match="assistants_engine_not_configured"):
+        OpenAIProcessor().write(API_KEY, assignment(engine=Engine.ASSISTANTS))
+
+
+def test_client_of_a_key_is_kept(processor: OpenAIProcessor) -> None:
+    """The same key uses the same client; of many keys the last used are kept."""
+    first = processor._client(Engine.RESPONSES, API_KEY)
+    assert first is processor._client(Engine.RESPONSES, API_KEY)
+
+    for number in range(KEPT_CLIENTS):
+        processor._client(Engine.RESPONSES, f"key-{number}")
+
+    assert KEPT_CLIENTS == len(processor._clients)
+    assert first is not processor._client(Engine.RESPONSES, API_KEY)
+
+
+def test_refused_answer_of_a_run_costs_no_second_run(
+    processor: OpenAIProcessor, openai: OpenAIStandIn
+) -> None:
+    """A run that ends as failed for a rate limit is told apart from one that fails for good."""
+    openai.settings = OpenAISettings()
+    openai.fail_next(Fault.failed("rate_limit_exceeded"))
+
+    with pytest.raises(RateLimited):
+        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS))
