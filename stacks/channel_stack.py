@@ -66,6 +66,12 @@ class ChannelStack(Stack):
         channel_queue.grant_process(processor.function)
         shared.conversations.grant_ledger(processor.function)
         secrets.grant_read(processor.function)
+        self._alarm_on_critical_lines(names, processor, shared)
+        self._give_out(channel_queue, processor)
+
+    def _alarm_on_critical_lines(
+        self, names: ChannelNames, processor: Processor, shared: SharedStack
+    ) -> None:
         for critical in CRITICAL_EVENTS:
             LogAlarm(
                 self,
@@ -77,6 +83,7 @@ class ChannelStack(Stack):
                 topic=shared.alerts.topic,
             )
 
+    def _give_out(self, channel_queue: ChannelQueue, processor: Processor) -> None:
         CfnOutput(self, "QueueUrl", value=channel_queue.queue.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=channel_queue.dead_letter_queue.queue_url)
         CfnOutput(self, "FunctionName", value=processor.function.function_name)

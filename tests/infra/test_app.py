@@ -64,7 +64,10 @@ def test_whole_run_is_clean(tmp_path: Path) -> None:
     """A whole synth, with all validation on and no credentials, has nothing to complain of."""
     done = _run(tmp_path, env="dev", package_for="host")
 
-    assert (0, "") == (done.returncode, done.stderr)
+    complaints = [
+        line for line in done.stderr.splitlines() if not line.startswith("building the Lambda")
+    ]
+    assert (0, []) == (done.returncode, complaints)
     assert [] == json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
     (staged,) = tmp_path.glob("asset.*")
     assert (staged / "lambda_src" / "core" / "contract.py").is_file()
