@@ -122,7 +122,8 @@ def _ids_of(rejected: RejectedContext) -> dict[str, str]:
 def _log_failure(error: ProcessingError, delivery: Delivery) -> ProcessingError:
     log.log(
         error.log_level,
-        "not sent: %s",
+        "%s: %s",
+        error.headline,
         error,
         extra={
             "event": str(error.event),

@@ -46,6 +46,7 @@ class ProcessingError(Exception):
     """
 
     recorded_status: ClassVar[Status | None] = None
+    headline: ClassVar[str] = "not sent"
     shared_event: ClassVar[LogEvent | None] = None
     redelivery: ClassVar[Redelivery] = Redelivery.BACKOFF
     level: ClassVar[int] = WARNING
@@ -160,6 +161,7 @@ class LedgerRefused(TransientFailure):
 class SendOutcomeUnknown(ProcessingError):
     """The request went out and no answer tells what became of it: stays `sending`, is settled."""
 
+    headline = "not known whether sent"
     shared_event = LogEvent.SEND_OUTCOME_PENDING
     level = ERROR
 
@@ -167,12 +169,14 @@ class SendOutcomeUnknown(ProcessingError):
 class SendOutcomePending(ProcessingError):
     """A send whose outcome is being settled; looked for again after `retry_after` seconds."""
 
+    headline = "not known whether sent"
     shared_event = LogEvent.SEND_OUTCOME_PENDING
 
 
 class SendDeclaredUnknown(ProcessingError):
     """A send that stayed unaccounted for: `send_unknown`, a person decides."""
 
+    headline = "not known whether sent, and given up"
     shared_event = LogEvent.SEND_OUTCOME_UNKNOWN
     redelivery = Redelivery.AT_ONCE
     level = CRITICAL
@@ -181,6 +185,7 @@ class SendDeclaredUnknown(ProcessingError):
 class FinalUpdateFailed(ProcessingError):
     """The message is sent, its record could not be written: settled by the next delivery."""
 
+    headline = "sent, but not recorded"
     shared_event = LogEvent.FINAL_DB_UPDATE_FAILED
     level = CRITICAL
 
@@ -194,6 +199,7 @@ class LeaseLost(ProcessingError):
 class BusyElsewhere(ProcessingError):
     """Another worker holds a live lease, which ends in `retry_after` seconds."""
 
+    headline = "left to another worker"
     shared_event = LogEvent.BUSY_ELSEWHERE
     level = INFO
 
