@@ -44,7 +44,7 @@ COMMON_FAULTS = frozenset(
 )
 """Those that every stand-in can show."""
 
-_FIRST_ERROR = 400
+_LOWEST_STATUS = {FaultKind.ERROR: 400, FaultKind.NOT_JSON: 200}
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -71,8 +71,9 @@ class Fault:
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
-        if self.kind in {FaultKind.ERROR, FaultKind.NOT_JSON} and self.status < _FIRST_ERROR:
-            raise ValueError(f"status: {self.kind} needs one from {_FIRST_ERROR} on")
+        lowest = _LOWEST_STATUS.get(self.kind, 0)
+        if self.status < lowest:
+            raise ValueError(f"status: {self.kind} needs one from {lowest} on")
         if self.kind is FaultKind.UNDELIVERED and not self.code.isdecimal():
             raise ValueError(f"code: {self.kind} needs a number")
         return self
@@ -119,7 +120,7 @@ class Fault:
 
     @classmethod
     def not_json(cls, status: int = 502, *, effect_applied: bool = False) -> "Fault":
-        """The HTML error page of a gateway in front of the vendor."""
+        """The HTML page of a gateway in front of the vendor, even with a status of success."""
         return cls(FaultKind.NOT_JSON, status=status, effect_applied=effect_applied)
 
     @classmethod

@@ -8,16 +8,24 @@ from openai import DefaultHttpxClient, OpenAI
 from openai.types.beta import Thread
 from twilio.rest import Client
 
-from local.stand_ins import OpenAIStandIn, TwilioStandIn
+from local.stand_ins import OpenAISettings, OpenAIStandIn, TwilioSettings, TwilioStandIn
 from tests.local.stand_ins.made_up import ACCOUNT, KEY, MODEL, TEMPLATE, TOKEN
 from tests.local.stand_ins.twilio_client import twilio_client
 
 
-@pytest.fixture
-def openai() -> Iterator[OpenAIStandIn]:
-    """A running stand-in for OpenAI."""
+@pytest.fixture(scope="session")
+def shared_openai() -> Iterator[OpenAIStandIn]:
+    """A stand-in for OpenAI that runs for all tests."""
     with OpenAIStandIn(keys={KEY}, models=[MODEL, "model-two"]) as stand_in:
         yield stand_in
+
+
+@pytest.fixture
+def openai(shared_openai: OpenAIStandIn) -> OpenAIStandIn:
+    """A running stand-in for OpenAI, as if new."""
+    shared_openai.reset()
+    shared_openai.settings = OpenAISettings()
+    return shared_openai
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +52,20 @@ def thread(ai: OpenAI) -> Thread:
         return ai.beta.threads.create(messages=[{"role": "user", "content": prompt}])
 
 
-@pytest.fixture
-def twilio() -> Iterator[TwilioStandIn]:
-    """A running stand-in for Twilio."""
+@pytest.fixture(scope="session")
+def shared_twilio() -> Iterator[TwilioStandIn]:
+    """A stand-in for Twilio that runs for all tests."""
     templates = {TEMPLATE: "Hello {{1}}! {{offer}}"}
     with TwilioStandIn(accounts={ACCOUNT: TOKEN}, templates=templates) as stand_in:
         yield stand_in
+
+
+@pytest.fixture
+def twilio(shared_twilio: TwilioStandIn) -> TwilioStandIn:
+    """A running stand-in for Twilio, as if new."""
+    shared_twilio.reset()
+    shared_twilio.settings = TwilioSettings()
+    return shared_twilio
 
 
 @pytest.fixture

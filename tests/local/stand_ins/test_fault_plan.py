@@ -96,6 +96,7 @@ def test_impossible_rules_are_refused(options: dict[str, object]) -> None:
     [
         ({"kind": "error"}, "status"),
         ({"kind": "error", "status": 200}, "status"),
+        ({"kind": "not_json"}, "status"),
         ({"kind": "not_json", "status": 600}, "status"),
         ({"kind": "slow", "seconds": -1}, "seconds"),
         ({"kind": "error", "status": 429, "retry_after": -1}, "retry_after"),

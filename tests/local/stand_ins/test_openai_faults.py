@@ -117,6 +117,13 @@ def test_a_gateways_page_has_no_code(openai: OpenAIStandIn, ai: OpenAI) -> None:
     assert (503, None) == (failed.value.status_code, failed.value.code)
 
 
+def test_a_page_may_come_in_place_of_a_resource(openai: OpenAIStandIn, ai: OpenAI) -> None:
+    """For an HTML page with status 200 the SDK returns the page, a string, and raises nothing."""
+    openai.fail_next(Fault.not_json(200))
+    page: object = ai.responses.create(model=MODEL, input="Hello")
+    assert str is type(page)
+
+
 def test_faults_can_be_aimed(openai: OpenAIStandIn, ai: OpenAI) -> None:
     """A match lets a fault befall only the requests that it describes."""
     openai.fail_next("server_error", match=Match(method="POST", paths=("/v1/responses",)))

@@ -13,6 +13,7 @@ from twilio.rest import Client
 
 from local.stand_ins import Fault, OpenAIStandIn, StandIn, TwilioSettings, TwilioStandIn
 from tests.local.stand_ins.made_up import ACCOUNT, KEY, MODEL, RECIPIENT, SENDER, TOKEN
+from tests.local.stand_ins.twilio_client import twilio_client
 
 Making = Callable[[int], "StandIn[object]"]
 
@@ -40,23 +41,25 @@ def test_starting_and_stopping_is_quick_and_leaves_no_thread(make: Making) -> No
     assert before == set(threading.enumerate())
 
 
-def test_a_stopped_stand_in_refuses_connections(twilio: TwilioStandIn) -> None:
+def test_a_stopped_stand_in_refuses_connections() -> None:
     """After the stop nobody listens, and the address is no longer known."""
-    origin = twilio.origin
-    twilio.stop()
+    with _twilio() as twilio:
+        origin = twilio.origin
     with pytest.raises(requests.exceptions.ConnectionError):
         requests.get(origin, timeout=1)
     with pytest.raises(RuntimeError, match="TwilioStandIn is not running"):
         _ = twilio.origin
 
 
-def test_a_stand_in_can_be_started_again_with_its_state(twilio: TwilioStandIn, sms: Client) -> None:
+def test_a_stand_in_can_be_started_again_with_its_state() -> None:
     """State and calls outlive a stop."""
-    sms.messages.create(to=RECIPIENT, from_=SENDER, body="Hello")
-    twilio.stop()
-    twilio.start()
-    assert requests.get(f"{twilio.origin}/_control/calls", timeout=5).json()
-    assert 1 == len(twilio.phone(RECIPIENT))
+    stand_in = _twilio()
+    with stand_in:
+        client = twilio_client(stand_in.base_url, ACCOUNT, TOKEN)
+        client.messages.create(to=RECIPIENT, from_=SENDER, body="Hello")
+    with stand_in:
+        assert requests.get(f"{stand_in.origin}/_control/calls", timeout=5).json()
+        assert 1 == len(stand_in.phone(RECIPIENT))
 
 
 def test_a_wanted_port_is_taken() -> None:

@@ -1,5 +1,6 @@
 """Faults of the stand-in for Twilio, as its SDK sees them."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -120,6 +121,15 @@ def test_a_gateways_page_has_its_status_as_code(
         _send(sms)
     assert (502, 502) == (failed.value.status, failed.value.code)
     assert effect_applied == bool(twilio.messages())
+
+
+def test_a_page_may_come_in_place_of_a_message(twilio: TwilioStandIn, sms: Client) -> None:
+    """An HTML page with a status of success raises the JSON decoder's error, as does a list's."""
+    twilio.fail_next(Fault.not_json(200, effect_applied=True), times=2)
+    for call in (lambda: _send(sms), sms.messages.list):
+        with pytest.raises(json.JSONDecodeError):
+            call()
+    assert 1 == len(twilio.phone(RECIPIENT))
 
 
 def test_a_throttle_says_when_to_come_again(twilio: TwilioStandIn) -> None:
