@@ -39,6 +39,8 @@ class FinalRecord:
                 raise _failed("record_not_sending", sent) from found
         except ProcessingError as error:
             raise _failed(error.code, sent) from error
+        except Exception as error:
+            raise _failed("unexpected_error", sent) from error
 
     def _write_while_time_allows(
         self, key: RecordKey, sent: SentRecord, time_left: Callable[[], float]

@@ -80,7 +80,7 @@ class Settlement:
             self.conversations.declare_unknown(entry.key, failure, entry)
         except ConditionFailed:
             return SendOutcomePending("settled_elsewhere", Step.SETTLE, retry_after=0)
-        except ProcessingError:
+        except Exception:  # noqa: BLE001 - whatever keeps it out of the record, a person is called
             unknown.fields["record_written"] = False
         return unknown
 
@@ -95,8 +95,8 @@ class Settlement:
     def _look(self, context: ContextObject, entry: Entry, *, is_last: bool) -> str | None:
         try:
             return self._find(context, entry)
-        except ProcessingError:
-            if is_last:
+        except Exception:
+            if is_last:  # whatever went wrong, no look is to come
                 return None
             raise
 

@@ -55,8 +55,8 @@ class FakeSender:
     def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
         """Accept a message, if nothing else was asked for."""
         self.tries += 1
-        self._begin("send", credentials)
         self.during()
+        self._begin("send", credentials)
         sid = f"SM{len(self.sent) + 1:032d}"
         self.sent.append(Accepted(sid, message, self._clock()))
         if self._lost_answers.pop("send"):

@@ -117,6 +117,10 @@ class World:
         """Seconds until Lambda ends the function."""
         return self.function_ends_at - self.clock()
 
+    def begin_invocation(self) -> None:
+        """Let Lambda invoke the function anew, with all of its time."""
+        self.function_ends_at = self.clock() + FUNCTION_TIMEOUT
+
     def delivery(
         self, body: str = "", *, message_id: str = "message-1", receive_count: int = 1
     ) -> Delivery:

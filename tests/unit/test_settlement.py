@@ -1,0 +1,230 @@
+"""Settling a send whose outcome is unknown: found, looked for again, or declared; never resent."""
+
+from dataclasses import replace
+
+import pytest
+
+from lambda_src.core.contract import Status
+from lambda_src.core.errors import (
+    CredentialsRefused,
+    FinalUpdateFailed,
+    LedgerUnavailable,
+    ProcessingError,
+    SendDeclaredUnknown,
+    SendOutcomePending,
+    SendOutcomeUnknown,
+    Step,
+    TransientFailure,
+)
+from lambda_src.core.flow import Outcome
+from tests.unit import contexts
+from tests.unit.fakes.clock import START
+from tests.unit.fakes.faults import Fault, Unforeseen
+from tests.unit.fakes.world import KEY, World
+
+LAST = 10
+SPAN = World().timing.send_span
+
+
+@pytest.fixture
+def unsettled(world: World) -> World:
+    """A message that was sent, although its answer was lost; its sender has given up."""
+    world.sender.lose_answer()
+    with pytest.raises(SendOutcomeUnknown):
+        world.process()
+    world.clock.advance(SPAN)
+    return world
+
+
+def pending(world: World, receive_count: int = 2) -> SendOutcomePending:
+    """Settle, without success so far."""
+    with pytest.raises(SendOutcomePending) as raised:
+        world.process(receive_count=receive_count)
+    return raised.value
+
+
+def test_a_message_found_at_the_vendor_is_recorded(unsettled: World) -> None:
+    """The sid is the truth: the record is repaired, and nothing is sent or asked again."""
+    assert Outcome.SETTLED is unsettled.process(receive_count=2)
+    assert (Status.SENT, unsettled.sender.sent[0].sid) == (
+        unsettled.record.status,
+        unsettled.record.sid,
+    )
+    assert (1, 1) == (unsettled.sender.tries, len(unsettled.writer.billed))
+
+
+def test_a_settled_record_tells_the_times_of_the_send(unsettled: World) -> None:
+    """Sent when it was announced, after the time that took; not when it was found."""
+    unsettled.clock.advance(3600)
+    unsettled.begin_invocation()
+    unsettled.process(receive_count=2)
+    assert unsettled.record.sent
+    assert (START, 0) == (
+        unsettled.record.sent.sent_at,
+        unsettled.record.sent.processing_time_ms,
+    )
+
+
+def test_before_the_deadline_nobody_looks(unsettled: World) -> None:
+    """The sender may be at it still: the message comes back when it cannot be any more."""
+    unsettled.clock.advance(-SPAN + 5)
+    unsettled.sender.fail_listing(Unforeseen())
+    error = pending(unsettled)
+    assert ("sender_may_be_at_it", SPAN - 5) == (error.code, error.retry_after)
+
+
+def test_the_last_receive_waits_for_the_deadline_itself(unsettled: World) -> None:
+    """No delivery is to come: what is left of the deadline is waited for, then looked."""
+    unsettled.clock.advance(-SPAN + 5)
+    assert Outcome.SETTLED is unsettled.process(receive_count=LAST)
+    assert START + SPAN == unsettled.clock()
+
+
+def test_an_unlisted_message_is_looked_for_with_growing_delays(unsettled: World) -> None:
+    """Looks are counted in the record, and each waits longer for the list to catch up."""
+    unsettled.sender.is_listing = False
+    delays = [pending(unsettled, receive_count=count).retry_after for count in (2, 3, 4)]
+    assert [15.0, 60.0, 300.0] == delays
+    assert (Status.SENDING, 3) == (unsettled.record.status, unsettled.record.looks)
+
+
+def test_after_all_looks_a_person_is_called(unsettled: World) -> None:
+    """Looked for often enough: declared unknown, with the count of looks, and never sent again."""
+    unsettled.sender.is_listing = False
+    for count in (2, 3, 4):
+        pending(unsettled, receive_count=count)
+    with pytest.raises(SendDeclaredUnknown) as declared:
+        unsettled.process(receive_count=5)
+    assert {"looks": 3} == declared.value.fields
+    assert (Status.SEND_UNKNOWN, 1) == (unsettled.record.status, unsettled.sender.tries)
+
+
+def test_a_message_listed_late_is_found_by_a_later_look(unsettled: World) -> None:
+    """The list lagged; the next look records the sid."""
+    unsettled.sender.is_listing = False
+    pending(unsettled)
+    unsettled.sender.is_listing = True
+    assert Outcome.SETTLED is unsettled.process(receive_count=3)
+
+
+def test_the_last_receive_declares_what_it_does_not_find(unsettled: World) -> None:
+    """No look is to come: however few there were, a person decides."""
+    unsettled.sender.is_listing = False
+    with pytest.raises(SendDeclaredUnknown):
+        unsettled.process(receive_count=LAST)
+    assert Status.SEND_UNKNOWN is unsettled.record.status
+
+
+def test_a_send_that_never_went_out_is_declared_unknown(world: World) -> None:
+    """An outcome that is unknown stays unknown; the vendor's list is no proof of absence."""
+    world.sender.fail(SendOutcomeUnknown("twilio_500", Step.SEND))
+    with pytest.raises(SendOutcomeUnknown):
+        world.process()
+    world.clock.advance(SPAN)
+    with pytest.raises(SendDeclaredUnknown):
+        world.process(receive_count=LAST)
+    assert ([], 1) == (world.sender.sent, world.sender.tries)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransientFailure("twilio_unreachable", Step.SETTLE),
+        TransientFailure("twilio_20005", Step.SETTLE, alarm=True),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_no_look(unsettled: World, error: ProcessingError) -> None:
+    """An error while looking is tried again with backoff, and counts for nothing."""
+    unsettled.sender.fail_listing(error)
+    with pytest.raises(TransientFailure):
+        unsettled.process(receive_count=2)
+    assert (Status.SENDING, 0) == (unsettled.record.status, unsettled.record.looks)
+
+
+@pytest.mark.parametrize("error", [TransientFailure("twilio_503", Step.SETTLE), Unforeseen()])
+def test_a_list_that_cannot_be_read_on_the_last_receive_calls_a_person(
+    unsettled: World, error: Exception
+) -> None:
+    """Whatever goes wrong with the last look, the send is declared unknown."""
+    unsettled.sender.fail_listing(error)
+    with pytest.raises(SendDeclaredUnknown):
+        unsettled.process(receive_count=LAST)
+    assert Status.SEND_UNKNOWN is unsettled.record.status
+
+
+def test_a_refused_token_is_read_again_for_a_look(unsettled: World) -> None:
+    """Credentials that changed since the send are no obstacle."""
+    unsettled.sender.fail_listing(CredentialsRefused("twilio_20003", Step.SETTLE))
+    assert Outcome.SETTLED is unsettled.process(receive_count=2)
+    assert [contexts.TWILIO_SECRET] == unsettled.secrets.fresh_reads
+
+
+def test_a_sid_of_another_conversation_is_not_taken(unsettled: World) -> None:
+    """The same text to the same person from another conversation stays that one's."""
+    first = unsettled.sender.sent[0]
+    other = replace(unsettled.record, key=replace(KEY, conversation_id="other"), sid=first.sid)
+    unsettled.conversations.records[other.key] = other
+    assert "not_listed_yet" == pending(unsettled).code
+
+
+def test_an_earlier_message_of_the_same_text_is_not_taken(unsettled: World) -> None:
+    """What was sent before the intent cannot be what the intent announced."""
+    unsettled.sender.sent = [replace(unsettled.sender.sent[0], at=START - 10)]
+    assert "not_listed_yet" == pending(unsettled).code
+
+
+def test_sids_that_cannot_be_read_settle_nothing(unsettled: World) -> None:
+    """Without knowing whose sid it is, none is taken."""
+    unsettled.conversations.fail("recorded_sids", Fault.UNAVAILABLE)
+    with pytest.raises(LedgerUnavailable):
+        unsettled.process(receive_count=2)
+    assert Status.SENDING is unsettled.record.status
+
+
+@pytest.mark.parametrize("write", ["count_look", "declare_unknown"])
+def test_what_was_settled_elsewhere_calls_nobody(unsettled: World, write: str) -> None:
+    """Another delivery was quicker: the message comes back at once and finds the sid."""
+    unsettled.sender.is_listing = False
+    unsettled.conversations.before[write] = lambda: unsettled.conversations.alter(
+        KEY, status=Status.SENT, sid="SM1"
+    )
+    error = pending(unsettled, receive_count=2 if write == "count_look" else LAST)
+    assert ("settled_elsewhere", 0) == (error.code, error.retry_after)
+    assert Outcome.ALREADY_PROCESSED is unsettled.process(receive_count=LAST)
+
+
+def test_a_look_that_cannot_be_counted_is_tried_again(unsettled: World) -> None:
+    """An uncounted look must not count: the next delivery looks as if there had been none."""
+    unsettled.sender.is_listing = False
+    unsettled.conversations.fail("count_look", Fault.UNAVAILABLE)
+    with pytest.raises(LedgerUnavailable):
+        unsettled.process(receive_count=2)
+    assert 15.0 == pending(unsettled, receive_count=3).retry_after
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.REFUSED, Fault.UNFORESEEN])
+def test_an_unknown_send_that_cannot_be_recorded_still_calls(
+    unsettled: World, fault: Fault
+) -> None:
+    """A person is called although the record stays `sending`, which nobody sends again either."""
+    unsettled.sender.is_listing = False
+    unsettled.conversations.fail("declare_unknown", fault)
+    with pytest.raises(SendDeclaredUnknown) as declared:
+        unsettled.process(receive_count=LAST)
+    assert {"looks": 0, "record_written": False} == declared.value.fields
+    assert Status.SENDING is unsettled.record.status
+
+
+def test_a_found_sid_that_cannot_be_recorded_is_critical(unsettled: World) -> None:
+    """The repair itself may fail: alarmed, and found again by the next delivery."""
+    unsettled.conversations.fail("record_sent", Fault.REFUSED)
+    with pytest.raises(FinalUpdateFailed):
+        unsettled.process(receive_count=2)
+    assert Outcome.SETTLED is unsettled.process(receive_count=3)
+
+
+def test_a_queue_that_does_not_tell_its_limit_has_no_last_receive(unsettled: World) -> None:
+    """Without the limit the growing delays end the looking."""
+    unsettled.queue.error = TransientFailure("queue_unavailable", Step.SETTLE)
+    unsettled.sender.is_listing = False
+    assert "not_listed_yet" == pending(unsettled, receive_count=LAST).code
