@@ -10,6 +10,9 @@ from lambda_src.core.message import Answer, check_mode, fit
 from lambda_src.core.ports import Assignment, Assistants, Secrets, TwilioCredentials, Writer
 from lambda_src.core.timing import LEAST_AI_SECONDS, Timing
 
+LONGEST_METADATA = 512
+"""Characters that OpenAI takes as the value of one metadata key."""
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -75,8 +78,8 @@ class Drafting:
             definition=definition,
             briefing=context.briefing,
             metadata={
-                "conversation_id": context.key.conversation_id,
-                "request_id": context.request_id,
+                "conversation_id": context.key.conversation_id[:LONGEST_METADATA],
+                "request_id": context.request_id[:LONGEST_METADATA],
             },
             timeout=timeout,
         )

@@ -48,6 +48,10 @@ class OpenAIProcessor:
             return write(self._client(assignment.engine, api_key), assignment)
         except openai.APIError as error:
             raise _translated(error) from error
+        except (ValueError, AttributeError) as error:
+            # The SDK lets an empty answer or a gateway's page of HTML through as it is.
+            kind = type(error).__name__
+            raise TransientFailure("openai_answer_unreadable", Step.AI, kind) from error
 
     def _client(self, engine: Engine, api_key: str) -> openai.OpenAI:
         with self._lock:

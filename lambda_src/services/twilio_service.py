@@ -37,6 +37,8 @@ IDLE_SECONDS = 20.0
 """After this a kept connection is not trusted: a reset on it would leave the outcome unknown."""
 LISTED_AT_MOST = 200
 """Messages looked through for one send; a recipient gets fewer since the intent."""
+FAILURES = (TwilioException, http.RequestException, ValueError)
+"""What the SDK raises; the last for an answer that is no JSON, such as a gateway's error page."""
 
 _SPACES = re.compile(r"\s+")
 
@@ -101,7 +103,7 @@ class TwilioSender:
         """Send once and return the sid."""
         try:
             sid = self._client(credentials).messages.create(**_parameters(message)).sid
-        except (TwilioException, http.RequestException) as error:
+        except FAILURES as error:
             raise _translated(error, Step.SEND) from error
         if not sid:
             raise SendOutcomeUnknown("twilio_answer_without_sid", Step.SEND)
@@ -118,7 +120,7 @@ class TwilioSender:
         """The sid of that message if Twilio lists it as created since then, else None."""
         try:
             listed = list(self._created_since(credentials, message, since))
-        except (TwilioException, http.RequestException) as error:
+        except FAILURES as error:
             raise _unlisted(_translated(error, Step.SETTLE)) from error
         sids = [instance.sid for instance in listed if _is_same(instance, message)]
         if not sids:

@@ -76,12 +76,17 @@ def test_response_stands_in_a_conversation_of_its_own(
     assert 500 == response.body["max_output_tokens"]
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.error(500), Fault.empty(), Fault.not_json(200), Fault.not_json(502), Fault.reset()],
+    ids=["500", "empty", "page of HTML", "bad gateway", "reset"],
+)
 @pytest.mark.parametrize("engine", list(Engine))
 def test_failed_request_is_not_repeated(
-    processor: OpenAIProcessor, openai: OpenAIStandIn, engine: Engine
+    processor: OpenAIProcessor, openai: OpenAIStandIn, engine: Engine, fault: Fault
 ) -> None:
     """The SDK's own retries are off: each request is made and billed once."""
-    openai.fail_next(Fault.error(500))
+    openai.fail_next(fault)
 
     with pytest.raises(TransientFailure):
         processor.write(API_KEY, assignment(engine=engine))

@@ -49,7 +49,17 @@ def test_sends_with_one_request(
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault.error(500), Fault.error(503, 20503), Fault.hang(), Fault.reset()], ids=repr
+    "fault",
+    [
+        Fault.error(500),
+        Fault.error(503, 20503),
+        Fault.hang(),
+        Fault.reset(),
+        Fault.empty(),
+        Fault.not_json(502),
+        Fault.not_json(200, effect_applied=True),
+    ],
+    ids=["500", "503", "hang", "reset", "empty", "bad gateway", "page of HTML"],
 )
 def test_failed_send_is_not_repeated(
     sender: TwilioSender, twilio: TwilioStandIn, fault: Fault
@@ -122,9 +132,16 @@ def test_message_that_another_conversation_recorded_is_not_found(sender: TwilioS
     assert second == found
 
 
-def test_error_of_the_list_is_transient(sender: TwilioSender, twilio: TwilioStandIn) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.error(404), Fault.error(500), Fault.empty(), Fault.not_json(200), Fault.reset()],
+    ids=["404", "500", "empty", "page of HTML", "reset"],
+)
+def test_error_of_the_list_is_transient(
+    sender: TwilioSender, twilio: TwilioStandIn, fault: Fault
+) -> None:
     """A list that cannot be read settles nothing and refuses nothing."""
-    twilio.fail_next(Fault.error(404), match=Match(method="GET"))
+    twilio.fail_next(fault, match=Match(method="GET"))
 
     with pytest.raises(TransientFailure):
         sender.find(CREDENTIALS, TEXT, since=0, exclude=nothing_taken)
