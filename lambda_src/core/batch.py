@@ -94,6 +94,8 @@ class BatchHandler:
                 outcome = self.flow.process(delivery, context, heartbeat)
             except ProcessingError as error:
                 return _log_failure(error, delivery)
+            except Exception as error:  # noqa: BLE001 - as in `_work`, while the ids are bound
+                return _log_unexpected(error)
             if outcome is Outcome.ALREADY_PROCESSED:
                 log.warning("already processed", extra={"event": LogEvent.ALREADY_PROCESSED})
             return None

@@ -1,9 +1,12 @@
 """What every unit test stands on: no sockets, and a world of fakes."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
 from tests.unit.fakes.world import World
+from tests.unit.log_lines import LogLines, configured
 
 # Reproducible and leaving nothing behind: a red run is about the change at hand.
 settings.register_profile("unit", deadline=None, database=None, derandomize=True)
@@ -19,3 +22,10 @@ def _no_sockets(socket_disabled: None) -> None:
 def world() -> World:
     """Fakes, in a state in which a valid context object is sent."""
     return World()
+
+
+@pytest.fixture
+def log_lines() -> Iterator[LogLines]:
+    """The function's log, configured as in Lambda."""
+    with configured() as lines:
+        yield lines
