@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 AWS_CLIENT = Config(
-    connect_timeout=2,
-    read_timeout=5,
+    connect_timeout=1,
+    read_timeout=3,
     max_pool_connections=25,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": 2},
 )
-"""Short, so that a slow answer costs neither a lease nor a visibility."""
+"""Short, so that no call outlasts the time kept back for it, a lease, or a visibility."""
 
 
 def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

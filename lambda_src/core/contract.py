@@ -42,7 +42,7 @@ DEFAULTS = {
     Variable.VERSION: "unversioned",
     Variable.HEARTBEAT_INTERVAL_SECONDS: "25",
     Variable.HEARTBEAT_VISIBILITY_SECONDS: "90",
-    Variable.LEASE_SECONDS: "90",
+    Variable.LEASE_SECONDS: "80",
     Variable.OPENAI_TIMEOUT_SECONDS: "60",
     Variable.TWILIO_TIMEOUT_SECONDS: "10",
     Variable.SETTLE_DELAYS_SECONDS: "15,60,300",
@@ -50,7 +50,10 @@ DEFAULTS = {
     Variable.MAX_CONCURRENCY: "10",
     Variable.ASSISTANTS_BASE_URL: "",
 }
-"""What an optional variable means when it is absent; times are in whole seconds."""
+"""What an optional variable means when it is absent; times are in whole seconds.
+
+A lease ends before the message is visible again, so that the delivery after a crash finds it over.
+"""
 
 TWILIO_BASE_URL = "TWILIO_BASE_URL"
 """Where Twilio answers, for local servers only: never set by a template."""

@@ -6,7 +6,7 @@ STALL_SECONDS = 3.0
 """Allowed between the intent and the send; a worker held up for longer does not send."""
 SKEW_SECONDS = 2.0
 """What the clocks of two workers may differ by."""
-WRITE_SECONDS = 5.0
+WRITE_SECONDS = 10.0
 """Kept back of the function's time for the write after the send."""
 LEAST_AI_SECONDS = 5.0
 """An answer is not asked for when less time than this is left for it."""
