@@ -6,15 +6,18 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from local import paths
 from local.aws import environment_without_aws
 from local.cdk import start_cdk
 from local.errors import LocalCloudError
-from local.processes import Leashed
+
+if TYPE_CHECKING:
+    from local.processes import Leashed
 
 ENVIRONMENT = "dev"
 CONTEXT = ("-c", f"env={ENVIRONMENT}", "-c", "package_for=host")
@@ -42,17 +45,16 @@ class Assembly:
     """
 
     def __init__(self, cache: Path) -> None:
-        self._home = cache / _fingerprint()
+        self._kept = cache / _fingerprint()
+        self._running = ExitStack()
         self._synthesis: Leashed | None = None
-        self._unfinished: tempfile.TemporaryDirectory[str] | None = None
+        self._made = self._kept
 
     def __enter__(self) -> Self:
         if not self.ready:
-            self._home.parent.mkdir(parents=True, exist_ok=True)
-            self._unfinished = tempfile.TemporaryDirectory(
-                dir=self._home.parent, prefix="unfinished-", ignore_cleanup_errors=True
-            )
-            self._synthesis = self._start(Path(self._unfinished.name))
+            with ExitStack() as starting:
+                self._start(starting)
+                self._running = starting.pop_all()
         return self
 
     def __exit__(
@@ -61,47 +63,49 @@ class Assembly:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._synthesis and self._unfinished:
-            self._synthesis.stop()
-            self._unfinished.cleanup()
+        self._running.close()
 
     @property
     def ready(self) -> bool:
         """Whether no synthesis is needed."""
-        return self._home.exists()
+        return self._kept.exists()
 
     def directory(self) -> Path:
         """Wait for the synthesis, if there is one.
 
         Returns:
-            The assembly, for `cdk deploy --app`.
+            The assembly, for `cdk deploy --app`; it may be gone after the `with` block.
 
         Raises:
             LocalCloudError: the synthesis failed; the text holds the end of what it wrote.
         """
-        if self._synthesis and self._unfinished and not self.ready:
-            if self._synthesis.wait() != 0:
-                raise LocalCloudError(f"`cdk synth` failed:\n{self._synthesis.last_lines()}")
-            self._keep(Path(self._unfinished.name))
-        return self._home
+        if self._synthesis and self._synthesis.wait() != 0:
+            raise LocalCloudError(f"`cdk synth` failed:\n{self._synthesis.last_lines()}")
+        if self._made.exists() and _fingerprint() == self._kept.name:
+            self._keep()
+        return self._kept if self.ready else self._made
 
-    def _start(self, unfinished: Path) -> Leashed:
-        output = ("--quiet", "--output", str(unfinished / "assembly"))
-        log = self._home.parent / "synth.log"
-        environment = environment_without_aws()
-        return start_cdk("synth", *CONTEXT, *output, env=environment, cwd=paths.ROOT, log=log)
+    def _start(self, starting: ExitStack) -> None:
+        self._kept.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = tempfile.TemporaryDirectory(
+            dir=self._kept.parent, prefix="unfinished-", ignore_cleanup_errors=True
+        )
+        scratch = Path(starting.enter_context(unfinished))
+        self._made = scratch / "assembly"
+        synthesis = start_cdk(
+            *("synth", *CONTEXT, "--quiet", "--output", str(self._made)),
+            env=environment_without_aws(),
+            cwd=paths.ROOT,
+            log=scratch / "synth.log",
+        )
+        self._synthesis = starting.enter_context(synthesis)
 
-    def _keep(self, unfinished: Path) -> None:
-        if _fingerprint() != self._home.name:
-            raise LocalCloudError("the sources changed while they were synthesized: try again")
-        try:
-            (unfinished / "assembly").rename(self._home)
-        except OSError:
-            if not self.ready:  # else another process was quicker
-                raise
-        older = sorted(self._home.parent.glob("assembly-*"), key=lambda path: path.stat().st_mtime)
-        for path in older[:-KEPT]:
-            shutil.rmtree(path, ignore_errors=True)
+    def _keep(self) -> None:
+        if not self.ready:
+            self._made.rename(self._kept)
+        assemblies = self._kept.parent.glob("assembly-*")
+        for old in sorted(assemblies, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _fingerprint() -> str:

@@ -56,8 +56,7 @@ def send(
 @contextmanager
 def _orderly_end(screen: Screen, interrupted: int = INTERRUPTED) -> Iterator[None]:
     """Let signals unwind what was started, and turn foreseen errors into one message."""
-    for number in ENDING_SIGNALS:
-        signal.signal(number, _interrupt)
+    before = {number: signal.signal(number, _interrupt) for number in ENDING_SIGNALS}
     try:
         yield
     except LocalCloudError as error:
@@ -66,6 +65,9 @@ def _orderly_end(screen: Screen, interrupted: int = INTERRUPTED) -> Iterator[Non
     except KeyboardInterrupt:
         screen.say("interrupted: everything is stopped")
         raise typer.Exit(interrupted) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

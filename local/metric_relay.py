@@ -100,6 +100,10 @@ class RelayThread:
         if self._error and not error:
             raise self._error
 
+    def join(self, seconds: float) -> None:
+        """Wait for the thread to end by itself, which only an error makes it do."""
+        self._thread.join(seconds)
+
     def _run(self) -> None:
         try:
             while not self._stopping.wait(self._PAUSE_SECONDS):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
@@ -25,6 +26,19 @@ PATIENCE_SECONDS = 120
 GOOD_ENDS = frozenset({Stage.SENT, Stage.SENT_BEFORE})
 
 
+@dataclass(frozen=True)
+class Way:
+    """What `send` needs of a running local cloud.
+
+    Attributes:
+        channel: where to send to.
+        phones: where the message shows; None for the real services.
+    """
+
+    channel: Channel
+    phones: Phones | None
+
+
 def send(path: Path | None, screen: Screen, environment: Mapping[str, str]) -> int:
     """Send a context object through the running local cloud, or through one of its own.
 
@@ -41,10 +55,18 @@ def send(path: Path | None, screen: Screen, environment: Mapping[str, str]) -> i
             local cloud could not be set up.
     """
     body = read_context(_named(path))
-    vendors = chosen_vendors(environment)
-    with _channel(vendors, screen) as (channel, phones):
-        end = _follow(Journey.begin(channel, body), screen)
-        _show(end, RecordKey.of(body), phones, screen)
+    with _way(chosen_vendors(environment), screen) as way:
+        return send_through(way, body, screen)
+
+
+def send_through(way: Way, body: str, screen: Screen) -> int:
+    """Send a context object, follow it to its end and show the outcome.
+
+    Returns:
+        The exit code: 0 when the message was sent, else 1.
+    """
+    end = _follow(Journey.begin(way.channel, body), screen)
+    _show(end, RecordKey.of(body), way.phones, screen)
     return 0 if end.stage in GOOD_ENDS else 1
 
 
@@ -66,17 +88,17 @@ def _named(path: Path | None) -> Path:
 
 
 @contextmanager
-def _channel(vendors: Vendors, screen: Screen) -> Iterator[tuple[Channel, Phones | None]]:
+def _way(vendors: Vendors, screen: Screen) -> Iterator[Way]:
     running = find_running()
     if running:
         _check_same_vendors(running, vendors)
         screen.say("through the local cloud that runs in another terminal", "dim")
         channel = Channel(running.aws, Resources.deployed(running.aws))
-        yield channel, Phones(running.phones) if running.phones else None
+        yield Way(channel, Phones(running.phones) if running.phones else None)
     else:
         screen.say("no local cloud runs (`make local` keeps one running): starting one", "dim")
         with World(vendors, workdir=paths.CACHE / "send", step=screen.step) as world:
-            yield world.channel, vendors.phones
+            yield Way(world.channel, vendors.phones)
 
 
 def _check_same_vendors(running: Running, vendors: Vendors) -> None:

@@ -24,7 +24,7 @@ def run(screen: Screen) -> int:
     """
     start = time.monotonic()
     checks, stand_ins = Checks(screen), StandIns()
-    screen.heading("Setting up, all on 127.0.0.1")
+    screen.heading("Setting up, all on 127.0.0.1; stand-ins answer for OpenAI and Twilio")
     with World(stand_ins, workdir=WORKDIR, step=screen.step) as world:
         play(Stage(world, stand_ins, screen, checks))
     screen.heading("The end")

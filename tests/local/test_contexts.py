@@ -1,0 +1,66 @@
+"""Reading context objects to send."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from local import paths
+from local.channel import RecordKey
+from local.contexts import EXAMPLE, example, read_context
+from local.errors import LocalCloudError
+
+
+def test_the_text_goes_on_the_queue_as_it_is() -> None:
+    """A context object's file is sent letter by letter."""
+    assert EXAMPLE.read_text("utf-8") == read_context(EXAMPLE)
+
+
+def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    """A path without a file is an error with the path and the reason."""
+    with pytest.raises(LocalCloudError, match=r"nowhere\.json: No such file"):
+        read_context(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b'{"a": 1,}', "is not JSON: .* at line 1, column 9"),
+        (b"", "is not JSON: .* at line 1, column 1"),
+        (b"\xff\xfe", "not a text file"),
+    ],
+)
+def test_what_is_not_json_is_an_error_that_says_where(
+    tmp_path: Path, content: bytes, error: str
+) -> None:
+    """A file that holds no JSON is an error with the place of the first problem."""
+    path = tmp_path / "context.json"
+    path.write_bytes(content)
+    with pytest.raises(LocalCloudError, match=error):
+        read_context(path)
+
+
+def test_an_example_can_be_a_conversation_of_its_own() -> None:
+    """An example is varied in its conversation and its recipient only."""
+    varied = json.loads(example("whatsapp", conversation_id="c", recipient="+447700900199"))
+    original = json.loads(EXAMPLE.read_text("utf-8"))
+    assert RecordKey("+447700900199", "c") == RecordKey.of(json.dumps(varied))
+    assert original["company_data_payload"] == varied["company_data_payload"]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{}", '{"conversation_data": {"conversation_id": 1}}', "null"]
+)
+def test_a_key_that_cannot_be_told_is_none(body: str) -> None:
+    """A body that names no conversation has no key."""
+    assert RecordKey.of(body) is None
+
+
+def test_examples_name_no_real_phone_numbers() -> None:
+    """Every phone number of the examples is from a range kept for fiction."""
+    for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
+        context = json.loads(path.read_text("utf-8"))
+        recipient = context["frontend_payload"]["recipient_data"]["recipient_tel"]
+        sender = context["company_data_payload"]["channel_config"]["whatsapp"]
+        assert recipient.replace(" ", "").startswith(("+447700900", "07700900"))
+        assert "5550100" in sender["company_whatsapp_number"].replace(" ", "")

@@ -1,0 +1,189 @@
+"""The whole way through the local cloud: deployed mapping, deployed function, real SDKs.
+
+All messages are under way at once, each with a fault of its own, so that their waits overlap.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from lambda_src.core.contract import LogEvent, Status
+from local.alarm_chain import chains_of
+from local.contexts import example
+from local.demo import delivery
+from local.demo.checks import Checks
+from local.demo.failure_story import records_a_sid
+from local.demo.run import conclude
+from local.demo.stage import Stage as DemoStage
+from local.dynamodb_gateway import Call, Refusal, Rule
+from local.journey import Journey, Sighting, Stage
+from local.send import Way, send_through
+from local.stand_ins import Fault, Match
+from local.up import Watch
+from local.vendors import StandIns
+from local.waiting import wait_for
+from local.world import World
+from tests.local.shown import SOCKET_TABLES, Shown, listening_addresses
+
+PATIENCE_SECONDS = 60
+
+GOOD, UNRECORDED, THROTTLED, BAD, SENT_TWICE, REFUSED, WATCHED = (
+    f"+44770090020{digit}" for digit in range(1, 8)
+)
+
+
+@pytest.fixture(scope="module")
+def journeys(world: World, stand_ins: StandIns) -> Mapping[str, Journey]:
+    """Send a message to each number, and let the second's record and the third's AI fail."""
+    world.gateway.refuse(Rule("UpdateItem", Refusal.ACCESS_DENIED, _records_the_unrecorded))
+    stand_ins.openai.fail_next(
+        Fault.error(429, "rate_limit_exceeded", retry_after=1),
+        match=Match(contains=f"world {THROTTLED[-1]}"),
+    )
+    bodies = {number: _context("whatsapp", number) for number in (GOOD, UNRECORDED, THROTTLED)}
+    bodies[BAD] = _context("bad-several-problems", BAD)
+    return {number: Journey.begin(world.channel, body) for number, body in bodies.items()}
+
+
+def _context(name: str, number: str) -> str:
+    return example(name, conversation_id=f"world {number[-1]}", recipient=number)
+
+
+def _records_the_unrecorded(call: Call) -> bool:
+    return records_a_sid(call) and call["Key"]["primary_channel"] == {"S": UNRECORDED}
+
+
+def test_a_context_object_becomes_a_message(
+    journeys: Mapping[str, Journey], stand_ins: StandIns
+) -> None:
+    """A good context object ends as one message on the phone and a complete record."""
+    end = journeys[GOOD].end(PATIENCE_SECONDS)
+    (message,) = stand_ins.twilio.phone(GOOD)
+    assert Stage.SENT is end.stage
+    assert message.body.startswith("Hello Amara!")
+    assert "whatsapp:+15550100001" == message.sender
+    expected = {
+        "conversation_status": Status.SENT,
+        "message_sid": message.sid,
+        "primary_channel": GOOD,
+        "company_name": "Harbour Logistics",
+        "recipient_first_name": "Amara",
+        "router_version": "2.4.0",
+    }
+    assert expected == {name: end.record.get(name) for name in expected}
+    assert ["assistant"] == [entry["role"] for entry in end.record["messages"]]
+
+
+def test_a_failed_final_update_alarms_and_is_repaired(
+    journeys: Mapping[str, Journey], world: World, stand_ins: StandIns
+) -> None:
+    """A final update that fails reaches the topic's subscribers, and a redelivery repairs it."""
+    journey = journeys[UNRECORDED]
+    line = wait_for(lambda: _critical_line(world, journey), PATIENCE_SECONDS) or {}
+    assert "sending" == journey.sighting().record["conversation_status"]
+    world.gateway.allow_everything()
+    assert LogEvent.FINAL_DB_UPDATE_FAILED == line["event"]
+    (message,) = stand_ins.twilio.phone(UNRECORDED)
+    assert message.sid == line["message_sid"]
+    assert UNRECORDED not in json.dumps(line)
+
+    (alert,) = wait_for(world.alerts.new_alerts, PATIENCE_SECONDS) or []
+    (chain,) = chains_of(world.aws, world.resources.log_group, json.dumps(line))
+    assert ("FinalDbUpdateFailureFilter-Dev", "ALARM") == (chain.metric_filter, chain.state)
+    assert (chain.alarm, "ALARM") == (alert.alarm, alert.state)
+
+    end = journey.end(PATIENCE_SECONDS)
+    assert Stage.SENT is end.stage
+    assert (Status.SENT, message.sid) == _status_and_sid(end)
+    assert [message] == stand_ins.twilio.phone(UNRECORDED)
+
+
+def _critical_line(world: World, journey: Journey) -> dict[str, Any] | None:
+    lines = world.channel.log_of(journey.message_id)
+    return next((line for line in lines if line["level"] == "CRITICAL"), None)
+
+
+def _status_and_sid(sighting: Sighting) -> tuple[object, object]:
+    return sighting.record["conversation_status"], sighting.record["message_sid"]
+
+
+def test_a_vendors_passing_failure_is_retried(
+    journeys: Mapping[str, Journey], stand_ins: StandIns
+) -> None:
+    """A message whose AI is asked for patience is sent by a later delivery, once."""
+    end = journeys[THROTTLED].end(PATIENCE_SECONDS)
+    (message,) = stand_ins.twilio.phone(THROTTLED)
+    assert (Stage.SENT, 2) == (end.stage, end.deliveries)
+    assert (Status.SENT, message.sid) == _status_and_sid(end)
+
+
+def test_bad_input_ends_in_the_dead_letter_queue(
+    journeys: Mapping[str, Journey], stand_ins: StandIns
+) -> None:
+    """A bad context object ends among the dead letters, and its record says why."""
+    end = journeys[BAD].end(PATIENCE_SECONDS)
+    assert (Stage.DEAD_LETTER, Status.FAILED) == (end.stage, end.record["conversation_status"])
+    assert "company_data_payload.company_name" in end.record["failure"]["detail"]
+    assert [] == stand_ins.twilio.phone(BAD)
+
+
+def test_a_body_without_a_key_ends_there_too(world: World) -> None:
+    """A body that is not even JSON ends among the dead letters, with its reason in the log."""
+    journey = Journey.begin(world.channel, "not JSON")
+    end = journey.end(PATIENCE_SECONDS)
+    assert (Stage.DEAD_LETTER, {}) == (end.stage, end.record)
+    assert "JSON" in end.reason
+    assert "not JSON" == world.channel.dead_letters().get(journey.message_id, "not JSON")
+
+
+@pytest.mark.skipif(not SOCKET_TABLES[0].exists(), reason="needs Linux's list of sockets")
+def test_everything_listens_on_loopback_only(world: World, stand_ins: StandIns) -> None:
+    """Every server of the local cloud listens on 127.0.0.1 and nowhere else."""
+    urls = (world.aws.endpoint, world.gateway.url, stand_ins.openai.origin, stand_ins.twilio.origin)
+    ports = {int(url.rpartition(":")[2]) for url in urls}
+    listening = {(host, port) for host, port in listening_addresses() if port in ports}
+    assert {("0100007F", port) for port in ports} == listening
+
+
+def test_send_follows_a_message_to_the_phone(world: World, stand_ins: StandIns) -> None:
+    """`send` shows the message and the record; a second one of the conversation changes nothing."""
+    way, body = Way(world.channel, stand_ins.phones), _context("whatsapp", SENT_TWICE)
+    first, second = Shown(), Shown()
+    assert [0, 0] == [send_through(way, body, screen) for screen in (first, second)]
+    assert f"{SENT_TWICE} · WhatsApp" in first.text()
+    assert "initial_message_sent" in first.text()
+    assert "✓ the message is sent" in first.text()
+    assert "was sent before" in second.text()
+
+
+def test_send_follows_a_message_to_the_dead_letters(world: World, stand_ins: StandIns) -> None:
+    """`send` shows a bad context object's code and reason, and where the message is."""
+    screen = Shown()
+    body = _context("bad-no-consent", REFUSED)
+    assert 1 == send_through(Way(world.channel, stand_ins.phones), body, screen)
+    assert "✗ the message is in the dead-letter queue: consent_not_given at parse" in screen.text()
+    assert "comms_consent" in screen.text()
+
+
+def test_the_watch_shows_what_happens_once(world: World) -> None:
+    """`up` shows what happens to a message, and not again at the next look."""
+    Journey.begin(world.channel, _context("whatsapp", WATCHED)).end(PATIENCE_SECONDS)
+    screen = Shown()
+    watch = Watch(world, screen)
+    watch.look()
+    watch.look()
+    assert 1 == screen.text().count(f"message_sent  conversation_id=world {WATCHED[-1]}")
+    assert 1 == screen.text().count(f"{WATCHED} · WhatsApp")
+
+
+def test_a_claim_that_fails_makes_the_demonstration_fail(world: World, stand_ins: StandIns) -> None:
+    """When Twilio refuses the first act's message, the demonstration says what is not so."""
+    recipient = Match(contains=delivery.RECIPIENT)
+    stand_ins.twilio.fail_next(Fault.error(400, 21211), match=recipient)
+    screen = Shown()
+    checks = Checks(screen)
+    delivery.play(DemoStage(world, stand_ins, screen, checks))
+    assert 1 == conclude(screen, checks)
+    assert "the phone shows exactly one message" in checks.failed
