@@ -43,7 +43,7 @@ def read_variables(text: str) -> dict[str, str]:
     """
     try:
         variables = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unfit("expected a JSON object, found other text") from None
     if not isinstance(variables, dict):
         raise _unfit(f"expected a JSON object, found {type(variables).__name__}")

@@ -20,6 +20,9 @@ history and the ledger's own fields must still fit in after the message was sent
 DEEPEST = 24
 """Levels of nesting stored as maps and lists; DynamoDB takes 32, ours and the parents' included."""
 
+LEAST_EXPONENT, LARGEST_EXPONENT = -130, 125
+"""Powers of ten between which DynamoDB holds a number; boto3 lets a few more pass."""
+
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
@@ -191,4 +194,5 @@ def _storable_number(value: float) -> Decimal | str:
         exact = DYNAMODB_CONTEXT.create_decimal(text)
     except ArithmeticError:
         return text
-    return exact if exact.is_finite() else text
+    is_held = exact.is_finite() and LEAST_EXPONENT <= exact.adjusted() <= LARGEST_EXPONENT
+    return exact if is_held else text

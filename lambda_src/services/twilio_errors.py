@@ -42,7 +42,9 @@ PERMANENT = {
 """Codes after which the same message is refused again, with the words for a person."""
 
 
-def meaning(status: int, code: int | None, step: Step) -> ProcessingError:
+def meaning(  # noqa: PLR0911 - a table, one row a return
+    status: int, code: int | None, step: Step
+) -> ProcessingError:
     """The error that says what must happen after Twilio answered with an error.
 
     The code goes before the status. An answer that tells neither refusal nor rate limit leaves
@@ -64,6 +66,8 @@ def meaning(status: int, code: int | None, step: Step) -> ProcessingError:
         return TransientFailure(name, step, "an internal error before the message was accepted")
     if code in RATE_LIMITS:
         return RateLimited(name, step, "a rate or queue limit")
+    if code in MAY_BE_ACCEPTED:
+        return _may_be_accepted(name, step)
     return _meaning_of_status(status, name, step)
 
 
@@ -74,4 +78,8 @@ def _meaning_of_status(status: int, name: str, step: Step) -> ProcessingError:
         return RateLimited(name, step, "too many requests")
     if 400 <= status < 500 and status != 408:  # noqa: PLR2004 - HTTP's own numbers
         return PermanentFailure(name, step, "the request is refused")
+    return _may_be_accepted(name, step)
+
+
+def _may_be_accepted(name: str, step: Step) -> ProcessingError:
     return SendOutcomeUnknown(name, step, "the message may have been accepted")

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -34,6 +34,8 @@ EXPECTED = {
     "int_type": "a whole number",
 }
 """Our words for what pydantic calls by Python's."""
+DEEPEST = 500
+"""Levels of nesting that every later reader and writer of the document bears, recursing."""
 LONGEST_NUMBER = 4_000
 """Digits of a whole number that is read as one; Python itself refuses those of more than 4,300."""
 
@@ -60,6 +62,8 @@ class ContextParser:
             RejectedContext: Everything wrong with it, and the record's key where it can be told.
         """
         document = _decoded(body)
+        if _is_deeper_than(DEEPEST, document):
+            raise _too_deep(document)
         try:
             payload = self._model.model_validate(document, context=self._settings)
         except ValidationError as error:
@@ -106,6 +110,26 @@ def _without_lone_surrogates(document: object) -> Any:
 
 def _whole(code: str, expected: str, found: str) -> RejectedContext:
     return RejectedContext(code, [Problem(code, "body", expected, found)])
+
+
+def _is_deeper_than(levels: int, document: object) -> bool:
+    layer = [document]
+    for _ in range(levels):
+        layer = [part for whole in layer for part in _parts(whole)]
+        if not layer:
+            return False
+    return True
+
+
+def _parts(whole: object) -> Iterable[object]:
+    if isinstance(whole, dict):
+        return whole.values()
+    return whole if isinstance(whole, list) else ()
+
+
+def _too_deep(document: dict[str, Any]) -> RejectedContext:
+    problem = Problem(INVALID, "body", f"at most {DEEPEST} levels of nesting", "more")
+    return RejectedContext(INVALID, [problem], key=_key(document), request_id=_request_id(document))
 
 
 def _rejection(document: dict[str, Any], error: ValidationError) -> RejectedContext:

@@ -202,6 +202,15 @@ def test_deep_nesting_is_read(path: str) -> None:
     assert nested(300) == context.attributes[path.rpartition(".")[2]]
 
 
+def test_nesting_beyond_what_can_be_handled_is_refused_with_its_key() -> None:
+    """The limit is the same on every Python, and the record can say so."""
+    with pytest.raises(RejectedContext) as rejected:
+        parse(changed(PROJECT, nested(500)))
+    assert "body: expected at most 500 levels of nesting, found more" in str(rejected.value)
+    assert RecordKey(contexts.RECIPIENT, contexts.CONVERSATION) == rejected.value.key
+    assert "request-1" == rejected.value.request_id
+
+
 def test_bottomless_nesting_is_refused() -> None:
     """Nesting beyond any reader's reach is an error like every other, not a crash."""
     body = json.dumps(changed(PROJECT, {"x": "here"})).replace(
