@@ -4,7 +4,6 @@ import hashlib
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from local import paths
 from local.aws import environment_without_aws
 from local.cdk import start_cdk
 from local.errors import LocalCloudError
+from local.scratch import scratch_directory
 
 if TYPE_CHECKING:
     from local.processes import Leashed
@@ -86,11 +86,7 @@ class Assembly:
         return self._kept if self.ready else self._made
 
     def _start(self, starting: ExitStack) -> None:
-        self._kept.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = tempfile.TemporaryDirectory(
-            dir=self._kept.parent, prefix="unfinished-", ignore_cleanup_errors=True
-        )
-        scratch = Path(starting.enter_context(unfinished))
+        scratch = starting.enter_context(scratch_directory(self._kept.parent))
         self._made = scratch / "assembly"
         synthesis = start_cdk(
             *("synth", *CONTEXT, "--quiet", "--output", str(self._made)),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from local.assembly import ENVIRONMENT
 from local.aws import Aws
@@ -14,6 +14,7 @@ TEMPLATE = "TWILIO_TEMPLATE_SID"
 
 OPENAI_SECRET = f"ai-multi-comms/{ENVIRONMENT}/openai-api-key/{CHANNEL}"
 TWILIO_SECRETS = f"ai-multi-comms/{ENVIRONMENT}/{CHANNEL}-credentials/"
+FREE_TEXT_SECRET = f"{TWILIO_SECRETS}demo-company-free-text"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def real_credentials(environment: Mapping[str, str]) -> Credentials | None:
 
 
 def store_secrets(aws: Aws, credentials: Credentials) -> None:
-    """Give the deployed placeholder secrets their values, each tenant the same account."""
+    """Give the deployed placeholder secrets their values, each tenant the same account.
+
+    One more tenant is added, whose secret names no template: its messages are free text.
+    """
     pages = aws.secretsmanager.get_paginator("list_secrets").paginate()
     for name in [secret["Name"] for page in pages for secret in page["SecretList"]]:
         if name == OPENAI_SECRET:
@@ -81,3 +85,10 @@ def store_secrets(aws: Aws, credentials: Credentials) -> None:
         else:
             continue
         aws.secretsmanager.put_secret_value(SecretId=name, SecretString=value)
+    _add_free_text_tenant(aws, credentials)
+
+
+def _add_free_text_tenant(aws: Aws, credentials: Credentials) -> None:
+    """Add a tenant whose messages are free text; a tenant added later needs no deployment."""
+    value = replace(credentials, template_sid=None).twilio_secret
+    aws.secretsmanager.create_secret(Name=FREE_TEXT_SECRET, SecretString=value)

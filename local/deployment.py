@@ -1,12 +1,12 @@
 """The app, deployed to the embedded AWS by the command line that deploys it to AWS."""
 
-import tempfile
 from pathlib import Path
 
 from local import paths
 from local.aws import Aws
 from local.cdk import start_cdk
 from local.errors import LocalCloudError
+from local.scratch import scratch_directory
 
 
 def bootstrap(aws: Aws, workdir: Path) -> None:
@@ -16,9 +16,9 @@ def bootstrap(aws: Aws, workdir: Path) -> None:
         LocalCloudError: it failed; the text holds the end of what it wrote.
     """
     # Outside the project: with a `cdk.json` at hand the command would synthesize the app first.
-    with tempfile.TemporaryDirectory(dir=workdir) as elsewhere:
+    with scratch_directory(workdir) as elsewhere:
         target = f"aws://{aws.account}/{aws.region}"
-        _run("bootstrap", target, aws=aws, cwd=Path(elsewhere), log=workdir / "bootstrap.log")
+        _run("bootstrap", target, aws=aws, cwd=elsewhere, log=workdir / "bootstrap.log")
 
 
 def deploy(aws: Aws, assembly: Path, workdir: Path) -> None:

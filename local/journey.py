@@ -43,11 +43,13 @@ class Failure:
         code: the stable reason.
         step: where on its way.
         text: the log line's message, which names fields but holds none of their values.
+    event: the log line's event.
     """
 
     code: str
     step: str
     text: str
+    event: str
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Journey:
         return Sighting(
             stage=ends[0] if ends else self._unfinished_stage(failures),
             record=self._channel.record(self._key) if self._key else {},
-            failure=failures[-1] if failures and not ends else None,
+            failure=_cause(failures) if failures and not ends else None,
             deliveries=len(failures) + len(ends),
         )
 
@@ -125,4 +127,15 @@ class Journey:
 
 
 def _failure(fields: dict[str, Any]) -> Failure:
-    return Failure(fields["failure_code"], fields.get("failure_step", ""), fields["message"])
+    return Failure(
+        code=fields["failure_code"],
+        step=fields.get("failure_step", ""),
+        text=fields["message"],
+        event=fields["event"],
+    )
+
+
+def _cause(failures: Sequence[Failure]) -> Failure:
+    """The latest failure that is one of its own; later deliveries may only refer to it."""
+    own = [failure for failure in failures if failure.event != LogEvent.ALREADY_ENDED]
+    return (own or failures)[-1]

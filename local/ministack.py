@@ -1,7 +1,6 @@
 """The embedded AWS: MiniStack in a process of its own, on one free loopback port."""
 
 import socket
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ from local import paths
 from local.aws import Aws, base_environment
 from local.errors import LocalCloudError
 from local.processes import Leashed
+from local.scratch import scratch_directory
 
 HOST = "127.0.0.1"
 READY_SECONDS = 30
@@ -44,7 +44,8 @@ class MiniStack:
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            process = starting.enter_context(self._start(self._scratch(starting)))
+            scratch = starting.enter_context(scratch_directory(self._workdir))
+            process = starting.enter_context(self._start(scratch))
             self._await_ready(process)
             self._running = starting.pop_all()
         return self
@@ -56,11 +57,6 @@ class MiniStack:
         trace: TracebackType | None,
     ) -> None:
         self._running.close()
-
-    def _scratch(self, starting: ExitStack) -> Path:
-        self._workdir.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(dir=self._workdir, ignore_cleanup_errors=True)
-        return Path(starting.enter_context(scratch))
 
     def _start(self, scratch: Path) -> Leashed:
         if not paths.CLOUD_PYTHON.exists():

@@ -20,8 +20,8 @@ from local.screen import Screen
 from local.vendors import RealServices, StandIns, Vendors
 from local.world import World
 
-PATIENCE_SECONDS = 120
-"""How long a message is followed: a first retry or two fit in."""
+PATIENCE_SECONDS = 60
+"""How long a message is followed: a retry or two fit in."""
 
 GOOD_ENDS = frozenset({Stage.SENT, Stage.SENT_BEFORE})
 

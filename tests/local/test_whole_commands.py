@@ -77,7 +77,7 @@ def _left_behind(workdir: Path) -> list[str]:
     processes = [
         process.name for process in Path("/proc").glob("[0-9]*") if _works_in(process, workdir)
     ]
-    return [*processes, *map(str, workdir.glob("tmp*"))]
+    return [*processes, *map(str, workdir.glob("scratch-*"))]
 
 
 def _works_in(process: Path, workdir: Path) -> bool:

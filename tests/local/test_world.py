@@ -29,8 +29,8 @@ from tests.local.shown import SOCKET_TABLES, Shown, listening_addresses
 
 PATIENCE_SECONDS = 60
 
-GOOD, UNRECORDED, THROTTLED, BAD, SENT_TWICE, REFUSED, WATCHED = (
-    f"+44770090020{digit}" for digit in range(1, 8)
+GOOD, UNRECORDED, THROTTLED, BAD, SENT_TWICE, REFUSED, WATCHED, FREE = (
+    f"+44770090020{digit}" for digit in range(1, 9)
 )
 
 
@@ -43,7 +43,8 @@ def journeys(world: World, stand_ins: StandIns) -> Mapping[str, Journey]:
         match=Match(contains=f"world {THROTTLED[-1]}"),
     )
     bodies = {number: _context("whatsapp", number) for number in (GOOD, UNRECORDED, THROTTLED)}
-    bodies[BAD] = _context("bad-several-problems", BAD)
+    bodies |= {FREE: _context("whatsapp-free-text", FREE)}
+    bodies |= {BAD: _context("bad-several-problems", BAD)}
     return {number: Journey.begin(world.channel, body) for number, body in bodies.items()}
 
 
@@ -74,6 +75,15 @@ def test_a_context_object_becomes_a_message(
     }
     assert expected == {name: end.record.get(name) for name in expected}
     assert ["assistant"] == [entry["role"] for entry in end.record["messages"]]
+
+
+def test_free_text_serves_where_the_secret_names_no_template(
+    journeys: Mapping[str, Journey], stand_ins: StandIns
+) -> None:
+    """A tenant without a template sends the assistant's whole text."""
+    end = journeys[FREE].end(PATIENCE_SECONDS)
+    (message,) = stand_ins.twilio.phone(FREE)
+    assert (Stage.SENT, message.body) == (end.stage, end.record["messages"][0]["content"])
 
 
 def test_a_failed_final_update_alarms_and_is_repaired(
