@@ -12,7 +12,7 @@ from local.channel import Channel, RecordKey
 POLL_SECONDS = 0.2
 
 
-class Stage(Enum):
+class Milestone(Enum):
     """How far a message has come."""
 
     ON_ITS_WAY = "on its way"
@@ -24,13 +24,13 @@ class Stage(Enum):
     @property
     def final(self) -> bool:
         """Whether nothing more happens to the message by itself."""
-        return self in {Stage.SENT, Stage.SENT_BEFORE, Stage.DEAD_LETTER}
+        return self in {Milestone.SENT, Milestone.SENT_BEFORE, Milestone.DEAD_LETTER}
 
 
 ENDS = {
-    LogEvent.MESSAGE_SENT: Stage.SENT,
-    LogEvent.SEND_SETTLED: Stage.SENT,
-    LogEvent.ALREADY_PROCESSED: Stage.SENT_BEFORE,
+    LogEvent.MESSAGE_SENT: Milestone.SENT,
+    LogEvent.SEND_SETTLED: Milestone.SENT,
+    LogEvent.ALREADY_PROCESSED: Milestone.SENT_BEFORE,
 }
 """The log events of a delivery after which the queue forgets the message."""
 
@@ -57,13 +57,13 @@ class Sighting:
     """What could be seen of a message at one moment.
 
     Attributes:
-        stage: how far it has come.
+        milestone: how far it has come.
         record: its conversation's record; empty while there is none.
         failure: the latest delivery's, if it failed.
         deliveries: how often the function has reported on it.
     """
 
-    stage: Stage
+    milestone: Milestone
     record: dict[str, Any]
     failure: Failure | None
     deliveries: int
@@ -99,7 +99,7 @@ class Journey:
         failures = [_failure(fields) for fields in lines if "failure_code" in fields]
         ends = [ENDS[fields["event"]] for fields in lines if fields.get("event") in ENDS]
         return Sighting(
-            stage=ends[0] if ends else self._unfinished_stage(failures),
+            milestone=ends[0] if ends else self._unfinished_milestone(failures),
             record=self._channel.record(self._key) if self._key else {},
             failure=_cause(failures) if failures and not ends else None,
             deliveries=len(failures) + len(ends),
@@ -111,7 +111,7 @@ class Journey:
         while True:
             sighting = self.sighting()
             yield sighting
-            if sighting.stage.final or time.monotonic() > deadline:
+            if sighting.milestone.final or time.monotonic() > deadline:
                 return
             time.sleep(POLL_SECONDS)
 
@@ -120,10 +120,10 @@ class Journey:
         *_, last = self.sightings(seconds)
         return last
 
-    def _unfinished_stage(self, failures: Sequence[Failure]) -> Stage:
+    def _unfinished_milestone(self, failures: Sequence[Failure]) -> Milestone:
         if self.message_id in self._channel.dead_letters():
-            return Stage.DEAD_LETTER
-        return Stage.WAITING if failures else Stage.ON_ITS_WAY
+            return Milestone.DEAD_LETTER
+        return Milestone.WAITING if failures else Milestone.ON_ITS_WAY
 
 
 def _failure(fields: dict[str, Any]) -> Failure:

@@ -12,7 +12,7 @@ from local.channel import Channel, RecordKey
 from local.contexts import EXAMPLE, read_context
 from local.credentials import real_credentials
 from local.errors import LocalCloudError
-from local.journey import Journey, Sighting, Stage
+from local.journey import Journey, Milestone, Sighting
 from local.phones import Phones
 from local.resources import Resources
 from local.running import Running, find_running
@@ -23,7 +23,7 @@ from local.world import World
 PATIENCE_SECONDS = 60
 """How long a message is followed: a retry or two fit in."""
 
-GOOD_ENDS = frozenset({Stage.SENT, Stage.SENT_BEFORE})
+GOOD_ENDS = frozenset({Milestone.SENT, Milestone.SENT_BEFORE})
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def send_through(way: Way, body: str, screen: Screen) -> int:
     """
     end = _follow(Journey.begin(way.channel, body), screen)
     _show(end, RecordKey.of(body), way.phones, screen)
-    return 0 if end.stage in GOOD_ENDS else 1
+    return 0 if end.milestone in GOOD_ENDS else 1
 
 
 def chosen_vendors(environment: Mapping[str, str]) -> Vendors:
@@ -120,21 +120,21 @@ def _follow(journey: Journey, screen: Screen) -> Sighting:
 
 def _progress(sighting: Sighting) -> str:
     if sighting.failure:
-        return f"{sighting.stage.value}: {sighting.failure.code} at {sighting.failure.step} …"
-    return f"{sighting.stage.value} …"
+        return f"{sighting.milestone.value}: {sighting.failure.code} at {sighting.failure.step} …"
+    return f"{sighting.milestone.value} …"
 
 
 def _show(end: Sighting, key: RecordKey | None, phones: Phones | None, screen: Screen) -> None:
-    if end.stage in GOOD_ENDS and phones and key:
+    if end.milestone in GOOD_ENDS and phones and key:
         screen.phone(key.primary_channel, phones.messages(key.primary_channel))
     screen.record(end.record)
-    screen.verdict(_outcome(end), holds=end.stage in GOOD_ENDS)
+    screen.verdict(_outcome(end), holds=end.milestone in GOOD_ENDS)
     if end.failure:
         screen.say(end.reason, "dim")
 
 
 def _outcome(end: Sighting) -> str:
-    text = f"the message is {end.stage.value}"
+    text = f"the message is {end.milestone.value}"
     if end.failure:
         times = "once" if end.deliveries == 1 else f"{end.deliveries} times"
         text += f": {end.failure.code} at {end.failure.step}, delivered {times}"

@@ -2,8 +2,7 @@
 
 from lambda_src.core.contract import Status
 from local.demo.stage import Stage
-from local.journey import Sighting
-from local.journey import Stage as Milestone
+from local.journey import Milestone, Sighting
 
 CONVERSATION = "demo-company#spring-intake#bad-input"
 RECIPIENT = "+447700900103"
@@ -24,7 +23,7 @@ def _with_key(stage: Stage) -> None:
     end = _send_to_its_end(stage, "bad-several-problems")
     stage.screen.record(end.record)
     check, record = stage.checks.that, end.record
-    check("it is in the dead-letter queue", lambda: end.stage is Milestone.DEAD_LETTER)
+    check("it is in the dead-letter queue", lambda: end.milestone is Milestone.DEAD_LETTER)
     check(
         f"its record says {Status.FAILED}, and lists everything that is wrong",
         lambda: (
@@ -39,7 +38,8 @@ def _without_key(stage: Stage) -> None:
     stage.screen.say(f"log  {end.reason}", "dim")
     check = stage.checks.that
     check(
-        "one that names no conversation is there, too", lambda: end.stage is Milestone.DEAD_LETTER
+        "one that names no conversation is there, too",
+        lambda: end.milestone is Milestone.DEAD_LETTER,
     )
     check(
         "having no record, it has its reason in the log",

@@ -2,7 +2,7 @@
 
 from lambda_src.core.contract import Status
 from local.demo.stage import Stage
-from local.journey import Stage as Milestone
+from local.journey import Milestone
 
 CONVERSATION = "demo-company#spring-intake#delivery"
 RECIPIENT = "+447700900101"
@@ -18,7 +18,9 @@ def play(stage: Stage) -> None:
     screen.phone(RECIPIENT, messages)
     screen.record(end.record)
 
-    check("the deployed function reports the message as sent", lambda: end.stage is Milestone.SENT)
+    check(
+        "the deployed function reports the message as sent", lambda: end.milestone is Milestone.SENT
+    )
     check("the phone shows exactly one message", lambda: len(messages) == 1)
     check("it addresses the recipient by name", lambda: "Amara" in messages[0].body)
     check(

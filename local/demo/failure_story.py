@@ -9,8 +9,7 @@ from local.alarm_chain import AlarmChain, chains_of
 from local.alerts import Alert
 from local.demo.stage import PATIENCE_SECONDS, Stage
 from local.dynamodb_gateway import Call, Refusal, Rule
-from local.journey import Journey
-from local.journey import Stage as Milestone
+from local.journey import Journey, Milestone
 from local.waiting import wait_for
 
 CONVERSATION = "demo-company#spring-intake#failure-story"
@@ -98,12 +97,13 @@ def _tells(alerts: list[Alert], chain: AlarmChain) -> bool:
 def _show_repair(stage: Stage, journey: Journey, line: dict[str, Any]) -> None:
     check = stage.checks.that
     end = stage.follow(
-        journey, "redelivery, once the first sender must have given up: Twilio is asked, not told"
+        journey,
+        "redelivery, once the first sender must have given up: Twilio is asked, not sent to",
     )
     record = end.record
     stage.screen.phone(RECIPIENT, stage.phone(RECIPIENT))
     stage.screen.record(end.record)
-    check("the redelivery ends well", lambda: end.stage is Milestone.SENT)
+    check("the redelivery ends well", lambda: end.milestone is Milestone.SENT)
     check(
         f"the record says {Status.SENT}, with the sid of the CRITICAL line",
         lambda: (

@@ -16,9 +16,9 @@ from local.demo import delivery
 from local.demo.checks import Checks
 from local.demo.failure_story import records_a_sid
 from local.demo.run import conclude
-from local.demo.stage import Stage as DemoStage
+from local.demo.stage import Stage
 from local.dynamodb_gateway import Call, Refusal, Rule
-from local.journey import Journey, Sighting, Stage
+from local.journey import Journey, Milestone, Sighting
 from local.send import Way, send_through
 from local.stand_ins import Fault, Match
 from local.up import Watch
@@ -62,7 +62,7 @@ def test_a_context_object_becomes_a_message(
     """A good context object ends as one message on the phone and a complete record."""
     end = journeys[GOOD].end(PATIENCE_SECONDS)
     (message,) = stand_ins.twilio.phone(GOOD)
-    assert Stage.SENT is end.stage
+    assert Milestone.SENT is end.milestone
     assert message.body.startswith("Hello Amara!")
     assert "whatsapp:+15550100001" == message.sender
     expected = {
@@ -83,7 +83,7 @@ def test_free_text_serves_where_the_secret_names_no_template(
     """A tenant without a template sends the assistant's whole text."""
     end = journeys[FREE].end(PATIENCE_SECONDS)
     (message,) = stand_ins.twilio.phone(FREE)
-    assert (Stage.SENT, message.body) == (end.stage, end.record["messages"][0]["content"])
+    assert (Milestone.SENT, message.body) == (end.milestone, end.record["messages"][0]["content"])
 
 
 def test_a_failed_final_update_alarms_and_is_repaired(
@@ -105,7 +105,7 @@ def test_a_failed_final_update_alarms_and_is_repaired(
     assert (chain.alarm, "ALARM") == (alert.alarm, alert.state)
 
     end = journey.end(PATIENCE_SECONDS)
-    assert Stage.SENT is end.stage
+    assert Milestone.SENT is end.milestone
     assert (Status.SENT, message.sid) == _status_and_sid(end)
     assert [message] == stand_ins.twilio.phone(UNRECORDED)
 
@@ -125,7 +125,7 @@ def test_a_vendors_passing_failure_is_retried(
     """A message whose AI is asked for patience is sent by a later delivery, once."""
     end = journeys[THROTTLED].end(PATIENCE_SECONDS)
     (message,) = stand_ins.twilio.phone(THROTTLED)
-    assert (Stage.SENT, 2) == (end.stage, end.deliveries)
+    assert (Milestone.SENT, 2) == (end.milestone, end.deliveries)
     assert (Status.SENT, message.sid) == _status_and_sid(end)
 
 
@@ -134,7 +134,10 @@ def test_bad_input_ends_in_the_dead_letter_queue(
 ) -> None:
     """A bad context object ends among the dead letters, and its record says why."""
     end = journeys[BAD].end(PATIENCE_SECONDS)
-    assert (Stage.DEAD_LETTER, Status.FAILED) == (end.stage, end.record["conversation_status"])
+    assert (Milestone.DEAD_LETTER, Status.FAILED) == (
+        end.milestone,
+        end.record["conversation_status"],
+    )
     assert "company_data_payload.company_name" in end.record["failure"]["detail"]
     assert [] == stand_ins.twilio.phone(BAD)
 
@@ -143,7 +146,7 @@ def test_a_body_without_a_key_ends_there_too(world: World) -> None:
     """A body that is not even JSON ends among the dead letters, with its reason in the log."""
     journey = Journey.begin(world.channel, "not JSON")
     end = journey.end(PATIENCE_SECONDS)
-    assert (Stage.DEAD_LETTER, {}) == (end.stage, end.record)
+    assert (Milestone.DEAD_LETTER, {}) == (end.milestone, end.record)
     assert "JSON" in end.reason
     assert "not JSON" == world.channel.dead_letters().get(journey.message_id, "not JSON")
 
@@ -194,6 +197,6 @@ def test_a_claim_that_fails_makes_the_demonstration_fail(world: World, stand_ins
     stand_ins.twilio.fail_next(Fault.error(400, 21211), match=recipient)
     screen = Shown()
     checks = Checks(screen)
-    delivery.play(DemoStage(world, stand_ins, screen, checks))
+    delivery.play(Stage(world, stand_ins, screen, checks))
     assert 1 == conclude(screen, checks)
     assert "the phone shows exactly one message" in checks.failed
