@@ -73,8 +73,10 @@ def test_what_ended_is_shown_at_once(count: int, base: float) -> None:
 
 
 def test_messages_that_failed_together_do_not_come_back_together() -> None:
-    """Half of a delay is chance."""
+    """Half of a delay is chance, and a second of a delay that was asked for."""
+    asked = RateLimited("openai_429", Step.AI, retry_after=42.5)
     assert len({seconds_until_visible(passing, 7, 10) for _ in range(50)}) > 10
+    assert {43, 44} == {seconds_until_visible(asked, 1, 10) for _ in range(50)}
 
 
 def test_a_refused_account_is_tried_late() -> None:

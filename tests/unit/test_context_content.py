@@ -119,6 +119,12 @@ def test_the_routers_api_key_goes_nowhere() -> None:
     assert "router-key-1" not in repr(context)
 
 
+def test_the_companys_other_fields_are_not_kept() -> None:
+    """Only what is documented, and what begins as it is documented, gets into the record."""
+    attributes = parse(changed("company_data_payload.internal_note", "secret")).attributes
+    assert "internal_note" not in attributes
+
+
 def test_other_channels_configuration_is_carried_over() -> None:
     """What the configuration says of other channels stays in the record."""
     path = "company_data_payload.channel_config.sms"

@@ -71,6 +71,8 @@ def test_no_value_gets_into_an_error(breakages: dict[str, object], is_planted: b
         told = [str(error), repr(error), error.detail, error.code, error.event, *error.args]
         assert not [text for text in told if MARK in text]
         assert not [problem for problem in error.problems if MARK in repr(problem)]
+        assert error.__cause__ is None
+        assert error.__suppress_context__
 
 
 def rejections(document: object) -> list[RejectedContext]:

@@ -1,14 +1,13 @@
 """A delivery out of an SQS event, and the handler around it."""
 
-import os
 from typing import Any
 
 import pytest
 
 from lambda_src import index
+from lambda_src.core.contract import Variable
 from lambda_src.core.delivery import Delivery
 from lambda_src.utils.settings import ConfigurationError
-from tests.unit import contexts
 from tests.unit.contexts import body, valid
 from tests.unit.fakes.world import World
 
@@ -41,9 +40,8 @@ def handle(*records: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container in which nothing was put together, without any configuration."""
-    for name in list(os.environ):
-        if name in contexts.valid() or name.startswith(("CHANNEL", "QUEUE", "CONVERS", "SECRET")):
-            monkeypatch.delenv(name)
+    for name in Variable:
+        monkeypatch.delenv(name, raising=False)
     index.batch_handler.cache_clear()
 
 

@@ -28,7 +28,8 @@ SPAN = World().timing.send_span
 
 @pytest.fixture
 def unsettled(world: World) -> World:
-    """A message that was sent, although its answer was lost; its sender has given up."""
+    """A message that was sent after 2 s, although its answer was lost; its sender has given up."""
+    world.while_writing(lambda: world.clock.advance(2))
     world.sender.lose_answer()
     with pytest.raises(SendOutcomeUnknown):
         world.process()
@@ -59,7 +60,7 @@ def test_a_settled_record_tells_the_times_of_the_send(unsettled: World) -> None:
     unsettled.begin_invocation()
     unsettled.process(receive_count=2)
     assert unsettled.record.sent
-    assert (START, 0) == (
+    assert (START + 2, 2000) == (
         unsettled.record.sent.sent_at,
         unsettled.record.sent.processing_time_ms,
     )
@@ -77,7 +78,7 @@ def test_the_last_receive_waits_for_the_deadline_itself(unsettled: World) -> Non
     """No delivery is to come: what is left of the deadline is waited for, then looked."""
     unsettled.clock.advance(-SPAN + 5)
     assert Outcome.SETTLED is unsettled.process(receive_count=LAST)
-    assert START + SPAN == unsettled.clock()
+    assert START + 2 + SPAN == unsettled.clock()
 
 
 def test_an_unlisted_message_is_looked_for_with_growing_delays(unsettled: World) -> None:
