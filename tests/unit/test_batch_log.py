@@ -182,7 +182,7 @@ def test_a_failures_line_tells_code_step_and_receive_count(
 
 
 def test_a_message_already_sent_is_a_warning(world: World, log_lines: LogLines) -> None:
-    """As the diagrams have it: a second delivery warns, and is acknowledged."""
+    """A second delivery of a sent message warns, and is acknowledged."""
     handle(world, body(contexts.valid()))
     handle(world, body(contexts.valid()), receive_count=2)
     assert "WARNING" == log_lines.of("already_processed")["level"]

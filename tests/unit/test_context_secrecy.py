@@ -57,7 +57,7 @@ wrong_values = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(
     breakages=st.dictionaries(st.sampled_from(list(paths(complete()))), wrong_values, min_size=1),
     is_planted=st.booleans(),

@@ -145,7 +145,7 @@ def is_deleted_after(world: World, receive_count: int) -> bool:
 some_trouble = st.lists(st.sampled_from(TROUBLES), max_size=5)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(some_trouble)
 def test_phone_record_and_log_agree(troubles: list[Trouble]) -> None:
     """Sent at most once; deleted only if sent; a record never lies; the unknown calls a person."""
