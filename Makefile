@@ -54,7 +54,7 @@ synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an
 	@node_modules/.bin/cdk synth --no-notices --quiet -c env=$(ENV) && echo "templates of $(ENV) are in cdk.out"
 
 test: setup ## every test, offline, without credentials
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 	@$(BIN)/python -m tests.function_python
 
 check: setup ## formatting, linting, strict types, import rules

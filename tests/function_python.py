@@ -62,7 +62,7 @@ def main() -> int:
             continue
         print(f"the runtime's tests on the function's Python {version}:", flush=True)
         python = str(VENV / "bin" / "python")
-        suites = [python, "-m", "pytest", "-q", "-n", "auto", *SUITES]
+        suites = [python, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile", *SUITES]
         status = subprocess.run(suites, cwd=ROOT, check=False).returncode  # noqa: S603 - our own arguments
         if status:
             return status

@@ -92,7 +92,8 @@ class MessageFlow:
             self.putting_down.on_failure(claim, may_have_sent=True),
         ):
             sid = self._send(context, credentials, answer, intent)
-        sent = SentRecord(sid, answer, self.clock(), self._milliseconds_since(claim.started_at))
+        now = self.clock()
+        sent = SentRecord(sid, answer, now, now, round((now - claim.started_at) * 1000))
         self.final_record.write(claim.key, sent, delivery.time_left)
         log.info("sent", extra={"event": LogEvent.MESSAGE_SENT, "message_sid": sid})
 
@@ -146,6 +147,3 @@ class MessageFlow:
                 raise self.settlement.declare_unknown(entry) from unknown
             unknown.retry_after = max(0.0, intent.deadline - self.clock())
             raise
-
-    def _milliseconds_since(self, start: float) -> int:
-        return round((self.clock() - start) * 1000)

@@ -45,11 +45,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SentRecord:
-    """What the final write records: the sid, the answer in the history, tokens and duration."""
+    """What the final write records: the sid, the answer in the history, tokens and duration.
+
+    Both times are in epoch seconds; they differ where the record is repaired later.
+    """
 
     sid: str
     answer: Answer
     sent_at: float
+    recorded_at: float
     processing_time_ms: int
 
 

@@ -123,7 +123,7 @@ class Settlement:
     def _record(self, delivery: Delivery, entry: Entry, answer: Answer, sid: str) -> None:
         sent_at = entry.intent.at if entry.intent else self.clock()
         duration = round(max(0.0, sent_at - entry.created_at) * 1000)
-        sent = SentRecord(sid, answer, sent_at, duration)
+        sent = SentRecord(sid, answer, sent_at, self.clock(), duration)
         self.final_record.write(entry.key, sent, delivery.time_left)
         log.info(
             "a send with an unknown outcome was found at the vendor and recorded",

@@ -140,7 +140,7 @@ class ConversationsTable:
                 ":messages": [item.history_entry(sent)],
                 ":thread": sent.answer.thread_id,
                 ":duration": sent.processing_time_ms,
-                ":at": item.timestamp(sent.sent_at),
+                ":at": item.timestamp(sent.recorded_at),
                 ":sending": Status.SENDING,
                 ":unknown": Status.SEND_UNKNOWN,
             },

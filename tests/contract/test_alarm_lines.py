@@ -12,8 +12,6 @@ from tests.infra.synthesis import Synthesized
 from tests.services.channel import Channel, context
 from tests.services.test_handler_faults import lapse_the_sender, refused
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 
 def fail_the_final_update(channel: Channel) -> None:
     """A message is sent and its record cannot be written."""

@@ -8,8 +8,6 @@ from lambda_src.core.contract import DEFAULTS, REQUIRED_VARIABLES, Variable
 from lambda_src.utils.settings import Settings
 from tests.infra.synthesis import ENVIRONMENTS, Synthesized, synthesize
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 
 def variables(synthesized: Synthesized) -> dict[str, Any]:
     """The function's environment variables; a reference to another resource stands as its text."""

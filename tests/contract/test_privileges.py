@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from lambda_src import index
 from tests.contract.test_alarm_lines import (
     fail_the_final_update,
@@ -13,8 +11,6 @@ from tests.contract.test_alarm_lines import (
 from tests.infra.synthesis import Synthesized
 from tests.services.channel import Channel, context
 from tests.services.test_handler_faults import lapse_the_sender
-
-pytestmark = pytest.mark.xdist_group("cdk")
 
 ACTIONS = {"ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
 """API calls whose privilege has another name."""

@@ -7,10 +7,9 @@ import pytest
 from stacks.critical_events import CRITICAL_EVENTS, CriticalEvent
 from tests.infra.synthesis import Synthesized
 
-pytestmark = [
-    pytest.mark.xdist_group("cdk"),
-    pytest.mark.parametrize("critical", CRITICAL_EVENTS, ids=lambda critical: critical.event),
-]
+pytestmark = pytest.mark.parametrize(
+    "critical", CRITICAL_EVENTS, ids=lambda critical: critical.event
+)
 
 
 def _resource(dev: Synthesized, kind: str, critical: CriticalEvent) -> dict[str, Any]:

@@ -25,8 +25,6 @@ from tests.infra.synthesis import (
     synthesize,
 )
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 
 def _run(tmp_path: Path, **context: object) -> subprocess.CompletedProcess[str]:
     """Run the app as the command line does: context and output folder come as variables."""

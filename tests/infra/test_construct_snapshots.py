@@ -23,8 +23,6 @@ from stacks.processor import Processor
 from tests.infra.outline import resources_of
 from tests.infra.synthesis import environment, new_app, stub_package
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 PUSH = Channel(name="push", display="Push", metric_filter_part="Push", credentials_form="{}")
 
 

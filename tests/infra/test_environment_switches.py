@@ -1,11 +1,7 @@
 """What a key of an environment changes in the templates."""
 
-import pytest
-
 from lambda_src.core.contract import Variable
 from tests.infra.synthesis import Synthesized, synthesize
-
-pytestmark = pytest.mark.xdist_group("cdk")
 
 
 def test_snap_start_on() -> None:

@@ -9,8 +9,6 @@ from stacks.environments import load_environment
 from stacks.errors import ConfigurationError
 from tests.infra.synthesis import CONTEXT, environment
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 
 def _refusal(environments: object, name: object) -> str:
     with pytest.raises(ConfigurationError) as refused:

@@ -15,8 +15,6 @@ from stacks.package_target import Target
 from tests.infra.packages import real_package
 from tests.infra.synthesis import ROOT
 
-pytestmark = pytest.mark.xdist_group("package")
-
 HOST = Target.of_host()
 
 

@@ -6,8 +6,6 @@ from stacks.channels import WHATSAPP, Channel
 from stacks.names import ChannelNames, LogAlarmNames, SharedNames
 from tests.infra.synthesis import Synthesized, environment
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 SMS = Channel(name="sms", display="Sms", metric_filter_part="Sms", credentials_form="{}")
 
 

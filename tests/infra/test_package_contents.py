@@ -11,8 +11,6 @@ from stacks.package_contents import EXCLUDED_DISTRIBUTIONS, SERVICES
 from stacks.package_target import Target
 from tests.infra.packages import real_package
 
-pytestmark = pytest.mark.xdist_group("package")
-
 UNZIPPED_LIMIT_MB = 250
 EM_AARCH64 = 0xB7
 

@@ -2,11 +2,7 @@
 
 from typing import Any
 
-import pytest
-
 from tests.infra.synthesis import Synthesized
-
-pytestmark = pytest.mark.xdist_group("cdk")
 
 
 def _statements(dev: Synthesized) -> dict[tuple[str, ...], Any]:

@@ -7,10 +7,7 @@ import pytest
 from lambda_src.core.contract import DEFAULTS, RELEASE, REQUIRED_VARIABLES, Variable
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, synthesize
 
-pytestmark = [
-    pytest.mark.xdist_group("cdk"),
-    pytest.mark.parametrize("environment", ENVIRONMENTS),
-]
+pytestmark = pytest.mark.parametrize("environment", ENVIRONMENTS)
 
 DAY = 86_400
 

@@ -8,8 +8,6 @@ from syrupy.assertion import SnapshotAssertion
 from tests.infra.outline import inventory, leaves, stable
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, synthesize
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 
 def as_if_dev(name: str, stack: str) -> dict[str, object]:
     """Return the leaves of a template in which the environment's name is written as dev's."""

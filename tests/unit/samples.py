@@ -11,7 +11,7 @@ from tests.unit.fakes.writer import ANSWER
 
 CLAIM = Claim(KEY, "owner-1", 1, START + LEASE, START)
 INTENT = Intent(at=START, deadline=START + 15)
-SENT = SentRecord("SM1", ANSWER, START + 1, 1000)
+SENT = SentRecord("SM1", ANSWER, START + 1, START + 1, 1000)
 ENTRY = Entry(
     key=KEY,
     status=Status.PROCESSING,
