@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from lambda_src.core import timing
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.claims import Claims
 from lambda_src.core.delivery import Delivery
@@ -18,8 +19,9 @@ from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.flow import MessageFlow
 from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.putting_down import PuttingDown
+from lambda_src.core.receives import Receives
+from lambda_src.core.sending import Sending
 from lambda_src.core.settlement import Settlement
-from lambda_src.core.timing import Timing
 from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.services.sqs_service import ChannelQueue
@@ -36,10 +38,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 AWS_CLIENT = Config(
-    connect_timeout=1,
-    read_timeout=3,
+    connect_timeout=timing.AWS_CONNECT_SECONDS,
+    read_timeout=timing.AWS_READ_SECONDS,
     max_pool_connections=25,
-    retries={"mode": "standard", "total_max_attempts": 2},
+    retries={"mode": "standard", "total_max_attempts": timing.AWS_ATTEMPTS},
 )
 """Short, so that no call outlasts the time kept back for it, a lease, or a visibility."""
 
@@ -95,12 +97,13 @@ def batch_handler() -> BatchHandler:
 
 
 def _flow(settings: Settings, queue: ChannelQueue) -> MessageFlow:
-    timing = Timing(
+    now = time.time
+    times = timing.Timing(
         openai_timeout=settings.openai_timeout_seconds,
         twilio_timeout=settings.twilio_timeout_seconds,
         settle_delays=tuple(settings.settle_delays_seconds),
     )
-    conversations = ConversationsTable(
+    table = ConversationsTable(
         boto3.client("dynamodb", config=AWS_CLIENT),
         settings.conversations_table,
         settings.version,
@@ -110,19 +113,20 @@ def _flow(settings: Settings, queue: ChannelQueue) -> MessageFlow:
     )
     sender = TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url)
     writer = OpenAIProcessor(settings.assistants_base_url)
-    final_record = FinalRecord(conversations)
+    claims = Claims(table, now, settings.lease_seconds)
+    final_record, receives = FinalRecord(table), Receives(queue)
     return MessageFlow(
-        claims=Claims(conversations, time.time, settings.lease_seconds),
-        drafting=Drafting(secrets, AssistantFiles(), writer, timing),
-        secrets=secrets,
-        sender=sender,
+        claims=claims,
+        drafting=Drafting(secrets, AssistantFiles(), writer, times),
+        sending=Sending(claims, secrets, sender, now, times),
         final_record=final_record,
-        putting_down=PuttingDown(conversations, time.time),
+        putting_down=PuttingDown(table, now),
         settlement=Settlement(
-            conversations, secrets, sender, queue, final_record, time.time, timing.settle_delays
+            table, secrets, sender, receives, final_record, now, times.settle_delays
         ),
-        clock=time.time,
-        timing=timing,
+        receives=receives,
+        clock=now,
+        timing=times,
     )
 
 

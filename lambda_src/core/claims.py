@@ -53,14 +53,19 @@ class Claims:
                 return self._take_over(claim, entry, races)
             case Decision.WAIT:
                 rest = entry.lease_expires_at - claim.started_at
-                raise BusyElsewhere("lease_held", Step.CLAIM, retry_after=rest)
+                raise BusyElsewhere("lease_held", Step.CLAIM, again_in=rest)
             case Decision.GIVE_UP:
                 raise AlreadyEnded(f"already_{entry.status}", Step.CLAIM)
             case Decision.SETTLE | Decision.ACKNOWLEDGE:
                 return entry
 
     def _take_over(self, claim: Claim, seen: Entry, races: int) -> Claim | Entry:
-        taken = replace(claim, attempt=seen.attempt + 1, answer=seen.answer)
+        taken = replace(
+            claim,
+            attempt=seen.attempt + 1,
+            answer=seen.answer,
+            last_failure=seen.failure_code,
+        )
         try:
             self.conversations.take_over(taken, seen)
         except ConditionFailed as found:

@@ -57,7 +57,7 @@ class ContextObject:
         assistant_id: Key of the assistant definition.
         engine: The OpenAI interface to use.
         assistant: The inline definition, if the message carries one.
-        briefing: What the AI is told; no phone number and no e-mail address.
+        briefing: What the AI is told; the recipient's names, never their number or address.
         attributes: What the record keeps, flattened to its top level (JSON values).
     """
 

@@ -69,10 +69,21 @@ class Drafting:
         definition: AssistantDefinition | None,
         time_left: Callable[[], float],
     ) -> Answer:
-        timeout = self.timing.ai_timeout(time_left())
+        # Each try has the time that is left once its key is read.
+        return with_secret(
+            lambda fresh: self.secrets.openai_key(context.api_key_reference, fresh=fresh),
+            lambda api_key: self.writer.write(
+                api_key, self._assignment(context, definition, time_left())
+            ),
+        )
+
+    def _assignment(
+        self, context: ContextObject, definition: AssistantDefinition | None, time_left: float
+    ) -> Assignment:
+        timeout = self.timing.ai_timeout(time_left)
         if timeout < LEAST_AI_SECONDS:
-            raise TransientFailure("out_of_time", Step.AI, retry_after=0)
-        assignment = Assignment(
+            raise TransientFailure("out_of_time", Step.AI, again_in=0)
+        return Assignment(
             engine=context.engine,
             assistant_id=context.assistant_id,
             definition=definition,
@@ -82,8 +93,4 @@ class Drafting:
                 "request_id": context.request_id[:LONGEST_METADATA],
             },
             timeout=timeout,
-        )
-        return with_secret(
-            lambda fresh: self.secrets.openai_key(context.api_key_reference, fresh=fresh),
-            lambda api_key: self.writer.write(api_key, assignment),
         )

@@ -40,7 +40,8 @@ class ProcessingError(Exception):
         code: Stable snake_case reason, e.g. `secret_missing`.
         step: Where it happened.
         detail: What a person needs beyond the code; never a value out of a message or secret.
-        retry_after: Seconds after which a retry makes sense, where that is known.
+        retry_after: Seconds that a vendor asks to be spared for: no retry comes sooner.
+        again_in: Seconds after which to try again, instead of a backoff.
         alarm: Whether a person must look, although the class alone would not say so.
         fields: What the log line carries beside the code and the step; ids and counts only.
     """
@@ -58,6 +59,7 @@ class ProcessingError(Exception):
         detail: str = "",
         *,
         retry_after: float | None = None,
+        again_in: float | None = None,
         alarm: bool = False,
         fields: Mapping[str, object] | None = None,
     ) -> None:
@@ -66,6 +68,7 @@ class ProcessingError(Exception):
         self.step = step
         self.detail = detail
         self.retry_after = retry_after
+        self.again_in = again_in
         self.alarm = alarm
         self.fields = dict(fields or {})
 
@@ -131,6 +134,13 @@ class TransientFailure(ProcessingError):
     recorded_status = Status.RETRY
 
 
+class ReceivesUsedUp(TransientFailure):
+    """The queue delivers the message for the last time: that delivery only settles, never sends."""
+
+    redelivery = Redelivery.AT_ONCE
+    level = ERROR
+
+
 class RateLimited(TransientFailure):
     """A vendor asks for patience: tried again after a long delay."""
 
@@ -167,7 +177,7 @@ class SendOutcomeUnknown(ProcessingError):
 
 
 class SendOutcomePending(ProcessingError):
-    """A send whose outcome is being settled; looked for again after `retry_after` seconds."""
+    """A send whose outcome is being settled; looked for again after `again_in` seconds."""
 
     headline = "not known whether sent"
     shared_event = LogEvent.SEND_OUTCOME_PENDING
@@ -197,7 +207,7 @@ class LeaseLost(ProcessingError):
 
 
 class BusyElsewhere(ProcessingError):
-    """Another worker holds a live lease, which ends in `retry_after` seconds."""
+    """Another worker holds a live lease, which ends in `again_in` seconds."""
 
     headline = "left to another worker"
     shared_event = LogEvent.BUSY_ELSEWHERE

@@ -1,22 +1,15 @@
 """The final write: the sid is the truth, and it must get into the record."""
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
-
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
-from lambda_src.core.errors import FinalUpdateFailed, LedgerUnavailable, ProcessingError, Step
+from lambda_src.core.errors import FinalUpdateFailed, ProcessingError, Step
 from lambda_src.core.ledger import ConditionFailed, SentRecord
+from lambda_src.core.persistence import write_while_time_allows
 from lambda_src.core.ports import Conversations
-
-log = logging.getLogger(__name__)
-
-LAST_CALL_SECONDS = 2.0
-"""The time left in which no further try is begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +26,11 @@ class FinalRecord:
             FinalUpdateFailed: It could not be written; carries what should have been.
         """
         try:
-            self._write_while_time_allows(key, sent, time_left)
+            write_while_time_allows(
+                lambda: self.conversations.record_sent(key, sent),
+                time_left=time_left,
+                sleep=self.sleep,
+            )
         except ConditionFailed as found:
             if not found.entry or found.entry.sid != sent.sid:
                 raise _failed("record_not_sending", sent) from found
@@ -41,21 +38,6 @@ class FinalRecord:
             raise _failed(error.code, sent) from error
         except Exception as error:
             raise _failed("unexpected_error", sent) from error
-
-    def _write_while_time_allows(
-        self, key: RecordKey, sent: SentRecord, time_left: Callable[[], float]
-    ) -> None:
-        def is_over(state: RetryCallState) -> bool:
-            return time_left() - state.upcoming_sleep < LAST_CALL_SECONDS
-
-        retrying = Retrying(
-            sleep=self.sleep,
-            retry=retry_if_exception_type(LedgerUnavailable),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
-            stop=is_over,
-            reraise=True,
-        )
-        retrying(self.conversations.record_sent, key, sent)
 
 
 def _failed(code: str, sent: SentRecord) -> FinalUpdateFailed:

@@ -13,7 +13,8 @@ class Claim:
     """The right to work on a conversation until `lease_expires_at` (epoch seconds).
 
     `owner` is unique to one delivery of one message, so that a write whose answer was lost, and
-    which the SDK then repeats, is recognised as one's own.
+    which the SDK then repeats, is recognised as one's own. `last_failure` is the code of the
+    delivery before.
     """
 
     key: RecordKey
@@ -22,6 +23,7 @@ class Claim:
     lease_expires_at: float
     started_at: float
     answer: Answer | None = None
+    last_failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +73,7 @@ class Entry:
     looks: int
     sid: str
     created_at: float
-
-    @classmethod
-    def of_send(cls, claim: Claim, intent: Intent, answer: Answer) -> "Entry":
-        """The entry that `begin_send` left, as far as a later write is conditional on it."""
-        return cls(
-            key=claim.key,
-            status=Status.SENDING,
-            owner=claim.owner,
-            attempt=claim.attempt,
-            lease_expires_at=claim.lease_expires_at,
-            answer=answer,
-            intent=intent,
-            looks=0,
-            sid="",
-            created_at=claim.started_at,
-        )
+    failure_code: str = ""
 
 
 class ConditionFailed(Exception):

@@ -128,9 +128,11 @@ class Sender(Protocol):
         message: OutgoingMessage,
         *,
         since: float,
-        exclude: Callable[[], frozenset[str]],
-    ) -> str | None:
-        """The sid of that message if the vendor lists it as created since then, else None."""
+    ) -> tuple[str, ...]:
+        """The sids of all messages like that one which the vendor lists as created since then.
+
+        Oldest first; `since` is in epoch seconds. Raises `TransientFailure` when it cannot be read.
+        """
 
 
 class Heartbeat(Protocol):

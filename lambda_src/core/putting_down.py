@@ -1,7 +1,8 @@
 """Putting a message down: its record says why, unless the record is not ours to write."""
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,14 +11,17 @@ from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
 from lambda_src.core.ledger import Claim, ConditionFailed, Failure
+from lambda_src.core.persistence import write_while_time_allows
 from lambda_src.core.ports import Clock, Conversations
 
 log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 20.0
+"""How long the table may be unavailable before a failure goes unrecorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +30,22 @@ class PuttingDown:
 
     conversations: Conversations
     clock: Clock
+    sleep: Callable[[float], None] = time.sleep
 
     @contextmanager
-    def on_failure(self, claim: Claim, *, may_have_sent: bool) -> Iterator[None]:
+    def on_failure(self, claim: Claim, time_left: Callable[[], float]) -> Iterator[None]:
         """Record what goes wrong while the context lasts, if the conversation is still ours.
 
-        An error nobody foresaw counts as transient before the send; where the message may have
-        gone out by then, as one that leaves its outcome unknown.
+        An error nobody foresaw counts as transient: the send itself lets none through.
         """
         try:
             yield
         except ProcessingError as error:
-            self._record(claim, error)
+            self._record(claim, error, time_left)
             raise
         except Exception as error:
-            unforeseen = _unforeseen(error, may_have_sent=may_have_sent)
-            self._record(claim, unforeseen)
+            unforeseen = TransientFailure("unexpected_error", Step.AI, type(error).__name__)
+            self._record(claim, unforeseen, time_left)
             raise unforeseen from error
 
     def reject(self, key: RecordKey, failure: PermanentFailure, request_id: str | None) -> None:
@@ -55,12 +59,18 @@ class PuttingDown:
         except ProcessingError as error:
             _log_unwritten(error)
 
-    def _record(self, claim: Claim, error: ProcessingError) -> None:
+    def _record(self, claim: Claim, error: ProcessingError, time_left: Callable[[], float]) -> None:
         if error.recorded_status is None:
             return
         failure = self._failure(error, error.recorded_status)
         try:
-            self.conversations.record_failure(claim, failure)
+            # An intent may stand although nothing was sent: only this write can say so.
+            write_while_time_allows(
+                lambda: self.conversations.record_failure(claim, failure),
+                time_left=time_left,
+                sleep=self.sleep,
+                patience=PATIENCE_SECONDS,
+            )
         except ConditionFailed:
             log.warning("the record is another worker's", extra={"event": LogEvent.LEASE_LOST})
         except ProcessingError as unwritten:
@@ -68,13 +78,6 @@ class PuttingDown:
 
     def _failure(self, error: ProcessingError, status: Status) -> Failure:
         return Failure(status, error.code, error.step, error.detail, self.clock())
-
-
-def _unforeseen(error: Exception, *, may_have_sent: bool) -> ProcessingError:
-    kind = type(error).__name__
-    if may_have_sent:
-        return SendOutcomeUnknown("unexpected_error", Step.SEND, kind)
-    return TransientFailure("unexpected_error", Step.AI, kind)
 
 
 def _log_unwritten(error: ProcessingError) -> None:

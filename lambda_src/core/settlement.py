@@ -1,8 +1,6 @@
 """Settling unknown sends: found at the vendor, or declared unknown; never sent again."""
 
 import logging
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from lambda_src.core.context import ContextObject
@@ -10,18 +8,21 @@ from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.drafting import with_secret
 from lambda_src.core.errors import (
-    ProcessingError,
+    PermanentFailure,
     SendDeclaredUnknown,
     SendOutcomePending,
     Step,
 )
 from lambda_src.core.final_record import FinalRecord
-from lambda_src.core.ledger import ConditionFailed, Entry, Failure, SentRecord
+from lambda_src.core.ledger import ConditionFailed, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer, OutgoingMessage
-from lambda_src.core.ports import Clock, Conversations, Queue, Secrets, Sender
+from lambda_src.core.ports import Clock, Conversations, Secrets, Sender
+from lambda_src.core.receives import Receives
 from lambda_src.core.timing import SKEW_SECONDS
 
 log = logging.getLogger(__name__)
+
+UNSETTLED = (Status.SENDING, Status.SEND_UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,94 +32,72 @@ class Settlement:
     conversations: Conversations
     secrets: Secrets
     sender: Sender
-    queue: Queue
+    receives: Receives
     final_record: FinalRecord
     clock: Clock
     delays: tuple[float, ...]
-    sleep: Callable[[float], None] = time.sleep
 
     def settle(self, delivery: Delivery, context: ContextObject, entry: Entry) -> None:
-        """Settle a record found `sending`; returns once its sid is recorded.
+        """Settle a record found `sending`; returns once its sid is recorded, by whomever.
 
         Raises:
             SendOutcomePending: To be looked for again later.
             SendDeclaredUnknown: Looked for often enough; recorded as `send_unknown`.
             ProcessingError: The vendor or the table did not answer.
         """
-        is_last = self.is_last(delivery)
-        self._await_deadline(entry, is_last=is_last)
+        is_last = self.receives.is_last(delivery)
+        if not is_last:
+            self._await_its_time(entry)
         sid = self._look(context, entry, is_last=is_last)
         if sid and entry.answer:
             self._record(delivery, entry, entry.answer, sid)
         elif is_last or entry.looks >= len(self.delays):
-            raise self.declare_unknown(entry)
+            self._declare_unknown(entry)
         else:
-            self._count_look(entry)
-            raise SendOutcomePending(
-                "not_listed_yet", Step.SETTLE, retry_after=self.delays[entry.looks]
-            )
+            self._look_again(entry)
 
-    def is_last(self, delivery: Delivery) -> bool:
-        """Whether the queue will not deliver the message again."""
-        try:
-            return delivery.receive_count >= self.queue.max_receive_count()
-        except ProcessingError as error:
-            log.warning("the queue does not tell its maxReceiveCount", extra={"event": error.event})
-            return False
-
-    def declare_unknown(self, entry: Entry) -> ProcessingError:
-        """Record `send_unknown` and return the error that calls a person.
-
-        A record that cannot be written calls all the same: it stays `sending`, which no worker
-        sends again either. One that was settled meanwhile calls nobody.
-        """
-        unknown = SendDeclaredUnknown(
-            "not_found_at_vendor", Step.SETTLE, fields={"looks": entry.looks}
-        )
-        failure = Failure(Status.SEND_UNKNOWN, unknown.code, unknown.step, "", self.clock())
-        try:
-            self.conversations.declare_unknown(entry.key, failure, entry)
-        except ConditionFailed:
-            return SendOutcomePending("settled_elsewhere", Step.SETTLE, retry_after=0)
-        except Exception:  # noqa: BLE001 - whatever keeps it out of the record, a person is called
-            unknown.fields["record_written"] = False
-        return unknown
-
-    def _await_deadline(self, entry: Entry, *, is_last: bool) -> None:
-        rest = (entry.intent.deadline if entry.intent else 0) - self.clock()
-        if rest <= 0:
-            return
-        if not is_last:
-            raise SendOutcomePending("sender_may_be_at_it", Step.SETTLE, retry_after=rest)
-        self.sleep(rest)
+    def _await_its_time(self, entry: Entry) -> None:
+        # By the clock and not by deliveries: a duplicate on the queue must not hasten the looks.
+        deadline = entry.intent.deadline if entry.intent else 0.0
+        rest = deadline + sum(self.delays[: entry.looks]) - self.clock()
+        if rest > 0:
+            raise SendOutcomePending("not_yet_looked_for", Step.SETTLE, again_in=rest)
 
     def _look(self, context: ContextObject, entry: Entry, *, is_last: bool) -> str | None:
         try:
             return self._find(context, entry)
-        except Exception:
+        except Exception as error:
             if is_last:  # whatever went wrong, no look is to come
                 return None
+            if isinstance(error, PermanentFailure):
+                # What is wrong with a secret can be mended; what became of the send stays open.
+                raise SendOutcomePending(
+                    error.code, Step.SETTLE, error.detail, alarm=error.alarm
+                ) from error
             raise
 
     def _find(self, context: ContextObject, entry: Entry) -> str | None:
         if not entry.answer or not entry.intent:
             return None
+        sids = self._listed(context, entry.answer, entry.intent)
+        if not sids:
+            return None
+        others = self.conversations.others(entry.key)
+        free = [sid for sid in sids if sid not in {other.sid for other in others}]
+        # A message of the same text may be another conversation's that is unsettled itself.
+        rivals = sum(_is_rival(other, entry.answer) for other in others)
+        return free[0] if len(free) > rivals else None
+
+    def _listed(self, context: ContextObject, answer: Answer, intent: Intent) -> tuple[str, ...]:
         message = OutgoingMessage(
-            context.sender,
-            context.recipient,
-            body=entry.answer.text,
-            variables=entry.answer.variables,
+            context.sender, context.recipient, body=answer.text, variables=answer.variables
         )
-        since = entry.intent.at - SKEW_SECONDS
         return with_secret(
             lambda fresh: self.secrets.twilio(context.credentials_reference, fresh=fresh),
             lambda credentials: self.sender.find(
-                credentials, message, since=since, exclude=self._sids_of_others(entry)
+                credentials, message, since=intent.at - SKEW_SECONDS
             ),
         )
-
-    def _sids_of_others(self, entry: Entry) -> Callable[[], frozenset[str]]:
-        return lambda: self.conversations.recorded_sids(entry.key.primary_channel)
 
     def _record(self, delivery: Delivery, entry: Entry, answer: Answer, sid: str) -> None:
         sent_at = entry.intent.at if entry.intent else self.clock()
@@ -130,8 +109,43 @@ class Settlement:
             extra={"event": LogEvent.SEND_SETTLED, "message_sid": sid, "looks": entry.looks},
         )
 
-    def _count_look(self, entry: Entry) -> None:
+    def _look_again(self, entry: Entry) -> None:
         try:
             self.conversations.count_look(entry.key, entry)
         except ConditionFailed as found:
-            raise SendOutcomePending("settled_elsewhere", Step.SETTLE, retry_after=0) from found
+            _settled_elsewhere(found)
+        else:
+            raise SendOutcomePending(
+                "not_listed_yet", Step.SETTLE, again_in=self.delays[entry.looks]
+            )
+
+    def _declare_unknown(self, entry: Entry) -> None:
+        unknown = SendDeclaredUnknown(
+            "not_found_at_vendor", Step.SETTLE, fields={"looks": entry.looks}
+        )
+        failure = Failure(Status.SEND_UNKNOWN, unknown.code, unknown.step, "", self.clock())
+        try:
+            self.conversations.declare_unknown(entry.key, failure, entry)
+        except ConditionFailed as found:
+            _settled_elsewhere(found)
+        except Exception as error:
+            # Whatever keeps it out of the record, which stays `sending`, a person is called.
+            unknown.fields["record_written"] = False
+            raise unknown from error
+        else:
+            raise unknown
+
+
+def _is_rival(other: Entry, answer: Answer) -> bool:
+    is_same = other.answer is not None and other.answer.content == answer.content
+    return is_same and other.status in UNSETTLED and not other.sid
+
+
+def _settled_elsewhere(found: ConditionFailed) -> None:
+    """Return if another delivery recorded the message as sent.
+
+    Raises:
+        ProcessingError: It came to another end.
+    """
+    if found.entry is None or found.entry.status is not Status.SENT:
+        raise SendOutcomePending("settled_elsewhere", Step.SETTLE, again_in=0) from found

@@ -1,20 +1,26 @@
-"""How long each part of the work may take."""
+"""How long each part of the work may take; seconds throughout."""
 
 from dataclasses import dataclass
+
+AWS_CONNECT_SECONDS = 1.0
+AWS_READ_SECONDS = 3.0
+AWS_ATTEMPTS = 2
+AWS_CALL_SECONDS = AWS_ATTEMPTS * (AWS_CONNECT_SECONDS + AWS_READ_SECONDS) + 1.0
+"""The longest that one call to AWS takes: every attempt in full, and the pause between them."""
 
 STALL_SECONDS = 3.0
 """Allowed between the intent and the send; a worker held up for longer does not send."""
 SKEW_SECONDS = 2.0
 """What the clocks of two workers may differ by."""
-WRITE_SECONDS = 10.0
-"""Kept back of the function's time for the write after the send."""
+RETURN_SECONDS = 2 * AWS_CALL_SECONDS
+"""Kept back for the end: a beat that is under way, and the visibility of failed messages."""
 LEAST_AI_SECONDS = 5.0
 """An answer is not asked for when less time than this is left for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The configured times, in seconds."""
+    """The configured times."""
 
     openai_timeout: float
     twilio_timeout: float
@@ -22,8 +28,8 @@ class Timing:
 
     @property
     def send_reserve(self) -> float:
-        """Time that must be left when a send is announced: for it, and for the write after it."""
-        return STALL_SECONDS + self.twilio_timeout + WRITE_SECONDS
+        """Time that must be left when a send is announced: for it, its record, and the end."""
+        return STALL_SECONDS + self.twilio_timeout + AWS_CALL_SECONDS + RETURN_SECONDS
 
     @property
     def send_span(self) -> float:

@@ -9,9 +9,10 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from lambda_src.core.contract import LogEvent
+from lambda_src.core.timing import AWS_CALL_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +53,12 @@ class SQSHeartbeat:
         """End, and return the ids of the messages for which a beat failed at any point.
 
         Returns once the thread has ended: no beat follows that could undo a visibility set later.
+        A beat that hangs is not waited for any longer than a call to AWS may take; it has failed.
         """
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(AWS_CALL_SECONDS)
+        if self._thread.is_alive():
+            self._fail(self._receipt_handles, "hanging")
         return frozenset(self._failed)
 
     @contextmanager
@@ -72,21 +76,20 @@ class SQSHeartbeat:
                 del self._leases[message_id]
 
     def _run(self) -> None:
-        self._extend_all()
+        self._beat()
         while not self._stopped.wait(self._interval):
-            self._extend_all()
-            self._renew_all()
+            self._beat()
 
-    def _extend_all(self) -> None:
+    def _beat(self) -> None:
         try:
-            failed = self._extend(self._receipt_handles)
+            self._fail(self._extend(self._receipt_handles), "refused")
+            self._renew_all()
         except Exception as error:  # noqa: BLE001 - the heart goes on beating
-            failed = frozenset(self._receipt_handles)
-            kind = type(error).__name__
-        else:
-            kind = "refused"
-        self._failed |= failed
-        for message_id in failed:
+            self._fail(self._receipt_handles, type(error).__name__)
+
+    def _fail(self, message_ids: Iterable[str], kind: str) -> None:
+        for message_id in message_ids:
+            self._failed.add(message_id)
             log.error(
                 "the message's visibility could not be extended",
                 extra={
@@ -99,7 +102,7 @@ class SQSHeartbeat:
     def _renew_all(self) -> None:
         with self._lock:
             leases = dict(self._leases)
-        if leases:
+        if leases and not self._stopped.is_set():
             with ThreadPoolExecutor(len(leases)) as pool:
                 list(pool.map(_renew, leases, leases.values()))
 

@@ -5,8 +5,7 @@ import pytest
 from lambda_src.core.contract import Status
 from lambda_src.core.ledger import Decision, Entry, decide
 from tests.unit.fakes.clock import START
-from tests.unit.fakes.writer import ANSWER
-from tests.unit.samples import CLAIM, INTENT, entry
+from tests.unit.samples import entry
 
 LIVE, LAPSED, ENDING = START + 0.001, START - 60, START
 MINE, OTHERS = "owner-1", "owner-2"
@@ -54,9 +53,3 @@ def test_nothing_announced_is_ever_claimed_again() -> None:
     announced = {Status.SENDING, Status.SENT, Status.SEND_UNKNOWN, Status.FAILED}
     decisions = {decide(found(s, o, at), MINE, START) for s, o, at in TABLE if s in announced}
     assert not may_send & decisions
-
-
-def test_an_announced_send_knows_its_entry() -> None:
-    """What an intent leaves in the table is told without reading it."""
-    expected = entry(status=Status.SENDING, answer=ANSWER, intent=INTENT)
-    assert expected == Entry.of_send(CLAIM, INTENT, ANSWER)

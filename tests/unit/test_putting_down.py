@@ -34,7 +34,9 @@ def put_down(world: World, error: Exception, *, may_have_sent: bool = False) -> 
     """Let the error happen; return what is raised in its stead."""
     with (
         pytest.raises(ProcessingError) as raised,
-        world.putting_down.on_failure(CLAIM, may_have_sent=may_have_sent),
+        world.putting_down.on_failure(
+            CLAIM, may_have_sent=may_have_sent, time_left=world.time_left
+        ),
     ):
         raise error
     return raised.value
@@ -47,7 +49,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_work_that_succeeds_writes_nothing(claimed: World) -> None:
     """Without a failure nothing is put down."""
-    with claimed.putting_down.on_failure(CLAIM, may_have_sent=False):
+    with claimed.putting_down.on_failure(CLAIM, may_have_sent=False, time_left=claimed.time_left):
         pass
     assert ["create"] == claimed.conversations.writes
 

@@ -9,6 +9,7 @@ from lambda_src.core.errors import (
     CredentialsRefused,
     FinalUpdateFailed,
     LedgerUnavailable,
+    PermanentFailure,
     ProcessingError,
     SendDeclaredUnknown,
     SendOutcomePending,
@@ -66,25 +67,35 @@ def test_a_settled_record_tells_the_times_of_the_send(unsettled: World) -> None:
     )
 
 
+def come_back(world: World, error: SendOutcomePending) -> None:
+    """Let the time pass after which the message is delivered again."""
+    assert error.again_in is not None
+    world.clock.advance(error.again_in)
+    world.begin_invocation()
+
+
 def test_before_the_deadline_nobody_looks(unsettled: World) -> None:
     """The sender may be at it still: the message comes back when it cannot be any more."""
     unsettled.clock.advance(-SPAN + 5)
     unsettled.sender.fail_listing(Unforeseen())
     error = pending(unsettled)
-    assert ("sender_may_be_at_it", SPAN - 5) == (error.code, error.retry_after)
+    assert ("not_yet_looked_for", SPAN - 5) == (error.code, error.again_in)
 
 
-def test_the_last_receive_waits_for_the_deadline_itself(unsettled: World) -> None:
-    """No delivery is to come: what is left of the deadline is waited for, then looked."""
+def test_the_last_receive_looks_at_once(unsettled: World) -> None:
+    """No delivery is to come: nobody waits for the deadline."""
     unsettled.clock.advance(-SPAN + 5)
     assert Outcome.SETTLED is unsettled.process(receive_count=LAST)
-    assert START + 2 + SPAN == unsettled.clock()
 
 
 def test_an_unlisted_message_is_looked_for_with_growing_delays(unsettled: World) -> None:
     """Looks are counted in the record, and each waits longer for the list to catch up."""
     unsettled.sender.is_listing = False
-    delays = [pending(unsettled, receive_count=count).retry_after for count in (2, 3, 4)]
+    delays = []
+    for count in (2, 3, 4):
+        error = pending(unsettled, receive_count=count)
+        delays.append(error.again_in)
+        come_back(unsettled, error)
     assert [15.0, 60.0, 300.0] == delays
     assert (Status.SENDING, 3) == (unsettled.record.status, unsettled.record.looks)
 
@@ -93,7 +104,7 @@ def test_after_all_looks_a_person_is_called(unsettled: World) -> None:
     """Looked for often enough: declared unknown, with the count of looks, and never sent again."""
     unsettled.sender.is_listing = False
     for count in (2, 3, 4):
-        pending(unsettled, receive_count=count)
+        come_back(unsettled, pending(unsettled, receive_count=count))
     with pytest.raises(SendDeclaredUnknown) as declared:
         unsettled.process(receive_count=5)
     assert {"looks": 3} == declared.value.fields
@@ -103,7 +114,7 @@ def test_after_all_looks_a_person_is_called(unsettled: World) -> None:
 def test_a_message_listed_late_is_found_by_a_later_look(unsettled: World) -> None:
     """The list lagged; the next look records the sid."""
     unsettled.sender.is_listing = False
-    pending(unsettled)
+    come_back(unsettled, pending(unsettled))
     unsettled.sender.is_listing = True
     assert Outcome.SETTLED is unsettled.process(receive_count=3)
 
@@ -176,7 +187,7 @@ def test_an_earlier_message_of_the_same_text_is_not_taken(unsettled: World) -> N
 
 def test_sids_that_cannot_be_read_settle_nothing(unsettled: World) -> None:
     """Without knowing whose sid it is, none is taken."""
-    unsettled.conversations.fail("recorded_sids", Fault.UNAVAILABLE)
+    unsettled.conversations.fail("others", Fault.UNAVAILABLE)
     with pytest.raises(LedgerUnavailable):
         unsettled.process(receive_count=2)
     assert Status.SENDING is unsettled.record.status
@@ -184,14 +195,13 @@ def test_sids_that_cannot_be_read_settle_nothing(unsettled: World) -> None:
 
 @pytest.mark.parametrize("write", ["count_look", "declare_unknown"])
 def test_what_was_settled_elsewhere_calls_nobody(unsettled: World, write: str) -> None:
-    """Another delivery was quicker: the message comes back at once and finds the sid."""
+    """Another delivery was quicker to find the sid: the message is sent, and that is all."""
     unsettled.sender.is_listing = False
     unsettled.conversations.before[write] = lambda: unsettled.conversations.alter(
         KEY, status=Status.SENT, sid="SM1"
     )
-    error = pending(unsettled, receive_count=2 if write == "count_look" else LAST)
-    assert ("settled_elsewhere", 0) == (error.code, error.retry_after)
-    assert Outcome.ALREADY_PROCESSED is unsettled.process(receive_count=LAST)
+    receive_count = 2 if write == "count_look" else LAST
+    assert Outcome.SETTLED is unsettled.process(receive_count=receive_count)
 
 
 def test_a_look_that_cannot_be_counted_is_tried_again(unsettled: World) -> None:
@@ -200,7 +210,53 @@ def test_a_look_that_cannot_be_counted_is_tried_again(unsettled: World) -> None:
     unsettled.conversations.fail("count_look", Fault.UNAVAILABLE)
     with pytest.raises(LedgerUnavailable):
         unsettled.process(receive_count=2)
-    assert 15.0 == pending(unsettled, receive_count=3).retry_after
+    assert 15.0 == pending(unsettled, receive_count=3).again_in
+
+
+def test_a_duplicate_does_not_hasten_the_looks(unsettled: World) -> None:
+    """Before the next look is due a delivery waits for it, whatever the queue shows."""
+    unsettled.sender.is_listing = False
+    pending(unsettled)
+    unsettled.clock.advance(5)
+    error = pending(unsettled, receive_count=3)
+    assert ("not_yet_looked_for", 10.0, 1) == (error.code, error.again_in, unsettled.record.looks)
+
+
+def test_a_secret_that_broke_meanwhile_is_waited_for(unsettled: World) -> None:
+    """What is wrong with a secret can be mended: the send stays open, and backs off."""
+    unsettled.secrets.twilio_credentials.errors[contexts.TWILIO_SECRET] = PermanentFailure(
+        "secret_malformed", Step.SECRETS
+    )
+    error = pending(unsettled)
+    assert ("secret_malformed", None) == (error.code, error.again_in)
+    assert (Status.SENDING, 0) == (unsettled.record.status, unsettled.record.looks)
+
+
+def rival(world: World, **changes: object) -> None:
+    """Another conversation with the same recipient, with the same text, unsettled too."""
+    key = replace(KEY, conversation_id="other")
+    world.conversations.records[key] = replace(world.record, key=key, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [Status.SENDING, Status.SEND_UNKNOWN])
+def test_a_message_that_may_be_anothers_is_not_taken(unsettled: World, status: Status) -> None:
+    """Two conversations wait for one listed message of their text: a person decides."""
+    rival(unsettled, status=status)
+    assert "not_listed_yet" == pending(unsettled).code
+
+
+def test_enough_messages_for_all_are_taken(unsettled: World) -> None:
+    """Two conversations of the same text and two messages of it: each has one."""
+    rival(unsettled)
+    unsettled.sender.sent.append(replace(unsettled.sender.sent[0], sid="SM2"))
+    assert Outcome.SETTLED is unsettled.process(receive_count=2)
+
+
+def test_a_conversation_of_another_text_is_no_rival(unsettled: World) -> None:
+    """Another unsettled message leaves this one alone."""
+    assert unsettled.record.answer
+    rival(unsettled, answer=replace(unsettled.record.answer, variables={"1": "Bo", "2": "Else."}))
+    assert Outcome.SETTLED is unsettled.process(receive_count=2)
 
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.REFUSED, Fault.UNFORESEEN])

@@ -69,15 +69,11 @@ class FakeSender:
         message: OutgoingMessage,
         *,
         since: float,
-        exclude: Callable[[], frozenset[str]],
-    ) -> str | None:
-        """The first sid of that message since then which nobody has recorded."""
+    ) -> tuple[str, ...]:
+        """The sids of that message since then, if the list has caught up."""
         self._begin("find", credentials)
-        found = [a.sid for a in self.sent if a.at >= since and a.is_same(message)]
-        if not (found and self.is_listing):
-            return None
-        taken = exclude()
-        return next((sid for sid in found if sid not in taken), None)
+        found = tuple(a.sid for a in self.sent if a.at >= since and a.is_same(message))
+        return found if self.is_listing else ()
 
     def _begin(self, call: str, credentials: TwilioCredentials) -> None:
         if error := self._faults.pop(call):

@@ -12,6 +12,8 @@ from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.flow import MessageFlow, Outcome
 from lambda_src.core.ports import TwilioCredentials
 from lambda_src.core.putting_down import PuttingDown
+from lambda_src.core.receives import Receives
+from lambda_src.core.sending import Sending
 from lambda_src.core.settlement import Settlement
 from lambda_src.core.timing import Timing
 from tests.unit import contexts
@@ -56,15 +58,15 @@ class World:
         self.secrets.openai_keys.stored[contexts.OPENAI_SECRET] = "sk-1"
         self.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = TWILIO
         self.assistants.definitions["first_contact"] = FIRST_CONTACT
+        self.receives = Receives(self.queue)
         self.settlement = Settlement(
             self.conversations,
             self.secrets,
             self.sender,
-            self.queue,
+            self.receives,
             self.final_record,
             self.clock,
             self.timing.settle_delays,
-            self.clock.sleep,
         )
 
     @property
@@ -85,7 +87,12 @@ class World:
     @property
     def putting_down(self) -> PuttingDown:
         """What records failures."""
-        return PuttingDown(self.conversations, self.clock)
+        return PuttingDown(self.conversations, self.clock, self.clock.sleep)
+
+    @property
+    def sending(self) -> Sending:
+        """The intent, and the send that follows it."""
+        return Sending(self.claims, self.secrets, self.sender, self.clock, self.timing)
 
     @property
     def flow(self) -> MessageFlow:
@@ -93,11 +100,11 @@ class World:
         return MessageFlow(
             claims=self.claims,
             drafting=self.drafting,
-            secrets=self.secrets,
-            sender=self.sender,
+            sending=self.sending,
             final_record=self.final_record,
             putting_down=self.putting_down,
             settlement=self.settlement,
+            receives=self.receives,
             clock=self.clock,
             timing=self.timing,
         )
