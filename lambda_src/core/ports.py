@@ -78,8 +78,11 @@ class Conversations(Protocol):
     def declare_unknown(self, key: RecordKey, failure: Failure, seen: Entry) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
 
-    def recorded_sids(self, primary_channel: str) -> frozenset[str]:
-        """Sids that the recipient's conversations have recorded."""
+    def others(self, key: RecordKey) -> tuple[Entry, ...]:
+        """The recipient's other conversations that have a sid, or may yet get one.
+
+        Those are `sending` and `send_unknown`; an entry's `failure_code` is not told here.
+        """
 
 
 class Secrets(Protocol):

@@ -23,6 +23,22 @@ DEEPEST = 24
 LEAST_EXPONENT, LARGEST_EXPONENT = -130, 125
 """Powers of ten between which DynamoDB holds a number; boto3 lets a few more pass."""
 
+ENTRY_ATTRIBUTES = (
+    "primary_channel",
+    "conversation_id",
+    "conversation_status",
+    "lease_owner",
+    "attempt",
+    "lease_expires_at",
+    "ai_answer",
+    "send_intent_at",
+    "send_deadline",
+    "settle_looks",
+    "message_sid",
+    "created_at",
+)
+"""What a query asks for, to know a conversation's state."""
+
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
@@ -119,6 +135,7 @@ def to_entry(stored: Mapping[str, Any]) -> Entry:
         looks=int(record.get("settle_looks", 0)),
         sid=record.get("message_sid", ""),
         created_at=datetime.fromisoformat(record["created_at"]).timestamp(),
+        failure_code=record.get("failure", {}).get("code", ""),
     )
 
 

@@ -186,18 +186,26 @@ class ConversationsTable:
             {**_failed(failure), ":sending": Status.SENDING, ":seen_owner": seen.owner},
         )
 
-    def recorded_sids(self, primary_channel: str) -> frozenset[str]:
-        """Sids that the recipient's conversations have recorded."""
+    def others(self, key: RecordKey) -> tuple[Entry, ...]:
+        """The recipient's other conversations that have a sid, or may yet get one."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression="primary_channel = :recipient",
-            FilterExpression="attribute_exists(message_sid)",
-            ProjectionExpression="message_sid",
-            ExpressionAttributeValues=item.serialized({":recipient": primary_channel}),
+            FilterExpression="attribute_exists(message_sid)"
+            " OR conversation_status IN (:sending, :unknown)",
+            ProjectionExpression=", ".join(item.ENTRY_ATTRIBUTES),
+            ExpressionAttributeValues=item.serialized(
+                {
+                    ":recipient": key.primary_channel,
+                    ":sending": Status.SENDING,
+                    ":unknown": Status.SEND_UNKNOWN,
+                }
+            ),
             ConsistentRead=True,
         )
         found = _translated(lambda: [row for page in pages for row in page["Items"]])
-        return frozenset(row["message_sid"]["S"] for row in found)
+        entries = map(item.to_entry, found)
+        return tuple(entry for entry in entries if entry.key != key)
 
     def _put(self, record: Mapping[str, Any]) -> None:
         _translated(

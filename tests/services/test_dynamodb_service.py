@@ -1,12 +1,13 @@
 """The conversations table on DynamoDB: the ledger's contract, and what its errors mean."""
 
-from typing import Any
+from dataclasses import replace
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure
+from lambda_src.services import conversation_item as item
 from lambda_src.services.dynamodb_service import UNAVAILABLE, ConversationsTable
 from tests.unit.ledger_contract import CONTEXT, LedgerContract
 from tests.unit.samples import CLAIM, SENT
@@ -70,13 +71,18 @@ def test_item_that_is_too_large_fails_for_good(table: str) -> None:
         failing(table, error).create(CONTEXT, CLAIM)
 
 
-def test_recorded_sids_are_those_of_the_recipient(conversations: ConversationsTable) -> None:
-    """The sids of a recipient's conversations are found, and of nobody else's."""
-    conversations.create(CONTEXT, CLAIM)
-    stored: dict[str, Any] = {"message_sid": {"S": "SM-another"}}
-    for recipient, conversation in ((CLAIM.key.primary_channel, "b"), ("+15550100999", "c")):
-        key = {"primary_channel": {"S": recipient}, "conversation_id": {"S": conversation}}
-        conversations._client.put_item(TableName=conversations._table_name, Item={**key, **stored})
-        stored = {"message_sid": {"S": "SM-of-somebody-else"}}
+def test_others_are_found_on_every_page(conversations: ConversationsTable) -> None:
+    """A recipient's conversations are all found, though a query's page holds 1 MB of them."""
+    bulk = {"project_data": {"S": "x" * 300_000}, "created_at": {"S": "2026-11-22T09:00:00+00:00"}}
+    state = {"conversation_status": {"S": "initial_message_sent"}}
+    names = [f"conversation-of-old-{number}" for number in range(5)]
+    for name in names:
+        key = item.serialized(item.key_attributes(replace(CLAIM.key, conversation_id=name)))
+        sid = {"message_sid": {"S": f"SM-{name}"}}
+        conversations._client.put_item(
+            TableName=conversations._table_name, Item={**key, **state, **sid, **bulk}
+        )
 
-    assert frozenset({"SM-another"}) == conversations.recorded_sids(CLAIM.key.primary_channel)
+    others = conversations.others(CLAIM.key)
+
+    assert {f"SM-{name}" for name in names} == {other.sid for other in others}

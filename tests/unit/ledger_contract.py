@@ -104,7 +104,7 @@ class LedgerContract:
         processing.store_answer(CLAIM, ANSWER)
         processing.record_failure(CLAIM, RETRY)
         retry = found(processing)
-        assert retry == entry(status=Status.RETRY, answer=ANSWER)
+        assert retry == entry(status=Status.RETRY, answer=ANSWER, failure_code=RETRY.code)
         assert retry
         processing.take_over(claim(owner="owner-2", attempt=2), retry)
         assert found(processing) == entry(owner="owner-2", attempt=2, answer=ANSWER)
@@ -158,7 +158,6 @@ class LedgerContract:
         record = found(sending)
         assert record
         assert (Status.SENT, "SM1", None) == (record.status, record.sid, record.answer)
-        assert frozenset({"SM1"}) == sending.recorded_sids(contexts.RECIPIENT)
 
     def test_a_sid_is_recorded_over_an_unknown_send(self, sending: Conversations) -> None:
         """A late sid repairs a record that was given up as `send_unknown`."""
@@ -217,7 +216,26 @@ class LedgerContract:
         assert record
         assert Status.SEND_UNKNOWN is record.status
 
-    def test_sids_are_those_of_one_recipient(self, sending: Conversations) -> None:
-        """Nobody else's sids are among those recorded for a recipient."""
-        sending.record_sent(KEY, SENT)
-        assert frozenset() == sending.recorded_sids("+15550100999")
+    @pytest.mark.parametrize("end", ["sending", "send_unknown", "sent"])
+    def test_others_are_told_of_a_send(self, sending: Conversations, end: str) -> None:
+        """A conversation that has a sid, or may yet get one, is told to the recipient's others."""
+        if end == "send_unknown":
+            sending.declare_unknown(KEY, UNKNOWN, ENTRY)
+        if end == "sent":
+            sending.record_sent(KEY, SENT)
+        expected = found(sending)
+        assert expected
+        another = replace(KEY, conversation_id="another")
+        assert (replace(expected, failure_code=""),) == sending.others(another)
+
+    def test_others_are_not_told_of_what_was_not_sent(self, processing: Conversations) -> None:
+        """A conversation that has announced no send is no concern of the others."""
+        another = replace(KEY, conversation_id="another")
+        assert () == processing.others(another)
+        processing.record_failure(CLAIM, FAILED)
+        assert () == processing.others(another)
+
+    def test_others_are_the_recipients_and_not_oneself(self, sending: Conversations) -> None:
+        """Neither the conversation itself nor anybody else's is among its others."""
+        assert () == sending.others(KEY)
+        assert () == sending.others(replace(KEY, primary_channel="+15550100999"))

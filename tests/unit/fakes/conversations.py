@@ -38,6 +38,10 @@ class Record:
         """Whether the claim holds the record."""
         return (self.owner, self.attempt) == (claim.owner, claim.attempt)
 
+    def is_beside(self, key: RecordKey) -> bool:
+        """Whether it is another conversation with the same recipient."""
+        return self.key != key and self.key.primary_channel == key.primary_channel
+
     def entry(self) -> Entry:
         """What a failed condition gives back."""
         return Entry(
@@ -51,6 +55,7 @@ class Record:
             looks=self.looks,
             sid=self.sid,
             created_at=self.created_at,
+            failure_code=self.failure.code if self.failure else "",
         )
 
 
@@ -182,12 +187,15 @@ class FakeConversations:
             failure=failure,
         )
 
-    def recorded_sids(self, primary_channel: str) -> frozenset[str]:
-        """Sids that the recipient's conversations have recorded."""
-        self._raise(self._faults.pop("recorded_sids"))
+    def others(self, key: RecordKey) -> tuple[Entry, ...]:
+        """The recipient's other conversations that have a sid, or may yet get one."""
+        self._raise(self._faults.pop("others"))
         with self._lock:
-            of_recipient = [r for r in self.records.values() if _is_to(r, primary_channel)]
-        return frozenset(record.sid for record in of_recipient if record.sid)
+            return tuple(
+                replace(record, failure=None).entry()
+                for record in self.records.values()
+                if record.is_beside(key) and (record.sid or record.status in SENDING_OR_UNKNOWN)
+            )
 
     def _put(self, name: str, record: Record) -> None:
         self._write(name, record.key, lambda found: record if found is None else None)
@@ -236,10 +244,6 @@ class FakeConversations:
 
 def _processing(claim: Claim) -> Callable[[Record], bool]:
     return lambda record: record.status is Status.PROCESSING and record.is_of(claim)
-
-
-def _is_to(record: Record, recipient: str) -> bool:
-    return record.key.primary_channel == recipient
 
 
 def _ms(seconds: float) -> float:
