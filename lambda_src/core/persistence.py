@@ -32,7 +32,6 @@ def write_while_time_allows(
     Raises:
         LedgerUnavailable: The table stayed unavailable.
     """
-
     patience_is_over = stop_after_delay(patience)
 
     def is_over(state: RetryCallState) -> bool:

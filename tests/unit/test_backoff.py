@@ -1,5 +1,7 @@
 """When a failed message is shown again."""
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from lambda_src.core.errors import (
     PermanentFailure,
     RateLimited,
     SendDeclaredUnknown,
+    SendOutcomePending,
     Step,
     TransientFailure,
 )
@@ -41,7 +44,7 @@ def test_a_backoff_is_bounded(count: int, base: float, error: TransientFailure) 
 def test_a_backoff_doubles_with_each_receive(count: int, base: float) -> None:
     """Between half and the whole of the base times two to the receives before."""
     full = min(base * 2 ** (count - 1), LONGEST_BACKOFF)
-    assert round(full / 2) <= seconds_until_visible(passing, count, base) <= round(full)
+    assert round(full / 2) <= seconds_until_visible(passing, count, base) <= math.ceil(full)
 
 
 @given(receives, bases)
@@ -52,13 +55,22 @@ def test_a_rate_limit_waits_longer(count: int, base: float) -> None:
 
 
 @given(waits, receives, bases)
-def test_what_an_error_asks_for_goes_first(wait: float, count: int, base: float) -> None:
-    """Not earlier than asked, a second later at most, and within what is granted to anybody."""
-    asked = RateLimited("openai_429", Step.AI, retry_after=wait)
+def test_an_error_that_knows_its_time_gets_it(wait: float, count: int, base: float) -> None:
+    """Not earlier than said, a second later at most, and within what is granted to anybody."""
+    known = SendOutcomePending("not_listed_yet", Step.SETTLE, again_in=wait)
     granted = min(wait, LONGEST_REQUESTED)
-    seconds = seconds_until_visible(asked, count, base)
+    seconds = seconds_until_visible(known, count, base)
     assert granted <= seconds <= granted + 2
     assert seconds <= LONGEST_ALLOWED
+
+
+@given(waits, receives, bases)
+def test_a_vendors_wish_is_the_least(wait: float, count: int, base: float) -> None:
+    """Never sooner than asked, and never sooner than the backoff: small wishes burn no receives."""
+    asked = RateLimited("openai_429", Step.AI, retry_after=wait)
+    least = max(min(wait, LONGEST_REQUESTED), min(LONG_FACTOR * base, LONGEST_BACKOFF) / 2)
+    seconds = seconds_until_visible(asked, count, base)
+    assert math.floor(least) <= seconds <= LONGEST_ALLOWED
 
 
 @given(receives, bases)
@@ -74,9 +86,9 @@ def test_what_ended_is_shown_at_once(count: int, base: float) -> None:
 
 def test_messages_that_failed_together_do_not_come_back_together() -> None:
     """Half of a delay is chance, and a second of a delay that was asked for."""
-    asked = RateLimited("openai_429", Step.AI, retry_after=42.5)
+    known = SendOutcomePending("not_listed_yet", Step.SETTLE, again_in=42.5)
     assert len({seconds_until_visible(passing, 7, 10) for _ in range(50)}) > 10
-    assert {43, 44} == {seconds_until_visible(asked, 1, 10) for _ in range(50)}
+    assert {43, 44} == {seconds_until_visible(known, 1, 10) for _ in range(50)}
 
 
 def test_a_refused_account_is_tried_late() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lambda_src.core.contract import Status
 from lambda_src.core.errors import (
     AccountRefused,
     PermanentFailure,
@@ -15,8 +16,10 @@ from lambda_src.core.errors import (
 )
 from tests.unit import contexts
 from tests.unit.contexts import body, changed, without
+from tests.unit.fakes.clock import START
+from tests.unit.fakes.conversations import Record
 from tests.unit.fakes.faults import Fault, Unforeseen
-from tests.unit.fakes.world import World
+from tests.unit.fakes.world import KEY, World
 from tests.unit.fakes.writer import ANSWER
 from tests.unit.log_lines import LogLines
 
@@ -46,6 +49,8 @@ class Case:
     text: str = body(contexts.valid())
     receive_count: int = 1
 
+
+UNSETTLED = Record(KEY, Status.SENDING, START, owner="another")
 
 CASES = [
     Case("body_not_json", "ERROR", lambda _: None, "canary {"),
@@ -95,9 +100,10 @@ CASES = [
     Case(
         "send_outcome_unknown",
         "CRITICAL",
-        lambda world: world.sender.fail(Unforeseen()),
+        lambda world: world.conversations.records.update({KEY: UNSETTLED}),
         receive_count=10,
     ),
+    Case("receives_used_up", "ERROR", lambda _: None, receive_count=10),
     Case(
         "final_db_update_failed",
         "CRITICAL",

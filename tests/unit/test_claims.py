@@ -65,13 +65,14 @@ def test_a_first_write_without_an_answer_is_no_claim(world: World) -> None:
     world.clock.advance(10)
     with pytest.raises(BusyElsewhere) as busy:
         world.claims.take(CONTEXT, "next delivery")
-    assert LEASE - 10 == busy.value.retry_after
+    assert LEASE - 10 == busy.value.again_in
 
 
 def test_a_retry_is_taken_over_with_its_answer(world: World) -> None:
     """The next attempt begins where the last one ended."""
     put(world, status=Status.RETRY, answer=ANSWER, failure=failure(Status.RETRY))
-    assert Claim(KEY, "mine", 4, START + LEASE, START, ANSWER) == take(world)
+    expected = Claim(KEY, "mine", 4, START + LEASE, START, ANSWER, last_failure="openai_500")
+    assert expected == take(world)
     assert (Status.PROCESSING, None) == (world.record.status, world.record.failure)
 
 
@@ -88,7 +89,7 @@ def test_a_live_lease_is_respected(world: World) -> None:
     put(world, lease_expires_at=START + 42.5)
     with pytest.raises(BusyElsewhere) as busy:
         take(world)
-    assert 42.5 == busy.value.retry_after
+    assert 42.5 == busy.value.again_in
     assert "other" == world.record.owner
 
 

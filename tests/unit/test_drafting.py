@@ -165,5 +165,5 @@ def test_an_answer_that_cannot_be_in_time_is_not_asked_for(world: World) -> None
     world.function_ends_at = world.clock() + world.timing.send_reserve + LEAST_AI_SECONDS - 0.5
     with pytest.raises(TransientFailure) as late:
         draft(world)
-    assert ("out_of_time", 0) == (late.value.code, late.value.retry_after)
+    assert ("out_of_time", 0) == (late.value.code, late.value.again_in)
     assert [] == world.writer.billed

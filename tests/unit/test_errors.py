@@ -28,6 +28,7 @@ TABLE: dict[type[ProcessingError], Fate] = {
         logging.CRITICAL,
         LogEvent.VENDOR_ACCOUNT_REFUSED,
     ),
+    errors.ReceivesUsedUp: (Status.RETRY, Redelivery.AT_ONCE, logging.ERROR, "code"),
     errors.SendOutcomeUnknown: (
         None,
         Redelivery.BACKOFF,

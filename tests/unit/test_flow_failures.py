@@ -13,6 +13,7 @@ from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
     RateLimited,
+    ReceivesUsedUp,
     SendDeclaredUnknown,
     SendOutcomeUnknown,
     Step,
@@ -160,7 +161,7 @@ def test_an_unknown_outcome_is_looked_for_after_its_deadline(world: World, case:
     world.sender.fail(case.error)
     with pytest.raises(SendOutcomeUnknown) as unknown:
         world.process()
-    assert world.timing.send_span - 10 == unknown.value.retry_after
+    assert world.timing.send_span - 10 == unknown.value.again_in
 
 
 def test_an_unknown_outcome_past_its_deadline_is_looked_for_at_once(world: World) -> None:
@@ -169,16 +170,26 @@ def test_an_unknown_outcome_past_its_deadline_is_looked_for_at_once(world: World
     world.sender.fail(SendOutcomeUnknown("twilio_500", Step.SEND))
     with pytest.raises(SendOutcomeUnknown) as unknown:
         world.process()
-    assert 0 == unknown.value.retry_after
+    assert 0 == unknown.value.again_in
 
 
-@pytest.mark.parametrize("case", SEND[-2:], ids=name)
-def test_an_unknown_outcome_on_the_last_receive_calls_a_person(world: World, case: Case) -> None:
-    """No delivery is to come that could settle it: declared unknown, and alarmed."""
-    world.sender.fail(case.error)
-    with pytest.raises(SendDeclaredUnknown):
+def test_the_last_delivery_never_sends(world: World) -> None:
+    """No delivery would be left to settle its outcome: nobody is asked, and nothing goes out."""
+    with pytest.raises(ReceivesUsedUp):
         world.process(receive_count=world.queue.receives_allowed)
-    assert (Status.SEND_UNKNOWN, "not_found_at_vendor") == recorded(world)
+    assert (Status.RETRY, "receives_used_up") == recorded(world)
+    assert ([], 0) == (world.writer.billed, world.sender.tries)
+
+
+def test_the_last_delivery_keeps_the_reason_of_the_one_before(world: World) -> None:
+    """The record of a message that ends as a dead letter still tells why."""
+    world.sender.fail(TransientFailure("twilio_20429", Step.SEND))
+    with pytest.raises(TransientFailure):
+        world.process()
+    with pytest.raises(ReceivesUsedUp):
+        world.process(receive_count=world.queue.receives_allowed)
+    assert world.record.failure
+    assert "the last failure was twilio_20429" == world.record.failure.detail
 
 
 def test_a_final_write_that_fails_leaves_the_send_to_be_settled(world: World) -> None:
@@ -202,13 +213,24 @@ def test_an_intent_without_an_answer_sends_nothing(world: World, fault: Fault) -
     assert (Status.RETRY, 0) == (world.record.status, world.sender.tries)
 
 
+def test_an_intent_is_taken_back_when_the_table_answers_again(world: World) -> None:
+    """An outage that begins with the intent and passes leaves nothing unsent."""
+    world.conversations.fail("begin_send", Fault.ANSWER_LOST)
+    world.conversations.fail("record_failure", Fault.UNAVAILABLE, 3)
+    with pytest.raises(LedgerUnavailable):
+        world.process()
+    assert Status.RETRY is world.record.status
+    assert Outcome.SENT is world.process(receive_count=2)
+
+
 def test_an_intent_that_could_not_be_taken_back_is_settled_and_not_sent(world: World) -> None:
     """A record left `sending` by a lost answer is never sent by guess."""
     world.conversations.fail("begin_send", Fault.ANSWER_LOST)
-    world.conversations.fail("record_failure", Fault.UNAVAILABLE)
+    world.conversations.fail("record_failure", Fault.UNAVAILABLE, 10_000)
     with pytest.raises(LedgerUnavailable):
         world.process()
     world.clock.advance(world.timing.send_span)
+    world.begin_invocation()
     with pytest.raises(SendDeclaredUnknown):
         world.process(receive_count=world.queue.receives_allowed)
     assert (Status.SEND_UNKNOWN, 0) == (world.record.status, world.sender.tries)

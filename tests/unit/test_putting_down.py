@@ -30,13 +30,11 @@ def claimed(world: World) -> World:
     return world
 
 
-def put_down(world: World, error: Exception, *, may_have_sent: bool = False) -> ProcessingError:
+def put_down(world: World, error: Exception) -> ProcessingError:
     """Let the error happen; return what is raised in its stead."""
     with (
         pytest.raises(ProcessingError) as raised,
-        world.putting_down.on_failure(
-            CLAIM, may_have_sent=may_have_sent, time_left=world.time_left
-        ),
+        world.putting_down.on_failure(CLAIM, world.time_left),
     ):
         raise error
     return raised.value
@@ -49,7 +47,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_work_that_succeeds_writes_nothing(claimed: World) -> None:
     """Without a failure nothing is put down."""
-    with claimed.putting_down.on_failure(CLAIM, may_have_sent=False, time_left=claimed.time_left):
+    with claimed.putting_down.on_failure(CLAIM, claimed.time_left):
         pass
     assert ["create"] == claimed.conversations.writes
 
@@ -88,19 +86,12 @@ def test_the_unforeseen_before_the_send_is_transient(claimed: World) -> None:
     assert Status.RETRY is claimed.record.status
 
 
-def test_the_unforeseen_at_the_send_leaves_its_outcome_unknown(claimed: World) -> None:
-    """The message may have gone out: nothing is recorded that would let it be sent again."""
-    error = put_down(claimed, Unforeseen(), may_have_sent=True)
-    assert isinstance(error, SendOutcomeUnknown)
-    assert Status.PROCESSING is claimed.record.status
-
-
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.REFUSED])
 def test_a_failure_that_cannot_be_recorded_still_is_that_failure(
     claimed: World, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The message fails as it did, and the log tells that its record does not say so."""
-    claimed.conversations.fail("record_failure", fault)
+    claimed.conversations.fail("record_failure", fault, 10_000)
     assert RETRY is put_down(claimed, RETRY)
     assert [LogEvent.STATUS_WRITE_FAILED] == events(caplog)
 

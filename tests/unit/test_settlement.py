@@ -56,15 +56,14 @@ def test_a_message_found_at_the_vendor_is_recorded(unsettled: World) -> None:
 
 
 def test_a_settled_record_tells_the_times_of_the_send(unsettled: World) -> None:
-    """Sent when it was announced, after the time that took; not when it was found."""
+    """Sent when it was announced, after the time that took; recorded when it was found."""
     unsettled.clock.advance(3600)
     unsettled.begin_invocation()
     unsettled.process(receive_count=2)
-    assert unsettled.record.sent
-    assert (START + 2, 2000) == (
-        unsettled.record.sent.sent_at,
-        unsettled.record.sent.processing_time_ms,
-    )
+    sent = unsettled.record.sent
+    assert sent
+    assert (START + 2, 2000) == (sent.sent_at, sent.processing_time_ms)
+    assert unsettled.clock() == sent.recorded_at
 
 
 def come_back(world: World, error: SendOutcomePending) -> None:
@@ -85,7 +84,9 @@ def test_before_the_deadline_nobody_looks(unsettled: World) -> None:
 def test_the_last_receive_looks_at_once(unsettled: World) -> None:
     """No delivery is to come: nobody waits for the deadline."""
     unsettled.clock.advance(-SPAN + 5)
-    assert Outcome.SETTLED is unsettled.process(receive_count=LAST)
+    unsettled.sender.is_listing = False
+    with pytest.raises(SendDeclaredUnknown):
+        unsettled.process(receive_count=LAST)
 
 
 def test_an_unlisted_message_is_looked_for_with_growing_delays(unsettled: World) -> None:
@@ -224,9 +225,7 @@ def test_a_duplicate_does_not_hasten_the_looks(unsettled: World) -> None:
 
 def test_a_secret_that_broke_meanwhile_is_waited_for(unsettled: World) -> None:
     """What is wrong with a secret can be mended: the send stays open, and backs off."""
-    unsettled.secrets.twilio_credentials.errors[contexts.TWILIO_SECRET] = PermanentFailure(
-        "secret_malformed", Step.SECRETS
-    )
+    unsettled.secrets.fail("twilio", PermanentFailure("secret_malformed", Step.SECRETS))
     error = pending(unsettled)
     assert ("secret_malformed", None) == (error.code, error.again_in)
     assert (Status.SENDING, 0) == (unsettled.record.status, unsettled.record.looks)

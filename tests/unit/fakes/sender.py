@@ -1,13 +1,19 @@
 """The channel's vendor in memory: accepts messages, lists them, fails as it is told to."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lambda_src.core.errors import CredentialsRefused, SendOutcomeUnknown, Step
-from lambda_src.core.message import OutgoingMessage
-from lambda_src.core.ports import TwilioCredentials
-from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.faults import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lambda_src.core.message import OutgoingMessage
+    from lambda_src.core.ports import TwilioCredentials
+    from tests.unit.fakes.clock import FakeClock
 
 
 @dataclass(frozen=True, slots=True)
