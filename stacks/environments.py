@@ -93,7 +93,7 @@ class Environment:
     snap_start: bool = field(metadata=key(boolean()))
     batch_size: int = field(metadata=key(whole(1, 10)))
     maximum_concurrency: int = field(metadata=key(whole(2, 1_000)))
-    max_receive_count: int = field(metadata=key(whole(1, 1_000)))
+    max_receive_count: int = field(metadata=key(whole(5, 1_000)))
     tenants: tuple[str, ...] = field(
         metadata=key(distinct(text(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a tenant's id")))
     )
