@@ -128,7 +128,7 @@ def test_all_problems_at_once() -> None:
         ("batch_size", 0, "0 (int) is not a whole number from 1 to 10"),
         ("batch_size", True, "True (bool) is not a whole number"),
         ("maximum_concurrency", 1, "1 (int) is not a whole number from 2 to 1,000"),
-        ("max_receive_count", "10", "'10' (str) is not a whole number from 1 to 1,000"),
+        ("max_receive_count", "10", "'10' (str) is not a whole number from 5 to 1,000"),
         ("tenants", "demo", "'demo' (str) is not a list of different values, each a tenant's id"),
         ("tenants", ["a", "a"], "['a', 'a'] (list) is not a list of different values"),
         ("tenants", ["a/b"], "each a tenant's id"),
