@@ -6,6 +6,8 @@ The codes and their meanings are those of Twilio's error dictionary
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from lambda_src.core.errors import (
     AccountRefused,
     CredentialsRefused,
@@ -20,6 +22,8 @@ from lambda_src.core.errors import (
 CREDENTIALS = frozenset({20003, 20008, 70051})
 ACCOUNT = frozenset({20005, 20403, 30002})
 MAY_BE_ACCEPTED = frozenset({20500, 20503})
+HIGHEST_CODE = 999_999
+"""Twilio's codes have five digits; what is none may be anything, a phone number too."""
 TRANSIENT = frozenset({63010, 63012})
 RATE_LIMITS = frozenset({20429, 21611, 30001, 60728, 63017, 63018, 63038})
 OPTED_OUT = frozenset({21610, 63014, 63033})
@@ -42,20 +46,31 @@ PERMANENT = {
 """Codes after which the same message is refused again, with the words for a person."""
 
 
-def meaning(  # noqa: PLR0911 - a table, one row a return
-    status: int, code: int | None, step: Step
-) -> ProcessingError:
+def meaning(status: int, code: object, step: Step) -> ProcessingError:
     """The error that says what must happen after Twilio answered with an error.
 
-    The code goes before the status. An answer that tells neither refusal nor rate limit leaves
-    the outcome unknown.
+    After a status of 5xx the message may have been accepted, whatever the code says. Otherwise the
+    code goes before the status; what tells neither refusal nor rate limit leaves the outcome
+    unknown.
 
     Args:
         status: The HTTP status.
-        code: Twilio's own code; equal to the status where the body was no JSON.
+        code: Twilio's own code as it stood in the answer; equal to the status where the body was no
+            JSON. What is no code is passed over, and stands in no error.
         step: Where it happened.
     """
-    name = f"twilio_{code or status}"
+    known = code if _is_code(code) else None
+    name = f"twilio_{known or status}"
+    if status >= 500 or known in MAY_BE_ACCEPTED:  # noqa: PLR2004 - HTTP's own number
+        return _may_be_accepted(name, step)
+    return _meaning_of_code(known, name, step) or _meaning_of_status(status, name, step)
+
+
+def _is_code(code: object) -> TypeGuard[int]:
+    return type(code) is int and 0 < code <= HIGHEST_CODE
+
+
+def _meaning_of_code(code: int | None, name: str, step: Step) -> ProcessingError | None:
     if code in PERMANENT:
         return PermanentFailure(name, step, PERMANENT[code], alarm=code in SENDER_SETUP)
     if code in CREDENTIALS:
@@ -66,9 +81,7 @@ def meaning(  # noqa: PLR0911 - a table, one row a return
         return TransientFailure(name, step, "an internal error before the message was accepted")
     if code in RATE_LIMITS:
         return RateLimited(name, step, "a rate or queue limit")
-    if code in MAY_BE_ACCEPTED:
-        return _may_be_accepted(name, step)
-    return _meaning_of_status(status, name, step)
+    return None
 
 
 def _meaning_of_status(status: int, name: str, step: Step) -> ProcessingError:

@@ -27,7 +27,7 @@ CODES: dict[type[ProcessingError], list[tuple[int, int]]] = {
     SendOutcomeUnknown: [(500, 20500), (503, 20503), (502, 502), (504, 504), (400, 20500)],
     CredentialsRefused: [(401, 20003), (401, 20008), (401, 70051), (403, 20003)],
     AccountRefused: [(403, 20005), (403, 20403), (400, 30002)],
-    TransientFailure: [(500, 63010), (500, 63012)],
+    TransientFailure: [(400, 63010), (400, 63012)],
     PermanentFailure: [
         (400, code)
         for code in (
@@ -49,7 +49,7 @@ SENDER_SETUP = {21212, 21603, 21606, 63007, 21408}
 def test_each_documented_code_has_its_class(
     status: int, code: int, kind: type[ProcessingError]
 ) -> None:
-    """The code says what must happen next, whatever the status."""
+    """The code says what must happen next, where the status leaves that open."""
     error = meaning(status, code, Step.SEND)
     assert kind is type(error)
     assert (f"twilio_{code}", Step.SEND) == (error.code, error.step)
@@ -69,6 +69,24 @@ def test_a_person_is_called_where_only_a_person_helps(
 def test_a_code_that_may_mean_accepted_stays_unknown(code: int, status: int) -> None:
     """The code goes before the status: a message that may be accepted is not tried again."""
     assert SendOutcomeUnknown is type(meaning(status, code, Step.SEND))
+
+
+@pytest.mark.parametrize("code", sorted({code for _, code, _ in CASES}))
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
+def test_a_server_error_stays_unknown_whatever_its_code(code: int, status: int) -> None:
+    """Twilio may have accepted the message before it failed: a retry could send it twice."""
+    error = meaning(status, code, Step.SEND)
+    assert (SendOutcomeUnknown, f"twilio_{code}") == (type(error), error.code)
+
+
+@pytest.mark.parametrize(
+    "code", ["To +15550100999 is wrong", "21211", True, 21211.0, None, [21211], 15550100999, -1, 0]
+)
+def test_what_is_no_code_never_reaches_the_error(code: object) -> None:
+    """The status stands in its place, and judges alone."""
+    error = meaning(400, code, Step.SEND)
+    assert (PermanentFailure, "twilio_400") == (type(error), error.code)
+    assert "PermanentFailure('twilio_400 at send: the request is refused')" == repr(error)
 
 
 @pytest.mark.parametrize(
