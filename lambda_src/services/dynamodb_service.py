@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Any
 
 from lambda_src.core.contract import Status
-from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure, Step
-from lambda_src.core.ledger import Claim, ConditionFailed, Entry, Failure, Intent, SentRecord
 from lambda_src.services import conversation_item as item
+from lambda_src.services import dynamodb_writes as writes
+from lambda_src.services.conversation_entry import ENTRY_ATTRIBUTES, to_entry
+from lambda_src.services.dynamodb_errors import too_large, translated
+from lambda_src.services.dynamodb_values import serialized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from lambda_src.core.context import ContextObject, RecordKey
+    from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
     from lambda_src.core.message import Answer
-
-UNAVAILABLE = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-        "TransactionInProgressException",
-    }
-)
-"""DynamoDB's errors after which the same call may succeed."""
-
-T = TypeVar("T")
-
-OURS = "lease_owner = :owner AND attempt = :attempt"
-SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at = :at"
 
 
 class ConversationsTable:
@@ -56,109 +40,32 @@ class ConversationsTable:
         """Write the first record, if there is none."""
         record = item.new_record(context, claim, self._version)
         if item.size(record) > item.LARGEST:
-            raise _too_large()
+            raise too_large()
         self._put(record)
 
     def take_over(self, claim: Claim, seen: Entry) -> None:
         """Hold a record that is still as it was seen."""
-        self._update(
-            claim.key,
-            "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
-            " lease_expires_at = :expires, updated_at = :at REMOVE failure",
-            "conversation_status = :seen_status AND lease_owner = :seen_owner"
-            " AND attempt = :seen_attempt AND lease_expires_at = :seen_expires",
-            {
-                **_ours(claim),
-                ":processing": Status.PROCESSING,
-                ":expires": item.number(claim.lease_expires_at),
-                ":at": item.timestamp(claim.started_at),
-                ":seen_status": seen.status,
-                ":seen_owner": seen.owner,
-                ":seen_attempt": seen.attempt,
-                ":seen_expires": item.number(seen.lease_expires_at),
-            },
-        )
+        self._update(writes.take_over(claim, seen))
 
     def renew(self, claim: Claim, expires_at: float) -> None:
         """Extend the lease, while `processing` and ours."""
-        self._update(
-            claim.key,
-            "SET lease_expires_at = :expires",
-            f"conversation_status = :processing AND {OURS}",
-            {
-                **_ours(claim),
-                ":processing": Status.PROCESSING,
-                ":expires": item.number(expires_at),
-            },
-        )
+        self._update(writes.renew(claim, expires_at))
 
     def store_answer(self, claim: Claim, answer: Answer) -> None:
         """Keep the AI's answer, while `processing` and ours."""
-        self._update(
-            claim.key,
-            "SET ai_answer = :answer",
-            f"conversation_status = :processing AND {OURS}",
-            {
-                **_ours(claim),
-                ":processing": Status.PROCESSING,
-                ":answer": item.from_answer(answer),
-            },
-        )
+        self._update(writes.store_answer(claim, answer))
 
     def begin_send(self, claim: Claim, intent: Intent, answer: Answer) -> None:
         """Go from `processing` to `sending`, while the lease is ours and valid; keep the answer."""
-        self._update(
-            claim.key,
-            "SET conversation_status = :sending, ai_answer = :answer, thread_id = :thread,"
-            " send_intent_at = :intent, send_deadline = :deadline, settle_looks = :none,"
-            " updated_at = :at",
-            f"conversation_status = :processing AND {OURS} AND lease_expires_at > :intent",
-            {
-                **_ours(claim),
-                ":processing": Status.PROCESSING,
-                ":sending": Status.SENDING,
-                ":answer": item.from_answer(answer),
-                ":thread": answer.thread_id,
-                ":intent": item.number(intent.at),
-                ":deadline": item.number(intent.deadline),
-                ":none": 0,
-                ":at": item.timestamp(intent.at),
-            },
-        )
+        self._update(writes.begin_send(claim, intent, answer))
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the sid, while `sending` or `send_unknown`, whoever holds the lease."""
-        self._update(
-            key,
-            "SET conversation_status = :sent, message_sid = :sid, messages = :messages,"
-            " thread_id = :thread, initial_processing_time_ms = :duration, updated_at = :at"
-            " REMOVE ai_answer, failure, lease_expires_at, send_deadline",
-            "conversation_status IN (:sending, :unknown)",
-            {
-                ":sent": Status.SENT,
-                ":sid": sent.sid,
-                ":messages": [item.history_entry(sent)],
-                ":thread": sent.answer.thread_id,
-                ":duration": sent.processing_time_ms,
-                ":at": item.timestamp(sent.recorded_at),
-                ":sending": Status.SENDING,
-                ":unknown": Status.SEND_UNKNOWN,
-            },
-        )
+        self._update(writes.record_sent(key, sent))
 
     def record_failure(self, claim: Claim, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` and ours."""
-        self._update(
-            claim.key,
-            SET_FAILURE,
-            f"conversation_status IN (:processing, :sending, :status) AND {OURS}",
-            {
-                **_ours(claim),
-                **_failed(failure),
-                ":processing": Status.PROCESSING,
-                ":sending": Status.SENDING,
-            },
-        )
+        self._update(writes.record_failure(claim, failure))
 
     def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
         """Write `failed` for a message refused before its claim, unless a record stands."""
@@ -166,25 +73,11 @@ class ConversationsTable:
 
     def count_look(self, key: RecordKey, seen: Entry) -> None:
         """Count one more look for the sid of an unsettled send."""
-        self._update(
-            key,
-            "SET settle_looks = :looks",
-            "conversation_status = :sending AND lease_owner = :seen_owner",
-            {
-                ":looks": seen.looks + 1,
-                ":sending": Status.SENDING,
-                ":seen_owner": seen.owner,
-            },
-        )
+        self._update(writes.count_look(key, seen))
 
     def declare_unknown(self, key: RecordKey, failure: Failure, seen: Entry) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
-        self._update(
-            key,
-            SET_FAILURE,
-            "conversation_status IN (:sending, :status) AND lease_owner = :seen_owner",
-            {**_failed(failure), ":sending": Status.SENDING, ":seen_owner": seen.owner},
-        )
+        self._update(writes.declare_unknown(key, failure, seen))
 
     def others(self, key: RecordKey) -> tuple[Entry, ...]:
         """The recipient's other conversations that have a sid, or may yet get one."""
@@ -193,8 +86,8 @@ class ConversationsTable:
             KeyConditionExpression="primary_channel = :recipient",
             FilterExpression="attribute_exists(message_sid)"
             " OR conversation_status IN (:sending, :unknown)",
-            ProjectionExpression=", ".join(item.ENTRY_ATTRIBUTES),
-            ExpressionAttributeValues=item.serialized(
+            ProjectionExpression=", ".join(ENTRY_ATTRIBUTES),
+            ExpressionAttributeValues=serialized(
                 {
                     ":recipient": key.primary_channel,
                     ":sending": Status.SENDING,
@@ -203,69 +96,28 @@ class ConversationsTable:
             ),
             ConsistentRead=True,
         )
-        found = _translated(lambda: [row for page in pages for row in page["Items"]])
-        entries = map(item.to_entry, found)
+        found = translated(lambda: [row for page in pages for row in page["Items"]])
+        entries = map(to_entry, found)
         return tuple(entry for entry in entries if entry.key != key)
 
     def _put(self, record: Mapping[str, Any]) -> None:
-        _translated(
+        translated(
             lambda: self._client.put_item(
                 TableName=self._table_name,
-                Item=item.serialized(record),
+                Item=serialized(record),
                 ConditionExpression="attribute_not_exists(conversation_id)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         )
 
-    def _update(
-        self, key: RecordKey, update: str, condition: str, values: Mapping[str, Any]
-    ) -> None:
-        _translated(
+    def _update(self, update: writes.Update) -> None:
+        translated(
             lambda: self._client.update_item(
                 TableName=self._table_name,
-                Key=item.serialized(item.key_attributes(key)),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeValues=item.serialized(values),
+                Key=serialized(item.key_attributes(update.key)),
+                UpdateExpression=update.expression,
+                ConditionExpression=update.condition,
+                ExpressionAttributeValues=serialized(update.values),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         )
-
-
-def _ours(claim: Claim) -> dict[str, Any]:
-    return {":owner": claim.owner, ":attempt": claim.attempt}
-
-
-def _failed(failure: Failure) -> dict[str, Any]:
-    return {
-        ":status": failure.status,
-        ":failure": item.from_failure(failure),
-        ":at": item.timestamp(failure.at),
-    }
-
-
-def _translated(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except ClientError as error:
-        raise _meaning(error) from error
-    except BotoCoreError as error:
-        raise LedgerUnavailable("ledger_unavailable", Step.RECORD, type(error).__name__) from error
-
-
-def _meaning(error: ClientError) -> Exception:
-    code = error.response["Error"]["Code"]
-    if code == "ConditionalCheckFailedException":
-        old: Any = error.response.get("Item")
-        return ConditionFailed(item.to_entry(old) if old else None)
-    if code in UNAVAILABLE:
-        return LedgerUnavailable("ledger_unavailable", Step.RECORD, code)
-    if code == "ValidationException" and "size" in error.response["Error"].get("Message", ""):
-        return _too_large()
-    return LedgerRefused("ledger_refused", Step.RECORD, code)
-
-
-def _too_large() -> PermanentFailure:
-    return PermanentFailure(
-        "record_too_large", Step.CLAIM, f"the record may have {item.LARGEST} bytes at most"
-    )

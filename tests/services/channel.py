@@ -12,7 +12,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
 from lambda_src import index
-from lambda_src.services.conversation_item import serialized
+from lambda_src.services.dynamodb_values import serialized
 from local.stand_ins.openai import OpenAIStandIn
 from local.stand_ins.twilio import TwilioStandIn
 

@@ -8,7 +8,9 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure
 from lambda_src.services import conversation_item as item
-from lambda_src.services.dynamodb_service import UNAVAILABLE, ConversationsTable
+from lambda_src.services import dynamodb_errors
+from lambda_src.services.dynamodb_service import ConversationsTable
+from lambda_src.services.dynamodb_values import serialized
 from tests.unit.ledger_contract import CONTEXT, LedgerContract
 from tests.unit.samples import CLAIM, SENT
 
@@ -39,7 +41,7 @@ def answer(code: str, message: str = "made to fail") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "UpdateItem")
 
 
-@pytest.mark.parametrize("code", sorted(UNAVAILABLE))
+@pytest.mark.parametrize("code", sorted(dynamodb_errors.UNAVAILABLE))
 def test_passing_error_is_unavailable(table: str, code: str) -> None:
     """An error after which the same call may succeed is told apart from a refusal."""
     with pytest.raises(LedgerUnavailable, match=code):
@@ -77,7 +79,7 @@ def test_others_are_found_on_every_page(conversations: ConversationsTable) -> No
     state = {"conversation_status": {"S": "initial_message_sent"}}
     names = [f"conversation-of-old-{number}" for number in range(5)]
     for name in names:
-        key = item.serialized(item.key_attributes(replace(CLAIM.key, conversation_id=name)))
+        key = serialized(item.key_attributes(replace(CLAIM.key, conversation_id=name)))
         sid = {"message_sid": {"S": f"SM-{name}"}}
         conversations._client.put_item(
             TableName=conversations._table_name, Item={**key, **state, **sid, **bulk}

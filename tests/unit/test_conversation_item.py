@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,17 +14,15 @@ from lambda_src.core.errors import RejectedContext
 from lambda_src.core.ledger import Claim, Entry, Intent
 from lambda_src.core.message import Answer, Usage
 from lambda_src.services import conversation_item as item
+from lambda_src.services.conversation_entry import to_entry
+from lambda_src.services.dynamodb_values import deserialized, serialized
 from tests.unit import contexts
 from tests.unit.fakes.clock import START
 from tests.unit.fakes.world import KEY
 from tests.unit.fakes.writer import ANSWER
 from tests.unit.samples import CLAIM, ENTRY, SENT, failure
-from tests.unit.test_context_content import json_values, nested
 
 CONTEXT = contexts.parse(contexts.complete())
-DYNAMODB_LEVELS = 32
-"""How deep DynamoDB lets a document be."""
-
 times = st.integers(0, 4_000_000_000_000).map(lambda ms: ms / 1000)
 answers = st.builds(
     Answer,
@@ -38,23 +35,9 @@ answers = st.builds(
 )
 
 
-def stored(record: dict[str, Any]) -> dict[str, Any]:
-    """What comes back of a record, in Python's own terms."""
-    deserializer = TypeDeserializer()
-    return {
-        name: deserializer.deserialize(value) for name, value in item.serialized(record).items()
-    }
-
-
-def depth(value: Any) -> int:
-    """How deep a value is nested."""
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(depth, parts), default=0) if isinstance(value, dict | list) else 0
-
-
 def entry_of(record: dict[str, Any]) -> Entry:
     """What a record says of its conversation's state."""
-    return item.to_entry(item.serialized(record))
+    return to_entry(serialized(record))
 
 
 def test_a_first_record_says_what_a_claim_is() -> None:
@@ -64,7 +47,7 @@ def test_a_first_record_says_what_a_claim_is() -> None:
 
 def test_a_first_record_holds_the_documented_attributes() -> None:
     """Beside the context's: status, flags, an empty history, version and times."""
-    record = stored(item.new_record(CONTEXT, CLAIM, "1.2.3"))
+    record = deserialized(serialized(item.new_record(CONTEXT, CLAIM, "1.2.3")))
     expected = {
         "primary_channel": contexts.RECIPIENT,
         "conversation_id": contexts.CONVERSATION,
@@ -152,59 +135,13 @@ def test_the_history_holds_the_sent_message() -> None:
     assert expected == item.history_entry(SENT)
 
 
-@given(st.dictionaries(st.text(min_size=1), json_values, max_size=4))
-def test_any_json_can_be_stored(value: dict[str, Any]) -> None:
-    """Whatever the project's data is, DynamoDB's notation of it exists, and keeps its shape."""
-    returned = stored({"project_data": value})["project_data"]
-    assert list(value) == list(returned)
-    assert depth(value) == depth(returned)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (12.85, Decimal("12.85")),
-        (0.1 + 0.2, Decimal("0.30000000000000004")),
-        (-0.0, Decimal("0")),
-        (10**37, Decimal(10**37)),
-        (10**38 + 1, str(10**38 + 1)),
-        (1e125, Decimal("1e125")),
-        (9.9e125, Decimal("9.9e125")),
-        (-1e126, "-1e+126"),
-        (1e-130, Decimal("1e-130")),
-        (1e-131, "1e-131"),
-        (float("nan"), "nan"),
-        (float("inf"), "inf"),
-        (True, True),
-        (None, None),
-        ("", ""),
-        (Status.SENT, "initial_message_sent"),
-    ],
-)
-def test_odd_values_are_stored_exactly_or_as_text(value: object, expected: object) -> None:
-    """A number that DynamoDB cannot hold exactly is kept as its text; none is rounded."""
-    assert {"x": expected} == stored({"x": value})
-
-
-@pytest.mark.parametrize("levels", [1, item.DEEPEST, item.DEEPEST + 1, 300, 900])
-def test_deep_nesting_is_stored_as_text_from_where_it_is_too_deep(levels: int) -> None:
-    """Nothing is lost: what lies too deep for DynamoDB is the JSON text of that part."""
-    returned = stored({"project_data": nested(levels)})["project_data"]
-    assert depth(returned) < DYNAMODB_LEVELS - 4
-    unfolded, count = returned, 0
-    while unfolded:
-        unfolded = json.loads(unfolded) if isinstance(unfolded, str) else unfolded["deeper"]
-        count += not isinstance(unfolded, str)
-    assert levels == count
-
-
 def test_whatever_can_be_parsed_can_be_stored() -> None:
     """No nesting gets through the parser and then fails at the table."""
     levels = 450
     while (context := parsed(levels)) is not None:
         record = item.new_record(context, CLAIM, "1")
         assert item.size(record) > 0
-        assert item.serialized(record)
+        assert serialized(record)
         levels += 1
     assert levels > 450
 

@@ -1,0 +1,73 @@
+"""JSON values in DynamoDB's own notation."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_src.core.contract import Status
+from lambda_src.services.dynamodb_values import DEEPEST, deserialized, serialized
+from tests.unit.test_context_content import json_values, nested
+
+DYNAMODB_LEVELS = 32
+"""How deep DynamoDB lets a document be."""
+
+
+def stored(record: dict[str, Any]) -> dict[str, Any]:
+    """What comes back of a record, in Python's own terms."""
+    return deserialized(serialized(record))
+
+
+def depth(value: Any) -> int:
+    """How deep a value is nested."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(depth, parts), default=0) if isinstance(value, dict | list) else 0
+
+
+@given(st.dictionaries(st.text(min_size=1), json_values, max_size=4))
+def test_any_json_can_be_stored(value: dict[str, Any]) -> None:
+    """Whatever the project's data is, DynamoDB's notation of it exists, and keeps its shape."""
+    returned = stored({"project_data": value})["project_data"]
+    assert list(value) == list(returned)
+    assert depth(value) == depth(returned)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (12.85, Decimal("12.85")),
+        (0.1 + 0.2, Decimal("0.30000000000000004")),
+        (-0.0, Decimal("0")),
+        (10**37, Decimal(10**37)),
+        (10**38 + 1, str(10**38 + 1)),
+        (1e125, Decimal("1e125")),
+        (9.9e125, Decimal("9.9e125")),
+        (-1e126, "-1e+126"),
+        (1e-130, Decimal("1e-130")),
+        (1e-131, "1e-131"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (True, True),
+        (None, None),
+        ("", ""),
+        (Status.SENT, "initial_message_sent"),
+    ],
+)
+def test_odd_values_are_stored_exactly_or_as_text(value: object, expected: object) -> None:
+    """A number that DynamoDB cannot hold exactly is kept as its text; none is rounded."""
+    assert {"x": expected} == stored({"x": value})
+
+
+@pytest.mark.parametrize("levels", [1, DEEPEST, DEEPEST + 1, 300, 900])
+def test_deep_nesting_is_stored_as_text_from_where_it_is_too_deep(levels: int) -> None:
+    """Nothing is lost: what lies too deep for DynamoDB is the JSON text of that part."""
+    returned = stored({"project_data": nested(levels)})["project_data"]
+    assert depth(returned) < DYNAMODB_LEVELS - 4
+    unfolded, count = returned, 0
+    while unfolded:
+        unfolded = json.loads(unfolded) if isinstance(unfolded, str) else unfolded["deeper"]
+        count += not isinstance(unfolded, str)
+    assert levels == count
