@@ -1,13 +1,11 @@
-"""Twilio: sends one message once, and finds one whose outcome is unknown."""
+"""Twilio: sends one message once, and finds those that may be one whose outcome is unknown."""
 
 from __future__ import annotations
 
 import json
-import re
-import time
-from threading import Lock
+import ssl
+from operator import itemgetter
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 from requests import exceptions as http
 from twilio.base.exceptions import (
@@ -15,75 +13,43 @@ from twilio.base.exceptions import (
     TwilioRestException,
     TwilioServiceException,
 )
-from twilio.http.http_client import TwilioHttpClient
+from twilio.base.version import Version
+from twilio.http.response import Response
 from twilio.rest import Client
 from urllib3 import exceptions as transport
 
 from lambda_src.core.errors import ProcessingError, SendOutcomeUnknown, Step, TransientFailure
 from lambda_src.services.twilio_errors import meaning
+from lambda_src.services.twilio_http import PhasedHttpClient
+from lambda_src.services.twilio_matching import is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from twilio.http.response import Response
-    from twilio.rest.api.v2010.account.message import MessageInstance
+    from twilio.rest.api.v2010.account.message import MessageInstance, MessageList
 
     from lambda_src.core.message import OutgoingMessage
     from lambda_src.core.ports import TwilioCredentials
 
-CONNECT_SECONDS = 3.0
-"""The part of the timeout that a connection may take."""
-IDLE_SECONDS = 20.0
-"""After this a kept connection is not trusted: a reset on it would leave the outcome unknown."""
 LISTED_AT_MOST = 200
-"""Messages looked through for one send; a recipient gets fewer since the intent."""
-FAILURES = (TwilioException, http.RequestException, ValueError)
-"""What the SDK raises; the last for an answer that is no JSON, such as a gateway's error page."""
-
-_SPACES = re.compile(r"\s+")
-
-
-class PhasedHttpClient(TwilioHttpClient):
-    """Twilio's HTTP client with a timeout for each phase, and a base URL for local servers.
-
-    Args:
-        timeout: Seconds for a whole request: connecting and waiting for the answer.
-        base_url: Scheme and host to use instead of Twilio's, or empty.
-    """
-
-    def __init__(self, timeout: float, base_url: str) -> None:
-        super().__init__(max_retries=0)
-        connect = min(CONNECT_SECONDS, timeout / 2)
-        # Handed on to `requests`, which takes a pair: connecting, and waiting for the answer.
-        self.timeout = (connect, timeout - connect)  # type: ignore[assignment]
-        self._base = urlsplit(base_url)
-        self._used_at = time.monotonic()
-
-    def request(  # noqa: PLR0917 - the base class's own signature
-        self,
-        method: str,
-        url: str,
-        params: dict[str, object] | None = None,
-        data: dict[str, object] | None = None,
-        headers: dict[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float | None = None,
-        allow_redirects: bool = False,  # noqa: FBT001, FBT002 - the base class's own signature
-    ) -> Response:
-        """Make one request; connections that idled for long are closed first."""
-        now = time.monotonic()
-        if self.session and now - self._used_at > IDLE_SECONDS:
-            self.session.close()
-        self._used_at = now
-        return super().request(
-            method, self._rebased(url), params, data, headers, auth, timeout, allow_redirects
-        )
-
-    def _rebased(self, url: str) -> str:
-        if not self._base.netloc:
-            return url
-        parts = urlsplit(url)
-        return urlunsplit((self._base.scheme, self._base.netloc, *parts[2:]))
+"""Messages looked through for one send; a recipient gets fewer of one sender in a day."""
+FAILURES = (
+    TwilioException,
+    http.RequestException,
+    transport.HTTPError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
+"""What the SDK raises; the last four for an answer that is not the JSON of a message or a list,
+such as a gateway's error page."""
+NEVER_CONNECTED = (
+    transport.NewConnectionError,
+    transport.ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+)
+"""What only happens before a request is written: certainly nothing was sent."""
 
 
 class TwilioSender:
@@ -96,13 +62,12 @@ class TwilioSender:
 
     def __init__(self, timeout: float, base_url: str = "") -> None:
         self._http_client = PhasedHttpClient(timeout, base_url)
-        self._clients: dict[tuple[str, str], Client] = {}
-        self._lock = Lock()
 
     def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
         """Send once and return the sid."""
+        messages = self._messages(credentials)
         try:
-            sid = self._client(credentials).messages.create(**_parameters(message)).sid
+            sid = messages.create(**_parameters(message)).sid
         except FAILURES as error:
             raise _translated(error, Step.SEND) from error
         if not sid:
@@ -110,45 +75,37 @@ class TwilioSender:
         return sid
 
     def find(
-        self,
-        credentials: TwilioCredentials,
-        message: OutgoingMessage,
-        *,
-        since: float,
-        exclude: Callable[[], frozenset[str]],
-    ) -> str | None:
-        """The sid of that message if Twilio lists it as created since then, else None."""
+        self, credentials: TwilioCredentials, message: OutgoingMessage, *, since: float
+    ) -> tuple[str, ...]:
+        """The sids of all messages like that one which Twilio lists as created since then.
+
+        Args:
+            credentials: The account to look in.
+            message: What was sent; its template's sid is not needed.
+            since: Seconds since the epoch, before which no match was created.
+
+        Returns:
+            The sids, the oldest first.
+
+        Raises:
+            TransientFailure: The list cannot be read; also `CredentialsRefused` and the like.
+        """
+        messages = self._messages(credentials)
         try:
-            listed = list(self._created_since(credentials, message, since))
+            matches = list(_created_since(messages, message, since))
         except FAILURES as error:
             raise _unlisted(_translated(error, Step.SETTLE)) from error
-        sids = [instance.sid for instance in listed if _is_same(instance, message)]
-        if not sids:
-            return None
-        taken = exclude()
-        # The list is newest first; the first message after the intent is the one announced.
-        return next((sid for sid in reversed(sids) if sid and sid not in taken), None)
+        # Of one second, the grain of the dates, the one listed last is the oldest.
+        matches.reverse()
+        matches.sort(key=itemgetter(0))
+        return tuple(sid for _, sid in matches)
 
-    def _created_since(
-        self, credentials: TwilioCredentials, message: OutgoingMessage, since: float
-    ) -> Iterator[MessageInstance]:
-        # Not `date_sent_after`: a message that is accepted and not yet sent has no such date.
-        messages = self._client(credentials).messages.stream(
-            to=_address(message.recipient), from_=_address(message.sender), limit=LISTED_AT_MOST
+    def _messages(self, credentials: TwilioCredentials) -> MessageList:
+        # Made anew each time, in microseconds; what is costly, the connections, is kept.
+        client = Client(  # type: ignore[no-untyped-call]
+            credentials.account_sid, credentials.auth_token, http_client=self._http_client
         )
-        for instance in messages:
-            if instance.date_created and instance.date_created.timestamp() < since - 1:
-                return
-            yield instance
-
-    def _client(self, credentials: TwilioCredentials) -> Client:
-        key = (credentials.account_sid, credentials.auth_token)
-        with self._lock:
-            if key not in self._clients:
-                self._clients[key] = Client(  # type: ignore[no-untyped-call]
-                    *key, http_client=self._http_client
-                )
-            return self._clients[key]
+        return client.messages
 
 
 def _address(number: str) -> str:
@@ -163,38 +120,65 @@ def _parameters(message: OutgoingMessage) -> dict[str, str]:
     return {**addresses, "content_sid": message.template_sid, "content_variables": variables}
 
 
-def _is_same(instance: MessageInstance, message: OutgoingMessage) -> bool:
-    """Whether a listed message is that message: same text, or every variable within its text.
+def _created_since(
+    messages: MessageList, message: OutgoingMessage, since: float
+) -> Iterator[tuple[float, str]]:
+    """Creation and sid of each match.
 
-    Twilio lists a template message with its rendered body, and without its template or variables.
+    All are looked at, up to the limit: the list goes by when messages were sent, so that one which
+    was created before, and sent after, may stand ahead of ours. Nor is it filtered by that date,
+    which a message that is accepted and not yet sent does not have.
     """
-    if not str(instance.direction).startswith("outbound"):
-        return False
-    listed = _folded(instance.body or "")
-    if not message.variables:
-        return listed == _folded(message.body)
-    return all(_folded(value) in listed for value in message.variables.values())
+    instances = messages.stream(
+        to=_address(message.recipient), from_=_address(message.sender), limit=LISTED_AT_MOST
+    )
+    for instance in instances:
+        created = instance.date_created.timestamp() if instance.date_created else since
+        if instance.sid and created >= since - 1 and _is_match(instance, message):
+            yield created, instance.sid
 
 
-def _folded(text: str) -> str:
-    return _SPACES.sub(" ", text).strip()
+def _is_match(instance: MessageInstance, message: OutgoingMessage) -> bool:
+    is_outbound = str(instance.direction).startswith("outbound")
+    return is_outbound and is_same(instance.body or "", message)
 
 
 def _translated(error: Exception, step: Step) -> ProcessingError:
-    if isinstance(error, TwilioRestException | TwilioServiceException):
-        return meaning(error.status, error.code, step)
+    refusal = _refusal(error)
+    if refusal:
+        # The newer form of an error has its status from the body, where anything may stand.
+        status = refusal.status if isinstance(refusal.status, int) else 0
+        return meaning(status, refusal.code, step)
     kind = type(error).__name__
-    if _never_connected(error):
+    if any(isinstance(link, NEVER_CONNECTED) for link in _chain(error)):
         return TransientFailure("twilio_unreachable", step, kind)
     return SendOutcomeUnknown("twilio_answer_lost", step, kind)
 
 
-def _never_connected(error: Exception) -> bool:
-    if isinstance(error, http.ConnectTimeout):
-        return True
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", None)
-    return isinstance(reason, transport.NewConnectionError | transport.ConnectTimeoutError)
+def _refusal(error: Exception) -> TwilioRestException | TwilioServiceException | None:
+    if isinstance(error, TwilioRestException | TwilioServiceException):
+        return error
+    # A list that is refused is told by a plain error with the answer beside its text.
+    answer = next((part for part in error.args if isinstance(part, Response)), None)
+    return Version.exception("GET", "", answer, "") if answer else None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that led to it: as cause, as context, or wrapped in its arguments.
+
+    Not beyond an error of our own, which tells of an earlier request.
+    """
+    seen: set[int] = set()
+    links: list[object] = [error]
+    while links:
+        link = links.pop()
+        is_known = id(link) in seen or isinstance(link, ProcessingError)
+        if is_known or not isinstance(link, BaseException):
+            continue
+        seen.add(id(link))
+        yield link
+        reason = getattr(link, "reason", None)
+        links.extend((*link.args, reason, link.__cause__, link.__context__))
 
 
 def _unlisted(error: ProcessingError) -> ProcessingError:

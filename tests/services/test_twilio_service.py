@@ -6,15 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from lambda_src.core.errors import SendOutcomeUnknown, TransientFailure
+from lambda_src.core.errors import (
+    CredentialsRefused,
+    PermanentFailure,
+    SendOutcomeUnknown,
+    TransientFailure,
+)
 from lambda_src.core.message import OutgoingMessage
 from lambda_src.core.ports import TwilioCredentials
-from lambda_src.services import twilio_service
 from lambda_src.services.twilio_service import TwilioSender
 from local.stand_ins.fault_plan import Match
 from local.stand_ins.faults import Fault
-from local.stand_ins.twilio import TwilioStandIn
+from local.stand_ins.twilio import TwilioSettings, TwilioStandIn
 from tests.services.channel import ACCOUNT, RECIPIENT, TEMPLATE, TOKEN
+from tests.services.raw_server import RawServer, json_answer
 
 CREDENTIALS = TwilioCredentials(ACCOUNT, TOKEN, TEMPLATE)
 TEXT = OutgoingMessage("+15550100001", RECIPIENT, body="Good morning from Harbour Logistics.")
@@ -24,11 +29,6 @@ BY_TEMPLATE = OutgoingMessage(
     template_sid=TEMPLATE,
     variables={"1": "Amara", "2": "Your application has arrived."},
 )
-
-
-def nothing_taken() -> frozenset[str]:
-    """No sid is recorded by another conversation."""
-    return frozenset()
 
 
 @pytest.fixture
@@ -53,13 +53,23 @@ def test_sends_with_one_request(
     [
         Fault.error(500),
         Fault.error(503, 20503),
+        Fault.error(500, 63012, effect_applied=True),
         Fault.hang(),
         Fault.reset(),
         Fault.empty(),
         Fault.not_json(502),
         Fault.not_json(200, effect_applied=True),
     ],
-    ids=["500", "503", "hang", "reset", "empty", "bad gateway", "page of HTML"],
+    ids=[
+        "500",
+        "503",
+        "500 with a code of a retry",
+        "hang",
+        "reset",
+        "empty",
+        "bad gateway",
+        "page of HTML",
+    ],
 )
 def test_failed_send_is_not_repeated(
     sender: TwilioSender, twilio: TwilioStandIn, fault: Fault
@@ -83,34 +93,25 @@ def test_no_connection_is_certainly_not_sent() -> None:
             sender.send(CREDENTIALS, TEXT)
 
 
-def test_idle_connection_is_not_used_again(
-    sender: TwilioSender, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A connection that idled for long is closed first: a reset on it would say nothing."""
-    sender.send(CREDENTIALS, TEXT)
-    session = sender._http_client.session
-    assert session is not None
-    pools = session.get_adapter("http://").poolmanager.pools  # type: ignore[attr-defined]
-    assert 1 == len(pools)
-    later = time.monotonic() + twilio_service.IDLE_SECONDS + 1
-    monkeypatch.setattr("lambda_src.services.twilio_service.time.monotonic", lambda: later)
-    monkeypatch.setattr(session, "send", lambda *_, **__: pytest.fail(f"{len(pools)} left"))
-
-    with pytest.raises(pytest.fail.Exception, match="0 left"):
-        sender.send(CREDENTIALS, TEXT)
-
-
 @pytest.mark.parametrize("message", [TEXT, BY_TEMPLATE], ids=["free text", "template"])
 def test_finds_its_message_among_others(sender: TwilioSender, message: OutgoingMessage) -> None:
     """Among other messages to the same recipient, the one with that text is found."""
     since = time.time()
     sender.send(CREDENTIALS, replace(TEXT, body="Something else."))
-    other = {"1": "Amara", "2": "Another message."}
+    other = {"1": "Amara", "2": "Another message to the same person."}
     sender.send(CREDENTIALS, replace(BY_TEMPLATE, variables=other))
     sid = sender.send(CREDENTIALS, message)
     looked_for = replace(message, template_sid="")
 
-    assert sid == sender.find(CREDENTIALS, looked_for, since=since, exclude=nothing_taken)
+    assert (sid,) == sender.find(CREDENTIALS, looked_for, since=since)
+
+
+def test_finds_all_of_one_text_the_oldest_first(sender: TwilioSender) -> None:
+    """Which of several equal messages is meant, others decide."""
+    since = time.time()
+    sids = [sender.send(CREDENTIALS, TEXT) for _ in range(4)]
+
+    assert tuple(sids) == sender.find(CREDENTIALS, TEXT, since=since)
 
 
 def test_message_of_before_is_not_found(sender: TwilioSender) -> None:
@@ -118,18 +119,23 @@ def test_message_of_before_is_not_found(sender: TwilioSender) -> None:
     sender.send(CREDENTIALS, TEXT)
 
     later = time.time() + 60
-    assert sender.find(CREDENTIALS, TEXT, since=later, exclude=nothing_taken) is None
+    assert () == sender.find(CREDENTIALS, TEXT, since=later)
 
 
-def test_message_that_another_conversation_recorded_is_not_found(sender: TwilioSender) -> None:
-    """A sid that is taken is no candidate; the next message of that text is."""
-    since = time.time()
-    first = sender.send(CREDENTIALS, TEXT)
-    second = sender.send(CREDENTIALS, TEXT)
+def test_older_message_that_was_sent_later_hides_nothing() -> None:
+    """The list goes by when messages were sent: one of before the intent may stand ahead."""
+    now = [1_000_000.0]
+    settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
+    with TwilioStandIn(
+        accounts={ACCOUNT: TOKEN}, settings=settings, clock=lambda: now[0]
+    ) as twilio:
+        sender = TwilioSender(2.0, twilio.base_url)
+        sender.send(CREDENTIALS, TEXT)
+        now[0] += 50
+        sid = sender.send(CREDENTIALS, TEXT)
+        now[0] += 11  # the first is sent, the second still waits
 
-    found = sender.find(CREDENTIALS, TEXT, since=since, exclude=lambda: frozenset({first}))
-
-    assert second == found
+        assert (sid,) == sender.find(CREDENTIALS, TEXT, since=now[0] - 20)
 
 
 @pytest.mark.parametrize(
@@ -144,4 +150,40 @@ def test_error_of_the_list_is_transient(
     twilio.fail_next(fault, match=Match(method="GET"))
 
     with pytest.raises(TransientFailure):
-        sender.find(CREDENTIALS, TEXT, since=0, exclude=nothing_taken)
+        sender.find(CREDENTIALS, TEXT, since=0)
+
+
+def test_list_tells_of_refused_credentials(sender: TwilioSender) -> None:
+    """So that the look is made again with a secret freshly read."""
+    with pytest.raises(CredentialsRefused, match="twilio_20003"):
+        sender.find(replace(CREDENTIALS, auth_token="rotated"), TEXT, since=0)
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "kind", "code"),
+    [
+        (400, {"code": "To +15550100999"}, PermanentFailure, "twilio_400"),
+        (400, {"code": 15550100999}, PermanentFailure, "twilio_400"),
+        (400, [1], PermanentFailure, "twilio_400"),
+        (500, {"code": 30001}, SendOutcomeUnknown, "twilio_30001"),
+        (
+            400,
+            {"type": "t", "title": "t", "status": "To +15550100999", "code": "x"},
+            SendOutcomeUnknown,
+            "twilio_0",
+        ),
+        (201, None, SendOutcomeUnknown, "twilio_answer_lost"),
+        (201, [], SendOutcomeUnknown, "twilio_answer_lost"),
+        (201, "text", SendOutcomeUnknown, "twilio_answer_lost"),
+        (201, {"sid": None}, SendOutcomeUnknown, "twilio_answer_without_sid"),
+    ],
+)
+def test_odd_answers_are_judged_without_their_text(
+    status: int, answer: object, kind: type[Exception], code: str
+) -> None:
+    """Whatever stands where a code or a message should: an error of ours, without a word of it."""
+    with RawServer(json_answer(answer, status)) as server, pytest.raises(kind) as raised:
+        TwilioSender(2.0, server.base_url).send(CREDENTIALS, TEXT)
+
+    assert str(raised.value).startswith(f"{code} at send")
+    assert "+1555" not in repr(raised.value)
