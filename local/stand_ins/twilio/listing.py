@@ -1,11 +1,16 @@
-"""Lists of messages: filters, pages, and the lag with which a message appears.
+"""Lists of messages: filters, order, pages, and the lag with which a message appears.
 
 https://www.twilio.com/docs/messaging/api/message-resource#read-multiple-message-resources and
 https://www.twilio.com/docs/usage/twilios-response#pagination. Filters by date go by the day, the
 granularity that is documented, whatever time of day a request gives; a message that was not sent
 yet has no such date, so none of them lets it through.
+
+A list is sorted by the date of sending, the most recent first, as documented. Where a message that
+was not sent yet stands is not documented; here it comes last, which is harder on a reader that
+takes the first message for the newest.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -108,7 +113,7 @@ def list_request(account_sid: str, query: Mapping[str, str]) -> ListRequest:
 def page_of_messages(
     wanted: ListRequest, store: MessageStore, settings: TwilioSettings
 ) -> dict[str, Any]:
-    """The JSON of one page, newest messages first.
+    """The JSON of one page, the messages sent last first.
 
     Raises:
         TwilioError: The page's token is wrong.
@@ -136,14 +141,16 @@ def page_of_messages(
 def _visible(
     wanted: ListRequest, store: MessageStore, now: float, settings: TwilioSettings
 ) -> list[Message]:
+    def sent(message: Message) -> float | None:
+        return progress(message, now, settings).sent
+
     visible: list[Message] = []
     hidden: list[Message] = []
     for message in store.newest_first():
-        if not wanted.wants(message, progress(message, now, settings).sent):
-            continue
-        (hidden if _lags(message, now, settings) else visible).append(message)
+        if wanted.wants(message, sent(message)):
+            (hidden if _lags(message, now, settings) else visible).append(message)
     store.note_missed(hidden)
-    return visible
+    return sorted(visible, key=lambda message: sent(message) or -math.inf, reverse=True)
 
 
 def _lags(message: Message, now: float, settings: TwilioSettings) -> bool:

@@ -16,10 +16,36 @@ def _send(client: Client, body: str, to: str = RECIPIENT) -> str:
     return str(client.messages.create(to=to, from_=SENDER, body=body).sid)
 
 
+def _send_at(clock: list[float], seconds: float, client: Client) -> str:
+    clock[0] = 1_000_000.0 + seconds
+    return _send(client, "Hello")
+
+
+@pytest.fixture
+def prompt(twilio: TwilioStandIn) -> None:
+    """Messages are sent at once, so that they stand in the order in which they were created."""
+    twilio.settings = TwilioSettings(sent_after_seconds=0)
+
+
+@pytest.mark.usefixtures("prompt")
 def test_lists_show_the_newest_first(sms: Client) -> None:
     """The last message that was sent is the first of a list."""
     sids = [_send(sms, body) for body in ("one", "two", "three")]
     assert sids[::-1] == [message.sid for message in sms.messages.list()]
+
+
+def test_lists_go_by_when_messages_were_sent() -> None:
+    """A message that was created later and is not sent yet stands behind one that is."""
+    now = [1_000_000.0]
+    settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
+    with TwilioStandIn(
+        accounts={ACCOUNT: TOKEN}, settings=settings, clock=lambda: now[0]
+    ) as twilio:
+        client = twilio_client(twilio.base_url, ACCOUNT, TOKEN)
+        sent, waiting, last = (_send_at(now, at, client) for at in (0.0, 30.0, 50.0))
+        now[0] += 11
+
+        assert [sent, last, waiting] == [message.sid for message in client.messages.list()]
 
 
 def test_lists_filter_by_address(sms: Client) -> None:
@@ -31,6 +57,7 @@ def test_lists_filter_by_address(sms: Client) -> None:
     assert [] == sms.messages.list(from_="whatsapp:+15550100009")
 
 
+@pytest.mark.usefixtures("prompt")
 def test_long_lists_come_in_pages(twilio: TwilioStandIn, sms: Client) -> None:
     """The SDK finds every message once, page by page, with the filters kept."""
     sids = [_send(sms, str(number)) for number in range(7)]
@@ -40,6 +67,7 @@ def test_long_lists_come_in_pages(twilio: TwilioStandIn, sms: Client) -> None:
     assert 3 == sum(call.method == "GET" for call in twilio.requests)
 
 
+@pytest.mark.usefixtures("prompt")
 def test_pages_do_not_shift_when_a_message_comes_in_between(sms: Client) -> None:
     """The next page goes on behind the last message seen, whatever was sent meanwhile."""
     sids = [_send(sms, str(number)) for number in range(4)]
