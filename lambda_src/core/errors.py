@@ -168,6 +168,13 @@ class LedgerRefused(TransientFailure):
     """The conversations table refused the call itself; repeating it at once is no use."""
 
 
+class RecordForeign(ProcessingError):
+    """The conversation's record is not one of the ledger's: left as it is, nothing is sent."""
+
+    redelivery = Redelivery.AT_ONCE
+    level = ERROR
+
+
 class SendOutcomeUnknown(ProcessingError):
     """The request went out and no answer tells what became of it: stays `sending`, is settled."""
 

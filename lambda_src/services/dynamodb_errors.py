@@ -1,9 +1,10 @@
-"""What DynamoDB's errors mean for a conversation's record."""
+"""What DynamoDB's answers mean for a conversation's record."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure, Step
 from lambda_src.core.ledger import ConditionFailed
@@ -14,48 +15,72 @@ UNAVAILABLE = frozenset(
     {
         "InternalServerError",
         "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
         "RequestLimitExceeded",
         "ServiceUnavailable",
+        "Throttling",
         "ThrottlingException",
+        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
-"""DynamoDB's errors after which the same call may succeed."""
+"""DynamoDB's errors after which the same call may succeed, whatever their HTTP status
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
+
+INVALID = frozenset({"SerializationException", "ValidationException"})
+"""DynamoDB's errors of a call that is wrong in itself, and so stays wrong."""
 
 T = TypeVar("T")
 
 
-def translated(call: Callable[[], T]) -> T:
-    """Call DynamoDB.
+def translated(step: Step, call: Callable[[], T]) -> T:
+    """Call DynamoDB, on behalf of a step.
 
     Raises:
         ConditionFailed: The write's condition does not hold.
         LedgerUnavailable: DynamoDB did not answer, or the same call may succeed later.
         LedgerRefused: DynamoDB refuses the call.
-        PermanentFailure: The record is too large.
+        PermanentFailure: The record is too large, or invalid.
+        RecordForeign: The record found is not one of ours.
     """
     try:
         return call()
     except ClientError as error:
-        raise _meaning(error) from error
+        raise _meaning(step, error) from error
+    except ParamValidationError as error:
+        raise _invalid(step, type(error).__name__) from error
     except BotoCoreError as error:
-        raise LedgerUnavailable("ledger_unavailable", Step.RECORD, type(error).__name__) from error
+        raise LedgerUnavailable("ledger_unavailable", step, type(error).__name__) from error
 
 
-def too_large() -> PermanentFailure:
+def too_large(step: Step) -> PermanentFailure:
     """The error of a record that DynamoDB would not hold."""
-    return PermanentFailure(
-        "record_too_large", Step.CLAIM, f"the record may have {LARGEST} bytes at most"
-    )
+    detail = f"the record may have {LARGEST} bytes at most"
+    return PermanentFailure("record_too_large", step, detail)
 
 
-def _meaning(error: ClientError) -> Exception:
-    code = error.response["Error"]["Code"]
+def _meaning(step: Step, error: ClientError) -> Exception:
+    answer: Any = error.response
+    code, message = answer["Error"]["Code"], answer["Error"].get("Message", "")
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "ConditionalCheckFailedException":
-        old: Any = error.response.get("Item")
-        return ConditionFailed(to_entry(old) if old else None)
-    if code in UNAVAILABLE:
-        return LedgerUnavailable("ledger_unavailable", Step.RECORD, code)
-    if code == "ValidationException" and "size" in error.response["Error"].get("Message", ""):
-        return too_large()
-    return LedgerRefused("ledger_refused", Step.RECORD, code)
+        return ConditionFailed(to_entry(answer["Item"], step) if "Item" in answer else None)
+    if code in UNAVAILABLE or _is_passing(status):
+        return LedgerUnavailable("ledger_unavailable", step, code or str(status))
+    if code in INVALID and "size" in message:
+        return too_large(step)
+    if code in INVALID:
+        return _invalid(step, code)
+    return LedgerRefused("ledger_refused", step, code)
+
+
+def _is_passing(status: int) -> bool:
+    # A balancer's or proxy's answer has no error code of DynamoDB's, only its HTTP status.
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _invalid(step: Step, code: str) -> Exception:
+    # Once the message may be on a phone, no invalid call makes it a failure.
+    if step is Step.SETTLE:
+        return LedgerRefused("ledger_refused", step, code)
+    return PermanentFailure("record_refused", step, code)

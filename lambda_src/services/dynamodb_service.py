@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core.contract import Status
+from lambda_src.core.errors import Step
 from lambda_src.services import conversation_item as item
 from lambda_src.services import dynamodb_writes as writes
 from lambda_src.services.conversation_entry import ENTRY_ATTRIBUTES, to_entry
@@ -40,8 +41,8 @@ class ConversationsTable:
         """Write the first record, if there is none."""
         record = item.new_record(context, claim, self._version)
         if item.size(record) > item.LARGEST:
-            raise too_large()
-        self._put(record)
+            raise too_large(Step.CLAIM)
+        self._put(Step.CLAIM, record)
 
     def take_over(self, claim: Claim, seen: Entry) -> None:
         """Hold a record that is still as it was seen."""
@@ -69,7 +70,7 @@ class ConversationsTable:
 
     def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
         """Write `failed` for a message refused before its claim, unless a record stands."""
-        self._put(item.rejection(key, failure, request_id, self._version))
+        self._put(Step.RECORD, item.rejection(key, failure, request_id, self._version))
 
     def count_look(self, key: RecordKey, seen: Entry) -> None:
         """Count one more look for the sid of an unsettled send."""
@@ -96,22 +97,24 @@ class ConversationsTable:
             ),
             ConsistentRead=True,
         )
-        found = translated(lambda: [row for page in pages for row in page["Items"]])
-        entries = map(to_entry, found)
+        found = translated(Step.SETTLE, lambda: [row for page in pages for row in page["Items"]])
+        entries = [to_entry(row, Step.SETTLE) for row in found]
         return tuple(entry for entry in entries if entry.key != key)
 
-    def _put(self, record: Mapping[str, Any]) -> None:
+    def _put(self, step: Step, record: Mapping[str, Any]) -> None:
         translated(
+            step,
             lambda: self._client.put_item(
                 TableName=self._table_name,
                 Item=serialized(record),
                 ConditionExpression="attribute_not_exists(conversation_id)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            ),
         )
 
     def _update(self, update: writes.Update) -> None:
         translated(
+            update.step,
             lambda: self._client.update_item(
                 TableName=self._table_name,
                 Key=serialized(item.key_attributes(update.key)),
@@ -119,5 +122,5 @@ class ConversationsTable:
                 ConditionExpression=update.condition,
                 ExpressionAttributeValues=serialized(update.values),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            ),
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
+from lambda_src.core.errors import Step
 from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer
 from lambda_src.services import conversation_item as item
@@ -16,8 +17,9 @@ SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One conditional update; the values' names begin with a colon."""
+    """One conditional update, made by a step; the values' names begin with a colon."""
 
+    step: Step
     key: RecordKey
     expression: str
     condition: str
@@ -27,11 +29,14 @@ class Update:
 def take_over(claim: Claim, seen: Entry) -> Update:
     """Hold a record that is still as it was seen."""
     return Update(
+        Step.CLAIM,
         claim.key,
         "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
         " lease_expires_at = :expires, updated_at = :at REMOVE failure",
-        "conversation_status = :seen_status AND lease_owner = :seen_owner"
-        " AND attempt = :seen_attempt AND lease_expires_at = :seen_expires",
+        "conversation_status = :seen_status"
+        f" AND {_still('lease_owner', ':seen_owner', seen.owner)}"
+        f" AND {_still('attempt', ':seen_attempt', seen.attempt)}"
+        f" AND {_still('lease_expires_at', ':seen_expires', seen.lease_expires_at)}",
         {
             **_ours(claim),
             ":processing": Status.PROCESSING,
@@ -48,6 +53,7 @@ def take_over(claim: Claim, seen: Entry) -> Update:
 def renew(claim: Claim, expires_at: float) -> Update:
     """Extend the lease, while `processing` and ours."""
     return Update(
+        Step.CLAIM,
         claim.key,
         "SET lease_expires_at = :expires",
         f"conversation_status = :processing AND {OURS}",
@@ -62,6 +68,7 @@ def renew(claim: Claim, expires_at: float) -> Update:
 def store_answer(claim: Claim, answer: Answer) -> Update:
     """Keep the AI's answer, while `processing` and ours."""
     return Update(
+        Step.AI,
         claim.key,
         "SET ai_answer = :answer",
         f"conversation_status = :processing AND {OURS}",
@@ -76,6 +83,7 @@ def store_answer(claim: Claim, answer: Answer) -> Update:
 def begin_send(claim: Claim, intent: Intent, answer: Answer) -> Update:
     """Go from `processing` to `sending`, while the lease is ours and valid; keep the answer."""
     return Update(
+        Step.SEND,
         claim.key,
         "SET conversation_status = :sending, ai_answer = :answer, thread_id = :thread,"
         " send_intent_at = :intent, send_deadline = :deadline, settle_looks = :none,"
@@ -98,6 +106,7 @@ def begin_send(claim: Claim, intent: Intent, answer: Answer) -> Update:
 def record_sent(key: RecordKey, sent: SentRecord) -> Update:
     """Write the sid, while `sending` or `send_unknown`, whoever holds the lease."""
     return Update(
+        Step.RECORD,
         key,
         "SET conversation_status = :sent, message_sid = :sid, messages = :messages,"
         " thread_id = :thread, initial_processing_time_ms = :duration, updated_at = :at"
@@ -119,6 +128,7 @@ def record_sent(key: RecordKey, sent: SentRecord) -> Update:
 def record_failure(claim: Claim, failure: Failure) -> Update:
     """Write `failed` or `retry`, while `processing` or `sending` and ours."""
     return Update(
+        Step.RECORD,
         claim.key,
         SET_FAILURE,
         f"conversation_status IN (:processing, :sending, :status) AND {OURS}",
@@ -134,6 +144,7 @@ def record_failure(claim: Claim, failure: Failure) -> Update:
 def count_look(key: RecordKey, seen: Entry) -> Update:
     """Count one more look for the sid of an unsettled send."""
     return Update(
+        Step.SETTLE,
         key,
         "SET settle_looks = :looks",
         "conversation_status = :sending AND lease_owner = :seen_owner",
@@ -148,11 +159,18 @@ def count_look(key: RecordKey, seen: Entry) -> Update:
 def declare_unknown(key: RecordKey, failure: Failure, seen: Entry) -> Update:
     """Write `send_unknown`, while still `sending` by the same owner."""
     return Update(
+        Step.SETTLE,
         key,
         SET_FAILURE,
         "conversation_status IN (:sending, :status) AND lease_owner = :seen_owner",
         {**_failed(failure), ":sending": Status.SENDING, ":seen_owner": seen.owner},
     )
+
+
+def _still(attribute: str, value: str, seen: str | float) -> str:
+    # A record that was refused, or was made by a tool, has no lease: it reads as empty.
+    same = f"{attribute} = {value}"
+    return same if seen else f"(attribute_not_exists({attribute}) OR {same})"
 
 
 def _ours(claim: Claim) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_src.core.contract import Status
-from lambda_src.core.errors import RejectedContext
+from lambda_src.core.errors import RejectedContext, Step
 from lambda_src.core.ledger import Claim, Entry, Intent
 from lambda_src.core.message import Answer, Usage
 from lambda_src.services import conversation_item as item
@@ -37,7 +37,7 @@ answers = st.builds(
 
 def entry_of(record: dict[str, Any]) -> Entry:
     """What a record says of its conversation's state."""
-    return to_entry(serialized(record))
+    return to_entry(serialized(record), Step.CLAIM)
 
 
 def test_a_first_record_says_what_a_claim_is() -> None:

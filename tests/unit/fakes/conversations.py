@@ -1,62 +1,19 @@
 """The conversations table in memory, with the very conditions of the one on DynamoDB."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
 from lambda_src.core.context import ContextObject, RecordKey
 from lambda_src.core.contract import Status
-from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure, Step
 from lambda_src.core.ledger import Claim, ConditionFailed, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer
-from tests.unit.fakes.faults import Fault, Plan, Unforeseen
+from tests.unit.fakes.faults import Fault, Plan
+from tests.unit.fakes.ledger_faults import go_wrong
+from tests.unit.fakes.record import SENDING_OR_UNKNOWN, Record
 
-SENDING_OR_UNKNOWN = frozenset({Status.SENDING, Status.SEND_UNKNOWN})
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One conversation as the table holds it."""
-
-    key: RecordKey
-    status: Status
-    created_at: float
-    owner: str = ""
-    attempt: int = 0
-    lease_expires_at: float = 0.0
-    answer: Answer | None = None
-    intent: Intent | None = None
-    looks: int = 0
-    sid: str = ""
-    failure: Failure | None = None
-    sent: SentRecord | None = None
-    request_id: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-    def is_of(self, claim: Claim) -> bool:
-        """Whether the claim holds the record."""
-        return (self.owner, self.attempt) == (claim.owner, claim.attempt)
-
-    def is_beside(self, key: RecordKey) -> bool:
-        """Whether it is another conversation with the same recipient."""
-        return self.key != key and self.key.primary_channel == key.primary_channel
-
-    def entry(self) -> Entry:
-        """What a failed condition gives back."""
-        return Entry(
-            key=self.key,
-            status=self.status,
-            owner=self.owner,
-            attempt=self.attempt,
-            lease_expires_at=self.lease_expires_at,
-            answer=self.answer,
-            intent=self.intent,
-            looks=self.looks,
-            sid=self.sid,
-            created_at=self.created_at,
-            failure_code=self.failure.code if self.failure else "",
-        )
+__all__ = ["FakeConversations", "Record"]
 
 
 class FakeConversations:
@@ -189,13 +146,10 @@ class FakeConversations:
 
     def others(self, key: RecordKey) -> tuple[Entry, ...]:
         """The recipient's other conversations that have a sid, or may yet get one."""
-        self._raise(self._faults.pop("others"))
+        go_wrong("others", self._faults.pop("others"))
         with self._lock:
-            return tuple(
-                replace(record, failure=None).entry()
-                for record in self.records.values()
-                if record.is_beside(key) and (record.sid or record.status in SENDING_OR_UNKNOWN)
-            )
+            concerned = [record for record in self.records.values() if record.concerns(key)]
+        return tuple(replace(record, failure=None).entry() for record in concerned)
 
     def _put(self, name: str, record: Record) -> None:
         self._write(name, record.key, lambda found: record if found is None else None)
@@ -213,11 +167,11 @@ class FakeConversations:
         self.before.pop(name, lambda: None)()
         fault = self._faults.pop(name)
         if fault not in {Fault.ANSWER_LOST, Fault.REPEATED}:
-            self._raise(fault)
+            go_wrong(name, fault)
         with self._lock:
             for _ in range(2 if fault is Fault.REPEATED else 1):
                 self._apply(name, key, changed)
-        self._raise(fault)
+        go_wrong(name, fault)
 
     def _apply(
         self, name: str, key: RecordKey, changed: Callable[[Record | None], Record | None]
@@ -228,18 +182,6 @@ class FakeConversations:
             raise ConditionFailed(found.entry() if found else None)
         self.records[key] = after
         self.writes.append(name)
-
-    @staticmethod
-    def _raise(fault: Fault | None) -> None:
-        match fault:
-            case Fault.UNAVAILABLE | Fault.ANSWER_LOST:
-                raise LedgerUnavailable("ledger_unavailable", Step.RECORD)
-            case Fault.REFUSED:
-                raise LedgerRefused("ledger_refused", Step.RECORD)
-            case Fault.TOO_LARGE:
-                raise PermanentFailure("record_too_large", Step.CLAIM)
-            case Fault.UNFORESEEN:
-                raise Unforeseen
 
 
 def _processing(claim: Claim) -> Callable[[Record], bool]:

@@ -1,58 +1,30 @@
-"""What every implementation of the port `Conversations` does, be it a fake or on DynamoDB.
-
-A test class inherits `LedgerContract` and gives the fixture `conversations`.
-"""
+"""The rows of the contract up to the intent to send: claim, lease, answer, intent, rejection."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from lambda_src.core.contract import Status
-from lambda_src.core.ledger import Claim, ConditionFailed, Entry, Intent
+from lambda_src.core.ledger import Claim, Entry, Intent
 from lambda_src.core.ports import Conversations
-from tests.unit import contexts
 from tests.unit.fakes.clock import START
 from tests.unit.fakes.world import KEY
 from tests.unit.fakes.writer import ANSWER
-from tests.unit.samples import CLAIM, ENTRY, INTENT, SENT, claim, entry, failure
-
-CONTEXT = contexts.parse(contexts.complete())
-ANOTHER = claim(owner="owner-2")
-RETRY, FAILED, UNKNOWN = map(failure, (Status.RETRY, Status.FAILED, Status.SEND_UNKNOWN))
-
-Write = Callable[[Conversations], None]
-
-
-def found(conversations: Conversations) -> Entry | None:
-    """What the table says of the conversation, by way of a write whose condition fails."""
-    with pytest.raises(ConditionFailed) as failed:
-        conversations.renew(claim(owner="nobody"), START)
-    return failed.value.entry
+from tests.unit.ledger_contract.probe import (
+    ANOTHER,
+    CONTEXT,
+    FAILED,
+    RETRY,
+    Tables,
+    Write,
+    found,
+    refuses,
+)
+from tests.unit.samples import CLAIM, ENTRY, INTENT, claim, entry
 
 
-def refuses(conversations: Conversations, write: Write) -> bool:
-    """Whether the write fails by its condition, leaving the record as it was."""
-    before = found(conversations)
-    with pytest.raises(ConditionFailed) as failed:
-        write(conversations)
-    return before == failed.value.entry == found(conversations)
-
-
-class LedgerContract:
-    """The ledger's table of conditional writes, row by row."""
-
-    @pytest.fixture
-    def processing(self, conversations: Conversations) -> Conversations:
-        """A table in which `CLAIM` holds the conversation."""
-        conversations.create(CONTEXT, CLAIM)
-        return conversations
-
-    @pytest.fixture
-    def sending(self, processing: Conversations) -> Conversations:
-        """A table in which `CLAIM` has announced its send."""
-        processing.begin_send(CLAIM, INTENT, ANSWER)
-        return processing
+class Claiming(Tables):
+    """Who may work on a conversation, and what he may write."""
 
     def test_a_first_claim_makes_the_record(self, conversations: Conversations) -> None:
         """A conversation without a record gets one that is `processing`, with owner and lease."""
@@ -152,40 +124,6 @@ class LedgerContract:
         """Nothing that belongs to `processing` can be written once a send was announced."""
         assert refuses(sending, write)
 
-    def test_a_sid_is_recorded_whoever_holds_the_lease(self, sending: Conversations) -> None:
-        """The final write ends the conversation: sid in, answer and lease gone."""
-        sending.record_sent(KEY, SENT)
-        record = found(sending)
-        assert record
-        assert (Status.SENT, "SM1", None) == (record.status, record.sid, record.answer)
-
-    def test_a_sid_is_recorded_over_an_unknown_send(self, sending: Conversations) -> None:
-        """A late sid repairs a record that was given up as `send_unknown`."""
-        sending.declare_unknown(KEY, UNKNOWN, ENTRY)
-        sending.record_sent(KEY, SENT)
-        record = found(sending)
-        assert record
-        assert Status.SENT is record.status
-
-    def test_a_sid_needs_an_announced_send(self, processing: Conversations) -> None:
-        """A record that is `processing`, or sent already, takes no sid."""
-        assert refuses(processing, lambda table: table.record_sent(KEY, SENT))
-        processing.begin_send(CLAIM, INTENT, ANSWER)
-        processing.record_sent(KEY, SENT)
-        again = replace(SENT, sid="SM2")
-        assert refuses(processing, lambda table: table.record_sent(KEY, again))
-
-    def test_failures_are_recorded_before_and_after_the_intent(
-        self, sending: Conversations
-    ) -> None:
-        """A send that was refused for certain leaves `sending`; repeating the write is harmless."""
-        sending.record_failure(CLAIM, RETRY)
-        sending.record_failure(CLAIM, RETRY)
-        record = found(sending)
-        assert record
-        assert Status.RETRY is record.status
-        assert refuses(sending, lambda table: table.record_failure(CLAIM, FAILED))
-
     def test_a_rejection_makes_a_failed_record(self, conversations: Conversations) -> None:
         """A context object that was refused gets a record that nobody works on."""
         conversations.record_rejection(KEY, FAILED, "request-1")
@@ -197,45 +135,31 @@ class LedgerContract:
         """A conversation that is under way is not touched by a message that was refused."""
         assert refuses(processing, lambda table: table.record_rejection(KEY, FAILED, None))
 
-    def test_looks_are_counted(self, sending: Conversations) -> None:
-        """A look counts one up from what was seen, while the send is still the same."""
-        sending.count_look(KEY, ENTRY)
-        record = found(sending)
-        assert record
-        assert record.looks == 1
-        other = entry(owner="owner-2")
-        assert refuses(sending, lambda table: table.count_look(KEY, other))
+    def test_a_released_rejection_is_claimed(
+        self, conversations: Conversations, release: Callable[[], None]
+    ) -> None:
+        """A refused conversation that a person released has no owner, and one worker gets it."""
+        conversations.record_rejection(KEY, FAILED, "request-1")
+        release()
+        seen = found(conversations)
+        assert seen
+        assert (Status.RETRY, "", 0, 0.0) == (
+            seen.status,
+            seen.owner,
+            seen.attempt,
+            seen.lease_expires_at,
+        )
+        conversations.take_over(CLAIM, seen)
+        assert found(conversations) == entry(created_at=FAILED.at)
+        assert refuses(conversations, lambda table: table.take_over(ANOTHER, seen))
 
-    def test_an_unknown_send_is_declared_by_who_saw_it(self, sending: Conversations) -> None:
-        """`send_unknown` needs the send that was seen; declaring it twice is harmless."""
-        other = entry(owner="owner-2")
-        assert refuses(sending, lambda table: table.declare_unknown(KEY, UNKNOWN, other))
-        sending.declare_unknown(KEY, UNKNOWN, ENTRY)
-        sending.declare_unknown(KEY, UNKNOWN, ENTRY)
-        record = found(sending)
-        assert record
-        assert Status.SEND_UNKNOWN is record.status
-
-    @pytest.mark.parametrize("end", ["sending", "send_unknown", "sent"])
-    def test_others_are_told_of_a_send(self, sending: Conversations, end: str) -> None:
-        """A conversation that has a sid, or may yet get one, is told to the recipient's others."""
-        if end == "send_unknown":
-            sending.declare_unknown(KEY, UNKNOWN, ENTRY)
-        if end == "sent":
-            sending.record_sent(KEY, SENT)
-        expected = found(sending)
-        assert expected
-        another = replace(KEY, conversation_id="another")
-        assert (replace(expected, failure_code=""),) == sending.others(another)
-
-    def test_others_are_not_told_of_what_was_not_sent(self, processing: Conversations) -> None:
-        """A conversation that has announced no send is no concern of the others."""
-        another = replace(KEY, conversation_id="another")
-        assert () == processing.others(another)
+    def test_a_released_failure_is_claimed(
+        self, processing: Conversations, release: Callable[[], None]
+    ) -> None:
+        """A failed conversation that a person released goes on from the attempt it had."""
         processing.record_failure(CLAIM, FAILED)
-        assert () == processing.others(another)
-
-    def test_others_are_the_recipients_and_not_oneself(self, sending: Conversations) -> None:
-        """Neither the conversation itself nor anybody else's is among its others."""
-        assert () == sending.others(KEY)
-        assert () == sending.others(replace(KEY, primary_channel="+15550100999"))
+        release()
+        seen = found(processing)
+        assert seen
+        processing.take_over(claim(owner="owner-2", attempt=2), seen)
+        assert found(processing) == entry(owner="owner-2", attempt=2)

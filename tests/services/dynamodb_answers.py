@@ -1,0 +1,48 @@
+"""A table whose every call ends in one answer, as it comes over the wire."""
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+
+from lambda_src.services.dynamodb_service import ConversationsTable
+
+
+class _Body(BytesIO):
+    """An answer's body, read as the HTTP library's own is."""
+
+    def stream(self, *_: object, **__: object) -> list[bytes]:
+        """All of it at once."""
+        return [self.read()]
+
+
+def answering(
+    table: str, status: int, code: str = "", message: str = "", *, body: bytes | None = None
+) -> ConversationsTable:
+    """The adapter, answered with DynamoDB's error of that code, or with any other body."""
+    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    content = json.dumps(error).encode() if body is None else body
+    return _intercepted(table, lambda url: AWSResponse(url, status, HTTPHeaders(), _Body(content)))
+
+
+def failing(table: str, error: Exception) -> ConversationsTable:
+    """The adapter with a client that gets no answer at all."""
+
+    def fail(_: str) -> AWSResponse:
+        raise error
+
+    return _intercepted(table, fail)
+
+
+def _intercepted(table: str, answer: Callable[[str], AWSResponse]) -> ConversationsTable:
+    def answered(request: AWSPreparedRequest, **_: object) -> Any:  # hooks are typed as mute
+        return answer(request.url or "")
+
+    client = boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+    client.meta.events.register_first("before-send.dynamodb.*", answered)
+    return ConversationsTable(client, table, "1.0.0")
