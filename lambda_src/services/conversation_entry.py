@@ -101,7 +101,7 @@ def _whole_answer(stored: Mapping[str, Any]) -> Answer:
         message_id=stored["message_id"],
         created_at=stored["created_at"],
         text=stored["text"],
-        variables=stored["variables"],
+        variables=dict(stored["variables"]),
         usage=Usage(
             int(stored["prompt_tokens"]),
             int(stored["completion_tokens"]),

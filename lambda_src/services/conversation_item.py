@@ -1,7 +1,5 @@
 """What is written into a conversation's record: the attributes and their values."""
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,8 +10,8 @@ from lambda_src.core.ledger import Claim, Failure, SentRecord
 from lambda_src.core.message import Answer, Usage
 
 LARGEST = 360_000
-"""Bytes of JSON that a first record may have: DynamoDB takes 400 KB an item, and the answer, the
-history and the ledger's own fields must still fit in after the message was sent."""
+"""Bytes that a first record may have: DynamoDB takes 400 KB an item, and the answer, the history
+and the ledger's own fields must still fit in after the message was sent."""
 
 
 def key_attributes(key: RecordKey) -> dict[str, str]:
@@ -92,11 +90,6 @@ def from_failure(failure: Failure) -> dict[str, str]:
         "detail": failure.detail,
         "at": timestamp(failure.at),
     }
-
-
-def size(record: Mapping[str, Any]) -> int:
-    """Bytes of a record as JSON, a little more than DynamoDB counts for it."""
-    return len(json.dumps(record, ensure_ascii=False, default=str).encode())
 
 
 def timestamp(epoch_seconds: float) -> str:

@@ -10,7 +10,7 @@ from lambda_src.services import conversation_item as item
 from lambda_src.services import dynamodb_writes as writes
 from lambda_src.services.conversation_entry import ENTRY_ATTRIBUTES, to_entry
 from lambda_src.services.dynamodb_errors import too_large, translated
-from lambda_src.services.dynamodb_values import serialized
+from lambda_src.services.dynamodb_values import serialized, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,8 @@ class ConversationsTable:
 
     def create(self, context: ContextObject, claim: Claim) -> None:
         """Write the first record, if there is none."""
-        record = item.new_record(context, claim, self._version)
-        if item.size(record) > item.LARGEST:
+        record = serialized(item.new_record(context, claim, self._version))
+        if size(record) > item.LARGEST:
             raise too_large(Step.CLAIM)
         self._put(Step.CLAIM, record)
 
@@ -70,7 +70,8 @@ class ConversationsTable:
 
     def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
         """Write `failed` for a message refused before its claim, unless a record stands."""
-        self._put(Step.RECORD, item.rejection(key, failure, request_id, self._version))
+        record = item.rejection(key, failure, request_id, self._version)
+        self._put(Step.RECORD, serialized(record))
 
     def count_look(self, key: RecordKey, seen: Entry) -> None:
         """Count one more look for the sid of an unsettled send."""
@@ -106,7 +107,7 @@ class ConversationsTable:
             step,
             lambda: self._client.put_item(
                 TableName=self._table_name,
-                Item=serialized(record),
+                Item=record,
                 ConditionExpression="attribute_not_exists(conversation_id)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             ),

@@ -13,6 +13,9 @@ DEEPEST = 24
 LEAST_EXPONENT, LARGEST_EXPONENT = -130, 125
 """Powers of ten between which DynamoDB holds a number; boto3 lets a few more pass."""
 
+LONGEST_NAME = 65_535
+"""Bytes that DynamoDB takes as an attribute name, of which there must be one at least."""
+
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
@@ -29,18 +32,40 @@ def deserialized(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _deserializer.deserialize(value) for name, value in stored.items()}
 
 
+def size(stored: Mapping[str, Any]) -> int:
+    """Bytes that DynamoDB counts for attributes in its own notation, or a few more.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return sum(len(name.encode()) + _size_of_value(value) for name, value in stored.items())
+
+
+def _size_of_value(typed: Mapping[str, Any]) -> int:
+    ((kind, value),) = typed.items()
+    match kind:
+        case "S":
+            return len(value.encode())
+        case "N":
+            return 2 + (len(Decimal(value).as_tuple().digits) + 1) // 2
+        case "M":
+            return 3 + len(value) + size(value)
+        case "L":
+            return 3 + len(value) + sum(map(_size_of_value, value))
+    return 1
+
+
 def _storable(value: Any, levels: int) -> Any:
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, bool | None | Decimal):
+    if isinstance(value, str | bool | None | Decimal):
         return value
     if isinstance(value, int | float):
         return _storable_number(value)
     if levels == 0:
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
+        return [_storable(part, levels - 1) for part in value]
+    if all(0 < len(name.encode()) <= LONGEST_NAME for name in value):
         return {name: _storable(part, levels - 1) for name, part in value.items()}
-    return [_storable(part, levels - 1) for part in value]
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _storable_number(value: float) -> Decimal | str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_src.core.contract import Status
-from lambda_src.services.dynamodb_values import DEEPEST, deserialized, serialized
+from lambda_src.services.dynamodb_values import DEEPEST, deserialized, serialized, size
 from tests.unit.test_context_content import json_values, nested
 
 DYNAMODB_LEVELS = 32
@@ -32,7 +32,31 @@ def test_any_json_can_be_stored(value: dict[str, Any]) -> None:
     """Whatever the project's data is, DynamoDB's notation of it exists, and keeps its shape."""
     returned = stored({"project_data": value})["project_data"]
     assert list(value) == list(returned)
-    assert depth(value) == depth(returned)
+    assert has_names_that_dynamodb_takes(returned)
+
+
+def has_names_that_dynamodb_takes(value: Any) -> bool:
+    """Whether no attribute name in a value is empty, or of more than 65,535 bytes."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    names = list(value) if isinstance(value, dict) else []
+    return all(0 < len(name.encode()) <= 65_535 for name in names) and all(
+        map(has_names_that_dynamodb_takes, parts)
+    )
+
+
+@pytest.mark.parametrize("name", ["", "k" * 65_536, "é" * 32_768])
+def test_a_name_that_dynamodb_refuses_makes_its_object_text(name: str) -> None:
+    """Nothing is lost: an object with such a name is kept as its JSON text, and it alone."""
+    value = {"job": {name: [1.5], "title": "Operative"}, "rate": 12}
+    returned = stored({"project_data": value})["project_data"]
+    assert value["job"] == json.loads(returned["job"])
+    assert 12 == returned["rate"]
+
+
+@pytest.mark.parametrize("name", ["k", "k" * 65_535, "é" * 32_767])
+def test_a_name_that_dynamodb_takes_stays_a_name(name: str) -> None:
+    """Up to 65,535 bytes is a name."""
+    assert {"x": {name: 1}} == stored({"x": {name: 1}})
 
 
 @pytest.mark.parametrize(
@@ -71,3 +95,24 @@ def test_deep_nesting_is_stored_as_text_from_where_it_is_too_deep(levels: int) -
         unfolded = json.loads(unfolded) if isinstance(unfolded, str) else unfolded["deeper"]
         count += not isinstance(unfolded, str)
     assert levels == count
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", 0),
+        ("é" * 100, 200),
+        (True, 1),
+        (None, 1),
+        (0, 3),
+        (-12.85, 4),
+        (10**38 - 1, 21),
+        ([], 3),
+        ({}, 3),
+        ([[0, 0, 0]], 19),
+        ({"né": "x"}, 8),
+    ],
+)
+def test_a_size_is_what_dynamodb_counts(value: object, expected: int) -> None:
+    """Bytes of text and names, two digits a byte, three for a container and one for each part."""
+    assert len("name") + expected == size(serialized({"name": value}))
