@@ -12,6 +12,7 @@ import openai
 from lambda_src.core.context import Engine
 from lambda_src.core.errors import PermanentFailure, ProcessingError, Step, TransientFailure
 from lambda_src.core.openai_errors import meaning_of_status
+from lambda_src.core.openai_http import BOUNDED
 from lambda_src.core.openai_responses import write_with_responses
 from lambda_src.core.openai_threads import write_with_threads
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 KEPT_CLIENTS = 16
 """Clients kept for reuse; each holds connections for one API key."""
-
-_CODE = re.compile(r"[a-z0-9_]{1,64}")
+UNREADABLE = (ValueError, AttributeError, TypeError, RecursionError)
+"""What reading an answer raises that is not in its documented form: the SDK lets an empty answer,
+a gateway's page of HTML or a null in place of a list through as it is."""
 
 
 class OpenAIProcessor:
@@ -48,8 +50,7 @@ class OpenAIProcessor:
             return write(self._client(assignment.engine, api_key), assignment)
         except openai.APIError as error:
             raise _translated(error) from error
-        except (ValueError, AttributeError) as error:
-            # The SDK lets an empty answer or a gateway's page of HTML through as it is.
+        except UNREADABLE as error:
             kind = type(error).__name__
             raise TransientFailure("openai_answer_unreadable", Step.AI, kind) from error
 
@@ -62,17 +63,21 @@ class OpenAIProcessor:
             return client
 
     def _new(self, engine: Engine, api_key: str) -> openai.OpenAI:
-        if engine is Engine.RESPONSES:
-            return openai.OpenAI(api_key=api_key, max_retries=0)
-        if not self._assistants_base_url:
+        if engine is Engine.ASSISTANTS and not self._assistants_base_url:
             raise PermanentFailure("assistants_engine_not_configured", Step.AI)
-        return openai.OpenAI(api_key=api_key, base_url=self._assistants_base_url, max_retries=0)
+        return openai.OpenAI(
+            api_key=api_key,
+            base_url=self._assistants_base_url if engine is Engine.ASSISTANTS else None,
+            max_retries=0,
+            http_client=openai.DefaultHttpxClient(event_hooks=BOUNDED),
+        )
 
 
 def _translated(error: openai.APIError) -> ProcessingError:
     if isinstance(error, openai.APIStatusError):
-        code = error.code if error.code and _CODE.fullmatch(error.code) else None
-        return meaning_of_status(error.status_code, code, _retry_after(error))
+        return meaning_of_status(
+            error.status_code, error.code, _retry_after(error), param=error.param
+        )
     return TransientFailure("openai_unreachable", Step.AI, type(error).__name__)
 
 

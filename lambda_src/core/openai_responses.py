@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core.errors import PermanentFailure, Step
 from lambda_src.core.message import Answer, Usage
+from lambda_src.core.openai_deadline import Deadline
 from lambda_src.core.openai_errors import cut_off, meaning_of_failure, refused
 from lambda_src.core.openai_request import (
     SCHEMA_NAME,
@@ -34,16 +34,16 @@ def write_with_responses(client: OpenAI, assignment: Assignment) -> Answer:
     definition = assignment.definition
     if definition is None or not definition.model:
         raise PermanentFailure("assistant_without_model", Step.AI, "expected a model")
-    deadline = time.monotonic() + assignment.timeout
+    deadline = Deadline(assignment.timeout)
     metadata = dict(assignment.metadata)
-    conversation = client.conversations.create(metadata=metadata, timeout=assignment.timeout)
+    conversation = client.conversations.create(metadata=metadata, timeout=deadline.for_request())
     response = client.responses.create(
         model=definition.model,
         instructions=definition.instructions,
         input=prompt(assignment.briefing),
         conversation=conversation.id,
         metadata=metadata,
-        timeout=max(1.0, deadline - time.monotonic()),
+        timeout=deadline.for_request(),
         **_options(definition),
     )
     text = _complete_text(response)

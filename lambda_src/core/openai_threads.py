@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core.errors import Step, TransientFailure
 from lambda_src.core.message import Answer, Usage
-from lambda_src.core.openai_errors import cut_off, meaning_of_failure, refused
+from lambda_src.core.openai_deadline import Deadline
+from lambda_src.core.openai_errors import cut_off, meaning_of_failure, meaning_of_run, refused
 from lambda_src.core.openai_request import (
     SCHEMA_NAME,
     iso_now,
@@ -27,8 +29,15 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 """Between two looks at a run."""
 REQUEST_SECONDS = 20.0
-"""For each single request; the run as a whole has the assignment's timeout."""
+"""For a single request at most; the run as a whole has the assignment's timeout."""
 UNDERWAY = frozenset({"queued", "in_progress", "cancelling"})
+
+
+# The SDK marks all of this interface as deprecated, which is known and chosen. Once and for all:
+# filters for a part of the code are not safe among threads.
+warnings.filterwarnings(
+    "ignore", message="The Assistants API is deprecated", category=DeprecationWarning
+)
 
 
 def write_with_threads(client: OpenAI, assignment: Assignment) -> Answer:
@@ -38,11 +47,10 @@ def write_with_threads(client: OpenAI, assignment: Assignment) -> Answer:
         openai.APIError: As the SDK raises it.
         ProcessingError: The run did not complete in time, or not with an answer that fits.
     """
-    with warnings.catch_warnings():
-        # The SDK marks all of this interface as deprecated, which is known and chosen.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        thread_id, run = _run(client, assignment)
-        message = _answer(client, thread_id, run)
+    deadline = Deadline(assignment.timeout)
+    thread_id, run = _started(client, assignment, deadline)
+    run = _finished(client, thread_id, run, deadline)
+    message = _answer(client, thread_id, run, deadline)
     text = _text(message)
     has_variables = bool(assignment.definition and assignment.definition.variables)
     return Answer(
@@ -55,43 +63,57 @@ def write_with_threads(client: OpenAI, assignment: Assignment) -> Answer:
     )
 
 
-def _run(client: OpenAI, assignment: Assignment) -> tuple[str, Run]:
-    deadline = time.monotonic() + assignment.timeout
+def _started(client: OpenAI, assignment: Assignment, deadline: Deadline) -> tuple[str, Run]:
     thread = client.beta.threads.create(
         messages=[{"role": "user", "content": prompt(assignment.briefing)}],
         metadata=dict(assignment.metadata),
-        timeout=REQUEST_SECONDS,
+        timeout=deadline.for_request(REQUEST_SECONDS),
     )
     run = client.beta.threads.runs.create(
         thread.id,
         assistant_id=assignment.assistant_id,
-        timeout=REQUEST_SECONDS,
+        timeout=deadline.for_request(REQUEST_SECONDS),
         **_options(assignment.definition),
     )
-    while run.status in UNDERWAY:
-        if time.monotonic() > deadline:
-            _cancel(client, thread.id, run)
-            raise TransientFailure("openai_run_timeout", Step.AI)
-        time.sleep(POLL_SECONDS)
-        run = client.beta.threads.runs.retrieve(
-            run.id, thread_id=thread.id, timeout=REQUEST_SECONDS
-        )
     return thread.id, run
 
 
-def _cancel(client: OpenAI, thread_id: str, run: Run) -> None:
-    # A run that nobody waits for is billed all the same.
-    client.beta.threads.runs.cancel(run.id, thread_id=thread_id, timeout=REQUEST_SECONDS)
+def _finished(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> Run:
+    try:
+        return _polled(client, thread_id, run, deadline)
+    except Exception:
+        # A run that nobody waits for is billed all the same. How the cancelling ends says nothing
+        # of the message: the run may be over by now, or the server be out of reach.
+        with suppress(Exception):
+            timeout = deadline.for_request(REQUEST_SECONDS)
+            client.beta.threads.runs.cancel(run.id, thread_id=thread_id, timeout=timeout)
+        raise
 
 
-def _answer(client: OpenAI, thread_id: str, run: Run) -> Message:
+def _polled(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> Run:
+    while run.status in UNDERWAY:
+        rest = deadline.rest()
+        if rest <= 0:
+            raise TransientFailure("openai_run_timeout", Step.AI)
+        time.sleep(min(POLL_SECONDS, rest))
+        run = client.beta.threads.runs.retrieve(
+            run.id, thread_id=thread_id, timeout=deadline.for_request(REQUEST_SECONDS)
+        )
+    return run
+
+
+def _answer(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> Message:
     if run.status == "incomplete":
         details = run.incomplete_details
         raise cut_off(details.reason if details else None)
     if run.status != "completed":
-        raise meaning_of_failure(run.last_error.code if run.last_error else run.status)
+        raise meaning_of_run(run.status, run.last_error.code if run.last_error else None)
     page = client.beta.threads.messages.list(
-        thread_id, run_id=run.id, order="desc", limit=1, timeout=REQUEST_SECONDS
+        thread_id,
+        run_id=run.id,
+        order="desc",
+        limit=1,
+        timeout=deadline.for_request(REQUEST_SECONDS),
     )
     if not page.data:
         raise meaning_of_failure("no_message")

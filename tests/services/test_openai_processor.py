@@ -1,16 +1,24 @@
 """The AI through OpenAI's real SDK: one try, ids and facts only, and clients kept."""
 
 import json
+import time
+from collections.abc import Sequence
 
 import pytest
 
 from lambda_src.core.context import AssistantDefinition, Engine, VariableRule
-from lambda_src.core.errors import PermanentFailure, RateLimited, TransientFailure
+from lambda_src.core.errors import PermanentFailure, ProcessingError, RateLimited, TransientFailure
+from lambda_src.core.openai_errors import ConfigurationRefused
 from lambda_src.core.openai_processor import KEPT_CLIENTS, OpenAIProcessor
 from lambda_src.core.ports import Assignment
+from local.stand_ins.fault_plan import Match
 from local.stand_ins.faults import Fault
 from local.stand_ins.openai import OpenAISettings, OpenAIStandIn
 from tests.services.channel import API_KEY, MODEL
+from tests.services.raw_server import RawServer, http_answer, json_answer
+
+# pytest shows warnings that the runtime has silenced.
+pytestmark = pytest.mark.filterwarnings("ignore:The Assistants API is deprecated")
 
 DEFINITION = AssistantDefinition(
     model=MODEL,
@@ -116,6 +124,45 @@ def test_run_that_takes_too_long_is_cancelled(
     assert openai.requests[-1].path.endswith("/cancel")
 
 
+def test_cancelling_that_fails_says_nothing_of_the_run(
+    processor: OpenAIProcessor, openai: OpenAIStandIn
+) -> None:
+    """A run that ended just then cannot be cancelled; its message is tried again all the same."""
+    openai.fail_next(Fault.thinking(30))
+    openai.fail_next(Fault.error(400, "invalid_request_error"), match=Match(paths=("*/cancel",)))
+
+    with pytest.raises(TransientFailure, match="openai_run_timeout"):
+        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=0.1))
+
+
+def test_run_whose_state_cannot_be_told_is_cancelled(
+    processor: OpenAIProcessor, openai: OpenAIStandIn
+) -> None:
+    """A look that fails ends the wait, and with it the run."""
+    openai.fail_next(Fault.thinking(30))
+    openai.fail_next(Fault.error(500), match=Match(method="GET", paths=("*/runs/*",)))
+
+    with pytest.raises(TransientFailure, match="openai_500"):
+        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS))
+
+    assert openai.requests[-1].path.endswith("/cancel")
+
+
+def test_requests_of_a_run_end_with_its_time(
+    processor: OpenAIProcessor, openai: OpenAIStandIn
+) -> None:
+    """A slow look and a slow cancelling have what is left, and a second at least."""
+    openai.fail_next(Fault.thinking(30))
+    openai.fail_next(Fault.slow(5), match=Match(method="GET", paths=("*/runs/*",)))
+    openai.fail_next(Fault.slow(5), match=Match(paths=("*/cancel",)))
+    begun = time.monotonic()
+
+    with pytest.raises(TransientFailure, match="APITimeoutError"):
+        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=0.5))
+
+    assert time.monotonic() - begun < 4
+
+
 def test_response_that_takes_too_long_is_transient(
     processor: OpenAIProcessor, openai: OpenAIStandIn
 ) -> None:
@@ -153,3 +200,74 @@ def test_refused_answer_of_a_run_costs_no_second_run(
 
     with pytest.raises(RateLimited):
         processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS))
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_retired_model_calls_a_person_and_loses_nothing(
+    processor: OpenAIProcessor, engine: Engine
+) -> None:
+    """A model that is no longer served is tried again late, until somebody names another."""
+    retired = AssistantDefinition("retired", "Write briefly.", {}, None)
+
+    with pytest.raises(ConfigurationRefused, match="openai_model_not_found") as raised:
+        processor.write(API_KEY, assignment(engine=engine, definition=retired))
+
+    assert raised.value.alarm
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (json_answer({"error": {"code": "Call +15550100999"}}, 400), "openai_400 at ai: "),
+        (json_answer({"id": "r", "status": "completed", "output": None}), "openai_answer_unread"),
+        (http_answer(200, b"[" * 100_000), "openai_answer_unreadable at ai"),
+        (
+            json_answer({"id": "r", "status": "failed", "error": {"code": "Call +15550100999"}}),
+            "openai_failed at ai",
+        ),
+        (
+            json_answer(
+                {
+                    "id": "r",
+                    "status": "incomplete",
+                    "incomplete_details": {"reason": "Call +15550100999"},
+                }
+            ),
+            "ai_answer_cut_off at ai: by the service",
+        ),
+        (json_answer({"id": "r", "status": "cancelled"}), "openai_failed at ai"),
+    ],
+)
+def test_odd_answers_are_judged_without_their_text(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, expected: str
+) -> None:
+    """Whatever stands where a code or a list should: an error of ours, without a word of it."""
+    with RawServer(answer) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+
+        with pytest.raises(ProcessingError) as raised:
+            OpenAIProcessor().write(API_KEY, assignment())
+
+    assert str(raised.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *([b" "] * 40)],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *([b"1\r\n \r\n"] * 40)],
+    ],
+    ids=["length", "chunks"],
+)
+def test_answer_that_trickles_in_ends_in_time(
+    monkeypatch: pytest.MonkeyPatch, parts: Sequence[bytes]
+) -> None:
+    """Blanks that a server sends while it thinks do not prolong the time for the answer."""
+    with RawServer(*parts, pause=0.1) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        begun = time.monotonic()
+
+        with pytest.raises(TransientFailure, match="APITimeoutError"):
+            OpenAIProcessor().write(API_KEY, assignment(timeout=0.5))
+
+    assert time.monotonic() - begun < 2  # a second for each request at least

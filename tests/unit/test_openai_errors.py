@@ -13,8 +13,10 @@ from lambda_src.core.errors import (
 )
 from lambda_src.core.openai_errors import (
     LOCKED_SECONDS,
+    ConfigurationRefused,
     cut_off,
     meaning_of_failure,
+    meaning_of_run,
     meaning_of_status,
     refused,
 )
@@ -23,8 +25,12 @@ STATUSES: list[tuple[int, str | None, type[ProcessingError]]] = [
     (400, "conversation_locked", TransientFailure),
     (400, "invalid_value", PermanentFailure),
     (400, None, PermanentFailure),
-    (404, "model_not_found", PermanentFailure),
-    (404, None, PermanentFailure),
+    (404, "model_not_found", ConfigurationRefused),
+    (400, "model_not_found", ConfigurationRefused),
+    (403, "model_not_found", ConfigurationRefused),
+    (400, "unsupported_model", ConfigurationRefused),
+    (404, None, ConfigurationRefused),
+    (410, None, ConfigurationRefused),
     (422, None, PermanentFailure),
     (401, "invalid_api_key", CredentialsRefused),
     (401, None, CredentialsRefused),
@@ -57,7 +63,7 @@ def test_each_case_has_its_class(
 
 
 @pytest.mark.parametrize(("status", "code", "kind"), STATUSES)
-def test_a_person_is_called_for_keys_and_money(
+def test_a_person_is_called_for_keys_money_and_models(
     status: int, code: str | None, kind: type[ProcessingError]
 ) -> None:
     """And for nothing that passes by itself or lies in one message."""
@@ -91,8 +97,7 @@ def test_a_retry_after_is_heeded_where_a_retry_helps(
         ("insufficient_quota", AccountRefused),
         ("organization_spend_limit_exceeded", AccountRefused),
         ("invalid_prompt", PermanentFailure),
-        ("requires_action", PermanentFailure),
-        ("expired", PermanentFailure),
+        ("model_not_found", ConfigurationRefused),
     ],
 )
 def test_an_answer_that_failed_midway_is_judged_by_its_code(
@@ -101,6 +106,65 @@ def test_an_answer_that_failed_midway_is_judged_by_its_code(
     """What OpenAI began and could not finish has a code as well."""
     error = meaning_of_failure(code)
     assert (kind, f"openai_{code or 'failed'}") == (type(error), error.code)
+
+
+@pytest.mark.parametrize(
+    ("status", "param", "kind"),
+    [
+        (400, "model", ConfigurationRefused),
+        (422, "model", ConfigurationRefused),
+        (400, "text.format", PermanentFailure),
+        (400, ["model"], PermanentFailure),
+        (429, "model", RateLimited),
+        (500, "model", TransientFailure),
+    ],
+)
+def test_a_refused_model_is_a_matter_of_configuration(
+    status: int, param: object, kind: type[ProcessingError]
+) -> None:
+    """Whatever the code: no message is at fault, and every one would be lost."""
+    assert kind is type(meaning_of_status(status, "invalid_value", param=param))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "name"),
+    [
+        ("expired", None, TransientFailure, "openai_run_expired"),
+        ("cancelled", None, TransientFailure, "openai_run_cancelled"),
+        ("failed", None, TransientFailure, "openai_failed"),
+        ("failed", "server_error", TransientFailure, "openai_server_error"),
+        ("failed", "rate_limit_exceeded", RateLimited, "openai_rate_limit_exceeded"),
+        ("failed", "invalid_prompt", PermanentFailure, "openai_invalid_prompt"),
+        ("requires_action", None, PermanentFailure, "openai_requires_action"),
+        ("call +15550100999", None, TransientFailure, "openai_failed"),
+        (None, None, TransientFailure, "openai_failed"),
+    ],
+)
+def test_a_run_without_an_answer_is_judged_by_how_it_ended(
+    status: str | None, code: str | None, kind: type[ProcessingError], name: str
+) -> None:
+    """What time or a hand ended may go well another time; what needs tools may not."""
+    error = meaning_of_run(status, code)
+    assert (kind, name) == (type(error), error.code)
+
+
+@pytest.mark.parametrize(
+    "word", ["Call +15550100999", "+15550100999", "x" * 65, "", "UPPER", "a b", 500, ["a"], None]
+)
+def test_what_is_no_code_never_reaches_the_error(word: object) -> None:
+    """Where a code should stand, a server may put anything; something of ours stands for it."""
+    errors = [
+        meaning_of_status(400, word),
+        meaning_of_failure(word),
+        meaning_of_run("failed", word),
+        cut_off(word),
+    ]
+    assert [
+        "openai_400 at ai: the request is refused",
+        "openai_failed at ai",
+        "openai_failed at ai",
+        "ai_answer_cut_off at ai: by the service",
+    ] == list(map(str, errors))
 
 
 @pytest.mark.parametrize(
