@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 LONGEST_KEY = 1024
 """Bytes that DynamoDB takes as a sort key."""
+LONGEST_ID = 256
+"""Bytes of an id that log lines carry: ample for any, and never cut as OpenAI's metadata
+(512 characters)."""
 
 
 class Wire(BaseModel):
@@ -23,15 +26,20 @@ def problem(code: str, expected: str) -> PydanticCustomError:
     return PydanticCustomError(code, "{expected}", {"expected": expected})
 
 
+def at_most(longest: int) -> AfterValidator:
+    """The rule that a text has no more bytes than that, in UTF-8."""
+
+    def short(value: str) -> str:
+        if len(value.encode()) > longest:
+            raise problem("context_invalid", f"a string of at most {longest} bytes")
+        return value
+
+    return AfterValidator(short)
+
+
 def _filled(value: str) -> str:
     if not value.strip():
         raise problem("context_invalid", "a non-empty string")
-    return value
-
-
-def _short(value: str) -> str:
-    if len(value.encode()) > LONGEST_KEY:
-        raise problem("context_invalid", f"a string of at most {LONGEST_KEY} bytes")
     return value
 
 
@@ -50,7 +58,8 @@ def _iso_8601(value: str) -> str:
 
 
 Text = Annotated[StrictStr, AfterValidator(_filled)]
-KeyText = Annotated[Text, AfterValidator(_short)]
+KeyText = Annotated[Text, at_most(LONGEST_KEY)]
+IdText = Annotated[Text, at_most(LONGEST_ID)]
 PhoneNumber = Annotated[Text, AfterValidator(_e164)]
 Timestamp = Annotated[StrictStr, AfterValidator(_iso_8601)]
 JsonObject = dict[str, Any]

@@ -89,19 +89,21 @@ def _break(document: dict[str, Any], path: str, value: object) -> None:
         changed(path, json.loads(json.dumps(value)), document)
 
 
+VARIABLES = "company_data_payload.ai_config.openai_config.whatsapp.assistant.variables"
+
+
 @pytest.mark.parametrize(
-    "name", [f"{MARK} Amara", f"+15550100123{MARK}", f"{MARK}@example.org", MARK * 11, f"🎂{MARK}"]
+    "name",
+    ["Amara_Okafor", "447700900123", f"{MARK} Amara", f"{MARK}@example.org", MARK * 11, "🎂"],
 )
 def test_made_up_field_names_are_not_quoted(name: str) -> None:
     """A variable's name comes out of the message as well, and may be anybody's."""
-    path = "company_data_payload.ai_config.openai_config.whatsapp.assistant.variables"
-    document = changed(path, {name: {"description": ""}}, complete())
+    document = changed(VARIABLES, {name: {"description": "", "max_length": 0}}, complete())
     with pytest.raises(RejectedContext) as rejected:
         contexts.parse(document)
-    assert {f"{path}.?.[key]", f"{path}.?.description"} == {
-        problem.field for problem in rejected.value.problems
-    }
-    assert MARK not in str(rejected.value)
+    expected = {f"{VARIABLES}.?.description", f"{VARIABLES}.?.max_length"}
+    assert expected == {p.field for p in rejected.value.problems} - {f"{VARIABLES}.?.[key]"}
+    assert name not in str(rejected.value)
 
 
 @pytest.mark.parametrize("text", [f"{MARK}", f'{{"a": "{MARK}', f'["{MARK}"]', f'"{MARK}"'])

@@ -150,13 +150,6 @@ def test_a_problem_reads_as_a_sentence(path: str, value: object, expected: str) 
     assert f"context_invalid at parse: {path}: {expected}" == str(error)
 
 
-def test_a_conversation_id_fits_its_key() -> None:
-    """A sort key of DynamoDB has 1,024 bytes at most, whatever its letters."""
-    path = "conversation_data.conversation_id"
-    assert "é" * 512 == parse(changed(path, "é" * 512)).key.conversation_id
-    assert {path: "a string"} == problems(changed(path, "é" * 513))
-
-
 def test_all_problems_stand_in_one_error() -> None:
     """Whoever mends a context object learns everything at once."""
     document = without("metadata")
