@@ -1,11 +1,9 @@
-"""The channel's secrets: within its prefixes, in their documented form, cached with an expiry."""
+"""The channel's secrets: within its prefixes, read once for all who ask, cached with an expiry."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import (
@@ -15,12 +13,15 @@ from aws_lambda_powertools.utilities.parameters.exceptions import (
 from botocore.exceptions import ClientError
 
 from lambda_src.core.errors import PermanentFailure, ProcessingError, Step, TransientFailure
-from lambda_src.core.ports import TwilioCredentials
+from lambda_src.services.secret_forms import malformed, openai_key, twilio_credentials
+from lambda_src.services.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from lambda_src.core.ports import TwilioCredentials
 
 MAX_AGE_SECONDS = 300
 """How long a secret is used before it is read again."""
@@ -58,33 +59,22 @@ class ChannelSecrets:
     def __init__(self, client: SecretsManagerClient, prefixes: Sequence[str]) -> None:
         self._provider = SecretsProvider(boto3_client=client)
         self._prefixes = tuple(prefixes)
-        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+        self._reads: SingleFlight[object] = SingleFlight()
 
     def openai_key(self, reference: str, *, fresh: bool = False) -> str:
-        """The OpenAI API key of `{"ai_api_key": "…"}`."""
-        return _text(self._read(reference, fresh=fresh), "ai_api_key")
+        """The OpenAI API key."""
+        return openai_key(self._read(reference, fresh=fresh))
 
     def twilio(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
-        """The credentials of `{"twilio_account_sid", "twilio_auth_token"}`, and the template's sid.
+        """The Twilio credentials."""
+        return twilio_credentials(self._read(reference, fresh=fresh))
 
-        `twilio_template_sid` is optional; without it the channel sends free text.
-        """
-        secret = self._read(reference, fresh=fresh)
-        template = _text(secret, "twilio_template_sid") if "twilio_template_sid" in secret else None
-        return TwilioCredentials(
-            account_sid=_text(secret, "twilio_account_sid"),
-            auth_token=_text(secret, "twilio_auth_token"),
-            template_sid=template,
-        )
-
-    def _read(self, reference: str, *, fresh: bool) -> Mapping[str, Any]:
+    def _read(self, reference: str, *, fresh: bool) -> object:
         if not is_within(reference, self._prefixes):
             raise PermanentFailure("secret_reference_refused", Step.SECRETS)
-        with self._locks[reference]:  # a batch that starts cold asks once for each secret
-            value = self._get(reference, fresh=fresh)
-        if not isinstance(value, dict):
-            raise _malformed("expected a JSON object")
-        return value
+        # A batch that starts cold asks once for each secret, and waits once where nobody answers.
+        # One who wants it fresh must not share a read that the cache may serve.
+        return self._reads.call((reference, fresh), lambda: self._get(reference, fresh=fresh))
 
     def _get(self, reference: str, *, fresh: bool) -> object:
         try:
@@ -93,28 +83,17 @@ class ChannelSecrets:
             )
         except TransformParameterError:
             # Without its cause: the decoder's error carries the secret's text.
-            raise _malformed("expected a JSON object") from None
+            raise malformed("a JSON object", "other text") from None
         except GetParameterError as error:
             raise _unreadable(error.__context__) from error
 
 
 def _unreadable(cause: BaseException | None) -> ProcessingError:
     if isinstance(cause, KeyError):
-        return _malformed("expected a JSON object as text, found a binary value")
+        return malformed("a JSON object as text", "a binary value")
     code = (
         cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
     )
     if code in MISSING:
         return PermanentFailure("secret_missing", Step.SECRETS)
     return TransientFailure("secrets_unavailable", Step.SECRETS, code)
-
-
-def _text(secret: Mapping[str, Any], field: str) -> str:
-    value = secret.get(field)
-    if not isinstance(value, str) or not value.strip():
-        raise _malformed(f"expected a non-empty string as {field}")
-    return value
-
-
-def _malformed(detail: str) -> PermanentFailure:
-    return PermanentFailure("secret_malformed", Step.SECRETS, detail)

@@ -1,13 +1,15 @@
-"""The channel's secrets on Secrets Manager: cached, fresh on demand, and asked for once."""
+"""The channel's secrets on Secrets Manager: cached, fresh on demand, asked for once."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lambda_src.core.errors import PermanentFailure, TransientFailure
 from lambda_src.services.secrets_manager_service import ChannelSecrets
@@ -119,6 +121,32 @@ def test_binary_secret_is_malformed(channel_secrets: ChannelSecrets, client: Any
 
     with pytest.raises(PermanentFailure, match="secret_malformed"):
         channel_secrets.twilio(name)
+
+
+def test_service_that_hangs_is_waited_for_once(
+    channel_secrets: ChannelSecrets, client: Any
+) -> None:
+    """A batch does not wait ten times in turn: all learn from the one try."""
+    calls: list[object] = []
+    everybody = Barrier(10)
+
+    def hang(**_: object) -> None:
+        calls.append(None)
+        time.sleep(0.3)
+        raise ReadTimeoutError(endpoint_url="https://secrets.example")
+
+    def read(_: int) -> str:
+        everybody.wait(5)
+        with pytest.raises(TransientFailure) as raised:
+            channel_secrets.openai_key(OPENAI_SECRET)
+        return str(raised.value)
+
+    client.meta.events.register("before-call.secrets-manager.*", hang)
+    with ThreadPoolExecutor(10) as pool:
+        errors = set(pool.map(read, range(10)))
+
+    assert {"secrets_unavailable at secrets: ReadTimeoutError"} == errors
+    assert 1 == len(calls)
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
