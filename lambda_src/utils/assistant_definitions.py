@@ -1,7 +1,7 @@
 """Assistant definitions: the project's own as TOML files, or inline in a context object."""
 
 import tomllib
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,8 @@ from lambda_src.core.errors import PermanentFailure, Step
 from lambda_src.utils.wire_types import Text, Wire
 
 DIRECTORY = Path(__file__).parent.parent / "assistants"
+KEPT = 128
+"""Definitions kept in memory, also of ids that have none: ids come out of messages."""
 MAX_VARIABLES = 100
 """Variables that a content template may have."""
 
@@ -53,7 +55,7 @@ class AssistantFiles:
 
     def __init__(self, directory: Path = DIRECTORY) -> None:
         self._directory = directory
-        self.find = cache(self._find)
+        self.find = lru_cache(KEPT)(self._find)
 
     def _find(self, assistant_id: str) -> AssistantDefinition | None:
         path = self._directory / f"{assistant_id}.toml"

@@ -7,7 +7,7 @@ import pytest
 
 from lambda_src.core.context import AssistantDefinition, VariableRule
 from lambda_src.core.errors import PermanentFailure
-from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
+from lambda_src.utils.assistant_definitions import DIRECTORY, KEPT, AssistantFiles
 
 SHIPPED = sorted(path.stem for path in DIRECTORY.glob("*.toml"))
 VALID = """
@@ -79,6 +79,13 @@ def test_a_definition_is_read_once(files: AssistantFiles, tmp_path: Path) -> Non
     first = files.find("valid")
     (tmp_path / "valid.toml").unlink()
     assert first is files.find("valid")
+
+
+def test_a_bounded_number_of_definitions_is_kept(files: AssistantFiles) -> None:
+    """Ids come out of messages: made-up ones do not fill the memory."""
+    for number in range(KEPT + 10):
+        files.find(f"unknown-{number}")
+    assert KEPT == files.find.cache_info().currsize
 
 
 @pytest.mark.parametrize("assistant_id", ["unknown", "", "valid.toml", "VALID "])
