@@ -147,7 +147,7 @@ def count_look(key: RecordKey, seen: Entry) -> Update:
         Step.SETTLE,
         key,
         "SET settle_looks = :looks",
-        "conversation_status = :sending AND lease_owner = :seen_owner",
+        f"conversation_status = :sending AND {_still('lease_owner', ':seen_owner', seen.owner)}",
         {
             ":looks": seen.looks + 1,
             ":sending": Status.SENDING,
@@ -162,7 +162,8 @@ def declare_unknown(key: RecordKey, failure: Failure, seen: Entry) -> Update:
         Step.SETTLE,
         key,
         SET_FAILURE,
-        "conversation_status IN (:sending, :status) AND lease_owner = :seen_owner",
+        "conversation_status IN (:sending, :status)"
+        f" AND {_still('lease_owner', ':seen_owner', seen.owner)}",
         {**_failed(failure), ":sending": Status.SENDING, ":seen_owner": seen.owner},
     )
 

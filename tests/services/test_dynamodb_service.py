@@ -12,8 +12,10 @@ from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.dynamodb_values import serialized
 from tests.services.dynamodb_answers import answering
 from tests.unit.fakes.world import KEY
-from tests.unit.ledger_contract import LedgerContract
-from tests.unit.samples import CLAIM
+from tests.unit.fakes.writer import ANSWER
+from tests.unit.ledger_contract import CONTEXT, LedgerContract
+from tests.unit.ledger_contract.probe import UNKNOWN, found
+from tests.unit.samples import CLAIM, INTENT
 
 
 @pytest.fixture
@@ -44,6 +46,26 @@ def alter(table: ConversationsTable, **attributes: object) -> None:
         UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in attributes),
         ExpressionAttributeValues=serialized({f":{k}": v for k, v in attributes.items()}),
     )
+
+
+def test_a_send_without_an_owner_is_settled(conversations: ConversationsTable) -> None:
+    """A `sending` record that a tool stripped of its owner is looked for and given up as any."""
+    conversations.create(CONTEXT, CLAIM)
+    conversations.begin_send(CLAIM, INTENT, ANSWER)
+    conversations._client.update_item(
+        TableName=conversations._table_name,
+        Key=serialized(item.key_attributes(KEY)),
+        UpdateExpression="REMOVE lease_owner",
+    )
+    seen = found(conversations)
+    assert seen
+
+    conversations.count_look(KEY, seen)
+    conversations.declare_unknown(KEY, UNKNOWN, seen)
+
+    given_up = found(conversations)
+    assert given_up
+    assert (Status.SEND_UNKNOWN, 1) == (given_up.status, given_up.looks)
 
 
 def test_others_are_found_on_every_page(conversations: ConversationsTable) -> None:

@@ -29,6 +29,7 @@ TABLE: dict[type[ProcessingError], Fate] = {
         LogEvent.VENDOR_ACCOUNT_REFUSED,
     ),
     errors.ReceivesUsedUp: (Status.RETRY, Redelivery.AT_ONCE, logging.ERROR, "code"),
+    errors.RecordForeign: (None, Redelivery.AT_ONCE, logging.ERROR, "code"),
     errors.SendOutcomeUnknown: (
         None,
         Redelivery.BACKOFF,
