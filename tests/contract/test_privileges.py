@@ -42,7 +42,7 @@ def _clients(channel: Channel) -> list[Any]:
     return [
         handler.queue._client,
         channel.table_client(),
-        handler.flow.secrets._provider.client,
+        handler.flow.sending.secrets._provider.client,
     ]
 
 

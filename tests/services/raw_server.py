@@ -31,7 +31,7 @@ class RawServer:
 
     Args:
         answer: The whole answer, in parts where it is to trickle in.
-        pause: Seconds after each part.
+        pause: Seconds between two parts.
         tls: Serves HTTPS with it.
 
     Attributes:
@@ -81,9 +81,9 @@ class RawServer:
             def do_POST(self) -> None:
                 server.headers.append(str(self.headers))
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                for part in answer:
+                for number, part in enumerate(answer):
+                    time.sleep(pause if number else 0)
                     self.wfile.write(part)
-                    time.sleep(pause)
 
             def handle(self) -> None:
                 try:

@@ -160,7 +160,7 @@ def test_requests_of_a_run_end_with_its_time(
     with pytest.raises(TransientFailure, match="APITimeoutError"):
         processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=0.5))
 
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 5
 
 
 def test_response_that_takes_too_long_is_transient(
@@ -254,8 +254,8 @@ def test_odd_answers_are_judged_without_their_text(
 @pytest.mark.parametrize(
     "parts",
     [
-        [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *([b" "] * 40)],
-        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *([b"1\r\n \r\n"] * 40)],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *([b" "] * 99)],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *([b"1\r\n \r\n"] * 99)],
     ],
     ids=["length", "chunks"],
 )
@@ -270,4 +270,4 @@ def test_answer_that_trickles_in_ends_in_time(
         with pytest.raises(TransientFailure, match="APITimeoutError"):
             OpenAIProcessor().write(API_KEY, assignment(timeout=0.5))
 
-    assert time.monotonic() - begun < 2  # a second for each request at least
+    assert time.monotonic() - begun < 5

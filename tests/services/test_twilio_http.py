@@ -29,8 +29,8 @@ ACCEPTED = json_answer({"sid": "SM1"}, status=201)
 @pytest.mark.parametrize(
     "parts",
     [
-        [b"HTTP/1.1 201 Created\r\n", *(b"X-Late-%d: 1\r\n" % number for number in range(20))],
-        [b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n", *([b" "] * 20)],
+        [b"HTTP/1.1 201 Created\r\n", *(b"X-Late-%d: 1\r\n" % number for number in range(50))],
+        [b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n", *([b" "] * 50)],
     ],
     ids=["headers", "body"],
 )
@@ -43,13 +43,13 @@ def test_answer_that_trickles_in_ends_in_time(parts: list[bytes]) -> None:
         with pytest.raises(SendOutcomeUnknown, match="twilio_answer_lost"):
             sender.send(CREDENTIALS, TEXT)
 
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 3
 
 
 def test_kept_connection_has_the_whole_time_again() -> None:
     """What is left of one request's time is not the next one's."""
-    with RawServer(ACCEPTED[:20], ACCEPTED[20:], pause=0.2) as server:
-        sender = TwilioSender(1.0, server.base_url)
+    with RawServer(ACCEPTED[:20], ACCEPTED[20:], pause=0.3) as server:
+        sender = TwilioSender(2.0, server.base_url)
 
         sids = [sender.send(CREDENTIALS, TEXT) for _ in range(4)]
 
