@@ -12,14 +12,10 @@ from lambda_src.core.backoff import seconds_until_visible
 from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import (
-    ProcessingError,
-    RejectedContext,
-    Step,
-    TransientFailure,
-)
+from lambda_src.core.errors import ProcessingError, Step, TransientFailure
 from lambda_src.core.flow import MessageFlow, Outcome
 from lambda_src.core.ports import Heartbeat, Queue
+from lambda_src.core.rejection import RejectedContext
 
 log = logging.getLogger(__name__)
 

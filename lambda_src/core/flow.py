@@ -9,18 +9,13 @@ from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.drafting import Drafting
-from lambda_src.core.errors import (
-    PermanentFailure,
-    ReceivesUsedUp,
-    RejectedContext,
-    Step,
-    TransientFailure,
-)
+from lambda_src.core.errors import PermanentFailure, ReceivesUsedUp, Step, TransientFailure
 from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.ledger import Claim, Entry, SentRecord
 from lambda_src.core.ports import Clock, Heartbeat
 from lambda_src.core.putting_down import PuttingDown
 from lambda_src.core.receives import Receives
+from lambda_src.core.rejection import RejectedContext
 from lambda_src.core.sending import Sending
 from lambda_src.core.settlement import Settlement
 from lambda_src.core.timing import Timing

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from lambda_src.core.errors import Problem, RejectedContext
+from lambda_src.core.rejection import Problem, RejectedContext
 from lambda_src.utils.context_problems import kind
 
 LONGEST_NUMBER = 4_000

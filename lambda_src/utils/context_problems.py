@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from lambda_src.core.errors import Problem
+from lambda_src.core.rejection import Problem
 
 INVALID = "context_invalid"
 KINDS: dict[type, str] = {

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 from pydantic import ValidationError
 
 from lambda_src.core.context import ContextObject, RecordKey
-from lambda_src.core.errors import Problem, RejectedContext
+from lambda_src.core.rejection import Problem, RejectedContext
 from lambda_src.utils.context_body import decoded, is_deeper_than
 from lambda_src.utils.context_model import context_model, field_names
 from lambda_src.utils.context_problems import INVALID, problems_in

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambda_src.core.errors import Problem, RejectedContext
+from lambda_src.core.rejection import Problem, RejectedContext
 from tests.unit.contexts import changed, complete, parse
 from tests.unit.test_context_structure import problems, rejection
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_src.core.context import AssistantDefinition, Engine, RecordKey, VariableRule
-from lambda_src.core.errors import RejectedContext
+from lambda_src.core.rejection import RejectedContext
 from tests.unit import contexts
 from tests.unit.contexts import changed, complete, parse, valid
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_src.core.errors import RejectedContext
+from lambda_src.core.rejection import RejectedContext
 from tests.unit import contexts
 from tests.unit.contexts import changed, complete
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from lambda_src.core.context import RecordKey
-from lambda_src.core.errors import Redelivery, RejectedContext
+from lambda_src.core.errors import Redelivery
+from lambda_src.core.rejection import RejectedContext
 from tests.unit import contexts
 from tests.unit.contexts import changed, complete, parse, valid, without
 

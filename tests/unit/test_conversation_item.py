@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_src.core.contract import Status
-from lambda_src.core.errors import RejectedContext, Step
+from lambda_src.core.errors import Step
 from lambda_src.core.ledger import Claim, Entry, Intent
 from lambda_src.core.message import Answer, Usage
+from lambda_src.core.rejection import RejectedContext
 from lambda_src.services import conversation_item as item
 from lambda_src.services.conversation_entry import to_entry
 from lambda_src.services.dynamodb_values import deserialized, serialized, size

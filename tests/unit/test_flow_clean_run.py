@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from lambda_src.core.contract import Status
-from lambda_src.core.errors import AlreadyEnded, RejectedContext
+from lambda_src.core.errors import AlreadyEnded
 from lambda_src.core.flow import Outcome
 from lambda_src.core.ledger import Intent
 from lambda_src.core.message import OutgoingMessage
+from lambda_src.core.rejection import RejectedContext
 from tests.unit import contexts
 from tests.unit.fakes.clock import START
 from tests.unit.fakes.conversations import Record
