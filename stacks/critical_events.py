@@ -45,10 +45,10 @@ CRITICAL_EVENTS = (
         event=LogEvent.VENDOR_ACCOUNT_REFUSED,
         subject="VendorAccountRefused",
         description=(
-            "OpenAI or Twilio refuses the account: wrong credentials, no funds, or suspended. No"
-            " message of the tenant is sent until then. Read the log line"
-            " `vendor_account_refused`, mend the account or store a new secret, then redrive the"
-            " dead-letter queue."
+            "OpenAI or Twilio refuses the account: wrong credentials, no funds, suspended, or a"
+            " model, assistant or sender that is not there. No message that needs it is sent until"
+            " then. Read the log line `vendor_account_refused`, mend the account, store a new"
+            " secret or name another model, then redrive the dead-letter queue."
         ),
     ),
 )

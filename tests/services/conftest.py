@@ -142,7 +142,7 @@ def channel(  # noqa: PLR0917 - fixtures are positional
         "SECRET_PREFIXES": ",".join(PREFIXES),
         "SETTLE_DELAYS_SECONDS": "15,60",
         "TWILIO_TIMEOUT_SECONDS": "2",
-        "OPENAI_TIMEOUT_SECONDS": "10",
+        "OPENAI_TIMEOUT_SECONDS": "60",
         "ASSISTANTS_BASE_URL": openai.base_url,
         "OPENAI_BASE_URL": openai.base_url,
         "TWILIO_BASE_URL": twilio.base_url,
