@@ -106,8 +106,11 @@ def test_finds_its_message_among_others(sender: TwilioSender, message: OutgoingM
     assert (sid,) == sender.find(CREDENTIALS, looked_for, since=since)
 
 
-def test_finds_all_of_one_text_the_oldest_first(sender: TwilioSender) -> None:
+def test_finds_all_of_one_text_the_oldest_first(
+    sender: TwilioSender, twilio: TwilioStandIn
+) -> None:
     """Which of several equal messages is meant, others decide."""
+    twilio.settings = TwilioSettings(sent_after_seconds=0)  # lists show them newest first
     since = time.time()
     sids = [sender.send(CREDENTIALS, TEXT) for _ in range(4)]
 
