@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from local import paths
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-DUMMY_KEY = "local-cloud"  # the embedded AWS takes any
+DUMMY_SECRET = "local-cloud"  # noqa: S105 - the embedded AWS takes any
+NO_USER_SETUP = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Session variables of botocore (config key, environment variable, default, conversion) which keep
+it from looking for a profile in the environment and in the user's files."""
 
 _making_clients = threading.Lock()  # boto3's sessions are not safe to make clients from in parallel
 
@@ -92,8 +100,16 @@ class Aws:
     def _session(self) -> boto3.Session:
         """A session without the user's profile, so that no real account can be meant."""
         return boto3.Session(
-            aws_access_key_id=DUMMY_KEY, aws_secret_access_key=DUMMY_KEY, region_name=self.region
+            aws_access_key_id=self._access_key,
+            aws_secret_access_key=DUMMY_SECRET,
+            region_name=self.region,
+            botocore_session=botocore.session.Session(session_vars=NO_USER_SETUP),
         )
+
+    @property
+    def _access_key(self) -> str:
+        """A key of the account's own: the CDK's command line remembers each key's account."""
+        return f"local-cloud-{self.account}"
 
     @property
     def _arguments(self) -> _ClientArguments:
@@ -111,8 +127,8 @@ class Aws:
         return base_environment() | {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ENDPOINT_URL_S3": self.endpoint,
-            "AWS_ACCESS_KEY_ID": DUMMY_KEY,
-            "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
+            "AWS_ACCESS_KEY_ID": self._access_key,
+            "AWS_SECRET_ACCESS_KEY": DUMMY_SECRET,
             "AWS_REGION": self.region,
             "AWS_CONFIG_FILE": nowhere,
             "AWS_SHARED_CREDENTIALS_FILE": nowhere,

@@ -25,7 +25,7 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b'{"a": 1,}', "is not JSON: .* at line 1, column 9"),
+        (b'{"a" 1}', "is not JSON: .* at line 1, column 6"),
         (b"", "is not JSON: .* at line 1, column 1"),
         (b"\xff\xfe", "not a text file"),
     ],
