@@ -49,7 +49,11 @@ ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (lambda_.Architecture.ARM_64, lambda_.Architecture.X86_64)
 }
-REMOVAL_POLICIES = {"destroy": RemovalPolicy.DESTROY, "retain": RemovalPolicy.RETAIN}
+REMOVAL_POLICIES = {
+    "destroy": RemovalPolicy.DESTROY,
+    # But not what a failed first deployment made: its names would be in the way of the next.
+    "retain": RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+}
 LOG_LEVELS = {level: level for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
 
 HTTPS_OR_LOOPBACK = r"https://[^/\s]+\S*|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/\S*)?"

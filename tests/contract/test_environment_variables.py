@@ -21,12 +21,12 @@ def _text(value: object) -> str:
 
 def test_template_sets_what_the_runtime_reads() -> None:
     """Every variable is set, but the one that an environment may leave out."""
-    assert set(Variable) - {Variable.ASSISTANTS_BASE_URL} == set(variables(synthesize("dev")))
+    assert set(Variable) - {Variable.ASSISTANTS_BASE_URL} == set(variables(synthesize()))
 
 
 def test_template_sets_the_assistants_server_of_an_environment() -> None:
     """An environment that names an Assistants-compatible server sets every variable."""
-    synthesized = synthesize("dev", assistants_base_url="https://assistants.example.com/v1")
+    synthesized = synthesize(assistants_base_url="https://assistants.example.com/v1")
 
     assert set(Variable) == set(variables(synthesized))
 

@@ -12,8 +12,8 @@ from tests.infra.synthesis import Synthesized, synthesize
 
 @pytest.fixture(scope="session")
 def dev() -> Synthesized:
-    """Return the templates of `dev`."""
-    return synthesize("dev")
+    """Return the templates of the sample environment, whose name is `dev`."""
+    return synthesize()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,23 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 ENVIRONMENTS = tuple(CONTEXT["environments"])
 STACKS = ("Shared", "WhatsApp")
+SAMPLE: dict[str, Any] = {
+    "removal_policy": "destroy",
+    "deletion_protection": False,
+    "point_in_time_recovery": False,
+    "log_retention_days": 7,
+    "log_level": "INFO",
+    "function_runtime": "python3.13",
+    "function_architecture": "arm64",
+    "function_memory_mb": 512,
+    "function_timeout_seconds": 180,
+    "snap_start": False,
+    "batch_size": 10,
+    "maximum_concurrency": 2,
+    "max_receive_count": 10,
+    "tenants": ["demo-company"],
+}
+"""An environment like `dev`, for tests of what a key changes rather than of what is deployed."""
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="synthesis-")
 
@@ -37,6 +54,12 @@ class Synthesized:
         template: dict[str, Any] = json.loads(text)
         return template
 
+    def artifact(self, stack: str) -> dict[str, Any]:
+        """Return what the cloud assembly's manifest says of a stack."""
+        manifest = json.loads((self.directory / "manifest.json").read_text())
+        artifact: dict[str, Any] = manifest["artifacts"][stack]
+        return artifact
+
     def resources(self, stack: str, kind: str) -> list[dict[str, Any]]:
         """Return the stack's resources of a CloudFormation type such as `AWS::SQS::Queue`."""
         resources = self.template(stack)["Resources"].values()
@@ -49,10 +72,15 @@ class Synthesized:
         return properties
 
 
-def environment(name: str = "dev", **changes: object) -> Environment:
-    """Return an environment of `cdk.json`, with some of its keys' values changed."""
-    values = CONTEXT["environments"][name] | changes
-    return load_environment({name: values}, name)
+def environment(name: str | None = None, **changes: object) -> Environment:
+    """Return an environment with some of its keys' values changed.
+
+    Args:
+        name: One of `cdk.json`; without a name, the sample, which no edit of that file changes.
+        changes: Values by key.
+    """
+    values = (CONTEXT["environments"][name] if name else SAMPLE) | changes
+    return load_environment({name or "dev": values}, name or "dev")
 
 
 def new_app() -> App:
@@ -72,8 +100,8 @@ def stub_package() -> LambdaPackage:
     return LambdaPackage(directory, fingerprint="0" * 64)
 
 
-def synthesize(name: str = "dev", **changes: object) -> Synthesized:
-    """Synthesize the app for an environment, with some of its keys' values changed.
+def synthesize(name: str | None = None, **changes: object) -> Synthesized:
+    """Synthesize the app for what `environment` returns.
 
     The same question is answered once per process.
     """
@@ -81,7 +109,7 @@ def synthesize(name: str = "dev", **changes: object) -> Synthesized:
 
 
 @cache
-def _synthesize(name: str, changes: str) -> Synthesized:
+def _synthesize(name: str | None, changes: str) -> Synthesized:
     app = new_app()
     build(app, environment(name, **json.loads(changes)), stub_package())
     return Synthesized(Path(app.synth().directory))

@@ -80,7 +80,7 @@ def test_rules_are_kept(name: str) -> None:
 def test_rules_are_alive() -> None:
     """A topic without TLS, planted beside the stacks, stops synth and is named."""
     app = new_app()
-    build(app, environment("dev"), stub_package())
+    build(app, environment(), stub_package())
     sns.Topic(Stack(app, "Planted"), "Topic")
 
     with pytest.raises(RuntimeError, match="AwsSolutions-SNS3"):
@@ -101,7 +101,7 @@ def test_templates_fit_cloudformation(name: str, stack: str) -> None:
 
 def test_packages_for() -> None:
     """The package is for the function's runtime, or for whoever runs synth."""
-    x86 = environment("dev", function_architecture="x86_64", function_runtime="python3.14")
+    x86 = environment(function_architecture="x86_64", function_runtime="python3.14")
 
     assert "Python 3.14 on x86_64-manylinux2014" == str(package_target(x86, "lambda"))
     assert (
@@ -112,4 +112,4 @@ def test_packages_for() -> None:
 def test_packages_for_something_else() -> None:
     """Anything else to build for is refused with what is allowed."""
     with pytest.raises(ConfigurationError, match=r"package_for: 'moon' is not one of lambda, host"):
-        package_target(environment("dev"), "moon")
+        package_target(environment(), "moon")

@@ -27,7 +27,7 @@ PUSH = Channel(name="push", display="Push", metric_filter_part="Push", credentia
 
 
 def _names() -> ChannelNames:
-    return ChannelNames(PUSH, environment("dev"))
+    return ChannelNames(PUSH, environment())
 
 
 def _router(stack: Stack) -> iam.Role:
@@ -78,7 +78,7 @@ def _processor(stack: Stack) -> None:
         stack,
         "Processor",
         names=_names(),
-        environment=environment("dev", snap_start=True),
+        environment=environment(snap_start=True),
         code=stub_package().code(),
         queue=sqs.Queue(stack, "Queue"),
         table=dynamodb.Table.from_table_name(stack, "Table", "conversations-dev"),

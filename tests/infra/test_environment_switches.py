@@ -1,7 +1,7 @@
 """What a key of an environment changes in the templates."""
 
 from lambda_src.core.contract import Variable
-from tests.infra.synthesis import Synthesized, synthesize
+from tests.infra.synthesis import STACKS, Synthesized, synthesize
 
 
 def test_snap_start_on() -> None:
@@ -53,14 +53,35 @@ def test_function() -> None:
     assert (1_024, 240) == (function["MemorySize"], function["Timeout"])
 
 
+def test_batch_and_log_level() -> None:
+    """As many threads as a batch has messages, and the level, reach the function."""
+    synthesized = synthesize(batch_size=3, log_level="DEBUG")
+    function = synthesized.properties("WhatsApp", "AWS::Lambda::Function")
+    mapping = synthesized.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")
+
+    variables = function["Environment"]["Variables"]
+    assert ("3", "DEBUG") == (variables[Variable.MAX_CONCURRENCY], variables[Variable.LOG_LEVEL])
+    assert 3 == mapping["BatchSize"]
+
+
 def test_account_and_region() -> None:
     """Named account and region are where an environment's stacks go, and nowhere else."""
     there = synthesize(account="111122223333", region="eu-west-1")
 
-    assert '"aws://111122223333/eu-west-1"' in (there.directory / "manifest.json").read_text()
+    assert {"aws://111122223333/eu-west-1"} == {there.artifact(s)["environment"] for s in STACKS}
     assert "arn:aws:secretsmanager:eu-west-1:111122223333:secret:" in str(
         there.template("WhatsApp")
     )
+
+
+def test_protected_stacks_cannot_be_deleted() -> None:
+    """Deletion protection covers the stacks themselves, each of them."""
+    for protection in (True, False):
+        synthesized = synthesize(deletion_protection=protection)
+        protected = [
+            synthesized.artifact(s)["properties"].get("terminationProtection") for s in STACKS
+        ]
+        assert [protection] * len(STACKS) == [bool(value) for value in protected]
 
 
 def test_production_data_survives(prod: Synthesized) -> None:
@@ -70,4 +91,4 @@ def test_production_data_survives(prod: Synthesized) -> None:
 
     assert table["Properties"]["DeletionProtectionEnabled"] is True
     assert recovery["PointInTimeRecoveryEnabled"] is True
-    assert "Retain" == table["DeletionPolicy"]
+    assert "RetainExceptOnCreate" == table["DeletionPolicy"]

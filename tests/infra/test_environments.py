@@ -18,7 +18,7 @@ def _refusal(environments: object, name: object) -> str:
 
 def test_values_are_typed() -> None:
     """What is text or a number in the file is a typed object afterwards."""
-    dev = environment("dev", log_retention_days=14, function_timeout_seconds=120)
+    dev = environment(log_retention_days=14, function_timeout_seconds=120)
 
     assert logs.RetentionDays.TWO_WEEKS is dev.log_retention
     assert RemovalPolicy.DESTROY is dev.removal_policy
@@ -147,4 +147,4 @@ def test_bad_value(key: str, value: object, complaint: str) -> None:
 @pytest.mark.parametrize("url", ["https://a.example.com/v1", "http://127.0.0.1:8080", None])
 def test_assistants_servers(url: str | None) -> None:
     """Keys go to Assistants-compatible servers over TLS, or do not leave the machine."""
-    assert url == environment("dev", assistants_base_url=url).assistants_base_url
+    assert url == environment(assistants_base_url=url).assistants_base_url

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from stacks.lambda_package import LambdaPackage
-from stacks.package_contents import EXCLUDED_DISTRIBUTIONS, SERVICES
+from stacks.package_contents import EXCLUDED_DISTRIBUTIONS
 from stacks.package_target import Target
 from tests.infra.packages import real_package
 
+CALLED = ("dynamodb", "secretsmanager", "sqs")
 UNZIPPED_LIMIT_MB = 250
 EM_AARCH64 = 0xB7
 
@@ -42,11 +43,11 @@ def test_aws_clients_can_be_made(host_package: LambdaPackage) -> None:
     program = f"""
 import boto3
 session = boto3.Session("a", "b", region_name="eu-west-1")
-for service in {sorted(SERVICES)}:
+for service in {CALLED}:
     print(session.client(service).meta.endpoint_url)
 """
 
-    expected = [f"https://{service}.eu-west-1.amazonaws.com" for service in sorted(SERVICES)]
+    expected = [f"https://{service}.eu-west-1.amazonaws.com" for service in CALLED]
     assert expected == _python(host_package, program).splitlines()
 
 
