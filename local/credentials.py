@@ -14,6 +14,7 @@ TEMPLATE = "TWILIO_TEMPLATE_SID"
 
 OPENAI_SECRET = f"ai-multi-comms/{ENVIRONMENT}/openai-api-key/{CHANNEL}"
 TWILIO_SECRETS = f"ai-multi-comms/{ENVIRONMENT}/{CHANNEL}-credentials/"
+EXAMPLE_SECRET = f"{TWILIO_SECRETS}demo-company"
 FREE_TEXT_SECRET = f"{TWILIO_SECRETS}demo-company-free-text"
 
 
@@ -74,21 +75,23 @@ def real_credentials(environment: Mapping[str, str]) -> Credentials | None:
 def store_secrets(aws: Aws, credentials: Credentials) -> None:
     """Give the deployed placeholder secrets their values, each tenant the same account.
 
-    One more tenant is added, whose secret names no template: its messages are free text.
+    The tenants of the example contexts are added where the environment does not list them; a
+    tenant added later needs no deployment.
     """
     pages = aws.secretsmanager.get_paginator("list_secrets").paginate()
-    for name in [secret["Name"] for page in pages for secret in page["SecretList"]]:
-        if name == OPENAI_SECRET:
-            value = credentials.openai_secret
-        elif name.startswith(TWILIO_SECRETS):
-            value = credentials.twilio_secret
-        else:
-            continue
-        aws.secretsmanager.put_secret_value(SecretId=name, SecretString=value)
-    _add_free_text_tenant(aws, credentials)
+    deployed = {secret["Name"] for page in pages for secret in page["SecretList"]}
+    for name in sorted(deployed | {EXAMPLE_SECRET, FREE_TEXT_SECRET}):
+        value = _value(name, credentials)
+        if value and name in deployed:
+            aws.secretsmanager.put_secret_value(SecretId=name, SecretString=value)
+        elif value:
+            aws.secretsmanager.create_secret(Name=name, SecretString=value)
 
 
-def _add_free_text_tenant(aws: Aws, credentials: Credentials) -> None:
-    """Add a tenant whose messages are free text; a tenant added later needs no deployment."""
-    value = replace(credentials, template_sid=None).twilio_secret
-    aws.secretsmanager.create_secret(Name=FREE_TEXT_SECRET, SecretString=value)
+def _value(name: str, credentials: Credentials) -> str | None:
+    """What a secret shall hold; None for a secret that is not the channel's."""
+    if name == OPENAI_SECRET:
+        return credentials.openai_secret
+    if name == FREE_TEXT_SECRET:
+        return replace(credentials, template_sid=None).twilio_secret
+    return credentials.twilio_secret if name.startswith(TWILIO_SECRETS) else None

@@ -17,6 +17,7 @@ from local.processes import Leashed
 from local.scratch import scratch_directory
 
 HOST = "127.0.0.1"
+AWS_LOG = "embedded-aws.log"
 READY_SECONDS = 30
 PROBE_SECONDS = 0.05
 
@@ -65,7 +66,7 @@ class MiniStack:
             [str(paths.CLOUD_PYTHON), "-m", "ministack"],
             env=self._environment(scratch),
             cwd=scratch,
-            log=self._workdir / "embedded-aws.log",
+            log=self._workdir / AWS_LOG,
         )
 
     def _environment(self, scratch: Path) -> dict[str, str]:

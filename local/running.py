@@ -12,6 +12,9 @@ from local import paths
 from local.aws import Aws
 from local.ministack import HOST
 
+WORKDIR = paths.CACHE / "up"
+"""Takes the logs of its parts."""
+
 STATE_FILE = paths.CACHE / "running.json"
 
 

@@ -36,11 +36,12 @@ class Screen:
     """Writes to a terminal, or plainly to whatever else standard output is.
 
     Args:
-        console: where to write; standard output by default.
+        console: where to write; by default standard output, and standard error for errors.
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=False)
+        self.console = console or Console(highlight=False)
+        self._errors = console or Console(highlight=False, stderr=True)
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -57,8 +58,11 @@ class Screen:
         self.console.rule(Text(text, "bold"), align="left", style="dim")
 
     def say(self, text: str, style: str = "") -> None:
-        """Write a sentence, literally."""
-        self.console.print(Padding(Text(text, style), (0, 0, 0, 2), expand=False))
+        """Write a sentence, literally; what is not a terminal gets it in one line."""
+        if self.console.is_terminal:
+            self.console.print(Padding(Text(text, style), (0, 0, 0, 2), expand=False))
+        else:
+            self.console.print(Text(f"  {text}", style), soft_wrap=True)
 
     def verdict(self, claim: str, *, holds: bool) -> None:
         """Write a claim with a tick, or with a cross."""
@@ -66,8 +70,8 @@ class Screen:
         self._marked(mark, Text(claim, "" if holds else "red"))
 
     def error(self, text: str) -> None:
-        """Write what went wrong."""
-        self.console.print(Text(text, "red"))
+        """Write what went wrong, unfolded: the terminal, if it is one, folds it by itself."""
+        self._errors.print(Text(text, "red"), soft_wrap=True)
 
     def phone(self, number: str, messages: Iterable[PhoneMessage]) -> None:
         """Draw a recipient's phone."""

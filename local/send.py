@@ -13,9 +13,11 @@ from local.contexts import EXAMPLE, read_context
 from local.credentials import real_credentials
 from local.errors import LocalCloudError
 from local.journey import Journey, Milestone, Sighting
+from local.ministack import AWS_LOG
+from local.outage import outage_named
 from local.phones import Phones
 from local.resources import Resources
-from local.running import Running, find_running
+from local.running import WORKDIR, Running, find_running
 from local.screen import Screen
 from local.vendors import RealServices, StandIns, Vendors
 from local.world import World
@@ -93,8 +95,9 @@ def _way(vendors: Vendors, screen: Screen) -> Iterator[Way]:
     if running:
         _check_same_vendors(running, vendors)
         screen.say("through the local cloud that runs in another terminal", "dim")
-        channel = Channel(running.aws, Resources.deployed(running.aws))
-        yield Way(channel, Phones(running.phones) if running.phones else None)
+        with outage_named(WORKDIR / AWS_LOG):
+            channel = Channel(running.aws, Resources.deployed(running.aws))
+            yield Way(channel, Phones(running.phones) if running.phones else None)
     else:
         screen.say("no local cloud runs (`make local` keeps one running): starting one", "dim")
         with World(vendors, workdir=paths.CACHE / "send", step=screen.step) as world:

@@ -8,7 +8,7 @@ from typing import Any
 from local import paths
 from local.contexts import EXAMPLE
 from local.errors import LocalCloudError
-from local.running import Running, announced, find_running
+from local.running import WORKDIR, Running, announced, find_running
 from local.screen import Screen
 from local.send import chosen_vendors
 from local.vendors import Vendors
@@ -36,7 +36,7 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         raise LocalCloudError(f"a local cloud runs already, in process {running.pid}")
     vendors = chosen_vendors(environment)
     with (
-        World(vendors, workdir=paths.CACHE / "up", step=screen.step) as world,
+        World(vendors, workdir=WORKDIR, step=screen.step) as world,
         announced(_announcement(world, vendors)),
     ):
         _greet(screen, world)

@@ -16,7 +16,8 @@ from local.credentials import store_secrets
 from local.deployment import bootstrap, deploy
 from local.dynamodb_gateway import DynamoDBGateway
 from local.metric_relay import MetricRelay, RelayThread
-from local.ministack import HOST, MiniStack, free_port
+from local.ministack import AWS_LOG, HOST, MiniStack, free_port
+from local.outage import outage_named
 from local.resources import Resources
 from local.vendors import Vendors
 
@@ -33,7 +34,7 @@ class World:
     Args:
         vendors: who answers for OpenAI and Twilio.
         workdir: takes the logs of the parts.
-        step: told of each step of setting up.
+        step: told of each step of setting up, and of stopping.
 
     Attributes:
         aws: the embedded AWS.
@@ -59,9 +60,11 @@ class World:
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        with ExitStack() as starting:
-            self._set_up(starting)
-            self._running = starting.pop_all()
+        try:
+            self._set_up(self._running)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(
@@ -70,10 +73,12 @@ class World:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        return self._running.__exit__(kind, error, trace)
+        with self._step("stop everything"):
+            return self._running.__exit__(kind, error, trace)
 
     def _set_up(self, starting: ExitStack) -> None:
         """Start everything; the synthesis, where one is needed, runs beside the rest."""
+        starting.enter_context(outage_named(self._workdir / AWS_LOG))
         assembly = starting.enter_context(Assembly(paths.CACHE / "assemblies"))
         self._start_servers(starting)
         with self._step("prepare the account: cdk bootstrap"):

@@ -17,6 +17,8 @@ def play(stage: Stage) -> None:
     messages, record = stage.phone(RECIPIENT), end.record
     screen.phone(RECIPIENT, messages)
     screen.record(end.record)
+    if end.failure:
+        screen.say(f"it failed, {end.failure.code} at {end.failure.step}: {end.reason}", "red")
 
     check(
         "the deployed function reports the message as sent", lambda: end.milestone is Milestone.SENT

@@ -33,9 +33,13 @@ def run(screen: Screen) -> int:
 
 
 def play(stage: Stage) -> None:
-    """Play the acts in a running local cloud."""
-    for act in (delivery, failure_story, bad_input):
-        act.play(stage)
+    """Play the acts in a running local cloud; the others need what the first one shows."""
+    delivery.play(stage)
+    if stage.checks.failed:
+        stage.screen.say("the other acts are left out: the first message failed already", "red")
+        return
+    failure_story.play(stage)
+    bad_input.play(stage)
 
 
 def conclude(screen: Screen, checks: Checks) -> int:

@@ -26,7 +26,8 @@ def test_a_wrong_call_is_one_message(arguments: list[str], text: str) -> None:
     """A missing or wrong path is exit code 1 and one message, not a traceback."""
     result = CliRunner().invoke(app, arguments, env=dict.fromkeys(REQUIRED, ""))
     assert 1 == result.exit_code
-    assert text in result.output
+    assert text in result.stderr
+    assert "" == result.stdout
     assert "Traceback" not in result.output
 
 

@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from local.credentials import Credentials, real_credentials
+from local.aws import Aws
+from local.credentials import (
+    EXAMPLE_SECRET,
+    FREE_TEXT_SECRET,
+    TWILIO_SECRETS,
+    Credentials,
+    real_credentials,
+    store_secrets,
+)
 from local.errors import LocalCloudError
 from local.send import chosen_vendors
 from local.vendors import RealServices, StandIns
@@ -58,3 +66,20 @@ def test_secrets_have_their_documented_form() -> None:
 def test_credentials_do_not_show() -> None:
     """Printing credentials shows none of them."""
     assert "Credentials()" == repr(Credentials("key", "account", "token", "template"))
+
+
+def test_the_examples_tenants_exist_whatever_the_environment_lists(embedded_aws: Aws) -> None:
+    """Tenants of the example contexts get secrets, deployed or not; strangers' stay untouched."""
+    secrets = embedded_aws.secretsmanager
+    secrets.create_secret(Name="a-stranger", SecretString="untouched")
+    secrets.create_secret(Name=f"{TWILIO_SECRETS}listed", SecretString="placeholder")
+    credentials = Credentials("key", "account", "token", "template")
+    for _ in range(2):  # the second time, all of them are there already
+        store_secrets(embedded_aws, credentials)
+    stored = {
+        name: secrets.get_secret_value(SecretId=name)["SecretString"]
+        for name in ("a-stranger", f"{TWILIO_SECRETS}listed", EXAMPLE_SECRET, FREE_TEXT_SECRET)
+    }
+    with_template = credentials.twilio_secret
+    without = Credentials("key", "account", "token").twilio_secret
+    assert ["untouched", with_template, with_template, without] == list(stored.values())

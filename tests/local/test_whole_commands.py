@@ -100,6 +100,7 @@ def test_an_interrupted_demonstration_leaves_nothing(tmp_path: Path) -> None:
     with Command(tmp_path / "output", "demo") as demo:
         demo.await_text("start the embedded AWS")
         assert 130 == demo.interrupt()
+        assert "stop everything" in demo.shown
     assert [] == _left_behind(paths.CACHE / "demo")
 
 

@@ -15,7 +15,7 @@ from local.contexts import example
 from local.demo import delivery
 from local.demo.checks import Checks
 from local.demo.failure_story import records_a_sid
-from local.demo.run import conclude
+from local.demo.run import conclude, play
 from local.demo.stage import Stage
 from local.dynamodb_gateway import Call, Refusal, Rule
 from local.journey import Journey, Milestone, Sighting
@@ -192,11 +192,14 @@ def test_the_watch_shows_what_happens_once(world: World) -> None:
 
 
 def test_a_claim_that_fails_makes_the_demonstration_fail(world: World, stand_ins: StandIns) -> None:
-    """When Twilio refuses the first act's message, the demonstration says what is not so."""
+    """When Twilio refuses the first message, the demonstration says why and ends there."""
     recipient = Match(contains=delivery.RECIPIENT)
     stand_ins.twilio.fail_next(Fault.error(400, 21211), match=recipient)
     screen = Shown()
     checks = Checks(screen)
-    delivery.play(Stage(world, stand_ins, screen, checks))
+    play(Stage(world, stand_ins, screen, checks))
     assert 1 == conclude(screen, checks)
     assert "the phone shows exactly one message" in checks.failed
+    assert "it failed, " in screen.text()
+    assert "the other acts are left out" in screen.text()
+    assert "2 ·" not in screen.text()
