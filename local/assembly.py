@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from local import paths
 from local.aws import environment_without_aws
 from local.cdk import start_cdk
+from local.composite import Composite
 from local.errors import LocalCloudError
 from local.scratch import scratch_directory
 
@@ -34,7 +34,7 @@ SOURCES = (
 KEPT = 3
 
 
-class Assembly:
+class Assembly(Composite):
     """A cloud assembly of the development environment, for functions that run on this machine.
 
     Entering the `with` block starts the synthesis when there is none yet; `directory` waits for it,
@@ -45,25 +45,14 @@ class Assembly:
     """
 
     def __init__(self, cache: Path) -> None:
+        super().__init__()
         self._kept = cache / _fingerprint()
-        self._running = ExitStack()
         self._synthesis: Leashed | None = None
         self._made = self._kept
 
-    def __enter__(self) -> Self:
+    def _start_parts(self, starting: ExitStack) -> None:
         if not self.ready:
-            with ExitStack() as starting:
-                self._start(starting)
-                self._running = starting.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._running.close()
+            self._start(starting)
 
     @property
     def ready(self) -> bool:

@@ -7,11 +7,10 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from local import paths
 from local.aws import Aws, base_environment
+from local.composite import Composite
 from local.errors import LocalCloudError
 from local.processes import Leashed
 from local.scratch import scratch_directory
@@ -22,7 +21,7 @@ READY_SECONDS = 30
 PROBE_SECONDS = 0.05
 
 
-class MiniStack:
+class MiniStack(Composite):
     """An embedded AWS without any state, for the length of a `with` block.
 
     Functions run as its child processes and inherit its environment beneath their own variables,
@@ -38,26 +37,15 @@ class MiniStack:
     def __init__(
         self, address: Aws, *, workdir: Path, function_environment: Mapping[str, str]
     ) -> None:
+        super().__init__()
         self._address = address
         self._workdir = workdir
         self._function_environment = function_environment
-        self._running = ExitStack()
 
-    def __enter__(self) -> Self:
-        with ExitStack() as starting:
-            scratch = starting.enter_context(scratch_directory(self._workdir))
-            process = starting.enter_context(self._start(scratch))
-            self._await_ready(process)
-            self._running = starting.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._running.close()
+    def _start_parts(self, starting: ExitStack) -> None:
+        scratch = starting.enter_context(scratch_directory(self._workdir))
+        process = starting.enter_context(self._start(scratch))
+        self._await_ready(process)
 
     def _start(self, scratch: Path) -> Leashed:
         if not paths.CLOUD_PYTHON.exists():

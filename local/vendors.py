@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from lambda_src.core.contract import TWILIO_BASE_URL
 from local import paths
+from local.composite import Composite
 from local.credentials import Credentials
 from local.phones import Phones
 from local.stand_ins import OpenAIStandIn, TwilioStandIn
@@ -50,7 +51,7 @@ class Vendors(Protocol):
         """Variables that lead the function's process to them."""
 
 
-class StandIns:
+class StandIns(Composite):
     """The stand-ins of `local.stand_ins`, on loopback.
 
     Attributes:
@@ -61,30 +62,18 @@ class StandIns:
     credentials = MADE_UP
 
     def __init__(self) -> None:
+        super().__init__()
         self.openai = OpenAIStandIn(keys={MADE_UP.openai_api_key}, models=_models())
         self.twilio = TwilioStandIn(
             accounts={MADE_UP.twilio_account_sid: MADE_UP.twilio_auth_token},
             templates={str(MADE_UP.template_sid): TEMPLATE_TEXT},
         )
         self.phones: Phones | None = None
-        self._running = ExitStack()
 
-    def __enter__(self) -> Self:
-        with ExitStack() as starting:
-            starting.enter_context(self.openai)
-            starting.enter_context(self.twilio)
-            self._running = starting.pop_all()
+    def _start_parts(self, starting: ExitStack) -> None:
+        starting.enter_context(self.openai)
+        starting.enter_context(self.twilio)
         self.phones = Phones(self.twilio.origin)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None:
-        self._running.close()
 
     def function_environment(self) -> dict[str, str]:
         """The base URLs by which the SDKs find the stand-ins."""

@@ -58,9 +58,6 @@ A lease ends before the message is visible again, so that the delivery after a c
 TWILIO_BASE_URL = "TWILIO_BASE_URL"
 """Where Twilio answers, for local servers only: never set by a template."""
 
-CHANNEL_PLACEHOLDER = "<channel>"
-"""Stands for the channel's name in documented paths of the context object."""
-
 
 class Status(StrEnum):
     """Values of `conversation_status`, the ledger's state."""
