@@ -27,18 +27,14 @@ def _twilio(port: int = 0) -> TwilioStandIn:
 
 
 @pytest.mark.parametrize("make", [_openai, _twilio])
-def test_starting_and_stopping_is_quick_and_leaves_no_thread(make: Making) -> None:
-    """A start and a stop take less than 50 ms together, and end every thread."""
+def test_a_stopped_stand_in_leaves_no_thread(make: Making) -> None:
+    """A stand-in that was started and stopped, again and again, ends every thread of its own."""
     stand_in = make(0)
     before = set(threading.enumerate())
-    times = []
     for _ in range(5):
-        started = time.perf_counter()
         with stand_in:
             assert stand_in.origin.startswith("http://127.0.0.1:")
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.05
-    assert before == set(threading.enumerate())
+    assert not set(threading.enumerate()) - before
 
 
 def test_a_stopped_stand_in_refuses_connections() -> None:
