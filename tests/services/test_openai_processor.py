@@ -150,14 +150,14 @@ def test_requests_of_a_run_end_with_its_time(
 ) -> None:
     """A slow look and a slow cancelling have what is left, and a second at least."""
     openai.fail_next(Fault.thinking(30))
-    openai.fail_next(Fault.slow(5), match=Match(method="GET", paths=("*/runs/*",)))
-    openai.fail_next(Fault.slow(5), match=Match(paths=("*/cancel",)))
+    openai.fail_next(Fault.slow(30), match=Match(method="GET", paths=("*/runs/*",)))
+    openai.fail_next(Fault.slow(30), match=Match(paths=("*/cancel",)))
     begun = time.monotonic()
 
     with pytest.raises(TransientFailure):
         processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=1.0))
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 def test_response_that_takes_too_long_is_transient(
@@ -251,8 +251,8 @@ def test_odd_answers_are_judged_without_their_text(
 @pytest.mark.parametrize(
     "parts",
     [
-        [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *([b" "] * 99)],
-        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *([b"1\r\n \r\n"] * 99)],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n", *([b" "] * 300)],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *([b"1\r\n \r\n"] * 300)],
     ],
     ids=["length", "chunks"],
 )
@@ -267,4 +267,4 @@ def test_answer_that_trickles_in_ends_in_time(
         with pytest.raises(TransientFailure, match="APITimeoutError"):
             OpenAIProcessor().write(API_KEY, assignment(timeout=0.5))
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20

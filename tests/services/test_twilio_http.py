@@ -29,8 +29,8 @@ ACCEPTED = json_answer({"sid": "SM1"}, status=201)
 @pytest.mark.parametrize(
     "parts",
     [
-        [b"HTTP/1.1 201 Created\r\n", *(b"X-Late-%d: 1\r\n" % number for number in range(50))],
-        [b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n", *([b" "] * 50)],
+        [b"HTTP/1.1 201 Created\r\n", *(b"X-Late-%d: 1\r\n" % number for number in range(300))],
+        [b"HTTP/1.1 201 Created\r\nContent-Length: 300\r\n\r\n", *([b" "] * 300)],
     ],
     ids=["headers", "body"],
 )
@@ -43,7 +43,7 @@ def test_answer_that_trickles_in_ends_in_time(parts: list[bytes]) -> None:
         with pytest.raises(SendOutcomeUnknown, match="twilio_answer_lost"):
             sender.send(CREDENTIALS, TEXT)
 
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
 
 
 def test_kept_connection_has_the_whole_time_again() -> None:

@@ -16,7 +16,7 @@ QUICK = 0.005
 """Seconds between beats where several are needed."""
 NEVER = 3600.0
 """Seconds between beats where only the first one counts."""
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 class Extender:

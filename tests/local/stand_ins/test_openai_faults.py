@@ -88,17 +88,17 @@ def test_a_lost_answer_may_or_may_not_have_taken_effect(
     assert callable(make)
     openai.fail_next(make(effect_applied=effect_applied))
     with pytest.raises(error) as failed:
-        ai.conversations.create(timeout=0.1)
+        ai.conversations.create(timeout=1.0)
     assert error is type(failed.value)
     assert effect_applied == bool(openai.state()["conversations"])
 
 
 def test_an_answer_can_come_late(openai: OpenAIStandIn, ai: OpenAI) -> None:
     """A slow answer is the normal one, and a client with less patience times out."""
-    openai.fail_next(Fault.slow(0.1), times=2)
+    openai.fail_next(Fault.slow(1.0), times=2)
     assert ai.conversations.create().id
     with pytest.raises(sdk.APITimeoutError):
-        ai.conversations.create(timeout=0.03)
+        ai.conversations.create(timeout=0.3)
 
 
 def test_an_empty_answer_is_no_response(openai: OpenAIStandIn, ai: OpenAI) -> None:

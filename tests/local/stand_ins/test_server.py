@@ -17,6 +17,9 @@ from tests.local.stand_ins.twilio_client import twilio_client
 
 Making = Callable[[int], "StandIn[object]"]
 
+LONG = 60.0
+"""Seconds that nothing here takes, on the slowest machine."""
+
 
 def _openai(port: int = 0) -> OpenAIStandIn:
     return OpenAIStandIn(keys={KEY}, models=[MODEL], port=port)
@@ -54,7 +57,7 @@ def test_a_stand_in_can_be_started_again_with_its_state() -> None:
         client = twilio_client(stand_in.base_url, ACCOUNT, TOKEN)
         client.messages.create(to=RECIPIENT, from_=SENDER, body="Hello")
     with stand_in:
-        assert requests.get(f"{stand_in.origin}/_control/calls", timeout=5).json()
+        assert requests.get(f"{stand_in.origin}/_control/calls", timeout=LONG).json()
         assert 1 == len(stand_in.phone(RECIPIENT))
 
 
@@ -75,7 +78,7 @@ def test_a_port_in_use_is_an_error() -> None:
     stand_in.stop()
 
 
-@pytest.mark.parametrize("fault", [Fault.hang(), Fault.slow(60), Fault.thinking(60)])
+@pytest.mark.parametrize("fault", [Fault.hang(), Fault.slow(LONG), Fault.thinking(LONG)])
 def test_stopping_does_not_wait_for_requests_under_way(fault: Fault) -> None:
     """A request that hangs or waits is cut off by the stop."""
     stand_in = _openai()
@@ -85,13 +88,13 @@ def test_stopping_does_not_wait_for_requests_under_way(fault: Fault) -> None:
         with stand_in:
             stand_in.fail_next(fault)
             url = f"{stand_in.base_url}/responses"
-            asking = pool.submit(requests.post, url, json=body, headers=headers, timeout=30)
+            asking = pool.submit(requests.post, url, json=body, headers=headers, timeout=LONG)
             while not stand_in.requests:
                 time.sleep(0.002)
             started = time.perf_counter()
-        assert time.perf_counter() - started < 1
+        assert time.perf_counter() - started < LONG / 2
         with pytest.raises(requests.exceptions.ConnectionError):
-            asking.result(timeout=5)
+            asking.result(timeout=LONG)
 
 
 def test_stopping_does_not_wait_for_silent_connections() -> None:
@@ -100,10 +103,10 @@ def test_stopping_does_not_wait_for_silent_connections() -> None:
     with stand_in:
         host, port = stand_in.origin.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))):
-            assert requests.get(f"{stand_in.origin}/_control/calls", timeout=5).ok
+            assert requests.get(f"{stand_in.origin}/_control/calls", timeout=LONG).ok
             started = time.perf_counter()
             stand_in.stop()
-            assert time.perf_counter() - started < 1
+            assert time.perf_counter() - started < LONG / 2
 
 
 def test_a_hanging_request_ends_when_its_client_gives_up(openai: OpenAIStandIn) -> None:
@@ -111,11 +114,11 @@ def test_a_hanging_request_ends_when_its_client_gives_up(openai: OpenAIStandIn) 
     openai.fail_next(Fault.hang())
     before = threading.active_count()
     with pytest.raises(requests.exceptions.ReadTimeout):
-        requests.get(openai.base_url, timeout=0.05)
-    deadline = time.monotonic() + 2
+        requests.get(openai.base_url, timeout=0.5)
+    deadline = time.monotonic() + LONG
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert before == threading.active_count()
+    assert before >= threading.active_count()
 
 
 def test_nothing_is_written_to_the_terminal(

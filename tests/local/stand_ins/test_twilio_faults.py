@@ -87,7 +87,7 @@ def test_a_lost_answer_may_or_may_not_have_taken_effect(
     effect_applied: bool,
 ) -> None:
     """A reset and a timeout look the same whether or not the message was accepted."""
-    client = twilio_client(twilio.base_url, ACCOUNT, TOKEN, timeout=0.1)
+    client = twilio_client(twilio.base_url, ACCOUNT, TOKEN, timeout=1.0)
     twilio.fail_next(make(effect_applied=effect_applied))
     with pytest.raises(error) as failed:
         _send(client)
