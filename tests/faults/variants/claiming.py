@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import ClassVar
 
 from lambda_src.core.claims import Claims
 from lambda_src.core.context import ContextObject
@@ -44,6 +45,11 @@ class Misread(AroundConversations):
             raise ConditionFailed(entry) from found
 
 
+def as_held(claim: Claim, found: Entry) -> Entry:
+    """A lease that has lapsed is still another worker's."""
+    return replace(found, lease_expires_at=max(found.lease_expires_at, claim.lease_expires_at))
+
+
 def as_sent(_claim: Claim, found: Entry) -> Entry:
     """Any record there is means that the message was sent."""
     return replace(found, status=Status.SENT)
@@ -67,14 +73,24 @@ class BusyAcknowledged(MessageFlow):
             return Outcome.ALREADY_PROCESSED
 
 
-class SendingTakenOver(Claims):
+class TakenOverAnyway(Claims):
+    """A conversation that is to be left alone is claimed like one in `retry`."""
+
+    taken_over: ClassVar[Status]
+
+    def _take_existing(self, claim: Claim, entry: Entry | None, races: int) -> Claim | Entry:
+        if entry and entry.status is self.taken_over and races:
+            return self._take_over(claim, entry, races)
+        return super()._take_existing(claim, entry, races)
+
+
+class SendingTakenOver(TakenOverAnyway):
     """A send whose outcome is not recorded counts as one that did not happen."""
 
-    def take(self, context: ContextObject, owner: str) -> Claim | Entry:
-        """Claim the conversation."""
-        taken = super().take(context, owner)
-        if isinstance(taken, Claim) or taken.status is not Status.SENDING:
-            return taken
-        now = self.clock()
-        claim = Claim(context.key, owner, 1, now + self.lease_seconds, now)
-        return self._take_over(claim, taken, races=1)
+    taken_over = Status.SENDING
+
+
+class UnknownTakenOver(TakenOverAnyway):
+    """A dead letter that is redriven needs no person to release its conversation."""
+
+    taken_over = Status.SEND_UNKNOWN

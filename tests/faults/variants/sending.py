@@ -1,11 +1,14 @@
-"""Variants that mistake what must be written before a send, or what became of it."""
+"""Variants that mistake what must stand written, or hold, before a message is sent."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
-from lambda_src.core.context import RecordKey
+from lambda_src.core.context import ContextObject, RecordKey
+from lambda_src.core.drafting import Drafting
 from lambda_src.core.ledger import Claim, ConditionFailed, Intent, SentRecord
 from lambda_src.core.message import Answer
-from lambda_src.core.ports import Conversations
+from lambda_src.core.ports import Conversations, TwilioCredentials
+from lambda_src.core.sending import Sending
 from tests.faults.variants.around_conversations import AroundConversations
 
 
@@ -30,3 +33,23 @@ class Unannounced(AroundConversations):
                 super().begin_send(*owed)
         super().record_sent(key, sent)
         self._owed.pop(key, None)
+
+
+class AnswerNotUsed(Drafting):
+    """The AI is asked each time, whatever the record holds."""
+
+    def draft(
+        self,
+        context: ContextObject,
+        kept: Answer | None,  # noqa: ARG002 - that it is not used is the mistake
+        time_left: Callable[[], float],
+    ) -> tuple[TwilioCredentials, Answer]:
+        """Return the credentials to send with, and the answer to send."""
+        return super().draft(context, None, time_left)
+
+
+class Unhurried(Sending):
+    """A worker that was held up between its announcement and the send goes on."""
+
+    def _is_stalled(self, intent: Intent) -> bool:  # noqa: ARG002 - the intent's age is not asked
+        return False
