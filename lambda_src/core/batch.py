@@ -3,12 +3,13 @@
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 
 from lambda_src.core import log_context
-from lambda_src.core.backoff import seconds_until_visible
+from lambda_src.core.backoff import SYSTEM_RANDOM, seconds_until_visible
 from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent
 from lambda_src.core.delivery import Delivery
@@ -20,12 +21,19 @@ from lambda_src.core.rejection import RejectedContext
 log = logging.getLogger(__name__)
 
 
+def threads(workers: int) -> Executor:
+    """A pool of threads: the work is waiting."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="message")
+
+
 @dataclass(frozen=True, slots=True)
 class BatchHandler:
     """Works on every delivery of a batch at once, up to `max_concurrency` of them.
 
     `heartbeat` makes one, not yet started, for messages given as message id to receipt handle;
-    `backoff_base` is in seconds.
+    `backoff_base` is in seconds; `pool` makes an executor for that many messages at once, and
+    `random` is where the backoff's jitter comes from: a proof brings its own of both, to decide
+    who moves next.
     """
 
     queue: Queue
@@ -34,6 +42,8 @@ class BatchHandler:
     flow: MessageFlow
     max_concurrency: int
     backoff_base: float
+    pool: Callable[[int], Executor] = threads
+    random: Random = SYSTEM_RANDOM
 
     def handle(self, deliveries: Sequence[Delivery]) -> list[str]:
         """Return the ids of the messages that must not be deleted, in the batch's order."""
@@ -62,7 +72,7 @@ class BatchHandler:
         self, deliveries: Sequence[Delivery], heartbeat: Heartbeat
     ) -> dict[str, ProcessingError]:
         workers = max(1, min(self.max_concurrency, len(deliveries)))
-        with ThreadPoolExecutor(workers, thread_name_prefix="message") as pool:
+        with self.pool(workers) as pool:
             results = list(pool.map(partial(self._work, heartbeat=heartbeat), deliveries))
         pairs = zip(deliveries, results, strict=True)
         return {delivery.message_id: error for delivery, error in pairs if error}
@@ -101,7 +111,10 @@ class BatchHandler:
     ) -> None:
         delays = {
             delivery.receipt_handle: seconds_until_visible(
-                errors[delivery.message_id], delivery.receive_count, self.backoff_base
+                errors[delivery.message_id],
+                delivery.receive_count,
+                self.backoff_base,
+                self.random,
             )
             for delivery in deliveries
             if delivery.message_id in errors

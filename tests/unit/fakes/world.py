@@ -1,22 +1,15 @@
 """Everything around the flow, put together of fakes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from lambda_src.core.batch import BatchHandler
-from lambda_src.core.claims import Claims
 from lambda_src.core.context import AssistantDefinition, ContextObject, RecordKey, VariableRule
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.drafting import Drafting
-from lambda_src.core.final_record import FinalRecord
-from lambda_src.core.flow import MessageFlow, Outcome
+from lambda_src.core.flow import Outcome
 from lambda_src.core.ports import TwilioCredentials
-from lambda_src.core.putting_down import PuttingDown
-from lambda_src.core.receives import Receives
-from lambda_src.core.sending import Sending
-from lambda_src.core.settlement import Settlement
 from lambda_src.core.timing import Timing
 from tests.unit import contexts
+from tests.unit.fakes.assembly import LEASE, Assembly
 from tests.unit.fakes.clock import START, FakeClock
 from tests.unit.fakes.conversations import FakeConversations, Record
 from tests.unit.fakes.queue import FakeHeartbeat, FakeQueue
@@ -24,13 +17,15 @@ from tests.unit.fakes.secrets import FakeSecrets
 from tests.unit.fakes.sender import FakeSender
 from tests.unit.fakes.writer import FakeAssistants, FakeWriter
 
-LEASE = 90.0
-"""Seconds a claim lasts unrenewed."""
+__all__ = ["LEASE", "World"]
+
 FUNCTION_TIMEOUT = 300.0
 """Seconds that Lambda gives the function, from the test's beginning."""
 KEY = RecordKey(contexts.RECIPIENT, contexts.CONVERSATION)
 """The key of the record of a context object that nobody changed."""
+API_KEY = "sk-1"
 TWILIO = TwilioCredentials("AC1", "token-1", "HX1")
+TIMING = Timing(60.0, 10.0, (15.0, 60.0, 300.0))
 FIRST_CONTACT = AssistantDefinition(
     model="model-of-the-day",
     instructions="Write a greeting.",
@@ -39,7 +34,7 @@ FIRST_CONTACT = AssistantDefinition(
 
 
 @dataclass
-class World:
+class World(Assembly):
     """The fakes, in a state in which a valid context object is sent."""
 
     clock: FakeClock = field(default_factory=FakeClock)
@@ -47,78 +42,19 @@ class World:
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
     assistants: FakeAssistants = field(default_factory=FakeAssistants)
     journal: list[str] = field(default_factory=list)
-    timing: Timing = field(default_factory=lambda: Timing(60.0, 10.0, (15.0, 60.0, 300.0)))
+    timing: Timing = TIMING
     function_ends_at: float = START + FUNCTION_TIMEOUT
 
     def __post_init__(self) -> None:
-        self.writer = FakeWriter("sk-1")
-        self.sender = FakeSender(self.clock, TWILIO.auth_token)
-        self.queue = FakeQueue(self.journal)
+        self.writer: FakeWriter = FakeWriter(API_KEY)
+        self.sender: FakeSender = FakeSender(self.clock, TWILIO.auth_token)
+        self.queue: FakeQueue = FakeQueue(self.journal)
         self.heartbeat = FakeHeartbeat(self.journal)
-        self.secrets.openai_keys.stored[contexts.OPENAI_SECRET] = "sk-1"
-        self.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = TWILIO
-        self.assistants.definitions["first_contact"] = FIRST_CONTACT
-        self.receives = Receives(self.queue)
-        self.settlement = Settlement(
-            self.conversations,
-            self.secrets,
-            self.sender,
-            self.receives,
-            self.final_record,
-            self.clock,
-            self.timing.settle_delays,
-        )
+        store_defaults(self.secrets, self.assistants)
 
-    @property
-    def claims(self) -> Claims:
-        """The ledger's writes around a claim."""
-        return Claims(self.conversations, self.clock, LEASE)
-
-    @property
-    def drafting(self) -> Drafting:
-        """What lets the AI write."""
-        return Drafting(self.secrets, self.assistants, self.writer, self.timing)
-
-    @property
-    def final_record(self) -> FinalRecord:
-        """The final write, which waits on the fake clock."""
-        return FinalRecord(self.conversations, self.clock.sleep)
-
-    @property
-    def putting_down(self) -> PuttingDown:
-        """What records failures."""
-        return PuttingDown(self.conversations, self.clock, self.clock.sleep)
-
-    @property
-    def sending(self) -> Sending:
-        """The intent, and the send that follows it."""
-        return Sending(self.claims, self.secrets, self.sender, self.clock, self.timing)
-
-    @property
-    def flow(self) -> MessageFlow:
-        """A message's way."""
-        return MessageFlow(
-            claims=self.claims,
-            drafting=self.drafting,
-            sending=self.sending,
-            final_record=self.final_record,
-            putting_down=self.putting_down,
-            settlement=self.settlement,
-            receives=self.receives,
-            clock=self.clock,
-            timing=self.timing,
-        )
-
-    def batch(self, max_concurrency: int = 10) -> BatchHandler:
-        """The handler of whole batches."""
-        return BatchHandler(
-            queue=self.queue,
-            heartbeat=self.heartbeat.keeping,
-            parse=contexts.parser,
-            flow=self.flow,
-            max_concurrency=max_concurrency,
-            backoff_base=10.0,
-        )
+    def keeping(self, receipt_handles: Mapping[str, str]) -> FakeHeartbeat:
+        """The heartbeat, for the messages of one batch."""
+        return self.heartbeat.keeping(receipt_handles)
 
     def time_left(self) -> float:
         """Seconds until Lambda ends the function."""
@@ -151,3 +87,10 @@ class World:
     def while_writing(self, happens: Callable[[], object]) -> None:
         """Let something happen while the AI writes."""
         self.writer.during = lambda _: happens()
+
+
+def store_defaults(secrets: FakeSecrets, assistants: FakeAssistants) -> None:
+    """Store the secrets and the assistant that a context object nobody changed names."""
+    secrets.openai_keys.stored[contexts.OPENAI_SECRET] = API_KEY
+    secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = TWILIO
+    assistants.definitions["first_contact"] = FIRST_CONTACT
