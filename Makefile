@@ -57,11 +57,14 @@ test: setup ## every test, offline, without credentials
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 	@$(BIN)/python -m tests.function_python
 
-check: setup ## formatting, linting, strict types, import rules
+check: setup ## formatting, linting, strict types, import rules, workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/zizmor --offline --quiet --persona pedantic .github
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 format: setup ## put the code into shape
 	@$(BIN)/ruff format .
