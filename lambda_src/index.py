@@ -21,6 +21,7 @@ from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.putting_down import PuttingDown
 from lambda_src.core.receives import Receives
 from lambda_src.core.sending import Sending
+from lambda_src.core.settings import Settings
 from lambda_src.core.settlement import Settlement
 from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
@@ -29,7 +30,6 @@ from lambda_src.services.twilio_service import TwilioSender
 from lambda_src.utils import logging_config
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
-from lambda_src.utils.settings import Settings
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _flow(settings: Settings, queue: ChannelQueue) -> MessageFlow:
     times = timing.Timing(
         openai_timeout=settings.openai_timeout_seconds,
         twilio_timeout=settings.twilio_timeout_seconds,
-        settle_delays=tuple(settings.settle_delays_seconds),
+        settle_delays=settings.settle_delays_seconds,
     )
     table = ConversationsTable(
         boto3.client("dynamodb", config=AWS_CLIENT),

@@ -1,11 +1,12 @@
 """The template sets exactly the environment variables that the runtime reads."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from lambda_src.core.contract import DEFAULTS, REQUIRED_VARIABLES, Variable
-from lambda_src.utils.settings import Settings
+from lambda_src.core.settings import Settings
 from tests.infra.synthesis import ENVIRONMENTS, Synthesized, synthesize
 
 
@@ -48,6 +49,6 @@ def test_every_variable_is_required_or_has_a_default() -> None:
 
 def test_settings_read_the_contracts_variables_only() -> None:
     """The runtime's settings are the contract's variables, and the local servers' address."""
-    read = {name.upper() for name in Settings.model_fields}
+    read = {field.name.upper() for field in fields(Settings)}
 
     assert {*Variable, "TWILIO_BASE_URL"} == read

@@ -7,7 +7,7 @@ import pytest
 from lambda_src import index
 from lambda_src.core.contract import Variable
 from lambda_src.core.delivery import Delivery
-from lambda_src.utils.settings import ConfigurationError
+from lambda_src.core.settings import ConfigurationError
 from tests.unit.contexts import body, valid
 from tests.unit.fakes.world import World
 

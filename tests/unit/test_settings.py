@@ -1,9 +1,11 @@
 """The function's configuration: complete, or one error that names everything wrong with it."""
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 
 from lambda_src.core.contract import DEFAULTS, REQUIRED_VARIABLES, TWILIO_BASE_URL, Variable
-from lambda_src.utils.settings import ConfigurationError, Settings
+from lambda_src.core.settings import ConfigurationError, Settings
 
 MINIMAL = {
     "CHANNEL": "whatsapp",
@@ -23,8 +25,8 @@ def problems(**changes: str) -> str:
 def test_what_is_required_is_enough() -> None:
     """With the four required variables the rest has sane defaults."""
     settings = Settings.from_environment(MINIMAL)
-    assert ("whatsapp", ["a/b", "c/d/"]) == (settings.channel, settings.secret_prefixes)
-    assert ([15, 60, 300], "INFO") == (settings.settle_delays_seconds, settings.log_level)
+    assert ("whatsapp", ("a/b", "c/d/")) == (settings.channel, settings.secret_prefixes)
+    assert ((15, 60, 300), "INFO") == (settings.settle_delays_seconds, settings.log_level)
     assert ("", "") == (settings.assistants_base_url, settings.twilio_base_url)
 
 
@@ -72,6 +74,8 @@ def test_a_required_variable_is_missed(name: str, value: str | None) -> None:
         ("MAX_CONCURRENCY", "0"),
         ("ASSISTANTS_BASE_URL", "assistants.example.org"),
         ("ASSISTANTS_BASE_URL", "ftp://assistants.example.org"),
+        ("ASSISTANTS_BASE_URL", "https://assistants.example.org:port"),
+        ("LEASE_SECONDS", "١٢"),
         (TWILIO_BASE_URL, "localhost:8080"),
     ],
 )
@@ -80,7 +84,6 @@ def test_an_invalid_variable_is_named(name: str, value: str) -> None:
     told = problems(**{name: value})
     assert [name] == [v for v in (*Variable, TWILIO_BASE_URL) if f" {v}:" in told]
     assert "\n" not in told
-    assert "pydantic" not in told
 
 
 def test_all_problems_stand_in_one_error() -> None:
@@ -93,7 +96,7 @@ def test_lists_may_have_spaces() -> None:
     """Parts are separated by commas, and spaces around them do not count."""
     environment = MINIMAL | {"SECRET_PREFIXES": " a/b , c/d/ ,", "SETTLE_DELAYS_SECONDS": "5, 10"}
     settings = Settings.from_environment(environment)
-    assert (["a/b", "c/d/"], [5, 10]) == (settings.secret_prefixes, settings.settle_delays_seconds)
+    assert (("a/b", "c/d/"), (5, 10)) == (settings.secret_prefixes, settings.settle_delays_seconds)
 
 
 def test_an_empty_optional_variable_has_its_default() -> None:
@@ -113,5 +116,5 @@ def test_addresses_are_kept_as_they_are(url: str) -> None:
 
 def test_settings_do_not_change() -> None:
     """What was read at start is so for all batches."""
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(FrozenInstanceError):
         Settings.from_environment(MINIMAL).channel = "sms"  # type: ignore[misc]

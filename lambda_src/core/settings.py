@@ -1,0 +1,138 @@
+"""The function's configuration: read from the environment once, complete or not at all.
+
+Standard library only: synth reads a template's variables with this very code.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+from lambda_src.core.contract import DEFAULTS, REQUIRED_VARIABLES, TWILIO_BASE_URL, Variable
+
+T = TypeVar("T")
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+LONGEST_VISIBILITY = 43_200
+"""Seconds for which SQS hides a message at most."""
+
+
+class ConfigurationError(Exception):
+    """The function's environment variables are not what the runtime needs; names each of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The environment variables of the processor function; times are in seconds."""
+
+    channel: str
+    queue_url: str
+    conversations_table: str
+    secret_prefixes: tuple[str, ...]
+    log_level: str
+    version: str
+    heartbeat_interval_seconds: int
+    heartbeat_visibility_seconds: int
+    lease_seconds: int
+    openai_timeout_seconds: int
+    twilio_timeout_seconds: int
+    settle_delays_seconds: tuple[int, ...]
+    backoff_base_seconds: int
+    max_concurrency: int
+    assistants_base_url: str
+    twilio_base_url: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings.
+
+        Raises:
+            ConfigurationError: A variable is missing, empty or invalid; lists all of them.
+        """
+        values: dict[str, Any] = {}
+        problems = []
+        for name, read in _READERS.items():
+            try:
+                values[name.lower()] = read(_value(name, environment))
+            except ValueError as problem:
+                problems.append(f"{name}: {problem}")
+        if problems:
+            told = "; ".join(problems)
+            raise ConfigurationError(f"environment variables of the function: {told}")
+        return cls(**values)
+
+
+def _value(name: str, environment: Mapping[str, str]) -> str:
+    value = environment.get(name, "").strip()
+    return value if value or name in REQUIRED_VARIABLES else _DEFAULTS[name]
+
+
+def _text(value: str) -> str:
+    if not value:
+        raise ValueError("missing or empty")
+    return value
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"not one of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    expected = f"from {low:,} to {high:,}" if high else f"of {low:,} or more"
+
+    def read(value: str) -> int:
+        number = int(value) if re.fullmatch(r"[0-9]{1,9}", value) else None
+        if number is None or number < low or (high and number > high):
+            raise ValueError(f"not a whole number {expected}")
+        return number
+
+    return read
+
+
+def _several(read_one: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
+    def read(value: str) -> tuple[T, ...]:
+        parts = [part.strip() for part in value.split(",")]
+        found = tuple(read_one(part) for part in parts if part)
+        if not found:
+            raise ValueError("missing, or nothing between the commas")
+        return found
+
+    return read
+
+
+def _url_or_empty(value: str) -> str:
+    address = urlsplit(value)
+    is_address = address.scheme in {"http", "https"} and address.hostname and address.port != 0
+    if value and not is_address:
+        raise ValueError("not an http:// or https:// address")
+    return value
+
+
+_DEFAULTS = {TWILIO_BASE_URL: ""} | {str(name): value for name, value in DEFAULTS.items()}
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    Variable.CHANNEL: _text,
+    Variable.QUEUE_URL: _text,
+    Variable.CONVERSATIONS_TABLE: _text,
+    Variable.SECRET_PREFIXES: _several(_text),
+    Variable.LOG_LEVEL: _one_of(LOG_LEVELS),
+    Variable.VERSION: _text,
+    Variable.HEARTBEAT_INTERVAL_SECONDS: _whole(1),
+    Variable.HEARTBEAT_VISIBILITY_SECONDS: _whole(1, LONGEST_VISIBILITY),
+    Variable.LEASE_SECONDS: _whole(1),
+    Variable.OPENAI_TIMEOUT_SECONDS: _whole(1),
+    Variable.TWILIO_TIMEOUT_SECONDS: _whole(1),
+    Variable.SETTLE_DELAYS_SECONDS: _several(_whole(0)),
+    Variable.BACKOFF_BASE_SECONDS: _whole(1),
+    Variable.MAX_CONCURRENCY: _whole(1),
+    Variable.ASSISTANTS_BASE_URL: _url_or_empty,
+    TWILIO_BASE_URL: _url_or_empty,
+}
