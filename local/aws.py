@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -71,6 +72,12 @@ class Aws:
         """The conversations table."""
         with _making_clients:
             return self._session.client("dynamodb", **self._arguments)
+
+    @functools.cached_property
+    def functions(self) -> LambdaClient:
+        """The deployed function and its event source mapping."""
+        with _making_clients:
+            return self._session.client("lambda", **self._arguments)
 
     @functools.cached_property
     def logs(self) -> CloudWatchLogsClient:

@@ -1,18 +1,28 @@
-"""A loopback pass-through in front of DynamoDB that can be told to refuse chosen calls."""
+"""A loopback pass-through in front of DynamoDB that can be told to fail."""
 
 import http.client
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from werkzeug import Request, Response
 
+from local.stand_ins.calls import CallLog, RecordedCall
+from local.stand_ins.fault_plan import FaultPlan, Match
+from local.stand_ins.fault_plan import Rule as FaultRule
+from local.stand_ins.faults import Fault
+from local.stand_ins.faulty_application import FaultyApplication
 from local.stand_ins.loopback_server import HOST, LoopbackServer
+from local.stand_ins.waiting import Waiting
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 FORWARD_SECONDS = 30
 HOP_BY_HOP = frozenset({"connection", "host", "keep-alive", "transfer-encoding", "content-length"})
@@ -37,6 +47,11 @@ class Refusal(Enum):
         "The request processing has failed because of an unknown error.",
     )
 
+    def fault(self, *, effect_applied: bool = False) -> Fault:
+        """The fault that answers so; with `effect_applied` the call takes effect all the same."""
+        status, kind, text = self.value
+        return Fault.error(status, kind, text, effect_applied=effect_applied)
+
 
 Call = dict[str, Any]
 
@@ -56,8 +71,28 @@ class Rule:
     when: Callable[[Call], bool] = lambda _: True
 
 
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A call that DynamoDB itself has answered, whatever its sender was told.
+
+    Attributes:
+        at: when it was answered, in seconds since the epoch.
+        operation: DynamoDB's name of the operation.
+        call: its parameters.
+        status: HTTP status of DynamoDB's answer: 200, or a condition's failure or another error.
+    """
+
+    at: float
+    operation: str
+    call: Call
+    status: int
+
+
 class DynamoDBGateway:
     """Listens on a free loopback port for the length of a `with` block.
+
+    It fails by the rules and faults of the stand-ins, to which each operation is a path of its own,
+    such as `/UpdateItem`.
 
     Args:
         upstream: URL of the DynamoDB that answers what is not refused. It need not run before the
@@ -66,10 +101,19 @@ class DynamoDBGateway:
 
     def __init__(self, upstream: str) -> None:
         self._upstream = urlsplit(upstream)
-        self._rules: list[Rule] = []
-        self._refused = 0
+        self._plan = FaultPlan()
+        self._calls = CallLog()
+        self._waiting = Waiting()
+        self._forwarded: list[Forwarded] = []
         self._lock = threading.Lock()
-        self._server = LoopbackServer(Request.application(self._answer), name="dynamodb-gateway")
+        faulty = FaultyApplication(
+            Request.application(self._forward),
+            plan=self._plan,
+            calls=self._calls,
+            error_answer=_error_answer,
+            waiting=self._waiting,
+        )
+        self._server = LoopbackServer(_by_operation(faulty), name="dynamodb-gateway")
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -81,6 +125,7 @@ class DynamoDBGateway:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._waiting.end()
         self._server.stop()
 
     @property
@@ -89,50 +134,66 @@ class DynamoDBGateway:
         return f"http://{HOST}:{self._server.port}"
 
     @property
+    def requests(self) -> list[RecordedCall]:
+        """Every call so far with the answer that its sender got, in the order of arrival."""
+        return self._calls.all()
+
+    @property
+    def forwarded(self) -> list[Forwarded]:
+        """Every call that DynamoDB has answered, in the order of the answers."""
+        with self._lock:
+            return list(self._forwarded)
+
+    @property
     def refused(self) -> int:
-        """How many calls have been refused."""
-        return self._refused
+        """How many calls have failed by order."""
+        return sum(call.fault is not None for call in self._calls.all())
 
     def refuse(self, rule: Rule) -> None:
         """Refuse the calls that a rule means, from now on."""
-        with self._lock:
-            self._rules.append(rule)
+        meant = Match(
+            paths=(f"/{rule.operation}",), predicate=lambda call: rule.when({**call.body})
+        )
+        self.add_rule(FaultRule(fault=rule.refusal.fault(), match=meant, times=None))
+
+    def add_rule(self, rule: FaultRule) -> None:
+        """Put a rule behind those already in force."""
+        self._plan.add(rule)
 
     def allow_everything(self) -> None:
         """Drop every rule."""
-        with self._lock:
-            self._rules.clear()
+        self._plan.clear()
 
-    def _answer(self, request: Request) -> Response:
-        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        refusal = self._refusal_of(operation, json.loads(request.get_data()))
-        return _refused(refusal) if refusal else self._forwarded(request)
-
-    def _refusal_of(self, operation: str, call: Call) -> Refusal | None:
-        with self._lock:
-            for rule in self._rules:
-                if rule.operation == operation and rule.when(call):
-                    self._refused += 1
-                    return rule.refusal
-        return None
-
-    def _forwarded(self, request: Request) -> Response:
+    def _forward(self, request: Request) -> Response:
         upstream = http.client.HTTPConnection(
             self._upstream.hostname or HOST, self._upstream.port, timeout=FORWARD_SECONDS
         )
         try:
             headers = _end_to_end(request.headers.items())
-            upstream.request("POST", request.path, request.get_data(), headers)
+            upstream.request("POST", "/", request.get_data(), headers)
             answer = upstream.getresponse()
-            return Response(answer.read(), answer.status, _end_to_end(answer.getheaders()))
+            content = answer.read()
         finally:
             upstream.close()
+        call = json.loads(request.get_data())
+        with self._lock:
+            self._forwarded.append(Forwarded(time.time(), request.path[1:], call, answer.status))
+        return Response(content, answer.status, _end_to_end(answer.getheaders()))
 
 
-def _refused(refusal: Refusal) -> Response:
-    status, kind, text = refusal.value
-    answer = json.dumps({"__type": kind, "message": text})
-    return Response(answer, status, content_type="application/x-amz-json-1.0")
+def _by_operation(application: "WSGIApplication") -> "WSGIApplication":
+    """Show each operation at a path of its own: DynamoDB has one path for all of them."""
+
+    def shown(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        return application({**environ, "PATH_INFO": f"/{operation}"}, start_response)
+
+    return shown
+
+
+def _error_answer(fault: Fault) -> Response:
+    answer = json.dumps({"__type": fault.code, "message": fault.message})
+    return Response(answer, fault.status, content_type="application/x-amz-json-1.0")
 
 
 def _end_to_end(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

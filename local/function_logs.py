@@ -15,10 +15,12 @@ class LogLine:
     Attributes:
         timestamp: milliseconds since the epoch.
         text: the line as logged.
+        stream: the log stream; the embedded AWS gives each invocation one of its own.
     """
 
     timestamp: int
     text: str
+    stream: str
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -33,15 +35,15 @@ class LogLine:
 class LogTail:
     """Reads a log group's events, each once, oldest first.
 
-    The function's lines of one invocation appear together when it returns, so that a line may be
-    as old as the longest invocation when it is first seen.
+    The embedded AWS stamps the lines of an invocation when it returns, and shows them at once: only
+    its last few seconds are read again.
 
     Args:
         aws: where the log group is.
         log_group: its name.
     """
 
-    _LATEST_ARRIVAL_MS = 15 * 60 * 1000
+    _LATEST_ARRIVAL_MS = 15 * 1000
 
     def __init__(self, aws: Aws, log_group: str) -> None:
         self._logs = aws.logs
@@ -51,6 +53,12 @@ class LogTail:
 
     def new_lines(self) -> list[LogLine]:
         """What has come since the last call."""
+        lines: list[LogLine] = []
+        while some := self._unseen():  # one answer holds so many events, and tells of no further
+            lines += some
+        return lines
+
+    def _unseen(self) -> list[LogLine]:
         since = max(0, self._newest - self._LATEST_ARRIVAL_MS)
         pages = self._logs.get_paginator("filter_log_events").paginate(
             logGroupName=self._log_group, startTime=since
@@ -64,7 +72,7 @@ class LogTail:
             ranks[moment] += 1
             if identity not in self._seen:
                 self._seen.add(identity)
-                lines.append(LogLine(event["timestamp"], event["message"]))
+                lines.append(LogLine(event["timestamp"], event["message"], event["logStreamName"]))
         self._forget(since)
         self._newest = max([self._newest, *(line.timestamp for line in lines)])
         return lines

@@ -32,7 +32,11 @@ class MiniStack(Composite):
         workdir: takes its log and, while it runs, the unpacked functions.
         function_environment: variables for the functions' processes, beneath those that the
             deployed template gives them.
+
+    Within the block there is also `pid`, of the process above all of its own, the functions' too.
     """
+
+    pid: int
 
     def __init__(
         self, address: Aws, *, workdir: Path, function_environment: Mapping[str, str]
@@ -46,6 +50,7 @@ class MiniStack(Composite):
         scratch = starting.enter_context(scratch_directory(self._workdir))
         process = starting.enter_context(self._start(scratch))
         self._await_ready(process)
+        self.pid = process.pid
 
     def _start(self, scratch: Path) -> Leashed:
         if not paths.CLOUD_PYTHON.exists():

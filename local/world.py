@@ -41,9 +41,10 @@ class World:
         gateway: what stands between the deployed function and DynamoDB.
         vendors: as given.
 
-    Within the block there are also `resources`, `channel` and `alerts`.
+    Within the block there are also `ministack`, `resources`, `channel` and `alerts`.
     """
 
+    ministack: MiniStack
     resources: Resources
     channel: Channel
     alerts: AlertsInbox
@@ -95,16 +96,15 @@ class World:
         with self._step("start the embedded AWS and its neighbours"):
             starting.enter_context(self.vendors)
             starting.enter_context(self.gateway)
-            starting.enter_context(
-                MiniStack(
-                    self.aws,
-                    workdir=self._workdir,
-                    function_environment={
-                        **self.vendors.function_environment(),
-                        "AWS_ENDPOINT_URL_DYNAMODB": self.gateway.url,
-                    },
-                )
+            self.ministack = MiniStack(
+                self.aws,
+                workdir=self._workdir,
+                function_environment={
+                    **self.vendors.function_environment(),
+                    "AWS_ENDPOINT_URL_DYNAMODB": self.gateway.url,
+                },
             )
+            starting.enter_context(self.ministack)
 
     def _connect(self, starting: ExitStack) -> None:
         self.resources = Resources.deployed(self.aws)

@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from local.aws import Aws
 from local.dynamodb_gateway import DynamoDBGateway, Refusal, Rule
+from local.stand_ins import Fault, FaultKind, Match
+from local.stand_ins import Rule as FaultRule
 
 
 @pytest.fixture
@@ -110,3 +112,38 @@ def test_rules_can_be_dropped(
     _set(dynamodb, table, 2)
     assert "2" == _number(dynamodb, table)
     assert 0 == gateway.refused
+
+
+def _always(fault: Fault, operation: str) -> FaultRule:
+    return FaultRule(fault=fault, match=Match(paths=(f"/{operation}",)), times=None)
+
+
+@pytest.mark.parametrize(
+    "fault", [Refusal.SERVER_ERROR.fault(effect_applied=True), Fault.reset(effect_applied=True)]
+)
+def test_an_answer_may_be_lost(
+    gateway: DynamoDBGateway, dynamodb: DynamoDBClient, table: str, fault: Fault
+) -> None:
+    """A call whose answer is lost takes effect although its sender is told of a failure."""
+    gateway.add_rule(_always(fault, "UpdateItem"))
+    with pytest.raises((ClientError, BotoCoreError)):
+        _set(dynamodb, table, 2)
+    assert "2" == _number(dynamodb, table)
+    assert fault.kind in {call.fault for call in gateway.requests}
+
+
+def test_what_reached_the_table_is_known(
+    gateway: DynamoDBGateway, dynamodb: DynamoDBClient, table: str
+) -> None:
+    """Each call that the table answered stands with its answer, and none that did not get there."""
+    gateway.add_rule(_always(Fault.reset(), "DeleteItem"))
+    with pytest.raises(BotoCoreError):
+        dynamodb.delete_item(TableName=table, Key={"id": {"S": "a"}})
+    _set(dynamodb, table, 2)
+    with pytest.raises(ClientError):
+        _set(dynamodb, "no-such-table", 3)
+    *_, made, refused = gateway.forwarded
+    assert ("UpdateItem", 200, table) == (made.operation, made.status, made.call["TableName"])
+    assert ("UpdateItem", 400) == (refused.operation, refused.status)
+    assert not [call for call in gateway.forwarded if call.operation == "DeleteItem"]
+    assert {FaultKind.RESET, None} == {call.fault for call in gateway.requests}
