@@ -17,6 +17,7 @@ from lambda_src.core.errors import ProcessingError, Step, TransientFailure
 from lambda_src.core.flow import MessageFlow, Outcome
 from lambda_src.core.ports import Heartbeat, Queue
 from lambda_src.core.rejection import RejectedContext
+from lambda_src.core.telling import tell
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,8 @@ class BatchHandler:
         except RejectedContext as rejected:
             with log_context.bound(**_ids_of(rejected)):
                 self.flow.reject(rejected)
-                return _log_failure(rejected, delivery)
+                tell(rejected, delivery)
+                return rejected
         ids = {
             "conversation_id": context.key.conversation_id,
             "request_id": context.request_id,
@@ -99,7 +101,8 @@ class BatchHandler:
             try:
                 outcome = self.flow.process(delivery, context, heartbeat)
             except ProcessingError as error:
-                return _log_failure(error, delivery)
+                tell(error, delivery)
+                return error
             except Exception as error:  # noqa: BLE001 - as in `_work`, while the ids are bound
                 return _log_unexpected(error)
             if outcome is Outcome.ALREADY_PROCESSED:
@@ -128,23 +131,6 @@ def _ids_of(rejected: RejectedContext) -> dict[str, str]:
     if rejected.key:
         ids["conversation_id"] = rejected.key.conversation_id
     return {name: value for name, value in ids.items() if value}
-
-
-def _log_failure(error: ProcessingError, delivery: Delivery) -> ProcessingError:
-    log.log(
-        error.log_level,
-        "%s: %s",
-        error.headline,
-        error,
-        extra={
-            "event": str(error.event),
-            "failure_code": error.code,
-            "failure_step": str(error.step),
-            "receive_count": delivery.receive_count,
-            **error.fields,
-        },
-    )
-    return error
 
 
 def _log_unexpected(error: Exception) -> ProcessingError:

@@ -42,6 +42,9 @@ class ProcessingError(Exception):
         again_in: Seconds after which to try again, instead of a backoff.
         alarm: Whether a person must look, although the class alone would not say so.
         fields: What the log line carries beside the code and the step; ids and counts only.
+
+    Attributes:
+        is_told: Whether its line stands in the log already.
     """
 
     recorded_status: ClassVar[Status | None] = None
@@ -69,6 +72,7 @@ class ProcessingError(Exception):
         self.again_in = again_in
         self.alarm = alarm
         self.fields = dict(fields or {})
+        self.is_told = False
 
     @property
     def event(self) -> str:

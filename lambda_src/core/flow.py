@@ -78,7 +78,7 @@ class MessageFlow:
         self, delivery: Delivery, context: ContextObject, claim: Claim, heartbeat: Heartbeat
     ) -> None:
         time_left = delivery.time_left
-        with self.putting_down.on_failure(claim, time_left):
+        with self.putting_down.on_failure(claim, delivery):
             self._keep_the_last_for_settling(delivery, claim)
             with heartbeat.renewing(delivery.message_id, lambda: self.claims.renew(claim)):
                 credentials, answer = self.drafting.draft(context, claim.answer, time_left)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.delivery import Delivery
 from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
@@ -17,6 +18,7 @@ from lambda_src.core.errors import (
 from lambda_src.core.ledger import Claim, ConditionFailed, Failure
 from lambda_src.core.persistence import write_while_time_allows
 from lambda_src.core.ports import Clock, Conversations
+from lambda_src.core.telling import tell, tell_unwritten
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +35,19 @@ class PuttingDown:
     sleep: Callable[[float], None] = time.sleep
 
     @contextmanager
-    def on_failure(self, claim: Claim, time_left: Callable[[], float]) -> Iterator[None]:
-        """Record what goes wrong while the context lasts, if the conversation is still ours.
+    def on_failure(self, claim: Claim, delivery: Delivery) -> Iterator[None]:
+        """Tell and record what goes wrong while the context lasts, if the conversation is ours.
 
         An error nobody foresaw counts as transient: the send itself lets none through.
         """
         try:
             yield
         except ProcessingError as error:
-            self._record(claim, error, time_left)
+            self._record(claim, error, delivery)
             raise
         except Exception as error:
             unforeseen = TransientFailure("unexpected_error", Step.AI, type(error).__name__)
-            self._record(claim, unforeseen, time_left)
+            self._record(claim, unforeseen, delivery)
             raise unforeseen from error
 
     def reject(self, key: RecordKey, failure: PermanentFailure, request_id: str | None) -> None:
@@ -57,31 +59,25 @@ class PuttingDown:
         except ConditionFailed:
             pass  # an earlier message of this conversation has a record, which stays as it is
         except ProcessingError as error:
-            _log_unwritten(error)
+            tell_unwritten(error)
 
-    def _record(self, claim: Claim, error: ProcessingError, time_left: Callable[[], float]) -> None:
+    def _record(self, claim: Claim, error: ProcessingError, delivery: Delivery) -> None:
         if error.recorded_status is None:
             return
+        tell(error, delivery)
         failure = self._failure(error, error.recorded_status)
         try:
             # An intent may stand although nothing was sent: only this write can say so.
             write_while_time_allows(
                 lambda: self.conversations.record_failure(claim, failure),
-                time_left=time_left,
+                time_left=delivery.time_left,
                 sleep=self.sleep,
                 patience=PATIENCE_SECONDS,
             )
         except ConditionFailed:
             log.warning("the record is another worker's", extra={"event": LogEvent.LEASE_LOST})
         except ProcessingError as unwritten:
-            _log_unwritten(unwritten)
+            tell_unwritten(unwritten)
 
     def _failure(self, error: ProcessingError, status: Status) -> Failure:
         return Failure(status, error.code, error.step, error.detail, self.clock())
-
-
-def _log_unwritten(error: ProcessingError) -> None:
-    log.error(
-        "the failure could not be recorded",
-        extra={"event": LogEvent.STATUS_WRITE_FAILED, "failure_code": error.code},
-    )

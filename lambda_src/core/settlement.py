@@ -18,6 +18,7 @@ from lambda_src.core.ledger import ConditionFailed, Entry, Failure, Intent, Sent
 from lambda_src.core.message import Answer, OutgoingMessage
 from lambda_src.core.ports import Clock, Conversations, Secrets, Sender
 from lambda_src.core.receives import Receives
+from lambda_src.core.telling import tell, tell_unwritten
 from lambda_src.core.timing import SKEW_SECONDS
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Settlement:
         if sid and entry.answer:
             self._record(delivery, entry, entry.answer, sid)
         elif is_last or entry.looks >= len(self.delays):
-            self._declare_unknown(entry)
+            self._declare_unknown(delivery, entry)
         else:
             self._look_again(entry)
 
@@ -119,18 +120,19 @@ class Settlement:
                 "not_listed_yet", Step.SETTLE, again_in=self.delays[entry.looks]
             )
 
-    def _declare_unknown(self, entry: Entry) -> None:
+    def _declare_unknown(self, delivery: Delivery, entry: Entry) -> None:
         unknown = SendDeclaredUnknown(
             "not_found_at_vendor", Step.SETTLE, fields={"looks": entry.looks}
         )
+        tell(unknown, delivery)
         failure = Failure(Status.SEND_UNKNOWN, unknown.code, unknown.step, "", self.clock())
         try:
             self.conversations.declare_unknown(entry.key, failure, entry)
         except ConditionFailed as found:
             _settled_elsewhere(found)
         except Exception as error:
-            # Whatever keeps it out of the record, which stays `sending`, a person is called.
-            unknown.fields["record_written"] = False
+            # The record stays `sending`: a delivery that is still to come declares it again.
+            tell_unwritten(error)
             raise unknown from error
         else:
             raise unknown

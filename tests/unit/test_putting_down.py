@@ -19,8 +19,13 @@ from tests.unit.fakes.faults import Fault, Unforeseen
 from tests.unit.fakes.world import KEY, World
 from tests.unit.samples import CLAIM
 
-RETRY = TransientFailure("openai_500", Step.AI, "a passing fault")
 REFUSAL = PermanentFailure("consent_not_given", Step.PARSE, "comms_consent: expected true")
+
+
+@pytest.fixture
+def retry() -> TransientFailure:
+    """A failure that nobody was told of yet."""
+    return TransientFailure("openai_500", Step.AI, "a passing fault")
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def put_down(world: World, error: Exception) -> ProcessingError:
     """Let the error happen; return what is raised in its stead."""
     with (
         pytest.raises(ProcessingError) as raised,
-        world.putting_down.on_failure(CLAIM, world.time_left),
+        world.putting_down.on_failure(CLAIM, world.delivery()),
     ):
         raise error
     return raised.value
@@ -47,15 +52,17 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_work_that_succeeds_writes_nothing(claimed: World) -> None:
     """Without a failure nothing is put down."""
-    with claimed.putting_down.on_failure(CLAIM, claimed.time_left):
+    with claimed.putting_down.on_failure(CLAIM, claimed.delivery()):
         pass
     assert ["create"] == claimed.conversations.writes
 
 
-def test_a_failure_is_recorded_with_code_step_and_time(claimed: World) -> None:
+def test_a_failure_is_recorded_with_code_step_and_time(
+    claimed: World, retry: TransientFailure
+) -> None:
     """The record says what went wrong, where and when; the error goes on."""
     claimed.clock.advance(7)
-    assert RETRY is put_down(claimed, RETRY)
+    assert retry is put_down(claimed, retry)
     recorded = claimed.record.failure
     assert recorded
     assert (Status.RETRY, "openai_500", "ai", "a passing fault", START + 7) == (
@@ -88,21 +95,22 @@ def test_the_unforeseen_before_the_send_is_transient(claimed: World) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.REFUSED])
 def test_a_failure_that_cannot_be_recorded_still_is_that_failure(
-    claimed: World, fault: Fault, caplog: pytest.LogCaptureFixture
+    claimed: World, retry: TransientFailure, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The message fails as it did, and the log tells that its record does not say so."""
     claimed.conversations.fail("record_failure", fault, 10_000)
-    assert RETRY is put_down(claimed, RETRY)
-    assert [LogEvent.STATUS_WRITE_FAILED] == events(caplog)
+    assert retry is put_down(claimed, retry)
+    assert ["openai_500", LogEvent.STATUS_WRITE_FAILED] == events(caplog)
 
 
 def test_anothers_record_does_not_get_our_reason(
-    claimed: World, caplog: pytest.LogCaptureFixture
+    claimed: World, retry: TransientFailure, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where another worker took over, his record stays as it is."""
     claimed.conversations.alter(KEY, owner="other")
-    assert RETRY is put_down(claimed, RETRY)
-    assert (Status.PROCESSING, [LogEvent.LEASE_LOST]) == (claimed.record.status, events(caplog))
+    assert retry is put_down(claimed, retry)
+    assert Status.PROCESSING is claimed.record.status
+    assert ["openai_500", LogEvent.LEASE_LOST] == events(caplog)
 
 
 def test_a_rejection_makes_a_record(world: World) -> None:
