@@ -98,11 +98,7 @@ def batch_handler() -> BatchHandler:
 
 def _flow(settings: Settings, queue: ChannelQueue) -> MessageFlow:
     now = time.time
-    times = timing.Timing(
-        openai_timeout=settings.openai_timeout_seconds,
-        twilio_timeout=settings.twilio_timeout_seconds,
-        settle_delays=settings.settle_delays_seconds,
-    )
+    times = settings.timing
     table = ConversationsTable(
         boto3.client("dynamodb", config=AWS_CLIENT),
         settings.conversations_table,

@@ -8,6 +8,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from lambda_src.core.contract import LOG_LEVELS
 from stacks.errors import ConfigurationError
 from stacks.rules import Rule, boolean, distinct, one_of, optional, text, whole
 
@@ -54,7 +55,6 @@ REMOVAL_POLICIES = {
     # But not what a failed first deployment made: its names would be in the way of the next.
     "retain": RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 }
-LOG_LEVELS = {level: level for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
 
 HTTPS_OR_LOOPBACK = r"https://[^/\s]+\S*|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/\S*)?"
 
@@ -87,7 +87,7 @@ class Environment:
     log_retention: logs.RetentionDays = field(
         metadata=key(one_of(RETENTIONS), named="log_retention_days")
     )
-    log_level: str = field(metadata=key(one_of(LOG_LEVELS)))
+    log_level: str = field(metadata=key(one_of({level: level for level in LOG_LEVELS})))
     function_runtime: lambda_.Runtime = field(metadata=key(one_of(RUNTIMES)))
     function_architecture: lambda_.Architecture = field(metadata=key(one_of(ARCHITECTURES)))
     function_memory_mb: int = field(metadata=key(whole(128, 10_240)))

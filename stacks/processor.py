@@ -11,11 +11,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambda_src.core.contract import DEFAULTS, RELEASE, Variable
+from lambda_src.core.contract import DEFAULTS, HANDLER, RELEASE, Variable
 from stacks.environments import Environment
 from stacks.names import ChannelNames
 
-HANDLER = "lambda_src.index.lambda_handler"
 ALIAS = "live"
 
 

@@ -4,11 +4,8 @@ import math
 from random import Random, SystemRandom
 
 from lambda_src.core.errors import ProcessingError, Redelivery
+from lambda_src.core.timing import LONGEST_BACKOFF, LONGEST_REQUESTED
 
-LONGEST_BACKOFF = 900.0
-"""Seconds that no backoff of ours exceeds."""
-LONGEST_REQUESTED = 21_600.0
-"""Seconds granted to a vendor at most: half of the 12 hours SQS allows, counted from receipt."""
 LONG_FACTOR = 6
 """How much longer a rate limit or a refused account waits than a passing fault."""
 

@@ -4,7 +4,14 @@ Standard library only: `stacks` imports this module at synth, where the runtime'
 not installed.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+HANDLER = "lambda_src.index.lambda_handler"
+"""What Lambda calls."""
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+"""Values of `level` in the log, the least first."""
 
 
 class Variable(StrEnum):
@@ -91,6 +98,28 @@ class LogEvent(StrEnum):
     SEND_OUTCOME_PENDING = "send_outcome_pending"
     SEND_SETTLED = "send_settled"
     VENDOR_ACCOUNT_REFUSED = "vendor_account_refused"
+
+
+LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
+    LogEvent.BATCH_RECEIVED: ("INFO",),
+    LogEvent.BATCH_FINISHED: ("INFO",),
+    LogEvent.MESSAGE_SENT: ("INFO",),
+    LogEvent.ALREADY_PROCESSED: ("WARNING",),
+    LogEvent.ALREADY_ENDED: ("WARNING",),
+    LogEvent.BUSY_ELSEWHERE: ("INFO",),
+    LogEvent.LEASE_LOST: ("WARNING",),
+    LogEvent.HEARTBEAT_FAILED: ("ERROR",),
+    LogEvent.LEASE_RENEWAL_FAILED: ("WARNING",),
+    LogEvent.VISIBILITY_CHANGE_FAILED: ("WARNING",),
+    LogEvent.STATUS_WRITE_FAILED: ("ERROR",),
+    LogEvent.UNEXPECTED_ERROR: ("WARNING", "ERROR"),
+    LogEvent.FINAL_DB_UPDATE_FAILED: ("CRITICAL",),
+    LogEvent.SEND_OUTCOME_UNKNOWN: ("CRITICAL",),
+    LogEvent.SEND_OUTCOME_PENDING: ("WARNING", "ERROR"),
+    LogEvent.SEND_SETTLED: ("INFO",),
+    LogEvent.VENDOR_ACCOUNT_REFUSED: ("CRITICAL",),
+}
+"""The levels at which the runtime logs each event: a filter for another one matches no line."""
 
 
 RELEASE = "1.0.0"

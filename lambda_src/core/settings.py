@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from lambda_src.core.contract import DEFAULTS, REQUIRED_VARIABLES, TWILIO_BASE_URL, Variable
+from lambda_src.core.contract import (
+    DEFAULTS,
+    LOG_LEVELS,
+    REQUIRED_VARIABLES,
+    TWILIO_BASE_URL,
+    Variable,
+)
+from lambda_src.core.timing import Timing
 
 T = TypeVar("T")
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 LONGEST_VISIBILITY = 43_200
 """Seconds for which SQS hides a message at most."""
@@ -63,6 +68,15 @@ class Settings:
             told = "; ".join(problems)
             raise ConfigurationError(f"environment variables of the function: {told}")
         return cls(**values)
+
+    @property
+    def timing(self) -> Timing:
+        """The times that the flow keeps to."""
+        return Timing(
+            openai_timeout=self.openai_timeout_seconds,
+            twilio_timeout=self.twilio_timeout_seconds,
+            settle_delays=self.settle_delays_seconds,
+        )
 
 
 def _value(name: str, environment: Mapping[str, str]) -> str:

@@ -1,5 +1,9 @@
-"""How long each part of the work may take; seconds throughout."""
+"""How long each part of the work may take; seconds throughout.
 
+Standard library only: synth holds a template's times against this arithmetic.
+"""
+
+import math
 from dataclasses import dataclass
 
 AWS_CONNECT_SECONDS = 1.0
@@ -16,6 +20,29 @@ RETURN_SECONDS = 2 * AWS_CALL_SECONDS
 """Kept back for the end: a beat that is under way, and the visibility of failed messages."""
 LEAST_AI_SECONDS = 5.0
 """An answer is not asked for when less time than this is left for it."""
+
+PREPARATION_CALLS = 5
+"""Calls to AWS before the AI is asked: two for the claim, one to the queue, two for secrets."""
+
+LONGEST_BACKOFF = 900.0
+"""No backoff of ours exceeds it."""
+LONGEST_REQUESTED = 21_600.0
+"""Granted to a vendor at most: half of the 12 hours SQS allows, counted from receipt."""
+
+LOST_BEATS = 2
+"""Beats in a row that may fail without harm."""
+
+
+def longest_gap(interval: float) -> float:
+    """Return how long a message or a lease may go without renewal though its worker is alive.
+
+    That is either until the beat after the lost ones, or until one whose calls (the queue's, then
+    the leases') take as long as they may.
+
+    Args:
+        interval: Between the beats.
+    """
+    return max((LOST_BEATS + 1) * interval, interval + 2 * AWS_CALL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +66,14 @@ class Timing:
     def ai_timeout(self, time_left: float) -> float:
         """Time for the AI's answer, given the function's time left."""
         return min(self.openai_timeout, time_left - self.send_reserve)
+
+    @property
+    def message_span(self) -> float:
+        """How long one message takes when every part of its way takes as long as it may."""
+        return PREPARATION_CALLS * AWS_CALL_SECONDS + self.openai_timeout + self.send_reserve
+
+    @property
+    def settling_receives(self) -> int:
+        """Receives from a send with an unknown outcome to its last look, both included."""
+        waits = (math.ceil(delay / LONGEST_REQUESTED) for delay in self.settle_delays)
+        return 2 + sum(max(1, wait) for wait in waits)

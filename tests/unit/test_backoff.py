@@ -5,12 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.core.backoff import (
-    LONG_FACTOR,
-    LONGEST_BACKOFF,
-    LONGEST_REQUESTED,
-    seconds_until_visible,
-)
+from lambda_src.core.backoff import LONG_FACTOR, seconds_until_visible
 from lambda_src.core.errors import (
     AccountRefused,
     AlreadyEnded,
@@ -21,6 +16,7 @@ from lambda_src.core.errors import (
     Step,
     TransientFailure,
 )
+from lambda_src.core.timing import LONGEST_BACKOFF, LONGEST_REQUESTED
 
 LONGEST_ALLOWED = 43_200
 """Seconds of invisibility that SQS takes at most."""
