@@ -67,5 +67,5 @@ def _is_error(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, ProcessingError)
 
 
-def _literal(node: ast.expr) -> object:
-    return node.value if isinstance(node, ast.Constant) else None
+def _literal(node: ast.expr) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else ""
