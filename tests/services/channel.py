@@ -35,6 +35,7 @@ TEMPLATE = "HX" + "1" * 32
 MODEL = "gpt-6-luna"
 
 Change = Callable[[dict[str, Any]], object]
+LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def context(*changes: Change, conversation_id: str = CONVERSATION) -> str:
@@ -96,16 +97,20 @@ class Channel:
     twilio: TwilioStandIn
     read_log: Callable[[], list[dict[str, Any]]]
 
-    def deliver(self, *bodies: str, receive_count: int = 1, seconds_left: float = 170) -> list[str]:
+    def deliver(
+        self,
+        *bodies: str,
+        receive_count: int = 1,
+        seconds_left: float = 170,
+        handler: LambdaHandler = index.lambda_handler,
+    ) -> list[str]:
         """Deliver bodies as one batch, as the event source mapping does.
 
         Returns:
             The bodies whose messages the handler reports as failed.
         """
         records = [self._received(body, receive_count) for body in bodies]
-        result = index.lambda_handler(
-            {"Records": records}, cast("Any", LambdaContext(seconds_left))
-        )
+        result = handler({"Records": records}, cast("Any", LambdaContext(seconds_left)))
         for record in records:  # so that the next delivery is a message of its own
             self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=record["receiptHandle"])
         failed = {failure["itemIdentifier"] for failure in result["batchItemFailures"]}
