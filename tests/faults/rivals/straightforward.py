@@ -24,11 +24,11 @@ from lambda_src.core.ledger import Failure, SentRecord
 from lambda_src.core.message import Answer, OutgoingMessage, fit
 from lambda_src.core.openai_responses import write_with_responses
 from lambda_src.core.ports import Assignment
+from lambda_src.core.settings import Settings
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.services.twilio_service import TwilioSender
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
-from lambda_src.utils.settings import Settings
 from tests.faults.rivals.records import Records
 
 if TYPE_CHECKING:

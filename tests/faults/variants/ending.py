@@ -43,7 +43,11 @@ class OthersIgnored(AroundConversations):
 class AbsentIsUnsent(Settlement):
     """What the vendor does not list, however often it is looked for, was not sent."""
 
-    def _declare_unknown(self, entry: Entry) -> None:
+    def _declare_unknown(
+        self,
+        delivery: Delivery,  # noqa: ARG002 - nobody is told
+        entry: Entry,
+    ) -> None:
         claim = Claim(entry.key, entry.owner, entry.attempt, 0.0, entry.created_at)
         failure = Failure(Status.RETRY, "not_found_at_vendor", Step.SETTLE, "", self.clock())
         self.conversations.record_failure(claim, failure)
