@@ -92,12 +92,12 @@ def new_app() -> App:
     )
 
 
-def stub_package() -> LambdaPackage:
-    """Return a package that is not to be run, the same on every machine."""
-    directory = Path(_SCRATCH.name) / "package"
+def stub_package(edition: int = 0) -> LambdaPackage:
+    """Return a package that is not to be run, the same on every machine; editions differ."""
+    directory = Path(_SCRATCH.name) / f"package-{edition}"
     directory.mkdir(exist_ok=True)
-    (directory / "stub.txt").write_text("stands for the package")
-    return LambdaPackage(directory, fingerprint="0" * 64)
+    (directory / "stub.txt").write_text(f"stands for edition {edition} of the package")
+    return LambdaPackage(directory, fingerprint=f"{edition:064x}")
 
 
 def synthesize(name: str | None = None, **changes: object) -> Synthesized:
@@ -110,6 +110,11 @@ def synthesize(name: str | None = None, **changes: object) -> Synthesized:
 
 @cache
 def _synthesize(name: str | None, changes: str) -> Synthesized:
+    return assemble(environment(name, **json.loads(changes)), stub_package())
+
+
+def assemble(environment: Environment, package: LambdaPackage) -> Synthesized:
+    """Synthesize the app anew, for an environment and with a package."""
     app = new_app()
-    build(app, environment(name, **json.loads(changes)), stub_package())
+    build(app, environment, package)
     return Synthesized(Path(app.synth().directory))
