@@ -5,7 +5,7 @@ from functools import partial
 from types import MappingProxyType
 
 from tests.faults.rules import Rule
-from tests.faults.variants import claiming, ending, outcomes, sending
+from tests.faults.variants import claiming, ending, outcomes, sending, settling
 from tests.faults.variants.altering import (
     recast,
     with_claims,
@@ -20,20 +20,24 @@ from tests.faults.variants.altering import (
 from tests.faults.variants.unfenced import Unfenced
 from tests.faults.variants.variant import Variant
 
-LOST = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
+GONE = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END})
+"""Deleted before its end: unsent, or sent and never recorded."""
 DOUBLED = frozenset({Rule.AT_MOST_ONCE, Rule.RECORD_IS_TRUE})
+"""Sent again, after a record that spoke of no message."""
+OVERTAKEN = DOUBLED | {Rule.SILENT_WITHOUT_LEASE}
+"""Sent by two workers, the first of whom does not hear of the second."""
 
 CLAIMING = (
     Variant(
         "no_fence",
         "A worker's writes do not ask for owner, attempt and lease.",
-        DOUBLED | {Rule.SILENT_WITHOUT_LEASE},
+        OVERTAKEN,
         lambda handler: with_conversations(handler, Unfenced),
     ),
     Variant(
         "busy_acknowledged",
         "A duplicate is acknowledged while another worker is busy.",
-        LOST,
+        GONE,
         lambda handler: with_flow(handler, partial(recast, kind=claiming.BusyAcknowledged)),
     ),
     Variant(
@@ -53,7 +57,7 @@ CLAIMING = (
     Variant(
         "exists_is_done",
         "A record that exists is taken for a message that was sent, and acknowledged.",
-        LOST,
+        GONE,
         lambda handler: with_conversations(
             handler, partial(claiming.Misread, misreading=claiming.as_sent)
         ),
@@ -61,13 +65,13 @@ CLAIMING = (
     Variant(
         "resend_on_unknown",
         "A record found `sending` is claimed and its message sent again.",
-        DOUBLED,
+        OVERTAKEN,
         lambda handler: with_claims(handler, partial(recast, kind=claiming.SendingTakenOver)),
     ),
     Variant(
         "unknown_taken_over",
         "A record found `send_unknown` is claimed and its message sent, though nobody released it.",
-        DOUBLED,
+        OVERTAKEN,
         lambda handler: with_claims(handler, partial(recast, kind=claiming.UnknownTakenOver)),
     ),
 )
@@ -76,7 +80,7 @@ SENDING = (
     Variant(
         "no_intent",
         "Nothing is written before the send.",
-        DOUBLED,
+        OVERTAKEN,
         lambda handler: with_conversations(handler, sending.Unannounced),
     ),
     Variant(
@@ -116,7 +120,7 @@ SENDING = (
     Variant(
         "unknown_is_sent",
         "A send with an unknown outcome is recorded as sent, and acknowledged.",
-        LOST | {Rule.RECORD_IS_TRUE},
+        GONE,
         lambda handler: with_sender(handler, outcomes.UnknownIsSent),
     ),
     Variant(
@@ -139,24 +143,33 @@ ENDING = (
     Variant(
         "failures_not_reported",
         "No failure is reported, so that the queue deletes every message.",
-        LOST,
+        GONE,
         partial(recast, kind=ending.FailuresNotReported),
     ),
+)
+
+SETTLING = (
     Variant(
         "absent_is_unsent",
         "A send that the vendor does not list is released by itself.",
         DOUBLED,
-        lambda handler: with_settlement(handler, partial(recast, kind=ending.AbsentIsUnsent)),
+        lambda handler: with_settlement(handler, partial(recast, kind=settling.AbsentIsUnsent)),
+    ),
+    Variant(
+        "alarm_after_write",
+        "An unknown send is recorded first, and a person called after.",
+        frozenset({Rule.RECORD_IS_TRUE}),
+        lambda handler: with_settlement(handler, partial(recast, kind=settling.AlarmedLate)),
     ),
     Variant(
         "others_ignored",
         "The sid of another conversation's message of the same text is taken for one's own.",
-        LOST | {Rule.RECORD_IS_TRUE},
-        lambda handler: with_conversations(handler, ending.OthersIgnored),
+        GONE,
+        lambda handler: with_conversations(handler, settling.OthersIgnored),
     ),
 )
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
-    {variant.name: variant for variant in (*CLAIMING, *SENDING, *ENDING)}
+    {variant.name: variant for variant in (*CLAIMING, *SENDING, *ENDING, *SETTLING)}
 )
 """Every variant by its name."""

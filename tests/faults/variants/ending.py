@@ -5,13 +5,10 @@ from contextlib import suppress
 
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.context import RecordKey
-from lambda_src.core.contract import Status
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import FinalUpdateFailed, Step, TransientFailure
+from lambda_src.core.errors import FinalUpdateFailed
 from lambda_src.core.final_record import FinalRecord
-from lambda_src.core.ledger import Claim, Entry, Failure, SentRecord
-from lambda_src.core.settlement import Settlement
-from tests.faults.variants.around_conversations import AroundConversations
+from lambda_src.core.ledger import SentRecord
 
 
 class FailedWriteIgnored(FinalRecord):
@@ -30,25 +27,3 @@ class FailuresNotReported(BatchHandler):
         """Work on the deliveries."""
         super().handle(deliveries)
         return []
-
-
-class OthersIgnored(AroundConversations):
-    """A message like ours that the vendor lists is ours."""
-
-    def others(self, key: RecordKey) -> tuple[Entry, ...]:  # noqa: ARG002 - nobody is asked for
-        """None."""
-        return ()
-
-
-class AbsentIsUnsent(Settlement):
-    """What the vendor does not list, however often it is looked for, was not sent."""
-
-    def _declare_unknown(
-        self,
-        delivery: Delivery,  # noqa: ARG002 - nobody is told
-        entry: Entry,
-    ) -> None:
-        claim = Claim(entry.key, entry.owner, entry.attempt, 0.0, entry.created_at)
-        failure = Failure(Status.RETRY, "not_found_at_vendor", Step.SETTLE, "", self.clock())
-        self.conversations.record_failure(claim, failure)
-        raise TransientFailure(failure.code, Step.SETTLE)
