@@ -17,12 +17,15 @@ from lambda_src.core.delivery import Delivery
 from lambda_src.core.drafting import Drafting
 from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.flow import MessageFlow
+from lambda_src.core.measuring import MeasuredSender, MeasuredWriter
 from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.putting_down import PuttingDown
 from lambda_src.core.receives import Receives
 from lambda_src.core.sending import Sending
 from lambda_src.core.settings import Settings
 from lambda_src.core.settlement import Settlement
+from lambda_src.core.tally import Tally
+from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
 from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.services.sqs_service import ChannelQueue
@@ -82,6 +85,7 @@ def batch_handler() -> BatchHandler:
         settings.queue_url,
         settings.heartbeat_visibility_seconds,
     )
+    metrics = CloudWatchMetrics(settings.powertools_metrics_namespace or f"AIComms/{service}")
     return BatchHandler(
         queue=queue,
         heartbeat=partial(
@@ -90,13 +94,14 @@ def batch_handler() -> BatchHandler:
         parse=ContextParser(
             settings.channel, partial(is_within, prefixes=settings.secret_prefixes)
         ),
-        flow=_flow(settings, queue),
+        flow=_flow(settings, queue, metrics),
+        tally=Tally(metrics, time.time),
         max_concurrency=settings.max_concurrency,
         backoff_base=settings.backoff_base_seconds,
     )
 
 
-def _flow(settings: Settings, queue: ChannelQueue) -> MessageFlow:
+def _flow(settings: Settings, queue: ChannelQueue, metrics: CloudWatchMetrics) -> MessageFlow:
     now = time.time
     times = settings.timing
     table = ConversationsTable(
@@ -107,8 +112,10 @@ def _flow(settings: Settings, queue: ChannelQueue) -> MessageFlow:
     secrets = ChannelSecrets(
         boto3.client("secretsmanager", config=AWS_CLIENT), settings.secret_prefixes
     )
-    sender = TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url)
-    writer = OpenAIProcessor(settings.assistants_base_url)
+    sender = MeasuredSender(
+        TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url), metrics
+    )
+    writer = MeasuredWriter(OpenAIProcessor(settings.assistants_base_url), metrics)
     claims = Claims(table, now, settings.lease_seconds)
     final_record, receives = FinalRecord(table), Receives(queue)
     return MessageFlow(

@@ -82,6 +82,11 @@ class ChannelNames:
         """What the names of all tenants' credentials for this channel begin with."""
         return f"{PROJECT}/{self.environment.name}/{self.channel.name}-credentials/"
 
+    @property
+    def metrics_namespace(self) -> str:
+        """Where the channel's own metrics are, those of its log and those of its runtime."""
+        return f"AIComms/{self.channel.display}Processor/{self.environment.title}"
+
     def log_alarm(self, subject: str) -> LogAlarmNames:
         """Return the names of the alarm on one kind of log line.
 
@@ -93,6 +98,6 @@ class ChannelNames:
         return LogAlarmNames(
             metric_filter="-".join(word for word in (f"{subject}Filter", part, title) if word),
             metric=f"{subject}Count",
-            namespace=f"AIComms/{display}Processor/{title}",
+            namespace=self.metrics_namespace,
             alarm=f"{display}Processor{subject}Alarm-{title}",
         )

@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambda_src.core.contract import DEFAULTS, HANDLER, RELEASE, Variable
+from lambda_src.core.contract import DEFAULTS, HANDLER, METRICS_NAMESPACE, RELEASE, Variable
 from stacks.environments import Environment
 from stacks.names import ChannelNames
 
@@ -97,7 +97,10 @@ class Processor(Construct):
             ),
             role=self._make_role(),
             log_group=self.log_group,
-            environment={name.value: value for name, value in variables.items()},
+            environment={
+                **{name.value: value for name, value in variables.items()},
+                METRICS_NAMESPACE: names.metrics_namespace,
+            },
         )
 
     def _acknowledge(self) -> None:

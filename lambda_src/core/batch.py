@@ -17,6 +17,7 @@ from lambda_src.core.errors import ProcessingError, Step, TransientFailure
 from lambda_src.core.flow import MessageFlow, Outcome
 from lambda_src.core.ports import Heartbeat, Queue
 from lambda_src.core.rejection import RejectedContext
+from lambda_src.core.tally import Result, Tally
 from lambda_src.core.telling import tell
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class BatchHandler:
     heartbeat: Callable[[Mapping[str, str]], Heartbeat]
     parse: Callable[[str], ContextObject]
     flow: MessageFlow
+    tally: Tally
     max_concurrency: int
     backoff_base: float
     pool: Callable[[int], Executor] = threads
@@ -59,14 +61,9 @@ class BatchHandler:
         failed = [
             d.message_id for d in deliveries if d.message_id in errors or d.message_id in unkept
         ]
-        log.info(
-            "finished",
-            extra={
-                "event": LogEvent.BATCH_FINISHED,
-                "messages": len(deliveries),
-                "failed": len(failed),
-            },
-        )
+        counts = {"messages": len(deliveries), "failed": len(failed)}
+        log.info("finished", extra={"event": LogEvent.BATCH_FINISHED, **counts})
+        self.tally.publish(received=len(deliveries), unkept=len(unkept))
         return failed
 
     def _work_on_all(
@@ -76,16 +73,22 @@ class BatchHandler:
         with self.pool(workers) as pool:
             results = list(pool.map(partial(self._work, heartbeat=heartbeat), deliveries))
         pairs = zip(deliveries, results, strict=True)
-        return {delivery.message_id: error for delivery, error in pairs if error}
+        return {
+            delivery.message_id: result
+            for delivery, result in pairs
+            if isinstance(result, ProcessingError)
+        }
 
-    def _work(self, delivery: Delivery, heartbeat: Heartbeat) -> ProcessingError | None:
+    def _work(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
         with log_context.bound(sqs_message_id=delivery.message_id):
             try:
-                return self._process(delivery, heartbeat)
+                result = self._process(delivery, heartbeat)
             except Exception as error:  # noqa: BLE001 - one message must never fail the batch
-                return _log_unexpected(error)
+                result = _log_unexpected(error)
+        self.tally.count(delivery, result)
+        return result
 
-    def _process(self, delivery: Delivery, heartbeat: Heartbeat) -> ProcessingError | None:
+    def _process(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
         try:
             context = self.parse(delivery.body)
         except RejectedContext as rejected:
@@ -98,16 +101,23 @@ class BatchHandler:
             "request_id": context.request_id,
         }
         with log_context.bound(**ids):
-            try:
-                outcome = self.flow.process(delivery, context, heartbeat)
-            except ProcessingError as error:
-                tell(error, delivery)
-                return error
-            except Exception as error:  # noqa: BLE001 - as in `_work`, while the ids are bound
-                return _log_unexpected(error)
-            if outcome is Outcome.ALREADY_PROCESSED:
-                log.warning("already processed", extra={"event": LogEvent.ALREADY_PROCESSED})
-            return None
+            return self._bring_to_its_end(delivery, context, heartbeat)
+
+    def _bring_to_its_end(
+        self, delivery: Delivery, context: ContextObject, heartbeat: Heartbeat
+    ) -> Result:
+        try:
+            outcome = self.flow.process(delivery, context, heartbeat)
+        except ProcessingError as error:
+            tell(error, delivery)
+            return error
+        except Exception as error:  # noqa: BLE001 - as in `_work`, while the ids are bound
+            return _log_unexpected(error)
+        if outcome is Outcome.SENT:
+            self.tally.measure_since(context.requested_at)
+        if outcome is Outcome.ALREADY_PROCESSED:
+            log.warning("already processed", extra={"event": LogEvent.ALREADY_PROCESSED})
+        return outcome
 
     def _show_again(
         self, deliveries: Sequence[Delivery], errors: Mapping[str, ProcessingError]

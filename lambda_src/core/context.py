@@ -59,6 +59,7 @@ class ContextObject:
         assistant: The inline definition, if the message carries one.
         briefing: What the AI is told; the recipient's names, never their number or address.
         attributes: What the record keeps, flattened to its top level (JSON values).
+        requested_at: When the router was asked, in epoch seconds; None where it does not say.
     """
 
     key: RecordKey
@@ -72,3 +73,4 @@ class ContextObject:
     assistant: AssistantDefinition | None
     briefing: Mapping[str, Any]
     attributes: Mapping[str, Any]
+    requested_at: float | None = None

@@ -65,6 +65,9 @@ A lease ends before the message is visible again, so that the delivery after a c
 TWILIO_BASE_URL = "TWILIO_BASE_URL"
 """Where Twilio answers, for local servers only: never set by a template."""
 
+METRICS_NAMESPACE = "POWERTOOLS_METRICS_NAMESPACE"
+"""Powertools' own variable for where metrics go: the template names the channel's namespace."""
+
 
 class Status(StrEnum):
     """Values of `conversation_status`, the ledger's state."""
@@ -91,6 +94,7 @@ class LogEvent(StrEnum):
     LEASE_RENEWAL_FAILED = "lease_renewal_failed"
     VISIBILITY_CHANGE_FAILED = "visibility_change_failed"
     STATUS_WRITE_FAILED = "status_write_failed"
+    METRICS_FAILED = "metrics_failed"
     UNEXPECTED_ERROR = "unexpected_error"
 
     FINAL_DB_UPDATE_FAILED = "final_db_update_failed"
@@ -112,6 +116,7 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.LEASE_RENEWAL_FAILED: ("WARNING",),
     LogEvent.VISIBILITY_CHANGE_FAILED: ("WARNING",),
     LogEvent.STATUS_WRITE_FAILED: ("ERROR",),
+    LogEvent.METRICS_FAILED: ("ERROR",),
     LogEvent.UNEXPECTED_ERROR: ("WARNING", "ERROR"),
     LogEvent.FINAL_DB_UPDATE_FAILED: ("CRITICAL",),
     LogEvent.SEND_OUTCOME_UNKNOWN: ("CRITICAL",),

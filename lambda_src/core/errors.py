@@ -6,6 +6,7 @@ from logging import CRITICAL, ERROR, INFO, WARNING
 from typing import ClassVar
 
 from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.metric_names import Kind
 
 
 class Step(StrEnum):
@@ -48,6 +49,7 @@ class ProcessingError(Exception):
     """
 
     recorded_status: ClassVar[Status | None] = None
+    kind: ClassVar[Kind] = Kind.TRANSIENT
     headline: ClassVar[str] = "not sent"
     shared_event: ClassVar[LogEvent | None] = None
     redelivery: ClassVar[Redelivery] = Redelivery.BACKOFF
@@ -88,6 +90,7 @@ class ProcessingError(Exception):
 class PermanentFailure(ProcessingError):
     """Will fail again however often it is tried: recorded as `failed`, on to the dead letters."""
 
+    kind = Kind.PERMANENT
     recorded_status = Status.FAILED
     redelivery = Redelivery.AT_ONCE
     level = ERROR
@@ -102,6 +105,7 @@ class TransientFailure(ProcessingError):
 class ReceivesUsedUp(TransientFailure):
     """The queue delivers the message for the last time: that delivery only settles, never sends."""
 
+    kind = Kind.USED_UP
     redelivery = Redelivery.AT_ONCE
     level = ERROR
 
@@ -109,12 +113,14 @@ class ReceivesUsedUp(TransientFailure):
 class RateLimited(TransientFailure):
     """A vendor asks for patience: tried again after a long delay."""
 
+    kind = Kind.RATE_LIMITED
     redelivery = Redelivery.LONG_BACKOFF
 
 
 class AccountRefused(TransientFailure):
     """A vendor refuses our account or our money: tried again late, and a person is called."""
 
+    kind = Kind.ACCOUNT_REFUSED
     redelivery = Redelivery.LONG_BACKOFF
 
     def __init__(self, code: str, step: Step, detail: str = "") -> None:
@@ -136,6 +142,7 @@ class LedgerRefused(TransientFailure):
 class RecordForeign(ProcessingError):
     """The conversation's record is not one of the ledger's: left as it is, nothing is sent."""
 
+    kind = Kind.PERMANENT
     redelivery = Redelivery.AT_ONCE
     level = ERROR
 
@@ -143,6 +150,7 @@ class RecordForeign(ProcessingError):
 class SendOutcomeUnknown(ProcessingError):
     """The request went out and no answer tells what became of it: stays `sending`, is settled."""
 
+    kind = Kind.PENDING
     headline = "not known whether sent"
     shared_event = LogEvent.SEND_OUTCOME_PENDING
     level = ERROR
@@ -151,6 +159,7 @@ class SendOutcomeUnknown(ProcessingError):
 class SendOutcomePending(ProcessingError):
     """A send whose outcome is being settled; looked for again after `again_in` seconds."""
 
+    kind = Kind.PENDING
     headline = "not known whether sent"
     shared_event = LogEvent.SEND_OUTCOME_PENDING
 
@@ -158,6 +167,7 @@ class SendOutcomePending(ProcessingError):
 class SendDeclaredUnknown(ProcessingError):
     """A send that stayed unaccounted for: `send_unknown`, a person decides."""
 
+    kind = Kind.UNKNOWN
     headline = "not known whether sent, and given up"
     shared_event = LogEvent.SEND_OUTCOME_UNKNOWN
     redelivery = Redelivery.AT_ONCE
@@ -167,6 +177,7 @@ class SendDeclaredUnknown(ProcessingError):
 class FinalUpdateFailed(ProcessingError):
     """The message is sent, its record could not be written: settled by the next delivery."""
 
+    kind = Kind.UNRECORDED
     headline = "sent, but not recorded"
     shared_event = LogEvent.FINAL_DB_UPDATE_FAILED
     level = CRITICAL
@@ -175,12 +186,14 @@ class FinalUpdateFailed(ProcessingError):
 class LeaseLost(ProcessingError):
     """Another worker holds the conversation by now: write nothing, send nothing."""
 
+    kind = Kind.ELSEWHERE
     shared_event = LogEvent.LEASE_LOST
 
 
 class BusyElsewhere(ProcessingError):
     """Another worker holds a live lease, which ends in `again_in` seconds."""
 
+    kind = Kind.ELSEWHERE
     headline = "left to another worker"
     shared_event = LogEvent.BUSY_ELSEWHERE
     level = INFO
@@ -189,5 +202,6 @@ class BusyElsewhere(ProcessingError):
 class AlreadyEnded(ProcessingError):
     """An earlier delivery ended as `failed` or `send_unknown`: on to the dead letters."""
 
+    kind = Kind.ENDED
     shared_event = LogEvent.ALREADY_ENDED
     redelivery = Redelivery.AT_ONCE

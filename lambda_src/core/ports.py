@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lambda_src.core.context import AssistantDefinition, ContextObject, Engine, RecordKey
+from lambda_src.core.errors import Step
 from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer, OutgoingMessage
+from lambda_src.core.metric_names import Kind, Metric
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -168,3 +170,19 @@ class Queue(Protocol):
         Raises:
             TransientFailure: The queue does not say.
         """
+
+
+class Metrics(Protocol):
+    """What is counted and measured, from any thread; none of it ever fails."""
+
+    def count(self, metric: Metric, number: int = 1) -> None:
+        """Add to a number."""
+
+    def count_failure(self, step: Step, kind: Kind) -> None:
+        """Add a failure to those of its step and kind (`Metric.FAILURES`)."""
+
+    def measure(self, metric: Metric, value: float) -> None:
+        """Add one value to a distribution, in the metric's unit."""
+
+    def publish(self) -> None:
+        """Give out what was collected since the last time."""

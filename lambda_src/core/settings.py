@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from lambda_src.core.contract import (
     DEFAULTS,
     LOG_LEVELS,
+    METRICS_NAMESPACE,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
@@ -49,6 +50,7 @@ class Settings:
     max_concurrency: int
     assistants_base_url: str
     twilio_base_url: str
+    powertools_metrics_namespace: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -130,7 +132,15 @@ def _url_or_empty(value: str) -> str:
     return value
 
 
-_DEFAULTS = {TWILIO_BASE_URL: ""} | {str(name): value for name, value in DEFAULTS.items()}
+def _namespace_or_empty(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._/#-]{0,255}", value):
+        raise ValueError("not a name that CloudWatch takes for a namespace")
+    return value
+
+
+_DEFAULTS = {TWILIO_BASE_URL: "", METRICS_NAMESPACE: ""} | {
+    str(name): value for name, value in DEFAULTS.items()
+}
 
 _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.CHANNEL: _text,
@@ -149,4 +159,5 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.MAX_CONCURRENCY: _whole(1),
     Variable.ASSISTANTS_BASE_URL: _url_or_empty,
     TWILIO_BASE_URL: _url_or_empty,
+    METRICS_NAMESPACE: _namespace_or_empty,
 }

@@ -44,6 +44,7 @@ class Payload(Wire):
             assistant=openai.assistant.definition() if openai.assistant else None,
             briefing=self._briefing(),
             attributes=self._attributes(),
+            requested_at=front.request_data.requested_at,
         )
 
     def _briefing(self) -> dict[str, Any]:

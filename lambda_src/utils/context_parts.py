@@ -1,5 +1,6 @@
 """The parts of a context object as they stand on the queue, field by field."""
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, StrictStr
@@ -23,6 +24,7 @@ from lambda_src.utils.wire_types import (
     Wire,
 )
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CARRIED_OVER = ("auto_queue_", "rate_limits")
 """How the names of fields begin that are kept in the record and otherwise not looked at."""
 
@@ -69,6 +71,14 @@ class RequestData(Wire):
     request_id: IdText
     channel_method: ThisChannel
     initial_request_timestamp: Timestamp | None = None
+
+    @property
+    def requested_at(self) -> float | None:
+        """Epoch seconds of the timestamp; None where there is none, or it names no time zone."""
+        if self.initial_request_timestamp is None:
+            return None
+        moment = datetime.fromisoformat(self.initial_request_timestamp)
+        return (moment - EPOCH).total_seconds() if moment.tzinfo else None
 
 
 class FrontendPayload(Wire):

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from lambda_src.core.contract import DEFAULTS, REQUIRED_VARIABLES, Variable
+from lambda_src.core.contract import (
+    DEFAULTS,
+    METRICS_NAMESPACE,
+    REQUIRED_VARIABLES,
+    TWILIO_BASE_URL,
+    Variable,
+)
 from lambda_src.core.settings import Settings
 from tests.infra.synthesis import ENVIRONMENTS, Synthesized, synthesize
 
@@ -22,14 +28,16 @@ def _text(value: object) -> str:
 
 def test_template_sets_what_the_runtime_reads() -> None:
     """Every variable is set, but the one that an environment may leave out."""
-    assert set(Variable) - {Variable.ASSISTANTS_BASE_URL} == set(variables(synthesize()))
+    expected = {*Variable, METRICS_NAMESPACE} - {Variable.ASSISTANTS_BASE_URL}
+
+    assert expected == set(variables(synthesize()))
 
 
 def test_template_sets_the_assistants_server_of_an_environment() -> None:
     """An environment that names an Assistants-compatible server sets every variable."""
     synthesized = synthesize(assistants_base_url="https://assistants.example.com/v1")
 
-    assert set(Variable) == set(variables(synthesized))
+    assert {*Variable, METRICS_NAMESPACE} == set(variables(synthesized))
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -48,7 +56,7 @@ def test_every_variable_is_required_or_has_a_default() -> None:
 
 
 def test_settings_read_the_contracts_variables_only() -> None:
-    """The runtime's settings are the contract's variables, and the local servers' address."""
+    """The runtime reads the contract's variables, and two that are not ours or not for AWS."""
     read = {field.name.upper() for field in fields(Settings)}
 
-    assert {*Variable, "TWILIO_BASE_URL"} == read
+    assert {*Variable, TWILIO_BASE_URL, METRICS_NAMESPACE} == read

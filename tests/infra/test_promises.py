@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from lambda_src.core.contract import DEFAULTS, RELEASE, REQUIRED_VARIABLES, Variable
+from lambda_src.core.contract import (
+    DEFAULTS,
+    METRICS_NAMESPACE,
+    RELEASE,
+    REQUIRED_VARIABLES,
+    Variable,
+)
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, synthesize
 
 pytestmark = pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -103,7 +109,21 @@ def test_heartbeat_outpaces_its_visibility(templates: Synthesized) -> None:
 
 def test_variables_are_all_set(templates: Synthesized) -> None:
     """The function is given every variable of the contract but the optional engine's address."""
-    assert set(Variable) - {Variable.ASSISTANTS_BASE_URL} == set(_variables(templates))
+    expected = {*Variable, METRICS_NAMESPACE} - {Variable.ASSISTANTS_BASE_URL}
+
+    assert expected == set(_variables(templates))
+
+
+def test_metrics_share_one_namespace(templates: Synthesized) -> None:
+    """The function's own metrics share the namespace of those that its log's filters make."""
+    filters = templates.resources("WhatsApp", "AWS::Logs::MetricFilter")
+    namespaces = {
+        transformation["MetricNamespace"]
+        for metric_filter in filters
+        for transformation in metric_filter["Properties"]["MetricTransformations"]
+    }
+
+    assert {_variables(templates)[METRICS_NAMESPACE]} == namespaces
 
 
 def test_variables_say_what_the_contract_says(templates: Synthesized) -> None:

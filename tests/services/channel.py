@@ -86,6 +86,7 @@ class Channel:
         openai: The stand-in for OpenAI.
         twilio: The stand-in for Twilio.
         read_log: Gives the log lines that were not given before.
+        read_metrics: Gives the lines of metrics that were not given before.
     """
 
     sqs: SQSClient
@@ -96,6 +97,7 @@ class Channel:
     openai: OpenAIStandIn
     twilio: TwilioStandIn
     read_log: Callable[[], list[dict[str, Any]]]
+    read_metrics: Callable[[], list[dict[str, Any]]]
 
     def deliver(
         self,

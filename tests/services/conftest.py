@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import boto3
 import pytest
@@ -23,6 +22,7 @@ from tests.services.channel import (
     TWILIO_SECRET,
     Channel,
 )
+from tests.services.output import Output
 
 TABLE = "conversations-test"
 KEYS = ("primary_channel", "conversation_id")
@@ -151,9 +151,7 @@ def channel(  # noqa: PLR0917 - fixtures are positional
         monkeypatch.setenv(name, value)
     index.batch_handler.cache_clear()
 
-    def read_log() -> list[dict[str, Any]]:
-        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
+    output = Output(capsys)
     yield Channel(
         sqs=boto3.client("sqs"),
         dynamodb=boto3.client("dynamodb"),
@@ -162,6 +160,7 @@ def channel(  # noqa: PLR0917 - fixtures are positional
         table=table,
         openai=openai,
         twilio=twilio,
-        read_log=read_log,
+        read_log=output.log,
+        read_metrics=output.metrics,
     )
     index.batch_handler.cache_clear()

@@ -4,7 +4,13 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from lambda_src.core.contract import DEFAULTS, REQUIRED_VARIABLES, TWILIO_BASE_URL, Variable
+from lambda_src.core.contract import (
+    DEFAULTS,
+    METRICS_NAMESPACE,
+    REQUIRED_VARIABLES,
+    TWILIO_BASE_URL,
+    Variable,
+)
 from lambda_src.core.settings import ConfigurationError, Settings
 
 MINIMAL = {
@@ -28,6 +34,7 @@ def test_what_is_required_is_enough() -> None:
     assert ("whatsapp", ("a/b", "c/d/")) == (settings.channel, settings.secret_prefixes)
     assert ((15, 60, 300), "INFO") == (settings.settle_delays_seconds, settings.log_level)
     assert ("", "") == (settings.assistants_base_url, settings.twilio_base_url)
+    assert "" == settings.powertools_metrics_namespace
 
 
 def test_the_defaults_go_together() -> None:
@@ -77,12 +84,15 @@ def test_a_required_variable_is_missed(name: str, value: str | None) -> None:
         ("ASSISTANTS_BASE_URL", "https://assistants.example.org:port"),
         ("LEASE_SECONDS", "١٢"),
         (TWILIO_BASE_URL, "localhost:8080"),
+        (METRICS_NAMESPACE, "AIComms: WhatsApp"),
     ],
 )
 def test_an_invalid_variable_is_named(name: str, value: str) -> None:
     """A value that is not what the runtime needs is named by its variable, in one line."""
     told = problems(**{name: value})
-    assert [name] == [v for v in (*Variable, TWILIO_BASE_URL) if f" {v}:" in told]
+    assert [name] == [
+        v for v in (*Variable, TWILIO_BASE_URL, METRICS_NAMESPACE) if f" {v}:" in told
+    ]
     assert "\n" not in told
 
 

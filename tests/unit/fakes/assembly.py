@@ -1,6 +1,7 @@
 """The runtime's parts, put together of whatever stands behind its ports."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Protocol
 
 from lambda_src.core.batch import BatchHandler
@@ -8,6 +9,7 @@ from lambda_src.core.claims import Claims
 from lambda_src.core.drafting import Drafting
 from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.flow import MessageFlow
+from lambda_src.core.measuring import MeasuredSender, MeasuredWriter
 from lambda_src.core.ports import (
     Assistants,
     Conversations,
@@ -21,8 +23,10 @@ from lambda_src.core.putting_down import PuttingDown
 from lambda_src.core.receives import Receives
 from lambda_src.core.sending import Sending
 from lambda_src.core.settlement import Settlement
+from lambda_src.core.tally import Tally
 from lambda_src.core.timing import Timing
 from tests.unit import contexts
+from tests.unit.fakes.metrics import FakeMetrics
 
 LEASE = 90.0
 """Seconds a claim lasts unrenewed."""
@@ -56,6 +60,11 @@ class Assembly:
         """A heartbeat for messages given as message id to receipt handle."""
         raise NotImplementedError
 
+    @cached_property
+    def metrics(self) -> FakeMetrics:
+        """What is counted and measured."""
+        return FakeMetrics()
+
     @property
     def claims(self) -> Claims:
         """The ledger's writes around a claim."""
@@ -64,7 +73,8 @@ class Assembly:
     @property
     def drafting(self) -> Drafting:
         """What lets the AI write."""
-        return Drafting(self.secrets, self.assistants, self.writer, self.timing)
+        writer = MeasuredWriter(self.writer, self.metrics, self.clock)
+        return Drafting(self.secrets, self.assistants, writer, self.timing)
 
     @property
     def final_record(self) -> FinalRecord:
@@ -79,7 +89,8 @@ class Assembly:
     @property
     def sending(self) -> Sending:
         """The intent, and the send that follows it."""
-        return Sending(self.claims, self.secrets, self.sender, self.clock, self.timing)
+        sender = MeasuredSender(self.sender, self.metrics, self.clock)
+        return Sending(self.claims, self.secrets, sender, self.clock, self.timing)
 
     @property
     def settlement(self) -> Settlement:
@@ -121,6 +132,7 @@ class Assembly:
             heartbeat=self.keeping,
             parse=contexts.parser,
             flow=self.flow,
+            tally=Tally(self.metrics, self.clock),
             max_concurrency=max_concurrency,
             backoff_base=BACKOFF_BASE,
         )
