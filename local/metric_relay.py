@@ -1,5 +1,6 @@
-"""The missing link of the embedded AWS: log lines that match a metric filter become data points.
+"""The missing link of the embedded AWS: from log lines to data points.
 
+These are made of lines that match a metric filter, and of lines in the embedded metric format.
 Everything around it is the deployed thing: the filter is read from the log group, the lines are the
 function's own, and the alarm that evaluates the data points notifies the deployed topic.
 """
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from local.aws import Aws
+from local.embedded_metrics import embedded_metrics
 from local.errors import LocalCloudError
 from local.filter_pattern import FilterPattern
 from local.function_logs import LogLine, LogTail
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class MetricRelay:
-    """Turns new log lines into data points, by the log group's metric filters.
+    """Turns new log lines into data points, by the log group's metric filters and by themselves.
 
     Args:
         aws: where the log group, its filters and the metrics are.
@@ -32,17 +34,19 @@ class MetricRelay:
         self._tail = LogTail(aws, log_group)
 
     def relay_new_lines(self) -> int:
-        """Put a data point for each new line and each filter that it matches.
+        """Put a data point for each new line and each filter that it matches, or metric it holds.
 
         Returns:
             How many data points were put.
 
         Raises:
             UnknownPatternError: a deployed filter's pattern is not understood here.
-            LocalCloudError: a deployed filter's value is not a number.
+            LocalCloudError: a deployed filter's value is not a number, or a line promises a metric
+                that it does not hold.
         """
         lines = self._tail.new_lines()
-        return sum(self._apply(metric_filter, lines) for metric_filter in self._filters(lines))
+        filtered = sum(self._apply(metric_filter, lines) for metric_filter in self._filters(lines))
+        return filtered + sum(map(self._take_out, lines))
 
     def _filters(self, lines: list[LogLine]) -> list["MetricFilterTypeDef"]:
         if not lines:
@@ -56,6 +60,14 @@ class MetricRelay:
             for transformation in metric_filter["metricTransformations"]:
                 self._put(transformation, line)
         return len(matching) * len(metric_filter["metricTransformations"])
+
+    def _take_out(self, line: LogLine) -> int:
+        """Put what a line in the embedded metric format holds."""
+        count = 0
+        for namespace, data in embedded_metrics(line.fields):
+            self._aws.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+            count += len(data)
+        return count
 
     def _put(self, transformation: "MetricTransformationOutputTypeDef", line: LogLine) -> None:
         self._aws.cloudwatch.put_metric_data(

@@ -45,12 +45,13 @@ class Logged:
             logEvents=events,  # type: ignore[arg-type]  # built as the call takes them
         )
 
-    def total(self) -> float:
-        """Sum of the metric's data points."""
+    def total(self, metric: str = "Lost", **dimensions: str) -> float:
+        """Sum of a metric's data points."""
         now = datetime.now(UTC)
         points = self.aws.cloudwatch.get_metric_statistics(
             Namespace=self.name,
-            MetricName="Lost",
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
             StartTime=now - timedelta(minutes=10),
             EndTime=now + timedelta(minutes=10),
             Period=3600,
@@ -129,3 +130,49 @@ def test_the_thread_hands_its_error_over(embedded_aws: Aws) -> None:
         RelayThread(relay) as thread,
     ):
         thread.join(5)
+
+
+def embedded(logged: Logged, values: dict[str, object], *dimensions: str) -> str:
+    """A line in the embedded metric format: its metrics are what is no dimension."""
+    metrics = [{"Name": name, "Unit": "Count"} for name in values if name not in dimensions]
+    directive = {"Namespace": logged.name, "Dimensions": [[*dimensions]], "Metrics": metrics}
+    envelope = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": envelope, **values})
+
+
+def test_embedded_metrics_become_data_points(embedded_aws: Aws) -> None:
+    """A line that holds metrics puts all of their values, by its dimensions, and once."""
+    logged = Logged(embedded_aws)
+    relay = MetricRelay(embedded_aws, logged.name)
+    logged.write(embedded(logged, {"Sent": [1, 2, 3], "Received": 4}))
+    logged.write(embedded(logged, {"step": "ai", "Failures": [5]}, "step"))
+    assert [3, 0] == [relay.relay_new_lines(), relay.relay_new_lines()]
+    assert (6, 4) == (logged.total("Sent"), logged.total("Received"))
+    assert (5, 0) == (logged.total("Failures", step="ai"), logged.total("Failures", step="send"))
+
+
+def test_an_alarm_on_an_embedded_metric_goes_off(embedded_aws: Aws) -> None:
+    """What the function measures itself can wake a person, too."""
+    logged = Logged(embedded_aws)
+    embedded_aws.cloudwatch.put_metric_alarm(
+        AlarmName=logged.name,
+        Namespace=logged.name,
+        MetricName="Lost",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+    logged.write(embedded(logged, {"Lost": [2]}))
+    MetricRelay(embedded_aws, logged.name).relay_new_lines()
+    alarms = embedded_aws.cloudwatch.describe_alarms(AlarmNames=[logged.name])["MetricAlarms"]
+    assert ["ALARM"] == [alarm["StateValue"] for alarm in alarms]
+
+
+def test_a_promised_metric_that_is_missing_stops_the_relay(embedded_aws: Aws) -> None:
+    """A line that lacks what it says it holds is an error that names it."""
+    logged = Logged(embedded_aws)
+    logged.write(embedded(logged, {"Sent": 1}).replace('"Sent": 1', '"Other": 1'))
+    with pytest.raises(LocalCloudError, match="'Sent'"):
+        MetricRelay(embedded_aws, logged.name).relay_new_lines()

@@ -5,11 +5,13 @@ All messages are under way at once, each with a fault of its own, so that their 
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.metric_names import Metric
 from local.alarm_chain import chains_of
 from local.contexts import example
 from local.demo import delivery
@@ -75,6 +77,29 @@ def test_a_context_object_becomes_a_message(
     }
     assert expected == {name: end.record.get(name) for name in expected}
     assert ["assistant"] == [entry["role"] for entry in end.record["messages"]]
+
+
+def test_the_functions_own_metrics_reach_cloudwatch(
+    journeys: Mapping[str, Journey], world: World
+) -> None:
+    """What the deployed function measures is put where the template says, as on AWS."""
+    journeys[GOOD].end(PATIENCE_SECONDS)
+    assert wait_for(lambda: _sum(world, Metric.MESSAGES_SENT), PATIENCE_SECONDS)
+    assert _sum(world, Metric.MESSAGES_RECEIVED) >= _sum(world, Metric.MESSAGES_SENT)
+    assert _sum(world, Metric.PROMPT_TOKENS) > 0
+
+
+def _sum(world: World, metric: Metric) -> float:
+    now = datetime.now(UTC)
+    points = world.aws.cloudwatch.get_metric_statistics(
+        Namespace="AIComms/WhatsAppProcessor/Dev",
+        MetricName=metric,
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(point["Sum"] for point in points)
 
 
 def test_free_text_serves_where_the_secret_names_no_template(
