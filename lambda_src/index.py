@@ -124,9 +124,7 @@ def _flow(settings: Settings, queue: ChannelQueue, metrics: CloudWatchMetrics) -
         sending=Sending(claims, secrets, sender, now, times),
         final_record=final_record,
         putting_down=PuttingDown(table, now),
-        settlement=Settlement(
-            table, secrets, sender, receives, final_record, now, times.settle_delays
-        ),
+        settlement=Settlement(table, secrets, sender, receives, final_record, now, times),
         receives=receives,
         clock=now,
         timing=times,

@@ -5,8 +5,6 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.invariants import guard
-
 
 class ConversationsTable(Construct):
     """On-demand table keyed by whom a conversation is with and which one it is.
@@ -43,7 +41,6 @@ class ConversationsTable(Construct):
         )
         if not point_in_time_recovery:
             self._acknowledge_no_recovery()
-        guard(self)
 
     def grant_ledger(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a processor keep the ledger: conditional writes and a conversation's look-up."""

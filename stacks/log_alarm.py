@@ -8,7 +8,6 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambda_src.core.contract import LogEvent
-from stacks.invariants import guard
 from stacks.names import LogAlarmNames
 
 LEVEL = "CRITICAL"
@@ -56,7 +55,6 @@ class LogAlarm(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         self.alarm.add_alarm_action(actions.SnsAction(topic))
-        guard(self)
 
 
 def _critical(event: LogEvent) -> logs.IFilterPattern:

@@ -1,26 +1,30 @@
 """A batch of deliveries: all at once, each fails alone, none is forgotten."""
 
 import logging
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from random import Random
+from typing import TypeVar
 
-from lambda_src.core import log_context
+from lambda_src.core import log_context, timing
 from lambda_src.core.backoff import SYSTEM_RANDOM, seconds_until_visible
 from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import ProcessingError, Step, TransientFailure
+from lambda_src.core.errors import ProcessingError
 from lambda_src.core.flow import MessageFlow, Outcome
+from lambda_src.core.in_time import done_within
+from lambda_src.core.interruptions import cut_off, out_of_time, unforeseen
 from lambda_src.core.ports import Heartbeat, Queue
 from lambda_src.core.rejection import RejectedContext
 from lambda_src.core.tally import Result, Tally
 from lambda_src.core.telling import tell
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
 
 
 def threads(workers: int) -> Executor:
@@ -51,12 +55,11 @@ class BatchHandler:
     def handle(self, deliveries: Sequence[Delivery]) -> list[str]:
         """Return the ids of the messages that must not be deleted, in the batch's order."""
         log.info("received", extra={"event": LogEvent.BATCH_RECEIVED, "messages": len(deliveries)})
-        heartbeat = self.heartbeat({d.message_id: d.receipt_handle for d in deliveries})
-        heartbeat.start()
-        try:
-            errors = self._work_on_all(deliveries, heartbeat)
-        finally:
-            unkept = heartbeat.stop()
+        if all(map(_is_in_time, deliveries)):
+            errors, unkept = self._work_and_keep(deliveries)
+        else:  # nor is there time for a heartbeat to end
+            late = {d.message_id: self._counted(d, out_of_time(d)) for d in deliveries}
+            errors, unkept = late, frozenset()
         self._show_again(deliveries, errors)
         failed = [
             d.message_id for d in deliveries if d.message_id in errors or d.message_id in unkept
@@ -66,25 +69,52 @@ class BatchHandler:
         self.tally.publish(received=len(deliveries), unkept=len(unkept))
         return failed
 
+    def _work_and_keep(
+        self, deliveries: Sequence[Delivery]
+    ) -> tuple[dict[str, ProcessingError], frozenset[str]]:
+        heartbeat = self.heartbeat({d.message_id: d.receipt_handle for d in deliveries})
+        heartbeat.start()
+        try:
+            errors = self._work_on_all(deliveries, heartbeat)
+        finally:
+            unkept = heartbeat.stop()
+        return errors, unkept
+
     def _work_on_all(
         self, deliveries: Sequence[Delivery], heartbeat: Heartbeat
     ) -> dict[str, ProcessingError]:
-        workers = max(1, min(self.max_concurrency, len(deliveries)))
-        with self.pool(workers) as pool:
-            results = list(pool.map(partial(self._work, heartbeat=heartbeat), deliveries))
-        pairs = zip(deliveries, results, strict=True)
-        return {
-            delivery.message_id: result
-            for delivery, result in pairs
-            if isinstance(result, ProcessingError)
-        }
+        begun: set[str] = set()
+        results: dict[str, Result] = {}
+
+        def work(delivery: Delivery) -> None:
+            begun.add(delivery.message_id)
+            results[delivery.message_id] = self._work(delivery, heartbeat)
+
+        # Those with the fewest deliveries left begin first: a last one must not come too late.
+        urgent_first = sorted(deliveries, key=lambda delivery: -delivery.receive_count)
+        self._do(work, urgent_first, _seconds_left(deliveries) - timing.RETURN_SECONDS)
+        done = dict(results)
+        for delivery in deliveries:
+            if delivery.message_id not in done:
+                give_up = cut_off if delivery.message_id in begun else out_of_time
+                done[delivery.message_id] = self._counted(delivery, give_up(delivery))
+        return {id_: result for id_, result in done.items() if isinstance(result, ProcessingError)}
+
+    def _do(self, work: Callable[[T], object], items: Sequence[T], seconds: float) -> bool:
+        workers = max(1, min(self.max_concurrency, len(items)))
+        return done_within(seconds, work, items, self.pool(workers))
 
     def _work(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
+        if not _is_in_time(delivery):
+            return self._counted(delivery, out_of_time(delivery))
         with log_context.bound(sqs_message_id=delivery.message_id):
             try:
                 result = self._process(delivery, heartbeat)
             except Exception as error:  # noqa: BLE001 - one message must never fail the batch
-                result = _log_unexpected(error)
+                result = unforeseen(error)
+        return self._counted(delivery, result)
+
+    def _counted(self, delivery: Delivery, result: R) -> R:
         self.tally.count(delivery, result)
         return result
 
@@ -112,7 +142,7 @@ class BatchHandler:
             tell(error, delivery)
             return error
         except Exception as error:  # noqa: BLE001 - as in `_work`, while the ids are bound
-            return _log_unexpected(error)
+            return unforeseen(error)
         if outcome is Outcome.SENT:
             self.tally.measure_since(context.requested_at)
         if outcome is Outcome.ALREADY_PROCESSED:
@@ -132,8 +162,14 @@ class BatchHandler:
             for delivery in deliveries
             if delivery.message_id in errors
         }
-        if delays:
-            self.queue.show_again(delays)
+        if not delays:
+            return
+        seconds = _seconds_left(deliveries) - timing.MARGIN_SECONDS
+        if not self._do(self.queue.show_again, [delays], seconds):
+            log.warning(
+                "no time was left to show failed messages again",
+                extra={"event": LogEvent.VISIBILITY_CHANGE_FAILED, "messages": len(delays)},
+            )
 
 
 def _ids_of(rejected: RejectedContext) -> dict[str, str]:
@@ -143,15 +179,9 @@ def _ids_of(rejected: RejectedContext) -> dict[str, str]:
     return {name: value for name, value in ids.items() if value}
 
 
-def _log_unexpected(error: Exception) -> ProcessingError:
-    # Never the exception's text: it may quote a message, a number or a key.
-    frames = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
-    log.error(
-        "unexpected error",
-        extra={
-            "event": LogEvent.UNEXPECTED_ERROR,
-            "error_type": type(error).__name__,
-            "frames": frames,
-        },
-    )
-    return TransientFailure(LogEvent.UNEXPECTED_ERROR, Step.PARSE, type(error).__name__)
+def _seconds_left(deliveries: Sequence[Delivery]) -> float:
+    return min((delivery.time_left() for delivery in deliveries), default=0.0)
+
+
+def _is_in_time(delivery: Delivery) -> bool:
+    return delivery.time_left() >= timing.BEGIN_SECONDS

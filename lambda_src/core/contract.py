@@ -96,6 +96,8 @@ class LogEvent(StrEnum):
     STATUS_WRITE_FAILED = "status_write_failed"
     METRICS_FAILED = "metrics_failed"
     UNEXPECTED_ERROR = "unexpected_error"
+    OUT_OF_TIME = "out_of_time"
+    CUT_OFF = "cut_off"
 
     FINAL_DB_UPDATE_FAILED = "final_db_update_failed"
     SEND_OUTCOME_UNKNOWN = "send_outcome_unknown"
@@ -118,6 +120,8 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.STATUS_WRITE_FAILED: ("ERROR",),
     LogEvent.METRICS_FAILED: ("ERROR",),
     LogEvent.UNEXPECTED_ERROR: ("WARNING", "ERROR"),
+    LogEvent.OUT_OF_TIME: ("WARNING",),
+    LogEvent.CUT_OFF: ("ERROR",),
     LogEvent.FINAL_DB_UPDATE_FAILED: ("CRITICAL",),
     LogEvent.SEND_OUTCOME_UNKNOWN: ("CRITICAL",),
     LogEvent.SEND_OUTCOME_PENDING: ("WARNING", "ERROR"),

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from lambda_src.core import timing
 from lambda_src.core.context import AssistantDefinition, ContextObject, Engine
 from lambda_src.core.errors import CredentialsRefused, PermanentFailure, Step, TransientFailure
 from lambda_src.core.message import Answer, check_mode, fit
 from lambda_src.core.ports import Assignment, Assistants, Secrets, TwilioCredentials, Writer
-from lambda_src.core.timing import LEAST_AI_SECONDS, Timing
+from lambda_src.core.timing import Timing
 
 LONGEST_METADATA = 512
 """Characters that OpenAI takes as the value of one metadata key."""
@@ -81,7 +82,7 @@ class Drafting:
         self, context: ContextObject, definition: AssistantDefinition | None, time_left: float
     ) -> Assignment:
         timeout = self.timing.ai_timeout(time_left)
-        if timeout < LEAST_AI_SECONDS:
+        if timeout < timing.LEAST_AI_SECONDS:
             raise TransientFailure("out_of_time", Step.AI, again_in=0)
         return Assignment(
             engine=context.engine,

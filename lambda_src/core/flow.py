@@ -66,7 +66,7 @@ class MessageFlow:
             self.putting_down.reject(rejected.key, rejected, rejected.request_id)
 
     def _claim(self, delivery: Delivery, context: ContextObject) -> Claim | Entry:
-        if delivery.time_left() < self.timing.send_reserve:
+        if delivery.time_left() < self.timing.claim_reserve:
             raise TransientFailure("out_of_time", Step.CLAIM, again_in=0)
         try:
             return self.claims.take(context, delivery.owner)

@@ -2,9 +2,9 @@
 
 A read timeout counts from read to read, and servers do send blanks while they think, so that a body
 may trickle in for as long as it likes. Here a body is given up at the first bytes that come after
-the timeout has passed since its request. Two gaps stay: a body that then falls silent is waited for
-once more, up to the timeout; and headers are bounded from read to read, since the HTTP library
-shows them whole only.
+the timeout has passed since its request. Two gaps stay, which whoever waits for the answer has to
+close: a body that then falls silent is waited for once more, up to the timeout; and headers are
+bounded from read to read, since the HTTP library shows them whole only.
 """
 
 from __future__ import annotations

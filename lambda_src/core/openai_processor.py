@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import openai
 
+from lambda_src.core import timing
 from lambda_src.core.context import Engine
 from lambda_src.core.errors import PermanentFailure, ProcessingError, Step, TransientFailure
+from lambda_src.core.in_time import within
 from lambda_src.core.openai_errors import meaning_of_status
 from lambda_src.core.openai_http import BOUNDED
 from lambda_src.core.openai_responses import write_with_responses
@@ -47,7 +49,13 @@ class OpenAIProcessor:
             write_with_threads if assignment.engine is Engine.ASSISTANTS else write_with_responses
         )
         try:
-            return write(self._client(assignment.engine, api_key), assignment)
+            client = self._client(assignment.engine, api_key)
+            # The client's own timeouts leave gaps: several addresses, headers that trickle in.
+            return within(
+                assignment.timeout + timing.AI_GRACE_SECONDS, lambda: write(client, assignment)
+            )
+        except TimeoutError as error:
+            raise TransientFailure("openai_timeout", Step.AI, "no answer in time") from error
         except openai.APIError as error:
             raise _translated(error) from error
         except UNREADABLE as error:

@@ -10,8 +10,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from lambda_src.core import timing
 from lambda_src.core.errors import LedgerUnavailable
-from lambda_src.core.timing import AWS_CALL_SECONDS, RETURN_SECONDS
 
 
 def write_while_time_allows(
@@ -36,7 +36,7 @@ def write_while_time_allows(
 
     def is_over(state: RetryCallState) -> bool:
         rest = time_left() - state.upcoming_sleep
-        return rest < AWS_CALL_SECONDS + RETURN_SECONDS or patience_is_over(state)
+        return rest < timing.AWS_CALL_SECONDS + timing.RETURN_SECONDS or patience_is_over(state)
 
     retrying = Retrying(
         sleep=sleep,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lambda_src.core import timing
 from lambda_src.core.claims import Claims
 from lambda_src.core.context import ContextObject
 from lambda_src.core.errors import (
@@ -15,7 +16,7 @@ from lambda_src.core.errors import (
 from lambda_src.core.ledger import Claim, Intent
 from lambda_src.core.message import Answer, OutgoingMessage
 from lambda_src.core.ports import Clock, Secrets, Sender, TwilioCredentials
-from lambda_src.core.timing import STALL_SECONDS, Timing
+from lambda_src.core.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Sending:
         try:
             return self._send_in_time(context, credentials, answer, intent)
         except CredentialsRefused as refused:
+            if self._is_stalled(intent):  # no second try, and no time for a secret
+                raise
             fresh = self.secrets.twilio(context.credentials_reference, fresh=True)
             if self._is_stalled(intent):
                 raise refused from None
@@ -99,4 +102,4 @@ class Sending:
         return max(0.0, intent.deadline - self.clock())
 
     def _is_stalled(self, intent: Intent) -> bool:
-        return self.clock() > intent.at + STALL_SECONDS
+        return self.clock() > intent.at + timing.STALL_SECONDS

@@ -12,14 +12,15 @@ from lambda_src.core.errors import (
     SendDeclaredUnknown,
     SendOutcomePending,
     Step,
+    TransientFailure,
 )
 from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.ledger import ConditionFailed, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer, OutgoingMessage
-from lambda_src.core.ports import Clock, Conversations, Secrets, Sender
+from lambda_src.core.ports import Clock, Conversations, Secrets, Sender, TwilioCredentials
 from lambda_src.core.receives import Receives
 from lambda_src.core.telling import tell, tell_unwritten
-from lambda_src.core.timing import SKEW_SECONDS
+from lambda_src.core.timing import SKEW_SECONDS, Timing
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ UNSETTLED = (Status.SENDING, Status.SEND_UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Looks for a message at the vendor, a few times with growing delays (`delays`, seconds)."""
+    """Looks for a message at the vendor, a few times with growing delays."""
 
     conversations: Conversations
     secrets: Secrets
@@ -36,7 +37,7 @@ class Settlement:
     receives: Receives
     final_record: FinalRecord
     clock: Clock
-    delays: tuple[float, ...]
+    timing: Timing
 
     def settle(self, delivery: Delivery, context: ContextObject, entry: Entry) -> None:
         """Settle a record found `sending`; returns once its sid is recorded, by whomever.
@@ -49,10 +50,10 @@ class Settlement:
         is_last = self.receives.is_last(delivery)
         if not is_last:
             self._await_its_time(entry)
-        sid = self._look(context, entry, is_last=is_last)
+        sid = self._look(delivery, context, entry, is_last=is_last)
         if sid and entry.answer:
             self._record(delivery, entry, entry.answer, sid)
-        elif is_last or entry.looks >= len(self.delays):
+        elif is_last or entry.looks >= len(self.timing.settle_delays):
             self._declare_unknown(delivery, entry)
         else:
             self._look_again(entry)
@@ -60,13 +61,15 @@ class Settlement:
     def _await_its_time(self, entry: Entry) -> None:
         # By the clock and not by deliveries: a duplicate on the queue must not hasten the looks.
         deadline = entry.intent.deadline if entry.intent else 0.0
-        rest = deadline + sum(self.delays[: entry.looks]) - self.clock()
+        rest = deadline + sum(self.timing.settle_delays[: entry.looks]) - self.clock()
         if rest > 0:
             raise SendOutcomePending("not_yet_looked_for", Step.SETTLE, again_in=rest)
 
-    def _look(self, context: ContextObject, entry: Entry, *, is_last: bool) -> str | None:
+    def _look(
+        self, delivery: Delivery, context: ContextObject, entry: Entry, *, is_last: bool
+    ) -> str | None:
         try:
-            return self._find(context, entry)
+            return self._find(delivery, context, entry)
         except Exception as error:
             if is_last:  # whatever went wrong, no look is to come
                 return None
@@ -77,10 +80,10 @@ class Settlement:
                 ) from error
             raise
 
-    def _find(self, context: ContextObject, entry: Entry) -> str | None:
+    def _find(self, delivery: Delivery, context: ContextObject, entry: Entry) -> str | None:
         if not entry.answer or not entry.intent:
             return None
-        sids = self._listed(context, entry.answer, entry.intent)
+        sids = self._listed(delivery, context, entry.answer, entry.intent)
         if not sids:
             return None
         others = self.conversations.others(entry.key)
@@ -89,12 +92,20 @@ class Settlement:
         rivals = sum(_is_rival(other, entry.answer) for other in others)
         return free[0] if len(free) > rivals else None
 
-    def _listed(self, context: ContextObject, answer: Answer, intent: Intent) -> tuple[str, ...]:
+    def _listed(
+        self, delivery: Delivery, context: ContextObject, answer: Answer, intent: Intent
+    ) -> tuple[str, ...]:
         message = OutgoingMessage(
             context.sender, context.recipient, body=answer.text, variables=answer.variables
         )
+
+        def credentials(fresh: bool) -> TwilioCredentials:  # noqa: FBT001 - as it is called with
+            if delivery.time_left() < self.timing.look_reserve:
+                raise TransientFailure("out_of_time", Step.SETTLE, again_in=0)
+            return self.secrets.twilio(context.credentials_reference, fresh=fresh)
+
         return with_secret(
-            lambda fresh: self.secrets.twilio(context.credentials_reference, fresh=fresh),
+            credentials,
             lambda credentials: self.sender.find(
                 credentials, message, since=intent.at - SKEW_SECONDS
             ),
@@ -117,7 +128,7 @@ class Settlement:
             _settled_elsewhere(found)
         else:
             raise SendOutcomePending(
-                "not_listed_yet", Step.SETTLE, again_in=self.delays[entry.looks]
+                "not_listed_yet", Step.SETTLE, again_in=self.timing.settle_delays[entry.looks]
             )
 
     def _declare_unknown(self, delivery: Delivery, entry: Entry) -> None:

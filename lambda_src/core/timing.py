@@ -16,8 +16,14 @@ STALL_SECONDS = 3.0
 """Allowed between the intent and the send; a worker held up for longer does not send."""
 SKEW_SECONDS = 2.0
 """What the clocks of two workers may differ by."""
-RETURN_SECONDS = 2 * AWS_CALL_SECONDS
+MARGIN_SECONDS = 1.0
+"""Left for Lambda to take the handler's answer."""
+RETURN_SECONDS = 2 * AWS_CALL_SECONDS + MARGIN_SECONDS
 """Kept back for the end: a beat that is under way, and the visibility of failed messages."""
+BEGIN_SECONDS = AWS_CALL_SECONDS + RETURN_SECONDS
+"""No message is begun with less: it is for a record that says why the message was refused."""
+AI_GRACE_SECONDS = 3.0
+"""What an answer may outlast its timeout by, before it is given up whatever keeps it."""
 LEAST_AI_SECONDS = 5.0
 """An answer is not asked for when less time than this is left for it."""
 
@@ -59,6 +65,16 @@ class Timing:
         return STALL_SECONDS + self.twilio_timeout + AWS_CALL_SECONDS + RETURN_SECONDS
 
     @property
+    def claim_reserve(self) -> float:
+        """Time that must be left for a claim, two writes where it takes over, and then a send."""
+        return 2 * AWS_CALL_SECONDS + self.send_reserve
+
+    @property
+    def look_reserve(self) -> float:
+        """Time that must be left for a look at the vendor: a secret, the list, two of our calls."""
+        return 3 * AWS_CALL_SECONDS + 2 * self.twilio_timeout + RETURN_SECONDS
+
+    @property
     def send_span(self) -> float:
         """After an intent, how long its sender may still be at it."""
         return STALL_SECONDS + self.twilio_timeout + SKEW_SECONDS
@@ -70,7 +86,8 @@ class Timing:
     @property
     def message_span(self) -> float:
         """How long one message takes when every part of its way takes as long as it may."""
-        return PREPARATION_CALLS * AWS_CALL_SECONDS + self.openai_timeout + self.send_reserve
+        preparation = PREPARATION_CALLS * AWS_CALL_SECONDS
+        return preparation + self.openai_timeout + AI_GRACE_SECONDS + self.send_reserve
 
     @property
     def settling_receives(self) -> int:

@@ -3,6 +3,8 @@
 A read timeout counts from byte to byte: an answer that trickles in keeps a request alive for as
 long as it likes (https://requests.readthedocs.io/en/latest/user/advanced/#timeouts). Here every
 read of an answer, headers included, ends when the timeout has passed since the request went out.
+A connect timeout counts anew for each address of a host, and not at all for the lookup of its name:
+here a connection that took longer in all is closed before anything is written to it.
 Connections through a proxy are the library's own, and bounded by its rule.
 """
 
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 
 if TYPE_CHECKING:
     from socket import socket
@@ -65,9 +68,27 @@ class _BoundedResponse(HTTPResponse):
 class _HTTPConnection(HTTPConnection):
     response_class = _BoundedResponse
 
+    def connect(self) -> None:
+        begun = time.time()
+        super().connect()
+        _check_made_in_time(self, begun)
+
 
 class _HTTPSConnection(HTTPSConnection):
     response_class = _BoundedResponse
+
+    def connect(self) -> None:
+        begun = time.time()
+        super().connect()
+        _check_made_in_time(self, begun)
+
+
+def _check_made_in_time(connection: HTTPConnection, begun: float) -> None:
+    # By the calendar's clock: a function may be frozen meanwhile, and thawed much later.
+    took = time.time() - begun
+    if connection.timeout is not None and took > connection.timeout:
+        connection.close()
+        raise ConnectTimeoutError(connection, "the connection was made too late")
 
 
 class _HTTPPool(HTTPConnectionPool):

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from lambda_src.core import timing
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure, Step
+from lambda_src.core.in_time import within
 from lambda_src.core.ledger import ConditionFailed
 from lambda_src.services.conversation_entry import to_entry
 from lambda_src.services.conversation_item import LARGEST
@@ -44,7 +46,9 @@ def translated(step: Step, call: Callable[[], T]) -> T:
         RecordForeign: The record found is not one of ours.
     """
     try:
-        return call()
+        return within(timing.AWS_CALL_SECONDS, call)
+    except TimeoutError as error:
+        raise LedgerUnavailable("ledger_unavailable", step, "no answer in time") from error
     except ClientError as error:
         raise _meaning(step, error) from error
     except ParamValidationError as error:

@@ -12,7 +12,9 @@ from aws_lambda_powertools.utilities.parameters.exceptions import (
 )
 from botocore.exceptions import ClientError
 
+from lambda_src.core import timing
 from lambda_src.core.errors import PermanentFailure, ProcessingError, Step, TransientFailure
+from lambda_src.core.in_time import within
 from lambda_src.services.secret_forms import malformed, openai_key, twilio_credentials
 from lambda_src.services.single_flight import SingleFlight
 
@@ -78,9 +80,16 @@ class ChannelSecrets:
 
     def _get(self, reference: str, *, fresh: bool) -> object:
         try:
-            return self._provider.get(
-                reference, max_age=MAX_AGE_SECONDS, transform="json", force_fetch=fresh
+            return within(
+                timing.AWS_CALL_SECONDS,
+                lambda: self._provider.get(
+                    reference, max_age=MAX_AGE_SECONDS, transform="json", force_fetch=fresh
+                ),
             )
+        except TimeoutError as error:
+            raise TransientFailure(
+                "secrets_unavailable", Step.SECRETS, "no answer in time"
+            ) from error
         except TransformParameterError:
             # Without its cause: the decoder's error carries the secret's text.
             raise malformed("a JSON object", "other text") from None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambda_src.core import timing
 from lambda_src.core.contract import LogEvent
 from lambda_src.core.errors import Step, TransientFailure
+from lambda_src.core.in_time import within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 10
 """Entries that SQS takes in one call."""
+FAILURES = (BotoCoreError, ClientError, TimeoutError)
+"""What a call raises that the queue does not answer, not in time, or refuses."""
 
 
 class ChannelQueue:
@@ -47,7 +51,8 @@ class ChannelQueue:
             The ids of the messages for which the queue refused it.
 
         Raises:
-            BotoCoreError, ClientError: The queue did not answer, or refused all of them.
+            BotoCoreError, ClientError, TimeoutError: The queue did not answer, or refused all of
+                them.
         """
         ids = {handle: message_id for message_id, handle in receipt_handles.items()}
         failed = self._change_visibility(dict.fromkeys(ids, self._visibility))
@@ -57,7 +62,7 @@ class ChannelQueue:
         """Make received messages visible again, given as receipt handle to seconds."""
         try:
             failed = len(self._change_visibility(seconds))
-        except (BotoCoreError, ClientError):
+        except FAILURES:
             failed = len(seconds)
         if failed:
             log.warning(
@@ -69,15 +74,18 @@ class ChannelQueue:
         """How many receives the queue allows before a message becomes a dead letter."""
         try:
             return self._max_receive_count
-        except (BotoCoreError, ClientError) as error:
+        except FAILURES as error:
             raise TransientFailure(
                 "queue_unavailable", Step.SETTLE, type(error).__name__
             ) from error
 
     @cached_property
     def _max_receive_count(self) -> int:
-        answer = self._client.get_queue_attributes(
-            QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy"]
+        answer = within(
+            timing.AWS_CALL_SECONDS,
+            lambda: self._client.get_queue_attributes(
+                QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy"]
+            ),
         )
         return int(json.loads(answer["Attributes"]["RedrivePolicy"])["maxReceiveCount"])
 
@@ -86,17 +94,21 @@ class ChannelQueue:
         handles = list(seconds)
         failed: set[str] = set()
         for start in range(0, len(handles), LARGEST_BATCH):
-            part = handles[start : start + LARGEST_BATCH]
-            answer = self._client.change_message_visibility_batch(
-                QueueUrl=self._queue_url,
-                Entries=[
-                    {
-                        "Id": str(index),
-                        "ReceiptHandle": handle,
-                        "VisibilityTimeout": seconds[handle],
-                    }
-                    for index, handle in enumerate(part)
-                ],
-            )
-            failed |= {part[int(entry["Id"])] for entry in answer.get("Failed", [])}
+            part = {handle: seconds[handle] for handle in handles[start : start + LARGEST_BATCH]}
+            failed |= within(timing.AWS_CALL_SECONDS, partial(self._change, part))
         return failed
+
+    def _change(self, seconds: Mapping[str, int]) -> set[str]:
+        handles = list(seconds)
+        answer = self._client.change_message_visibility_batch(
+            QueueUrl=self._queue_url,
+            Entries=[
+                {
+                    "Id": str(index),
+                    "ReceiptHandle": handle,
+                    "VisibilityTimeout": seconds[handle],
+                }
+                for index, handle in enumerate(handles)
+            ],
+        )
+        return {handles[int(entry["Id"])] for entry in answer.get("Failed", [])}

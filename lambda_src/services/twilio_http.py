@@ -28,8 +28,7 @@ class PhasedHttpClient(TwilioHttpClient):
     It serves every tenant: nothing of one request is seen by another.
 
     Args:
-        timeout: Seconds for a whole request: connecting, and the answer to its end. A connection's
-            attempts at several addresses of a host, and the lookup of its name, count anew.
+        timeout: Seconds for a whole request: connecting, and the answer to its end.
         base_url: Scheme and host to use instead of Twilio's, or empty.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ class TwilioSender:
 
     def __init__(self, timeout: float, base_url: str = "") -> None:
         self._http_client = PhasedHttpClient(timeout, base_url)
+        self._timeout = timeout
 
     def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
         """Send once and return the sid."""
@@ -92,7 +94,8 @@ class TwilioSender:
         """
         messages = self._messages(credentials)
         try:
-            matches = list(_created_since(messages, message, since))
+            ends_at = time.monotonic() + self._timeout
+            matches = list(_created_since(messages, message, since, ends_at))
         except FAILURES as error:
             raise _unlisted(_translated(error, Step.SETTLE)) from error
         # Of one second, the grain of the dates, the one listed last is the oldest.
@@ -121,18 +124,21 @@ def _parameters(message: OutgoingMessage) -> dict[str, str]:
 
 
 def _created_since(
-    messages: MessageList, message: OutgoingMessage, since: float
+    messages: MessageList, message: OutgoingMessage, since: float, ends_at: float
 ) -> Iterator[tuple[float, str]]:
     """Creation and sid of each match.
 
     All are looked at, up to the limit: the list goes by when messages were sent, so that one which
     was created before, and sent after, may stand ahead of ours. Nor is it filtered by that date,
-    which a message that is accepted and not yet sent does not have.
+    which a message that is accepted and not yet sent does not have. No page is asked for once the
+    time is over (`ends_at`, of the monotonic clock): half a list tells nothing.
     """
     instances = messages.stream(
         to=_address(message.recipient), from_=_address(message.sender), limit=LISTED_AT_MOST
     )
     for instance in instances:
+        if time.monotonic() > ends_at:
+            raise http.Timeout("the list did not end in time")
         created = instance.date_created.timestamp() if instance.date_created else since
         if instance.sid and created >= since - 1 and _is_match(instance, message):
             yield created, instance.sid

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
+from lambda_src.core import timing
 from lambda_src.core.contract import LogEvent
-from lambda_src.core.timing import AWS_CALL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -56,7 +56,7 @@ class SQSHeartbeat:
         A beat that hangs is not waited for any longer than a call to AWS may take; it has failed.
         """
         self._stopped.set()
-        self._thread.join(AWS_CALL_SECONDS)
+        self._thread.join(timing.AWS_CALL_SECONDS)
         if self._thread.is_alive():
             self._fail(self._receipt_handles, "hanging")
         return frozenset(self._failed)

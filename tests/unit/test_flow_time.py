@@ -5,9 +5,11 @@ import pytest
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import CredentialsRefused, LeaseLost, Step, TransientFailure
 from lambda_src.core.flow import Outcome
+from lambda_src.core.ports import TwilioCredentials
 from lambda_src.core.timing import STALL_SECONDS
 from tests.unit.fakes.clock import START
 from tests.unit.fakes.conversations import Record
+from tests.unit.fakes.secrets import FakeSecrets
 from tests.unit.fakes.world import FUNCTION_TIMEOUT, KEY, LEASE, World
 from tests.unit.fakes.writer import ANSWER
 
@@ -54,17 +56,35 @@ def test_a_worker_that_is_in_time_sends(world: World) -> None:
 
 
 def test_a_second_try_with_a_fresh_secret_is_in_time_or_not_made(world: World) -> None:
-    """Too late for a second try: the refusal itself is told, so that a person is called."""
+    """Too late for a second try: the refusal is told, which calls a person; no secret is read."""
     world.sender.during = lambda: world.clock.advance(STALL_SECONDS + 0.1)
     world.sender.fail(CredentialsRefused("twilio_20003", Step.SEND))
     with pytest.raises(CredentialsRefused):
         world.process()
     assert (Status.RETRY, 1, []) == (world.record.status, world.sender.tries, world.sender.sent)
+    assert [] == world.secrets.fresh_reads
+
+
+def test_a_fresh_secret_that_comes_too_late_is_not_tried(world: World) -> None:
+    """The second try must be in time as well: here the secret took too long."""
+    secrets = world.secrets
+
+    class SlowSecrets(FakeSecrets):
+        def twilio(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
+            world.clock.advance((STALL_SECONDS + 0.1) * fresh)
+            return secrets.twilio(reference, fresh=fresh)
+
+    world.secrets = SlowSecrets()
+    world.secrets.openai_keys = secrets.openai_keys
+    world.sender.fail(CredentialsRefused("twilio_20003", Step.SEND))
+    with pytest.raises(CredentialsRefused):
+        world.process()
+    assert (Status.RETRY, 1) == (world.record.status, world.sender.tries)
 
 
 def test_a_delivery_without_time_claims_nothing(world: World) -> None:
     """Too late for a send: the message comes back at once, and the table is not touched."""
-    world.clock.advance(FUNCTION_TIMEOUT - world.timing.send_reserve + 0.1)
+    world.clock.advance(FUNCTION_TIMEOUT - world.timing.claim_reserve + 0.1)
     with pytest.raises(TransientFailure) as late:
         world.process()
     assert ("out_of_time", 0) == (late.value.code, late.value.again_in)

@@ -128,6 +128,22 @@ def test_the_last_receive_declares_what_it_does_not_find(unsettled: World) -> No
     assert Status.SEND_UNKNOWN is unsettled.record.status
 
 
+def test_a_look_that_could_not_be_finished_is_not_begun(unsettled: World) -> None:
+    """Too late in the function: the message comes back at once, and nothing counts as a look."""
+    unsettled.function_ends_at = unsettled.clock() + unsettled.timing.look_reserve - 0.1
+    with pytest.raises(TransientFailure) as late:
+        unsettled.process(receive_count=2)
+    assert ("out_of_time", 0) == (late.value.code, late.value.again_in)
+    assert (Status.SENDING, 0) == (unsettled.record.status, unsettled.record.looks)
+
+
+def test_the_last_receive_declares_what_it_has_no_time_to_look_for(unsettled: World) -> None:
+    """No look is to come, and there is no time for one: a person decides."""
+    unsettled.function_ends_at = unsettled.clock() + unsettled.timing.look_reserve - 0.1
+    with pytest.raises(SendDeclaredUnknown):
+        unsettled.process(receive_count=LAST)
+
+
 def test_a_send_that_never_went_out_is_declared_unknown(world: World) -> None:
     """An outcome that is unknown stays unknown; the vendor's list is no proof of absence."""
     world.sender.fail(SendOutcomeUnknown("twilio_500", Step.SEND))

@@ -102,7 +102,7 @@ class Assembly:
             self.receives,
             self.final_record,
             self.clock,
-            self.timing.settle_delays,
+            self.timing,
         )
 
     @property
