@@ -1,0 +1,1 @@
+"""What the proof found, for the terminal and for the documentation."""

@@ -1,0 +1,45 @@
+"""The proof's tables and progress on a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+
+from tests.faults.report.tables import Table
+
+OnProgress = Callable[[int, int], None]
+
+
+def show(console: Console, table: Table) -> None:
+    """Draw a table."""
+    drawn = RichTable(
+        title=table.title,
+        caption=table.caption or None,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+    )
+    for column in table.columns:
+        drawn.add_column(column, overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(_styled(cell) for cell in row))
+    console.print(drawn)
+
+
+@contextmanager
+def progress(console: Console, what: str) -> Iterator[OnProgress]:
+    """Show how far a part of the proof is, for a `with` block that is given what to tell."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def _styled(cell: str) -> str:
+    if cell.startswith("✗") or cell == "open":
+        return f"[red]{cell}[/red]"
+    return f"[yellow]{cell}[/yellow]" if cell == "person" else cell
