@@ -61,7 +61,17 @@ def main() -> None:
         build(app, environment, build_package(target))
     except SynthesisError as error:
         sys.exit(f"error: {error}")
-    app.synth()
+    _synthesize(app)
+
+
+def _synthesize(app: App) -> None:
+    """Write the cloud assembly; exit where a rule is broken, of which the CDK has told all."""
+    try:
+        app.synth()
+    except RuntimeError as refused:
+        if not str(refused).startswith("ValidationFailed"):
+            raise
+        sys.exit("error: " + str(refused).partition(": ")[2])
 
 
 if __name__ == "__main__":

@@ -5,12 +5,16 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.invariants import guard
 from stacks.names import ChannelNames
 
 VISIBILITY_PER_TIMEOUT = 6
 """Visibility over the consumer's timeout, as AWS advises for a queue that feeds a function."""
 
-RETENTION = Duration.days(14)
+RETENTION = Duration.days(7)
+"""How long a message may wait, for a function that was turned off for instance."""
+
+DEAD_LETTER_RETENTION = Duration.days(14)
 """The longest that SQS keeps a message; its age goes on counting in the dead-letter queue."""
 
 
@@ -39,7 +43,7 @@ class ChannelQueue(Construct):
             queue_name=names.dead_letter_queue,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=RETENTION,
+            retention_period=DEAD_LETTER_RETENTION,
             removal_policy=removal_policy,
         )
         self.queue = sqs.Queue(
@@ -57,6 +61,7 @@ class ChannelQueue(Construct):
             ),
             removal_policy=removal_policy,
         )
+        guard(self, names.environment)
 
     def grant_send(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a router put messages on the queue, and nothing else."""

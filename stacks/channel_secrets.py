@@ -7,10 +7,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.invariants import guard
 from stacks.names import ChannelNames
-
-_ARN_SUFFIX = "-??????"
-"""The six random characters that Secrets Manager puts behind the name in a secret's ARN."""
+from stacks.secret_patterns import readable
 
 OPENAI_FORM = '{"ai_api_key": "sk-…"}'
 
@@ -43,17 +42,18 @@ class ChannelSecrets(Construct):
         for tenant in tenants:
             name = f"{names.credentials_prefix}{tenant}"
             self._placeholder(by_tenant, tenant, name, names.channel.credentials_form)
+        guard(self, names.environment)
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a processor read the secrets behind the channel's prefixes, and no others."""
-        exact, below = self.prefixes
-        wildcards = [self._arn(f"{exact}/*"), self._arn(f"{below}*")]
-        for wildcard in wildcards:
-            self._acknowledge(wildcard)
+        names = [name for prefix in self.prefixes for name in readable(prefix)]
+        for name in names:
+            if name.endswith("*"):
+                self._acknowledge(self._arn(name))
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["secretsmanager:GetSecretValue"],
-            resource_arns=[self._arn(f"{exact}{_ARN_SUFFIX}"), *wildcards],
+            resource_arns=[self._arn(name) for name in names],
         )
 
     def _placeholder(self, scope: Construct, construct_id: str, name: str, form: str) -> None:

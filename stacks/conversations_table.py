@@ -5,6 +5,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.invariants import guard
+
 
 class ConversationsTable(Construct):
     """On-demand table keyed by whom a conversation is with and which one it is.
@@ -41,6 +43,7 @@ class ConversationsTable(Construct):
         )
         if not point_in_time_recovery:
             self._acknowledge_no_recovery()
+        guard(self)
 
     def grant_ledger(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a processor keep the ledger: conditional writes and a conversation's look-up."""

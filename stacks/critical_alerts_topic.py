@@ -6,6 +6,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from stacks.invariants import guard
+
 
 class CriticalAlertsTopic(Construct):
     """TLS-only topic that the account's alarms can publish to.
@@ -26,6 +28,7 @@ class CriticalAlertsTopic(Construct):
         self.topic.add_to_resource_policy(self._alarms_may_publish())
         if email is not None:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
+        guard(self)
 
     def _alarms_may_publish(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(

@@ -1,7 +1,7 @@
 """The environments of `cdk.json`, read once into a frozen, typed and complete object."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
@@ -10,7 +10,8 @@ from aws_cdk import aws_logs as logs
 
 from lambda_src.core.contract import LOG_LEVELS
 from stacks.errors import ConfigurationError
-from stacks.rules import Rule, boolean, distinct, one_of, optional, text, whole
+from stacks.rules import Rule, boolean, by_name, distinct, number, one_of, optional, text, whole
+from stacks.tiers import Tier
 
 NAME = text(r"[a-z][a-z0-9]{0,15}", "1 to 16 lower-case letters and digits, a letter first")
 
@@ -56,12 +57,21 @@ REMOVAL_POLICIES = {
     "retain": RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 }
 
+CHANNEL = text(r"[a-z][a-z0-9]*", "a channel's name")
+MOST_PER_MINUTE = 1_000_000_000
+
 HTTPS_OR_LOOPBACK = r"https://[^/\s]+\S*|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/\S*)?"
 
 
-def key(rule: Rule, *, named: str | None = None) -> dict[str, object]:
-    """Return a field's metadata: the rule for its key, and the key's name where it differs."""
-    return {"rule": rule, "named": named}
+def key(rule: Rule, *, named: str | None = None, needs: str = "") -> dict[str, object]:
+    """Return a field's metadata.
+
+    Args:
+        rule: What is allowed for its key.
+        named: The key's name, where it differs from the field's.
+        needs: Another key, without which this one says nothing.
+    """
+    return {"rule": rule, "named": named, "needs": needs}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +82,7 @@ class Environment:
     """
 
     name: str
+    tier: Tier = field(metadata=key(one_of({tier.value: tier for tier in Tier})))
     account: str | None = field(
         metadata=key(optional(text(r"[0-9]{12}", "an account's 12 digits, as a string")))
     )
@@ -98,6 +109,21 @@ class Environment:
     batch_size: int = field(metadata=key(whole(1, 10)))
     maximum_concurrency: int = field(metadata=key(whole(2, 1_000)))
     max_receive_count: int = field(metadata=key(whole(5, 1_000)))
+    messages_per_second: Mapping[str, float] = field(
+        metadata=key(
+            replace(by_name(CHANNEL, number()), default={}), needs="ai_seconds_per_message"
+        )
+    )
+    ai_seconds_per_message: float | None = field(metadata=key(optional(number())))
+    openai_requests_per_minute: int | None = field(
+        metadata=key(optional(whole(1, MOST_PER_MINUTE)), needs="ai_seconds_per_message")
+    )
+    openai_tokens_per_minute: int | None = field(
+        metadata=key(optional(whole(1, MOST_PER_MINUTE)), needs="tokens_per_message")
+    )
+    tokens_per_message: int | None = field(
+        metadata=key(optional(whole(1, 1_000_000)), needs="ai_seconds_per_message")
+    )
     tenants: tuple[str, ...] = field(
         metadata=key(distinct(text(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a tenant's id")))
     )
@@ -147,6 +173,11 @@ def _parse(name: str, values: object) -> Environment:
             parsed[known.name] = _read(values, key, known.metadata["rule"])
         except ValueError as error:
             problems.append(f"{key}: {error}")
+    problems += [
+        f"{key}: says nothing without {known.metadata['needs']}"
+        for key, known in keys.items()
+        if known.metadata["needs"] and values.get(key) and not values.get(known.metadata["needs"])
+    ]
     if problems:
         raise _unusable(name, problems)
     return Environment(name=name, **parsed)

@@ -8,6 +8,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambda_src.core.contract import LogEvent
+from stacks.invariants import guard
 from stacks.names import LogAlarmNames
 
 LEVEL = "CRITICAL"
@@ -55,6 +56,7 @@ class LogAlarm(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         self.alarm.add_alarm_action(actions.SnsAction(topic))
+        guard(self)
 
 
 def _critical(event: LogEvent) -> logs.IFilterPattern:

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from lambda_src.core.contract import DEFAULTS, HANDLER, METRICS_NAMESPACE, RELEASE, Variable
 from stacks.environments import Environment
+from stacks.invariants import guard
 from stacks.names import ChannelNames
 
 ALIAS = "live"
@@ -59,6 +60,7 @@ class Processor(Construct):
             max_concurrency=environment.maximum_concurrency,
             report_batch_item_failures=True,
         )
+        guard(self, environment)
 
     def _make_log_group(self, names: ChannelNames, environment: Environment) -> logs.LogGroup:
         return logs.LogGroup(

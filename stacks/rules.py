@@ -71,6 +71,27 @@ def one_of(choices: Mapping[Any, object]) -> Rule:
     )
 
 
+def number() -> Rule:
+    """Return the rule for a number above 0."""
+    return Rule(
+        "a number above 0",
+        lambda value: type(value) in {int, float} and 0 < value < float("inf"),
+        float,
+    )
+
+
+def by_name(name: Rule, value: Rule) -> Rule:
+    """Return the rule for an object, possibly empty, whose keys fit `name`."""
+    return Rule(
+        f"an object of {name.expected}, each with {value.expected}",
+        lambda given: (
+            isinstance(given, dict)
+            and all(name.fits(key) and value.fits(part) for key, part in given.items())
+        ),
+        lambda given: {key: value.convert(part) for key, part in given.items()},
+    )
+
+
 def text(pattern: str, expected: str) -> Rule:
     """Return the rule for a string that matches the regular expression as a whole."""
     return Rule(

@@ -7,6 +7,7 @@ from constructs import Construct
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.environments import Environment
+from stacks.invariants import guard
 from stacks.names import SharedNames
 
 
@@ -39,6 +40,8 @@ class SharedStack(Stack):
         self.alerts = CriticalAlertsTopic(
             self, "CriticalAlerts", topic_name=names.topic, email=environment.alert_email
         )
+
+        guard(self, environment)
 
         CfnOutput(self, "TableName", value=self.conversations.table.table_name)
         CfnOutput(self, "TopicName", value=self.alerts.topic.topic_name)

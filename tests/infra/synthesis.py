@@ -18,6 +18,7 @@ CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 ENVIRONMENTS = tuple(CONTEXT["environments"])
 STACKS = ("Shared", "WhatsApp")
 SAMPLE: dict[str, Any] = {
+    "tier": "development",
     "removal_policy": "destroy",
     "deletion_protection": False,
     "point_in_time_recovery": False,

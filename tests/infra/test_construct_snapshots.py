@@ -6,6 +6,7 @@ import pytest
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -74,19 +75,30 @@ def _critical_alerts_topic(stack: Stack) -> None:
 
 
 def _processor(stack: Stack) -> None:
-    Processor(
+    secrets = ChannelSecrets(
+        stack, "Secrets", names=_names(), tenants=(), removal_policy=RemovalPolicy.DESTROY
+    )
+    processor = Processor(
         stack,
         "Processor",
         names=_names(),
         environment=environment(snap_start=True),
         code=stub_package().code(),
-        queue=sqs.Queue(stack, "Queue"),
+        queue=sqs.Queue.from_queue_arn(stack, "Queue", "arn:aws:sqs:eu-west-1:111122223333:q"),
         table=dynamodb.Table.from_table_name(stack, "Table", "conversations-dev"),
-        secret_prefixes=("one", "two/"),
+        secret_prefixes=secrets.prefixes,
     )
+    secrets.grant_read(processor.function)
 
 
 def _log_alarm(stack: Stack) -> None:
+    lambda_.CfnFunction(
+        stack,
+        "Function",
+        code={"zipFile": "stands for the writer of the log"},
+        role="arn:aws:iam::111122223333:role/push",
+        logging_config={"logGroup": "/aws/lambda/push"},
+    )
     LogAlarm(
         stack,
         "SendOutcomeUnknown",

@@ -1,0 +1,45 @@
+"""What an environment says of itself, as its templates carry it to the invariants."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from stacks.environments import Environment
+from stacks.tiers import Tier
+
+METADATA = "Invariants"
+"""The key of a template's metadata that the facts stand under, and the mark of being guarded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The keys of an environment that invariants hold templates against, by their names there."""
+
+    environment: str = ""
+    tier: Tier = Tier.DEVELOPMENT
+    messages_per_second: Mapping[str, float] = field(default_factory=dict)
+    ai_seconds_per_message: float | None = None
+    openai_requests_per_minute: int | None = None
+    openai_tokens_per_minute: int | None = None
+    tokens_per_message: int | None = None
+
+    @classmethod
+    def of(cls, environment: Environment) -> Self:
+        """Return an environment's facts."""
+        names = {key.name for key in fields(cls)} - {"environment"}
+        return cls(
+            environment=environment.name, **{name: getattr(environment, name) for name in names}
+        )
+
+    @classmethod
+    def read(cls, template: Mapping[str, Any]) -> Self | None:
+        """Return the facts that a template carries; None if none of our constructs is in it."""
+        carried = template.get("Metadata", {}).get(METADATA)
+        if carried is None:
+            return None
+        return cls(**carried | {"tier": Tier(carried["tier"])})
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return what a template carries of them: what is said, and nothing of the rest."""
+        said = {name: value for name, value in asdict(self).items() if value not in ("", None, {})}
+        return said | {"tier": self.tier.value}
