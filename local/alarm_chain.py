@@ -26,6 +26,11 @@ class AlarmChain:
     alarm: str
     state: str
 
+    @property
+    def full_metric(self) -> str:
+        """Namespace and name of the metric, joined by a slash."""
+        return f"{self.namespace}/{self.metric}"
+
 
 def chains_of(aws: Aws, log_group: str, line: str) -> list[AlarmChain]:
     """The chains that a line of a log group sets off.

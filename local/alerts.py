@@ -15,6 +15,7 @@ class Alert:
     Attributes:
         subject: as an e-mail would have it.
         alarm: the alarm's name.
+        description: what the alarm tells the person.
         state: the state that it went to, such as ALARM.
         reason: CloudWatch's reason.
         metric: namespace and name of the metric, joined by a slash.
@@ -22,9 +23,15 @@ class Alert:
 
     subject: str
     alarm: str
+    description: str
     state: str
     reason: str
     metric: str
+
+    @property
+    def wakes(self) -> bool:
+        """Whether it tells of trouble, and not of its end."""
+        return self.state == "ALARM"
 
 
 class AlertsInbox:
@@ -37,6 +44,7 @@ class AlertsInbox:
 
     def __init__(self, aws: Aws, topic_arn: str) -> None:
         self._sqs = aws.sqs
+        self._received: list[Alert] = []
         self._queue_url = aws.sqs.create_queue(QueueName=INBOX)["QueueUrl"]
         queue_arn = f"arn:aws:sqs:{aws.region}:{aws.account}:{INBOX}"
         aws.sqs.set_queue_attributes(
@@ -44,8 +52,17 @@ class AlertsInbox:
         )
         aws.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
 
-    def new_alerts(self) -> list[Alert]:
-        """What has come since the last call."""
+    def all_alerts(self) -> list[Alert]:
+        """What has come since the subscription, oldest first."""
+        self._received += self._receive()
+        return list(self._received)
+
+    def alarm_on(self, metric: str) -> Alert | None:
+        """The first notification so far that an alarm on a metric went off."""
+        wakers = (alert for alert in self.all_alerts() if alert.wakes and alert.metric == metric)
+        return next(wakers, None)
+
+    def _receive(self) -> list[Alert]:
         received = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
         messages = received.get("Messages", [])
         for message in messages:
@@ -60,6 +77,7 @@ def _alert(notification: dict[str, str]) -> Alert:
     return Alert(
         subject=notification["Subject"],
         alarm=alarm["AlarmName"],
+        description=alarm["AlarmDescription"],
         state=alarm["NewStateValue"],
         reason=alarm["NewStateReason"],
         metric=f"{alarm['Trigger']['Namespace']}/{alarm['Trigger']['MetricName']}",

@@ -14,6 +14,7 @@ from local.aws import environment_without_aws
 from local.cdk import start_cdk
 from local.composite import Composite
 from local.errors import LocalCloudError
+from local.metric_math import set_aside
 from local.scratch import scratch_directory
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ SOURCES = (
     "package-lock.json",
     "stacks",
     "lambda_src",
+    "local/metric_math.py",
 )
 KEPT = 3
 
@@ -70,8 +72,9 @@ class Assembly(Composite):
         """
         if self._synthesis and self._synthesis.wait() != 0:
             raise LocalCloudError(f"`cdk synth` failed:\n{self._synthesis.last_lines()}")
-        if self._made.exists() and _fingerprint() == self._kept.name:
-            self._keep()
+        if self._made.exists():
+            set_aside(self._made)
+            self._keep_unless_outdated()
         return self._kept if self.ready else self._made
 
     def _start(self, starting: ExitStack) -> None:
@@ -85,7 +88,9 @@ class Assembly(Composite):
         )
         self._synthesis = starting.enter_context(synthesis)
 
-    def _keep(self) -> None:
+    def _keep_unless_outdated(self) -> None:
+        if _fingerprint() != self._kept.name:
+            return
         if not self.ready:
             self._made.rename(self._kept)
         assemblies = self._kept.parent.glob("assembly-*")

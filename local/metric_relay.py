@@ -6,6 +6,7 @@ function's own, and the alarm that evaluates the data points notifies the deploy
 """
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -83,16 +84,19 @@ class MetricRelay:
 
 
 class RelayThread:
-    """Runs a relay until the end of a `with` block.
+    """Relays again and again until the end of a `with` block.
 
-    An error ends the relay and is raised at the end of the block, unless that ends with one of its
-    own.
+    An error ends the relaying and is raised at the end of the block, unless that ends with one of
+    its own.
+
+    Args:
+        relays: each relays what is new since it was last called.
     """
 
     _PAUSE_SECONDS = 0.25
 
-    def __init__(self, relay: MetricRelay) -> None:
-        self._relay = relay
+    def __init__(self, *relays: Callable[[], object]) -> None:
+        self._relays = relays
         self._stopping = threading.Event()
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="metric-relay")
@@ -119,7 +123,8 @@ class RelayThread:
     def _run(self) -> None:
         try:
             while not self._stopping.wait(self._PAUSE_SECONDS):
-                self._relay.relay_new_lines()
+                for relay in self._relays:
+                    relay()
         except Exception as error:  # noqa: BLE001 - raised again in the thread that owns the relay
             self._error = error
 

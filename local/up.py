@@ -58,6 +58,7 @@ class Watch:
         self._shown_events: set[tuple[object, ...]] = set()
         self._shown_messages: set[str] = set()
         self._dead_letters = 0
+        self._alerts = 0
 
     def forever(self) -> None:
         """Look again and again."""
@@ -71,8 +72,7 @@ class Watch:
             self._show_event(fields)
         self._show_new_messages()
         self._show_dead_letters()
-        for alert in self._world.alerts.new_alerts():
-            self._screen.say(f"ALARM    {alert.subject}: {alert.reason}", "magenta")
+        self._show_alerts()
 
     def _new_events(self) -> Iterator[dict[str, Any]]:
         """What the function newly says of messages, each thing once however often it is said."""
@@ -94,6 +94,14 @@ class Watch:
         if count > self._dead_letters:
             self._screen.say(f"DEAD     the dead-letter queue holds {count} now", "red")
         self._dead_letters = count
+
+    def _show_alerts(self) -> None:
+        """What the topic's subscriber is told; that an alarm starts as OK is no news."""
+        alerts = self._world.alerts.all_alerts()
+        new, self._alerts = alerts[self._alerts :], len(alerts)
+        for alert in new:
+            if alert.wakes:
+                self._screen.say(f"ALARM    {alert.subject}: {alert.description}", "magenta")
 
     def _show_new_messages(self) -> None:
         phones = self._world.vendors.phones

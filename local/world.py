@@ -18,6 +18,7 @@ from local.dynamodb_gateway import DynamoDBGateway
 from local.metric_relay import MetricRelay, RelayThread
 from local.ministack import AWS_LOG, HOST, MiniStack, free_port
 from local.outage import outage_named
+from local.queue_gauge import QueueGauge
 from local.resources import Resources
 from local.vendors import Vendors
 
@@ -111,8 +112,9 @@ class World:
         store_secrets(self.aws, self.vendors.credentials)
         self.channel = Channel(self.aws, self.resources)
         self.alerts = AlertsInbox(self.aws, self.resources.topic_arn)
-        relay = MetricRelay(self.aws, self.resources.log_group)
-        starting.enter_context(RelayThread(relay))
+        lines = MetricRelay(self.aws, self.resources.log_group)
+        letters = QueueGauge(self.aws, self.resources.dead_letter_queue_url)
+        starting.enter_context(RelayThread(lines.relay_new_lines, letters.relay))
 
 
 def _target() -> tuple[str, str]:

@@ -5,15 +5,19 @@ from aws_cdk import Environment as Target
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from stacks.alarming_lines import alarming_lines
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.channels import Channel
-from stacks.critical_events import CRITICAL_EVENTS
 from stacks.environments import Environment
+from stacks.function_alarms import FunctionAlarms
 from stacks.log_alarm import LogAlarm
 from stacks.names import ChannelNames
+from stacks.on_call import OnCall
 from stacks.processor import Processor
+from stacks.queue_alarms import QueueAlarms
 from stacks.shared_stack import SharedStack
+from stacks.silence_alarm import SilenceAlarm
 
 
 class ChannelStack(Stack):
@@ -66,22 +70,51 @@ class ChannelStack(Stack):
         channel_queue.grant_process(processor.function)
         shared.conversations.grant_ledger(processor.function)
         secrets.grant_read(processor.function)
-        self._alarm_on_critical_lines(names, processor, shared)
+        self._wake_people(names, environment, channel_queue, processor, shared)
         self._give_out(channel_queue, processor)
 
-    def _alarm_on_critical_lines(
-        self, names: ChannelNames, processor: Processor, shared: SharedStack
+    def _wake_people(
+        self,
+        names: ChannelNames,
+        environment: Environment,
+        channel_queue: ChannelQueue,
+        processor: Processor,
+        shared: SharedStack,
     ) -> None:
-        for critical in CRITICAL_EVENTS:
+        on_call = OnCall(topic=shared.alerts.topic, runbook=environment.runbook)
+        for lines in alarming_lines(environment.max_receive_count):
             LogAlarm(
                 self,
-                critical.subject,
-                names=names.log_alarm(critical.subject),
-                event=critical.event,
-                description=critical.description,
+                lines.rule.subject,
+                names=names,
+                lines=lines,
                 log_group=processor.log_group,
-                topic=shared.alerts.topic,
+                on_call=on_call,
             )
+        QueueAlarms(
+            self,
+            "QueueAlarms",
+            names=names,
+            queue=channel_queue.queue,
+            dead_letter_queue=channel_queue.dead_letter_queue,
+            on_call=on_call,
+        )
+        FunctionAlarms(
+            self,
+            "FunctionAlarms",
+            names=names,
+            function=processor.function,
+            timeout=environment.function_timeout,
+            on_call=on_call,
+        )
+        SilenceAlarm(
+            self,
+            "NoMessageSent",
+            names=names,
+            queue=channel_queue.queue,
+            log_group=processor.log_group,
+            on_call=on_call,
+        )
 
     def _give_out(self, channel_queue: ChannelQueue, processor: Processor) -> None:
         CfnOutput(self, "QueueUrl", value=channel_queue.queue.queue_url)

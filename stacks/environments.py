@@ -92,6 +92,9 @@ class Environment:
     alert_email: str | None = field(
         metadata=key(optional(text(r"[^@\s]+@[^@\s.]+\.[^@\s]+", "an e-mail address")))
     )
+    runbook_url: str | None = field(
+        metadata=key(optional(text(r"https://[^\s#]+", "an https:// address without a #")))
+    )
     removal_policy: RemovalPolicy = field(metadata=key(one_of(REMOVAL_POLICIES)))
     deletion_protection: bool = field(metadata=key(boolean()))
     point_in_time_recovery: bool = field(metadata=key(boolean()))
@@ -130,6 +133,11 @@ class Environment:
     assistants_base_url: str | None = field(
         metadata=key(optional(text(HTTPS_OR_LOOPBACK, "an https:// address")))
     )
+
+    @property
+    def runbook(self) -> str:
+        """Where an alarm says that its runbook is: an address, or a path in this repository."""
+        return self.runbook_url or "docs/runbook.md"
 
     @property
     def title(self) -> str:

@@ -1,21 +1,16 @@
-"""From one kind of critical log line to an alarm on a topic."""
+"""From one kind of log line to an alarm."""
 
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambda_src.core.contract import LogEvent
-from stacks.invariants import guard
-from stacks.names import LogAlarmNames
-
-LEVEL = "CRITICAL"
+from stacks.alarming_lines import AlarmingLines
+from stacks.names import ChannelNames, LogMetricNames
+from stacks.on_call import OnCall
 
 
 class LogAlarm(Construct):
-    """Alarm that goes off when one line of an event was logged at CRITICAL within 5 minutes.
+    """Alarm that goes off when enough lines of one kind were logged.
 
     Attributes:
         metric_filter: What counts the lines.
@@ -27,40 +22,50 @@ class LogAlarm(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        names: LogAlarmNames,
-        event: LogEvent,
-        description: str,
+        names: ChannelNames,
+        lines: AlarmingLines,
         log_group: logs.ILogGroup,
-        topic: sns.ITopic,
+        on_call: OnCall,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.metric_filter = logs.MetricFilter(
+        self.metric_filter = count_lines(
             self,
             "MetricFilter",
-            filter_name=names.metric_filter,
+            names=names.log_metric(lines.rule.subject),
+            pattern=lines.pattern,
             log_group=log_group,
-            filter_pattern=_critical(event),
-            metric_namespace=names.namespace,
-            metric_name=names.metric,
-            metric_value="1",
         )
-        self.alarm = cloudwatch.Alarm(
+        self.alarm = on_call.wake(
             self,
             "Alarm",
-            alarm_name=names.alarm,
-            alarm_description=description,
-            metric=self.metric_filter.metric(statistic="Sum", period=Duration.minutes(5)),
-            comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
-            threshold=1,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_name=names.alarm(lines.rule.subject),
+            rule=lines.rule,
+            metric=self.metric_filter.metric(
+                statistic="Sum", period=Duration.minutes(lines.minutes)
+            ),
         )
-        self.alarm.add_alarm_action(actions.SnsAction(topic))
-        guard(self)
 
 
-def _critical(event: LogEvent) -> logs.IFilterPattern:
-    return logs.FilterPattern.all(
-        logs.FilterPattern.string_value("$.level", "=", LEVEL),
-        logs.FilterPattern.string_value("$.event", "=", event),
+def count_lines(
+    scope: Construct,
+    construct_id: str,
+    *,
+    names: LogMetricNames,
+    pattern: logs.IFilterPattern,
+    log_group: logs.ILogGroup,
+) -> logs.MetricFilter:
+    """Make a metric that grows by one with each line of a log group that matches.
+
+    It is 0 for a minute in which there were other lines only: so one can see that it counts.
+    """
+    return logs.MetricFilter(
+        scope,
+        construct_id,
+        filter_name=names.metric_filter,
+        log_group=log_group,
+        filter_pattern=pattern,
+        metric_namespace=names.namespace,
+        metric_name=names.metric,
+        metric_value="1",
+        default_value=0,
     )

@@ -31,13 +31,12 @@ class SharedNames:
 
 
 @dataclass(frozen=True)
-class LogAlarmNames:
-    """Names along one chain of log line, metric filter, metric and alarm."""
+class LogMetricNames:
+    """Names along the way from a log line to a metric."""
 
     metric_filter: str
     metric: str
     namespace: str
-    alarm: str
 
 
 @dataclass(frozen=True)
@@ -87,17 +86,19 @@ class ChannelNames:
         """Where the channel's own metrics are, those of its log and those of its runtime."""
         return f"AIComms/{self.channel.display}Processor/{self.environment.title}"
 
-    def log_alarm(self, subject: str) -> LogAlarmNames:
-        """Return the names of the alarm on one kind of log line.
+    def log_metric(self, subject: str) -> LogMetricNames:
+        """Return the names of the metric that counts one kind of log line.
 
         Args:
             subject: What the line tells of, in PascalCase: `FinalDbUpdateFailure`.
         """
-        title, display = self.environment.title, self.channel.display
-        part = self.channel.metric_filter_part
-        return LogAlarmNames(
+        title, part = self.environment.title, self.channel.metric_filter_part
+        return LogMetricNames(
             metric_filter="-".join(word for word in (f"{subject}Filter", part, title) if word),
             metric=f"{subject}Count",
             namespace=self.metrics_namespace,
-            alarm=f"{display}Processor{subject}Alarm-{title}",
         )
+
+    def alarm(self, subject: str) -> str:
+        """Return the name of the alarm on a subject, in PascalCase: `DeadLetters`."""
+        return f"{self.channel.display}Processor{subject}Alarm-{self.environment.title}"

@@ -6,6 +6,7 @@ from local.journey import Milestone, Sighting
 
 CONVERSATION = "demo-company#spring-intake#bad-input"
 RECIPIENT = "+447700900103"
+DEAD_LETTERS = "AWS/SQS/ApproximateNumberOfMessagesVisible"
 
 
 def play(stage: Stage) -> None:
@@ -14,8 +15,10 @@ def play(stage: Stage) -> None:
     calls_before = _calls(stage)
     _with_key(stage)
     _without_key(stage)
+    alert = stage.await_alert(DEAD_LETTERS, "dead-letter queue → metric → alarm → topic")
     check = stage.checks.that
     check("no vendor was called for them", lambda: _calls(stage) == calls_before)
+    check("the topic's subscriber was told of the dead letters", lambda: alert)
     check("the phone shows nothing", lambda: not stage.phone(RECIPIENT))
 
 

@@ -6,11 +6,9 @@ from typing import Any
 
 from lambda_src.core.contract import LogEvent, Status
 from local.alarm_chain import AlarmChain, chains_of
-from local.alerts import Alert
-from local.demo.stage import PATIENCE_SECONDS, Stage
+from local.demo.stage import Stage
 from local.dynamodb_gateway import Call, Refusal, Rule
 from local.journey import Journey, Milestone
-from local.waiting import wait_for
 
 CONVERSATION = "demo-company#spring-intake#failure-story"
 RECIPIENT = "+447700900102"
@@ -70,17 +68,19 @@ def _show_failure(stage: Stage, journey: Journey, line: dict[str, Any]) -> None:
 
 
 def _show_alarm(stage: Stage, line: dict[str, Any]) -> None:
-    world, check = stage.world, stage.checks.that
-    with stage.screen.step("log line → metric filter → metric → alarm → topic → subscriber"):
-        alerts = wait_for(world.alerts.new_alerts, PATIENCE_SECONDS) or []
-    chains = chains_of(world.aws, world.resources.log_group, json.dumps(line))
+    check = stage.checks.that
+    doing = "log line → metric filter → metric → alarm → topic → subscriber"
+    alerts = [stage.await_alert(chain.full_metric, doing) for chain in _chains(stage, line)]
+    chains = _chains(stage, line)
     for chain in chains:
         _show_chain(stage, chain)
-    for alert in alerts:
-        stage.screen.say(f"notification  {alert.subject}", "magenta")
     check("the line sets off exactly one metric filter with an alarm", lambda: len(chains) == 1)
     check("the alarm is in state ALARM", lambda: chains[0].state == "ALARM")
-    check("the topic's subscriber was told of that alarm", lambda: _tells(alerts, chains[0]))
+    check("the topic's subscriber was told of that alarm", lambda: alerts[0])
+
+
+def _chains(stage: Stage, line: dict[str, Any]) -> list[AlarmChain]:
+    return chains_of(stage.world.aws, stage.world.resources.log_group, json.dumps(line))
 
 
 def _show_chain(stage: Stage, chain: AlarmChain) -> None:
@@ -88,10 +88,6 @@ def _show_chain(stage: Stage, chain: AlarmChain) -> None:
     say(f"filter        {chain.metric_filter}  {chain.pattern}")
     say(f"metric        {chain.namespace} {chain.metric}")
     say(f"alarm         {chain.alarm}  {chain.state}", "magenta")
-
-
-def _tells(alerts: list[Alert], chain: AlarmChain) -> bool:
-    return any((alert.alarm, alert.state) == (chain.alarm, "ALARM") for alert in alerts)
 
 
 def _show_repair(stage: Stage, journey: Journey, line: dict[str, Any]) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local.alerts import Alert
 from local.contexts import example
 from local.demo.checks import Checks
 from local.journey import Journey, Sighting
 from local.screen import Screen
 from local.stand_ins import PhoneMessage
 from local.vendors import StandIns
+from local.waiting import wait_for
 from local.world import World
 
 PATIENCE_SECONDS = 90
@@ -60,3 +62,20 @@ class Stage:
     def phone(self, number: str) -> list[PhoneMessage]:
         """What a recipient's phone shows."""
         return self.stand_ins.twilio.phone(number)
+
+    def await_alert(self, metric: str, doing: str) -> Alert | None:
+        """Wait until the topic's subscriber is told of an alarm on a metric, and show it.
+
+        Args:
+            metric: namespace and name, joined by a slash.
+            doing: what is awaited, for the screen.
+
+        Returns:
+            The notification; None when none came in time.
+        """
+        with self.screen.step(doing):
+            alert = wait_for(lambda: self.world.alerts.alarm_on(metric), PATIENCE_SECONDS)
+        if alert:
+            self.screen.say(f"notification  {alert.subject}", "magenta")
+            self.screen.say(alert.description, "dim")
+        return alert

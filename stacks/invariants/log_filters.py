@@ -30,7 +30,7 @@ def filters_read_a_functions_log(assembly: Assembly) -> Iterator[Finding]:
     "filters-match-what-is-logged",
     holds=(
         "A metric filter on a processor's log names events that the runtime logs, at the levels"
-        " and above the LOG_LEVEL that it logs them at."
+        " and above the LOG_LEVEL that it logs them at, or else a level that is logged."
     ),
     remedy="Name one of the runtime's events (`LogEvent`), at its level or at none.",
 )
@@ -53,8 +53,11 @@ def _problems(pattern: str, writer: Function) -> Iterator[str]:
         terms = [(term["field"], term["value"]) for term in _TERM.finditer(alternative)]
         events = [value for field, value in terms if field == "event"]
         levels = [value for field, value in terms if field == "level"]
-        if not events:
-            yield f"names no event in {alternative.strip()}"
+        if not events and not set(levels) & set(shown):
+            yield (
+                f"names neither an event nor a level of the log in {alternative.strip()}"
+                f" (LOG_LEVEL {least})"
+            )
         for event in events:
             if event not in list(LogEvent):
                 yield f"names the event {event!r}, which the runtime never logs"

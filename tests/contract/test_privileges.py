@@ -3,7 +3,7 @@
 from typing import Any
 
 from lambda_src import index
-from tests.contract.test_alarm_lines import (
+from tests.alarms.stories import (
     fail_the_final_update,
     lose_a_send,
     send_and_fail_without_alarm,

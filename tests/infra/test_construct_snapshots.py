@@ -1,6 +1,7 @@
 """Each construct alone: what it makes, for a channel that the app does not have."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from aws_cdk import Duration, RemovalPolicy, Stack
@@ -12,15 +13,19 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from syrupy.assertion import SnapshotAssertion
 
-from lambda_src.core.contract import LogEvent
+from stacks.alarming_lines import HEARTBEAT_FAILURES
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.channels import Channel
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.function_alarms import FunctionAlarms
 from stacks.log_alarm import LogAlarm
 from stacks.names import ChannelNames
+from stacks.on_call import AlarmRule, OnCall
 from stacks.processor import Processor
+from stacks.queue_alarms import QueueAlarms
+from stacks.silence_alarm import SilenceAlarm
 from tests.infra.outline import resources_of
 from tests.infra.synthesis import environment, new_app, stub_package
 
@@ -91,7 +96,17 @@ def _processor(stack: Stack) -> None:
     secrets.grant_read(processor.function)
 
 
-def _log_alarm(stack: Stack) -> None:
+def _on_call(stack: Stack) -> OnCall:
+    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:111122223333:t")
+    return OnCall(topic=topic, runbook="https://example.com/runbook")
+
+
+def _queue(stack: Stack, name: str) -> sqs.IQueue:
+    return sqs.Queue.from_queue_arn(stack, name, f"arn:aws:sqs:eu-west-1:111122223333:{name}")
+
+
+def _log_group(stack: Stack) -> logs.ILogGroup:
+    """Return a log group that a function writes to."""
     lambda_.CfnFunction(
         stack,
         "Function",
@@ -99,14 +114,54 @@ def _log_alarm(stack: Stack) -> None:
         role="arn:aws:iam::111122223333:role/push",
         logging_config={"logGroup": "/aws/lambda/push"},
     )
+    return logs.LogGroup.from_log_group_name(stack, "LogGroup", "/aws/lambda/push")
+
+
+def _log_alarm(stack: Stack) -> None:
+    rule = AlarmRule(
+        subject="HeartbeatFailure", description="What happened, and what to do.", threshold=3
+    )
     LogAlarm(
         stack,
-        "SendOutcomeUnknown",
-        names=_names().log_alarm("SendOutcomeUnknown"),
-        event=LogEvent.SEND_OUTCOME_UNKNOWN,
-        description="What happened, and what to do.",
-        log_group=logs.LogGroup.from_log_group_name(stack, "LogGroup", "/aws/lambda/push"),
-        topic=sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:111122223333:t"),
+        "HeartbeatFailure",
+        names=_names(),
+        lines=replace(HEARTBEAT_FAILURES, rule=rule, minutes=10),
+        log_group=_log_group(stack),
+        on_call=_on_call(stack),
+    )
+
+
+def _queue_alarms(stack: Stack) -> None:
+    QueueAlarms(
+        stack,
+        "QueueAlarms",
+        names=_names(),
+        queue=_queue(stack, "queue"),
+        dead_letter_queue=_queue(stack, "dead-letter-queue"),
+        on_call=_on_call(stack),
+        patience=Duration.minutes(30),
+    )
+
+
+def _function_alarms(stack: Stack) -> None:
+    FunctionAlarms(
+        stack,
+        "FunctionAlarms",
+        names=_names(),
+        function=lambda_.Function.from_function_name(stack, "Function", "push"),
+        timeout=Duration.minutes(2),
+        on_call=_on_call(stack),
+    )
+
+
+def _silence_alarm(stack: Stack) -> None:
+    SilenceAlarm(
+        stack,
+        "NoMessageSent",
+        names=_names(),
+        queue=_queue(stack, "queue"),
+        log_group=_log_group(stack),
+        on_call=_on_call(stack),
     )
 
 
@@ -119,6 +174,9 @@ def _log_alarm(stack: Stack) -> None:
         _critical_alerts_topic,
         _processor,
         _log_alarm,
+        _queue_alarms,
+        _function_alarms,
+        _silence_alarm,
     ],
     ids=lambda construct: construct.__name__.strip("_"),
 )

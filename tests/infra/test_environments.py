@@ -27,8 +27,8 @@ def test_values_are_typed() -> None:
 
 
 def test_optional_keys_may_be_left_out() -> None:
-    """Account, region, alert address and Assistants server need not be named."""
-    optional = {"account", "region", "alert_email", "assistants_base_url"}
+    """Account, region, alert address, runbook and Assistants server need not be named."""
+    optional = {"account", "region", "alert_email", "runbook_url", "assistants_base_url"}
     values = CONTEXT["environments"]["dev"]
     needed = {key: value for key, value in values.items() if key not in optional}
 
@@ -119,6 +119,8 @@ def test_all_problems_at_once() -> None:
         ("point_in_time_recovery", None, "None (NoneType) is not true or false"),
         ("log_retention_days", 8, "8 (int) is not one of 1, 3, 5, 7, 14,"),
         ("log_retention_days", True, "True (bool) is not one of 1, 3,"),
+        ("runbook_url", "docs/runbook.md", "is not an https:// address without a #, or null"),
+        ("runbook_url", "https://example.com/r#top", "is not an https:// address without a #"),
         ("log_level", "info", "'info' (str) is not one of DEBUG, INFO,"),
         ("function_runtime", "python3.11", "is not one of python3.12, python3.13, python3.14"),
         ("function_architecture", "arm", "'arm' (str) is not one of arm64, x86_64"),

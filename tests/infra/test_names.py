@@ -3,7 +3,7 @@
 import pytest
 
 from stacks.channels import WHATSAPP, Channel
-from stacks.names import ChannelNames, LogAlarmNames, SharedNames
+from stacks.names import ChannelNames, LogMetricNames, SharedNames
 from tests.infra.synthesis import Synthesized, environment
 
 SMS = Channel(name="sms", display="Sms", metric_filter_part="Sms", credentials_form="{}")
@@ -33,6 +33,9 @@ SMS = Channel(name="sms", display="Sms", metric_filter_part="Sms", credentials_f
             "FilterName",
             {
                 "FinalDbUpdateFailureFilter-Dev",
+                "HeartbeatFailureFilter-Dev",
+                "MessageSentFilter-Dev",
+                "RepeatedFailureFilter-Dev",
                 "SendOutcomeUnknownFilter-Dev",
                 "VendorAccountRefusedFilter-Dev",
             },
@@ -42,7 +45,16 @@ SMS = Channel(name="sms", display="Sms", metric_filter_part="Sms", credentials_f
             "AWS::CloudWatch::Alarm",
             "AlarmName",
             {
+                "WhatsAppProcessorDeadLettersAlarm-Dev",
                 "WhatsAppProcessorFinalDbUpdateFailureAlarm-Dev",
+                "WhatsAppProcessorFunctionErrorsAlarm-Dev",
+                "WhatsAppProcessorFunctionNearTimeoutAlarm-Dev",
+                "WhatsAppProcessorFunctionThrottlesAlarm-Dev",
+                "WhatsAppProcessorHeartbeatFailureAlarm-Dev",
+                "WhatsAppProcessorMoreDeadLettersAlarm-Dev",
+                "WhatsAppProcessorNoMessageSentAlarm-Dev",
+                "WhatsAppProcessorOldestMessageAlarm-Dev",
+                "WhatsAppProcessorRepeatedFailureAlarm-Dev",
                 "WhatsAppProcessorSendOutcomeUnknownAlarm-Dev",
                 "WhatsAppProcessorVendorAccountRefusedAlarm-Dev",
             },
@@ -104,12 +116,12 @@ def test_another_channel_in_another_environment() -> None:
     assert "/aws/lambda/sms-channel-processor-prod" == names.log_group
     assert "ai-multi-comms/prod/openai-api-key/sms" == names.openai_secret
     assert "ai-multi-comms/prod/sms-credentials/" == names.credentials_prefix
-    assert LogAlarmNames(
+    assert LogMetricNames(
         metric_filter="FinalDbUpdateFailureFilter-Sms-Prod",
         metric="FinalDbUpdateFailureCount",
         namespace="AIComms/SmsProcessor/Prod",
-        alarm="SmsProcessorFinalDbUpdateFailureAlarm-Prod",
-    ) == names.log_alarm("FinalDbUpdateFailure")
+    ) == names.log_metric("FinalDbUpdateFailure")
+    assert "SmsProcessorFinalDbUpdateFailureAlarm-Prod" == names.alarm("FinalDbUpdateFailure")
 
 
 def test_channels_and_environments_do_not_collide() -> None:
@@ -123,7 +135,9 @@ def test_channels_and_environments_do_not_collide() -> None:
         text
         for one in names
         for text in (one.stack, one.queue, one.dead_letter_queue, one.function, one.openai_secret)
-    ] + [one.log_alarm("Subject").metric_filter for one in names]
+    ] + [
+        name for one in names for name in (one.log_metric("Subject").metric_filter, one.alarm("S"))
+    ]
 
     assert len(seen) == len(set(seen))
     assert "conversations-prod" == SharedNames(environment("prod")).table

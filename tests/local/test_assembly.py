@@ -8,6 +8,7 @@ import pytest
 from local import paths
 from local.assembly import Assembly
 from local.errors import LocalCloudError
+from local.metric_math import UNEVALUATED
 
 APP = """
 import json, os, pathlib
@@ -16,11 +17,11 @@ outdir.mkdir(exist_ok=True)
 stack = {
     "type": "aws:cloudformation:stack",
     "environment": "aws://unknown-account/unknown-region",
-    "properties": {"templateFile": "template.json"},
+    "properties": {"templateFile": "Stack.template.json"},
 }
 manifest = {"version": "36.0.0", "artifacts": {"Stack": stack}}
 (outdir / "manifest.json").write_text(json.dumps(manifest))
-(outdir / "template.json").write_text("{}")
+(outdir / "Stack.template.json").write_text("{}")
 """
 
 
@@ -86,3 +87,15 @@ def test_a_failed_synthesis_says_why(root: Path, tmp_path: Path) -> None:
     ):
         assembly.directory()
     assert [] == list((tmp_path / "cache").iterdir())
+
+
+def test_metric_math_is_set_aside(root: Path, tmp_path: Path) -> None:
+    """An alarm over metric math stays in the assembly, over a metric without data."""
+    alarm = {"AlarmName": "silence", "Metrics": [{"Id": "m", "Expression": "1"}]}
+    template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm}}}
+    (root / "app.py").write_text(APP.replace('"{}"', repr(json.dumps(template))))
+
+    with Assembly(tmp_path / "cache") as assembly:
+        made = json.loads((assembly.directory() / "Stack.template.json").read_text())
+
+    assert {"AlarmName": "silence", **UNEVALUATED} == made["Resources"]["Alarm"]["Properties"]

@@ -98,12 +98,12 @@ def test_an_alarm_goes_off_and_notifies(embedded_aws: Aws) -> None:
     relay = MetricRelay(embedded_aws, logged.name)
     logged.write(OTHER)
     relay.relay_new_lines()
-    assert [] == inbox.new_alerts()
+    assert [] == inbox.all_alerts()
     logged.write(MATCHING)
     relay.relay_new_lines()
-    (alert,) = inbox.new_alerts()
+    (alert,) = inbox.all_alerts()
     assert (logged.name, "ALARM") == (alert.alarm, alert.state)
-    assert f"{logged.name}/Lost" == alert.metric
+    assert alert == inbox.alarm_on(f"{logged.name}/Lost")
 
 
 def test_a_pattern_that_is_not_understood_stops_the_relay(embedded_aws: Aws) -> None:
@@ -127,7 +127,7 @@ def test_the_thread_hands_its_error_over(embedded_aws: Aws) -> None:
     relay = MetricRelay(embedded_aws, "no-such-log-group")
     with (
         pytest.raises(embedded_aws.logs.exceptions.ResourceNotFoundException),
-        RelayThread(relay) as thread,
+        RelayThread(relay.relay_new_lines) as thread,
     ):
         thread.join(5)
 

@@ -13,6 +13,7 @@ import pytest
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.metric_names import Metric
 from local.alarm_chain import chains_of
+from local.alerts import Alert
 from local.contexts import example
 from local.demo import delivery
 from local.demo.checks import Checks
@@ -29,7 +30,7 @@ from local.waiting import wait_for
 from local.world import World
 from tests.local.shown import SOCKET_TABLES, Shown, listening_addresses
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 GOOD, UNRECORDED, THROTTLED, BAD, SENT_TWICE, REFUSED, WATCHED, FREE = (
     f"+44770090020{digit}" for digit in range(1, 9)
@@ -124,10 +125,11 @@ def test_a_failed_final_update_alarms_and_is_repaired(
     assert message.sid == line["message_sid"]
     assert UNRECORDED not in json.dumps(line)
 
-    (alert,) = wait_for(world.alerts.new_alerts, PATIENCE_SECONDS) or []
+    (chain,) = chains_of(world.aws, world.resources.log_group, json.dumps(line))
+    alert = _alert(world, chain.full_metric)
     (chain,) = chains_of(world.aws, world.resources.log_group, json.dumps(line))
     assert ("FinalDbUpdateFailureFilter-Dev", "ALARM") == (chain.metric_filter, chain.state)
-    assert (chain.alarm, "ALARM") == (alert.alarm, alert.state)
+    assert chain.alarm == alert.alarm
 
     end = journey.end(PATIENCE_SECONDS)
     assert Milestone.SENT is end.milestone
@@ -138,6 +140,13 @@ def test_a_failed_final_update_alarms_and_is_repaired(
 def _critical_line(world: World, journey: Journey) -> dict[str, Any] | None:
     lines = world.channel.log_of(journey.message_id)
     return next((line for line in lines if line["level"] == "CRITICAL"), None)
+
+
+def _alert(world: World, metric: str) -> Alert:
+    """What the topic's subscriber is told of the alarm on a metric."""
+    alert = wait_for(lambda: world.alerts.alarm_on(metric), PATIENCE_SECONDS)
+    assert alert
+    return alert
 
 
 def _status_and_sid(sighting: Sighting) -> tuple[object, object]:
@@ -165,6 +174,14 @@ def test_bad_input_ends_in_the_dead_letter_queue(
     )
     assert "company_data_payload.company_name" in end.record["failure"]["detail"]
     assert [] == stand_ins.twilio.phone(BAD)
+
+
+def test_dead_letters_call_a_person(journeys: Mapping[str, Journey], world: World) -> None:
+    """A message in the dead-letter queue sets its alarm off, whose text reaches the subscriber."""
+    assert Milestone.DEAD_LETTER is journeys[BAD].end(PATIENCE_SECONDS).milestone
+    alert = _alert(world, "AWS/SQS/ApproximateNumberOfMessagesVisible")
+    assert "WhatsAppProcessorDeadLettersAlarm-Dev" == alert.alarm
+    assert "Runbook: docs/runbook.md#deadletters" in alert.description
 
 
 def test_a_body_without_a_key_ends_there_too(world: World) -> None:
