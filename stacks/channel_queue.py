@@ -2,9 +2,11 @@
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.encryption_key import grant_key_use
 from stacks.invariants import guard
 from stacks.names import ChannelNames
 
@@ -35,13 +37,17 @@ class ChannelQueue(Construct):
         consumer_timeout: Duration,
         max_receive_count: int,
         removal_policy: RemovalPolicy,
+        encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._key = encryption_key
+        encryption = sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED
         self.dead_letter_queue = sqs.Queue(
             self,
             "DeadLetterQueue",
             queue_name=names.dead_letter_queue,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=encryption,
+            encryption_master_key=encryption_key,
             enforce_ssl=True,
             retention_period=DEAD_LETTER_RETENTION,
             removal_policy=removal_policy,
@@ -50,7 +56,8 @@ class ChannelQueue(Construct):
             self,
             "Queue",
             queue_name=names.queue,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=encryption,
+            encryption_master_key=encryption_key,
             enforce_ssl=True,
             retention_period=RETENTION,
             visibility_timeout=Duration.seconds(
@@ -65,10 +72,12 @@ class ChannelQueue(Construct):
 
     def grant_send(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a router put messages on the queue, and nothing else."""
+        self._grant_key(grantee, "kms:GenerateDataKey", "kms:Decrypt")
         return self._grant(grantee, "sqs:SendMessage")
 
     def grant_process(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a function be fed from the queue and keep the messages that it holds invisible."""
+        self._grant_key(grantee, "kms:Decrypt")
         return self._grant(
             grantee,
             "sqs:ReceiveMessage",
@@ -76,6 +85,10 @@ class ChannelQueue(Construct):
             "sqs:GetQueueAttributes",
             "sqs:ChangeMessageVisibility",
         )
+
+    def _grant_key(self, grantee: iam.IGrantable, *actions: str) -> None:
+        if self._key:
+            grant_key_use(grantee, self._key, *actions, through="sqs")
 
     def _grant(self, grantee: iam.IGrantable, *actions: str) -> iam.Grant:
         return iam.Grant.add_to_principal(

@@ -49,6 +49,7 @@ class ChannelStack(Stack):
             consumer_timeout=environment.function_timeout,
             max_receive_count=environment.max_receive_count,
             removal_policy=environment.removal_policy,
+            encryption_key=shared.encryption_key,
         )
         secrets = ChannelSecrets(
             self,
@@ -66,6 +67,7 @@ class ChannelStack(Stack):
             queue=channel_queue.queue,
             table=shared.conversations.table,
             secret_prefixes=secrets.prefixes,
+            encryption_key=shared.encryption_key,
         )
         channel_queue.grant_process(processor.function)
         shared.conversations.grant_ledger(processor.function)

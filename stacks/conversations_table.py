@@ -3,8 +3,10 @@
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.encryption_key import grant_key_use
 from stacks.invariants import guard
 
 
@@ -26,8 +28,10 @@ class ConversationsTable(Construct):
         point_in_time_recovery: bool,
         deletion_protection: bool,
         removal_policy: RemovalPolicy,
+        encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._key = encryption_key
         self.table = dynamodb.Table(
             self,
             "Table",
@@ -40,6 +44,7 @@ class ConversationsTable(Construct):
             ),
             deletion_protection=deletion_protection,
             removal_policy=removal_policy,
+            encryption_key=encryption_key,
         )
         if not point_in_time_recovery:
             self._acknowledge_no_recovery()
@@ -47,6 +52,19 @@ class ConversationsTable(Construct):
 
     def grant_ledger(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a processor keep the ledger: conditional writes and a conversation's look-up."""
+        if self._key:
+            grant_key_use(
+                grantee,
+                self._key,
+                "kms:Encrypt",
+                "kms:Decrypt",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:DescribeKey",
+                through="dynamodb",
+            )
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],

@@ -98,6 +98,7 @@ class Environment:
     removal_policy: RemovalPolicy = field(metadata=key(one_of(REMOVAL_POLICIES)))
     deletion_protection: bool = field(metadata=key(boolean()))
     point_in_time_recovery: bool = field(metadata=key(boolean()))
+    customer_managed_key: bool = field(metadata=key(replace(boolean(), default=False)))
     log_retention: logs.RetentionDays = field(
         metadata=key(one_of(RETENTIONS), named="log_retention_days")
     )

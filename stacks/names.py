@@ -25,6 +25,16 @@ class SharedNames:
         return f"conversations-{self.environment.name}"
 
     @property
+    def key_alias(self) -> str:
+        """The environment's own key, where it has one."""
+        return f"alias/{PROJECT}-{self.environment.name}"
+
+    @property
+    def log_groups(self) -> str:
+        """The log groups of all processor functions, as a pattern."""
+        return f"/aws/lambda/*-channel-processor-{self.environment.name}"
+
+    @property
     def topic(self) -> str:
         """The topic of critical alerts."""
         return f"ai-comms-critical-alerts-{self.environment.name}"

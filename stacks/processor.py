@@ -6,6 +6,7 @@ from typing import cast
 from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
@@ -41,9 +42,10 @@ class Processor(Construct):
         queue: sqs.IQueue,
         table: dynamodb.ITable,
         secret_prefixes: Sequence[str],
+        encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = self._make_log_group(names, environment)
+        self.log_group = self._make_log_group(names, environment, encryption_key)
         self.function = self._make_function(
             names, environment, code, _variables(names, environment, queue, table, secret_prefixes)
         )
@@ -62,13 +64,16 @@ class Processor(Construct):
         )
         guard(self, environment)
 
-    def _make_log_group(self, names: ChannelNames, environment: Environment) -> logs.LogGroup:
+    def _make_log_group(
+        self, names: ChannelNames, environment: Environment, encryption_key: kms.IKey | None
+    ) -> logs.LogGroup:
         return logs.LogGroup(
             self,
             "LogGroup",
             log_group_name=names.log_group,
             retention=environment.log_retention,
             removal_policy=environment.removal_policy,
+            encryption_key=encryption_key,
         )
 
     def _make_role(self) -> iam.Role:

@@ -2,10 +2,12 @@
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import Environment as Target
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.encryption_key import EncryptionKey
 from stacks.environments import Environment
 from stacks.invariants import guard
 from stacks.names import SharedNames
@@ -17,6 +19,7 @@ class SharedStack(Stack):
     Attributes:
         conversations: The table construct.
         alerts: The topic construct.
+        encryption_key: The environment's own key; None where AWS's keys serve.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
@@ -29,6 +32,7 @@ class SharedStack(Stack):
             env=Target(account=environment.account, region=environment.region),
             termination_protection=environment.deletion_protection,
         )
+        self.encryption_key = self._key(names) if environment.customer_managed_key else None
         self.conversations = ConversationsTable(
             self,
             "Conversations",
@@ -36,9 +40,14 @@ class SharedStack(Stack):
             point_in_time_recovery=environment.point_in_time_recovery,
             deletion_protection=environment.deletion_protection,
             removal_policy=environment.removal_policy,
+            encryption_key=self.encryption_key,
         )
         self.alerts = CriticalAlertsTopic(
-            self, "CriticalAlerts", topic_name=names.topic, email=environment.alert_email
+            self,
+            "CriticalAlerts",
+            topic_name=names.topic,
+            email=environment.alert_email,
+            encryption_key=self.encryption_key,
         )
 
         guard(self, environment)
@@ -46,3 +55,12 @@ class SharedStack(Stack):
         CfnOutput(self, "TableName", value=self.conversations.table.table_name)
         CfnOutput(self, "TopicName", value=self.alerts.topic.topic_name)
         CfnOutput(self, "TopicArn", value=self.alerts.topic.topic_arn)
+
+    def _key(self, names: SharedNames) -> kms.IKey:
+        return EncryptionKey(
+            self,
+            "Encryption",
+            alias=names.key_alias,
+            log_groups=names.log_groups,
+            removal_policy=names.environment.removal_policy,
+        ).key

@@ -93,10 +93,18 @@ def test_rules_are_alive() -> None:
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_templates_fit_cloudformation(name: str, stack: str) -> None:
     """cfn-lint finds nothing, and has nothing to remark but on how the CDK writes ARNs."""
-    template = json.dumps(synthesize(name).template(stack))
-    rules = ManualArgs(include_checks=["I"], ignore_checks=["I1022"], regions=["us-east-1"])
+    assert [] == _remarks(synthesize(name).template(stack))
 
-    assert [] == [str(match) for match in lint(template, config=rules)]
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_templates_with_a_key_fit_cloudformation(stack: str) -> None:
+    """The same holds for an environment that has a key of its own."""
+    assert [] == _remarks(synthesize(customer_managed_key=True).template(stack))
+
+
+def _remarks(template: dict[str, object]) -> list[str]:
+    rules = ManualArgs(include_checks=["I"], ignore_checks=["I1022"], regions=["us-east-1"])
+    return [str(match) for match in lint(json.dumps(template), config=rules)]
 
 
 def test_packages_for() -> None:

@@ -7,6 +7,7 @@ import pytest
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -19,6 +20,7 @@ from stacks.channel_secrets import ChannelSecrets
 from stacks.channels import Channel
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.encryption_key import EncryptionKey
 from stacks.function_alarms import FunctionAlarms
 from stacks.log_alarm import LogAlarm
 from stacks.names import ChannelNames
@@ -40,16 +42,31 @@ def _router(stack: Stack) -> iam.Role:
     return iam.Role(stack, "Router", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
 
-def _channel_queue(stack: Stack) -> None:
-    queue = ChannelQueue(
+def channel_queue(stack: Stack, encryption_key: kms.IKey | None = None) -> ChannelQueue:
+    """A queue of a channel that the app does not have."""
+    return ChannelQueue(
         stack,
         "ChannelQueue",
         names=_names(),
         consumer_timeout=Duration.minutes(2),
         max_receive_count=7,
         removal_policy=RemovalPolicy.RETAIN,
+        encryption_key=encryption_key,
     )
-    queue.grant_send(_router(stack))
+
+
+def _channel_queue(stack: Stack) -> None:
+    channel_queue(stack).grant_send(_router(stack))
+
+
+def _encryption_key(stack: Stack) -> None:
+    EncryptionKey(
+        stack,
+        "Encryption",
+        alias="alias/ours",
+        log_groups="/aws/lambda/*-processor",
+        removal_policy=RemovalPolicy.RETAIN,
+    )
 
 
 def _conversations_table(stack: Stack) -> None:
@@ -169,6 +186,7 @@ def _silence_alarm(stack: Stack) -> None:
     "construct",
     [
         _channel_queue,
+        _encryption_key,
         _conversations_table,
         _channel_secrets,
         _critical_alerts_topic,

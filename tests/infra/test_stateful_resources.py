@@ -46,6 +46,13 @@ def test_logical_ids_stay_as_they_are(stack: str) -> None:
     assert LOGICAL_IDS[stack] == {name: part["Type"] for name, part in found.items()}
 
 
+def test_the_key_keeps_its_logical_id() -> None:
+    """What was encrypted with an environment's own key cannot be read with another one."""
+    resources = synthesize(customer_managed_key=True).template("Shared")["Resources"]
+
+    assert "AWS::KMS::Key" == resources["EncryptionKey3A692D6E"]["Type"]
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_prod_retains_its_data(stack: str) -> None:
     """Whatever happens to a stack of `prod`, table, queues, secrets, logs and keys stay."""
