@@ -10,7 +10,7 @@ from lambda_src.services import conversation_item as item
 from lambda_src.services import dynamodb_writes as writes
 from lambda_src.services.conversation_entry import ENTRY_ATTRIBUTES, to_entry
 from lambda_src.services.dynamodb_errors import too_large, translated
-from lambda_src.services.dynamodb_values import serialized, size
+from lambda_src.services.dynamodb_values import is_larger_than, serialized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,10 +39,10 @@ class ConversationsTable:
 
     def create(self, context: ContextObject, claim: Claim) -> None:
         """Write the first record, if there is none."""
-        record = serialized(item.new_record(context, claim, self._version))
-        if size(record) > item.LARGEST:
+        record = item.new_record(context, claim, self._version)
+        if is_larger_than(item.LARGEST, record):
             raise too_large(Step.CLAIM)
-        self._put(Step.CLAIM, record)
+        self._put(Step.CLAIM, serialized(record))
 
     def take_over(self, claim: Claim, seen: Entry) -> None:
         """Hold a record that is still as it was seen."""

@@ -1,7 +1,7 @@
 """JSON values in DynamoDB's own notation, and back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -32,25 +32,46 @@ def deserialized(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _deserializer.deserialize(value) for name, value in stored.items()}
 
 
-def size(stored: Mapping[str, Any]) -> int:
-    """Bytes that DynamoDB counts for attributes in its own notation, or a few more.
+def is_larger_than(limit: int, attributes: Mapping[str, Any]) -> bool:
+    """Whether DynamoDB counts more bytes than that for attributes once they are serialized.
 
+    Told before they are: a megabyte of small values takes a hundred in DynamoDB's notation.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     """
-    return sum(len(name.encode()) + _size_of_value(value) for name, value in stored.items())
+    total = 0
+    for part in _sizes_of_fields(attributes, DEEPEST):
+        total += part
+        if total > limit:
+            return True
+    return False
 
 
-def _size_of_value(typed: Mapping[str, Any]) -> int:
-    ((kind, value),) = typed.items()
-    match kind:
-        case "S":
-            return len(value.encode())
-        case "N":
-            return 2 + (len(Decimal(value).as_tuple().digits) + 1) // 2
-        case "M":
-            return 3 + len(value) + size(value)
-        case "L":
-            return 3 + len(value) + sum(map(_size_of_value, value))
+def _sizes_of_fields(fields: Mapping[str, Any], levels: int) -> Iterator[int]:
+    for name, value in fields.items():
+        yield len(name.encode())
+        yield from _sizes(value, levels)
+
+
+def _sizes(value: Any, levels: int) -> Iterator[int]:
+    """The bytes of a value's parts; in containers each part has one of its own."""
+    if _is_kept_as_text(value, levels):
+        value = _as_text(value)
+    if isinstance(value, Mapping):
+        yield 3 + len(value)
+        yield from _sizes_of_fields(value, levels - 1)
+    elif isinstance(value, list | tuple):
+        yield 3 + len(value)
+        for part in value:
+            yield from _sizes(part, levels - 1)
+    else:
+        yield _size_of_scalar(_storable(value, levels))
+
+
+def _size_of_scalar(value: object) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, Decimal):
+        return 2 + (len(value.as_tuple().digits) + 1) // 2
     return 1
 
 
@@ -59,12 +80,21 @@ def _storable(value: Any, levels: int) -> Any:
         return value
     if isinstance(value, int | float):
         return _storable_number(value)
-    if levels == 0:
-        return json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, Mapping):
-        return [_storable(part, levels - 1) for part in value]
-    if all(0 < len(name.encode()) <= LONGEST_NAME for name in value):
+    if _is_kept_as_text(value, levels):
+        return _as_text(value)
+    if isinstance(value, Mapping):
         return {name: _storable(part, levels - 1) for name, part in value.items()}
+    return [_storable(part, levels - 1) for part in value]
+
+
+def _is_kept_as_text(value: Any, levels: int) -> bool:
+    """Whether a container lies too deep for DynamoDB, or has a name that it does not take."""
+    if isinstance(value, Mapping):
+        return levels == 0 or not all(0 < len(name.encode()) <= LONGEST_NAME for name in value)
+    return levels == 0 and isinstance(value, list | tuple)
+
+
+def _as_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -3,19 +3,27 @@
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt, StrictStr, ValidationError
+from pydantic import BeforeValidator, Field, PositiveInt, StrictStr, ValidationError
 
 from lambda_src.core.context import AssistantDefinition, VariableRule
 from lambda_src.core.errors import PermanentFailure, Step
-from lambda_src.utils.wire_types import Text, Wire
+from lambda_src.utils.wire_types import Text, Wire, problem
 
 DIRECTORY = Path(__file__).parent.parent / "assistants"
 KEPT = 128
 """Definitions kept in memory, also of ids that have none: ids come out of messages."""
 MAX_VARIABLES = 100
 """Variables that a content template may have."""
+
+
+def _few(variables: Any) -> Any:
+    # Before any is looked at: the problems of a megabyte of them would fill the memory.
+    if isinstance(variables, dict) and len(variables) > MAX_VARIABLES:
+        raise problem("context_invalid", f"at most {MAX_VARIABLES} variables")
+    return variables
+
 
 VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 
@@ -32,8 +40,8 @@ class AssistantModel(Wire):
 
     model: Text
     instructions: Text
-    variables: dict[VariableName, VariableModel] = Field(
-        default_factory=dict, max_length=MAX_VARIABLES
+    variables: Annotated[dict[VariableName, VariableModel], BeforeValidator(_few)] = Field(
+        default_factory=dict
     )
     max_output_tokens: PositiveInt | None = None
 

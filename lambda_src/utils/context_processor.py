@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from lambda_src.core.context import ContextObject, RecordKey
 from lambda_src.core.rejection import Problem, RejectedContext
-from lambda_src.utils.context_body import decoded, is_deeper_than
+from lambda_src.utils.context_body import decoded
 from lambda_src.utils.context_model import context_model, field_names
 from lambda_src.utils.context_problems import INVALID, problems_in
 from lambda_src.utils.context_rules import Reader
@@ -15,8 +15,6 @@ from lambda_src.utils.wire_types import LONGEST_ID, LONGEST_KEY
 
 MOST_TELLING = ("wrong_channel",)
 """Codes that explain the other problems, and so stand for all of them."""
-DEEPEST = 500
-"""Levels of nesting that every later reader and writer of the document bears, recursing."""
 
 
 class ContextParser:
@@ -38,15 +36,14 @@ class ContextParser:
         Raises:
             RejectedContext: Everything wrong with it, and the record's key where it can be told.
         """
-        document = decoded(body)
-        if is_deeper_than(DEEPEST, document):
-            problem = Problem(INVALID, "body", f"at most {DEEPEST} levels of nesting", "more")
-            raise _rejection(document, [problem])
+        read = decoded(body)
+        if read.problems:
+            raise _rejection(read.document, read.problems)
         try:
-            payload = self._model.model_validate(document, context=self._settings)
+            payload = self._model.model_validate(read.document, context=self._settings)
         except ValidationError as error:
             problems = problems_in(error, field_names(self._channel))
-            raise _rejection(document, problems) from None
+            raise _rejection(read.document, problems) from None
         return payload.context_object()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, FailFast, ValidationInfo
 
 from lambda_src.utils.wire_types import Text, problem
 
@@ -58,7 +58,8 @@ def _own_secret(value: str, info: ValidationInfo) -> str:
 
 
 ThisChannel = Annotated[Text, AfterValidator(_this_channel)]
-ChannelsWithThis = Annotated[list[Text], AfterValidator(_naming_this_channel)]
+# One problem is enough of a list: of a megabyte of wrong parts, all of them would fill the memory.
+ChannelsWithThis = Annotated[list[Text], FailFast(), AfterValidator(_naming_this_channel)]
 Active = Annotated[Text, AfterValidator(_active)]
 Consent = Annotated[Any, AfterValidator(_true)]
 SecretReference = Annotated[Text, AfterValidator(_own_secret)]

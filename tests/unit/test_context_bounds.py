@@ -1,11 +1,13 @@
 """However much a body holds, what is told of it stays small."""
 
+import json
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from lambda_src.core.rejection import Problem, RejectedContext
-from tests.unit.contexts import changed, complete, parse
+from tests.unit.contexts import changed, complete, parse, parser
 from tests.unit.test_context_structure import problems, rejection
 
 ALLOWED = "company_data_payload.allowed_channels"
@@ -60,6 +62,20 @@ def test_an_error_is_a_few_kilobytes(path: str, value: object) -> None:
     error = rejection(changed(path, value, complete()))
     assert len(str(error)) < A_FEW_KB
     assert len(error.detail) < A_FEW_KB
+
+
+@pytest.mark.parametrize(("path", "value"), [(ALLOWED, [1] * 100_000), (VARIABLES, unnamed(5_000))])
+def test_problems_do_not_fill_the_memory(path: str, value: object) -> None:
+    """A body full of problems costs a few times its size: the batch's other messages live on."""
+    body = json.dumps(changed(path, value, complete()))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RejectedContext):
+            parser(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 50 * len(body)
 
 
 @pytest.mark.parametrize("path", IDS)

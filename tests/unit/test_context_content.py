@@ -158,11 +158,23 @@ def test_any_project_data_reaches_briefing_and_record(project_data: dict[str, An
         ("9" * 5000, "9" * 5000),
         ("-" + "9" * 5000, "-" + "9" * 5000),
         ("12345678901234567890", 12345678901234567890),
-        ("1e-400", 0.0),
+        ("1e-400", "1e-400"),
+        (
+            "0.1234567890123456789012345678901234567890",
+            "0.1234567890123456789012345678901234567890",
+        ),
+        ("1.00000000000000000001", "1.00000000000000000001"),
+        ("12.850", 12.85),
+        ("0.30000000000000004", 0.30000000000000004),
+        ("5e-324", 5e-324),
+        ("2e-324", "2e-324"),
+        ("0e99999999999999999999", "0e99999999999999999999"),
+        ("1e99999999999999999999", "1e99999999999999999999"),
+        ("-0.0", 0.0),
     ],
 )
 def test_numbers_of_any_size_arrive(text: str, expected: object) -> None:
-    """A number too large to be held is kept as its text; nothing becomes infinite."""
+    """A number that is not held exactly is kept as its text; nothing is rounded or infinite."""
     body = json.dumps(changed(PROJECT, {"x": "here"})).replace('"here"', text)
     assert expected == contexts.parser(body).briefing["project_data"]["x"]
 
@@ -217,14 +229,31 @@ def test_nesting_beyond_what_can_be_handled_is_refused_with_its_key() -> None:
     assert "request-1" == rejected.value.request_id
 
 
-def test_bottomless_nesting_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "context_invalid"),
+        ('{"a":' * 60_000 + "1" + "}" * 60_000, "context_invalid"),
+        ("[" * 100_000, "body_not_json"),
+        ("]" * 100_000, "body_not_json"),
+    ],
+    ids=["arrays", "objects", "never closed", "never opened"],
+)
+def test_bottomless_nesting_is_refused(text: str, code: str) -> None:
     """Nesting beyond any reader's reach is an error like every other, not a crash."""
-    body = json.dumps(changed(PROJECT, {"x": "here"})).replace(
-        '"here"', "[" * 100_000 + "]" * 100_000
-    )
+    body = json.dumps(changed(PROJECT, {"x": "here"})).replace('"here"', text)
     with pytest.raises(RejectedContext) as rejected:
         contexts.parser(body)
-    assert "body_not_json" == rejected.value.code
+    assert code == rejected.value.code
+    is_json = code == "context_invalid"
+    assert is_json is (rejected.value.key is not None)
+
+
+def test_brackets_in_a_text_are_no_nesting() -> None:
+    """What stands in a string counts for nothing, escaped quotes or not."""
+    text = '[{"\\' * 1000
+    body = json.dumps(changed(PROJECT, {"x": text}))
+    assert text == contexts.parser(body).briefing["project_data"]["x"]
 
 
 def test_times_are_iso_8601() -> None:

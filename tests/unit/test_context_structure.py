@@ -216,7 +216,41 @@ def test_unknown_fields_are_left_alone() -> None:
     assert contexts.CONVERSATION == parse(document).key.conversation_id
 
 
-def test_the_last_of_duplicate_keys_counts() -> None:
-    """JSON that names a key twice is read as JSON readers do."""
-    body = json.dumps(valid()).replace('"metadata": {}', '"metadata": 1, "metadata": {}')
-    assert contexts.CONVERSATION == contexts.parser(body).key.conversation_id
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [
+        ('"metadata": {}', '"metadata": 1, "metadata": {}'),
+        ('"comms_consent": true', '"comms_consent": false, "comms_consent": true'),
+        ('"request_id"', r'"x\ud800": 1, "x\ud801": 2, "request_id"'),
+    ],
+    ids=["at the top", "consent", "once half characters are replaced"],
+)
+def test_a_name_that_stands_twice_is_refused(once: str, twice: str) -> None:
+    """Readers differ in which value they take: ours takes neither, and the record says why."""
+    body = json.dumps(valid()).replace(once, twice)
+    with pytest.raises(RejectedContext) as rejected:
+        contexts.parser(body)
+    assert "body_ambiguous" == rejected.value.code
+    assert "body: expected each name once in an object, found a name twice" in str(rejected.value)
+    assert RecordKey(contexts.RECIPIENT, contexts.CONVERSATION) == rejected.value.key
+
+
+def test_an_ambiguous_key_is_no_key() -> None:
+    """A record must not say that another conversation's message failed."""
+    body = json.dumps(valid()).replace(
+        '"conversation_id"', '"conversation_id": "another", "conversation_id"'
+    )
+    with pytest.raises(RejectedContext) as rejected:
+        contexts.parser(body)
+    assert rejected.value.key is None
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_of_jsons_is_refused_with_its_key(number: str) -> None:
+    """Python's own writer makes such JSON of what it cannot count: the record says why."""
+    body = json.dumps(changed("frontend_payload.project_data", {"x": "here"}))
+    with pytest.raises(RejectedContext) as rejected:
+        contexts.parser(body.replace('"here"', number))
+    assert "body_not_json" == rejected.value.code
+    assert "body: expected JSON's numbers, found NaN or an infinity" in str(rejected.value)
+    assert RecordKey(contexts.RECIPIENT, contexts.CONVERSATION) == rejected.value.key

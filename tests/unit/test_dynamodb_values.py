@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_src.core.contract import Status
-from lambda_src.services.dynamodb_values import DEEPEST, deserialized, serialized, size
+from lambda_src.services.dynamodb_values import DEEPEST, deserialized, is_larger_than, serialized
 from tests.unit.test_context_content import json_values, nested
 
 DYNAMODB_LEVELS = 32
@@ -115,4 +115,32 @@ def test_deep_nesting_is_stored_as_text_from_where_it_is_too_deep(levels: int) -
 )
 def test_a_size_is_what_dynamodb_counts(value: object, expected: int) -> None:
     """Bytes of text and names, two digits a byte, three for a container and one for each part."""
-    assert len("name") + expected == size(serialized({"name": value}))
+    size = len("name") + expected
+    assert not is_larger_than(size, {"name": value})
+    assert is_larger_than(size - 1, {"name": value})
+
+
+def counted(typed: dict[str, Any]) -> int:
+    """Bytes of a value in DynamoDB's own notation, as its documentation counts them."""
+    ((kind, value),) = typed.items()
+    match kind:
+        case "S":
+            return len(value.encode())
+        case "N":
+            return 2 + (len(Decimal(value).as_tuple().digits) + 1) // 2
+        case "M":
+            fields = sum(len(name.encode()) + counted(part) for name, part in value.items())
+            return 3 + len(value) + fields
+        case "L":
+            return 3 + len(value) + sum(map(counted, value))
+    return 1
+
+
+@given(json_values, st.integers(0, DEEPEST + 3))
+def test_a_size_is_told_before_anything_is_serialized(value: Any, levels: int) -> None:
+    """It is that of the notation, whatever is kept as text for its depth or its names."""
+    for _ in range(levels):
+        value = [value]
+    size = len("name") + counted(serialized({"name": value})["name"])
+    assert not is_larger_than(size, {"name": value})
+    assert is_larger_than(size - 1, {"name": value})
