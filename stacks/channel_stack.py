@@ -6,6 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.alarming_lines import alarming_lines
+from stacks.channel_dashboard import ChannelDashboard, alarms_in
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.channels import Channel
@@ -73,7 +74,8 @@ class ChannelStack(Stack):
         shared.conversations.grant_ledger(processor.function)
         secrets.grant_read(processor.function)
         self._wake_people(names, environment, channel_queue, processor, shared)
-        self._give_out(channel_queue, processor)
+        dashboard = self._show(names, environment, channel_queue, processor)
+        self._give_out(channel_queue, processor, dashboard)
 
     def _wake_people(
         self,
@@ -118,9 +120,31 @@ class ChannelStack(Stack):
             on_call=on_call,
         )
 
-    def _give_out(self, channel_queue: ChannelQueue, processor: Processor) -> None:
+    def _show(
+        self,
+        names: ChannelNames,
+        environment: Environment,
+        channel_queue: ChannelQueue,
+        processor: Processor,
+    ) -> ChannelDashboard:
+        return ChannelDashboard(
+            self,
+            "ChannelDashboard",
+            names=names,
+            queue=channel_queue.queue,
+            dead_letter_queue=channel_queue.dead_letter_queue,
+            function=processor.function,
+            timeout=environment.function_timeout,
+            maximum_concurrency=environment.maximum_concurrency,
+            alarms=alarms_in(self),
+        )
+
+    def _give_out(
+        self, channel_queue: ChannelQueue, processor: Processor, dashboard: ChannelDashboard
+    ) -> None:
         CfnOutput(self, "QueueUrl", value=channel_queue.queue.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=channel_queue.dead_letter_queue.queue_url)
         CfnOutput(self, "FunctionName", value=processor.function.function_name)
         CfnOutput(self, "FunctionAlias", value=processor.alias.alias_name)
         CfnOutput(self, "LogGroupName", value=processor.log_group.log_group_name)
+        CfnOutput(self, "DashboardUrl", value=dashboard.url)

@@ -92,6 +92,11 @@ class ChannelNames:
         return f"{PROJECT}/{self.environment.name}/{self.channel.name}-credentials/"
 
     @property
+    def dashboard(self) -> str:
+        """The channel's dashboard."""
+        return f"{PROJECT}-{self.channel.name}-dashboard-{self.environment.name}"
+
+    @property
     def metrics_namespace(self) -> str:
         """Where the channel's own metrics are, those of its log and those of its runtime."""
         return f"AIComms/{self.channel.display}Processor/{self.environment.title}"

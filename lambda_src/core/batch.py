@@ -23,7 +23,6 @@ from lambda_src.core.telling import tell
 
 log = logging.getLogger(__name__)
 
-R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 
 
@@ -56,33 +55,34 @@ class BatchHandler:
         """Return the ids of the messages that must not be deleted, in the batch's order."""
         log.info("received", extra={"event": LogEvent.BATCH_RECEIVED, "messages": len(deliveries)})
         if all(map(_is_in_time, deliveries)):
-            errors, unkept = self._work_and_keep(deliveries)
+            results, unkept = self._work_and_keep(deliveries)
         else:  # nor is there time for a heartbeat to end
-            late = {d.message_id: self._counted(d, out_of_time(d)) for d in deliveries}
-            errors, unkept = late, frozenset()
+            results = {d.message_id: out_of_time(d) for d in deliveries}
+            unkept = frozenset()
+        errors = {id_: end for id_, end in results.items() if isinstance(end, ProcessingError)}
         self._show_again(deliveries, errors)
         failed = [
             d.message_id for d in deliveries if d.message_id in errors or d.message_id in unkept
         ]
         counts = {"messages": len(deliveries), "failed": len(failed)}
         log.info("finished", extra={"event": LogEvent.BATCH_FINISHED, **counts})
-        self.tally.publish(received=len(deliveries), unkept=len(unkept))
+        self.tally.publish(deliveries, results, unkept=len(unkept))
         return failed
 
     def _work_and_keep(
         self, deliveries: Sequence[Delivery]
-    ) -> tuple[dict[str, ProcessingError], frozenset[str]]:
+    ) -> tuple[dict[str, Result], frozenset[str]]:
         heartbeat = self.heartbeat({d.message_id: d.receipt_handle for d in deliveries})
         heartbeat.start()
         try:
-            errors = self._work_on_all(deliveries, heartbeat)
+            results = self._work_on_all(deliveries, heartbeat)
         finally:
             unkept = heartbeat.stop()
-        return errors, unkept
+        return results, unkept
 
     def _work_on_all(
         self, deliveries: Sequence[Delivery], heartbeat: Heartbeat
-    ) -> dict[str, ProcessingError]:
+    ) -> dict[str, Result]:
         begun: set[str] = set()
         results: dict[str, Result] = {}
 
@@ -97,8 +97,8 @@ class BatchHandler:
         for delivery in deliveries:
             if delivery.message_id not in done:
                 give_up = cut_off if delivery.message_id in begun else out_of_time
-                done[delivery.message_id] = self._counted(delivery, give_up(delivery))
-        return {id_: result for id_, result in done.items() if isinstance(result, ProcessingError)}
+                done[delivery.message_id] = give_up(delivery)
+        return done
 
     def _do(self, work: Callable[[T], object], items: Sequence[T], seconds: float) -> bool:
         workers = max(1, min(self.max_concurrency, len(items)))
@@ -106,17 +106,12 @@ class BatchHandler:
 
     def _work(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
         if not _is_in_time(delivery):
-            return self._counted(delivery, out_of_time(delivery))
+            return out_of_time(delivery)
         with log_context.bound(sqs_message_id=delivery.message_id):
             try:
-                result = self._process(delivery, heartbeat)
+                return self._process(delivery, heartbeat)
             except Exception as error:  # noqa: BLE001 - one message must never fail the batch
-                result = unforeseen(error)
-        return self._counted(delivery, result)
-
-    def _counted(self, delivery: Delivery, result: R) -> R:
-        self.tally.count(delivery, result)
-        return result
+                return unforeseen(error)
 
     def _process(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
         try:

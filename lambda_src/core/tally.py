@@ -1,5 +1,6 @@
 """What became of a batch's deliveries, as numbers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lambda_src.core.delivery import Delivery
@@ -33,17 +34,28 @@ _REFUSED_EACH_TIME = (RejectedContext, RecordForeign)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts each delivery once, by how it ended; may be used by many threads."""
+    """Counts each delivery of a batch once, by how it ended."""
 
     metrics: Metrics
     clock: Clock
 
-    def count(self, delivery: Delivery, result: Result) -> None:
-        """Count one delivery whose work is done."""
-        end = _end(delivery, result)
-        self.metrics.count(end)
-        if isinstance(result, ProcessingError) and end is not Metric.MESSAGES_REPEATED:
-            self.metrics.count_failure(result.step, result.kind)
+    def publish(
+        self, deliveries: Sequence[Delivery], results: Mapping[str, Result], *, unkept: int
+    ) -> None:
+        """Count a batch and publish it: zeros too, so that graphs and alarms have no gaps.
+
+        Args:
+            deliveries: The batch.
+            results: How the work on each ended, by message id.
+            unkept: For how many of them the heartbeat failed.
+        """
+        self.metrics.count(Metric.MESSAGES_RECEIVED, len(deliveries))
+        self.metrics.count(Metric.HEARTBEAT_FAILURES, unkept)
+        for end in ENDS:
+            self.metrics.count(end, 0)
+        for delivery in deliveries:
+            self._count(delivery, results[delivery.message_id])
+        self.metrics.publish()
 
     def measure_since(self, requested_at: float | None) -> None:
         """Measure the time from the router's request until now, when the message is sent.
@@ -56,18 +68,11 @@ class Tally:
         if 0 <= seconds <= OLDEST_REQUEST_SECONDS:
             self.metrics.measure(Metric.END_TO_END_SECONDS, seconds)
 
-    def publish(self, *, received: int, unkept: int) -> None:
-        """Publish a batch's numbers: zeros too, so that graphs and alarms have no gaps.
-
-        Args:
-            received: How many deliveries the batch had.
-            unkept: For how many of them the heartbeat failed.
-        """
-        self.metrics.count(Metric.MESSAGES_RECEIVED, received)
-        self.metrics.count(Metric.HEARTBEAT_FAILURES, unkept)
-        for end in ENDS:
-            self.metrics.count(end, 0)
-        self.metrics.publish()
+    def _count(self, delivery: Delivery, result: Result) -> None:
+        end = _end(delivery, result)
+        self.metrics.count(end)
+        if isinstance(result, ProcessingError) and end is not Metric.MESSAGES_REPEATED:
+            self.metrics.count_failure(result.step, result.kind)
 
 
 def _end(delivery: Delivery, result: Result) -> Metric:

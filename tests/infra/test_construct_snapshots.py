@@ -15,6 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from syrupy.assertion import SnapshotAssertion
 
 from stacks.alarming_lines import HEARTBEAT_FAILURES
+from stacks.channel_dashboard import ChannelDashboard, alarms_in
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.channels import Channel
@@ -32,6 +33,7 @@ from tests.infra.outline import resources_of
 from tests.infra.synthesis import environment, new_app, stub_package
 
 PUSH = Channel(name="push", display="Push", metric_filter_part="Push", credentials_form="{}")
+SQS = "arn:aws:sqs:eu-west-1:111122223333"
 
 
 def _names() -> ChannelNames:
@@ -182,9 +184,31 @@ def _silence_alarm(stack: Stack) -> None:
     )
 
 
+def _channel_dashboard(stack: Stack) -> None:
+    _log_alarm(stack)
+    ChannelDashboard(
+        stack,
+        "ChannelDashboard",
+        names=_names(),
+        queue=sqs.Queue.from_queue_arn(stack, "Queue", f"{SQS}:queue"),
+        dead_letter_queue=sqs.Queue.from_queue_arn(stack, "DeadLetterQueue", f"{SQS}:dlq"),
+        function=lambda_.Function(
+            stack,
+            "Watched",
+            code=stub_package().code(),
+            handler="push.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+        ),
+        timeout=Duration.minutes(2),
+        maximum_concurrency=7,
+        alarms=alarms_in(stack),
+    )
+
+
 @pytest.mark.parametrize(
     "construct",
     [
+        _channel_dashboard,
         _channel_queue,
         _encryption_key,
         _conversations_table,

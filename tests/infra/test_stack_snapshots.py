@@ -5,7 +5,7 @@ import json
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from tests.infra.outline import inventory, leaves, stable
+from tests.infra.outline import inventory, leaves, readable, stable
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, synthesize
 
 
@@ -14,7 +14,8 @@ def as_if_dev(name: str, stack: str) -> dict[str, object]:
     text = stable(json.dumps(synthesize(name).template(stack)))
     for other, own in ((f"-{name}", "-dev"), (f"/{name}/", "/dev/"), (f'"{name}"', '"dev"')):
         text = text.replace(other, own)
-    return dict(leaves(json.loads(text.replace(name.capitalize(), "Dev"))["Resources"]))
+    resources = json.loads(text.replace(name.capitalize(), "Dev"))["Resources"]
+    return dict(leaves({key: readable(resource) for key, resource in resources.items()}))
 
 
 @pytest.mark.parametrize("stack", STACKS)

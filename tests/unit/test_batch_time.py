@@ -14,6 +14,7 @@ from lambda_src.core.batch import BatchHandler, threads
 from lambda_src.core.contract import Status
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.ledger import Claim, Failure
+from lambda_src.core.metric_names import Metric
 from tests.unit.contexts import body, changed
 from tests.unit.fakes.world import World
 from tests.unit.log_lines import LogLines
@@ -140,7 +141,10 @@ def test_what_is_done_counts_although_another_hangs(world: World, hang: Hang) ->
 
 
 def test_work_that_goes_on_after_it_was_given_up_sends_nothing(world: World, hang: Hang) -> None:
-    """Its function's time is over, whenever it is thawed: the answer is kept, nothing is sent."""
+    """Its function's time is over, whenever it is thawed: the answer is kept, nothing is sent.
+
+    Nor does its delivery count a second time.
+    """
     ended = Event()
     record_failure = world.conversations.record_failure
 
@@ -156,6 +160,7 @@ def test_work_that_goes_on_after_it_was_given_up_sends_nothing(world: World, han
     (record,) = world.conversations.records.values()
     assert (Status.RETRY, 0) == (record.status, world.sender.tries)
     assert record.answer
+    assert {Metric.MESSAGES_RETRIED: 1} == world.metrics.ends
 
 
 def test_those_with_the_fewest_deliveries_left_begin_first(world: World) -> None:
