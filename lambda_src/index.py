@@ -27,6 +27,7 @@ from lambda_src.core.settlement import Settlement
 from lambda_src.core.tally import Tally
 from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
 from lambda_src.services.dynamodb_service import ConversationsTable
+from lambda_src.services.retention import Retention
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.services.sqs_service import ChannelQueue
 from lambda_src.services.twilio_service import TwilioSender
@@ -108,6 +109,7 @@ def _flow(settings: Settings, queue: ChannelQueue, metrics: CloudWatchMetrics) -
         boto3.client("dynamodb", config=AWS_CLIENT),
         settings.conversations_table,
         settings.version,
+        Retention(settings.conversation_retention_days),
     )
     secrets = ChannelSecrets(
         boto3.client("secretsmanager", config=AWS_CLIENT), settings.secret_prefixes

@@ -6,6 +6,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from lambda_src.core.contract import EXPIRES_AT
 from stacks.encryption_key import grant_key_use
 from stacks.invariants import guard
 
@@ -45,6 +46,7 @@ class ConversationsTable(Construct):
             deletion_protection=deletion_protection,
             removal_policy=removal_policy,
             encryption_key=encryption_key,
+            time_to_live_attribute=EXPIRES_AT,
         )
         if not point_in_time_recovery:
             self._acknowledge_no_recovery()

@@ -8,7 +8,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from lambda_src.core.contract import LOG_LEVELS
+from lambda_src.core.contract import LEAST_RETENTION_DAYS, LOG_LEVELS
 from stacks.errors import ConfigurationError
 from stacks.rules import Rule, boolean, by_name, distinct, number, one_of, optional, text, whole
 from stacks.tiers import Tier
@@ -98,6 +98,9 @@ class Environment:
     removal_policy: RemovalPolicy = field(metadata=key(one_of(REMOVAL_POLICIES)))
     deletion_protection: bool = field(metadata=key(boolean()))
     point_in_time_recovery: bool = field(metadata=key(boolean()))
+    conversation_retention_days: int | None = field(
+        metadata=key(optional(whole(LEAST_RETENTION_DAYS, 3_650)))
+    )
     customer_managed_key: bool = field(metadata=key(replace(boolean(), default=False)))
     log_retention: logs.RetentionDays = field(
         metadata=key(one_of(RETENTIONS), named="log_retention_days")

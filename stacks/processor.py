@@ -138,7 +138,9 @@ def _variables(
         Variable.VERSION: RELEASE,
         Variable.MAX_CONCURRENCY: str(environment.batch_size),
     }
-    del variables[Variable.ASSISTANTS_BASE_URL]
     if environment.assistants_base_url is not None:
         variables[Variable.ASSISTANTS_BASE_URL] = environment.assistants_base_url
-    return variables
+    if environment.conversation_retention_days is not None:
+        days = str(environment.conversation_retention_days)
+        variables[Variable.CONVERSATION_RETENTION_DAYS] = days
+    return {name: value for name, value in variables.items() if value}

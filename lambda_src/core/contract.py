@@ -32,6 +32,7 @@ class Variable(StrEnum):
     BACKOFF_BASE_SECONDS = "BACKOFF_BASE_SECONDS"
     MAX_CONCURRENCY = "MAX_CONCURRENCY"
     ASSISTANTS_BASE_URL = "ASSISTANTS_BASE_URL"
+    CONVERSATION_RETENTION_DAYS = "CONVERSATION_RETENTION_DAYS"
 
 
 REQUIRED_VARIABLES = frozenset(
@@ -43,6 +44,9 @@ REQUIRED_VARIABLES = frozenset(
     }
 )
 """Variables without a default: the function refuses to start when one is missing or empty."""
+
+UNSET_VARIABLES = frozenset({Variable.ASSISTANTS_BASE_URL, Variable.CONVERSATION_RETENTION_DAYS})
+"""Variables that a template sets only for an environment that has a use for them."""
 
 DEFAULTS = {
     Variable.LOG_LEVEL: "INFO",
@@ -56,11 +60,19 @@ DEFAULTS = {
     Variable.BACKOFF_BASE_SECONDS: "10",
     Variable.MAX_CONCURRENCY: "10",
     Variable.ASSISTANTS_BASE_URL: "",
+    Variable.CONVERSATION_RETENTION_DAYS: "",
 }
 """What an optional variable means when it is absent; times are in whole seconds.
 
 A lease ends before the message is visible again, so that the delivery after a crash finds it over.
 """
+
+EXPIRES_AT = "expires_at"
+"""The record's attribute that DynamoDB deletes it by, in epoch seconds."""
+
+LEAST_RETENTION_DAYS = 30
+"""More than twice as long as a message can wait in its queues, 14 days: while one may be delivered
+again, its record tells that it was sent."""
 
 TWILIO_BASE_URL = "TWILIO_BASE_URL"
 """Where Twilio answers, for local servers only: never set by a template."""

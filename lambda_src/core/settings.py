@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from lambda_src.core.contract import (
     DEFAULTS,
+    LEAST_RETENTION_DAYS,
     LOG_LEVELS,
     METRICS_NAMESPACE,
     REQUIRED_VARIABLES,
@@ -49,6 +50,7 @@ class Settings:
     backoff_base_seconds: int
     max_concurrency: int
     assistants_base_url: str
+    conversation_retention_days: int | None
     twilio_base_url: str
     powertools_metrics_namespace: str
 
@@ -113,6 +115,10 @@ def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
     return read
 
 
+def _or_none(read: Callable[[str], T]) -> Callable[[str], T | None]:
+    return lambda value: read(value) if value else None
+
+
 def _several(read_one: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
     def read(value: str) -> tuple[T, ...]:
         parts = [part.strip() for part in value.split(",")]
@@ -158,6 +164,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.BACKOFF_BASE_SECONDS: _whole(1),
     Variable.MAX_CONCURRENCY: _whole(1),
     Variable.ASSISTANTS_BASE_URL: _url_or_empty,
+    Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(LEAST_RETENTION_DAYS)),
     TWILIO_BASE_URL: _url_or_empty,
     METRICS_NAMESPACE: _namespace_or_empty,
 }

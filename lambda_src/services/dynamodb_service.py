@@ -11,6 +11,7 @@ from lambda_src.services import dynamodb_writes as writes
 from lambda_src.services.conversation_entry import ENTRY_ATTRIBUTES, to_entry
 from lambda_src.services.dynamodb_errors import too_large, translated
 from lambda_src.services.dynamodb_values import is_larger_than, serialized
+from lambda_src.services.retention import KEPT_FOR_GOOD, Retention
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,16 +31,25 @@ class ConversationsTable:
             recognises itself by its owner.
         table_name: The conversations table.
         processor_version: Written into each record.
+        retention: How long records are kept.
     """
 
-    def __init__(self, client: DynamoDBClient, table_name: str, processor_version: str) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        processor_version: str,
+        retention: Retention = KEPT_FOR_GOOD,
+    ) -> None:
         self._client = client
         self._table_name = table_name
         self._version = processor_version
+        self._retention = retention
 
     def create(self, context: ContextObject, claim: Claim) -> None:
         """Write the first record, if there is none."""
-        record = item.new_record(context, claim, self._version)
+        attributes = item.new_record(context, claim, self._version)
+        record = self._retention.of_record(attributes, claim.started_at)
         if is_larger_than(item.LARGEST, record):
             raise too_large(Step.CLAIM)
         self._put(Step.CLAIM, serialized(record))
@@ -71,7 +81,7 @@ class ConversationsTable:
     def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
         """Write `failed` for a message refused before its claim, unless a record stands."""
         record = item.rejection(key, failure, request_id, self._version)
-        self._put(Step.RECORD, serialized(record))
+        self._put(Step.RECORD, serialized(self._retention.of_record(record, failure.at)))
 
     def count_look(self, key: RecordKey, seen: Entry) -> None:
         """Count one more look for the sid of an unsettled send."""
@@ -114,14 +124,15 @@ class ConversationsTable:
         )
 
     def _update(self, update: writes.Update) -> None:
+        expression, values = self._retention.of_update(update)
         translated(
             update.step,
             lambda: self._client.update_item(
                 TableName=self._table_name,
                 Key=serialized(item.key_attributes(update.key)),
-                UpdateExpression=update.expression,
+                UpdateExpression=expression,
                 ConditionExpression=update.condition,
-                ExpressionAttributeValues=serialized(update.values),
+                ExpressionAttributeValues=serialized(values),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             ),
         )

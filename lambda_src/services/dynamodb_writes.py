@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum, auto
+from typing import Any, Final
 
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
@@ -15,15 +16,28 @@ OURS = "lease_owner = :owner AND attempt = :attempt"
 SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at = :at"
 
 
+class _Kept(Enum):
+    UNCHANGED = auto()
+    FOR_GOOD = auto()
+
+
+UNCHANGED: Final = _Kept.UNCHANGED
+FOR_GOOD: Final = _Kept.FOR_GOOD
+
+
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One conditional update, made by a step; the values' names begin with a colon."""
+    """One conditional update, made by a step; the values' names begin with a colon.
+
+    `kept_from` is when the record's retention begins anew (epoch seconds), if it does.
+    """
 
     step: Step
     key: RecordKey
     expression: str
     condition: str
     values: Mapping[str, Any]
+    kept_from: float | _Kept = UNCHANGED
 
 
 def take_over(claim: Claim, seen: Entry) -> Update:
@@ -47,6 +61,7 @@ def take_over(claim: Claim, seen: Entry) -> Update:
             ":seen_attempt": seen.attempt,
             ":seen_expires": item.number(seen.lease_expires_at),
         },
+        kept_from=claim.started_at,
     )
 
 
@@ -100,6 +115,7 @@ def begin_send(claim: Claim, intent: Intent, answer: Answer) -> Update:
             ":none": 0,
             ":at": item.timestamp(intent.at),
         },
+        kept_from=FOR_GOOD,
     )
 
 
@@ -122,6 +138,7 @@ def record_sent(key: RecordKey, sent: SentRecord) -> Update:
             ":sending": Status.SENDING,
             ":unknown": Status.SEND_UNKNOWN,
         },
+        kept_from=sent.recorded_at,
     )
 
 
@@ -138,6 +155,7 @@ def record_failure(claim: Claim, failure: Failure) -> Update:
             ":processing": Status.PROCESSING,
             ":sending": Status.SENDING,
         },
+        kept_from=failure.at,
     )
 
 
@@ -165,6 +183,7 @@ def declare_unknown(key: RecordKey, failure: Failure, seen: Entry) -> Update:
         "conversation_status IN (:sending, :status)"
         f" AND {_still('lease_owner', ':seen_owner', seen.owner)}",
         {**_failed(failure), ":sending": Status.SENDING, ":seen_owner": seen.owner},
+        kept_from=FOR_GOOD,
     )
 
 

@@ -10,6 +10,7 @@ from lambda_src.core.contract import (
     METRICS_NAMESPACE,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
+    UNSET_VARIABLES,
     Variable,
 )
 from lambda_src.core.settings import Settings
@@ -27,15 +28,17 @@ def _text(value: object) -> str:
 
 
 def test_template_sets_what_the_runtime_reads() -> None:
-    """Every variable is set, but the one that an environment may leave out."""
-    expected = {*Variable, METRICS_NAMESPACE} - {Variable.ASSISTANTS_BASE_URL}
+    """Every variable is set, but those that an environment may leave out."""
+    expected = {*Variable, METRICS_NAMESPACE} - UNSET_VARIABLES
 
     assert expected == set(variables(synthesize()))
 
 
-def test_template_sets_the_assistants_server_of_an_environment() -> None:
-    """An environment that names an Assistants-compatible server sets every variable."""
-    synthesized = synthesize(assistants_base_url="https://assistants.example.com/v1")
+def test_template_sets_what_an_environment_names() -> None:
+    """An environment with an Assistants-compatible server and a retention sets every variable."""
+    synthesized = synthesize(
+        assistants_base_url="https://assistants.example.com/v1", conversation_retention_days=30
+    )
 
     assert {*Variable, METRICS_NAMESPACE} == set(variables(synthesized))
 

@@ -39,6 +39,16 @@ def test_assistants_server() -> None:
     assert url == function["Environment"]["Variables"][Variable.ASSISTANTS_BASE_URL]
 
 
+def test_retention() -> None:
+    """The days that a conversation is kept reach the function, which dates the table's records."""
+    kept = synthesize(conversation_retention_days=45)
+    variables = kept.properties("WhatsApp", "AWS::Lambda::Function")["Environment"]["Variables"]
+    table = kept.properties("Shared", "AWS::DynamoDB::Table")
+
+    assert "45" == variables[Variable.CONVERSATION_RETENTION_DAYS]
+    assert {"AttributeName": "expires_at", "Enabled": True} == table["TimeToLiveSpecification"]
+
+
 def test_function() -> None:
     """Runtime, architecture, memory and timeout are the environment's."""
     function = synthesize(

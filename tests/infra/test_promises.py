@@ -9,6 +9,7 @@ from lambda_src.core.contract import (
     METRICS_NAMESPACE,
     RELEASE,
     REQUIRED_VARIABLES,
+    UNSET_VARIABLES,
     Variable,
 )
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, synthesize
@@ -108,10 +109,10 @@ def test_heartbeat_outpaces_its_visibility(templates: Synthesized) -> None:
 
 
 def test_variables_are_all_set(templates: Synthesized) -> None:
-    """The function is given every variable of the contract but the optional engine's address."""
-    expected = {*Variable, METRICS_NAMESPACE} - {Variable.ASSISTANTS_BASE_URL}
+    """The function is given every variable of the contract that any environment needs."""
+    expected = {*Variable, METRICS_NAMESPACE} - UNSET_VARIABLES
 
-    assert expected == set(_variables(templates))
+    assert expected == set(_variables(templates)) - UNSET_VARIABLES
 
 
 def test_metrics_share_one_namespace(templates: Synthesized) -> None:
@@ -132,7 +133,7 @@ def test_variables_say_what_the_contract_says(templates: Synthesized) -> None:
     expected = {
         name: value
         for name, value in DEFAULTS.items()
-        if name not in decided | REQUIRED_VARIABLES | {Variable.ASSISTANTS_BASE_URL}
+        if name not in decided | REQUIRED_VARIABLES | UNSET_VARIABLES
     }
     variables = _variables(templates)
 

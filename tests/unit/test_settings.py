@@ -82,6 +82,8 @@ def test_a_required_variable_is_missed(name: str, value: str | None) -> None:
         ("ASSISTANTS_BASE_URL", "assistants.example.org"),
         ("ASSISTANTS_BASE_URL", "ftp://assistants.example.org"),
         ("ASSISTANTS_BASE_URL", "https://assistants.example.org:port"),
+        ("CONVERSATION_RETENTION_DAYS", "29"),
+        ("CONVERSATION_RETENTION_DAYS", "forever"),
         ("LEASE_SECONDS", "١٢"),
         (TWILIO_BASE_URL, "localhost:8080"),
         (METRICS_NAMESPACE, "AIComms: WhatsApp"),
