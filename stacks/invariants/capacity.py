@@ -8,6 +8,7 @@ least as long as the AI.
 from collections import defaultdict
 from collections.abc import Iterator
 
+from lambda_src.core.contract import Variable
 from stacks.invariants.assembly import Assembly
 from stacks.invariants.consumer import Consumer, consumers
 from stacks.invariants.facts import Facts
@@ -72,8 +73,10 @@ def openai_keeps_up(assembly: Assembly) -> Iterator[Finding]:
 def limited_channels_exist(assembly: Assembly) -> Iterator[Finding]:
     """The names are those of the processors' CHANNEL."""
     for sharing in _by_environment(assembly).values():
+        known = {consumer.function.variables.get(Variable.CHANNEL, "") for consumer in sharing}
+        if "" in known:
+            continue  # then it cannot be told, and another invariant tells of that
         template = sharing[0].mapping.template
-        known = {c.function.settings.channel for c in sharing if c.function.settings}
         for channel in sorted(sharing[0].mapping.facts.messages_per_second.keys() - known):
             problem = f"names {channel!r}; the channels are {', '.join(sorted(known))}"
             yield Finding(template, "messages_per_second", problem)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from itertools import permutations
 
-from stacks.invariants.assembly import Assembly, Resource
-from stacks.invariants.consumer import Function, functions
+from lambda_src.core.contract import Variable
+from stacks.invariants.assembly import Assembly, NotPlain, Resource
+from stacks.invariants.consumer import DEPLOYED, Function, functions
 from stacks.invariants.invariant import Finding, invariant
 from stacks.invariants.policies import as_list, covers, policies_of
 from stacks.secret_patterns import readable
@@ -20,7 +21,7 @@ READ = "secretsmanager:GetSecretValue"
 )
 def secrets_have_one_owner(assembly: Assembly) -> Iterator[Finding]:
     """A channel that reads another's secrets sends with another's keys."""
-    for function, other in permutations(functions(assembly), 2):
+    for function, other in permutations(_owners(assembly), 2):
         for prefix in _prefixes(function):
             for taken in _prefixes(other):
                 if _is_above(prefix, taken):
@@ -35,7 +36,7 @@ def secrets_have_one_owner(assembly: Assembly) -> Iterator[Finding]:
 )
 def secrets_match_the_role(assembly: Assembly) -> Iterator[Finding]:
     """What the runtime takes for its own and what it may read are said in two places."""
-    for function in functions(assembly):
+    for function in _owners(assembly):
         expected = {each for prefix in _prefixes(function) for each in readable(prefix)}
         allowed = set(_allowed(assembly, function.resource))
         for pattern in sorted(expected - allowed):
@@ -44,7 +45,18 @@ def secrets_match_the_role(assembly: Assembly) -> Iterator[Finding]:
             yield Finding(function.resource, PREFIXES, f"lacks {pattern!r}, which a grant allows")
 
 
+def _owners(assembly: Assembly) -> list[Function]:
+    """Return the functions that say which secrets are theirs, and would start with it."""
+    return [
+        function
+        for function in functions(assembly)
+        if function.settings and Variable.SECRET_PREFIXES in function.variables
+    ]
+
+
 def _prefixes(function: Function) -> tuple[str, ...]:
+    if function.variables[Variable.SECRET_PREFIXES] == DEPLOYED:
+        raise NotPlain(function.resource, PREFIXES, "written out")
     return function.settings.secret_prefixes if function.settings else ()
 
 

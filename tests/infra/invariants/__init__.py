@@ -1,0 +1,1 @@
+"""Tests of the invariants: faults planted on purpose, one table for both ways to plant them."""
