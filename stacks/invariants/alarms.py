@@ -45,7 +45,7 @@ def alarms_are_heard(assembly: Assembly) -> Iterator[Finding]:
     for topic, alarm in _topics(assembly):
         is_needed = alarm.facts.tier is not Tier.DEVELOPMENT
         if is_needed and not list(_subscriptions(assembly, topic)):
-            problem = f"has no subscriber, so that {alarm.logical_id} reaches nobody"
+            problem = f"is missing, so that {alarm.logical_id} reaches nobody"
             yield Finding(topic, "Subscription", problem)
 
 
@@ -76,7 +76,7 @@ def alarms_may_publish(assembly: Assembly) -> Iterator[Finding]:
     for topic, alarm in _topics(assembly):
         statements = policies_of(assembly, topic, "AWS::SNS::TopicPolicy", "Topics")
         if statements and not allows(statements, CLOUDWATCH, "sns:Publish"):
-            problem = f"lets CloudWatch not publish, so that {alarm.logical_id} stays silent"
+            problem = f"does not let CloudWatch publish, so that {alarm.logical_id} stays silent"
             yield Finding(topic, "TopicPolicy", problem)
         if (key := topic.value("KmsMasterKeyId")) and not _is_usable(assembly, topic, key):
             problem = f"is a key that CloudWatch may not use: {alarm.logical_id} stays silent"

@@ -35,7 +35,7 @@ def sender_keeps_up(assembly: Assembly) -> Iterator[Finding]:
             continue
         sent = _per_second(consumer, facts)
         if sent > allowed:
-            problem = f"lets {_flow(consumer, facts)}, where the sender may send {allowed:g}"
+            problem = f"lets {_flow(consumer, facts)}, where the sender may send {allowed:,g}"
             yield Finding(consumer.mapping, BOUND, problem)
 
 
@@ -106,6 +106,6 @@ def _in_flight(consumer: Consumer) -> int:
 
 def _flow(consumer: Consumer, facts: Facts) -> str:
     return (
-        f"{consumer.maximum_concurrency} calls with {consumer.batch_size} messages of"
-        f" {_seconds(facts):g} s each send {_per_second(consumer, facts):g} a second"
+        f"{_in_flight(consumer):,} messages in flight, of {_seconds(facts):g} s each, become"
+        f" {_per_second(consumer, facts):,g} a second"
     )

@@ -1,7 +1,7 @@
 """Metric filters, against the lines that the functions log."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lambda_src.core.contract import LOG_LEVELS, LOGGED_AT, LogEvent
 from stacks.invariants.assembly import Assembly, Resource
@@ -46,26 +46,25 @@ def filters_match_what_is_logged(assembly: Assembly) -> Iterator[Finding]:
 
 def _problems(pattern: str, writer: Function) -> Iterator[str]:
     """Yield what is wrong with each alternative of a pattern."""
-    settings = writer.settings
-    least = settings.log_level if settings else LOG_LEVELS[0]
-    shown = LOG_LEVELS[LOG_LEVELS.index(least) :]
+    least = writer.settings.log_level if writer.settings else LOG_LEVELS[0]
     for alternative in pattern.split("||"):
         terms = [(term["field"], term["value"]) for term in _TERM.finditer(alternative)]
         events = [value for field, value in terms if field == "event"]
         levels = [value for field, value in terms if field == "level"]
-        if not events and not set(levels) & set(shown):
-            yield (
-                f"names neither an event nor a level of the log in {alternative.strip()}"
-                f" (LOG_LEVEL {least})"
-            )
+        if not events and not _logged(LOG_LEVELS, least) & set(levels):
+            yield f"names neither an event nor a level of the log in {alternative.strip()!r}"
         for event in events:
             if event not in list(LogEvent):
                 yield f"names the event {event!r}, which the runtime never logs"
-            elif not set(levels or shown) & set(shown) & set(LOGGED_AT[LogEvent(event)]):
-                yield (
-                    f"names {event!r} at {'/'.join(levels) or f'{least} and above'}, which the"
-                    f" runtime logs at {'/'.join(LOGGED_AT[LogEvent(event)])} (LOG_LEVEL {least})"
-                )
+            elif not _logged(LOGGED_AT[LogEvent(event)], least) & set(levels or LOG_LEVELS):
+                said = f" at {'/'.join(levels)}" if levels else ""
+                logged = "/".join(LOGGED_AT[LogEvent(event)])
+                yield f"names {event!r}{said}, logged at {logged} while LOG_LEVEL is {least}"
+
+
+def _logged(levels: Sequence[str], least: str) -> set[str]:
+    """Return those of the levels that are logged at all."""
+    return set(levels) & set(LOG_LEVELS[LOG_LEVELS.index(least) :])
 
 
 def _writer(assembly: Assembly, metric_filter: Resource) -> Function | None:

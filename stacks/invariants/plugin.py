@@ -4,6 +4,8 @@ Over the templates and not over the constructs, because only they say what is de
 overrode a property last; and because the CDK then shows everything that is wrong in one report.
 """
 
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsii
@@ -48,23 +50,24 @@ class InvariantsPlugin:
                 for stack in context.stack_templates
             ]
         )
-        violations = [
-            _violation(invariant, finding)
-            for invariant in CATALOGUE
-            for finding in invariant.findings(assembly)
-        ]
+        violations = [each for rule in CATALOGUE for each in _violations(rule, assembly)]
         stops = any(violation.severity != Severity.WARNING for violation in violations)
         return PolicyValidationPluginReport(success=not stops, violations=violations)
 
 
-def _violation(invariant: Invariant, finding: Finding) -> PolicyViolation:
-    return PolicyViolation(
-        rule_name=invariant.name,
-        description=_sentence(finding),
-        fix=invariant.remedy,
-        severity=invariant.severity.value,
-        violating_resources=[_place(finding)],
-    )
+def _violations(invariant: Invariant, assembly: Assembly) -> Iterator[PolicyViolation]:
+    """Yield what is wrong, each once, with all the places where it is."""
+    places = defaultdict(list)
+    for finding in invariant.findings(assembly):
+        places[_sentence(finding)].append(_place(finding))
+    for sentence, found in places.items():
+        yield PolicyViolation(
+            rule_name=invariant.name,
+            description=sentence,
+            fix=invariant.remedy,
+            severity=invariant.severity.value,
+            violating_resources=found,
+        )
 
 
 def _sentence(finding: Finding) -> str:

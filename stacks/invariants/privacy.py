@@ -38,4 +38,4 @@ def connections_are_encrypted(assembly: Assembly) -> Iterator[Finding]:
     for resource in assembly.of(*POLICIES):
         kind, attached_by = POLICIES[resource.kind]
         if not denies_plain_connections(policies_of(assembly, resource, kind, attached_by)):
-            yield Finding(resource, kind.rpartition(":")[2], "denies plain connections to nobody")
+            yield Finding(resource, kind.rpartition(":")[2], "lets everybody connect without TLS")

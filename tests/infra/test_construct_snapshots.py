@@ -23,6 +23,8 @@ from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.encryption_key import EncryptionKey
 from stacks.function_alarms import FunctionAlarms
+from stacks.invariants.facts import METADATA
+from stacks.invariants.guard import Invariants
 from stacks.log_alarm import LogAlarm
 from stacks.names import ChannelNames
 from stacks.on_call import AlarmRule, OnCall
@@ -205,7 +207,7 @@ def _channel_dashboard(stack: Stack) -> None:
     )
 
 
-@pytest.mark.parametrize(
+each_construct = pytest.mark.parametrize(
     "construct",
     [
         _channel_dashboard,
@@ -222,6 +224,9 @@ def _channel_dashboard(stack: Stack) -> None:
     ],
     ids=lambda construct: construct.__name__.strip("_"),
 )
+
+
+@each_construct
 def test_construct(construct: Callable[[Stack], None], json_snapshot: SnapshotAssertion) -> None:
     """A construct makes the resources that were reviewed, for any channel."""
     stack = Stack(new_app(), "Stack")
@@ -229,3 +234,14 @@ def test_construct(construct: Callable[[Stack], None], json_snapshot: SnapshotAs
     construct(stack)
 
     assert json_snapshot == resources_of(stack)
+
+
+@each_construct
+def test_construct_guards_its_stack(construct: Callable[[Stack], None]) -> None:
+    """Whoever uses a construct has the invariants checked over the stack that it stands in."""
+    stack = Stack(new_app(), "Stack")
+
+    construct(stack)
+
+    assert METADATA in (stack.template_options.metadata or {})
+    assert stack.node.root.node.try_find_child(Invariants.ID)

@@ -57,7 +57,7 @@ FAULTS = (
         "one wrong event of two",
         '{ ($.event = "message_sent") || ($.event = "message_send") }',
     ),
-    _for("pattern without an event", '{ $.level = "CRITICAL" }'),
+    _for("pattern of neither event nor level", '{ $.failure_step = "send" }'),
     _for("words in a log of JSON", "CRITICAL final_db_update_failed"),
     fault(
         "event below the function's log level",
