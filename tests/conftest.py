@@ -2,6 +2,11 @@
 
 import os
 
+import pytest
+
+TABLE = "table"
+"""The name of a property that a test records to have it shown, whether it passes or not."""
+
 
 def pytest_configure() -> None:
     """Forget the user's AWS variables, and lead AWS's SDKs past the user's files."""
@@ -9,3 +14,13 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.devnull
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the tables that tests recorded."""
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
+    tables = [text for report in reports for name, text in report.user_properties if name == TABLE]
+    for table in sorted(map(str, tables)):
+        title, *lines = table.splitlines()
+        terminalreporter.section(title, sep="-")
+        terminalreporter.write_line("\n".join(lines))
