@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from lambda_src.core.contract import REQUIRED_VARIABLES, Variable
+from lambda_src.core.contract import METRICS_NAMESPACE, REQUIRED_VARIABLES, Variable
 from stacks.invariants.assembly import Assembly
 from stacks.invariants.consumer import QUEUE, consumers, functions
 from stacks.invariants.invariant import Finding, Severity, invariant
 
 PATH = "Environment.Variables"
 
-OF_LIBRARIES = ("POWERTOOLS_",)
-"""What the names of variables begin with that the runtime's libraries read."""
+READ = frozenset({*Variable, METRICS_NAMESPACE})
+"""What the runtime and its libraries read of what a template may set."""
 
 
 @invariant(
@@ -34,9 +34,8 @@ def required_variables_are_set(assembly: Assembly) -> Iterator[Finding]:
 def variables_are_read(assembly: Assembly) -> Iterator[Finding]:
     """Nor one that is for local servers only: it would lead keys away from their vendor."""
     for function in functions(assembly):
-        for name in sorted(function.variables.keys() - set(Variable)):
-            if not name.startswith(OF_LIBRARIES):
-                yield Finding(function.resource, f"{PATH}.{name}", "is not read by the runtime")
+        for name in sorted(function.variables.keys() - READ):
+            yield Finding(function.resource, f"{PATH}.{name}", "is not read by the runtime")
 
 
 @invariant(

@@ -32,6 +32,7 @@ PRODUCTION: dict[str, Any] = {
     "log_retention_days": 365,
 }
 DUTY = "duty@ops.internal"
+AWS_METRIC = ("AWS/SQS", "NumberOfMessagesSent")
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,11 @@ class Bench:
         """Make the topic of alerts."""
         return CriticalAlertsTopic(self.stack, "Alerts", topic_name="alerts", email=email).topic
 
-    def alarm(self, *topics: sns.ITopic) -> cloudwatch.Alarm:
-        """Make an alarm that acts on topics."""
-        metric = cloudwatch.Metric(namespace="AWS/SQS", metric_name="NumberOfMessagesSent")
+    def alarm(
+        self, *topics: sns.ITopic, watching: tuple[str, str] = AWS_METRIC
+    ) -> cloudwatch.Alarm:
+        """Make an alarm on a metric, by namespace and name, that acts on topics."""
+        metric = cloudwatch.Metric(namespace=watching[0], metric_name=watching[1])
         alarm = metric.create_alarm(self.stack, "Alarm", threshold=1, evaluation_periods=1)
         alarm.add_alarm_action(*map(actions.SnsAction, topics))
         return alarm

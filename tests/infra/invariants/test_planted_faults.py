@@ -23,6 +23,7 @@ def faultless() -> Synthesized:
     return synthesize(
         **PRODUCTION,
         alert_email=DUTY,
+        conversation_retention_days=30,
         messages_per_second={"whatsapp": 80},
         ai_seconds_per_message=2,
         openai_requests_per_minute=60_000,
