@@ -107,7 +107,7 @@ class AlarmChain:
 
 def _states(alarm: Mapping[str, Any], metrics: Metrics, minutes: int) -> Iterator[State]:
     state = State.INSUFFICIENT_DATA
-    for minute in range(1, minutes + 1):
+    for minute in range(minutes + 1):
         before, state = state, state_of(alarm, metrics, minute, state)
         if state is not before:
             yield state
@@ -115,13 +115,13 @@ def _states(alarm: Mapping[str, Any], metrics: Metrics, minutes: int) -> Iterato
 
 def _count(metric_filter: Mapping[str, Any], lines: Sequence[Logged], metrics: Metrics) -> None:
     """Put a filter's data points; a default value counts once a minute in which no line matched."""
-    pattern = _compiled(metric_filter["FilterPattern"])
+    pattern = metric_filter["FilterPattern"]
     by_minute: dict[int, list[Logged]] = defaultdict(list)
     for line in lines:
         by_minute[int(line.minute)].append(line)
     for transformation in metric_filter["MetricTransformations"]:
         for together in by_minute.values():
-            matching = [line for line in together if pattern.matches(line.line)]
+            matching = [line for line in together if _matches(pattern, line.line)]
             for line in matching:
                 metric = _metric(transformation, line.line)
                 metrics.put(metric, line.minute, float(transformation["MetricValue"]))
@@ -136,6 +136,11 @@ def _metric(transformation: Mapping[str, Any], line: str) -> Metric:
         for dimension in transformation.get("Dimensions", [])
     }
     return Metric.named(transformation["MetricNamespace"], transformation["MetricName"], dimensions)
+
+
+@cache
+def _matches(pattern: str, line: str) -> bool:
+    return _compiled(pattern).matches(line)
 
 
 @cache

@@ -9,7 +9,12 @@ from tests.infra.synthesis import STACKS, Synthesized
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
-PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws"}
+PSEUDO = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Region": REGION,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
 
 NAMES = {
     "AWS::SQS::Queue": ("sqs", "QueueName", "{}"),

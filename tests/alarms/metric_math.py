@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from lark import Lark, Token, Transformer
+from lark import Lark, ParseTree, Token, Transformer
 from lark.exceptions import UnexpectedInput, VisitError
 
 from tests.alarms.metrics import NotUnderstoodError
@@ -58,7 +59,7 @@ def evaluate(expression: str, metrics: Mapping[str, Series]) -> Series:
         NotUnderstoodError: The expression lies outside the subset, or names another metric.
     """
     try:
-        return _Evaluator(metrics).transform(_PARSER.parse(expression))
+        return _Evaluator(metrics).transform(_parsed(expression))
     except (UnexpectedInput, VisitError) as error:
         raise NotUnderstoodError(f"metric math: {expression}") from error
 
@@ -107,6 +108,7 @@ class _Evaluator(Transformer[Token, Series]):
         return filled
 
     def difference(self, parts: list[Series]) -> Series:
+        """Next to a gap there is no difference: how CloudWatch sees that is not documented."""
         (series,) = parts
         pairs = zip([None, *series], series, strict=False)
         return [None if a is None or b is None else b - a for a, b in pairs]
@@ -118,6 +120,11 @@ def _pairwise(combine: Callable[[float, float], bool], left: Series, right: Seri
         None if a is None and b is None else float(combine(a or 0, b or 0))
         for a, b in zip(left, right, strict=True)
     ]
+
+
+@cache
+def _parsed(expression: str) -> ParseTree:
+    return _PARSER.parse(expression)
 
 
 _PARSER = Lark(GRAMMAR, parser="lalr")

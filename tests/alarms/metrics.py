@@ -1,5 +1,7 @@
 """Metrics as CloudWatch keeps them, and the statistics that alarms ask for."""
 
+import bisect
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -33,14 +35,14 @@ class Metric:
 
 
 class Metrics:
-    """Every data point so far; times are in minutes."""
+    """Data points by metric; times are in minutes."""
 
     def __init__(self) -> None:
         self._points: defaultdict[Metric, list[tuple[float, float]]] = defaultdict(list)
 
     def put(self, metric: Metric, minute: float, value: float) -> None:
         """Add a data point."""
-        self._points[metric].append((minute, value))
+        bisect.insort(self._points[metric], (minute, value))
 
     def statistic(self, name: str, metric: Metric, after: float, until: float) -> float | None:
         """Return a statistic over the data points of `after` < time <= `until`, if there are any.
@@ -50,5 +52,7 @@ class Metrics:
         """
         if name not in STATISTICS:
             raise NotUnderstoodError(f"statistic {name}")
-        values = [v for minute, v in self._points.get(metric, ()) if after < minute <= until]
+        points = self._points[metric]
+        first, last = (bisect.bisect(points, (end, math.inf)) for end in (after, until))
+        values = [value for _, value in points[first:last]]
         return STATISTICS[name](values) if values else None
