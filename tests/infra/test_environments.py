@@ -131,6 +131,13 @@ def test_all_problems_at_once() -> None:
         ("batch_size", True, "True (bool) is not a whole number"),
         ("maximum_concurrency", 1, "1 (int) is not a whole number from 2 to 1,000"),
         ("max_receive_count", "10", "'10' (str) is not a whole number from 5 to 1,000"),
+        ("tier", "prod", "'prod' (str) is not one of development, staging, production"),
+        ("messages_per_second", {"Whats App": 1}, "is not an object of a channel's name, each"),
+        ("messages_per_second", {"sms": "1"}, "each with a number above 0"),
+        ("messages_per_second", None, "None (NoneType) is not an object"),
+        ("ai_seconds_per_message", 0, "0 (int) is not a number above 0, or null"),
+        ("ai_seconds_per_message", float("nan"), "nan (float) is not a number above 0"),
+        ("openai_requests_per_minute", 0, "is not a whole number from 1 to 1,000,000,000, or null"),
         ("tenants", "demo", "'demo' (str) is not a list of different values, each a tenant's id"),
         ("tenants", ["a", "a"], "['a', 'a'] (list) is not a list of different values"),
         ("tenants", ["a/b"], "each a tenant's id"),
@@ -144,6 +151,22 @@ def test_bad_value(key: str, value: object, complaint: str) -> None:
 
     assert message.startswith(f"environment 'dev' in cdk.json:\n  {key}: ")
     assert complaint in message
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"messages_per_second": {"sms": 1}}, "messages_per_second: says nothing without ai_sec"),
+        ({"openai_requests_per_minute": 1}, "openai_requests_per_minute: says nothing without ai_"),
+        ({"openai_tokens_per_minute": 1}, "openai_tokens_per_minute: says nothing without tokens_"),
+        ({"tokens_per_message": 1}, "tokens_per_message: says nothing without ai_seconds_per_"),
+    ],
+)
+def test_half_of_a_limit(keys: dict[str, object], complaint: str) -> None:
+    """A limit that cannot be held against anything is refused with the key that it needs."""
+    message = _refusal({"dev": CONTEXT["environments"]["dev"] | keys}, "dev")
+
+    assert f"environment 'dev' in cdk.json:\n  {complaint}" in message
 
 
 @pytest.mark.parametrize("url", ["https://a.example.com/v1", "http://127.0.0.1:8080", None])

@@ -7,7 +7,6 @@ from typing import Any
 from aws_cdk import Duration, Stack, Stage
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -168,12 +167,6 @@ class Bench:
             filter_pattern=pattern,
             metric_namespace="Push",
             metric_name="Lines",
-        )
-
-    def role(self) -> iam.Role:
-        """Make somebody else's role."""
-        return iam.Role(
-            self.stack, "Other", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
         )
 
 

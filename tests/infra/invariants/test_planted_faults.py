@@ -1,6 +1,5 @@
 """Every planted fault is told by name, and by no other name."""
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from stacks.invariants.catalogue import CATALOGUE
 from tests.infra.invariants.bench import DUTY, PRODUCTION, Bench
 from tests.infra.invariants.fault import Fault
 from tests.infra.invariants.planted import FAULTS
+from tests.infra.invariants.report import told
 from tests.infra.invariants.templates import Templates
 from tests.infra.synthesis import Synthesized, new_app, synthesize
 
@@ -41,9 +41,7 @@ def broken_by_code() -> Mapping[str, set[str]]:
     with suppress(RuntimeError):
         app.synth()
     found: dict[str, set[str]] = {fault.planted: set() for fault in FAULTS}
-    report = json.loads((Path(app.outdir) / "validation-report.json").read_text())
-    (own,) = [each for each in report["pluginReports"] if each["pluginName"] == "Invariants"]
-    for violation in own["violations"]:
+    for violation in told(Path(app.outdir)):
         for place in violation["violatingConstructs"]:
             row = place["constructPath"].split("/")[0].removeprefix("Row")
             found[FAULTS[int(row)].planted].add(violation["ruleName"])

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import Stack
-from aws_cdk import aws_sqs as sqs
 
 from app import build
 from stacks.invariants.catalogue import CATALOGUE
-from tests.infra.invariants.bench import Bench
+from tests.infra.invariants.report import told
 from tests.infra.synthesis import (
     CONTEXT,
     ENVIRONMENTS,
@@ -26,17 +24,6 @@ from tests.infra.synthesis import (
 )
 
 PLACEHOLDER = {"alert-address-is-real"}
-
-
-def told(directory: Path) -> list[dict[str, Any]]:
-    """Return what the CDK's report says of the invariants after a synth into a directory."""
-    report = json.loads((directory / "validation-report.json").read_text())
-    return [
-        violation
-        for plugin in report["pluginReports"]
-        if plugin["pluginName"] == "Invariants"
-        for violation in plugin["violations"]
-    ]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -80,27 +67,6 @@ def test_overrides_are_seen() -> None:
     (place,) = violation["violatingConstructs"]
     assert "WhatsApp/Processor/Mapping/Resource" == place["constructPath"]
     assert ["Properties/FunctionResponseTypes"] == place["cloudFormationResource"]["propertyPaths"]
-
-
-def test_values_that_nobody_can_tell_are_refused() -> None:
-    """An invariant that rests on a reference is not taken for kept."""
-    app = new_app()
-    bench = Bench.of(app, "Bench")
-    queue: Any = bench.queue().node.default_child
-    queue.add_property_override("VisibilityTimeout", {"Ref": "AWS::AccountId"})
-    bench.processor(queue=bench.fed_from())
-
-    with pytest.raises(RuntimeError, match="VisibilityTimeout is not a number that is written out"):
-        app.synth()
-
-
-def test_others_stacks_are_left_alone() -> None:
-    """A stack without our constructs is its owner's business."""
-    app = new_app()
-    Bench.of(app, "Ours").processor()
-    sqs.Queue(Stack(app, "Others"), "Queue", encryption=sqs.QueueEncryption.UNENCRYPTED)
-
-    assert [] == told(Path(app.synth().directory))
 
 
 @pytest.mark.usefixtures("host_package")

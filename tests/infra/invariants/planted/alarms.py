@@ -37,7 +37,6 @@ def _own_topic(bench: Bench, key: kms.IKey | None = None, *, may_publish: bool =
     topic = sns.Topic(bench.stack, "Own", enforce_ssl=True, master_key=key)
     topic.add_subscription(subscriptions.EmailSubscription(DUTY))
     if may_publish:
-        topic.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -54,33 +53,7 @@ def _aws_managed(bench: Bench) -> None:
 
 
 def _own_key(bench: Bench) -> None:
-    # Without grants: the CDK's `grant_publish` would give what is missing here.
-    key = kms.Key(bench.stack, "Key")
-    topic = sns.CfnTopic(bench.stack, "Own", kms_master_key_id=key.key_id)
-    sns.CfnTopicPolicy(
-        bench.stack,
-        "OwnPolicy",
-        topics=[topic.ref],
-        policy_document=iam.PolicyDocument(
-            statements=[
-                iam.PolicyStatement(
-                    effect=iam.Effect.DENY,
-                    principals=[iam.AnyPrincipal()],
-                    actions=["sns:Publish"],
-                    resources=[topic.ref],
-                    conditions={"Bool": {"aws:SecureTransport": "false"}},
-                ),
-                iam.PolicyStatement(
-                    principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                    actions=["sns:Publish"],
-                    resources=[topic.ref],
-                ),
-            ]
-        ),
-    )
-    sns.CfnSubscription(bench.stack, "Duty", topic_arn=topic.ref, protocol="email", endpoint=DUTY)
-    bench.processor()
-    bench.alarm(sns.Topic.from_topic_arn(bench.stack, "Imported", topic.ref))
+    _own_topic(bench, kms.Key(bench.stack, "Key"))
 
 
 def _put_key(statements: list[dict[str, Any]]) -> Change:
