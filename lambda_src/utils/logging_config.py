@@ -1,13 +1,18 @@
 """Logging: one JSON object a line, with the ids of the message at hand at the top level."""
 
+import json
 import logging
 import sys
+from functools import partial
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from lambda_src.core import log_context
 
 PACKAGE = "lambda_src"
+# In ASCII: an id may hold what turns the direction of a text, or ends a line for some readers.
+_to_json = partial(json.dumps, default=str, separators=(",", ":"))
+
 QUIET = ("botocore", "boto3", "httpx2", "httpcore2", "openai", "twilio", "urllib3")
 """Libraries whose own lines may quote addresses, numbers or bodies."""
 
@@ -23,7 +28,11 @@ def configure(level: str, service: str, version: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         LambdaPowertoolsFormatter(
-            use_rfc3339=True, utc=True, service=service, processor_version=version
+            json_serializer=_to_json,
+            use_rfc3339=True,
+            utc=True,
+            service=service,
+            processor_version=version,
         )
     )
     handler.addFilter(_add_ids)

@@ -1,9 +1,8 @@
 """What the handler writes to standard output: log lines and metrics, each a JSON object a line."""
 
 import json
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 Line = dict[str, Any]
 
@@ -12,11 +11,11 @@ class Output:
     """Reads both as they come, each line once.
 
     Args:
-        capsys: What pytest caught of standard output.
+        read: Gives what was written since it was last asked.
     """
 
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._written = read
         self._log: list[Line] = []
         self._metrics: list[Line] = []
 
@@ -33,6 +32,6 @@ class Output:
         return lines
 
     def _read(self) -> None:
-        for text in self._capsys.readouterr().out.splitlines():
+        for text in self._written().splitlines():
             line = json.loads(text)
             (self._metrics if "_aws" in line else self._log).append(line)

@@ -17,9 +17,11 @@ log = logging.getLogger("lambda_src.core.example")
 
 def test_a_line_is_one_json_object(log_lines: LogLines) -> None:
     """Whatever a message holds, it stays one line."""
-    log.info('first\nsecond \N{BIRTHDAY CAKE} "quoted"', extra={"event": "example"})
+    odd = 'first\nsecond \N{BIRTHDAY CAKE} "quoted" \u2028 third \u202e\x85\x1b'
+    log.info(odd, extra={"event": "example"})
     [line] = log_lines.text.splitlines()
-    assert 'first\nsecond \N{BIRTHDAY CAKE} "quoted"' == json.loads(line)["message"]
+    assert odd == json.loads(line)["message"]
+    assert line.isascii()
 
 
 def test_a_line_has_what_every_line_has(log_lines: LogLines) -> None:

@@ -1,0 +1,110 @@
+"""What stands in a channel's AWS account, and what its function is told."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local.stand_ins.openai import OpenAIStandIn
+from local.stand_ins.twilio import TwilioStandIn
+from tests.services.channel import (
+    ACCOUNT,
+    API_KEY,
+    MODEL,
+    OPENAI_SECRET,
+    PREFIXES,
+    TEMPLATE,
+    TOKEN,
+    TWILIO_SECRET,
+)
+
+TABLE = "conversations-test"
+KEYS = ("primary_channel", "conversation_id")
+MAX_RECEIVE_COUNT = 10
+
+
+@contextmanager
+def made_up_account() -> Iterator[None]:
+    """An AWS account in memory, without credentials, while the context lasts."""
+    environment = {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "made-up",
+        "AWS_SECRET_ACCESS_KEY": "made-up",
+    }
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+def openai_stand_in() -> OpenAIStandIn:
+    """OpenAI on loopback, not yet started."""
+    return OpenAIStandIn(keys={API_KEY}, models={MODEL})
+
+
+def twilio_stand_in() -> TwilioStandIn:
+    """Twilio on loopback, not yet started."""
+    templates = {TEMPLATE: "Hello {{1}}! {{2}} Reply STOP to opt out."}
+    return TwilioStandIn(accounts={ACCOUNT: TOKEN}, templates=templates)
+
+
+def create_table() -> str:
+    """Create an empty conversations table; return its name."""
+    boto3.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": KEYS[0], "KeyType": "HASH"},
+            {"AttributeName": KEYS[1], "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
+    )
+    return TABLE
+
+
+def create_queue() -> str:
+    """Create an empty queue with a dead-letter queue; return its URL."""
+    sqs = boto3.client("sqs")
+    dead_letters = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
+    policy = {
+        "deadLetterTargetArn": arn["Attributes"]["QueueArn"],
+        "maxReceiveCount": MAX_RECEIVE_COUNT,
+    }
+    return sqs.create_queue(
+        QueueName="queue",
+        Attributes={"VisibilityTimeout": "1080", "RedrivePolicy": json.dumps(policy)},
+    )["QueueUrl"]
+
+
+def create_secrets() -> None:
+    """Create the channel's secrets, in their documented form."""
+    client = boto3.client("secretsmanager")
+    client.create_secret(Name=OPENAI_SECRET, SecretString=json.dumps({"ai_api_key": API_KEY}))
+    credentials = {
+        "twilio_account_sid": ACCOUNT,
+        "twilio_auth_token": TOKEN,
+        "twilio_template_sid": TEMPLATE,
+    }
+    client.create_secret(Name=TWILIO_SECRET, SecretString=json.dumps(credentials))
+
+
+def variables(
+    queue_url: str, table: str, openai: OpenAIStandIn, twilio: TwilioStandIn
+) -> dict[str, str]:
+    """The environment variables of the channel's function."""
+    return {
+        "CHANNEL": "whatsapp",
+        "QUEUE_URL": queue_url,
+        "CONVERSATIONS_TABLE": table,
+        "SECRET_PREFIXES": ",".join(PREFIXES),
+        "SETTLE_DELAYS_SECONDS": "15,60",
+        "TWILIO_TIMEOUT_SECONDS": "2",
+        "OPENAI_TIMEOUT_SECONDS": "60",
+        "ASSISTANTS_BASE_URL": openai.base_url,
+        "OPENAI_BASE_URL": openai.base_url,
+        "TWILIO_BASE_URL": twilio.base_url,
+    }
