@@ -5,14 +5,11 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from lambda_src.core.timing import RETURN_SECONDS
 from stacks.names import ChannelNames
 from stacks.on_call import AlarmRule, OnCall
 
 PERIOD = Duration.minutes(5)
-
-NEARLY_ALL = 0.9
-"""The share of its timeout that a call does not reach while all is well: it starts nothing that it
-cannot end, and keeps time back for the end."""
 
 # What a single lost call held is delivered again within two minutes, and settled: only what goes on
 # needs a person. So two of three data points, for each of these.
@@ -42,16 +39,18 @@ THROTTLES = AlarmRule(
 
 
 def _near_timeout(timeout: Duration) -> AlarmRule:
+    """Whatever is still at work when only the time for the end is left was cut off."""
     return AlarmRule(
         subject="FunctionNearTimeout",
-        threshold=NEARLY_ALL * timeout.to_milliseconds(),
+        threshold=timeout.to_milliseconds() - 1_000 * RETURN_SECONDS,
         breaching=2,
         periods=3,
         tells_the_end=True,
         description=(
-            "Calls of the function take nearly all the time that they have; beyond it Lambda ends"
-            " them, amid a send if it comes to that, which then has to be settled. See what they"
-            " wait for: a slow vendor, or a table that refuses writes."
+            "Calls of the function take nearly all the time that they have: what they were still"
+            " working on is cut off and put back on the queue (log line `cut_off`), and a send that"
+            " was under way has to be settled. See what they wait for: a slow vendor, or a table"
+            " that does not answer."
         ),
     )
 
