@@ -10,10 +10,10 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send synth test check format lock clean
+.PHONY: help setup demo local send dashboard synth test check format lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 $(VENV)/.synth: requirements.txt constraints.txt
 	@echo "setting up Python packages for synth …"
@@ -49,6 +49,9 @@ local: setup ## keep the local cloud running until Ctrl-C
 
 send: setup ## CONTEXT=path/to/context.json: send one context object through the local cloud
 	@$(BIN)/python -m local send "$(CONTEXT)"
+
+dashboard: setup ## draw docs/dashboard.png anew: the deployed dashboard over a run of the local cloud
+	@$(BIN)/python -m local dashboard
 
 synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an environment into cdk.out
 	@node_modules/.bin/cdk synth --no-notices --quiet -c env=$(ENV) && echo "templates of $(ENV) are in cdk.out"

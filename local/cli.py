@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from local import paths
 from local.demo.run import run
 from local.errors import LocalCloudError
 from local.screen import Screen
@@ -23,6 +24,7 @@ app = typer.Typer(
     help="The app on an embedded AWS, with stand-ins for OpenAI and Twilio, on this machine alone.",
 )
 
+DASHBOARD_PICTURE = paths.ROOT / "docs" / "dashboard.png"
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -51,6 +53,18 @@ def send(
     screen = Screen()
     with _orderly_end(screen):
         raise typer.Exit(send_context(Path(context) if context else None, screen, os.environ))
+
+
+@app.command()
+def dashboard(
+    picture: Annotated[Path, typer.Argument(help="File to draw into.")] = DASHBOARD_PICTURE,
+) -> None:
+    """Send messages through the local cloud, and draw what the deployed dashboard shows of them."""
+    from local.dashboard.run import run as draw  # noqa: PLC0415 - would slow every other command
+
+    screen = Screen()
+    with _orderly_end(screen):
+        draw(screen, picture.resolve())
 
 
 @contextmanager

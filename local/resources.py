@@ -18,6 +18,7 @@ class Resources:
     dead_letter_queue_url: str
     function: str
     log_group: str
+    dashboard: str
     table: str
     topic_arn: str
 
@@ -34,6 +35,7 @@ class Resources:
             dead_letter_queue_url=channel["DeadLetterQueueUrl"],
             function=channel["FunctionName"],
             log_group=channel["LogGroupName"],
+            dashboard=channel["DashboardUrl"].rpartition("/")[2],
             table=shared["TableName"],
             topic_arn=shared["TopicArn"],
         )

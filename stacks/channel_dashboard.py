@@ -56,7 +56,7 @@ class ChannelDashboard(Construct):
                     graphs.dead_letters(dead_letter_queue),
                 ],
                 [
-                    messages.seconds("From the request to the message", Metric.END_TO_END_SECONDS),
+                    messages.seconds("From request to message", Metric.END_TO_END_SECONDS),
                     messages.seconds("AI", Metric.AI_SECONDS),
                     messages.seconds("Send", Metric.SEND_SECONDS),
                 ],

@@ -22,7 +22,7 @@ ENDS = {
 }
 """What a delivery may end as, and how that is shown wherever it is."""
 
-PERCENTILES = {"p50": cloudwatch.Color.GREEN, "p99": cloudwatch.Color.RED}
+PERCENTILES = {"p50": cloudwatch.Color.BLUE, "p99": cloudwatch.Color.ORANGE}
 
 
 class MessageGraphs:
@@ -37,17 +37,23 @@ class MessageGraphs:
 
     def totals(self) -> cloudwatch.SingleValueWidget:
         """What was received and what became of it, over the time that is looked at."""
+        ends = [self._sum(end, *shown) for end, shown in ENDS.items()]
         return cloudwatch.SingleValueWidget(
             title="Deliveries in this time",
-            metrics=[self._sum(Metric.MESSAGES_RECEIVED, "Received"), *self._ends()],
+            metrics=[self._sum(Metric.MESSAGES_RECEIVED, "Received"), *ends],
             set_period_to_time_range=True,
             width=3 * WIDTH,
             height=3,
         )
 
     def outcomes(self) -> cloudwatch.GraphWidget:
-        """What the deliveries ended as, on top of each other: together, what was received."""
-        return _graph("Outcomes", "deliveries", left=self._ends(), stacked=True)
+        """What the deliveries ended as, on top of each other.
+
+        Without those that had ended before: on its way to the dead letters, a message is delivered
+        many times within seconds.
+        """
+        ends = [self._sum(end, *ENDS[end]) for end in ENDS if end is not Metric.MESSAGES_REPEATED]
+        return _graph("Outcomes", "deliveries", left=ends, stacked=True)
 
     def failures(self) -> cloudwatch.GraphWidget:
         """Where deliveries failed, and in what way: whatever steps and kinds there were."""
@@ -77,9 +83,6 @@ class MessageGraphs:
         """Messages that the heartbeat did not keep invisible, to be drawn with other trouble."""
         metric = Metric.HEARTBEAT_FAILURES
         return self._sum(metric, "Heartbeat failures", cloudwatch.Color.PURPLE)
-
-    def _ends(self) -> list[cloudwatch.IMetric]:
-        return [self._sum(metric, *shown) for metric, shown in ENDS.items()]
 
     def _sum(self, metric: Metric, label: str, color: str | None = None) -> cloudwatch.IMetric:
         return self._metric(metric, cloudwatch.Stats.SUM, label, color)
