@@ -20,6 +20,25 @@ if TYPE_CHECKING:
 LEAST_TELLING = 20
 """Characters that a template's values have together at least: fewer, such as a first name, stand
 in any other message to the same person too."""
+LEAST_UNBOUNDED = 10
+"""Characters that a value must have to count among those where no blanks bound its words: fewer may
+be a part of any longer word."""
+
+SCRIPTS_WITHOUT_BLANKS = frozenset(
+    {
+        "BOPOMOFO",
+        "CJK",
+        "HIRAGANA",
+        "IDEOGRAPHIC",
+        "KATAKANA",
+        "KHMER",
+        "LAO",
+        "MYANMAR",
+        "THAI",
+        "TIBETAN",
+    }
+)
+"""How Unicode's names of the letters begin whose scripts put no blanks between words."""
 
 _SPACES = re.compile(r"\s+")
 
@@ -45,7 +64,7 @@ def _holds(text: str, values: Collection[str]) -> bool:
     The longest value takes the first place that is free, and so on: in the rare text where another
     choice would have left room for all, nothing matches.
     """
-    if sum(map(len, values)) < LEAST_TELLING:
+    if sum(len(value) for value in values if _tells(value)) < LEAST_TELLING:
         return False
     for value in sorted(values, key=len, reverse=True):
         start = _place(value, text)
@@ -55,22 +74,43 @@ def _holds(text: str, values: Collection[str]) -> bool:
     return True
 
 
+def _tells(value: str) -> bool:
+    """Whether a value's length counts: not that of a short one whose words nothing bounds."""
+    is_unbounded = _has_no_blanks(value[:1]) or _has_no_blanks(value[-1:])
+    return len(value) >= LEAST_UNBOUNDED or not is_unbounded
+
+
 def _place(value: str, text: str) -> int | None:
-    """Where a value first stands in a text as whole words; "Al" does not stand in "Also"."""
+    """Where a value first stands in a text as whole words; "Al" does not stand in "Also".
+
+    Where a script puts no blanks between words, a text does not tell where one ends: there any two
+    letters are parted, and only a letter and its mark are not.
+    """
     starts = (found.start() for found in re.finditer(f"(?={re.escape(value)})", text))
     return next((s for s in starts if _parts(text, s) and _parts(text, s + len(value))), None)
 
 
 def _parts(text: str, position: int) -> bool:
     """Whether no word goes on across a position."""
-    return not (_in_word(text[position - 1 : position]) and _in_word(text[position : position + 1]))
+    before, after = text[position - 1 : position], text[position : position + 1]
+    if not (_in_word(before) and _in_word(after)):
+        return True
+    return not _is_mark(after) and (_has_no_blanks(before) or _has_no_blanks(after))
 
 
 def _in_word(character: str) -> bool:
     # Marks as well: in many scripts a word's vowels are marks upon its letters.
-    return bool(character) and (
-        character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"
-    )
+    return bool(character) and (character.isalnum() or character == "_" or _is_mark(character))
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
+
+
+def _has_no_blanks(character: str) -> bool:
+    """Whether a letter's script puts no blanks between words."""
+    script = re.split("[ -]", unicodedata.name(character, ""), maxsplit=1) if character else [""]
+    return script[0] in SCRIPTS_WITHOUT_BLANKS
 
 
 def _folded(text: str) -> str:

@@ -274,6 +274,20 @@ def test_a_conversation_of_another_text_is_no_rival(unsettled: World) -> None:
     assert Outcome.SETTLED is unsettled.process(receive_count=2)
 
 
+def test_a_message_that_may_be_one_that_says_more_is_not_taken(unsettled: World) -> None:
+    """Another conversation's values hold ours: until it is settled, nobody knows whose it is."""
+    assert unsettled.record.answer
+    more = {name: f"{text} More." for name, text in unsettled.record.answer.variables.items()}
+    rival(unsettled, answer=replace(unsettled.record.answer, variables=more))
+    error = pending(unsettled)
+    assert "not_listed_yet" == error.code
+
+    other = replace(KEY, conversation_id="other")
+    unsettled.conversations.alter(other, status=Status.SENT, sid="SM of the other")
+    come_back(unsettled, error)
+    assert Outcome.SETTLED is unsettled.process(receive_count=3)
+
+
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.REFUSED, Fault.UNFORESEEN])
 def test_an_unknown_send_that_cannot_be_recorded_still_calls(
     unsettled: World, fault: Fault

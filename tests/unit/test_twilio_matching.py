@@ -11,6 +11,9 @@ from lambda_src.core.message import OutgoingMessage
 from lambda_src.services.twilio_matching import LEAST_TELLING, is_same
 
 NEWS = "Your application has arrived."
+CHINESE = "我们已经收到了您的申请请问什么时候方便给您打电话"
+THAI = "เราได้รับใบสมัครของคุณแล้วคุณสะดวกคุยเมื่อไหร่"
+JAPANESE = "ご応募を受け付けました、いつお電話してもよろしいですか"
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 SPACES = st.sampled_from([" ", "  ", "\n", "\t", "\u00a0"])
 
@@ -47,6 +50,13 @@ def values(draw: st.DrawFn) -> list[str]:
         ("R\u0065\u0301ne\u0301: Your application has arrived.", ("R\u00e9n\u00e9", NEWS)),
         ("Amara:\n Your  application\thas\u00a0arrived.", ("Amara", NEWS)),
         ("Your application has arrived.Reply STOP", (NEWS,)),
+        ("您好王小明我们已经收到了您的申请请问什么时候方便给您打电话回复STOP", ("王小明", CHINESE)),
+        ("สวัสดีคุณสมชายเราได้รับใบสมัครของคุณแล้วคุณสะดวกคุยเมื่อไหร่ตอบSTOP", ("สมชาย", THAI)),
+        (
+            "アマラさんこんにちはご応募を受け付けました、いつお電話してもよろしいですかSTOP",
+            (JAPANESE,),
+        ),
+        ("Hello Amara我们已经收到了您的申请请问什么时候方便给您打电话STOP", ("Amara", CHINESE)),
     ],
 )
 def test_a_text_that_holds_every_value_matches(listed: str, variables: tuple[str, ...]) -> None:
@@ -66,6 +76,9 @@ def test_a_text_that_holds_every_value_matches(listed: str, variables: tuple[str
         ("Hello कमी! Your application has arrived.", ("कम", NEWS)),
         ("Hello Amara! Your application has arrived.", ("Amara", "Amara", NEWS)),
         ("Hello you! Your application has arrived.", ("application has", NEWS)),
+        ("您好李小明我们已经收到了您的申请请问什么时候方便给您打电话", ("王小明", CHINESE)),
+        ("您好王小明我们没有收到您的申请请问什么时候方便给您打电话", ("王小明", CHINESE)),
+        ("ขอบคุณเราได้รับใบสมัครของคุณแล้วคุณสะดวกคุยเมื่อไหร่่ครับ", (THAI,)),
     ],
 )
 def test_a_text_that_lacks_a_value_does_not_match(listed: str, variables: tuple[str, ...]) -> None:
@@ -78,6 +91,13 @@ def test_values_that_tell_too_little_match_nothing(total: int, expected: bool) -
     """A first name alone stands in any message to that person."""
     name, rest = "Amara", "x" * (total - 5)
     assert expected is is_same(f"Hello {name}! {rest}", by_template(name, rest))
+
+
+def test_short_values_that_nothing_bounds_tell_nothing() -> None:
+    """Where words have no blanks between them, many short values stand in any long text."""
+    values = ("我们", "您的", "申请", "电话", "时候", "什么", "方便", "收到", "已经", "请问", "打")
+    assert sum(map(len, values)) >= LEAST_TELLING
+    assert not is_same(CHINESE, by_template(*values))
 
 
 @pytest.mark.parametrize(

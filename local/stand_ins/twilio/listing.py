@@ -12,7 +12,7 @@ takes the first message for the newest.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -118,6 +118,7 @@ def page_of_messages(
     Raises:
         TwilioError: The page's token is wrong.
     """
+    wanted = replace(wanted, page_size=min(wanted.page_size, settings.largest_page))
     now = store.clock()
     visible = _visible(wanted, store, now, settings)
     start = _start(wanted, visible)

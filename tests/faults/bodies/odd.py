@@ -7,7 +7,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.faults.bodies.json_text import MARK, Fitness, Text, fine_values, strings, values
+from tests.faults.bodies.json_text import (
+    MARK,
+    Fitness,
+    Text,
+    fine_values,
+    one_of_long,
+    strings,
+    values,
+)
 from tests.services.channel import RECIPIENT, context
 
 LARGEST_MESSAGE = 1_048_576
@@ -152,10 +160,8 @@ def _no_objects() -> Iterator[str]:
     yield f"<html>{MARK}</html>"
 
 
-NO_OBJECTS = tuple(_no_objects())
 bottoms = st.one_of(
-    # By number: hypothesis would write all of them down.
-    st.integers(0, len(NO_OBJECTS) - 1).map(lambda number: NO_OBJECTS[number]),
+    one_of_long(tuple(_no_objects())),
     st.text(max_size=40).map(lambda text: MARK + text),
 ).map(lambda text: Odd(text, None, Fitness.REFUSED))
 """Bodies that are no JSON, or no object."""
