@@ -59,6 +59,7 @@ class Watch:
         self._shown_messages: set[str] = set()
         self._dead_letters = 0
         self._alerts = 0
+        self._alarming: set[str] = set()
 
     def forever(self) -> None:
         """Look again and again."""
@@ -96,12 +97,16 @@ class Watch:
         self._dead_letters = count
 
     def _show_alerts(self) -> None:
-        """What the topic's subscriber is told; that an alarm starts as OK is no news."""
+        """What the topic's subscriber is told; that an alarm begins as OK is no news."""
         alerts = self._world.alerts.all_alerts()
         new, self._alerts = alerts[self._alerts :], len(alerts)
         for alert in new:
             if alert.wakes:
+                self._alarming.add(alert.alarm)
                 self._screen.say(f"ALARM    {alert.subject}: {alert.description}", "magenta")
+            elif alert.alarm in self._alarming:
+                self._alarming.remove(alert.alarm)
+                self._screen.say(f"OVER     {alert.subject}", "magenta")
 
     def _show_new_messages(self) -> None:
         phones = self._world.vendors.phones

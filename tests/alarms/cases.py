@@ -44,6 +44,16 @@ class Case:
         """The alarm's name."""
         return f"WhatsAppProcessor{self.subject}Alarm-Dev"
 
+    @property
+    def counts_lines(self) -> bool:
+        """Whether it listens to the runtime's log."""
+        return any(name.endswith("Count") for name in self.statistics)
+
+    @property
+    def heeds_level(self) -> bool:
+        """Whether the level of the log's lines matters."""
+        return self.counts_lines and not self.expression
+
     def complaints(self, chain: AlarmChain, lines: Lines) -> Iterator[str]:
         """Yield every scenario in which the alarm does not do what it should, with the reason."""
         for scenario in self.scenarios(lines):

@@ -47,7 +47,7 @@ def _is_plain(case: Case) -> bool:
 
 
 def _has_dimensions(case: Case) -> bool:
-    return not any(name.endswith("Count") for name in case.statistics) or bool(case.expression)
+    return not case.counts_lines or bool(case.expression)
 
 
 def _statistic(name: str) -> Mutation:

@@ -8,15 +8,23 @@ from tests.alarms.mutations.mutation import Mutation, Patient
 
 
 def _counts_lines(case: Case) -> bool:
-    return any(name.endswith("Count") for name in case.statistics)
+    return case.counts_lines
 
 
-def _is_repeated(case: Case) -> bool:
+def _heeds_level(case: Case) -> bool:
+    return case.heeds_level
+
+
+def _counts_events(case: Case) -> bool:
+    return bool(case.events)
+
+
+def _counts_several_events(case: Case) -> bool:
+    return len(case.events) > 1
+
+
+def _counts_deliveries(case: Case) -> bool:
     return case.subject == "RepeatedFailure"
-
-
-def _is_by_level(case: Case) -> bool:
-    return _counts_lines(case) and not case.expression
 
 
 def _pattern(old: str, new: str) -> Callable[[Patient], None]:
@@ -27,14 +35,8 @@ def _pattern(old: str, new: str) -> Callable[[Patient], None]:
     return replace
 
 
-def _without_first_event(patient: Patient) -> None:
-    pattern = patient.metric_filter["FilterPattern"]
-    patient.metric_filter["FilterPattern"] = pattern.replace(patient.case.events[0], "no_such")
-
-
-def _without_last_event(patient: Patient) -> None:
-    pattern = patient.metric_filter["FilterPattern"]
-    patient.metric_filter["FilterPattern"] = pattern.replace(patient.case.events[-1], "no_such")
+def _without_event(index: int) -> Callable[[Patient], None]:
+    return lambda patient: _pattern(patient.case.events[index], "no_such")(patient)
 
 
 def _filled(**changes: object) -> Callable[[Patient], None]:
@@ -54,22 +56,22 @@ def _log_elsewhere(patient: Patient) -> None:
 
 
 OF_FILTERS = (
-    Mutation("filter: another event", _without_first_event, lambda case: case.events),
+    Mutation("filter: another event", _without_event(0), _counts_events),
     Mutation(
         "filter: another event in its last place",
-        _without_last_event,
-        lambda case: len(case.events) > 1,
+        _without_event(-1),
+        _counts_several_events,
     ),
-    Mutation("filter: every event", _pattern("$.event =", "$.event !="), lambda c: c.events),
+    Mutation("filter: every event", _pattern("$.event =", "$.event !="), _counts_events),
     Mutation("filter: another field than event", _pattern("$.event", "$.evt"), _counts_lines),
-    Mutation("filter: another level", _pattern("$.level =", "$.level !="), _is_by_level),
-    Mutation("filter: another field than level", _pattern("$.level", "$.lvl"), _is_by_level),
-    Mutation("filter: any instead of all", _pattern("&&", "||"), _is_by_level),
-    Mutation("filter: all instead of any", _pattern("||", "&&"), lambda c: len(c.events) > 1),
-    Mutation("filter: one delivery later", _pattern(">= 7", ">= 8"), _is_repeated),
-    Mutation("filter: one delivery earlier", _pattern(">= 7", ">= 6"), _is_repeated),
-    Mutation("filter: fewer deliveries", _pattern(">= 7", "<= 7"), _is_repeated),
-    Mutation("filter: ended ones too", _pattern("already_ended", "no_such"), _is_repeated),
+    Mutation("filter: another level", _pattern("$.level =", "$.level !="), _heeds_level),
+    Mutation("filter: another field than level", _pattern("$.level", "$.lvl"), _heeds_level),
+    Mutation("filter: any instead of all", _pattern("&&", "||"), _heeds_level),
+    Mutation("filter: all instead of any", _pattern("||", "&&"), _counts_several_events),
+    Mutation("filter: one delivery later", _pattern(">= 7", ">= 8"), _counts_deliveries),
+    Mutation("filter: one delivery earlier", _pattern(">= 7", ">= 6"), _counts_deliveries),
+    Mutation("filter: fewer deliveries", _pattern(">= 7", "<= 7"), _counts_deliveries),
+    Mutation("filter: ended ones too", _pattern("already_ended", "no_such"), _counts_deliveries),
     Mutation("filter: another log group", _read("/aws/lambda/another"), _counts_lines),
     Mutation("filter: gone", lambda p: p.remove(p.metric_filter), _counts_lines),
     Mutation("filter: another metric", _filled(MetricName="Other"), _counts_lines),

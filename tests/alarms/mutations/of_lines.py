@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tests.alarms.cases import Case
 from tests.alarms.mutations.mutation import Mutation, Patient
 
 Fields = dict[str, Any]
@@ -28,14 +27,6 @@ def _lower_level(patient: Patient) -> None:
     patient.rewrite_lines(lambda fields: fields.update(level="INFO"))
 
 
-def _counts_lines(case: Case) -> bool:
-    return any(name.endswith("Count") for name in case.statistics)
-
-
-def _heeds_level(case: Case) -> bool:
-    return _counts_lines(case) and not case.expression
-
-
 OF_LINES = (
     Mutation("the runtime logs another event", _rename_event, lambda case: case.events),
     Mutation(
@@ -43,11 +34,11 @@ OF_LINES = (
         lambda patient: _rename_field(patient, "event"),
         lambda case: case.events,
     ),
-    Mutation("the runtime logs at level INFO", _lower_level, _heeds_level),
+    Mutation("the runtime logs at level INFO", _lower_level, lambda case: case.heeds_level),
     Mutation(
         "the runtime's field for levels is another",
         lambda patient: _rename_field(patient, "level"),
-        _heeds_level,
+        lambda case: case.heeds_level,
     ),
     Mutation(
         "the runtime does not log how often a message was received",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tests.alarms.cases import Case
 from tests.alarms.mutations.mutation import Mutation, Patient
 
 
@@ -42,8 +43,8 @@ def _of_second(**changes: str) -> Callable[[Patient], None]:
     return lambda patient: patient.metrics[1].update(changes)
 
 
-def _has_two_metrics(case: object) -> bool:
-    return len(getattr(case, "statistics", ())) > 1
+def _has_two_metrics(case: Case) -> bool:
+    return len(case.statistics) > 1
 
 
 OF_MATH = (
