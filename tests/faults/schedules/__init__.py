@@ -1,0 +1,1 @@
+"""Random schedules of the real core over fakes, judged after every piece of work."""

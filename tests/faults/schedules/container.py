@@ -1,0 +1,201 @@
+"""A Lambda container: the real core, stopped and let go on at each call that leaves it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache, partial
+from random import Random
+from typing import Any, cast
+
+from greenlet import GreenletExit
+
+from lambda_src.core.batch import BatchHandler
+from lambda_src.core.delivery import Delivery
+from lambda_src.core.ports import Conversations, Queue, Secrets, Sender, Writer
+from tests.faults.schedules.heart import Heart, Pool
+from tests.faults.schedules.sqs import QueueMessage
+from tests.faults.schedules.surroundings import Late, Surroundings
+from tests.faults.schedules.tasks import Author, Moment, Task, current, pause
+from tests.faults.schedules.troubles import Effect, Trouble
+from tests.unit import contexts
+from tests.unit.fakes.assembly import Assembly, SleepingClock
+from tests.unit.fakes.secrets import FakeSecrets
+from tests.unit.fakes.world import FUNCTION_TIMEOUT, TIMING
+
+Alter = Callable[[BatchHandler], BatchHandler]
+"""Makes a handler another one: a broken variant."""
+
+parse = cache(contexts.parser)
+
+
+class Stepped:
+    """A port whose every call goes through its container."""
+
+    def __init__(self, name: str, port: object, container: "Container") -> None:
+        self._name = name
+        self._port = port
+        self._container = container
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        function = getattr(self._port, method)
+
+        def call(*args: Any, **keywords: Any) -> Any:
+            return self._container.call(
+                f"{self._name}.{method}", partial(function, *args, **keywords)
+            )
+
+        return call
+
+
+class OwnClock:
+    """The container's own clock, a little beside the others'."""
+
+    def __init__(self, container: "Container", skew: float) -> None:
+        self._container = container
+        self._skew = skew
+
+    def __call__(self) -> float:
+        """The present, in epoch seconds."""
+        return self._container.world.clock() + self._skew
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, while others go on."""
+        self._container.call("clock.sleep", partial(self._container.world.clock.advance, seconds))
+
+
+class Container(Assembly):
+    """Runs one batch at a time; a container that was killed takes no effect any more.
+
+    Args:
+        world: What it shares with the others.
+        skew: Seconds by which its clock is ahead.
+        alter: What is done to its handler.
+    """
+
+    def __init__(self, world: Surroundings, skew: float, alter: Alter) -> None:
+        self.world = world
+        self.is_dead = False
+        self.ends_at = 0.0
+        self.tasks: list[Task] = []
+        self.heart: Heart | None = None
+        self._authors: dict[str, Author] = {}
+        self._invocation: Task | None = None
+        self.clock: SleepingClock = OwnClock(self, skew)
+        self.timing = TIMING
+        self._put_together(alter)
+
+    def _put_together(self, alter: Alter) -> None:
+        world = self.world
+        secrets = FakeSecrets()
+        secrets.openai_keys.stored = world.secrets.openai_keys.stored
+        secrets.twilio_credentials.stored = world.secrets.twilio_credentials.stored
+        self.conversations = cast("Conversations", Stepped("conversations", world.table, self))
+        self.secrets = cast("Secrets", Stepped("secrets", secrets, self))
+        self.assistants = world.assistants
+        self.writer = cast("Writer", Stepped("writer", world.ai, self))
+        self.sender = cast("Sender", Stepped("sender", world.vendor, self))
+        self.queue = cast("Queue", Stepped("queue", world.sqs, self))
+        self._handler = alter(
+            replace(self.batch(), parse=parse, pool=lambda _: Pool(self), random=Random(0))
+        )
+
+    def keeping(self, receipt_handles: Mapping[str, str]) -> Heart:
+        """A heartbeat for the messages of a batch."""
+        extend = cast("Any", self.queue).extend
+        self.heart = Heart(receipt_handles, extend, self)
+        return self.heart
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a batch is being worked on."""
+        return self._invocation is not None and not self._invocation.dead
+
+    @property
+    def ready(self) -> list[Task]:
+        """The tasks that can go on."""
+        return [task for task in self.tasks if task.is_ready]
+
+    @property
+    def authors(self) -> list[Author]:
+        """Whose work the present batch is."""
+        return list(self._authors.values()) if self.is_busy else []
+
+    @property
+    def has_no_time(self) -> bool:
+        """Whether Lambda's time for the batch is over."""
+        return self._time_left() <= 0
+
+    def author_of(self, message_id: str) -> Author:
+        """Whose work a message of the present batch is."""
+        return self._authors[message_id]
+
+    def begin(self, messages: Sequence[QueueMessage]) -> None:
+        """Take a batch, just received."""
+        self.ends_at = self.clock() + FUNCTION_TIMEOUT
+        self.tasks = [task for task in self.tasks if not task.dead]
+        self._authors = {m.message_id: Author(m.handle, m.key) for m in messages}
+        deliveries = [
+            Delivery(m.message_id, m.handle, m.body, m.receives, m.handle, self._time_left)
+            for m in messages
+        ]
+        self._invocation = self.spawn(partial(self._invoke, deliveries))
+
+    def spawn(self, work: Callable[[], object], author: Author | None = None) -> Task:
+        """Begin a task."""
+        task = Task(work, author)
+        self.tasks.append(task)
+        return task
+
+    def kill(self) -> None:
+        """End the process, wherever it is."""
+        self.is_dead = True
+        for task in self.tasks:
+            task.end()
+
+    def check_alive(self) -> None:
+        """Raise `GreenletExit` in a container that was killed."""
+        if self.is_dead:
+            raise GreenletExit
+
+    def call(self, name: str, effect: "partial[Any]") -> Any:
+        """Make a call that leaves the container, with what goes wrong with it."""
+        task = current()
+        self._stand(task, Moment.BEFORE, name)
+        trouble, task.trouble = task.trouble or self.world.outage(name), None
+        seen = self.world.witness.seen(name, task.author, effect)
+        try:
+            return self._make(Late(name, task.author, seen), trouble) if trouble else seen()
+        finally:
+            self._stand(task, Moment.AFTER, name)
+
+    def _stand(self, task: Task, moment: Moment, name: str) -> None:
+        self.check_alive()
+        task.stand(moment, name)
+
+    def _make(self, call: Late, trouble: Trouble) -> Any:
+        self.world.witness.troubled(call.author, trouble)
+        match trouble.effect:
+            case Effect.UNTOLD:
+                with suppress(Exception):  # whatever the answer was, it is lost
+                    call.effect()
+            case Effect.LATE:
+                self.world.late.append(call)
+            case Effect.TWICE:
+                with suppress(Exception):
+                    call.effect()
+                pause()
+                return call.effect()
+        if trouble.error:
+            raise trouble.error()
+        return None
+
+    def _invoke(self, deliveries: list[Delivery]) -> None:
+        failed = self._handler.handle(deliveries)
+        for delivery in deliveries:
+            # Nobody heeds the answer of a function whose time was over.
+            if delivery.message_id not in failed and not self.has_no_time:
+                handle = delivery.receipt_handle
+                self.call("mapping.delete", partial(self.world.sqs.delete, handle))
+
+    def _time_left(self) -> float:
+        return self.ends_at - self.clock()

@@ -1,0 +1,40 @@
+"""What a schedule was made for: the turns of events that it may reach."""
+
+from enum import StrEnum
+
+
+class Reached(StrEnum):
+    """A turn of events that puts the promise to the test."""
+
+    SENT = "sent and recorded by one worker"
+    RETRIED = "claimed again after a passing failure"
+    TAKEN_OVER = "taken over after a lease had lapsed"
+    FENCED_OFF = "a worker that lost its conversation was refused a write"
+    BUSY = "a duplicate while another worker was at it"
+    SENT_ALREADY = "a duplicate after the message was sent"
+    LAPSED = "a lease lapsed before the send was announced"
+    STALLED = "a worker held up after its announcement did not send"
+    RENEWED = "a lease was renewed by a heartbeat"
+    REPEATED = "a write whose answer was lost was repeated by the SDK"
+    APPLIED_LATE = "a write was applied after its caller had given up"
+    ACCEPTED_LATE = "a message was accepted after its sender had given up"
+    KILLED_BEFORE_SEND = "killed between the announcement and the send"
+    KILLED_AFTER_SEND = "killed between the send and its record"
+    KILLED_DECLARING = "killed around the write of an unknown send"
+    OUTLIVED = "a worker went on after Lambda's time for it"
+    UNRECORDED = "sent, but the record could not be written"
+    SETTLED = "an unknown send was found at the vendor and recorded"
+    NOT_LISTED = "the vendor's list lagged behind a message that it had accepted"
+    RIVALS = "the vendor listed messages of the same text of other conversations"
+    DECLARED_UNKNOWN = "an unknown send was declared"
+    SETTLED_BY_PERSON = "a person found the sid and recorded it"
+    RELEASED = "a person released an unknown send"
+    MENDED = "a person mended what was refused and released it"
+    LAST_RECEIVE = "the last receive kept for settling"
+    DEAD_LETTER = "a message became a dead letter"
+    REDRIVEN = "a dead letter was redriven"
+    REFUSED = "refused for certain"
+    ANSWER_REUSED = "an answer that was kept was sent by a later delivery"
+    SECRET_READ_ANEW = "a refused secret was read anew"  # noqa: S105 - a turn, not a secret
+    SEVERAL_IN_A_BATCH = "several messages in one batch"
+    HEARTBEAT_HUNG = "a beat hung past the end of its batch"
