@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from lambda_src.core.attribution import own_sid
 from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.delivery import Delivery
@@ -23,8 +24,6 @@ from lambda_src.core.telling import tell, tell_unwritten
 from lambda_src.core.timing import SKEW_SECONDS, Timing
 
 log = logging.getLogger(__name__)
-
-UNSETTLED = (Status.SENDING, Status.SEND_UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +85,7 @@ class Settlement:
         sids = self._listed(delivery, context, entry.answer, entry.intent)
         if not sids:
             return None
-        others = self.conversations.others(entry.key)
-        if any(_may_read_alike(other, entry.answer) for other in others):
-            return None
-        free = [sid for sid in sids if sid not in {other.sid for other in others}]
-        # A message of the same text may be another conversation's that is unsettled itself.
-        rivals = sum(_is_rival(other, entry.answer) for other in others)
-        return free[0] if len(free) > rivals else None
+        return own_sid(sids, entry, self.conversations.others(entry.key))
 
     def _listed(
         self, delivery: Delivery, context: ContextObject, answer: Answer, intent: Intent
@@ -149,28 +142,6 @@ class Settlement:
             raise unknown from error
         else:
             raise unknown
-
-
-def _is_rival(other: Entry, answer: Answer) -> bool:
-    is_same = other.answer is not None and other.answer.content == answer.content
-    return is_same and _is_unsettled(other)
-
-
-def _may_read_alike(other: Entry, answer: Answer) -> bool:
-    """Whether an unsettled message of another text may be taken for this one in the vendor's list.
-
-    A template's message is told by its values alone, and the other's may hold each of them: until
-    the other is settled, nobody can tell whose a listed message is.
-    """
-    if not other.answer or other.answer.content == answer.content or not _is_unsettled(other):
-        return False
-    theirs = other.answer.variables.values()
-    values = answer.variables.values()
-    return bool(values) and all(any(value in text for text in theirs) for value in values)
-
-
-def _is_unsettled(other: Entry) -> bool:
-    return other.status in UNSETTLED and not other.sid
 
 
 def _settled_elsewhere(found: ConditionFailed) -> None:

@@ -260,11 +260,17 @@ def test_a_message_that_may_be_anothers_is_not_taken(unsettled: World, status: S
     assert "not_listed_yet" == pending(unsettled).code
 
 
-def test_enough_messages_for_all_are_taken(unsettled: World) -> None:
-    """Two conversations of the same text and two messages of it: each has one."""
-    rival(unsettled)
+@pytest.mark.parametrize(("rivals_head_start", "place"), [(-1, 0), (1, 1)])
+def test_enough_messages_for_all_are_taken(
+    unsettled: World, rivals_head_start: float, place: int
+) -> None:
+    """Two conversations of the same text and two messages of it: each takes its own, in order."""
+    intent = unsettled.record.intent
+    assert intent
+    rival(unsettled, intent=replace(intent, at=intent.at - rivals_head_start))
     unsettled.sender.sent.append(replace(unsettled.sender.sent[0], sid="SM2"))
     assert Outcome.SETTLED is unsettled.process(receive_count=2)
+    assert unsettled.sender.sent[place].sid == unsettled.record.sid
 
 
 def test_a_conversation_of_another_text_is_no_rival(unsettled: World) -> None:

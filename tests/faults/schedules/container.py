@@ -5,15 +5,16 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from random import Random
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from greenlet import GreenletExit
 
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.ports import Conversations, Queue, Secrets, Sender, Writer
-from tests.faults.schedules.heart import Heart, Pool
+from tests.faults.schedules.heart import INTERVAL, Heart
+from tests.faults.schedules.pool import Pool
 from tests.faults.schedules.sqs import QueueMessage
+from tests.faults.schedules.stepped import OwnClock, Stepped
 from tests.faults.schedules.surroundings import Late, Surroundings
 from tests.faults.schedules.tasks import Author, Moment, Task, current, pause
 from tests.faults.schedules.troubles import Effect, Trouble
@@ -22,45 +23,13 @@ from tests.unit.fakes.assembly import Assembly, SleepingClock
 from tests.unit.fakes.secrets import FakeSecrets
 from tests.unit.fakes.world import FUNCTION_TIMEOUT, TIMING
 
+if TYPE_CHECKING:
+    from lambda_src.core.ports import Conversations, Queue, Secrets, Sender, Writer
+
 Alter = Callable[[BatchHandler], BatchHandler]
 """Makes a handler another one: a broken variant."""
 
 parse = cache(contexts.parser)
-
-
-class Stepped:
-    """A port whose every call goes through its container."""
-
-    def __init__(self, name: str, port: object, container: "Container") -> None:
-        self._name = name
-        self._port = port
-        self._container = container
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        function = getattr(self._port, method)
-
-        def call(*args: Any, **keywords: Any) -> Any:
-            return self._container.call(
-                f"{self._name}.{method}", partial(function, *args, **keywords)
-            )
-
-        return call
-
-
-class OwnClock:
-    """The container's own clock, a little beside the others'."""
-
-    def __init__(self, container: "Container", skew: float) -> None:
-        self._container = container
-        self._skew = skew
-
-    def __call__(self) -> float:
-        """The present, in epoch seconds."""
-        return self._container.world.clock() + self._skew
-
-    def sleep(self, seconds: float) -> None:
-        """Wait, while others go on."""
-        self._container.call("clock.sleep", partial(self._container.world.clock.advance, seconds))
 
 
 class Container(Assembly):
@@ -78,10 +47,12 @@ class Container(Assembly):
         self.ends_at = 0.0
         self.tasks: list[Task] = []
         self.heart: Heart | None = None
+        self.messages: Sequence[QueueMessage] = ()
         self._authors: dict[str, Author] = {}
         self._invocation: Task | None = None
-        self.clock: SleepingClock = OwnClock(self, skew)
+        self.clock: SleepingClock = OwnClock(self.call, world.clock, skew)
         self.timing = TIMING
+        self.lease = world.lease
         self._put_together(alter)
 
     def _put_together(self, alter: Alter) -> None:
@@ -89,14 +60,19 @@ class Container(Assembly):
         secrets = FakeSecrets()
         secrets.openai_keys.stored = world.secrets.openai_keys.stored
         secrets.twilio_credentials.stored = world.secrets.twilio_credentials.stored
-        self.conversations = cast("Conversations", Stepped("conversations", world.table, self))
-        self.secrets = cast("Secrets", Stepped("secrets", secrets, self))
+        self.conversations = cast("Conversations", Stepped("conversations", world.table, self.call))
+        self.secrets = cast("Secrets", Stepped("secrets", secrets, self.call))
         self.assistants = world.assistants
-        self.writer = cast("Writer", Stepped("writer", world.ai, self))
-        self.sender = cast("Sender", Stepped("sender", world.vendor, self))
-        self.queue = cast("Queue", Stepped("queue", world.sqs, self))
+        self.writer = cast("Writer", Stepped("writer", world.ai, self.call))
+        self.sender = cast("Sender", Stepped("sender", world.vendor, self.call))
+        self.queue = cast("Queue", Stepped("queue", world.sqs, self.call))
         self._handler = alter(
-            replace(self.batch(), parse=parse, pool=lambda _: Pool(self), random=Random(0))
+            replace(
+                self.batch(),
+                parse=parse,
+                pool=lambda _: Pool(self, world.witness.reached),
+                random=Random(0),  # noqa: S311 - jitter, the same in every run
+            )
         )
 
     def keeping(self, receipt_handles: Mapping[str, str]) -> Heart:
@@ -116,9 +92,10 @@ class Container(Assembly):
         return [task for task in self.tasks if task.is_ready]
 
     @property
-    def authors(self) -> list[Author]:
-        """Whose work the present batch is."""
-        return list(self._authors.values()) if self.is_busy else []
+    def authors(self) -> set[Author]:
+        """Whose work is not done: the present batch, and what was left over of earlier ones."""
+        left_over = {task.author for task in self.tasks if task.author and not task.dead}
+        return left_over.union(self._authors.values() if self.is_busy else ())
 
     @property
     def has_no_time(self) -> bool:
@@ -133,6 +110,7 @@ class Container(Assembly):
         """Take a batch, just received."""
         self.ends_at = self.clock() + FUNCTION_TIMEOUT
         self.tasks = [task for task in self.tasks if not task.dead]
+        self.messages = messages
         self._authors = {m.message_id: Author(m.handle, m.key) for m in messages}
         deliveries = [
             Delivery(m.message_id, m.handle, m.body, m.receives, m.handle, self._time_left)
@@ -163,10 +141,20 @@ class Container(Assembly):
         self._stand(task, Moment.BEFORE, name)
         trouble, task.trouble = task.trouble or self.world.outage(name), None
         seen = self.world.witness.seen(name, task.author, effect)
+        if name == "writer.write":
+            self._beat_for(task, self.world.ai_seconds)
         try:
             return self._make(Late(name, task.author, seen), trouble) if trouble else seen()
         finally:
             self._stand(task, Moment.AFTER, name)
+
+    def _beat_for(self, task: Task, seconds: float) -> None:
+        """Let time pass for a task, while the heart beats."""
+        ends_at = self.clock() + seconds
+        while self.heart and self.clock() < ends_at:
+            self.world.clock.advance(INTERVAL)
+            self.heart.beat()
+            task.wait_until(lambda: not (self.heart and self.heart.is_beating))
 
     def _stand(self, task: Task, moment: Moment, name: str) -> None:
         self.check_alive()

@@ -9,8 +9,11 @@ from tests.faults.person import Decision, decide, release_mended
 from tests.faults.schedules.container import Container
 from tests.faults.schedules.reached import Reached
 from tests.faults.schedules.surroundings import Surroundings
+from tests.faults.schedules.tasks import Moment, Stand
+from tests.faults.schedules.twins import listed_sid
 from tests.unit.fakes.conversations import FakeConversations
 
+UNDER_WAY = Stand(Moment.BEFORE, "sender.send")
 REACHED = {
     Decision.RECORDED: Reached.SETTLED_BY_PERSON,
     Decision.RELEASED: Reached.RELEASED,
@@ -41,7 +44,10 @@ class FakeRegister:
 
 @dataclass(frozen=True)
 class Duty:
-    """Decides truthfully, and only when no sender can still be at it."""
+    """Decides truthfully, and only when no request of a sender is under way any more.
+
+    A sender that stands still elsewhere may wake up at any time, and finds out by itself.
+    """
 
     world: Surroundings
     containers: list[Container]
@@ -51,7 +57,7 @@ class Duty:
         record = self.world.table.records.get(key)
         if record is None or record.status not in {Status.SEND_UNKNOWN, Status.FAILED}:
             return False
-        self._wait_for_the_end_of(record.owner)
+        self._wait_for_requests(key)
         self._wait_for_what_is_late(key)
         decision = self._decide(key)
         if decision is not Decision.NOTHING:
@@ -62,7 +68,7 @@ class Duty:
     def _decide(self, key: RecordKey) -> Decision:
         register, now = FakeRegister(self.world.table), self.world.clock()
         dossier = self.world.witness.open(key)
-        decision = decide(register, key, "".join(dossier.sids[-1:]), now)
+        decision = decide(register, key, listed_sid(key, self.world), now)
         if decision in REACHED:
             self.world.witness.reached.add(REACHED[decision])
         elif dossier.is_mendable and not dossier.is_refused:
@@ -71,10 +77,11 @@ class Duty:
             self.world.witness.reached.add(Reached.MENDED)
         return decision
 
-    def _wait_for_the_end_of(self, owner: str) -> None:
-        # A person comes later than the minutes that a function lives at most.
+    def _wait_for_requests(self, key: RecordKey) -> None:
+        # A person comes later than the minutes that a function lives at most, and a request in it.
         for container in self.containers:
-            if owner in {author.owner for author in container.authors}:
+            stands = {task.at for task in container.tasks if task.is_of(key)}
+            if UNDER_WAY in stands:
                 self.world.clock.now = max(self.world.clock.now, container.ends_at)
                 container.kill()
 

@@ -21,10 +21,10 @@ def come_to_rest(universe: Universe) -> None:
         NeverAtRest: There is no end.
     """
     universe.weather.clear_up()
-    _finish_all(universe)
+    universe.workers.finish_all()
     _empty_queue(universe)
     judge_rest(universe.world)
-    universe.weather.catch_up()
+    universe.weather.end_lateness()
     for _ in range(MOST_VISITS):
         if not _visit(universe):
             break
@@ -34,11 +34,6 @@ def come_to_rest(universe: Universe) -> None:
     universe.judge(is_over=True)
 
 
-def _finish_all(universe: Universe) -> None:
-    while universe.workers.busy:
-        universe.workers.finish(0)
-
-
 def _empty_queue(universe: Universe) -> None:
     for _ in range(MOST_DELIVERIES):
         if not universe.world.sqs.on_queue:
@@ -46,7 +41,7 @@ def _empty_queue(universe: Universe) -> None:
         universe.weather.wait_for_queue()
         with suppress(Absent):
             universe.mail.deliver(2)
-        _finish_all(universe)
+        universe.workers.finish_all()
     raise NeverAtRest("messages are delivered again and again")
 
 
@@ -64,5 +59,5 @@ def _redrive_unfinished(universe: Universe) -> bool:
         if message.key not in records or records[message.key].status is not Status.FAILED
     ]
     for message in unfinished:
-        universe.world.sqs.redrive(message)
+        universe.mail.redrive(universe.world.sqs.dead.index(message))
     return bool(unfinished)

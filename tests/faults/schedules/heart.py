@@ -1,28 +1,11 @@
-"""The heartbeat and the pool of a container, whose threads are tasks of the schedule."""
+"""The heartbeat of a container, whose thread is a task of the schedule."""
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
 
-from lambda_src.core.delivery import Delivery
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat, _renew
-from tests.faults.schedules.tasks import Author, Task, current
+from tests.faults.schedules.tasks import Host, Task, current
 
 INTERVAL = 25.0
-
-
-class Host(Protocol):
-    """What runs tasks: a container."""
-
-    def spawn(self, work: Callable[[], object], author: Author | None = None) -> Task:
-        """Begin a task."""
-
-    def check_alive(self) -> None:
-        """Raise `GreenletExit` in a container that was killed."""
-
-    def author_of(self, message_id: str) -> Author:
-        """Whose work a message of the present batch is."""
 
 
 class Heart(SQSHeartbeat):
@@ -69,28 +52,3 @@ class Heart(SQSHeartbeat):
                 current().author = self._host.author_of(message_id)
                 _renew(message_id, renew)
             current().author = None
-
-
-class Pool(Executor):
-    """Works on all messages of a batch at once, each as a task."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    def map(  # type: ignore[override]  # of one iterable, the batch's deliveries
-        self, fn: Callable[[Delivery], Any], deliveries: list[Delivery]
-    ) -> Iterator[Any]:
-        """Begin a task for each delivery, and return the results once all are done."""
-        results: dict[str, Any] = {}
-        tasks = [
-            self._host.spawn(
-                partial(_keep, results, fn, delivery), self._host.author_of(delivery.message_id)
-            )
-            for delivery in deliveries
-        ]
-        current().wait_until(lambda: all(task.dead for task in tasks))
-        return iter([results[delivery.message_id] for delivery in deliveries])
-
-
-def _keep(results: dict[str, Any], fn: Callable[[Delivery], Any], delivery: Delivery) -> None:
-    results[delivery.message_id] = fn(delivery)

@@ -7,23 +7,33 @@ from lambda_src.core.contract import Status
 from tests.faults.rules import Evidence, Rule, broken_rules
 from tests.faults.schedules.container import Container
 from tests.faults.schedules.surroundings import Surroundings
+from tests.faults.schedules.twins import recorded_sid
 
 
-class RuleBroken(AssertionError):
-    """The promise is broken: which rules, for which conversation, and what shows it."""
+class Problem(AssertionError):
+    """The promise is broken; `rules` tells which."""
+
+    rules: tuple[Rule, ...] = ()
+
+
+class RuleBroken(Problem):
+    """Rules are broken for one conversation, and the evidence shows it."""
 
     def __init__(self, rules: tuple[Rule, ...], evidence: Evidence) -> None:
         super().__init__(f"{', '.join(rules)}: {evidence}")
         self.rules = rules
-        self.evidence = evidence
 
 
-class Unresolved(AssertionError):
-    """A conversation ended without an outcome, and nobody would hear of it."""
+class Unresolved(Problem):
+    """A conversation ended without a record of its outcome, and nobody would hear of it."""
+
+    rules = (Rule.RECORD_IS_TRUE,)
 
 
-class NeverAtRest(AssertionError):
-    """Every fault has passed, and still messages come and go."""
+class NeverAtRest(Problem):
+    """Every fault has passed, and still messages come and go, and are not sent."""
+
+    rules = (Rule.SENT_IN_THE_END,)
 
 
 def judge(world: Surroundings, containers: Sequence[Container], *, is_over: bool = False) -> None:
@@ -51,7 +61,7 @@ def evidence_of(
         sids=tuple(dossier.sids),
         places=tuple(world.sqs.place(m) for m in world.sqs.messages if m.key == key),
         status=status,
-        recorded_sid=record.sid if record else "",
+        recorded_sid=recorded_sid(key, world),
         is_alarmed=dossier.is_alarmed(status),
         asked_again=dossier.asked_again,
         acts_without_lease=tuple(dossier.acts_without_lease),

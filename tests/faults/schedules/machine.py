@@ -1,81 +1,54 @@
 """The state machine that makes up schedules: Hypothesis decides, the universe obeys."""
 
-from collections.abc import Callable, Sized
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize
 
 from lambda_src.core.contract import Status
+from tests.faults.schedules.chances import TEMPERS, action, steps, working
 from tests.faults.schedules.container import Alter
 from tests.faults.schedules.ending import come_to_rest
+from tests.faults.schedules.judge import Problem
 from tests.faults.schedules.mail import KEYS
+from tests.faults.schedules.moves import (
+    killed_settling,
+    lost_from_sight,
+    outlasted,
+    overtaken,
+    raced,
+    troubled,
+    troubled_to_its_end,
+)
 from tests.faults.schedules.steps import Step
 from tests.faults.schedules.tally import Tally
-from tests.faults.schedules.troubles import SERVICES
-from tests.faults.schedules.universe import RECEIVES, Universe
-from tests.faults.schedules.weather import WAITS
-from tests.faults.schedules.workers import CALLS, MARKS, unaltered
+from tests.faults.schedules.troubles import SERVICES, TROUBLES
+from tests.faults.schedules.universe import Universe
+from tests.faults.schedules.workers import MARKS, unaltered
 
 MOST_BUSY = 3
 """Containers that work at once."""
 MOST_MESSAGES = 6
 """Messages that arrive in one schedule."""
-TEMPERS = ("kill", "trouble", "outage", "lag", "secret", "duplicate", "slow", "beat")
-"""What a schedule may do without, so that the rest has it to itself."""
-tempers = st.integers(0, 2 ** len(TEMPERS) - 1)
+SECONDS = (1, 5, 20, 95, 400, 1000)
+"""That may pass: within a stall, a send's span, a lease, all looks, a visibility."""
+TROUBLE_AT = [(call, trouble.name) for call, troubles in TROUBLES.items() for trouble in troubles]
+SETTLING = ("sender.find", "conversations.count_look", "conversations.declare_unknown")
 
-Numbers = st.SearchStrategy[int]
-When = Callable[["Schedules"], object]
-
-
-def index(things: Sized) -> Numbers:
-    """A number that picks one of these."""
-    return st.integers(0, len(things) - 1)
-
-
-def steps(when: When, make: Callable[..., tuple[Step, ...]], **drawn: Numbers) -> Any:
-    """A rule that does some steps, whenever something holds.
-
-    All rules have one name for Hypothesis, which switches rules off by name in most runs: without
-    a delivery, or without work, there would be no schedule. `TEMPERS` do that for what goes wrong.
-    """
-
-    def step(machine: "Schedules", **numbers: int) -> None:
-        for made in make(**numbers):
-            machine.do(made)
-
-    return precondition(when)(rule(**drawn)(step))
-
-
-def action(name: str, when: When, **drawn: Numbers) -> Any:
-    """A rule that does one action of the universe, whenever something holds."""
-    return steps(when, lambda **n: (Step(name, tuple(n[number] for number in drawn)),), **drawn)
-
-
-def working(temper: str = "") -> When:
-    """Whether a container is at work, in a schedule of that temper."""
-
-    def is_at_work(machine: "Schedules") -> bool:
-        return machine.busy > 0 and temper not in machine.lacks
-
-    return is_at_work
-
-
-bit = st.integers(0, 1)
-worker = index(range(MOST_BUSY))
+flag = st.integers(0, 1)
+worker = st.integers(0, MOST_BUSY - 1)
 turn = st.integers(0, 2)
 any_of = st.integers(0, 9)
-mark = index(MARKS)
-call = index(CALLS)
-SETTLING = [
-    n
-    for n, m in enumerate(MARKS)
-    if m.call in {"sender.find", "conversations.count_look", "conversations.declare_unknown"}
-]
-NEWEST = -1
-"""The container at work that came last."""
-at_send = st.just(CALLS.index("sender.send"))
+conversation = st.integers(0, len(KEYS) - 1)
+seconds = st.sampled_from(SECONDS)
+mark = st.sampled_from([str(mark) for mark in MARKS])
+settling = st.sampled_from([str(mark) for mark in MARKS if mark.call in SETTLING])
+
+
+def of(service: str) -> st.SearchStrategy[tuple[str, str]]:
+    """A call of a service, and what goes wrong with it."""
+    return st.sampled_from([pair for pair in TROUBLE_AT if pair[0].startswith(service)])
 
 
 class Schedules(RuleBasedStateMachine):
@@ -92,18 +65,25 @@ class Schedules(RuleBasedStateMachine):
         self.lacks: set[str] = set()
         self._is_broken = False
 
-    @initialize(receives=index(RECEIVES), is_original=bit, is_slow=bit, lacking=tempers)
-    def begin(self, receives: int, is_original: int, is_slow: int, lacking: int) -> None:
+    @initialize(
+        receives=st.sampled_from((10, 5, 3, 2)),
+        is_original=flag,
+        is_ai_slow=flag,
+        is_late_last=flag,
+        lacking=st.integers(0, 2 ** len(TEMPERS) - 1),
+    )
+    def begin(self, lacking: int, **ways: int) -> None:
         """Settle the ways of this schedule."""
         self.lacks = {temper for n, temper in enumerate(TEMPERS) if lacking >> n & 1}
-        self.do(Step("begin", (receives, is_original, is_slow)))
+        names = ("receives", "is_original", "is_ai_slow", "is_late_last")
+        self.do(Step("begin", tuple(ways[name] for name in names)))
 
-    arrive = action("arrive", lambda m: m.arrivals < MOST_MESSAGES, conversation=index(KEYS))
+    arrive = action("arrive", lambda m: m.arrivals < MOST_MESSAGES, conversation=conversation)
     deliver = action("deliver", lambda m: m.may_deliver, most=st.integers(1, 2))
     wait_for_queue = action("wait_for_queue", lambda m: m.waits_for_queue)
-    redrive = action("redrive", lambda m: m.world.sqs.dead, which=any_of)
-    person = action("person", lambda m: m.needs_person, conversation=index(KEYS))
-    late = action("late", lambda m: m.world.late, which=any_of)
+    idle = action("wait", lambda m: m.is_idle, seconds=seconds)
+    redrive = action("redrive", lambda m: bool(m.world.sqs.dead), which=any_of)
+    person = action("person", lambda m: m.needs_person, conversation=conversation)
 
     go_one = action("go", working(), worker=worker, turn=turn, pieces=st.just(1))
     go = action("go", working(), worker=worker, turn=turn, pieces=st.integers(1, 12))
@@ -111,32 +91,39 @@ class Schedules(RuleBasedStateMachine):
     finish = action("finish", working(), worker=worker)
 
     duplicate = action("duplicate", working("duplicate"), which=any_of)
-    wait = action("wait", working("slow"), which=index(WAITS))
-    overtake = steps(
-        working("slow"),
-        lambda mark: (
-            Step("wait_for_queue"),
-            Step("deliver", (1,)),
-            Step("go_to", (NEWEST, mark)),
-        ),
-        mark=mark,
-    )
-    idle = action("wait", lambda m: m.is_idle, which=index(WAITS))
-    kill = action("kill", working("kill"), worker=worker)
-    kill_at = action("kill_at", working("kill"), worker=worker, mark=mark)
-    kill_settling = action(
-        "kill_at", lambda m: m.is_settling, worker=worker, mark=st.sampled_from(SETTLING)
-    )
-    trouble = action("trouble", working("trouble"), worker=worker, turn=turn, which=any_of)
-    trouble_at = action("trouble_at", working("trouble"), worker=worker, call=call, which=any_of)
+    race = steps(working("duplicate"), raced, worker=worker, mark=mark)
+    wait = action("wait", working("slow"), seconds=seconds)
+    overtake = steps(working("slow"), overtaken, worker=worker, mark=mark)
+    outlast = steps(working("slow"), outlasted, worker=worker)
     beat = action("beat", working("beat"), worker=worker, pieces=st.integers(0, 8))
     hang = action("hang", working("beat"), worker=worker)
 
-    unknown = action("trouble_at", working("trouble"), worker=worker, call=at_send, which=any_of)
-    outage = action("outage", working("outage"), which=index(SERVICES), calls=st.integers(1, 6))
-    lag = action("lag", working("lag"))
+    kill = action("kill", working("kill"), worker=worker)
+    kill_at = action("kill_at", working("kill"), worker=worker, mark=mark)
+    kill_settling = steps(lambda m: m.is_settling, killed_settling, mark=settling)
+    trouble = action("trouble", working("trouble"), worker=worker, turn=turn, which=any_of)
+    any_trouble = steps(working("trouble"), troubled, worker=worker, trouble=of(""))
+    ledger = steps(working("trouble"), troubled, worker=worker, trouble=of("conversations"))
+    send = steps(working("trouble"), troubled, worker=worker, trouble=of("sender.send"))
+    record = steps(
+        working("trouble"),
+        troubled_to_its_end,
+        worker=worker,
+        trouble=of("conversations.record_sent"),
+    )
+    late = action("late", lambda m: bool(m.world.late), which=any_of)
+
+    outage = action(
+        "outage",
+        working("outage"),
+        service=st.sampled_from(SERVICES),
+        calls=st.integers(1, 6),
+    )
+    lose = steps(working("lag"), lost_from_sight, worker=worker)
+    catch_up = action("catch_up", lambda m: m.world.vendor.is_lagging)
     foreign = action("foreign", working("lag"))
-    change_secret = action("change_secret", working("secret"), which=bit)
+    change_token = action("change_token", working("secret"))
+    change_key = action("change_key", working("secret"))
     mend_secrets = action("mend_secrets", lambda m: not m.universe.weather.are_secrets_right)
 
     @property
@@ -164,7 +151,7 @@ class Schedules(RuleBasedStateMachine):
         """Whether a container may be killed while it settles a send."""
         records = self.world.table.records.values()
         is_open = any(record.status is Status.SENDING for record in records)
-        return is_open and self.busy > 0 and "kill" not in self.lacks
+        return is_open and self.busy < MOST_BUSY and "kill" not in self.lacks
 
     @property
     def needs_person(self) -> bool:
@@ -194,7 +181,7 @@ class Schedules(RuleBasedStateMachine):
     def _watched(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except AssertionError as problem:
+        except Problem as problem:
             self._is_broken = True
-            self.tally.violated(self.steps, problem)
+            self.tally.broken = (tuple(self.steps), problem)
             raise

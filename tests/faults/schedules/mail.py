@@ -1,6 +1,6 @@
 """What comes to the queue, and how the queue delivers it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lambda_src.core.context import RecordKey
@@ -8,6 +8,7 @@ from tests.faults.schedules.picking import Absent, pick
 from tests.faults.schedules.reached import Reached
 from tests.faults.schedules.sqs import QueueMessage
 from tests.faults.schedules.surroundings import Surroundings
+from tests.faults.schedules.workers import Workers
 from tests.unit import contexts
 
 RECIPIENTS = (contexts.RECIPIENT, contexts.RECIPIENT, "+15550100124")
@@ -26,15 +27,12 @@ BODIES = {key: _body(key) for key in KEYS}
 
 @dataclass(frozen=True)
 class Mail:
-    """Brings the mail, each public method by an action of a schedule.
+    """Brings the mail to the containers, each public method by an action of a schedule."""
 
-    `begin` gives a batch to a container.
-    """
-
-    ACTIONS = ("arrive", "deliver", "duplicate", "redrive")
+    ACTIONS = ("arrive", "deliver", "duplicate", "overtake", "redrive")
 
     world: Surroundings
-    begin: Callable[[Sequence[QueueMessage]], None]
+    workers: Workers
 
     def arrive(self, conversation: int) -> None:
         """A context object is enqueued, perhaps not for the first time."""
@@ -51,6 +49,10 @@ class Mail:
         received = [m for m in self.world.sqs.messages if m.receives and not m.is_dead]
         self._receive([pick(received, which)])
 
+    def overtake(self, worker: int) -> None:
+        """SQS delivers a message that a container is at once more."""
+        self._receive(pick(self.workers.busy, worker).messages[:1])
+
     def redrive(self, which: int) -> None:
         """A dead letter goes back to the queue."""
         self.world.sqs.redrive(pick(self.world.sqs.dead, which))
@@ -64,4 +66,4 @@ class Mail:
             self.world.witness.reached.add(Reached.SEVERAL_IN_A_BATCH)
         if not received:
             raise Absent
-        self.begin(received)
+        self.workers.begin(received)

@@ -35,6 +35,7 @@ class Reached(StrEnum):
     REDRIVEN = "a dead letter was redriven"
     REFUSED = "refused for certain"
     ANSWER_REUSED = "an answer that was kept was sent by a later delivery"
-    SECRET_READ_ANEW = "a refused secret was read anew"  # noqa: S105 - a turn, not a secret
+    SECRET_READ_ANEW = "a refused secret was read anew"
     SEVERAL_IN_A_BATCH = "several messages in one batch"
+    CUT_OFF = "a batch was given up while a message was still worked on"
     HEARTBEAT_HUNG = "a beat hung past the end of its batch"

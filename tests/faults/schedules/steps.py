@@ -1,17 +1,20 @@
 """A schedule as text: steps that anybody can read, keep and replay."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_NUMBER = re.compile(r"-?\d+")
+
 
 class Step(NamedTuple):
-    """One decision: an action of the universe and its numbers."""
+    """One decision: an action of the universe and what it is about."""
 
     action: str
-    numbers: tuple[int, ...] = ()
+    about: tuple[int | str, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join((self.action, *map(str, self.numbers)))
+        return " ".join((self.action, *map(str, self.about)))
 
 
 def written(steps: Iterable[Step]) -> str:
@@ -20,10 +23,10 @@ def written(steps: Iterable[Step]) -> str:
 
 
 def read(text: str) -> tuple[Step, ...]:
-    """The steps of a schedule on one line.
-
-    Raises:
-        ValueError: A step's numbers are no numbers.
-    """
+    """The steps of a schedule on one line; line breaks count as blanks."""
     parts = [step.split() for step in text.split(";") if step.strip()]
-    return tuple(Step(action, tuple(map(int, numbers))) for action, *numbers in parts)
+    return tuple(Step(action, tuple(map(_word, about))) for action, *about in parts)
+
+
+def _word(text: str) -> int | str:
+    return int(text) if _NUMBER.fullmatch(text) else text

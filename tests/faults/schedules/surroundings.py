@@ -14,11 +14,14 @@ from tests.faults.schedules.tasks import Author
 from tests.faults.schedules.troubles import OUTAGES, Trouble
 from tests.faults.schedules.vendors import Ai, Vendor
 from tests.faults.schedules.witness import Witness
+from tests.unit.fakes.assembly import LEASE
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.conversations import FakeConversations
 from tests.unit.fakes.secrets import FakeSecrets
 from tests.unit.fakes.world import API_KEY, TWILIO, store_defaults
 from tests.unit.fakes.writer import FakeAssistants
+
+SHORT_LEASE, SLOW_WRITING = 40.0, 50.0
 
 
 class Late(NamedTuple):
@@ -38,6 +41,7 @@ class Surroundings:
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
     assistants: FakeAssistants = field(default_factory=FakeAssistants)
     late: list[Late] = field(default_factory=list)
+    is_ai_slow: bool = False
     down: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -46,6 +50,16 @@ class Surroundings:
         self.ai = Ai(API_KEY)
         self.witness = Witness(self.table)
         store_defaults(self.secrets, self.assistants)
+
+    @property
+    def lease(self) -> float:
+        """Seconds that a claim lasts; where the AI is slow, fewer than it takes."""
+        return SHORT_LEASE if self.is_ai_slow else LEASE
+
+    @property
+    def ai_seconds(self) -> float:
+        """Seconds that the AI takes."""
+        return SLOW_WRITING if self.is_ai_slow else 0.0
 
     def outage(self, call: str) -> Trouble | None:
         """What a call meets if its service is down, for one call less from now on."""

@@ -6,12 +6,14 @@ nowhere else, so that the same decisions always make the same schedule.
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from lambda_src.core.context import RecordKey
-from tests.faults.schedules.troubles import Trouble
+
+if TYPE_CHECKING:
+    from tests.faults.schedules.troubles import Trouble
 
 
 class Moment(StrEnum):
@@ -28,7 +30,13 @@ class Stand(NamedTuple):
     call: str
 
     def __str__(self) -> str:
-        return f"{self.moment} {self.call}"
+        return f"{self.moment}:{self.call}"
+
+    @classmethod
+    def read(cls, text: str) -> "Stand":
+        """The stand that is written so."""
+        moment, _, call = text.partition(":")
+        return cls(Moment(moment), call)
 
 
 class Author(NamedTuple):
@@ -36,6 +44,23 @@ class Author(NamedTuple):
 
     owner: str
     key: RecordKey
+
+
+class Host(Protocol):
+    """What runs tasks: a container."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Its own clock."""
+
+    def spawn(self, work: Callable[[], object], author: Author | None = None) -> "Task":
+        """Begin a task."""
+
+    def check_alive(self) -> None:
+        """Raise `GreenletExit` in a container that was killed."""
+
+    def author_of(self, message_id: str) -> Author:
+        """Whose work a message of the present batch is."""
 
 
 class Task(greenlet):
@@ -52,9 +77,18 @@ class Task(greenlet):
         self._waits_for: Callable[[], bool] | None = None
 
     @property
+    def is_new(self) -> bool:
+        """Whether it was never let go on."""
+        return not (self or self.dead)
+
+    @property
     def is_ready(self) -> bool:
         """Whether it can go on."""
         return not self.dead and (self._waits_for is None or self._waits_for())
+
+    def is_of(self, key: RecordKey) -> bool:
+        """Whether it is work on that conversation, and not done."""
+        return self.author is not None and self.author.key == key and not self.dead
 
     def go_on(self) -> None:
         """Let it work up to where it stands next, or to its end."""

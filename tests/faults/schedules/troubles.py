@@ -39,7 +39,7 @@ class Trouble:
     """One way in which a call goes wrong.
 
     Attributes:
-        name: For the reader of a schedule.
+        name: One word, which schedules call it by.
         effect: What becomes of the call's effect.
         error: What the caller hears; None where it hears nothing special.
         is_refusal: Whether it says for certain, and for good, that the message cannot be sent.
@@ -59,7 +59,7 @@ def _fails(kind: type[ProcessingError], code: str, step: Step) -> Trouble:
 
 
 def _unforeseen(effect: Effect) -> Trouble:
-    return Trouble(f"unforeseen, effect {effect.name.lower()}", effect, Unforeseen)
+    return Trouble(f"unforeseen-{effect.name.lower()}", effect, Unforeseen)
 
 
 def unanswered(call: str) -> LedgerUnavailable:
@@ -69,7 +69,7 @@ def unanswered(call: str) -> LedgerUnavailable:
 
 def _of_read(call: str) -> tuple[Trouble, ...]:
     return (
-        Trouble("table does not answer", Effect.NONE, partial(unanswered, call)),
+        Trouble("table-unavailable", Effect.NONE, partial(unanswered, call)),
         _fails(LedgerRefused, "ledger_refused", STEPS[call]),
         _unforeseen(Effect.NONE),
     )
@@ -77,16 +77,16 @@ def _of_read(call: str) -> tuple[Trouble, ...]:
 
 def _of_write(call: str) -> tuple[Trouble, ...]:
     return (
-        Trouble("answer lost", Effect.UNTOLD, partial(unanswered, call)),
-        Trouble("answer lost, repeated by the SDK", Effect.TWICE),
-        Trouble("applied late", Effect.LATE, partial(unanswered, call)),
+        Trouble("answer-lost", Effect.UNTOLD, partial(unanswered, call)),
+        Trouble("repeated-by-sdk", Effect.TWICE),
+        Trouble("applied-late", Effect.LATE, partial(unanswered, call)),
         *_of_read(call),
     )
 
 
 _AI = (
     _fails(TransientFailure, "openai_500", Step.AI),
-    Trouble("answer lost", Effect.UNTOLD, partial(TransientFailure, "openai_unreachable", Step.AI)),
+    Trouble("answer-lost", Effect.UNTOLD, partial(TransientFailure, "openai_unreachable", Step.AI)),
     _fails(RateLimited, "openai_429", Step.AI),
     _fails(CredentialsRefused, "openai_401", Step.AI),
     _fails(AccountRefused, "openai_insufficient_quota", Step.AI),
@@ -95,9 +95,9 @@ _AI = (
 )
 _UNKNOWN = partial(SendOutcomeUnknown, "twilio_answer_lost", Step.SEND)
 _SEND = (
-    Trouble("never arrived", Effect.NONE, _UNKNOWN),
-    Trouble("accepted, answer lost", Effect.UNTOLD, _UNKNOWN),
-    Trouble("accepted late", Effect.LATE, _UNKNOWN),
+    Trouble("never-arrived", Effect.NONE, _UNKNOWN),
+    Trouble("accepted-untold", Effect.UNTOLD, _UNKNOWN),
+    Trouble("accepted-late", Effect.LATE, _UNKNOWN),
     _fails(TransientFailure, "twilio_unreachable", Step.SEND),
     _fails(RateLimited, "twilio_20429", Step.SEND),
     _fails(CredentialsRefused, "twilio_20003", Step.SEND),
@@ -115,7 +115,7 @@ _FIND = (
 _SECRET = (
     _fails(TransientFailure, "secrets_unavailable", Step.SECRETS),
     Trouble(
-        "secret malformed",
+        "secret_malformed",
         Effect.NONE,
         partial(PermanentFailure, "secret_malformed", Step.SECRETS),
         is_mendable=True,
@@ -131,20 +131,20 @@ TROUBLES: dict[str, tuple[Trouble, ...]] = {
     "writer.write": _AI,
     "sender.send": _SEND,
     "sender.find": _FIND,
-    "queue.extend": (Trouble("queue does not answer", Effect.NONE, ConnectionError),),
-    "queue.show_again": (Trouble("queue does not answer", Effect.NONE),),
+    "queue.extend": (Trouble("queue-silent", Effect.NONE, ConnectionError),),
+    "queue.show_again": (Trouble("queue-silent", Effect.NONE),),
     "queue.max_receive_count": (_fails(TransientFailure, "queue_unavailable", Step.SETTLE),),
 }
 """The ways in which each call can go wrong; a call that is not here cannot."""
 
 _OUTAGES = frozenset(
     {
-        "table does not answer",
+        "table-unavailable",
         "openai_500",
         "twilio_unreachable",
         "twilio_503",
         "secrets_unavailable",
-        "queue does not answer",
+        "queue-silent",
         "queue_unavailable",
     }
 )
@@ -155,3 +155,8 @@ OUTAGES = {
 """What every call of a service meets while that service is down."""
 SERVICES = tuple(sorted({call.split(".")[0] for call in TROUBLES}))
 """What can be down: the part of a call's name before its dot."""
+
+
+def trouble_of(call: str, name: str) -> Trouble:
+    """The trouble that a call may have, by its name."""
+    return next(trouble for trouble in TROUBLES[call] if trouble.name == name)

@@ -14,8 +14,6 @@ from tests.faults.schedules.surroundings import Surroundings
 from tests.faults.schedules.weather import Weather
 from tests.faults.schedules.workers import Workers, unaltered
 
-RECEIVES = (10, 5, 3, 2)
-"""How many receives the queue may allow."""
 RUNTIME_LOG = logging.getLogger("lambda_src")
 
 
@@ -27,11 +25,12 @@ class Universe:
     """
 
     def __init__(self, alter: Alter = unaltered) -> None:
+        self._chance = random.getstate()
         random.seed(0)  # the pauses between two tries of a write are drawn from it
         self.world = Surroundings()
         self.workers = Workers(self.world, self.judge, alter)
         self.weather = Weather(self.world)
-        self.mail = Mail(self.world, self.workers.begin)
+        self.mail = Mail(self.world, self.workers)
         self.duty = Duty(self.world, self.workers.containers)
         self._listened = RUNTIME_LOG.level, RUNTIME_LOG.propagate
         RUNTIME_LOG.addHandler(self.world.witness)
@@ -43,12 +42,13 @@ class Universe:
         } | {"begin": self._begin, "person": self._call_person}
 
     def close(self) -> None:
-        """End whatever is at work, and listen no more."""
+        """End whatever is at work, and leave everything as it was found."""
         for container in self.workers.containers:
             container.kill()
         RUNTIME_LOG.removeHandler(self.world.witness)
         RUNTIME_LOG.setLevel(self._listened[0])
         RUNTIME_LOG.propagate = self._listened[1]
+        random.setstate(self._chance)
 
     def do(self, step: Step) -> None:
         """Do a step; it does nothing where there is nothing to be done.
@@ -57,7 +57,7 @@ class Universe:
             RuleBroken: By the first conversation that breaks a rule.
         """
         with suppress(Absent):
-            self._actions[step.action](*step.numbers)
+            self._actions[step.action](*step.about)
         self.judge()
 
     def judge(self, *, is_over: bool = False) -> None:
@@ -68,11 +68,12 @@ class Universe:
         """
         judge(self.world, self.workers.containers, is_over=is_over)
 
-    def _begin(self, receives: int, is_original: int, is_slow: int) -> None:
-        """Settle the queue's limit, if no two texts are the same, and if what is late comes last."""
-        self.world.sqs.max_receives = pick(RECEIVES, receives)
+    def _begin(self, receives: int, is_original: int, is_ai_slow: int, is_late_last: int) -> None:
+        """Settle the ways of the queue and of the vendors."""
+        self.world.sqs.max_receives = receives
         self.world.ai.is_original = bool(is_original)
-        self.weather.is_slow = bool(is_slow)
+        self.world.is_ai_slow = bool(is_ai_slow)
+        self.weather.is_late_last = bool(is_late_last)
 
     def _call_person(self, conversation: int) -> None:
         self.duty.decide(pick(KEYS, conversation))

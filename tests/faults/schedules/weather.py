@@ -6,19 +6,16 @@ from typing import ClassVar
 from lambda_src.core.message import OutgoingMessage
 from tests.faults.schedules.picking import pick
 from tests.faults.schedules.surroundings import Surroundings
-from tests.faults.schedules.troubles import SERVICES
 from tests.unit import contexts
 from tests.unit.fakes.writer import ANSWER
-
-WAITS = (1, 5, 20, 95, 400, 1000)
-"""Seconds that may pass: within a stall, a send's span, a lease, all looks, a visibility."""
 
 
 @dataclass
 class Weather:
     """Changes the weather, each public method of `ACTIONS` by an action of a schedule.
 
-    `is_slow` tells whether the list catches up, and what is late arrives, only when a person comes.
+    `is_late_last` tells whether the list catches up, and what is late arrives, only when a person
+    comes in the end.
     """
 
     ACTIONS: ClassVar = (
@@ -26,41 +23,46 @@ class Weather:
         "wait_for_queue",
         "outage",
         "lag",
-        "change_secret",
+        "catch_up",
+        "change_token",
+        "change_key",
         "mend_secrets",
         "foreign",
         "late",
     )
 
     world: Surroundings
-    is_slow: bool = False
+    is_late_last: bool = False
 
-    def wait(self, which: int) -> None:
+    def wait(self, seconds: int) -> None:
         """Time passes."""
-        self.world.clock.advance(pick(WAITS, which))
+        self.world.clock.advance(seconds)
 
     def wait_for_queue(self) -> None:
         """Time passes until a message is visible."""
         if queued := self.world.sqs.on_queue:
             self.world.clock.now = max(self.world.clock.now, queued[0].visible_at)
 
-    def outage(self, which: int, calls: int) -> None:
+    def outage(self, service: str, calls: int) -> None:
         """A service does not answer the next calls."""
-        self.world.down[pick(SERVICES, which)] = calls
+        self.world.down[service] = calls
 
     def lag(self) -> None:
-        """The vendor's list begins to lag, or catches up."""
-        if self.world.vendor.is_lagging:
-            self.world.vendor.catch_up()
-        else:
+        """The vendor lists nothing any more that it accepts from now on."""
+        if not self.world.vendor.is_lagging:
             self.world.vendor.lag()
 
-    def change_secret(self, which: int) -> None:
-        """A vendor, or the AI, takes another secret than the one stored."""
-        if which:
-            self.world.ai.api_key += "+"
-        else:
-            self.world.vendor.auth_token += "+"
+    def catch_up(self) -> None:
+        """The vendor's list catches up."""
+        self.world.vendor.catch_up()
+
+    def change_token(self) -> None:
+        """The vendor takes another token than the one stored."""
+        self.world.vendor.auth_token += "+"
+
+    def change_key(self) -> None:
+        """The AI takes another key than the one stored."""
+        self.world.ai.api_key += "+"
 
     def mend_secrets(self) -> None:
         """What is stored is what the vendors take."""
@@ -90,11 +92,11 @@ class Weather:
         """Every fault passes."""
         self.world.down.clear()
         self.mend_secrets()
-        if not self.is_slow:
-            self.catch_up()
+        if not self.is_late_last:
+            self.end_lateness()
 
-    def catch_up(self) -> None:
+    def end_lateness(self) -> None:
         """What is late arrives, and is listed."""
-        self.world.vendor.catch_up()
+        self.catch_up()
         while self.world.late:
             self.world.arrive(self.world.late[0])

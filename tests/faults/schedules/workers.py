@@ -8,9 +8,11 @@ from tests.faults.schedules.container import Alter, Container
 from tests.faults.schedules.picking import pick
 from tests.faults.schedules.reached import Reached
 from tests.faults.schedules.sqs import QueueMessage
+from tests.faults.schedules.story import Piece
 from tests.faults.schedules.surroundings import Surroundings
 from tests.faults.schedules.tasks import Author, Moment, Stand, Task
-from tests.faults.schedules.troubles import TROUBLES
+from tests.faults.schedules.troubles import TROUBLES, trouble_of
+from tests.unit.fakes.clock import START
 
 SKEWS = (0.0, 1.0, -1.0)
 """Seconds by which containers' clocks are beside the true time."""
@@ -31,7 +33,6 @@ MARKS = tuple(
     for moment in Moment
 )
 """Where a container may be led at once."""
-CALLS = tuple(TROUBLES)
 
 
 def unaltered(handler: BatchHandler) -> BatchHandler:
@@ -49,13 +50,16 @@ class Workers:
         world: What the containers share.
         judge: Judges the world after each piece of work.
         alter: What is done to every handler.
+
+    Attributes:
+        story: What happened, piece by piece.
     """
 
     ACTIONS = ("go", "go_to", "finish", "trouble", "trouble_at", "kill", "kill_at", "beat", "hang")
 
     def __init__(self, world: Surroundings, judge: Callable[[], None], alter: Alter) -> None:
         self.containers: list[Container] = []
-        self.pieces = 0
+        self.story: list[Piece] = []
         self._world = world
         self._judge = judge
         self._alter = alter
@@ -77,15 +81,21 @@ class Workers:
             self._go_on(container, task)
             pieces -= 1
 
-    def go_to(self, worker: int, mark: int) -> None:
+    def go_to(self, worker: int, mark: str) -> None:
         """A container goes on until a task stands at that mark, or its batch is over."""
-        self._lead(pick(self.busy, worker), MARKS[mark])
+        self._lead(pick(self.busy, worker), Stand.read(mark))
 
     def finish(self, worker: int) -> None:
         """A container goes on until its batch is over."""
         container = pick(self.busy, worker)
         while container.is_busy:
             self._go_on(container, container.ready[-1])
+
+    def finish_all(self) -> None:
+        """Every container goes on as long as it can, also with what is left over of a batch."""
+        for container in self.containers:
+            while container.ready:
+                self._go_on(container, container.ready[-1])
 
     def trouble(self, worker: int, turn: int, which: int) -> None:
         """The call before which a task stands goes wrong."""
@@ -95,17 +105,16 @@ class Workers:
             task.trouble = pick(TROUBLES[task.at.call], which)
             self._go_on(container, task)
 
-    def trouble_at(self, worker: int, call: int, which: int) -> None:
+    def trouble_at(self, worker: int, call: str, trouble: str) -> None:
         """A container goes on until it is about to make that call, which then goes wrong."""
         container = pick(self.busy, worker)
-        mark = Stand(Moment.BEFORE, pick(CALLS, call))
-        if task := self._lead(container, mark):
-            task.trouble = pick(TROUBLES[mark.call], which)
+        if task := self._lead(container, Stand(Moment.BEFORE, call)):
+            task.trouble = trouble_of(call, trouble)
             self._go_on(container, task)
 
-    def kill_at(self, worker: int, mark: int) -> None:
+    def kill_at(self, worker: int, mark: str) -> None:
         """A container goes on until a task stands at that mark, and is killed there."""
-        if self._lead(pick(self.busy, worker), MARKS[mark]):
+        if self._lead(pick(self.busy, worker), Stand.read(mark)):
             self.kill(worker)
 
     def kill(self, worker: int) -> None:
@@ -149,10 +158,22 @@ class Workers:
 
     def _go_on(self, container: Container, task: Task) -> None:
         task.go_on()
-        self.pieces += 1
+        self._tell(container, task)
         if container.is_busy and container.has_no_time:
             self._world.witness.reached.add(Reached.OUTLIVED)
         self._judge()
+
+    def _tell(self, container: Container, task: Task) -> None:
+        record = self._world.table.records.get(task.author.key) if task.author else None
+        self.story.append(
+            Piece(
+                self._world.clock() - START,
+                self.containers.index(container),
+                task.author,
+                None if task.dead else task.at,
+                record.status if record else "",
+            )
+        )
 
     def _note_death(self, task: Task, author: Author) -> None:
         reached = self._world.witness.reached

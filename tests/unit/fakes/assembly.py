@@ -55,6 +55,7 @@ class Assembly:
     sender: Sender
     queue: Queue
     timing: Timing
+    lease: float = LEASE
 
     def keeping(self, receipt_handles: Mapping[str, str]) -> Heartbeat:
         """A heartbeat for messages given as message id to receipt handle."""
@@ -68,7 +69,7 @@ class Assembly:
     @property
     def claims(self) -> Claims:
         """The ledger's writes around a claim."""
-        return Claims(self.conversations, self.clock, LEASE)
+        return Claims(self.conversations, self.clock, self.lease)
 
     @property
     def drafting(self) -> Drafting:
