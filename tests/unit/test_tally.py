@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from lambda_src.core import errors
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import (
     AccountRefused,
@@ -17,15 +16,13 @@ from lambda_src.core.errors import (
     TransientFailure,
 )
 from lambda_src.core.metric_names import ENDS, Kind, Metric
-from lambda_src.core.tally import OLDEST_REQUEST_SECONDS, Tally
 from tests.unit import contexts
 from tests.unit.contexts import body, changed
-from tests.unit.fakes.clock import START, FakeClock
+from tests.unit.fakes.clock import START
 from tests.unit.fakes.conversations import Record
 from tests.unit.fakes.faults import Fault
 from tests.unit.fakes.metrics import FakeMetrics
 from tests.unit.fakes.world import KEY, World
-from tests.unit.test_errors import TABLE
 
 VALID = body(contexts.valid())
 REQUESTED = "frontend_payload.request_data.initial_request_timestamp"
@@ -124,25 +121,6 @@ CASES = [
     ),
 ]
 
-KINDS: dict[type[ProcessingError], Kind] = {
-    errors.PermanentFailure: Kind.PERMANENT,
-    errors.TransientFailure: Kind.TRANSIENT,
-    errors.RateLimited: Kind.RATE_LIMITED,
-    errors.LedgerUnavailable: Kind.TRANSIENT,
-    errors.LedgerRefused: Kind.TRANSIENT,
-    errors.AccountRefused: Kind.ACCOUNT_REFUSED,
-    errors.CredentialsRefused: Kind.ACCOUNT_REFUSED,
-    errors.ReceivesUsedUp: Kind.USED_UP,
-    errors.RecordForeign: Kind.PERMANENT,
-    errors.SendOutcomeUnknown: Kind.PENDING,
-    errors.SendOutcomePending: Kind.PENDING,
-    errors.SendDeclaredUnknown: Kind.UNKNOWN,
-    errors.FinalUpdateFailed: Kind.UNRECORDED,
-    errors.LeaseLost: Kind.ELSEWHERE,
-    errors.BusyElsewhere: Kind.ELSEWHERE,
-    errors.AlreadyEnded: Kind.ENDED,
-}
-
 
 def handle(world: World, text: str = VALID, receive_count: int = 1) -> FakeMetrics:
     """Work on a batch of one message, and tell what was counted since the world began."""
@@ -165,13 +143,6 @@ def test_a_failure_counts_by_step_and_kind(world: World, case: Case) -> None:
     case.arrange(world)
     counted = handle(world, case.text, case.receive_count)
     assert ({case.failure: 1} if case.failure else {}) == counted.failures
-
-
-@pytest.mark.parametrize(("error", "kind"), KINDS.items())
-def test_each_class_of_error_is_of_a_kind(error: type[ProcessingError], kind: Kind) -> None:
-    """The closed set of kinds covers every error, and a new one must choose."""
-    assert kind is error.kind
-    assert set(TABLE) == set(KINDS)
 
 
 def test_a_settled_send_is_not_a_sent_one(world: World) -> None:
@@ -207,43 +178,3 @@ def test_messages_that_the_heartbeat_lost_are_counted(world: World) -> None:
     counted = handle(world)
     assert 1 == counted.counts[Metric.HEARTBEAT_FAILURES]
     assert {Metric.MESSAGES_SENT: 1} == counted.ends
-
-
-def test_the_time_from_the_request_is_measured(world: World) -> None:
-    """From the router's timestamp to the message's record, whatever the time zone."""
-    handle(world, body(changed(REQUESTED, "2027-01-15T08:59:50+01:00")))
-    assert [10.0] == world.metrics.values[Metric.END_TO_END_SECONDS]
-
-
-@pytest.mark.parametrize(
-    "timestamp",
-    [None, "2027-01-15T07:59:50", "2027-01-15", "2027-01-15T09:00:00Z", "1970-01-01T00:00:00Z"],
-)
-def test_a_time_that_tells_nothing_is_left_out(world: World, timestamp: str | None) -> None:
-    """No timestamp, none with a time zone, one to come, or one older than any message gets."""
-    handle(world, body(changed(REQUESTED, timestamp)))
-    assert {Metric.MESSAGES_SENT: 1} == world.metrics.ends
-    assert [] == world.metrics.values[Metric.END_TO_END_SECONDS]
-
-
-@pytest.mark.parametrize(
-    ("age", "measured"),
-    [
-        (0.0, True),
-        (-0.1, False),
-        (OLDEST_REQUEST_SECONDS, True),
-        (OLDEST_REQUEST_SECONDS + 1, False),
-    ],
-)
-def test_bounds_of_the_time_from_the_request(age: float, measured: bool) -> None:
-    """From this moment to the time that two queues keep a message, both included."""
-    metrics = FakeMetrics()
-    Tally(metrics, FakeClock()).measure_since(START - age)
-    assert measured is bool(metrics.values[Metric.END_TO_END_SECONDS])
-
-
-def test_a_message_not_sent_has_no_time_from_the_request(world: World) -> None:
-    """What fails is not averaged in."""
-    world.sender.fail(RateLimited("twilio_20429", Step.SEND))
-    handle(world, body(changed(REQUESTED, "2027-01-15T07:59:50Z")))
-    assert [] == world.metrics.values[Metric.END_TO_END_SECONDS]
