@@ -72,16 +72,18 @@ class Claims:
             return self._take_existing(claim, found.entry, races - 1)
         return taken
 
-    def renew(self, claim: Claim) -> None:
-        """Extend the lease from now on.
+    def renew(self, claim: Claim) -> float:
+        """Extend the lease from now on, and return when it ends, in epoch seconds.
 
         Raises:
             LeaseLost: The conversation is another worker's by now.
         """
+        expires_at = self.clock() + self.lease_seconds
         try:
-            self.conversations.renew(claim, self.clock() + self.lease_seconds)
+            self.conversations.renew(claim, expires_at)
         except ConditionFailed as found:
             raise LeaseLost("lease_lost", Step.CLAIM) from found
+        return expires_at
 
     def announce(self, claim: Claim, intent: Intent, answer: Answer) -> None:
         """Write down that the message is about to be sent, and with it the answer.

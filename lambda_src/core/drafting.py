@@ -41,11 +41,23 @@ class Drafting:
     timing: Timing
 
     def draft(
-        self, context: ContextObject, kept: Answer | None, time_left: Callable[[], float]
+        self,
+        context: ContextObject,
+        kept: Answer | None,
+        time_left: Callable[[], float],
+        check_lease: Callable[[], None],
     ) -> tuple[TwilioCredentials, Answer]:
         """Return the credentials to send with, and the answer to send.
 
+        Args:
+            context: What the message is about.
+            kept: The answer of an earlier delivery.
+            time_left: Seconds until Lambda ends the function.
+            check_lease: Raises if the conversation may be another worker's, whose answer is not
+                to be paid for again.
+
         Raises:
+            LeaseLost: From `check_lease`.
             PermanentFailure: A secret, the assistant or the answer is not fit.
             TransientFailure: A vendor did not answer or refuses the account, or time is short.
         """
@@ -56,7 +68,8 @@ class Drafting:
         definition = self._definition(context)
         has_variables = bool(definition and definition.variables)
         check_mode(has_variables=has_variables, template_sid=credentials.template_sid)
-        return credentials, fit(self._write(context, definition, time_left), definition)
+        answer = self._write(context, definition, time_left, check_lease)
+        return credentials, fit(answer, definition)
 
     def _definition(self, context: ContextObject) -> AssistantDefinition | None:
         definition = context.assistant or self.assistants.find(context.assistant_id)
@@ -69,13 +82,15 @@ class Drafting:
         context: ContextObject,
         definition: AssistantDefinition | None,
         time_left: Callable[[], float],
+        check_lease: Callable[[], None],
     ) -> Answer:
-        # Each try has the time that is left once its key is read.
+        def write(api_key: str) -> Answer:
+            # Each try has the time that is left once its key is read.
+            check_lease()
+            return self.writer.write(api_key, self._assignment(context, definition, time_left()))
+
         return with_secret(
-            lambda fresh: self.secrets.openai_key(context.api_key_reference, fresh=fresh),
-            lambda api_key: self.writer.write(
-                api_key, self._assignment(context, definition, time_left())
-            ),
+            lambda fresh: self.secrets.openai_key(context.api_key_reference, fresh=fresh), write
         )
 
     def _assignment(

@@ -11,6 +11,7 @@ from lambda_src.core.delivery import Delivery
 from lambda_src.core.drafting import Drafting
 from lambda_src.core.errors import PermanentFailure, ReceivesUsedUp, Step, TransientFailure
 from lambda_src.core.final_record import FinalRecord
+from lambda_src.core.lease import Lease
 from lambda_src.core.ledger import Claim, Entry, SentRecord
 from lambda_src.core.ports import Clock, Heartbeat
 from lambda_src.core.putting_down import PuttingDown
@@ -80,8 +81,11 @@ class MessageFlow:
         time_left = delivery.time_left
         with self.putting_down.on_failure(claim, delivery):
             self._keep_the_last_for_settling(delivery, claim)
-            with heartbeat.renewing(delivery.message_id, lambda: self.claims.renew(claim)):
-                credentials, answer = self.drafting.draft(context, claim.answer, time_left)
+            lease = Lease(self.claims, claim)
+            with heartbeat.renewing(delivery.message_id, lease.renew):
+                credentials, answer = self.drafting.draft(
+                    context, claim.answer, time_left, lease.check
+                )
             intent = self.sending.announce(claim, answer, time_left)
             sid = self.sending.send(context, credentials, answer, intent)
         now = self.clock()

@@ -3,6 +3,8 @@
 import math
 import time
 
+from lambda_src.core.errors import Step, TransientFailure
+
 LEAST_REQUEST_SECONDS = 1.0
 """What a request has even at the end: less would fail whatever the vendor does."""
 
@@ -20,6 +22,15 @@ class Deadline:
     def rest(self) -> float:
         """Seconds that are left; not above 0 once it has passed."""
         return self._ends_at - time.monotonic()
+
+    def check(self) -> None:
+        """Make sure that somebody still waits for an answer, before it is paid for.
+
+        Raises:
+            TransientFailure: The time is over: this worker was held up.
+        """
+        if self.rest() <= 0:
+            raise TransientFailure("openai_timeout", Step.AI)
 
     def for_request(self, at_most: float = math.inf) -> float:
         """Seconds that the next request may take: the rest of the time, or `at_most`."""

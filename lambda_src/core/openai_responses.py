@@ -37,6 +37,7 @@ def write_with_responses(client: OpenAI, assignment: Assignment) -> Answer:
     deadline = Deadline(assignment.timeout)
     metadata = dict(assignment.metadata)
     conversation = client.conversations.create(metadata=metadata, timeout=deadline.for_request())
+    deadline.check()
     response = client.responses.create(
         model=definition.model,
         instructions=definition.instructions,

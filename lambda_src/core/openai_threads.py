@@ -69,6 +69,7 @@ def _started(client: OpenAI, assignment: Assignment, deadline: Deadline) -> tupl
         metadata=dict(assignment.metadata),
         timeout=deadline.for_request(REQUEST_SECONDS),
     )
+    deadline.check()
     run = client.beta.threads.runs.create(
         thread.id,
         assistant_id=assignment.assistant_id,

@@ -46,7 +46,7 @@ def take_over(claim: Claim, seen: Entry) -> Update:
         Step.CLAIM,
         claim.key,
         "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
-        " lease_expires_at = :expires, updated_at = :at REMOVE failure",
+        " lease_expires_at = :expires, updated_at = :at",
         "conversation_status = :seen_status"
         f" AND {_still('lease_owner', ':seen_owner', seen.owner)}"
         f" AND {_still('attempt', ':seen_attempt', seen.attempt)}"

@@ -45,7 +45,7 @@ class FaultyApplication:
         Raises:
             ConnectionError: The connection is to be reset.
         """
-        request = _rereadable(environ)
+        request = rereadable(environ)
         if request.path.startswith(CONTROL_PREFIX):
             return self._application(environ, start_response)
         call = self._calls.begin(request)
@@ -74,7 +74,7 @@ class FaultyApplication:
                 return self._normal(environ | {_FAULT_KEY: fault})
 
     def _normal(self, environ: "WSGIEnvironment") -> Response:
-        _rewind(environ)
+        rewind(environ)
         return Response.from_app(self._application, environ, buffered=True)
 
     def _error(self, fault: Fault, environ: "WSGIEnvironment") -> Response:
@@ -116,12 +116,14 @@ def fault_to_play(environ: "WSGIEnvironment") -> Fault | None:
     return fault
 
 
-def _rereadable(environ: "WSGIEnvironment") -> Request:
+def rereadable(environ: "WSGIEnvironment") -> Request:
+    """The request, whose body can be read again after each `rewind`."""
     body = Request(environ, populate_request=False).get_data()
     environ["wsgi.input"] = BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     return Request(environ, populate_request=False)
 
 
-def _rewind(environ: "WSGIEnvironment") -> None:
+def rewind(environ: "WSGIEnvironment") -> None:
+    """Let the body of a rereadable request be read from its beginning."""
     environ["wsgi.input"].seek(0)

@@ -25,6 +25,7 @@ class StandIn(ABC, Generic[SettingsT]):
     Everything here can also be asked for over HTTP, see `control_routes`.
 
     Attributes:
+        application: The same API without the wire, over WSGI.
         settings: How it behaves; assign another value at any time.
         waiting: How requests wait.
         own_faults: Kinds of faults that this vendor's application plays itself.
@@ -48,14 +49,14 @@ class StandIn(ABC, Generic[SettingsT]):
         # A dropped connection inside the application must reach the server, not become a 500.
         application.config["PROPAGATE_EXCEPTIONS"] = True
         application.register_blueprint(control_routes(self))
-        faulty = FaultyApplication(
+        self.application = FaultyApplication(
             application,
             plan=self._plan,
             calls=self._calls,
             error_answer=self.error_answer,
             waiting=self.waiting,
         )
-        self._server = LoopbackServer(faulty, name=type(self).__name__, port=port)
+        self._server = LoopbackServer(self.application, name=type(self).__name__, port=port)
 
     @property
     def origin(self) -> str:

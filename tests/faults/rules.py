@@ -1,4 +1,4 @@
-"""The six rules of the promise, judged over what the world shows of one conversation."""
+"""The rules of the promise, judged over what the world shows of one conversation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from enum import StrEnum
 from lambda_src.core.contract import Status
 
 NOT_SENT = {Status.FAILED, Status.RETRY}
+BACK_SECONDS = 120.0
+"""After a crash, a message that was kept invisible by a heartbeat is seen again within this."""
 
 
 class Rule(StrEnum):
@@ -18,6 +20,7 @@ class Rule(StrEnum):
     SENT_IN_THE_END = "4. a fault that passes leaves no message unsent"
     AI_NOT_ASKED_AGAIN = "5. the AI is not asked again once its answer was stored"
     SILENT_WITHOUT_LEASE = "6. who lost the lease writes nothing and sends nothing"
+    BACK_SOON = "7. a crashed worker's message is back within two minutes"
 
 
 class Place(StrEnum):
@@ -47,6 +50,8 @@ class Evidence:
         is_over: Besides, every fault has passed and every delivery was made: nothing will change
             by itself any more.
         is_refused: A fault does not pass by itself: what was asked for cannot be sent.
+        back_after: Seconds from a crash until the message is seen again, if its first beat was
+            made; None where none crashed, or before that beat.
     """
 
     sids: tuple[str, ...]
@@ -60,6 +65,7 @@ class Evidence:
     is_at_rest: bool = True
     is_over: bool = False
     is_refused: bool = False
+    back_after: float | None = None
 
 
 def broken_rules(evidence: Evidence) -> tuple[Rule, ...]:
@@ -74,6 +80,7 @@ def _verdicts(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
     yield Rule.SENT_IN_THE_END, _is_sent_or_known_not_to_be(evidence)
     yield Rule.AI_NOT_ASKED_AGAIN, not evidence.asked_again
     yield Rule.SILENT_WITHOUT_LEASE, not evidence.acts_without_lease
+    yield Rule.BACK_SOON, evidence.back_after is None or evidence.back_after <= BACK_SECONDS
 
 
 def _is_true(evidence: Evidence) -> bool:

@@ -73,7 +73,8 @@ def test_a_retry_is_taken_over_with_its_answer(world: World) -> None:
     put(world, status=Status.RETRY, answer=ANSWER, failure=failure(Status.RETRY))
     expected = Claim(KEY, "mine", 4, START + LEASE, START, ANSWER, last_failure="openai_500")
     assert expected == take(world)
-    assert (Status.PROCESSING, None) == (world.record.status, world.record.failure)
+    kept = failure(Status.RETRY)
+    assert (Status.PROCESSING, kept) == (world.record.status, world.record.failure)
 
 
 def test_a_lapsed_lease_is_taken_over(world: World) -> None:

@@ -34,7 +34,7 @@ def draft(
     world: World, context: ContextObject = CONTEXT, kept: Answer | None = None
 ) -> tuple[TwilioCredentials, Answer]:
     """Let the AI write."""
-    return world.drafting.draft(context, kept, world.time_left)
+    return world.drafting.draft(context, kept, world.time_left, lambda: None)
 
 
 def refuse_openai(world: World, times: int) -> None:

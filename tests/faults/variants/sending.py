@@ -43,9 +43,10 @@ class AnswerNotUsed(Drafting):
         context: ContextObject,
         kept: Answer | None,  # noqa: ARG002 - that it is not used is the mistake
         time_left: Callable[[], float],
+        check_lease: Callable[[], None],
     ) -> tuple[TwilioCredentials, Answer]:
         """Return the credentials to send with, and the answer to send."""
-        return super().draft(context, None, time_left)
+        return super().draft(context, None, time_left, check_lease)
 
 
 class Unhurried(Sending):

@@ -71,7 +71,6 @@ class FakeConversations:
             owner=claim.owner,
             attempt=claim.attempt,
             lease_expires_at=_ms(claim.lease_expires_at),
-            failure=None,
         )
 
     def renew(self, claim: Claim, expires_at: float) -> None:

@@ -1,11 +1,14 @@
 """The channel's secrets in memory: a value that changed is seen by a fresh read only."""
 
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lambda_src.core.errors import PermanentFailure, ProcessingError, Step
 from lambda_src.core.ports import TwilioCredentials
 from tests.unit.fakes.faults import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 V = TypeVar("V")
 
@@ -32,12 +35,16 @@ class Versions(Generic[V]):
 
 
 class FakeSecrets:
-    """Implements the port `Secrets`; `fresh_reads` names the secrets read past the cache."""
+    """Implements the port `Secrets`.
+
+    `fresh_reads` names the secrets read past the cache, `during` happens while one is read.
+    """
 
     def __init__(self) -> None:
         self.openai_keys: Versions[str] = Versions()
         self.twilio_credentials: Versions[TwilioCredentials] = Versions()
         self.fresh_reads: list[str] = []
+        self.during: Callable[[], object] = lambda: None
         self._faults: Plan[ProcessingError] = Plan()
 
     def fail(self, call: str, error: ProcessingError) -> None:
@@ -55,6 +62,7 @@ class FakeSecrets:
         return self.twilio_credentials.read(reference, fresh=fresh)
 
     def _begin(self, call: str, reference: str, *, fresh: bool) -> None:
+        self.during()
         if fresh:
             self.fresh_reads.append(reference)
         if error := self._faults.pop(call):

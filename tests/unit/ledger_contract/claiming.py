@@ -1,6 +1,7 @@
 """The rows of the contract up to the intent to send: claim, lease, answer, intent, rejection."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.unit.ledger_contract.probe import (
     found,
     refuses,
 )
-from tests.unit.samples import CLAIM, ENTRY, INTENT, claim, entry
+from tests.unit.samples import CLAIM, ENTRY, INTENT, SENT, claim, entry
 
 
 class Claiming(Tables):
@@ -79,7 +80,25 @@ class Claiming(Tables):
         assert retry == entry(status=Status.RETRY, answer=ANSWER, failure_code=RETRY.code)
         assert retry
         processing.take_over(claim(owner="owner-2", attempt=2), retry)
-        assert found(processing) == entry(owner="owner-2", attempt=2, answer=ANSWER)
+        assert found(processing) == replace(
+            retry, status=Status.PROCESSING, owner="owner-2", attempt=2
+        )
+
+    def test_a_failure_stands_until_the_message_is_sent(self, processing: Conversations) -> None:
+        """A worker that dies after taking over leaves a record that says what failed before."""
+        processing.record_failure(CLAIM, RETRY)
+        retry = found(processing)
+        assert retry
+        another = claim(owner="owner-2", attempt=2)
+        processing.take_over(another, retry)
+        processing.begin_send(another, INTENT, ANSWER)
+        record = found(processing)
+        assert record
+        assert (Status.SENDING, RETRY.code) == (record.status, record.failure_code)
+        processing.record_sent(KEY, SENT)
+        record = found(processing)
+        assert record
+        assert (Status.SENT, "") == (record.status, record.failure_code)
 
     def test_an_intent_is_announced_with_its_answer(self, processing: Conversations) -> None:
         """One write leads to `sending`, with the answer, the intent and no look yet."""
@@ -150,7 +169,7 @@ class Claiming(Tables):
             seen.lease_expires_at,
         )
         conversations.take_over(CLAIM, seen)
-        assert found(conversations) == entry(created_at=FAILED.at)
+        assert found(conversations) == entry(created_at=FAILED.at, failure_code=FAILED.code)
         assert refuses(conversations, lambda table: table.take_over(ANOTHER, seen))
 
     def test_a_released_failure_is_claimed(
@@ -162,4 +181,5 @@ class Claiming(Tables):
         seen = found(processing)
         assert seen
         processing.take_over(claim(owner="owner-2", attempt=2), seen)
-        assert found(processing) == entry(owner="owner-2", attempt=2)
+        expected = entry(owner="owner-2", attempt=2, failure_code=FAILED.code)
+        assert found(processing) == expected

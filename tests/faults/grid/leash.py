@@ -1,0 +1,17 @@
+"""A process that ends with the one that started it, however that one ends."""
+
+import os
+from multiprocessing import parent_process
+from threading import Thread
+
+
+def end_with_parent() -> None:
+    """End this process, from now on, as soon as its parent has ended."""
+    Thread(target=_watch, name="leash", daemon=True).start()
+
+
+def _watch() -> None:
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
