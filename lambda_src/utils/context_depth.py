@@ -6,7 +6,9 @@ from collections.abc import Iterator
 DEEPEST = 500
 """Levels of nesting that every later reader and writer of the document bears, recursing."""
 
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+# A string that never ends is one to the end of the text, and nothing is given back (`++`, `*+`):
+# otherwise each quote in it would be tried as the beginning of another.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def cut_below(levels: int, text: str) -> tuple[str, bool]:

@@ -249,6 +249,14 @@ def test_bottomless_nesting_is_refused(text: str, code: str) -> None:
     assert is_json is (rejected.value.key is not None)
 
 
+@pytest.mark.parametrize("unit", [r"\"", '"', "\\\\", r"\u005c\"", '"[', '["{'])
+def test_text_that_never_ends_is_read_once(unit: str) -> None:
+    """Not once for each of its quotes, which would take hours."""
+    body = "[" * 501 + '"' + unit * (400_000 // len(unit))
+    with pytest.raises(RejectedContext):
+        contexts.parser(body)
+
+
 def test_brackets_in_a_text_are_no_nesting() -> None:
     """What stands in a string counts for nothing, escaped quotes or not."""
     text = '[{"\\' * 1000

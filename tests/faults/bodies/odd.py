@@ -157,7 +157,7 @@ def _no_objects() -> Iterator[str]:
     yield from ("", " ", "\x00", "null", "1", "-0.0", '"text"', "[]", "[[]]", "NaN", "1e400")
     yield from (whole[:-1], whole[:200], f"{whole}x", f"\ufeff{whole}", whole.replace('"', "'"))
     yield from (f"[{whole}]", whole + whole, whole.replace("{", "[", 1), "{" * 60_000, "]" * 60_000)
-    yield f"<html>{MARK}</html>"
+    yield from (f"<html>{MARK}</html>", "[" * 501 + '"' + r"\"" * 200_000)
 
 
 bottoms = st.one_of(
