@@ -1,7 +1,8 @@
 """The person on duty: decides what no worker may, by what the vendor's console shows.
 
 A conversation that ended `send_unknown` waits for one. The proof plays that person truthfully, and
-late enough: whoever announced the send has ended, and what the vendor accepted is listed by now.
+late enough: the sender's deadline has passed, no request of its is under way any more, and what the
+vendor accepted is listed by now.
 """
 
 from enum import StrEnum

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 from greenlet import GreenletExit
 
 from lambda_src.core.batch import BatchHandler
+from lambda_src.core.context import RecordKey
 from lambda_src.core.delivery import Delivery
 from tests.faults.schedules.heart import INTERVAL, Heart
 from tests.faults.schedules.pool import Pool
 from tests.faults.schedules.sqs import QueueMessage
 from tests.faults.schedules.stepped import OwnClock, Stepped
 from tests.faults.schedules.surroundings import Late, Surroundings
-from tests.faults.schedules.tasks import Author, Moment, Task, current, pause
+from tests.faults.schedules.tasks import Author, Moment, Task, current
 from tests.faults.schedules.troubles import Effect, Trouble
 from tests.unit import contexts
 from tests.unit.fakes.assembly import Assembly, SleepingClock
@@ -91,11 +92,10 @@ class Container(Assembly):
         """The tasks that can go on."""
         return [task for task in self.tasks if task.is_ready]
 
-    @property
-    def authors(self) -> set[Author]:
-        """Whose work is not done: the present batch, and what was left over of earlier ones."""
-        left_over = {task.author for task in self.tasks if task.author and not task.dead}
-        return left_over.union(self._authors.values() if self.is_busy else ())
+    def is_at(self, key: RecordKey) -> bool:
+        """Whether a conversation is worked on: in this batch, or left over of an earlier one."""
+        is_in_batch = self.is_busy and any(author.key == key for author in self._authors.values())
+        return is_in_batch or any(task.is_of(key) for task in self.tasks)
 
     @property
     def has_no_time(self) -> bool:
@@ -171,7 +171,7 @@ class Container(Assembly):
             case Effect.TWICE:
                 with suppress(Exception):
                     call.effect()
-                pause()
+                self._stand(current(), Moment.AFTER, call.call)
                 return call.effect()
         if trouble.error:
             raise trouble.error()

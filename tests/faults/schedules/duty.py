@@ -11,7 +11,7 @@ from tests.faults.schedules.reached import Reached
 from tests.faults.schedules.surroundings import Surroundings
 from tests.faults.schedules.tasks import Moment, Stand
 from tests.faults.schedules.twins import listed_sid
-from tests.unit.fakes.conversations import FakeConversations
+from tests.unit.fakes.conversations import FakeConversations, Record
 
 UNDER_WAY = Stand(Moment.BEFORE, "sender.send")
 REACHED = {
@@ -57,6 +57,7 @@ class Duty:
         record = self.world.table.records.get(key)
         if record is None or record.status not in {Status.SEND_UNKNOWN, Status.FAILED}:
             return False
+        self._wait_for_the_sender(record)
         self._wait_for_requests(key)
         self._wait_for_what_is_late(key)
         decision = self._decide(key)
@@ -76,6 +77,11 @@ class Duty:
             dossier.is_mendable = False
             self.world.witness.reached.add(Reached.MENDED)
         return decision
+
+    def _wait_for_the_sender(self, record: Record) -> None:
+        # Whoever was called needs longer than a sender has from its intent to its request.
+        deadline = record.intent.deadline if record.intent else 0.0
+        self.world.clock.now = max(self.world.clock.now, deadline)
 
     def _wait_for_requests(self, key: RecordKey) -> None:
         # A person comes later than the minutes that a function lives at most, and a request in it.

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from lambda_src.core.contract import Status
-from tests.faults.schedules.judge import NeverAtRest, judge_rest
+from tests.faults.schedules.judge import NeverAtRest
 from tests.faults.schedules.picking import Absent
 from tests.faults.schedules.universe import Universe
 
@@ -23,7 +23,7 @@ def come_to_rest(universe: Universe) -> None:
     universe.weather.clear_up()
     universe.workers.finish_all()
     _empty_queue(universe)
-    judge_rest(universe.world)
+    universe.judge.judge_rest()
     universe.weather.end_lateness()
     for _ in range(MOST_VISITS):
         if not _visit(universe):
@@ -31,7 +31,7 @@ def come_to_rest(universe: Universe) -> None:
         _empty_queue(universe)
     else:
         raise NeverAtRest("a person comes again and again")
-    universe.judge(is_over=True)
+    universe.judge.judge_all(is_over=True)
 
 
 def _empty_queue(universe: Universe) -> None:

@@ -1,6 +1,7 @@
 """Judging every conversation of a schedule by the six rules."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
@@ -36,54 +37,62 @@ class NeverAtRest(Problem):
     rules = (Rule.SENT_IN_THE_END,)
 
 
-def judge(world: Surroundings, containers: Sequence[Container], *, is_over: bool = False) -> None:
-    """Judge every conversation, at this moment.
+@dataclass(frozen=True)
+class Judge:
+    """Judges conversations as they stand; raises by the first that breaks a rule."""
 
-    Raises:
-        RuleBroken: By the first conversation that breaks a rule.
-    """
-    for key in world.witness.dossiers:
-        evidence = evidence_of(key, world, containers, is_over=is_over)
+    world: Surroundings
+    containers: Sequence[Container]
+
+    def judge_all(self, *, is_over: bool = False) -> None:
+        """Judge every conversation, at this moment.
+
+        Raises:
+            RuleBroken: A conversation breaks a rule.
+        """
+        for key in self.world.witness.dossiers:
+            self.judge(key, is_over=is_over)
+
+    def judge(self, key: RecordKey, *, is_over: bool = False) -> None:
+        """Judge one conversation.
+
+        Raises:
+            RuleBroken: It breaks a rule.
+        """
+        evidence = self._evidence_of(key, is_over=is_over)
         if rules := broken_rules(evidence):
             raise RuleBroken(rules, evidence)
 
+    def judge_rest(self) -> None:
+        """See to it that somebody knows of every conversation that changes no more by itself.
 
-def evidence_of(
-    key: RecordKey, world: Surroundings, containers: Sequence[Container], *, is_over: bool
-) -> Evidence:
-    """What the world shows of a conversation.
+        Raises:
+            Unresolved: A conversation is neither sent nor refused, nor would anybody hear of it.
+        """
+        dead = {message.key for message in self.world.sqs.dead}
+        for key, dossier in self.world.witness.dossiers.items():
+            status = self._status_of(key)
+            is_known = status in {Status.SENT, Status.FAILED} or dossier.is_alarmed(status)
+            if not (is_known or key in dead):
+                raise Unresolved(f"{key.conversation_id} ended as {status}")
 
-    No release is counted: the person of these schedules releases only what was not sent.
-    """
-    dossier, record = world.witness.open(key), world.table.records.get(key)
-    status = record.status if record else None
-    return Evidence(
-        sids=tuple(dossier.sids),
-        places=tuple(world.sqs.place(m) for m in world.sqs.messages if m.key == key),
-        status=status,
-        recorded_sid=recorded_sid(key, world),
-        is_alarmed=dossier.is_alarmed(status),
-        asked_again=dossier.asked_again,
-        acts_without_lease=tuple(dossier.acts_without_lease),
-        is_at_rest=not _is_being_worked_on(key, containers),
-        is_over=is_over,
-        is_refused=dossier.is_refused,
-    )
+    def _evidence_of(self, key: RecordKey, *, is_over: bool) -> Evidence:
+        # No release is counted: the person of these schedules releases only what was not sent.
+        world, dossier, status = self.world, self.world.witness.open(key), self._status_of(key)
+        is_worked_on = any(container.is_at(key) for container in self.containers)
+        return Evidence(
+            sids=tuple(dossier.sids),
+            places=tuple(world.sqs.place(m) for m in world.sqs.messages if m.key == key),
+            status=status,
+            recorded_sid=recorded_sid(key, world),
+            is_alarmed=dossier.is_alarmed(status),
+            asked_again=dossier.asked_again,
+            acts_without_lease=tuple(dossier.acts_without_lease),
+            is_at_rest=not is_worked_on,
+            is_over=is_over,
+            is_refused=dossier.is_refused,
+        )
 
-
-def judge_rest(world: Surroundings) -> None:
-    """See to it that somebody knows of every conversation that changes no more by itself.
-
-    Raises:
-        Unresolved: A conversation is neither sent nor refused, nor would anybody hear of it.
-    """
-    for key, dossier in world.witness.dossiers.items():
-        record = world.table.records.get(key)
-        status = record.status if record else None
-        is_dead = key in {message.key for message in world.sqs.dead}
-        if not (status in {Status.SENT, Status.FAILED} or dossier.is_alarmed(status) or is_dead):
-            raise Unresolved(f"{key.conversation_id} ended as {status}")
-
-
-def _is_being_worked_on(key: RecordKey, containers: Sequence[Container]) -> bool:
-    return any(key in {a.key for a in container.authors} for container in containers)
+    def _status_of(self, key: RecordKey) -> str | None:
+        record = self.world.table.records.get(key)
+        return record.status if record else None

@@ -4,9 +4,9 @@ import logging
 import random
 from contextlib import suppress
 
-from tests.faults.schedules.container import Alter
+from tests.faults.schedules.container import Alter, Container
 from tests.faults.schedules.duty import Duty
-from tests.faults.schedules.judge import judge
+from tests.faults.schedules.judge import Judge
 from tests.faults.schedules.mail import KEYS, Mail
 from tests.faults.schedules.picking import Absent, pick
 from tests.faults.schedules.steps import Step
@@ -28,10 +28,12 @@ class Universe:
         self._chance = random.getstate()
         random.seed(0)  # the pauses between two tries of a write are drawn from it
         self.world = Surroundings()
-        self.workers = Workers(self.world, self.judge, alter)
+        self.containers: list[Container] = []
+        self.judge = Judge(self.world, self.containers)
+        self.workers = Workers(self.world, self.containers, self.judge, alter)
         self.weather = Weather(self.world)
         self.mail = Mail(self.world, self.workers)
-        self.duty = Duty(self.world, self.workers.containers)
+        self.duty = Duty(self.world, self.containers)
         self._listened = RUNTIME_LOG.level, RUNTIME_LOG.propagate
         RUNTIME_LOG.addHandler(self.world.witness)
         RUNTIME_LOG.setLevel(logging.CRITICAL)
@@ -43,7 +45,7 @@ class Universe:
 
     def close(self) -> None:
         """End whatever is at work, and leave everything as it was found."""
-        for container in self.workers.containers:
+        for container in self.containers:
             container.kill()
         RUNTIME_LOG.removeHandler(self.world.witness)
         RUNTIME_LOG.setLevel(self._listened[0])
@@ -58,15 +60,7 @@ class Universe:
         """
         with suppress(Absent):
             self._actions[step.action](*step.about)
-        self.judge()
-
-    def judge(self, *, is_over: bool = False) -> None:
-        """Judge every conversation by the six rules.
-
-        Raises:
-            RuleBroken: By the first conversation that breaks a rule.
-        """
-        judge(self.world, self.workers.containers, is_over=is_over)
+        self.judge.judge_all()
 
     def _begin(self, receives: int, is_original: int, is_ai_slow: int, is_late_last: int) -> None:
         """Settle the ways of the queue and of the vendors."""

@@ -1,10 +1,11 @@
 """The containers of a schedule: who of them goes on, how far, and what happens to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.contract import Status
 from tests.faults.schedules.container import Alter, Container
+from tests.faults.schedules.judge import Judge
 from tests.faults.schedules.picking import pick
 from tests.faults.schedules.reached import Reached
 from tests.faults.schedules.sqs import QueueMessage
@@ -48,7 +49,8 @@ class Workers:
 
     Args:
         world: What the containers share.
-        judge: Judges the world after each piece of work.
+        containers: Where they are kept.
+        judge: Judges whatever a piece of work concerned.
         alter: What is done to every handler.
 
     Attributes:
@@ -57,8 +59,10 @@ class Workers:
 
     ACTIONS = ("go", "go_to", "finish", "trouble", "trouble_at", "kill", "kill_at", "beat", "hang")
 
-    def __init__(self, world: Surroundings, judge: Callable[[], None], alter: Alter) -> None:
-        self.containers: list[Container] = []
+    def __init__(
+        self, world: Surroundings, containers: list[Container], judge: Judge, alter: Alter
+    ) -> None:
+        self.containers = containers
         self.story: list[Piece] = []
         self._world = world
         self._judge = judge
@@ -161,7 +165,10 @@ class Workers:
         self._tell(container, task)
         if container.is_busy and container.has_no_time:
             self._world.witness.reached.add(Reached.OUTLIVED)
-        self._judge()
+        if task.author:
+            self._judge.judge(task.author.key)
+        else:
+            self._judge.judge_all()
 
     def _tell(self, container: Container, task: Task) -> None:
         record = self._world.table.records.get(task.author.key) if task.author else None
