@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, NoReturn
 
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request, Response
 
 from local.stand_ins.calls import CallLog
@@ -117,8 +118,15 @@ def fault_to_play(environ: "WSGIEnvironment") -> Fault | None:
 
 
 def rereadable(environ: "WSGIEnvironment") -> Request:
-    """The request, whose body can be read again after each `rewind`."""
-    body = Request(environ, populate_request=False).get_data()
+    """The request, whose body can be read again after each `rewind`.
+
+    Raises:
+        ConnectionAbortedError: The client has gone before the end of its request.
+    """
+    try:
+        body = Request(environ, populate_request=False).get_data()
+    except ClientDisconnected as gone:
+        raise ConnectionAbortedError("the client is gone") from gone
     environ["wsgi.input"] = BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     return Request(environ, populate_request=False)

@@ -1,5 +1,6 @@
 """Starting, stopping and serving many at once."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -157,6 +158,20 @@ def test_faults_befall_exactly_as_many_of_many_at_once(twilio: TwilioStandIn) ->
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(check, range(40)))
     assert (10, 30) == (statuses.count(503), statuses.count(200))
+
+
+def test_a_client_that_goes_away_is_no_news(
+    twilio: TwilioStandIn, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A client that ends in the middle of its request is not reported as an error."""
+    port = int(twilio.origin.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=LONG) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf")
+        client.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            client.recv(1)
+    assert ("", "") == capfd.readouterr()
+    assert [] == twilio.requests
 
 
 def test_settings_are_checked() -> None:
