@@ -10,7 +10,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send dashboard synth test check format lock clean
+.PHONY: help setup demo local send dashboard synth test faults check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an
 test: setup ## every test, offline, without credentials
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 	@$(BIN)/python -m tests.function_python
+
+faults: setup ## the full proof that no message is lost and none is sent twice (half an hour)
+	@$(BIN)/python -m tests.faults
 
 check: setup ## formatting, linting, strict types, import rules, workflows
 	@$(BIN)/ruff format --check .

@@ -76,14 +76,15 @@ class SQSHeartbeat:
                 del self._leases[message_id]
 
     def _run(self) -> None:
-        self._beat()
+        self._beat(renew=False)  # whatever was claimed by now was claimed this very moment
         while not self._stopped.wait(self._interval):
             self._beat()
 
-    def _beat(self) -> None:
+    def _beat(self, *, renew: bool = True) -> None:
         try:
             self._fail(self._extend(self._receipt_handles), "refused")
-            self._renew_all()
+            if renew:
+                self._renew_all()
         except Exception as error:  # noqa: BLE001 - the heart goes on beating
             self._fail(self._receipt_handles, type(error).__name__)
 

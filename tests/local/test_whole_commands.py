@@ -18,7 +18,7 @@ from local.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(find_running() is not None, reason="`make local` runs here already")
 
-START_SECONDS = 120
+START_SECONDS = 240
 STOP_SECONDS = 20
 
 

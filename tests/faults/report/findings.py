@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tests.faults.report.table import Table
+
 
 class Result(Protocol):
     """What a part of the proof returns."""
@@ -39,7 +41,7 @@ class Finding:
         result: What it found.
         people: How often a person had to decide; None where that is not counted.
         seconds: How long it took.
-        details: What else is worth telling, as pairs of a name and a figure.
+        table: What else is worth telling.
     """
 
     part: str
@@ -47,7 +49,7 @@ class Finding:
     result: Result
     seconds: float
     people: int | None = None
-    details: tuple[tuple[str, str], ...] = ()
+    table: Table | None = None
 
     @property
     def counts(self) -> tuple[int, int, int, int]:

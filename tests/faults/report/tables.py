@@ -1,39 +1,20 @@
-"""The proof's tables as rows of text, for whoever draws them."""
+"""The proof's tables, made of what its parts found."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
 
 from tests.faults.grid.faults import Fault
 from tests.faults.grid.results import GridResult
 from tests.faults.report.findings import Finding
 from tests.faults.report.matrix import LEGEND, matrix
+from tests.faults.report.table import Table
+from tests.faults.soak.result import SoakResult
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table with a title; every row has as many cells as there are columns."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
-
-
-def summary(findings: Iterable[Finding]) -> Table:
+def summary(title: str, findings: Iterable[Finding]) -> Table:
     """One row for each part of the proof."""
     columns = ("part", "size", "lost", "doubled", "wrong", "unresolved", "person needed", "minutes")
-    return Table("What was found", columns, tuple(_summed_up(finding) for finding in findings))
-
-
-def _summed_up(finding: Finding) -> tuple[str, ...]:
-    counts = (str(count) for count in finding.counts)
-    people = "" if finding.people is None else str(finding.people)
-    return finding.part, finding.size, *counts, people, f"{finding.seconds / 60:.1f}"
-
-
-def details(finding: Finding) -> Table:
-    """What else a part has to tell."""
-    return Table(finding.part, ("what", "how often"), finding.details)
+    return Table(title, columns, tuple(_summed_up(finding) for finding in findings))
 
 
 def boundaries(title: str, result: GridResult) -> Table:
@@ -42,7 +23,29 @@ def boundaries(title: str, result: GridResult) -> Table:
     return Table(title, ("boundary", *Fault), rows, LEGEND)
 
 
-def variants(caught: Mapping[str, tuple[str, str]]) -> Table:
-    """Which part of the proof caught each broken variant, and by which rules."""
-    rows = tuple((name, by, rules) for name, (by, rules) in caught.items())
-    return Table("Broken on purpose", ("variant", "caught by", "rules broken"), rows)
+def counts(title: str, counted: Iterable[tuple[str, int]]) -> Table:
+    """How often something happened, the most frequent first."""
+    ordered = sorted(counted, key=lambda item: (-item[1], item[0]))
+    return Table(title, ("what", "how often"), tuple((str(w), f"{n:,}") for w, n in ordered))
+
+
+def soaked(result: SoakResult) -> Table:
+    """What a soak went through."""
+    told = asdict(replace(result, violations=()))
+    rows = tuple((what, f"{count:,}") for what, count in _flat(told) if what != "seed")
+    return Table("What the soak went through", ("what", "how often"), rows)
+
+
+def _flat(told: Mapping[str, object], within: str = "") -> Iterator[tuple[str, int]]:
+    for name, value in told.items():
+        words = f"{within}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flat(value, "" if name in {"storm", "recovery"} else f"{words}: ")
+        elif isinstance(value, int):
+            yield words, value
+
+
+def _summed_up(finding: Finding) -> tuple[str, ...]:
+    counted = (str(count) for count in finding.counts)
+    people = "" if finding.people is None else str(finding.people)
+    return finding.part, finding.size, *counted, people, f"{finding.seconds / 60:.1f}"

@@ -2,19 +2,26 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from string import ascii_lowercase
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
-from tests.faults.report.tables import Table
+from tests.faults.report.table import Table
 
 OnProgress = Callable[[int, int], None]
+
+MOST_COLUMNS = 8
+"""With more, a table is told in letters and signs, so that it fits a terminal."""
+SIGNS = {"sent": "✓", "person": "P", "refused": "R", "open": "?", "not reached": "–"}
 
 
 def show(console: Console, table: Table) -> None:
     """Draw a table."""
+    table = table if len(table.columns) <= MOST_COLUMNS else _shortened(table)
     drawn = RichTable(
         title=table.title,
         caption=table.caption or None,
@@ -39,7 +46,20 @@ def progress(console: Console, what: str) -> Iterator[OnProgress]:
         yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
+def _shortened(table: Table) -> Table:
+    first, *others = table.columns
+    letters = dict(zip(ascii_lowercase, others, strict=False))
+    columns = "; ".join(f"{letter}: {name}" for letter, name in letters.items())
+    signs = ", ".join(f"{sign} {word}" for word, sign in SIGNS.items())
+    return replace(
+        table,
+        columns=(first, *letters),
+        rows=tuple((row[0], *(SIGNS.get(cell, cell) for cell in row[1:])) for row in table.rows),
+        caption=f"{columns}\n{signs}, ✗ and the numbers of the rules broken",
+    )
+
+
 def _styled(cell: str) -> str:
-    if cell.startswith("✗") or cell == "open":
+    if cell.startswith("✗") or cell == SIGNS["open"]:
         return f"[red]{cell}[/red]"
-    return f"[yellow]{cell}[/yellow]" if cell == "person" else cell
+    return f"[yellow]{cell}[/yellow]" if cell == SIGNS["person"] else cell

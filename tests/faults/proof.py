@@ -1,0 +1,110 @@
+"""The whole proof: every part of it, one after the other, and what each found."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from rich.console import Console
+
+from tests.faults.bodies import run as deliver_bodies
+from tests.faults.grid import run as grid
+from tests.faults.grid.handlers import OURS
+from tests.faults.report import tables
+from tests.faults.report.findings import Finding, Result
+from tests.faults.report.terminal import OnProgress, progress
+from tests.faults.schedules import run as play_schedules
+from tests.faults.soak import run as soak
+
+OTHERS = {
+    "original": "the public original's algorithm",
+    "powertools": "Powertools' idempotency around the same flow",
+}
+"""Designs beside ours, played through the same grid."""
+
+R = TypeVar("R", bound=Result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much of each part is run, and the seed that decides what is random."""
+
+    schedules: int
+    messages: int
+    bodies: int
+    seed: int
+
+
+@dataclass
+class Proof:
+    """The parts that were run: `ours` about our runtime, `others` about other designs."""
+
+    console: Console
+    extent: Extent
+    ours: list[Finding] = field(default_factory=list)
+    others: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found of ours that must not be."""
+        return all(finding.is_clean for finding in self.ours)
+
+    def run(self) -> None:
+        """Run everything; other designs last, since theirs is for comparison."""
+        self.ours.append(self._every_boundary(OURS, "every boundary"))
+        self.ours.append(self._random_schedules())
+        self.ours.append(self._extreme_bodies())
+        self.ours.append(self._real_kills())
+        for handler, name in OTHERS.items():
+            self.others.append(self._every_boundary(handler, name))
+
+    def _every_boundary(self, handler: str, name: str) -> Finding:
+        cells = grid.all_cells(handler)
+        result, seconds = self._timed(name, lambda told: grid.run(cells, handler, told))
+        return Finding(
+            part=name,
+            size=f"{len(cells):,} cells",
+            result=result,
+            people=result.people,
+            seconds=seconds,
+            table=tables.boundaries(f"Boundary by fault: {name}", result),
+        )
+
+    def _random_schedules(self) -> Finding:
+        count, seed = self.extent.schedules, self.extent.seed
+        result, seconds = self._timed(
+            "random schedules", lambda told: play_schedules(count, seed, told)
+        )
+        return Finding(
+            part="random schedules",
+            size=f"{result.schedules:,} schedules, {result.steps:,} steps",
+            result=result,
+            people=result.person_needed,
+            seconds=seconds,
+            table=tables.counts("What the schedules reached", result.reached.items()),
+        )
+
+    def _extreme_bodies(self) -> Finding:
+        result, seconds = self._timed(
+            "extreme bodies", lambda told: deliver_bodies(self.extent.bodies, told)
+        )
+        size = f"{result.examples:,} bodies, {result.sent:,} of them sent"
+        return Finding(part="extreme bodies", size=size, result=result, seconds=seconds)
+
+    def _real_kills(self) -> Finding:
+        count, seed = self.extent.messages, self.extent.seed
+        result, seconds = self._timed("real kills", lambda told: soak(count, seed, told))
+        return Finding(
+            part="real kills",
+            size=f"{result.messages:,} messages, {result.storm.kills:,} kills",
+            result=result,
+            people=result.recovery.recorded_by_person + result.recovery.released_by_person,
+            seconds=seconds,
+            table=tables.soaked(result),
+        )
+
+    def _timed(self, name: str, run: Callable[[OnProgress], R]) -> tuple[R, float]:
+        begun = time.monotonic()
+        with progress(self.console, name) as told:
+            result = run(told)
+        return result, time.monotonic() - begun
