@@ -92,7 +92,7 @@ class BatchHandler:
 
         # Those with the fewest deliveries left begin first: a last one must not come too late.
         urgent_first = sorted(deliveries, key=lambda delivery: -delivery.receive_count)
-        self._do(work, urgent_first, _seconds_left(deliveries) - timing.RETURN_SECONDS)
+        self._do(work, urgent_first, _seconds_left(deliveries) - timing.CUT_OFF_SECONDS)
         done = dict(results)
         for delivery in deliveries:
             if delivery.message_id not in done:

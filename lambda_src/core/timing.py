@@ -16,10 +16,14 @@ STALL_SECONDS = 3.0
 """Allowed between the intent and the send; a worker held up for longer does not send."""
 SKEW_SECONDS = 2.0
 """What the clocks of two workers may differ by."""
-MARGIN_SECONDS = 1.0
+MARGIN_SECONDS = 0.5
 """Left for Lambda to take the handler's answer."""
-RETURN_SECONDS = 2 * AWS_CALL_SECONDS + MARGIN_SECONDS
+OVERRUN_SECONDS = 0.5
+"""Granted to work that ends at the last moment, to say how it ended."""
+CUT_OFF_SECONDS = 2 * AWS_CALL_SECONDS + MARGIN_SECONDS
 """Kept back for the end: a beat that is under way, and the visibility of failed messages."""
+RETURN_SECONDS = CUT_OFF_SECONDS + OVERRUN_SECONDS
+"""What work leaves for the end; who still is at it when the end's own time begins is cut off."""
 BEGIN_SECONDS = AWS_CALL_SECONDS + RETURN_SECONDS
 """No message is begun with less: it is for a record that says why the message was refused."""
 AI_GRACE_SECONDS = 3.0

@@ -24,7 +24,8 @@ SCALED = {
     "AWS_CALL_SECONDS": 0.8,
     "STALL_SECONDS": 0.5,
     "SKEW_SECONDS": 0.1,
-    "MARGIN_SECONDS": 3.0,
+    "MARGIN_SECONDS": 1.5,
+    "OVERRUN_SECONDS": 1.5,
     "AI_GRACE_SECONDS": 0.3,
     "LEAST_AI_SECONDS": 0.1,
 }
@@ -94,7 +95,9 @@ def scale_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything take a fraction of its time."""
     for name, seconds in SCALED.items():
         monkeypatch.setattr(timing, name, seconds)
-    returns = 2 * timing.AWS_CALL_SECONDS + timing.MARGIN_SECONDS
+    cut_off = 2 * timing.AWS_CALL_SECONDS + timing.MARGIN_SECONDS
+    returns = cut_off + timing.OVERRUN_SECONDS
+    monkeypatch.setattr(timing, "CUT_OFF_SECONDS", cut_off)
     monkeypatch.setattr(timing, "RETURN_SECONDS", returns)
     monkeypatch.setattr(timing, "BEGIN_SECONDS", timing.AWS_CALL_SECONDS + returns)
     client = Config(
