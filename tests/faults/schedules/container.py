@@ -100,7 +100,7 @@ class Container(Assembly):
     @property
     def has_no_time(self) -> bool:
         """Whether Lambda's time for the batch is over."""
-        return self._time_left() <= 0
+        return self.clock() >= self.ends_at
 
     def author_of(self, message_id: str) -> Author:
         """Whose work a message of the present batch is."""
@@ -108,12 +108,16 @@ class Container(Assembly):
 
     def begin(self, messages: Sequence[QueueMessage]) -> None:
         """Take a batch, just received."""
-        self.ends_at = self.clock() + FUNCTION_TIMEOUT
+        self.ends_at = ends_at = self.clock() + FUNCTION_TIMEOUT
         self.tasks = [task for task in self.tasks if not task.dead]
         self.messages = messages
         self._authors = {m.message_id: Author(m.handle, m.key) for m in messages}
+
+        def time_left() -> float:  # of this batch, also for what is left over of it
+            return ends_at - self.clock()
+
         deliveries = [
-            Delivery(m.message_id, m.handle, m.body, m.receives, m.handle, self._time_left)
+            Delivery(m.message_id, m.handle, m.body, m.receives, m.handle, time_left)
             for m in messages
         ]
         self._invocation = self.spawn(partial(self._invoke, deliveries))
@@ -184,6 +188,3 @@ class Container(Assembly):
             if delivery.message_id not in failed and not self.has_no_time:
                 handle = delivery.receipt_handle
                 self.call("mapping.delete", partial(self.world.sqs.delete, handle))
-
-    def _time_left(self) -> float:
-        return self.ends_at - self.clock()

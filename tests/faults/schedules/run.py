@@ -1,10 +1,12 @@
 """Many schedules on every core, each of which its seed makes again."""
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as seeded
@@ -84,13 +86,27 @@ def _here(seeds: Iterable[int], alter: Alter) -> Iterator[SchedulesResult]:
 
 
 def _everywhere(seeds: Iterable[int]) -> Iterator[SchedulesResult]:
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), context, initializer=_end_with_parent) as pool:
         shards = [pool.submit(replay, seed) for seed in seeds]
         try:
             for shard in as_completed(shards):
                 yield shard.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    # An interrupt is the parent's to handle; one that was killed tells its workers nothing, and
+    # they would wait for more work for good.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _violation(seed: int, schedule: Schedule, problem: Problem, alter: Alter) -> Violation:
