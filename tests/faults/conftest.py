@@ -7,8 +7,8 @@ import pytest
 from tests.faults.grid.driver import Driver, driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def grid() -> Iterator[Driver]:
-    """Plays cells of the grid in this process."""
+    """Plays cells of the grid in this process, whose SQS goes by the cells' time meanwhile."""
     with driver() as one:
         yield one

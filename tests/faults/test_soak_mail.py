@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 from moto import mock_aws
+from moto.moto_api._internal.models import moto_api_backend
 
 from tests.faults.rules import Place
 from tests.faults.soak.mail import Mail, NotAtRestError
@@ -26,6 +27,7 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> "Iterator[SQSClient]":
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
     with mock_aws():
+        moto_api_backend.reset()
         yield boto3.client("sqs", region_name="us-east-1")
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import boto3
 import pytest
 from moto import mock_aws
+from moto.moto_api._internal.models import moto_api_backend
 
 from local.stand_ins.openai import OpenAIStandIn
 from local.stand_ins.twilio import TwilioStandIn
@@ -35,6 +36,7 @@ def made_up_account() -> Iterator[None]:
         "AWS_SECRET_ACCESS_KEY": "made-up",
     }
     with pytest.MonkeyPatch.context() as patch, mock_aws():
+        moto_api_backend.reset()  # within another account, this one would begin with its content
         for name, value in environment.items():
             patch.setenv(name, value)
         yield
