@@ -23,6 +23,7 @@ CELLS = (
     "settled, free text / twilio.GET Messages#1 / killed before / redelivered",
     "list lags / dynamodb.UpdateItem#1 / killed after / redelivered",
     "given up / dynamodb.UpdateItem#1 / killed after / redelivered",
+    "given up, yet sent / dynamodb.UpdateItem#1 / killed after / redelivered",
     "refused by Twilio / dynamodb.UpdateItem#3 / throttled / redelivered",
     "refused context / dynamodb.PutItem#1 / killed before / redelivered",
     "last delivery / dynamodb.UpdateItem#2 / killed before / redelivered",

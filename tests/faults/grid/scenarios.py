@@ -184,6 +184,15 @@ _ALL = (
         environment={"SETTLE_DELAYS_SECONDS": "15"},
     ),
     Scenario(
+        "given up, yet sent",
+        "a message whose sender never heard that it was accepted is not listed in time",
+        story=(_SENT_UNHEARD,),
+        examined=3,
+        focus=(f"{WRITE}#1", f"{SHOW_AGAIN}#2"),
+        list_lag_calls=9,
+        environment={"SETTLE_DELAYS_SECONDS": "15"},
+    ),
+    Scenario(
         "refused by Twilio",
         "Twilio refuses the message for good",
         story=(Given(1, f"{SEND}#1", Fault.REFUSED),),

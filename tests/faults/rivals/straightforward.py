@@ -85,7 +85,7 @@ class Straightforward:
     def record_failure(self, key: RecordKey, error: Exception) -> None:
         """Log an error, and try to record it as `failed`."""
         code, step = _kind(error)
-        self.log.error("not sent", event=code, failure_step=str(step))
+        self.log.error("failed", event=code, failure_step=str(step))
         try:
             self.records.fail(key, Failure(Status.FAILED, code, step, "", time.time()))
         except Exception as unwritten:  # noqa: BLE001 - the message has failed all the same

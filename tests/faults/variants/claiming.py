@@ -47,6 +47,8 @@ class Misread(AroundConversations):
 
 def as_held(claim: Claim, found: Entry) -> Entry:
     """A lease that has lapsed is still another worker's."""
+    if found.status is not Status.PROCESSING:
+        return found
     return replace(found, lease_expires_at=max(found.lease_expires_at, claim.lease_expires_at))
 
 
