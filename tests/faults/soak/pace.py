@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lambda_src.core.contract import Variable
-from stacks.processor import ALIAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
     from local.world import World
 
@@ -52,7 +53,7 @@ def quicken(world: "World") -> None:
         },
     )
     world.aws.functions.update_event_source_mapping(
-        UUID=_mapping(world), ScalingConfig={"MaximumConcurrency": CONCURRENCY}
+        UUID=_mapping(world)["UUID"], ScalingConfig={"MaximumConcurrency": CONCURRENCY}
     )
 
 
@@ -62,7 +63,7 @@ def mapping_paused(world: "World") -> "Iterator[None]":
 
     The embedded AWS may lose a message that is sent while its mapping works on the same queue.
     """
-    functions, mapping = world.aws.functions, _mapping(world)
+    functions, mapping = world.aws.functions, _mapping(world)["UUID"]
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
         yield
@@ -82,9 +83,10 @@ def _quicken_function(world: "World") -> None:
         FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )
     version = functions.publish_version(FunctionName=name)["Version"]
-    functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
+    alias = _mapping(world)["FunctionArn"].rpartition(":")[2]
+    functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
 
 
-def _mapping(world: "World") -> str:
+def _mapping(world: "World") -> "EventSourceMappingConfigurationTypeDef":
     (mapping,) = world.aws.functions.list_event_source_mappings()["EventSourceMappings"]
-    return mapping["UUID"]
+    return mapping
