@@ -1,10 +1,10 @@
 """The cells of the grid: one fault at one boundary, in one company; plain data with a name."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from tests.faults.grid.calls import CallName
-from tests.faults.grid.faults import VENDORS, Company, Fault, can_befall
+from tests.faults.grid.faults import FREEZES, VENDORS, Company, Fault, can_befall
 from tests.faults.grid.scenarios import SCENARIOS, Scenario
 
 SEPARATOR = " / "
@@ -59,10 +59,38 @@ class Cell:
         return SCENARIOS[self.scenario]
 
     @property
+    def passed(self) -> tuple["Cell", ...]:
+        """The cells that a play of this one goes through, this one last.
+
+        A message is first alone, then delivered again, and a duplicate comes late. Only while a
+        worker is frozen nobody else must be there, for it to be alone.
+        """
+        if self.company is Company.CONCURRENT:
+            return (self,)
+        stages = _STAGES[: _STAGES.index(self.company) + 1]
+        if self.fault in FREEZES and self.company is not Company.ALONE:
+            stages = stages[1:]
+        return tuple(replace(self, company=stage) for stage in stages)
+
+    @property
     def is_refused(self) -> bool:
         """Whether what is asked for cannot be sent, however often it is tried."""
         is_vendors = self.call.service in VENDORS and not self.call.is_read
         return self.story.is_refused or (self.fault is Fault.REFUSED and is_vendors)
+
+
+_STAGES = (Company.ALONE, Company.REDELIVERED, Company.LATE)
+
+
+def least_plays(cells: Iterable[Cell]) -> Mapping[Cell, frozenset[Cell]]:
+    """The fewest cells to play, so that all of these are told of; each with those that it tells."""
+    left = dict.fromkeys(cells)
+    plays: dict[Cell, frozenset[Cell]] = {}
+    for cell in sorted(left, key=lambda cell: len(cell.passed), reverse=True):
+        if cell in left:
+            plays[cell] = frozenset(left.keys() & set(cell.passed))
+            left = {other: None for other in left if other not in plays[cell]}
+    return plays
 
 
 def cells_of(

@@ -34,18 +34,23 @@ class Driver:
             world.close()
 
     def play(self, cell: Cell, handler: str = OURS) -> CellResult:
-        """Play one cell.
+        """Play one cell, and tell what became of it.
 
         Args:
             cell: The cell.
             handler: Name of the handler, see `handlers`.
         """
+        return self.play_through(cell, handler)[-1]
+
+    def play_through(self, cell: Cell, handler: str = OURS) -> tuple[CellResult, ...]:
+        """Play one cell, and tell what became of each that it goes through, its own last."""
         world = World(self.services, cell.story, handler, self.scratch)
         try:
-            return Play(cell, world).result()
+            return tuple(Play(cell, world).results())
         except Exception as error:  # noqa: BLE001 - one cell must not end the others
             story, log = world.journal.story(), world.log()
-            return CellResult(cell, error=f"{type(error).__name__}: {error}", story=story, log=log)
+            told = f"{type(error).__name__}: {error}"
+            return tuple(CellResult(one, error=told, story=story, log=log) for one in cell.passed)
         finally:
             world.close()
 

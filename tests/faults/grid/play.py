@@ -1,5 +1,7 @@
 """One cell from its beginning to its end: the story, the fault, the company, the judgement."""
 
+from collections.abc import Iterator
+
 from tests.faults.grid import people
 from tests.faults.grid.befalling import befall
 from tests.faults.grid.calls import BEAT
@@ -36,11 +38,21 @@ class Play:
         self._back_after: float | None = None
         self._is_reached = self._is_unresolved = False
 
-    def result(self) -> CellResult:
-        """Play it, and tell what became of it."""
-        ending = self._played()
+    def results(self) -> Iterator[CellResult]:
+        """Play it, and tell what became of it; before, of the cells that it goes through."""
+        for delivery in range(1, self._story.examined + 1):
+            self._mapping.deliver_next(self._attendance(delivery))
+            moment = self._judge(is_over=False)
+        for cell in self._cell.passed:
+            if cell.company is Company.LATE:
+                self._enqueue_again()
+            if cell.company is not Company.ALONE:
+                moment = self._to_the_end()
+            yield self._result(cell, moment)
+
+    def _result(self, cell: Cell, ending: Evidence) -> CellResult:
         return CellResult(
-            cell=self._cell,
+            cell=cell,
             broken=tuple(rule for rule in Rule if rule in self._broken),
             is_unresolved=self._is_unresolved,
             people=self._people,
@@ -49,17 +61,6 @@ class Play:
             story=self._world.journal.story(),
             log=self._world.log(),
         )
-
-    def _played(self) -> Evidence:
-        for delivery in range(1, self._story.examined + 1):
-            self._mapping.deliver_next(self._attendance(delivery))
-            ending = self._judge(is_over=False)
-        if self._cell.company is not Company.ALONE:
-            ending = self._to_the_end()
-        if self._cell.company is Company.LATE:
-            self._enqueue_again()
-            ending = self._to_the_end()
-        return ending
 
     def _attendance(self, delivery: int) -> Attendance:
         story = story_of(self._world, delivery)

@@ -93,8 +93,8 @@ class Proxy:
     ) -> Iterable[bytes]:
         request = rereadable(environ)
         call, attempt = self._numbering.name(request)
-        self._note(call, attempt, Happening.ARRIVED)
         self._await_first_beat(call)
+        self._note(call, attempt, Happening.ARRIVED)
         held = self._take_turn(call, attempt, request)
         decision = self._decision(held) if held else self._forward(call, attempt, request)
         if isinstance(decision, NoAnswer):
