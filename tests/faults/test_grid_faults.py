@@ -41,7 +41,7 @@ def fate(world: World, call: CallName) -> list[Event]:
 
 def told(events: list[Event]) -> list[str]:
     """Events in words: attempt, happening, status."""
-    return [f"{event.attempt} {event.what} {event.status or ''}".strip() for event in events]
+    return [f"{event.attempt.number} {event.what} {event.status or ''}".strip() for event in events]
 
 
 REACHED, ANSWERED, LOST = Happening.APPLIED, Happening.ANSWERED, Happening.LOST

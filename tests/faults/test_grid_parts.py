@@ -7,7 +7,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from tests.faults.grid.calls import CallName, Numbering
+from tests.faults.grid.calls import Attempt, CallName, Numbering
 from tests.faults.grid.cells import Boundary, Cell, cells_of, least_plays
 from tests.faults.grid.evidence import acts_without_lease
 from tests.faults.grid.faults import Company, Fault, can_befall
@@ -26,7 +26,7 @@ THEIRS = RecordState("processing", owner="worker-2", fingerprint="2")
 
 def happened(worker: int, before: RecordState, after: RecordState, call: CallName = WRITE) -> Event:
     """A call that reached its service."""
-    return Event(0.0, worker, call, 1, Happening.APPLIED, before, after, 200)
+    return Event(0.0, Attempt(worker, call), Happening.APPLIED, before, after, 200)
 
 
 CLAIMED = happened(1, RecordState(), OURS)
@@ -55,19 +55,19 @@ def request(path: str, method: str = "POST", **headers: str) -> Request:
 )
 def test_call_is_named_by_what_is_asked_of_whom(asked: Request, expected: str) -> None:
     """A call's name is the service's own word, or the method and the resource."""
-    call, attempt = Numbering().name(asked)
-    assert (expected, 1) == (str(call), attempt)
+    attempt = Numbering(worker=1).name(asked)
+    assert (expected, 1) == (str(attempt.call), attempt.number)
 
 
 def test_repetitions_by_the_sdk_are_attempts_at_one_call() -> None:
     """Only another invocation is another call."""
-    numbering = Numbering()
+    numbering = Numbering(worker=1)
     target = {"X_Amz_Target": "AmazonSQS.GetQueueAttributes"}
-    names = [
+    attempts = [
         numbering.name(request("/", **target, amz_sdk_invocation_id=invocation))
         for invocation in ("one", "one", "two")
     ]
-    assert [(1, 1), (1, 2), (2, 1)] == [(call.number, attempt) for call, attempt in names]
+    assert [(1, 1), (1, 2), (2, 1)] == [(one.call.number, one.number) for one in attempts]
 
 
 def test_cell_is_found_by_its_name() -> None:

@@ -33,10 +33,10 @@ def befall(
         _kill(held, runner)
     elif fault is Fault.TIMEOUT:
         _hang(held, runner)
-    elif fault is Fault.ANSWER_LOST or (fault is Fault.ANSWER_LOST_ONCE and held.attempt == 1):
+    elif fault is Fault.ANSWER_LOST or (fault is Fault.ANSWER_LOST_ONCE and not held.is_repeated):
         held.forward()
         held.reset()
-    elif fault is Fault.ANSWER_LOST_ONCE or held.attempt > 1:
+    elif fault is Fault.ANSWER_LOST_ONCE or held.is_repeated:
         held.pass_on()
     else:
         _freeze(fault, held, runner, meanwhile)

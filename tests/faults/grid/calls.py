@@ -69,17 +69,33 @@ class CallName:
         return cls(found[1], found[2], int(found[3]))
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that a worker makes.
+
+    Attributes:
+        worker: The worker's number.
+        call: Its call.
+        number: The how-many-eth try of the SDK at that call, from 1.
+    """
+
+    worker: int
+    call: CallName
+    number: int = 1
+
+
 class Numbering:
     """Gives the calls of one worker their names, in the order of arrival."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: int) -> None:
+        self._worker = worker
         self._lock = Lock()
         self._count: Counter[str] = Counter()
         self._known: dict[str, CallName] = {}
         self._attempts: Counter[str] = Counter()
 
-    def name(self, request: Request) -> tuple[CallName, int]:
-        """The call that a request makes, and the how-many-eth attempt at it this is, from 1."""
+    def name(self, request: Request) -> Attempt:
+        """What a request is."""
         service, operation = _meaning(request)
         invocation = request.headers.get("amz-sdk-invocation-id", "")
         with self._lock:
@@ -89,7 +105,7 @@ class Numbering:
                 self._known[invocation] = CallName(service, operation, number)
                 self._attempts[invocation] = 0
             self._attempts[invocation] += 1
-            return self._known[invocation], self._attempts[invocation]
+            return Attempt(self._worker, self._known[invocation], self._attempts[invocation])
 
 
 def service_of(target: str) -> str:

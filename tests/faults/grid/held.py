@@ -8,7 +8,7 @@ from threading import Event
 
 from werkzeug.wrappers import Response
 
-from tests.faults.grid.calls import CallName
+from tests.faults.grid.calls import Attempt, CallName
 
 GUARD_SECONDS = 60.0
 """Real time after which something that should have happened is taken for a mistake of the grid."""
@@ -29,16 +29,24 @@ class Held:
     """A worker's call that has arrived and is neither forwarded nor answered yet.
 
     Attributes:
-        call: Its name.
-        attempt: The how-many-eth attempt of the SDK at it.
+        attempt: Which.
         forward: Lets the service answer: the call takes its effect.
     """
 
-    call: CallName
-    attempt: int
+    attempt: Attempt
     forward: Callable[[], Response]
     _decision: Future[Decision] = field(default_factory=Future)
     _written: Event = field(default_factory=Event)
+
+    @property
+    def call(self) -> CallName:
+        """The call's name."""
+        return self.attempt.call
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the SDK makes it again."""
+        return self.attempt.number > 1
 
     def answer(self, response: Response) -> None:
         """Answer, and return once the answer is on its way."""

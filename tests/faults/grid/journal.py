@@ -8,7 +8,7 @@ from enum import StrEnum
 from threading import Lock
 from typing import Any
 
-from tests.faults.grid.calls import CallName
+from tests.faults.grid.calls import Attempt, CallName
 
 
 class Happening(StrEnum):
@@ -68,9 +68,7 @@ class Event:
 
     Attributes:
         at: When, in seconds since the world began.
-        worker: Whose call it was, from 1.
-        call: Which.
-        attempt: The how-many-eth attempt of the SDK.
+        attempt: To which request.
         what: What happened to it.
         before: The record before.
         after: The record after.
@@ -78,9 +76,7 @@ class Event:
     """
 
     at: float
-    worker: int
-    call: CallName
-    attempt: int
+    attempt: Attempt
     what: Happening
     before: RecordState
     after: RecordState
@@ -89,15 +85,19 @@ class Event:
     def __str__(self) -> str:
         change = f"  [{self.change}]" if self.before != self.after else ""
         answer = f" {self.status}" if self.status else ""
-        again = f" (attempt {self.attempt})" if self.attempt > 1 else ""
-        return (
-            f"{self.at:8.1f}s  worker {self.worker}  {self.call}{again} {self.what}{answer}{change}"
-        )
+        again = f" (attempt {self.attempt.number})" if self.attempt.number > 1 else ""
+        who = f"worker {self.worker}  {self.call}{again}"
+        return f"{self.at:8.1f}s  {who} {self.what}{answer}{change}"
 
-    def is_of_same_attempt(self, other: "Event") -> bool:
-        """Whether both tell of one attempt at one call."""
-        mine = (self.worker, self.call, self.attempt)
-        return mine == (other.worker, other.call, other.attempt)
+    @property
+    def worker(self) -> int:
+        """Whose request it was, from 1."""
+        return self.attempt.worker
+
+    @property
+    def call(self) -> CallName:
+        """Which call it made."""
+        return self.attempt.call
 
     def is_just(self, answer: "Event") -> bool:
         """Whether that answer is the service's own, given at once."""
@@ -138,7 +138,7 @@ class Journal:
         """What happened, in lines; what goes without saying is left out."""
         shown: list[Event] = []
         for event in self.events:
-            before = next((e for e in reversed(shown) if e.is_of_same_attempt(event)), None)
+            before = next((e for e in reversed(shown) if e.attempt == event.attempt), None)
             if event.what is Happening.ANSWERED and before and before.is_just(event):
                 continue
             if event.what is Happening.APPLIED and before and before.at == event.at:

@@ -2,7 +2,8 @@
 
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
-from tests.faults.grid.world import TABLE, World
+from tests.faults.grid.stage import TABLE
+from tests.faults.grid.world import World
 from tests.faults.person import Decision, TableRegister, decide
 from tests.services.channel import CONVERSATION, RECIPIENT
 

@@ -32,7 +32,7 @@ class Play:
         self._story = cell.story
         self._world = world
         self._mapping = EventSourceMapping(world)
-        self._messages = [world.queue.send(world.body())]
+        self._messages = [world.enqueue()]
         self._broken: set[Rule] = set()
         self._releases = self._people = 0
         self._back_after: float | None = None
@@ -74,7 +74,7 @@ class Play:
 
     def _let_it_happen(self, held: Held, runner: Runner) -> None:
         self._is_reached = True
-        if self._cell.company is Company.CONCURRENT and held.attempt == 1:
+        if self._cell.company is Company.CONCURRENT and not held.is_repeated:
             runner.freeze()  # so that no timeout of a socket ends meanwhile
             self._enqueue_again()
             self._mapping.deliver_visible()
@@ -96,7 +96,7 @@ class Play:
         )
 
     def _enqueue_again(self) -> None:
-        self._messages.append(self._world.queue.send(self._world.body()))
+        self._messages.append(self._world.enqueue())
 
     def _to_the_end(self) -> Evidence:
         for _ in range(ROUNDS):

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 from local.stand_ins.faulty_application import rereadable
 from local.stand_ins.loopback_server import HOST, LoopbackServer
 from local.stand_ins.waiting import Waiting
-from tests.faults.grid.calls import BEAT, FIRST_BEAT, CallName, Numbering
+from tests.faults.grid.calls import BEAT, FIRST_BEAT, Attempt, CallName, Numbering
 from tests.faults.grid.held import GUARD_SECONDS, Held, NoAnswer
 from tests.faults.grid.journal import Happening
 from tests.faults.grid.virtual_time import POLL_SECONDS
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 class Beyond(Protocol):
     """What lies beyond the boundary."""
 
-    def serve(self, worker: int, call: CallName, attempt: int, request: Request) -> Response:
+    def serve(self, attempt: Attempt, request: Request) -> Response:
         """Let the service answer."""
 
-    def note(
-        self, worker: int, call: CallName, attempt: int, what: Happening, status: int = 0
-    ) -> None:
+    def note(self, attempt: Attempt, what: Happening, status: int = 0) -> None:
         """Write down what happened."""
 
     def take_time(self, call: CallName) -> None:
@@ -54,11 +52,10 @@ class Proxy:
         holds: Callable[[CallName], bool],
         is_beating: Callable[[], bool],
     ) -> None:
-        self._worker = worker
         self._beyond = beyond
         self._holds = holds
         self._is_beating = is_beating
-        self._numbering = Numbering()
+        self._numbering = Numbering(worker)
         self._turn = Condition()
         self._busy: Held | None = None
         self._has_begun = self._first_beat_decided = False
@@ -92,27 +89,27 @@ class Proxy:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         request = rereadable(environ)
-        call, attempt = self._numbering.name(request)
-        self._await_first_beat(call)
-        self._note(call, attempt, Happening.ARRIVED)
-        held = self._take_turn(call, attempt, request)
-        decision = self._decision(held) if held else self._forward(call, attempt, request)
+        attempt = self._numbering.name(request)
+        self._await_first_beat(attempt.call)
+        self._beyond.note(attempt, Happening.ARRIVED)
+        held = self._take_turn(attempt, request)
+        decision = self._decision(held) if held else self._forward(attempt, request)
         if isinstance(decision, NoAnswer):
-            self._note(call, attempt, Happening.LOST)
+            self._beyond.note(attempt, Happening.LOST)
             if decision is NoAnswer.HANG:
                 self._waiting.until_client_gives_up(environ["werkzeug.socket"])
             raise ConnectionResetError("by order")
-        self._note(call, attempt, Happening.ANSWERED, decision.status_code)
+        self._beyond.note(attempt, Happening.ANSWERED, decision.status_code)
         return decision(environ, start_response)
 
-    def _take_turn(self, call: CallName, attempt: int, request: Request) -> Held | None:
+    def _take_turn(self, attempt: Attempt, request: Request) -> Held | None:
         with self._turn:
             if not self._turn.wait_for(self._may_go, GUARD_SECONDS) or self._is_cut:
                 raise ConnectionResetError("the worker is dead")
-            if not self._holds(call):
+            if not self._holds(attempt.call):
                 self._turn.notify_all()
                 return None
-            self._busy = Held(call, attempt, lambda: self._served(call, attempt, request))
+            self._busy = Held(attempt, lambda: self._beyond.serve(attempt, request))
             self.held.put(self._busy)
             return self._busy
 
@@ -140,12 +137,6 @@ class Proxy:
                 self._busy = None
                 self._turn.notify_all()
 
-    def _forward(self, call: CallName, attempt: int, request: Request) -> Response | NoAnswer:
-        self._beyond.take_time(call)
-        return NoAnswer.RESET if self._is_cut else self._served(call, attempt, request)
-
-    def _served(self, call: CallName, attempt: int, request: Request) -> Response:
-        return self._beyond.serve(self._worker, call, attempt, request)
-
-    def _note(self, call: CallName, attempt: int, what: Happening, status: int = 0) -> None:
-        self._beyond.note(self._worker, call, attempt, what, status)
+    def _forward(self, attempt: Attempt, request: Request) -> Response | NoAnswer:
+        self._beyond.take_time(attempt.call)
+        return NoAnswer.RESET if self._is_cut else self._beyond.serve(attempt, request)

@@ -11,7 +11,7 @@ from tests.faults.grid.world import World
 
 def boundaries_of(world: World) -> tuple[Boundary, ...]:
     """Tell a world's story, and return what its scenario examines, in the order of the calls."""
-    world.queue.send(world.body())
+    world.enqueue()
     mapping = EventSourceMapping(world)
     runner: Runner | None = None
     for delivery in range(1, world.scenario.examined + 1):

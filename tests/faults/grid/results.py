@@ -100,6 +100,15 @@ class GridResult:
         return sum(result.people > 0 for result in self.cells)
 
     @property
+    def longest_away(self) -> float:
+        """Seconds until a killed worker's message was to be seen again, at most.
+
+        Only where its first beat was made: before, the queue's own visibility holds.
+        """
+        endings = (result.ending for result in self.cells if result.ending)
+        return max((ending.back_after or 0.0 for ending in endings), default=0.0)
+
+    @property
     def violations(self) -> tuple[CellResult, ...]:
         """The cells that are not as promised; each can be replayed by its name."""
         return tuple(result for result in self.cells if not result.is_as_promised)

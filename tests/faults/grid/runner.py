@@ -77,6 +77,7 @@ class Runner:
         until = self._time.sleep_of(self.number - 1)
         return until if until > self._time.now else None
 
+    @property
     def next_beat(self) -> float:
         """When its next beat is due."""
         return self._time.beat_of(self.number - 1)

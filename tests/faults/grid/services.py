@@ -110,7 +110,7 @@ class Services:
 
 @contextmanager
 def services(time: SharedTime) -> Iterator[Services]:
-    """The world beyond the workers, while the context lasts."""
+    """The world beyond the workers, while the context lasts; AWS is left empty."""
     templates = {TEMPLATE: "Hello {{1}}! {{2}} Reply STOP to opt out."}
     openai = OpenAIStandIn(keys={API_KEY}, models={MODEL})
     twilio = TwilioStandIn(accounts={ACCOUNT: TOKEN}, templates=templates, clock=lambda: time.now)
@@ -122,3 +122,4 @@ def services(time: SharedTime) -> Iterator[Services]:
             name: cast("WSGIApplication", create_backend_app(name)) for name in AWS_SERVICES
         }
         yield Services(time, openai, twilio, Lock(), aws)
+        moto_api_backend.reset()
