@@ -50,7 +50,12 @@ class ConfigurationRefused(AccountRefused):
 
 
 def meaning_of_status(
-    status: int, code: object, retry_after: float | None = None, *, param: object = None
+    status: int,
+    code: object,
+    retry_after: float | None = None,
+    *,
+    param: object = None,
+    is_read: bool = False,
 ) -> ProcessingError:
     """The error that says what must happen after OpenAI answered with an error.
 
@@ -59,6 +64,8 @@ def meaning_of_status(
         code: OpenAI's `error.code` as it stood in the body, if it did.
         retry_after: Seconds of the `Retry-After` header, if there was one.
         param: OpenAI's `error.param`: which parameter of the request it is about.
+        is_read: Whether the request only looked at what an earlier one had begun: it holds nothing
+            of the message, so that its being refused does not end the message.
     """
     known = _known(code)
     name = f"openai_{known or status}"
@@ -72,7 +79,7 @@ def meaning_of_status(
         return TransientFailure(name, Step.AI, retry_after=retry_after)
     if status in GONE or param == "model":
         return _not_there(name)
-    return PermanentFailure(name, Step.AI, "the request is refused")
+    return _refused(name, is_read=is_read)
 
 
 def meaning_of_failure(code: object) -> ProcessingError:
@@ -120,6 +127,12 @@ def _meaning_of_code(code: str | None, name: str) -> ProcessingError | None:
     if code and (code in OUT_OF_MONEY or code.endswith(OUT_OF_MONEY_ENDINGS)):
         return AccountRefused(name, Step.AI, "the account's quota or funds are used up")
     return _not_there(name) if code in NO_MODEL else None
+
+
+def _refused(name: str, *, is_read: bool) -> ProcessingError:
+    if is_read:
+        return TransientFailure(name, Step.AI, "a look at the answer is refused")
+    return PermanentFailure(name, Step.AI, "the request is refused")
 
 
 def _not_there(name: str) -> ProcessingError:

@@ -84,7 +84,11 @@ class OpenAIProcessor:
 def _translated(error: openai.APIError) -> ProcessingError:
     if isinstance(error, openai.APIStatusError):
         return meaning_of_status(
-            error.status_code, error.code, _retry_after(error), param=error.param
+            error.status_code,
+            error.code,
+            _retry_after(error),
+            param=error.param,
+            is_read=error.request.method == "GET",
         )
     return TransientFailure("openai_unreachable", Step.AI, type(error).__name__)
 

@@ -1,6 +1,6 @@
 """The rules of the promise, judged over what the world shows of one conversation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +21,19 @@ class Rule(StrEnum):
     AI_NOT_ASKED_AGAIN = "5. the AI is not asked again once its answer was stored"
     SILENT_WITHOUT_LEASE = "6. who lost the lease writes nothing and sends nothing"
     BACK_SOON = "7. a crashed worker's message is back within two minutes"
+
+
+LOSING = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
+"""Whoever breaks these has lost a message."""
+DOUBLING = frozenset({Rule.AT_MOST_ONCE})
+"""Whoever breaks this has sent one twice."""
+WRONG = frozenset(Rule) - LOSING - DOUBLING
+"""Whoever breaks these wrote what is not so, or did what it must not."""
+
+
+def count_breaking(these: frozenset[Rule], each_broken: Iterable[Iterable[Rule]]) -> int:
+    """Count those, of whom each is given by the rules that it broke, that broke one of these."""
+    return sum(not these.isdisjoint(broken) for broken in each_broken)
 
 
 class Place(StrEnum):

@@ -145,6 +145,19 @@ def test_run_whose_state_cannot_be_told_is_cancelled(
     assert openai.requests[-1].path.endswith("/cancel")
 
 
+@pytest.mark.parametrize("looked_at", ["*/runs/*", "*/messages"])
+def test_refused_look_at_a_run_does_not_end_the_message(
+    processor: OpenAIProcessor, openai: OpenAIStandIn, looked_at: str
+) -> None:
+    """It holds nothing of the message: what refuses it now may answer another time."""
+    refusal = Fault.error(400, "context_length_exceeded")
+    openai.fail_next(Fault.thinking(0.1))
+    openai.fail_next(refusal, match=Match(method="GET", paths=(looked_at,)))
+
+    with pytest.raises(TransientFailure, match="a look at the answer is refused"):
+        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS))
+
+
 def test_requests_of_a_run_end_with_its_time(
     processor: OpenAIProcessor, openai: OpenAIStandIn
 ) -> None:

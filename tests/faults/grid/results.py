@@ -1,16 +1,9 @@
 """What became of a cell, and of many."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.faults.grid.cells import Cell
-from tests.faults.rules import Evidence, Rule
-
-LOSING = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
-DOUBLING = frozenset({Rule.AT_MOST_ONCE})
-WRONG = frozenset(
-    {Rule.RECORD_IS_TRUE, Rule.AI_NOT_ASKED_AGAIN, Rule.SILENT_WITHOUT_LEASE, Rule.BACK_SOON}
-)
+from tests.faults.rules import DOUBLING, LOSING, WRONG, Evidence, Rule, count_breaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +106,5 @@ class GridResult:
         """The cells that are not as promised; each can be replayed by its name."""
         return tuple(result for result in self.cells if not result.is_as_promised)
 
-    def _breaking(self, rules: Iterable[Rule]) -> int:
-        return sum(not set(rules).isdisjoint(result.broken) for result in self.cells)
+    def _breaking(self, rules: frozenset[Rule]) -> int:
+        return count_breaking(rules, (result.broken for result in self.cells))

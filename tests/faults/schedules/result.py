@@ -1,10 +1,9 @@
 """What came of many schedules."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.faults.rules import Rule
+from tests.faults.rules import DOUBLING, LOSING, WRONG, Rule, count_breaking
 from tests.faults.schedules.reached import Reached
 
 
@@ -64,24 +63,22 @@ class SchedulesResult:
     @property
     def lost(self) -> int:
         """Schedules that lost a message."""
-        return self._breaking({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
+        return self._breaking(LOSING)
 
     @property
     def doubled(self) -> int:
         """Schedules that sent a message twice."""
-        return self._breaking({Rule.AT_MOST_ONCE})
+        return self._breaking(DOUBLING)
 
     @property
     def wrong(self) -> int:
         """Schedules that ended in a wrong record, a second answer, or an act without a lease."""
-        return self._breaking(
-            {Rule.RECORD_IS_TRUE, Rule.AI_NOT_ASKED_AGAIN, Rule.SILENT_WITHOUT_LEASE}
-        )
+        return self._breaking(WRONG)
 
     @property
     def unresolved(self) -> int:
         """Schedules after which a conversation had no outcome, and nobody heard of it."""
         return sum(violation.is_unresolved for violation in self.violations)
 
-    def _breaking(self, rules: Iterable[Rule]) -> int:
-        return sum(bool(set(rules) & set(v.rules)) for v in self.violations)
+    def _breaking(self, rules: frozenset[Rule]) -> int:
+        return count_breaking(rules, (violation.rules for violation in self.violations))

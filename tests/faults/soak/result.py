@@ -3,12 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.faults.rules import Rule
+from tests.faults.rules import DOUBLING, LOSING, WRONG, Rule, count_breaking
 from tests.faults.soak.reconciliation import Violation
-
-LOST = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
-DOUBLED = frozenset({Rule.AT_MOST_ONCE})
-WRONG = frozenset(Rule) - LOST - DOUBLED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +84,12 @@ class SoakResult:
     @property
     def lost(self) -> int:
         """Conversations of which a message was lost."""
-        return self._count(LOST)
+        return self._count(LOSING)
 
     @property
     def doubled(self) -> int:
         """Conversations whose message was sent more often than released."""
-        return self._count(DOUBLED)
+        return self._count(DOUBLING)
 
     @property
     def wrong(self) -> int:
@@ -106,4 +102,4 @@ class SoakResult:
         return sum(violation.is_unresolved for violation in self.violations)
 
     def _count(self, rules: frozenset[Rule]) -> int:
-        return sum(bool(rules.intersection(violation.rules)) for violation in self.violations)
+        return count_breaking(rules, (violation.rules for violation in self.violations))
