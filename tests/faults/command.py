@@ -1,6 +1,7 @@
 """The proof's commands: run it all, or play one schedule again."""
 
 import secrets
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -33,7 +34,8 @@ def prove(  # noqa: PLR0917 - typer's parameters are options
     if context.invoked_subcommand:
         return
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    console = Console()
+    # Bound to the terminal: parts of the proof catch what the runtime writes to standard output.
+    console = Console(file=sys.stdout)
     console.print(f"seed {chosen}: `python -m tests.faults --seed {chosen}` does it again")
     extent = Extent(schedules=schedules, messages=messages, bodies=bodies, seed=chosen)
     proof = Proof(console, extent)
@@ -62,12 +64,15 @@ def _tell(proof: Proof, console: Console) -> None:
     for finding in proof.ours:
         for violation in finding.result.violations[:SHOWN]:
             console.print(f"{finding.part}: {violation}", markup=False, style="red")
+    for sentence in proof.unproven:
+        console.print(sentence, markup=False, style="red")
 
 
 def _tables(proof: Proof) -> Iterator[Table]:
     """The tables, what matters most first."""
     yield tables.summary("What was found", proof.ours)
     yield tables.summary("The same boundaries, other designs", proof.others)
+    yield tables.broken_on_purpose(proof.variants)
     for finding in (*proof.ours, *proof.others):
         if finding.table:
             yield finding.table

@@ -8,7 +8,10 @@ from tests.faults.grid.results import GridResult
 from tests.faults.report.findings import Finding
 from tests.faults.report.matrix import LEGEND, matrix
 from tests.faults.report.table import Table
+from tests.faults.rules import Rule
 from tests.faults.soak.result import SoakResult
+from tests.faults.variants.cells import BEYOND
+from tests.faults.variants.run import VariantsResult
 
 
 def summary(title: str, findings: Iterable[Finding]) -> Table:
@@ -34,6 +37,24 @@ def soaked(result: SoakResult) -> Table:
     told = asdict(replace(result, violations=()))
     rows = tuple((what, f"{count:,}") for what, count in _flat(told) if what != "seed")
     return Table("What the soak went through", ("what", "how often"), rows)
+
+
+def broken_on_purpose(result: VariantsResult) -> Table:
+    """What every variant does wrong, and which rules it was seen to break where."""
+    rows = tuple(
+        (
+            shown.variant.what,
+            _numbers(shown.by_schedule),
+            _numbers(shown.by_cell) or f"none: {BEYOND.get(shown.variant.name, 'not caught')}",
+        )
+        for shown in result.variants
+    )
+    columns = ("mistake", "rules broken in a schedule", "… and by real processes")
+    return Table("Broken on purpose, and caught", columns, rows)
+
+
+def _numbers(rules: Iterable[Rule]) -> str:
+    return ", ".join(rule.split(".")[0] for rule in rules)
 
 
 def _flat(told: Mapping[str, object], within: str = "") -> Iterator[tuple[str, int]]:

@@ -36,7 +36,7 @@ class Shown:
 class VariantsResult:
     """What became of all variants, in their order."""
 
-    variants: tuple[Shown, ...]
+    variants: tuple[Shown, ...] = ()
 
     @property
     def violations(self) -> tuple[str, ...]:
