@@ -5,6 +5,7 @@ machine that run synth, instead of Lambda's, so that an AWS embedded on that mac
 """
 
 import sys
+from pathlib import Path
 
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -12,11 +13,13 @@ from cdk_nag import AwsSolutionsChecks
 from stacks.channel_stack import ChannelStack
 from stacks.channels import CHANNELS
 from stacks.environments import Environment, load_environment
-from stacks.errors import ConfigurationError, SynthesisError
+from stacks.errors import SynthesisError
 from stacks.lambda_package import LambdaPackage, build_package
 from stacks.names import PROJECT
-from stacks.package_target import Target
+from stacks.package_target import requested_target
 from stacks.shared_stack import SharedStack
+
+PROJECT_ROOT = Path(__file__).resolve().parent
 
 
 def build(app: App, environment: Environment, package: LambdaPackage) -> None:
@@ -38,27 +41,14 @@ def build(app: App, environment: Environment, package: LambdaPackage) -> None:
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
-def package_target(environment: Environment, package_for: object) -> Target:
-    """Return what the Lambda package is to run on.
-
-    Raises:
-        ConfigurationError: Context `package_for` is neither of the two.
-    """
-    if package_for == "lambda":
-        return Target.of_function(environment.function_runtime, environment.function_architecture)
-    if package_for == "host":
-        return Target.of_host()
-    raise ConfigurationError(f"context package_for: {package_for!r} is not one of lambda, host")
-
-
 def main() -> None:
     """Synthesize the environment of context `env`; exit with one message where that fails."""
     app = App()
     context = app.node.try_get_context
     try:
         environment = load_environment(context("environments"), context("env"))
-        target = package_target(environment, context("package_for") or "lambda")
-        build(app, environment, build_package(target))
+        target = requested_target(environment, context("package_for"))
+        build(app, environment, build_package(target, project=PROJECT_ROOT))
     except SynthesisError as error:
         sys.exit(f"error: {error}")
     _synthesize(app)

@@ -4,17 +4,17 @@ import hashlib
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import paths
+from lambda_src.core.contract import RELEASE
 from local.aws import environment_without_aws
 from local.cdk import start_cdk
 from local.composite import Composite
 from local.errors import LocalCloudError
 from local.metric_math import set_aside
+from local.project import Project, own_project
 from local.scratch import scratch_directory
 
 if TYPE_CHECKING:
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
 ENVIRONMENT = "dev"
 CONTEXT = ("-c", f"env={ENVIRONMENT}", "-c", "package_for=host")
 
-SOURCES = (
-    "app.py",
-    "cdk.json",
-    "constraints.txt",
-    "requirements.txt",
-    "package-lock.json",
-    "stacks",
-    "lambda_src",
-    "local/metric_math.py",
-)
 KEPT = 3
 
 
@@ -44,11 +34,13 @@ class Assembly(Composite):
 
     Args:
         cache: directory that keeps assemblies between runs.
+        project: the app; this repository's own, unless another is named.
     """
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, project: Project | None = None) -> None:
         super().__init__()
-        self._kept = cache / _fingerprint()
+        self._project = project or own_project()
+        self._kept = cache / _fingerprint(self._project)
         self._synthesis: Leashed | None = None
         self._made = self._kept
 
@@ -83,13 +75,13 @@ class Assembly(Composite):
         synthesis = start_cdk(
             *("synth", *CONTEXT, "--quiet", "--output", str(self._made)),
             env=environment_without_aws(),
-            cwd=paths.ROOT,
+            cwd=self._project.root,
             log=scratch / "synth.log",
         )
         self._synthesis = starting.enter_context(synthesis)
 
     def _keep_unless_outdated(self) -> None:
-        if _fingerprint() != self._kept.name:
+        if _fingerprint(self._project) != self._kept.name:
             return
         if not self.ready:
             self._made.rename(self._kept)
@@ -98,17 +90,10 @@ class Assembly(Composite):
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _fingerprint() -> str:
+def _fingerprint(project: Project) -> str:
     """A name that changes with anything the assembly is made of."""
-    digest = hashlib.sha256(f"{sys.version} {platform.platform()}".encode())
-    for path in _source_files():
-        digest.update(str(path.relative_to(paths.ROOT)).encode())
+    digest = hashlib.sha256(f"{sys.version} {platform.platform()} {RELEASE}".encode())
+    for path in project.source_files():
+        digest.update(str(path.relative_to(project.root)).encode())
         digest.update(path.read_bytes())
     return f"assembly-{digest.hexdigest()[:16]}"
-
-
-def _source_files() -> Iterator[Path]:
-    for source in SOURCES:
-        path = paths.ROOT / source
-        files = path.rglob("*") if path.is_dir() else [path]
-        yield from sorted(f for f in files if f.is_file() and "__pycache__" not in f.parts)

@@ -24,7 +24,10 @@ def start_cdk(*arguments: str, env: Mapping[str, str], cwd: Path, log: Path) -> 
         LocalCloudError: the command line is not installed.
     """
     if not paths.CDK.exists():
-        raise LocalCloudError("the CDK's command line is not installed: run `make setup`")
+        raise LocalCloudError(
+            f"the CDK's command line is not installed, there is no {paths.CDK}:"
+            " run `make setup`, or see docs/reuse.md in another repository"
+        )
     quiet = {
         "CDK_HOME": str(paths.CACHE / "cdk"),
         "CDK_DISABLE_CLI_TELEMETRY": "true",

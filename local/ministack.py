@@ -54,7 +54,10 @@ class MiniStack(Composite):
 
     def _start(self, scratch: Path) -> Leashed:
         if not paths.CLOUD_PYTHON.exists():
-            raise LocalCloudError("the embedded AWS is not installed: run `make setup`")
+            raise LocalCloudError(
+                f"the embedded AWS is not installed, there is no {paths.CLOUD_PYTHON}:"
+                " run `make setup`, or see docs/reuse.md in another repository"
+            )
         return Leashed(
             [str(paths.CLOUD_PYTHON), "-m", "ministack"],
             env=self._environment(scratch),

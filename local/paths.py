@@ -1,15 +1,18 @@
 """Where the local cloud finds the project's parts and keeps its own files."""
 
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-"""The project's directory."""
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+ROOT = _REPOSITORY if (_REPOSITORY / "cdk.json").exists() else Path.cwd()
+"""The project's directory: where this one is installed, that of the app that is worked on."""
 
 CACHE = ROOT / ".cache" / "local"
 """Everything that the local cloud writes: assemblies, logs, the state of a running one."""
 
-VENV_BIN = ROOT / ".venv" / "bin"
-"""The programs of the project's own environment, Node.js among them."""
+VENV_BIN = Path(sys.prefix) / "bin"
+"""The programs of the environment that runs this, Node.js among them."""
 
 CLOUD_PYTHON = ROOT / ".venv-cloud" / "bin" / "python"
 """The interpreter that the embedded AWS, and with it the deployed function, runs on."""

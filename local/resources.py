@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from local.assembly import ENVIRONMENT
 from local.aws import Aws
+from local.project import Project
 
 CHANNEL = "whatsapp"
-SHARED_STACK = f"ai-multi-comms-shared-{ENVIRONMENT}"
-CHANNEL_STACK = f"ai-multi-comms-{CHANNEL}-{ENVIRONMENT}"
 
 
 @dataclass(frozen=True)
@@ -23,13 +21,13 @@ class Resources:
     topic_arn: str
 
     @classmethod
-    def deployed(cls, aws: Aws) -> "Resources":
-        """Read the stacks' outputs.
+    def deployed(cls, aws: Aws, project: Project) -> "Resources":
+        """Read the outputs of the project's stacks.
 
         Raises:
             KeyError: a stack no longer has an output that is used here.
         """
-        shared, channel = _outputs(aws, SHARED_STACK), _outputs(aws, CHANNEL_STACK)
+        shared, channel = _outputs(aws, project.shared_stack), _outputs(aws, project.channel_stack)
         return cls(
             queue_url=channel["QueueUrl"],
             dead_letter_queue_url=channel["DeadLetterQueueUrl"],

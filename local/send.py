@@ -16,6 +16,7 @@ from local.journey import Journey, Milestone, Sighting
 from local.ministack import AWS_LOG
 from local.outage import outage_named
 from local.phones import Phones
+from local.project import own_project
 from local.resources import Resources
 from local.running import WORKDIR, Running, find_running
 from local.screen import Screen
@@ -96,7 +97,7 @@ def _way(vendors: Vendors, screen: Screen) -> Iterator[Way]:
         _check_same_vendors(running, vendors)
         screen.say("through the local cloud that runs in another terminal", "dim")
         with outage_named(WORKDIR / AWS_LOG):
-            channel = Channel(running.aws, Resources.deployed(running.aws))
+            channel = Channel(running.aws, Resources.deployed(running.aws, own_project()))
             yield Way(channel, Phones(running.phones) if running.phones else None)
     else:
         screen.say("no local cloud runs (`make local` keeps one running): starting one", "dim")

@@ -4,13 +4,15 @@ import os
 import tomllib
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+import lambda_src
 from lambda_src.core.contract import TWILIO_BASE_URL
-from local import paths
+from local.aws import Aws
 from local.composite import Composite
-from local.credentials import Credentials
+from local.credentials import Credentials, store_secrets
 from local.phones import Phones
 from local.stand_ins import OpenAIStandIn, TwilioStandIn
 
@@ -27,14 +29,12 @@ PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQU
 
 
 class Vendors(Protocol):
-    """OpenAI and Twilio, for the length of a `with` block.
+    """OpenAI and the channel's vendor, for the length of a `with` block.
 
     Attributes:
-        credentials: what the deployed secrets must hold.
         phones: what recipients see; None where only the recipients themselves do.
     """
 
-    credentials: Credentials
     phones: Phones | None
 
     def __enter__(self) -> Self: ...
@@ -49,6 +49,9 @@ class Vendors(Protocol):
 
     def function_environment(self) -> dict[str, str]:
         """Variables that lead the function's process to them."""
+
+    def store_secrets(self, aws: Aws) -> None:
+        """Give the deployed placeholder secrets the values that they take."""
 
 
 class StandIns(Composite):
@@ -79,6 +82,10 @@ class StandIns(Composite):
         """The base URLs by which the SDKs find the stand-ins."""
         return {"OPENAI_BASE_URL": self.openai.base_url, TWILIO_BASE_URL: self.twilio.base_url}
 
+    def store_secrets(self, aws: Aws) -> None:
+        """Store the made-up credentials that the stand-ins take."""
+        store_secrets(aws, self.credentials)
+
 
 class RealServices:
     """OpenAI and Twilio themselves, with the user's credentials."""
@@ -105,6 +112,10 @@ class RealServices:
         way = _first_set(os.environ)
         return way | {"NO_PROXY": "127.0.0.1"} if way else {}
 
+    def store_secrets(self, aws: Aws) -> None:
+        """Store the user's credentials."""
+        store_secrets(aws, self.credentials)
+
 
 def _first_set(environment: Mapping[str, str]) -> dict[str, str]:
     spelt = {name: environment.get(name) or environment.get(name.lower()) for name in PASSED_ON}
@@ -113,5 +124,5 @@ def _first_set(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _models() -> list[str]:
     """The models that the shipped assistants name."""
-    definitions = (paths.ROOT / "lambda_src" / "assistants").glob("*.toml")
+    definitions = (Path(lambda_src.__file__).parent / "assistants").glob("*.toml")
     return sorted({tomllib.loads(path.read_text("utf-8"))["model"] for path in definitions})

@@ -12,12 +12,12 @@ from local.alerts import AlertsInbox
 from local.assembly import ENVIRONMENT, Assembly
 from local.aws import Aws
 from local.channel import Channel
-from local.credentials import store_secrets
 from local.deployment import bootstrap, deploy
 from local.dynamodb_gateway import DynamoDBGateway
 from local.metric_relay import MetricRelay, RelayThread
 from local.ministack import AWS_LOG, HOST, MiniStack, free_port
 from local.outage import outage_named
+from local.project import Project, own_project
 from local.queue_gauge import QueueGauge
 from local.resources import Resources
 from local.vendors import Vendors
@@ -33,9 +33,10 @@ class World:
     """The deployed development environment, running on this machine for a `with` block.
 
     Args:
-        vendors: who answers for OpenAI and Twilio.
+        vendors: who answers for OpenAI and for the channel's vendor.
         workdir: takes the logs of the parts.
         step: told of each step of setting up, and of stopping.
+        project: the app; this repository's own, unless another is named.
 
     Attributes:
         aws: the embedded AWS.
@@ -51,9 +52,15 @@ class World:
     alerts: AlertsInbox
 
     def __init__(
-        self, vendors: Vendors, *, workdir: Path, step: Step = lambda _: nullcontext()
+        self,
+        vendors: Vendors,
+        *,
+        workdir: Path,
+        step: Step = lambda _: nullcontext(),
+        project: Project | None = None,
     ) -> None:
-        account, region = _target()
+        self._project = project or own_project()
+        account, region = _target(self._project)
         self.aws = Aws(f"http://{HOST}:{free_port()}", account, region)
         self.gateway = DynamoDBGateway(self.aws.endpoint)
         self.vendors = vendors
@@ -81,7 +88,7 @@ class World:
     def _set_up(self, starting: ExitStack) -> None:
         """Start everything; the synthesis, where one is needed, runs beside the rest."""
         starting.enter_context(outage_named(self._workdir / AWS_LOG))
-        assembly = starting.enter_context(Assembly(paths.CACHE / "assemblies"))
+        assembly = starting.enter_context(Assembly(paths.CACHE / "assemblies", self._project))
         self._start_servers(starting)
         with self._step("prepare the account: cdk bootstrap"):
             bootstrap(self.aws, self._workdir)
@@ -108,8 +115,8 @@ class World:
             starting.enter_context(self.ministack)
 
     def _connect(self, starting: ExitStack) -> None:
-        self.resources = Resources.deployed(self.aws)
-        store_secrets(self.aws, self.vendors.credentials)
+        self.resources = Resources.deployed(self.aws, self._project)
+        self.vendors.store_secrets(self.aws)
         self.channel = Channel(self.aws, self.resources)
         self.alerts = AlertsInbox(self.aws, self.resources.topic_arn)
         lines = MetricRelay(self.aws, self.resources.log_group)
@@ -117,8 +124,8 @@ class World:
         starting.enter_context(RelayThread(lines.relay_new_lines, letters.relay))
 
 
-def _target() -> tuple[str, str]:
+def _target(project: Project) -> tuple[str, str]:
     """Account and region that the environment is bound to, or else any."""
-    configuration = json.loads((paths.ROOT / "cdk.json").read_text("utf-8"))
+    configuration = json.loads((project.root / "cdk.json").read_text("utf-8"))
     environment = configuration["context"]["environments"][ENVIRONMENT]
     return environment.get("account") or ACCOUNT, environment.get("region") or REGION

@@ -22,7 +22,16 @@ from stacks.silence_alarm import SilenceAlarm
 
 
 class ChannelStack(Stack):
-    """Queue -> processor -> log line -> metric -> alarm -> the shared topic."""
+    """Queue -> processor -> log line -> metric -> alarm -> the shared topic.
+
+    `code` holds what the channel's handler names; `names` are another repository's own, where it
+    has some.
+
+    Attributes:
+        channel_queue: The queue construct; let a router send to it with `grant_send`.
+        secrets: The channel's secrets.
+        processor: The function, its alias and its log group.
+    """
 
     def __init__(
         self,
@@ -33,8 +42,9 @@ class ChannelStack(Stack):
         environment: Environment,
         shared: SharedStack,
         code: lambda_.Code,
+        names: ChannelNames | None = None,
     ) -> None:
-        names = ChannelNames(channel, environment)
+        names = names or ChannelNames(channel, environment)
         super().__init__(
             scope,
             construct_id,
@@ -43,7 +53,7 @@ class ChannelStack(Stack):
             env=Target(account=environment.account, region=environment.region),
             termination_protection=environment.deletion_protection,
         )
-        channel_queue = ChannelQueue(
+        self.channel_queue = ChannelQueue(
             self,
             "ChannelQueue",
             names=names,
@@ -52,38 +62,33 @@ class ChannelStack(Stack):
             removal_policy=environment.removal_policy,
             encryption_key=shared.encryption_key,
         )
-        secrets = ChannelSecrets(
+        self.secrets = ChannelSecrets(
             self,
             "Secrets",
             names=names,
             tenants=environment.tenants,
             removal_policy=environment.removal_policy,
         )
-        processor = Processor(
+        self.processor = Processor(
             self,
             "Processor",
             names=names,
             environment=environment,
             code=code,
-            queue=channel_queue.queue,
+            queue=self.channel_queue.queue,
             table=shared.conversations.table,
-            secret_prefixes=secrets.prefixes,
+            secret_prefixes=self.secrets.prefixes,
             encryption_key=shared.encryption_key,
         )
-        channel_queue.grant_process(processor.function)
-        shared.conversations.grant_ledger(processor.function)
-        secrets.grant_read(processor.function)
-        self._wake_people(names, environment, channel_queue, processor, shared)
-        dashboard = self._show(names, environment, channel_queue, processor)
-        self._give_out(channel_queue, processor, dashboard)
+        self.channel_queue.grant_process(self.processor.function)
+        shared.conversations.grant_ledger(self.processor.function)
+        self.secrets.grant_read(self.processor.function)
+        self._wake_people(names, environment, shared)
+        dashboard = self._show(names, environment)
+        self._give_out(dashboard)
 
     def _wake_people(
-        self,
-        names: ChannelNames,
-        environment: Environment,
-        channel_queue: ChannelQueue,
-        processor: Processor,
-        shared: SharedStack,
+        self, names: ChannelNames, environment: Environment, shared: SharedStack
     ) -> None:
         on_call = OnCall(topic=shared.alerts.topic, runbook=environment.runbook)
         for lines in alarming_lines(environment.max_receive_count):
@@ -92,22 +97,22 @@ class ChannelStack(Stack):
                 lines.rule.subject,
                 names=names,
                 lines=lines,
-                log_group=processor.log_group,
+                log_group=self.processor.log_group,
                 on_call=on_call,
             )
         QueueAlarms(
             self,
             "QueueAlarms",
             names=names,
-            queue=channel_queue.queue,
-            dead_letter_queue=channel_queue.dead_letter_queue,
+            queue=self.channel_queue.queue,
+            dead_letter_queue=self.channel_queue.dead_letter_queue,
             on_call=on_call,
         )
         FunctionAlarms(
             self,
             "FunctionAlarms",
             names=names,
-            function=processor.function,
+            function=self.processor.function,
             timeout=environment.function_timeout,
             on_call=on_call,
         )
@@ -115,36 +120,28 @@ class ChannelStack(Stack):
             self,
             "NoMessageSent",
             names=names,
-            queue=channel_queue.queue,
-            log_group=processor.log_group,
+            queue=self.channel_queue.queue,
+            log_group=self.processor.log_group,
             on_call=on_call,
         )
 
-    def _show(
-        self,
-        names: ChannelNames,
-        environment: Environment,
-        channel_queue: ChannelQueue,
-        processor: Processor,
-    ) -> ChannelDashboard:
+    def _show(self, names: ChannelNames, environment: Environment) -> ChannelDashboard:
         return ChannelDashboard(
             self,
             "ChannelDashboard",
             names=names,
-            queue=channel_queue.queue,
-            dead_letter_queue=channel_queue.dead_letter_queue,
-            function=processor.function,
+            queue=self.channel_queue.queue,
+            dead_letter_queue=self.channel_queue.dead_letter_queue,
+            function=self.processor.function,
             timeout=environment.function_timeout,
             maximum_concurrency=environment.maximum_concurrency,
             alarms=alarms_in(self),
         )
 
-    def _give_out(
-        self, channel_queue: ChannelQueue, processor: Processor, dashboard: ChannelDashboard
-    ) -> None:
-        CfnOutput(self, "QueueUrl", value=channel_queue.queue.queue_url)
-        CfnOutput(self, "DeadLetterQueueUrl", value=channel_queue.dead_letter_queue.queue_url)
-        CfnOutput(self, "FunctionName", value=processor.function.function_name)
-        CfnOutput(self, "FunctionAlias", value=processor.alias.alias_name)
-        CfnOutput(self, "LogGroupName", value=processor.log_group.log_group_name)
+    def _give_out(self, dashboard: ChannelDashboard) -> None:
+        CfnOutput(self, "QueueUrl", value=self.channel_queue.queue.queue_url)
+        CfnOutput(self, "DeadLetterQueueUrl", value=self.channel_queue.dead_letter_queue.queue_url)
+        CfnOutput(self, "FunctionName", value=self.processor.function.function_name)
+        CfnOutput(self, "FunctionAlias", value=self.processor.alias.alias_name)
+        CfnOutput(self, "LogGroupName", value=self.processor.log_group.log_group_name)
         CfnOutput(self, "DashboardUrl", value=dashboard.url)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lambda_src.core.contract import HANDLER
+
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
@@ -13,12 +15,14 @@ class Channel:
         metric_filter_part: What tells this channel's metric filters from another's; the first
             channel has none, because its filters were named before there was a second.
         credentials_form: What a tenant's secret of this channel holds, as JSON.
+        handler: What Lambda calls; another repository's channel names its own.
     """
 
     name: str
     display: str
     metric_filter_part: str
     credentials_form: str
+    handler: str = HANDLER
 
 
 WHATSAPP = Channel(

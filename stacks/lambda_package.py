@@ -15,21 +15,22 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 from uv import find_uv_bin
 
-from stacks import package_contents
+from stacks import package_contents, package_sources
 from stacks.errors import PackageError
+from stacks.package_sources import RUNTIME, Additions, Sources, read_sources
 from stacks.package_target import Target
 
-PROJECT = Path(__file__).resolve().parent.parent
 _TOOL_LINES_SHOWN = 8
 _TOOL_SECONDS = 600
 _KEPT_UNUSED_SECONDS = 7 * 24 * 3600
+
+NOTHING = Additions()
 
 
 @dataclass(frozen=True)
@@ -53,55 +54,54 @@ class LambdaPackage:
         )
 
 
-def build_package(target: Target, *, project: Path = PROJECT) -> LambdaPackage:
-    """Return the package of `project`/lambda_src for the target, built if it is not there yet.
+def build_package(
+    target: Target,
+    *,
+    project: Path,
+    runtime: Path = RUNTIME,
+    additions: Additions = NOTHING,
+) -> LambdaPackage:
+    """Return the functions' package for the target, built if it is not there yet.
+
+    Args:
+        target: What it is to run on.
+        project: The app's directory, whose `.build` keeps packages.
+        runtime: The runtime's sources.
+        additions: What the app's own processor code adds.
 
     Raises:
         PackageError: It cannot be built; nothing is left behind.
     """
-    source = project / "lambda_src"
-    files, lock = _read(source), source / "requirements.lock"
-    fingerprint = _fingerprint(files, lock, target)
+    sources = read_sources(runtime, additions)
+    fingerprint = _fingerprint(sources, target)
     package = project / ".build" / f"package-{fingerprint[:16]}"
     if not package.is_dir():
         sys.stderr.write(f"building the Lambda package for {target} …\n")
         package.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=package.parent, prefix="unfinished-") as scratch:
-            _move_into_place(_assemble(Path(scratch), files, lock, target), package)
+            _move_into_place(_assemble(Path(scratch), sources, target), package)
         _forget_unused(package.parent)
     os.utime(package)
     return LambdaPackage(package, fingerprint)
 
 
-def _read(source: Path) -> dict[Path, bytes]:
-    # Once, so that the fingerprint is that of what is packed, whoever edits meanwhile.
-    return {
-        path.relative_to(source.parent): path.read_bytes()
-        for path in sorted(source.rglob("*"))
-        if path.is_file() and not any(map(_left_out, path.relative_to(source).parts))
-    }
-
-
-def _left_out(name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in package_contents.SOURCES_LEFT_OUT)
-
-
-def _fingerprint(files: dict[Path, bytes], lock: Path, target: Target) -> str:
-    builder = (lock, Path(__file__), Path(package_contents.__file__))
+def _fingerprint(sources: Sources, target: Target) -> str:
+    builder = (__file__, package_contents.__file__, package_sources.__file__)
     parts = [str(target).encode(), importlib.metadata.version("uv").encode()]
-    parts += [path.read_bytes() for path in builder]
-    parts += [part for path, content in files.items() for part in (str(path).encode(), content)]
+    parts += [path.read_bytes() for path in (*sources.locks, *map(Path, builder))]
+    parts += [" ".join(sorted(sources.services)).encode()]
+    parts += [part for path, text in sources.files.items() for part in (str(path).encode(), text)]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
 
 
-def _assemble(scratch: Path, files: dict[Path, bytes], lock: Path, target: Target) -> Path:
+def _assemble(scratch: Path, sources: Sources, target: Target) -> Path:
     package = scratch / "package"
-    _install(scratch, package, lock, target)
-    _cut(package)
-    for path, content in files.items():
+    _install(scratch, package, sources, target)
+    _cut(package, sources.services)
+    for path, content in sources.files.items():
         (package / path).parent.mkdir(parents=True, exist_ok=True)
         (package / path).write_bytes(content)
     # Lambda runs as a user of its own, whatever mask the building user has.
@@ -110,15 +110,17 @@ def _assemble(scratch: Path, files: dict[Path, bytes], lock: Path, target: Targe
     return package
 
 
-def _install(scratch: Path, package: Path, lock: Path, target: Target) -> None:
+def _install(scratch: Path, package: Path, sources: Sources, target: Target) -> None:
     excluded = scratch / "excluded.txt"
-    excluded.write_text("\n".join(package_contents.EXCLUDED_DISTRIBUTIONS))
+    excluded.write_text("\n".join(sources.excluded))
     command = [find_uv_bin(), "pip", "install", "--python", sys.executable]
     command += ["--target", str(package), "--python-version", target.python]
     command += ["--python-platform", target.platform] if target.platform else []
-    command += ["--requirements", str(lock), "--require-hashes", "--excludes", str(excluded)]
+    command += [part for lock in sources.locks for part in ("--requirements", str(lock))]
+    command += ["--require-hashes", "--excludes", str(excluded)]
     command += ["--only-binary", ":all:", "--no-progress"]
-    _run(command, f"the Lambda package for {target} cannot be built from {lock}")
+    locks = " and ".join(map(str, sources.locks))
+    _run(command, f"the Lambda package for {target} cannot be built from {locks}")
 
 
 def _run(command: list[str], failure: str) -> None:
@@ -139,10 +141,10 @@ def _run(command: list[str], failure: str) -> None:
         ) from error
 
 
-def _cut(package: Path) -> None:
+def _cut(package: Path, kept: frozenset[str]) -> None:
     for cut in package_contents.CUTS:
         for path in package.glob(cut.pattern):
-            if path.name in cut.keep:
+            if path.name in cut.keep | kept:
                 continue
             if path.is_dir():
                 shutil.rmtree(path)

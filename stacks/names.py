@@ -6,18 +6,23 @@ from stacks.channels import Channel
 from stacks.environments import Environment
 
 PROJECT = "ai-multi-comms"
+"""What names begin with, in this repository's app."""
 
 
 @dataclass(frozen=True)
 class SharedNames:
-    """Names of what the channels of an environment share."""
+    """Names of what the channels of an environment share.
+
+    Another repository names its own `project`, or overrides single names.
+    """
 
     environment: Environment
+    project: str = PROJECT
 
     @property
     def stack(self) -> str:
         """The shared stack."""
-        return f"{PROJECT}-shared-{self.environment.name}"
+        return f"{self.project}-shared-{self.environment.name}"
 
     @property
     def table(self) -> str:
@@ -27,7 +32,7 @@ class SharedNames:
     @property
     def key_alias(self) -> str:
         """The environment's own key, where it has one."""
-        return f"alias/{PROJECT}-{self.environment.name}"
+        return f"alias/{self.project}-{self.environment.name}"
 
     @property
     def log_groups(self) -> str:
@@ -51,25 +56,29 @@ class LogMetricNames:
 
 @dataclass(frozen=True)
 class ChannelNames:
-    """Names of one channel's resources in one environment."""
+    """Names of one channel's resources in one environment.
+
+    Another repository names its own `project`, or overrides single names.
+    """
 
     channel: Channel
     environment: Environment
+    project: str = PROJECT
 
     @property
     def stack(self) -> str:
         """The channel's stack."""
-        return f"{PROJECT}-{self.channel.name}-{self.environment.name}"
+        return f"{self.project}-{self.channel.name}-{self.environment.name}"
 
     @property
     def queue(self) -> str:
         """The queue that the router sends to."""
-        return f"{PROJECT}-{self.channel.name}-queue-{self.environment.name}"
+        return f"{self.project}-{self.channel.name}-queue-{self.environment.name}"
 
     @property
     def dead_letter_queue(self) -> str:
         """Where messages end that could not be sent."""
-        return f"{PROJECT}-{self.channel.name}-dlq-{self.environment.name}"
+        return f"{self.project}-{self.channel.name}-dlq-{self.environment.name}"
 
     @property
     def function(self) -> str:
@@ -84,17 +93,17 @@ class ChannelNames:
     @property
     def openai_secret(self) -> str:
         """The channel's OpenAI key; further keys may stand below it, behind a slash."""
-        return f"{PROJECT}/{self.environment.name}/openai-api-key/{self.channel.name}"
+        return f"{self.project}/{self.environment.name}/openai-api-key/{self.channel.name}"
 
     @property
     def credentials_prefix(self) -> str:
         """What the names of all tenants' credentials for this channel begin with."""
-        return f"{PROJECT}/{self.environment.name}/{self.channel.name}-credentials/"
+        return f"{self.project}/{self.environment.name}/{self.channel.name}-credentials/"
 
     @property
     def dashboard(self) -> str:
         """The channel's dashboard."""
-        return f"{PROJECT}-{self.channel.name}-dashboard-{self.environment.name}"
+        return f"{self.project}-{self.channel.name}-dashboard-{self.environment.name}"
 
     @property
     def metrics_namespace(self) -> str:

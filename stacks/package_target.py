@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_lambda as lambda_
 
+from stacks.environments import Environment
+from stacks.errors import ConfigurationError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -31,3 +34,20 @@ class Target:
 
     def __str__(self) -> str:
         return f"Python {self.python} on {self.platform or sysconfig.get_platform()}"
+
+
+def requested_target(environment: Environment, package_for: object) -> Target:
+    """Return what an app was asked to build its package for.
+
+    Args:
+        environment: Whose functions it is for.
+        package_for: Context `package_for`: `lambda`, which is also what None means, or `host`.
+
+    Raises:
+        ConfigurationError: It is neither of the two.
+    """
+    if package_for in {None, "lambda"}:
+        return Target.of_function(environment.function_runtime, environment.function_architecture)
+    if package_for == "host":
+        return Target.of_host()
+    raise ConfigurationError(f"context package_for: {package_for!r} is not one of lambda, host")

@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambda_src.core.contract import DEFAULTS, HANDLER, METRICS_NAMESPACE, RELEASE, Variable
+from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, RELEASE, Variable
 from stacks.environments import Environment
 from stacks.invariants import guard
 from stacks.names import ChannelNames
@@ -94,7 +94,7 @@ class Processor(Construct):
             function_name=names.function,
             description=f"Sends the first {names.channel.display} message of a conversation",
             code=code,
-            handler=HANDLER,
+            handler=names.channel.handler,
             runtime=environment.function_runtime,
             architecture=environment.function_architecture,
             memory_size=environment.function_memory_mb,

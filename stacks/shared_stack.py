@@ -16,14 +16,23 @@ from stacks.names import SharedNames
 class SharedStack(Stack):
     """The conversations table and the topic of critical alerts.
 
+    `names` are another repository's own, where it has some.
+
     Attributes:
         conversations: The table construct.
         alerts: The topic construct.
         encryption_key: The environment's own key; None where AWS's keys serve.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
-        names = SharedNames(environment)
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        names: SharedNames | None = None,
+    ) -> None:
+        names = names or SharedNames(environment)
         super().__init__(
             scope,
             construct_id,

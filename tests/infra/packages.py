@@ -9,12 +9,13 @@ from uv import find_uv_bin
 from stacks.errors import PackageError
 from stacks.lambda_package import LambdaPackage, build_package
 from stacks.package_target import Target
+from tests.infra.synthesis import ROOT
 
 
 def real_package(target: Target) -> LambdaPackage:
     """Return the project's package for a target; skip when no index answers and none is cached."""
     try:
-        return build_package(target)
+        return build_package(target, project=ROOT)
     except PackageError:
         if _index_answers():
             raise

@@ -12,8 +12,9 @@ from aws_cdk import aws_sns as sns
 from cfnlint.api import lint  # type: ignore[import-untyped]  # it ships no types
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # the same
 
-from app import build, package_target
+from app import build
 from stacks.errors import ConfigurationError
+from stacks.package_target import requested_target
 from tests.infra.synthesis import (
     CONTEXT,
     ENVIRONMENTS,
@@ -111,13 +112,13 @@ def test_packages_for() -> None:
     """The package is for the function's runtime, or for whoever runs synth."""
     x86 = environment(function_architecture="x86_64", function_runtime="python3.14")
 
-    assert "Python 3.14 on x86_64-manylinux2014" == str(package_target(x86, "lambda"))
+    assert "Python 3.14 on x86_64-manylinux2014" == str(requested_target(x86, "lambda"))
     assert (
-        f"{sys.version_info.major}.{sys.version_info.minor}" == package_target(x86, "host").python
+        f"{sys.version_info.major}.{sys.version_info.minor}" == requested_target(x86, "host").python
     )
 
 
 def test_packages_for_something_else() -> None:
     """Anything else to build for is refused with what is allowed."""
     with pytest.raises(ConfigurationError, match=r"package_for: 'moon' is not one of lambda, host"):
-        package_target(environment(), "moon")
+        requested_target(environment(), "moon")

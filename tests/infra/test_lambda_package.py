@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from stacks.errors import PackageError
-from stacks.lambda_package import build_package
+from stacks.lambda_package import NOTHING, LambdaPackage, build_package
+from stacks.package_sources import Additions
 from stacks.package_target import Target
 from tests.infra.packages import real_package
 from tests.infra.synthesis import ROOT
@@ -32,13 +33,19 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def _build(project: Path, target: Target = HOST, additions: Additions = NOTHING) -> LambdaPackage:
+    return build_package(
+        target, project=project, runtime=project / "lambda_src", additions=additions
+    )
+
+
 def _contents(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
 
 
 def test_package_holds_sources_and_dependencies(project: Path) -> None:
     """A package has the sources as a package of that name, and what they depend on."""
-    package = build_package(HOST, project=project)
+    package = _build(project)
 
     contents = _contents(package.directory)
     assert {"six.py", "lambda_src/__init__.py", "lambda_src/index.py"} <= contents
@@ -54,7 +61,7 @@ def test_package_leaves_out_what_does_not_run(project: Path) -> None:
     (cache / "index.cpython-313.pyc").touch()
     (project / "lambda_src" / ".index.py.swp").touch()
 
-    contents = _contents(build_package(HOST, project=project).directory)
+    contents = _contents(_build(project).directory)
 
     left_out = re.compile(r"__pycache__|\.pyc$|/\.|^\.|requirements|RECORD|INSTALLER|REQUESTED")
     assert [] == [path for path in contents if left_out.search(path)]
@@ -62,17 +69,17 @@ def test_package_leaves_out_what_does_not_run(project: Path) -> None:
 
 def test_package_is_readable_by_anybody(project: Path) -> None:
     """Lambda's own user can read every file, whatever mask the builder has."""
-    package = build_package(HOST, project=project)
+    package = _build(project)
 
     assert {0o644, 0o755} == {path.stat().st_mode & 0o777 for path in package.directory.rglob("*")}
 
 
 def test_package_is_built_once(project: Path) -> None:
     """What was built is used again while nothing in it changed."""
-    first = build_package(HOST, project=project)
+    first = _build(project)
     built = first.directory.stat().st_ino
 
-    assert first == build_package(HOST, project=project)
+    assert first == _build(project)
     assert built == first.directory.stat().st_ino
 
 
@@ -97,18 +104,18 @@ def _edit_lock(project: Path) -> None:
 @pytest.mark.parametrize("change", [_edit_source, _move_source, _add_data, _edit_lock])
 def test_a_change_makes_another_package(project: Path, change: Callable[[Path], None]) -> None:
     """Any change of sources or locked dependencies makes a package of its own."""
-    first = build_package(HOST, project=project)
+    first = _build(project)
 
     change(project)
 
-    assert first.fingerprint != build_package(HOST, project=project).fingerprint
+    assert first.fingerprint != _build(project).fingerprint
 
 
 def test_another_target_makes_another_package(project: Path) -> None:
     """Each Python and platform has a package of its own."""
     arm = Target(python="3.13", platform="aarch64-manylinux2014")
     packages = {
-        build_package(target, project=project).fingerprint
+        _build(project, target).fingerprint
         for target in (HOST, arm, dataclasses.replace(arm, python="3.12"))
     }
 
@@ -117,12 +124,12 @@ def test_another_target_makes_another_package(project: Path) -> None:
 
 def test_caches_do_not_count(project: Path) -> None:
     """Running the sources, which leaves caches, does not make another package."""
-    first = build_package(HOST, project=project)
+    first = _build(project)
 
     (project / "lambda_src" / "__pycache__").mkdir()
     (project / "lambda_src" / "__pycache__" / "index.pyc").touch()
 
-    assert first == build_package(HOST, project=project)
+    assert first == _build(project)
 
 
 def test_a_failed_build_leaves_nothing(project: Path) -> None:
@@ -131,7 +138,7 @@ def test_a_failed_build_leaves_nothing(project: Path) -> None:
     lock.write_text(re.sub("sha256:[0-9a-f]{4}", "sha256:0000", lock.read_text()))
 
     with pytest.raises(PackageError) as failed:
-        build_package(HOST, project=project)
+        _build(project)
 
     message = str(failed.value)
     assert f"the Lambda package for {HOST} cannot be built from {lock}" in message
@@ -143,7 +150,7 @@ def test_a_failed_build_leaves_nothing(project: Path) -> None:
 def test_packages_are_built_side_by_side(project: Path) -> None:
     """Builds at the same time end in one whole package, and nothing beside it."""
     with ThreadPoolExecutor(4) as pool:
-        packages = set(pool.map(lambda _: build_package(HOST, project=project), range(4)))
+        packages = set(pool.map(lambda _: _build(project), range(4)))
 
     (package,) = packages
     assert {"six.py", "lambda_src/index.py"} <= _contents(package.directory)
@@ -152,23 +159,23 @@ def test_packages_are_built_side_by_side(project: Path) -> None:
 
 def test_unused_packages_are_forgotten(project: Path) -> None:
     """A new build removes packages that nothing used for a week, and keeps the others."""
-    forgotten, kept = build_package(HOST, project=project), project / ".build" / "package-kept"
+    forgotten, kept = _build(project), project / ".build" / "package-kept"
     kept.mkdir()
     os.utime(forgotten.directory, (0, 0))
 
     _edit_source(project)
-    built = build_package(HOST, project=project)
+    built = _build(project)
 
     assert {kept, built.directory} == set((project / ".build").iterdir())
 
 
 def test_using_a_package_keeps_it(project: Path) -> None:
     """A package that is used counts as new, however long ago it was built."""
-    package = build_package(HOST, project=project)
+    package = _build(project)
     os.utime(package.directory, (0, 0))
 
-    build_package(HOST, project=project)
+    _build(project)
     _edit_source(project)
-    build_package(HOST, project=project)
+    _build(project)
 
     assert package.directory.is_dir()

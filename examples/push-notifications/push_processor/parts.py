@@ -1,0 +1,60 @@
+"""All that the push channel has of its own: addresses, credentials, lengths and the sender."""
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from lambda_src.core.channel_parts import AddressForm, Addressing, ChannelParts
+from lambda_src.core.settings import Settings
+from lambda_src.core.text_rules import Limit, TextRules
+from lambda_src.services.secret_forms import malformed
+
+from push_processor.sender import PushSender
+
+VENDOR = "https://push.example.com"
+BASE_URL = "PUSH_BASE_URL"
+"""Where the vendor answers, for local servers only: never set by a template."""
+
+DEVICE = AddressForm(
+    "device_malformed", "[0-9a-f]{64}", "a device token: 64 hexadecimal digits in lower case"
+)
+APP = AddressForm(
+    "app_malformed", r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+", "an app's id such as com.example.app"
+)
+LONGEST_TEXT = 178
+"""Characters that a locked screen shows."""
+
+_KEY = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PushCredentials:
+    """A tenant's key for the vendor; this channel knows no templates."""
+
+    app_key: str = field(repr=False)
+    template_sid: str | None = None
+
+
+def read_credentials(secret: object) -> PushCredentials:
+    """The credentials of `{"push_app_key": "…"}`.
+
+    Raises:
+        PermanentFailure: The secret is not of that form; no value is told.
+    """
+    key = secret.get("push_app_key") if isinstance(secret, dict) else None
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise malformed("push_app_key to be printable ASCII without blanks", type(key).__name__)
+    return PushCredentials(key)
+
+
+def make_sender(settings: Settings) -> PushSender:
+    """The channel's sender."""
+    return PushSender(settings.twilio_timeout_seconds, os.environ.get(BASE_URL, VENDOR))
+
+
+PARTS = ChannelParts(
+    make_sender=make_sender,
+    read_credentials=read_credentials,
+    addressing=Addressing(sender=APP, recipient_field="recipient_device", recipient=DEVICE),
+    text_rules=TextRules(body=(Limit(LONGEST_TEXT),)),
+)
