@@ -16,7 +16,7 @@ from tests.faults.report import document, tables
 from tests.faults.report.findings import Finding
 from tests.faults.report.matrix import matrix
 from tests.faults.report.table import Table
-from tests.faults.report.terminal import show
+from tests.faults.report.terminal import progress, show
 from tests.faults.rules import Evidence, Place, Rule
 
 SEND = "first contact / twilio.POST Messages#1"
@@ -133,3 +133,15 @@ def test_wide_table_fits_a_terminal() -> None:
     assert "✓" in text
     assert "killed before" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_progress_into_a_file_is_told_by_tenths() -> None:
+    """A log gets a line for each tenth that was reached, and none twice."""
+    written = StringIO()
+
+    with progress(Console(file=written), "grid") as told:
+        for done in range(26):
+            told(done, 50)
+
+    tenths = [f"grid: {done} of 50" for done in (5, 10, 15, 20, 25)]
+    assert tenths == written.getvalue().splitlines()

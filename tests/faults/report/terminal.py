@@ -40,10 +40,27 @@ def show(console: Console, table: Table) -> None:
 @contextmanager
 def progress(console: Console, what: str) -> Iterator[OnProgress]:
     """Show how far a part of the proof is, for a `with` block that is given what to tell."""
+    if not console.is_terminal:
+        yield _in_lines(console, what)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as shown:
         task = shown.add_task(what, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def _in_lines(console: Console, what: str) -> OnProgress:
+    """Tell every tenth in a line of its own: a file or a pipe has no bar that moves."""
+    told = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        tenths = 10 * done // max(1, total)
+        if tenths > told:
+            told = tenths
+            console.print(f"{what}: {done:,} of {total:,}")
+
+    return tell
 
 
 def _shortened(table: Table) -> Table:
