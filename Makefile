@@ -10,7 +10,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send dashboard synth test faults check format lock clean
+.PHONY: help setup demo local send ops dashboard synth test faults check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -23,9 +23,9 @@ $(VENV)/.synth: requirements.txt constraints.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -c constraints.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.synth requirements-dev.txt lambda_src/requirements.txt local/requirements-client.txt
+$(VENV)/.dev: $(VENV)/.synth requirements-dev.txt lambda_src/requirements.txt local/requirements-client.txt ops/requirements.txt
 	@echo "setting up Python packages for tests, checks and the local cloud …"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -r lambda_src/requirements.txt -r local/requirements-client.txt -c constraints.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -r lambda_src/requirements.txt -r local/requirements-client.txt -r ops/requirements.txt -c constraints.txt
 	@touch $@
 
 .venv-cloud/.ready: $(VENV)/.synth local/requirements.txt local/constraints.txt
@@ -49,6 +49,9 @@ local: setup ## keep the local cloud running until Ctrl-C
 
 send: setup ## CONTEXT=path/to/context.json: send one context object through the local cloud
 	@$(BIN)/python -m local send "$(CONTEXT)"
+
+ops: setup ## ARGS='status --env dev': the operator's command line (ARGS=--help lists its commands)
+	@$(BIN)/python -m ops $(ARGS)
 
 dashboard: setup ## draw docs/dashboard.png anew: the deployed dashboard over a run of the local cloud
 	@$(BIN)/python -m local dashboard
@@ -78,7 +81,7 @@ format: setup ## put the code into shape
 
 lock: $(VENV)/.synth ## write constraints.txt and the other lock files anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header -o constraints.txt \
-		requirements.txt requirements-dev.txt lambda_src/requirements.txt local/requirements-client.txt
+		requirements.txt requirements-dev.txt lambda_src/requirements.txt local/requirements-client.txt ops/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header -o local/constraints.txt local/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes -o lambda_src/requirements.lock lambda_src/requirements.txt
 

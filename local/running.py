@@ -3,9 +3,9 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from local import paths
@@ -28,6 +28,7 @@ class Running:
         account: the embedded AWS's account.
         region: its region.
         phones: origin of the stand-in for Twilio; None when the real services are in use.
+        base_urls: the variables that lead the SDKs to the stand-ins; none for the real services.
     """
 
     pid: int
@@ -35,6 +36,7 @@ class Running:
     account: str
     region: str
     phones: str | None
+    base_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def aws(self) -> Aws:

@@ -118,8 +118,15 @@ class Watch:
 
 
 def _announcement(world: World, vendors: Vendors) -> Running:
-    origin = vendors.phones.origin if vendors.phones else None
-    return Running(os.getpid(), world.aws.endpoint, world.aws.account, world.aws.region, origin)
+    is_stand_in = vendors.phones is not None
+    return Running(
+        os.getpid(),
+        world.aws.endpoint,
+        world.aws.account,
+        world.aws.region,
+        vendors.phones.origin if vendors.phones else None,
+        vendors.function_environment() if is_stand_in else {},
+    )
 
 
 def _greet(screen: Screen, world: World) -> None:

@@ -48,9 +48,9 @@ def take_over(claim: Claim, seen: Entry) -> Update:
         "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
         " lease_expires_at = :expires, updated_at = :at",
         "conversation_status = :seen_status"
-        f" AND {_still('lease_owner', ':seen_owner', seen.owner)}"
-        f" AND {_still('attempt', ':seen_attempt', seen.attempt)}"
-        f" AND {_still('lease_expires_at', ':seen_expires', seen.lease_expires_at)}",
+        f" AND {still('lease_owner', ':seen_owner', seen.owner)}"
+        f" AND {still('attempt', ':seen_attempt', seen.attempt)}"
+        f" AND {still('lease_expires_at', ':seen_expires', seen.lease_expires_at)}",
         {
             **_ours(claim),
             ":processing": Status.PROCESSING,
@@ -165,7 +165,7 @@ def count_look(key: RecordKey, seen: Entry) -> Update:
         Step.SETTLE,
         key,
         "SET settle_looks = :looks",
-        f"conversation_status = :sending AND {_still('lease_owner', ':seen_owner', seen.owner)}",
+        f"conversation_status = :sending AND {still('lease_owner', ':seen_owner', seen.owner)}",
         {
             ":looks": seen.looks + 1,
             ":sending": Status.SENDING,
@@ -181,13 +181,14 @@ def declare_unknown(key: RecordKey, failure: Failure, seen: Entry) -> Update:
         key,
         SET_FAILURE,
         "conversation_status IN (:sending, :status)"
-        f" AND {_still('lease_owner', ':seen_owner', seen.owner)}",
+        f" AND {still('lease_owner', ':seen_owner', seen.owner)}",
         {**_failed(failure), ":sending": Status.SENDING, ":seen_owner": seen.owner},
         kept_from=FOR_GOOD,
     )
 
 
-def _still(attribute: str, value: str, seen: str | float) -> str:
+def still(attribute: str, value: str, seen: str | float) -> str:
+    """The condition that an attribute has the value that was seen, or was seen missing."""
     # A record that was refused, or was made by a tool, has no lease: it reads as empty.
     same = f"{attribute} = {value}"
     return same if seen else f"(attribute_not_exists({attribute}) OR {same})"

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
-from lambda_src.core.errors import Step
 from lambda_src.core.ledger import Entry, SentRecord
-from lambda_src.services import conversation_item as item
-from lambda_src.services import dynamodb_writes as writes
-from lambda_src.services.conversation_entry import to_entry
 from lambda_src.services.dynamodb_service import ConversationsTable
-from lambda_src.services.dynamodb_values import serialized
+from lambda_src.services.retention import KEPT_FOR_GOOD
+from ops.register import Register as OperatorsRegister
+from ops.register_writes import release
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -81,21 +79,16 @@ def release_mended(register: Register, key: RecordKey, now: float) -> Decision:
 
 
 class TableRegister:
-    """Implements `Register` on the DynamoDB table, without a worker's help."""
+    """Implements `Register` on the DynamoDB table, with the operator's own tool."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
-        self._client = client
-        self._table_name = table_name
+        self._register = OperatorsRegister(client, table_name, KEPT_FOR_GOOD)
         self._conversations = ConversationsTable(client, table_name, "by-hand")
 
     def read(self, key: RecordKey) -> Entry | None:
         """What the record says, None if there is none."""
-        found = self._client.get_item(
-            TableName=self._table_name,
-            Key=serialized(item.key_attributes(key)),
-            ConsistentRead=True,
-        )
-        return to_entry(found["Item"], Step.SETTLE) if "Item" in found else None
+        record = self._register.read(key)
+        return record.entry if record else None
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the sid, while `sending` or `send_unknown`."""
@@ -103,23 +96,4 @@ class TableRegister:
 
     def release(self, seen: Entry, at: float) -> None:
         """Make it `retry`, without the old intent and failure, while it is still as seen."""
-        self._conversations._update(_release(seen, at))
-
-
-def _release(seen: Entry, at: float) -> writes.Update:
-    return writes.Update(
-        Step.SETTLE,
-        seen.key,
-        "SET conversation_status = :retry, updated_at = :at"
-        " REMOVE failure, send_intent_at, send_deadline, settle_looks",
-        "conversation_status = :seen_status"
-        f" AND {writes._still('lease_owner', ':seen_owner', seen.owner)}"
-        f" AND {writes._still('attempt', ':seen_attempt', seen.attempt)}",
-        {
-            ":retry": Status.RETRY,
-            ":at": item.timestamp(at),
-            ":seen_status": seen.status,
-            ":seen_owner": seen.owner,
-            ":seen_attempt": seen.attempt,
-        },
-    )
+        self._register.apply(release(seen, at))
