@@ -40,7 +40,35 @@ _OF_EVERY_SERVICE = frozenset(
     {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"}
 )
 
+_PRODUCTS = "products that are not called: a client imports a product when it is first asked for it"
+_UTILITIES = "utilities that are not used"
+_DESCRIPTIONS = "descriptions of products that are not called"
+
 CUTS = (
+    Cut(pattern="twilio/rest/*", reason=_PRODUCTS, keep=frozenset({"__init__.py", "api"})),
+    Cut(pattern="twilio/twiml", reason="the language of phone calls"),
+    Cut(
+        pattern="openai/resources/*",
+        reason=_PRODUCTS,
+        keep=frozenset({"__init__.py", "beta", "chat", "conversations", "responses"}),
+    ),
+    Cut(pattern="openai/types/admin", reason=_DESCRIPTIONS),
+    Cut(pattern="openai/types/evals", reason=_DESCRIPTIONS),
+    Cut(pattern="openai/types/live", reason=_DESCRIPTIONS),
+    Cut(pattern="openai/types/realtime", reason=_DESCRIPTIONS),
+    Cut(pattern="openai/types/webhooks", reason=_DESCRIPTIONS),
+    Cut(pattern="openai/lib/live", reason=_PRODUCTS),
+    Cut(pattern="openai/lib/realtime_translation.py", reason=_PRODUCTS),
+    Cut(pattern="aws_lambda_powertools/event_handler", reason=_UTILITIES),
+    Cut(
+        pattern="aws_lambda_powertools/utilities/*",
+        reason=_UTILITIES,
+        keep=frozenset(
+            {"__init__.py", "jmespath_utils", "parameters", "serialization.py", "typing"}
+        ),
+    ),
+    Cut(pattern="pydantic/mypy.py", reason="for a type checker"),
+    Cut(pattern="dateutil/zoneinfo/*.tar.gz", reason="time zones; AWS's times are in UTC"),
     Cut(
         pattern="botocore/data/*",
         reason="descriptions of services that are not called",

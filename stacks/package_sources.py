@@ -21,8 +21,9 @@ class Additions:
         packages: Directories of Python packages, each taken in under its own name.
         lock: File that lists the distributions they need beyond the runtime's, every version with
             its hash, as `uv pip compile --generate-hashes` writes it.
-        services: AWS services that they call, as botocore names them: `sns`. The descriptions of
-            those that nothing calls are left out of the package.
+        services: AWS services that they call, as botocore names them, and products of Twilio,
+            OpenAI and Powertools that they use, as their folders are named: `sns`, `lookups`. What
+            nothing uses is left out of the package (`package_contents`).
     """
 
     packages: tuple[Path, ...] = ()

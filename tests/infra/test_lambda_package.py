@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from stacks.errors import PackageError
 from stacks.lambda_package import NOTHING, LambdaPackage, build_package
 from stacks.package_sources import Additions
 from stacks.package_target import Target
+from tests.infra.missing_imports import code_in
 from tests.infra.packages import real_package
 from tests.infra.synthesis import ROOT
 
@@ -48,7 +50,7 @@ def test_package_holds_sources_and_dependencies(project: Path) -> None:
     package = _build(project)
 
     contents = _contents(package.directory)
-    assert {"six.py", "lambda_src/__init__.py", "lambda_src/index.py"} <= contents
+    assert {"six.pyc", "lambda_src/__init__.py", "lambda_src/index.py"} <= contents
     assert (project / "lambda_src" / "index.py").read_text() == (
         package.directory / "lambda_src" / "index.py"
     ).read_text()
@@ -58,13 +60,61 @@ def test_package_leaves_out_what_does_not_run(project: Path) -> None:
     """Caches, hidden files, lists of requirements and installers' notes stay behind."""
     cache = project / "lambda_src" / "__pycache__"
     cache.mkdir()
-    (cache / "index.cpython-313.pyc").touch()
+    (cache / "index.cpython-27.pyc").touch()
     (project / "lambda_src" / ".index.py.swp").touch()
 
     contents = _contents(_build(project).directory)
 
-    left_out = re.compile(r"__pycache__|\.pyc$|/\.|^\.|requirements|RECORD|INSTALLER|REQUESTED")
+    left_out = re.compile(r"cpython-27|/\.|^\.|requirements|RECORD|INSTALLER|REQUESTED")
     assert [] == [path for path in contents if left_out.search(path)]
+
+
+def test_two_builds_are_the_same(project: Path) -> None:
+    """Built again from scratch, a package is the same to the last byte of its bytecode."""
+    package = build_package(HOST, project=project).directory
+    first = {path: path.read_bytes() for path in package.rglob("*") if path.is_file()}
+
+    shutil.rmtree(package)
+    build_package(HOST, project=project)
+
+    assert first == {path: path.read_bytes() for path in package.rglob("*") if path.is_file()}
+
+
+def test_only_our_sources_are_packed(project: Path) -> None:
+    """Dependencies are there as bytecode alone; ours have both, so that tracebacks show lines."""
+    contents = _contents(build_package(HOST, project=project).directory)
+
+    ours = {"lambda_src/__init__.py", "lambda_src/index.py"}
+    assert ours == {path for path in contents if path.endswith(".py")}
+    version = f"cpython-{HOST.python.replace('.', '')}"
+    assert f"lambda_src/__pycache__/index.{version}.pyc" in contents
+
+
+def test_bytecode_says_where_lambda_unpacks_it(project: Path) -> None:
+    """A dependency's frame in a traceback names its file below Lambda's task root."""
+    package = build_package(HOST, project=project).directory
+
+    assert "/var/task/six.py" == code_in(package / "six.pyc").co_filename
+
+
+def test_without_its_python_a_package_holds_sources(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the target's Python cannot be had the package is one of sources, and synth says so."""
+    package = build_package(Target(python="3.99", platform=None), project=project).directory
+
+    contents = _contents(package)
+    assert "six.py" in contents
+    assert [] == [path for path in contents if path.endswith(".pyc")]
+    assert "without bytecode" in capsys.readouterr().err
+
+
+def test_sources_that_do_not_compile_make_no_package(project: Path) -> None:
+    """A module of ours that is no Python stops the build, which names it."""
+    (project / "lambda_src" / "index.py").write_text("def\n")
+
+    with pytest.raises(PackageError, match=r"cannot be compiled(.|\n)*lambda_src/index\.py"):
+        build_package(HOST, project=project)
 
 
 def test_package_is_readable_by_anybody(project: Path) -> None:
@@ -153,7 +203,7 @@ def test_packages_are_built_side_by_side(project: Path) -> None:
         packages = set(pool.map(lambda _: _build(project), range(4)))
 
     (package,) = packages
-    assert {"six.py", "lambda_src/index.py"} <= _contents(package.directory)
+    assert {"six.pyc", "lambda_src/index.py"} <= _contents(package.directory)
     assert [package.directory] == list((project / ".build").iterdir())
 
 
