@@ -114,9 +114,7 @@ def _warn(target: Target) -> None:
     )
 
 
-def _build(
-    package: Path, sources: Sources, target: Target, python: Sequence[str] | None
-) -> None:
+def _build(package: Path, sources: Sources, target: Target, python: Sequence[str] | None) -> None:
     sys.stderr.write(f"building the Lambda package for {target} …\n")
     package.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=package.parent, prefix="unfinished-") as scratch:

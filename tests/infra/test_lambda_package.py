@@ -71,18 +71,18 @@ def test_package_leaves_out_what_does_not_run(project: Path) -> None:
 
 def test_two_builds_are_the_same(project: Path) -> None:
     """Built again from scratch, a package is the same to the last byte of its bytecode."""
-    package = build_package(HOST, project=project).directory
+    package = _build(project).directory
     first = {path: path.read_bytes() for path in package.rglob("*") if path.is_file()}
 
     shutil.rmtree(package)
-    build_package(HOST, project=project)
+    _build(project)
 
     assert first == {path: path.read_bytes() for path in package.rglob("*") if path.is_file()}
 
 
 def test_only_our_sources_are_packed(project: Path) -> None:
     """Dependencies are there as bytecode alone; ours have both, so that tracebacks show lines."""
-    contents = _contents(build_package(HOST, project=project).directory)
+    contents = _contents(_build(project).directory)
 
     ours = {"lambda_src/__init__.py", "lambda_src/index.py"}
     assert ours == {path for path in contents if path.endswith(".py")}
@@ -92,7 +92,7 @@ def test_only_our_sources_are_packed(project: Path) -> None:
 
 def test_bytecode_says_where_lambda_unpacks_it(project: Path) -> None:
     """A dependency's frame in a traceback names its file below Lambda's task root."""
-    package = build_package(HOST, project=project).directory
+    package = _build(project).directory
 
     assert "/var/task/six.py" == code_in(package / "six.pyc").co_filename
 
@@ -101,7 +101,7 @@ def test_without_its_python_a_package_holds_sources(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where the target's Python cannot be had the package is one of sources, and synth says so."""
-    package = build_package(Target(python="3.99", platform=None), project=project).directory
+    package = _build(project, Target(python="3.99", platform=None)).directory
 
     contents = _contents(package)
     assert "six.py" in contents
@@ -114,7 +114,7 @@ def test_sources_that_do_not_compile_make_no_package(project: Path) -> None:
     (project / "lambda_src" / "index.py").write_text("def\n")
 
     with pytest.raises(PackageError, match=r"cannot be compiled(.|\n)*lambda_src/index\.py"):
-        build_package(HOST, project=project)
+        _build(project)
 
 
 def test_package_is_readable_by_anybody(project: Path) -> None:
