@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from lambda_src.channels import parts_of
 from lambda_src.core import timing
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.claims import Claims
+from lambda_src.core.contract import HANDLER
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.drafting import Drafting
 from lambda_src.core.final_record import FinalRecord
@@ -30,7 +32,6 @@ from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.retention import Retention
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.services.sqs_service import ChannelQueue
-from lambda_src.services.twilio_service import TwilioSender
 from lambda_src.utils import logging_config
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from lambda_src.core.channel_parts import ChannelParts
 
 AWS_CLIENT = Config(
     connect_timeout=timing.AWS_CONNECT_SECONDS,
@@ -64,7 +67,13 @@ def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str
     Raises:
         ConfigurationError: An environment variable is missing or invalid.
     """
-    handler = batch_handler()
+    return answer(batch_handler(), event, context)
+
+
+def answer(
+    handler: BatchHandler, event: Mapping[str, Any], context: LambdaContext
+) -> dict[str, Any]:
+    """Let a handler work on one batch; arguments and result are those of `lambda_handler`."""
     time_left = partial(_seconds_left, context)
     deliveries = [Delivery.from_record(record, time_left) for record in event["Records"]]
     failed = handler.handle(deliveries)
@@ -73,12 +82,21 @@ def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str
 
 @cache
 def batch_handler() -> BatchHandler:
-    """Put the real parts together, once per container.
+    """Put the real parts together, once per container, for the channel that CHANNEL names.
 
     Raises:
         ConfigurationError: An environment variable is missing or invalid.
     """
     settings = Settings.from_environment()
+    return put_together(settings, parts_of(settings.channel))
+
+
+def put_together(settings: Settings, parts: ChannelParts) -> BatchHandler:
+    """Put the real parts together, for a channel that brings its own ones.
+
+    A channel that is deployed from another repository has a handler module there, which calls this
+    and `answer`.
+    """
     service = f"{settings.channel}-channel-processor"
     logging_config.configure(settings.log_level, service, settings.version)
     queue = ChannelQueue(
@@ -93,16 +111,20 @@ def batch_handler() -> BatchHandler:
             SQSHeartbeat, extend=queue.extend, interval=settings.heartbeat_interval_seconds
         ),
         parse=ContextParser(
-            settings.channel, partial(is_within, prefixes=settings.secret_prefixes)
+            settings.channel,
+            partial(is_within, prefixes=settings.secret_prefixes),
+            parts.addressing,
         ),
-        flow=_flow(settings, queue, metrics),
+        flow=_flow(settings, parts, queue, metrics),
         tally=Tally(metrics, time.time),
         max_concurrency=settings.max_concurrency,
         backoff_base=settings.backoff_base_seconds,
     )
 
 
-def _flow(settings: Settings, queue: ChannelQueue, metrics: CloudWatchMetrics) -> MessageFlow:
+def _flow(
+    settings: Settings, parts: ChannelParts, queue: ChannelQueue, metrics: CloudWatchMetrics
+) -> MessageFlow:
     now = time.time
     times = settings.timing
     table = ConversationsTable(
@@ -112,17 +134,17 @@ def _flow(settings: Settings, queue: ChannelQueue, metrics: CloudWatchMetrics) -
         Retention(settings.conversation_retention_days),
     )
     secrets = ChannelSecrets(
-        boto3.client("secretsmanager", config=AWS_CLIENT), settings.secret_prefixes
+        boto3.client("secretsmanager", config=AWS_CLIENT),
+        settings.secret_prefixes,
+        parts.read_credentials,
     )
-    sender = MeasuredSender(
-        TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url), metrics
-    )
+    sender = MeasuredSender(parts.make_sender(settings), metrics)
     writer = MeasuredWriter(OpenAIProcessor(settings.assistants_base_url), metrics)
     claims = Claims(table, now, settings.lease_seconds)
     final_record, receives = FinalRecord(table), Receives(queue)
     return MessageFlow(
         claims=claims,
-        drafting=Drafting(secrets, AssistantFiles(), writer, times),
+        drafting=Drafting(secrets, AssistantFiles(), writer, times, parts.text_rules),
         sending=Sending(claims, secrets, sender, now, times),
         final_record=final_record,
         putting_down=PuttingDown(table, now),
@@ -137,6 +159,6 @@ def _seconds_left(context: LambdaContext) -> float:
     return context.get_remaining_time_in_millis() / 1000
 
 
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ and os.environ.get("_HANDLER", HANDLER) == HANDLER:
     # In Lambda everything is put together at start: a misconfigured function never takes a batch.
     batch_handler()

@@ -45,11 +45,14 @@ class Channel:
     Args:
         aws: where it is deployed.
         resources: its names.
+
+    Attributes:
+        resources: as given.
     """
 
     def __init__(self, aws: Aws, resources: Resources) -> None:
+        self.resources = resources
         self._aws = aws
-        self._resources = resources
         self._tail = LogTail(aws, resources.log_group)
         self._lines: list[LogLine] = []
 
@@ -59,13 +62,13 @@ class Channel:
         Returns:
             The queue message's id.
         """
-        queue_url = self._resources.queue_url
+        queue_url = self.resources.queue_url
         return self._aws.sqs.send_message(QueueUrl=queue_url, MessageBody=body)["MessageId"]
 
     def record(self, key: RecordKey) -> dict[str, Any]:
         """A conversation's record, as plain values; empty while there is none."""
         found = self._aws.dynamodb.get_item(
-            TableName=self._resources.table,
+            TableName=self.resources.table,
             Key={
                 "primary_channel": {"S": key.primary_channel},
                 "conversation_id": {"S": key.conversation_id},
@@ -87,7 +90,7 @@ class Channel:
     def dead_letter_count(self) -> int:
         """How many messages are in the dead-letter queue."""
         attributes = self._aws.sqs.get_queue_attributes(
-            QueueUrl=self._resources.dead_letter_queue_url,
+            QueueUrl=self.resources.dead_letter_queue_url,
             AttributeNames=["ApproximateNumberOfMessages"],
         )["Attributes"]
         return int(attributes["ApproximateNumberOfMessages"])
@@ -101,7 +104,7 @@ class Channel:
 
     def _peek(self) -> dict[str, str]:
         received = self._aws.sqs.receive_message(
-            QueueUrl=self._resources.dead_letter_queue_url,
+            QueueUrl=self.resources.dead_letter_queue_url,
             MaxNumberOfMessages=10,
             VisibilityTimeout=1,  # long enough to read on behind them, soon there for others
         )

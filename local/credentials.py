@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from local.assembly import ENVIRONMENT
 from local.aws import Aws
 from local.errors import LocalCloudError
-from local.resources import CHANNEL
+from local.example_secrets import credentials_with_template
+from stacks.channels import CHANNELS
 
 REQUIRED = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 TEMPLATE = "TWILIO_TEMPLATE_SID"
 
-OPENAI_SECRET = f"ai-multi-comms/{ENVIRONMENT}/openai-api-key/{CHANNEL}"
-TWILIO_SECRETS = f"ai-multi-comms/{ENVIRONMENT}/{CHANNEL}-credentials/"
-EXAMPLE_SECRET = f"{TWILIO_SECRETS}demo-company"
-FREE_TEXT_SECRET = f"{TWILIO_SECRETS}demo-company-free-text"
+PREFIX = f"ai-multi-comms/{ENVIRONMENT}/"
+OPENAI_SECRETS = tuple(f"{PREFIX}openai-api-key/{channel.name}" for channel in CHANNELS)
+CREDENTIALS = tuple(f"{PREFIX}{channel.name}-credentials/" for channel in CHANNELS)
+"""How the names of the tenants' secrets begin, by channel."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Credentials:
 
     @property
     def openai_secret(self) -> str:
-        """The value of the channel's OpenAI secret, in its documented form."""
+        """The value of a channel's OpenAI secret, in its documented form."""
         return json.dumps({"ai_api_key": self.openai_api_key})
 
     @property
@@ -80,18 +81,19 @@ def store_secrets(aws: Aws, credentials: Credentials) -> None:
     """
     pages = aws.secretsmanager.get_paginator("list_secrets").paginate()
     deployed = {secret["Name"] for page in pages for secret in page["SecretList"]}
-    for name in sorted(deployed | {EXAMPLE_SECRET, FREE_TEXT_SECRET}):
-        value = _value(name, credentials)
+    examples = credentials_with_template()
+    for name in sorted(deployed | examples.keys()):
+        value = _value(name, credentials, has_template=examples.get(name, True))
         if value and name in deployed:
             aws.secretsmanager.put_secret_value(SecretId=name, SecretString=value)
         elif value:
             aws.secretsmanager.create_secret(Name=name, SecretString=value)
 
 
-def _value(name: str, credentials: Credentials) -> str | None:
-    """What a secret shall hold; None for a secret that is not the channel's."""
-    if name == OPENAI_SECRET:
+def _value(name: str, credentials: Credentials, *, has_template: bool) -> str | None:
+    """What a secret shall hold; None for a secret that is no channel's."""
+    if name in OPENAI_SECRETS:
         return credentials.openai_secret
-    if name == FREE_TEXT_SECRET:
-        return replace(credentials, template_sid=None).twilio_secret
-    return credentials.twilio_secret if name.startswith(TWILIO_SECRETS) else None
+    if not name.startswith(CREDENTIALS):
+        return None
+    return (credentials if has_template else replace(credentials, template_sid=None)).twilio_secret

@@ -1,10 +1,11 @@
 """The app that the local cloud deploys: this repository's own, or another one's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from local import paths
+from stacks.channels import CHANNELS
 
 LEFT_OUT = frozenset({"__pycache__", "node_modules", "cdk.out", "dist"})
 """Directories below an app's sources that nothing is synthesized from; hidden ones neither."""
@@ -18,13 +19,13 @@ class Project:
         root: Holds its `cdk.json`.
         sources: Files and directories below, of which its templates and its functions are made.
         shared_stack: The stack of what its channels share.
-        channel_stack: The stack of its channel.
+        channel_stacks: The stacks of its channels by the channels' names, the chief one first.
     """
 
     root: Path
     sources: tuple[str, ...]
     shared_stack: str
-    channel_stack: str
+    channel_stacks: Mapping[str, str]
 
     def source_files(self) -> Iterator[Path]:
         """Every file that a synthesis reads."""
@@ -54,5 +55,5 @@ def own_project() -> Project:
             "local/metric_math.py",
         ),
         shared_stack="ai-multi-comms-shared-dev",
-        channel_stack="ai-multi-comms-whatsapp-dev",
+        channel_stacks={each.name: f"ai-multi-comms-{each.name}-dev" for each in CHANNELS},
     )

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from local.aws import Aws
 from local.project import Project
 
-CHANNEL = "whatsapp"
-
 
 @dataclass(frozen=True)
 class Resources:
-    """Names of the deployed resources that the local cloud looks at."""
+    """Names of the deployed resources of one channel, and of those that the channels share."""
 
     queue_url: str
     dead_letter_queue_url: str
@@ -21,19 +19,24 @@ class Resources:
     topic_arn: str
 
     @classmethod
-    def deployed(cls, aws: Aws, project: Project) -> "Resources":
+    def deployed(cls, aws: Aws, project: Project, channel: str) -> "Resources":
         """Read the outputs of the project's stacks.
+
+        Args:
+            aws: where the stacks are.
+            channel: the channel's name.
 
         Raises:
             KeyError: a stack no longer has an output that is used here.
         """
-        shared, channel = _outputs(aws, project.shared_stack), _outputs(aws, project.channel_stack)
+        shared = _outputs(aws, project.shared_stack)
+        own = _outputs(aws, project.channel_stacks[channel])
         return cls(
-            queue_url=channel["QueueUrl"],
-            dead_letter_queue_url=channel["DeadLetterQueueUrl"],
-            function=channel["FunctionName"],
-            log_group=channel["LogGroupName"],
-            dashboard=channel["DashboardUrl"].rpartition("/")[2],
+            queue_url=own["QueueUrl"],
+            dead_letter_queue_url=own["DeadLetterQueueUrl"],
+            function=own["FunctionName"],
+            log_group=own["LogGroupName"],
+            dashboard=own["DashboardUrl"].rpartition("/")[2],
             table=shared["TableName"],
             topic_arn=shared["TopicArn"],
         )

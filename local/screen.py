@@ -1,7 +1,7 @@
 """What the local cloud's commands show on the terminal."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -73,11 +73,12 @@ class Screen:
         """Write what went wrong, unfolded: the terminal, if it is one, folds it by itself."""
         self._errors.print(Text(text, "red"), soft_wrap=True)
 
-    def phone(self, number: str, messages: Iterable[PhoneMessage]) -> None:
+    def phone(self, number: str, messages: Sequence[PhoneMessage]) -> None:
         """Draw a recipient's phone."""
         bubbles = [_bubble(message) for message in messages]
         shown: RenderableType = Group(*bubbles) if bubbles else Text("no messages", "dim")
-        title = Text(f" {number} · WhatsApp ")
+        applications = sorted({message.application for message in messages})
+        title = Text(f" {' · '.join([number, *applications])} ")
         self.console.print(Panel(shown, title=title, width=PHONE_WIDTH, border_style="cyan"))
 
     def record(self, record: dict[str, Any]) -> None:
@@ -112,9 +113,10 @@ def _table(rows: Iterable[tuple[str, str]]) -> Table:
 
 def _bubble(message: PhoneMessage) -> Panel:
     time_sent = datetime.fromtimestamp(message.at, UTC).astimezone().strftime("%H:%M")
-    sender = message.sender.removeprefix("whatsapp:")
     content = Group(
-        Text(sender, "dim"), Text(message.body), Text(f"{time_sent} ✓✓", "dim", justify="right")
+        Text(message.number, "dim"),
+        Text(message.body),
+        Text(f"{time_sent} ✓✓", "dim", justify="right"),
     )
     return Panel(content, border_style="green")
 

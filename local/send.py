@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.text import Text
 
 from local import paths
-from local.channel import Channel, RecordKey
+from local.channel import RecordKey
+from local.channels import Channels, deployed_channels, meant_by
 from local.contexts import EXAMPLE, read_context
 from local.credentials import real_credentials
 from local.errors import LocalCloudError
@@ -17,7 +18,6 @@ from local.ministack import AWS_LOG
 from local.outage import outage_named
 from local.phones import Phones
 from local.project import own_project
-from local.resources import Resources
 from local.running import WORKDIR, Running, find_running
 from local.screen import Screen
 from local.vendors import RealServices, StandIns, Vendors
@@ -34,11 +34,11 @@ class Way:
     """What `send` needs of a running local cloud.
 
     Attributes:
-        channel: where to send to.
+        channels: where to send to, by the channels' names.
         phones: where the message shows; None for the real services.
     """
 
-    channel: Channel
+    channels: Channels
     phones: Phones | None
 
 
@@ -68,7 +68,7 @@ def send_through(way: Way, body: str, screen: Screen) -> int:
     Returns:
         The exit code: 0 when the message was sent, else 1.
     """
-    end = _follow(Journey.begin(way.channel, body), screen)
+    end = _follow(Journey.begin(meant_by(body, way.channels), body), screen)
     _show(end, RecordKey.of(body), way.phones, screen)
     return 0 if end.milestone in GOOD_ENDS else 1
 
@@ -97,12 +97,12 @@ def _way(vendors: Vendors, screen: Screen) -> Iterator[Way]:
         _check_same_vendors(running, vendors)
         screen.say("through the local cloud that runs in another terminal", "dim")
         with outage_named(WORKDIR / AWS_LOG):
-            channel = Channel(running.aws, Resources.deployed(running.aws, own_project()))
-            yield Way(channel, Phones(running.phones) if running.phones else None)
+            channels = deployed_channels(running.aws, own_project())
+            yield Way(channels, Phones(running.phones) if running.phones else None)
     else:
         screen.say("no local cloud runs (`make local` keeps one running): starting one", "dim")
         with World(vendors, workdir=paths.CACHE / "send", step=screen.step) as world:
-            yield Way(world.channel, vendors.phones)
+            yield Way(world.channels, vendors.phones)
 
 
 def _check_same_vendors(running: Running, vendors: Vendors) -> None:

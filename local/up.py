@@ -2,12 +2,14 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local import paths
 from local.contexts import EXAMPLE
 from local.errors import LocalCloudError
+from local.function_logs import LogLine
 from local.running import WORKDIR, Running, announced, find_running
 from local.screen import Screen
 from local.send import chosen_vendors
@@ -54,10 +56,10 @@ class Watch:
     def __init__(self, world: World, screen: Screen) -> None:
         self._world = world
         self._screen = screen
-        self._seen_lines = 0
+        self._seen_lines: Counter[str] = Counter()
         self._shown_events: set[tuple[object, ...]] = set()
         self._shown_messages: set[str] = set()
-        self._dead_letters = 0
+        self._dead_letters: Counter[str] = Counter()
         self._alerts = 0
         self._alarming: set[str] = set()
 
@@ -77,13 +79,17 @@ class Watch:
 
     def _new_events(self) -> Iterator[dict[str, Any]]:
         """What the function newly says of messages, each thing once however often it is said."""
-        lines = self._world.channel.log()
-        new, self._seen_lines = lines[self._seen_lines :], len(lines)
-        for fields in (line.fields for line in new):
+        for fields in (line.fields for line in self._new_lines()):
             event = tuple(fields.get(name) for name in SAYING)
             if "sqs_message_id" in fields and event not in self._shown_events:
                 self._shown_events.add(event)
                 yield fields
+
+    def _new_lines(self) -> Iterator[LogLine]:
+        for name, channel in self._world.channels.items():
+            lines = channel.log()
+            yield from lines[self._seen_lines[name] :]
+            self._seen_lines[name] = len(lines)
 
     def _show_event(self, fields: dict[str, Any]) -> None:
         level = fields["level"]
@@ -91,10 +97,13 @@ class Watch:
         self._screen.say(f"{level:8} {fields['event']}  {ids}", STYLES.get(level, ""))
 
     def _show_dead_letters(self) -> None:
-        count = self._world.channel.dead_letter_count()
-        if count > self._dead_letters:
-            self._screen.say(f"DEAD     the dead-letter queue holds {count} now", "red")
-        self._dead_letters = count
+        for name, channel in self._world.channels.items():
+            count = channel.dead_letter_count()
+            if count > self._dead_letters[name]:
+                self._screen.say(
+                    f"DEAD     the dead-letter queue of {name} holds {count} now", "red"
+                )
+            self._dead_letters[name] = count
 
     def _show_alerts(self) -> None:
         """What the topic's subscriber is told; that an alarm begins as OK is no news."""
@@ -133,5 +142,7 @@ def _greet(screen: Screen, world: World) -> None:
     screen.heading("The local cloud is running; Ctrl-C stops it")
     example = EXAMPLE.relative_to(paths.ROOT)
     screen.say(f"in another terminal: make send CONTEXT={example}")
-    screen.say(f"embedded AWS at {world.aws.endpoint}, queue {world.resources.queue_url}", "dim")
+    screen.say(f"embedded AWS at {world.aws.endpoint}", "dim")
+    for name, channel in world.channels.items():
+        screen.say(f"queue of {name}: {channel.resources.queue_url}", "dim")
     screen.say("here follows what happens", "dim")

@@ -1,7 +1,7 @@
 """The whole local cloud: everything that a message meets between the queue and the phone."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from local.alerts import AlertsInbox
 from local.assembly import ENVIRONMENT, Assembly
 from local.aws import Aws
 from local.channel import Channel
+from local.channels import Channels, deployed_channels
 from local.deployment import bootstrap, deploy
 from local.dynamodb_gateway import DynamoDBGateway
 from local.metric_relay import MetricRelay, RelayThread
@@ -43,12 +44,11 @@ class World:
         gateway: what stands between the deployed function and DynamoDB.
         vendors: as given.
 
-    Within the block there are also `ministack`, `resources`, `channel` and `alerts`.
+    Within the block there are also `ministack`, `channels` by their names, and `alerts`.
     """
 
     ministack: MiniStack
-    resources: Resources
-    channel: Channel
+    channels: Channels
     alerts: AlertsInbox
 
     def __init__(
@@ -67,6 +67,16 @@ class World:
         self._workdir = workdir
         self._step = step
         self._running = ExitStack()
+
+    @property
+    def channel(self) -> Channel:
+        """The channel that was registered first."""
+        return next(iter(self.channels.values()))
+
+    @property
+    def resources(self) -> Resources:
+        """The names of that channel's resources."""
+        return self.channel.resources
 
     def __enter__(self) -> Self:
         try:
@@ -115,13 +125,15 @@ class World:
             starting.enter_context(self.ministack)
 
     def _connect(self, starting: ExitStack) -> None:
-        self.resources = Resources.deployed(self.aws, self._project)
         self.vendors.store_secrets(self.aws)
-        self.channel = Channel(self.aws, self.resources)
+        self.channels = deployed_channels(self.aws, self._project)
         self.alerts = AlertsInbox(self.aws, self.resources.topic_arn)
-        lines = MetricRelay(self.aws, self.resources.log_group)
-        letters = QueueGauge(self.aws, self.resources.dead_letter_queue_url)
-        starting.enter_context(RelayThread(lines.relay_new_lines, letters.relay))
+        starting.enter_context(RelayThread(*self._relays()))
+
+    def _relays(self) -> Iterator[Callable[[], object]]:
+        for channel in self.channels.values():
+            yield MetricRelay(self.aws, channel.resources.log_group).relay_new_lines
+            yield QueueGauge(self.aws, channel.resources.dead_letter_queue_url).relay
 
 
 def _target(project: Project) -> tuple[str, str]:

@@ -23,13 +23,18 @@ class AlarmingLines:
     minutes: int = 5
 
 
-def alarming_lines(max_receive_count: int) -> tuple[AlarmingLines, ...]:
+def alarming_lines(max_receive_count: int, vendor: str) -> tuple[AlarmingLines, ...]:
     """Return every kind of line that wakes a person.
 
     Args:
         max_receive_count: How often the queue delivers a message before it is a dead letter.
+        vendor: Who sends the channel's messages.
     """
-    return (*CRITICAL_LINES, HEARTBEAT_FAILURES, _repeated_failures(max_receive_count))
+    return (
+        *_critical_lines(vendor),
+        HEARTBEAT_FAILURES,
+        _repeated_failures(max_receive_count),
+    )
 
 
 def _critical(event: LogEvent, subject: str, description: str) -> AlarmingLines:
@@ -37,6 +42,35 @@ def _critical(event: LogEvent, subject: str, description: str) -> AlarmingLines:
     return AlarmingLines(
         pattern=_all(_is("level", "CRITICAL"), _is("event", event)),
         rule=AlarmRule(subject=subject, description=description),
+    )
+
+
+def _critical_lines(vendor: str) -> tuple[AlarmingLines, ...]:
+    return (
+        _critical(
+            LogEvent.FINAL_DB_UPDATE_FAILED,
+            "FinalDbUpdateFailure",
+            "A message was sent, but its conversation's record could not be updated. The message"
+            " is delivered again and then repairs the record by itself, without a second send."
+            " If this goes on: see whether DynamoDB refuses writes, and compare the record with"
+            " the message_sid of the log line `final_db_update_failed`.",
+        ),
+        _critical(
+            LogEvent.SEND_OUTCOME_UNKNOWN,
+            "SendOutcomeUnknown",
+            f"Nobody can tell whether a message was sent: {vendor} never confirmed it and does not"
+            " list it. It will not be sent again by itself. Look the recipient's messages up in"
+            f" {vendor}'s console, then record the sid or release the conversation for a new send"
+            " (log line `send_outcome_unknown`).",
+        ),
+        _critical(
+            LogEvent.VENDOR_ACCOUNT_REFUSED,
+            "VendorAccountRefused",
+            f"OpenAI or {vendor} refuses the account: wrong credentials, no funds, suspended, or a"
+            " model, assistant or sender that is not there. No message that needs it is sent until"
+            " then. Read the log line `vendor_account_refused`, mend the account, store a new"
+            " secret or name another model, then redrive the dead-letter queue.",
+        ),
     )
 
 
@@ -84,33 +118,6 @@ GOOD_ENDS = logs.FilterPattern.any(
     _is("event", LogEvent.ALREADY_PROCESSED),
 )
 """The lines of queue messages that may be deleted: in each case the message was sent."""
-
-CRITICAL_LINES = (
-    _critical(
-        LogEvent.FINAL_DB_UPDATE_FAILED,
-        "FinalDbUpdateFailure",
-        "A message was sent, but its conversation's record could not be updated. The message"
-        " is delivered again and then repairs the record by itself, without a second send."
-        " If this goes on: see whether DynamoDB refuses writes, and compare the record with"
-        " the message_sid of the log line `final_db_update_failed`.",
-    ),
-    _critical(
-        LogEvent.SEND_OUTCOME_UNKNOWN,
-        "SendOutcomeUnknown",
-        "Nobody can tell whether a message was sent: Twilio never confirmed it and does not"
-        " list it. It will not be sent again by itself. Look the recipient's messages up in"
-        " Twilio's console, then record the sid or release the conversation for a new send"
-        " (log line `send_outcome_unknown`).",
-    ),
-    _critical(
-        LogEvent.VENDOR_ACCOUNT_REFUSED,
-        "VendorAccountRefused",
-        "OpenAI or Twilio refuses the account: wrong credentials, no funds, suspended, or a"
-        " model, assistant or sender that is not there. No message that needs it is sent until"
-        " then. Read the log line `vendor_account_refused`, mend the account, store a new"
-        " secret or name another model, then redrive the dead-letter queue.",
-    ),
-)
 
 HEARTBEAT_FAILURES = AlarmingLines(
     pattern=_all(_is("level", "ERROR"), _is("event", LogEvent.HEARTBEAT_FAILED)),

@@ -91,7 +91,7 @@ class ChannelStack(Stack):
         self, names: ChannelNames, environment: Environment, shared: SharedStack
     ) -> None:
         on_call = OnCall(topic=shared.alerts.topic, runbook=environment.runbook)
-        for lines in alarming_lines(environment.max_receive_count):
+        for lines in alarming_lines(environment.max_receive_count, names.channel.vendor):
             LogAlarm(
                 self,
                 lines.rule.subject,

@@ -16,6 +16,7 @@ class Channel:
             channel has none, because its filters were named before there was a second.
         credentials_form: What a tenant's secret of this channel holds, as JSON.
         handler: What Lambda calls; another repository's channel names its own.
+        vendor: Who sends the messages, as people call them.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Channel:
     metric_filter_part: str
     credentials_form: str
     handler: str = HANDLER
+    vendor: str = "Twilio"
 
 
 WHATSAPP = Channel(

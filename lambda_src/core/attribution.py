@@ -18,8 +18,10 @@ def own_sid(sids: Sequence[str], entry: Entry, others: Sequence[Entry]) -> str |
     Args:
         sids: Messages that read as this conversation's, the oldest first.
         entry: The conversation.
-        others: The recipient's other conversations that have a sid, or may yet get one.
+        others: The recipient's other conversations that have a sid, or may yet get one. Those on
+            another channel have their messages in another list.
     """
+    others = [other for other in others if entry.may_be_on(other.channel)]
     unsettled = [other for other in others if other.status in UNSETTLED and not other.sid]
     if entry.answer is None or any(_may_read_alike(other, entry.answer) for other in unsettled):
         return None

@@ -8,6 +8,7 @@ from lambda_src.core.errors import (
     AlreadyEnded,
     BusyElsewhere,
     LeaseLost,
+    RecordForeign,
     Step,
     TransientFailure,
 )
@@ -31,6 +32,7 @@ class Claims:
             The claim, or the entry of a conversation whose message is sent or `sending`.
 
         Raises:
+            RecordForeign: The conversation is another channel's.
             BusyElsewhere: Another worker holds a live lease.
             AlreadyEnded: The record is `failed` or `send_unknown`.
             ProcessingError: The table did not answer, or took the record for too large.
@@ -40,6 +42,7 @@ class Claims:
         try:
             self.conversations.create(context, claim)
         except ConditionFailed as found:
+            _check_channel(found.entry, context.channel)
             return self._take_existing(claim, found.entry, races=3)
         return claim
 
@@ -109,6 +112,13 @@ class Claims:
             self.conversations.store_answer(claim, answer)
         except ConditionFailed as found:
             raise LeaseLost("lease_lost", Step.AI) from found
+
+
+def _check_channel(entry: Entry | None, channel: str) -> None:
+    # A phone has one key on several channels: what one of them sent, another did not.
+    if entry and not entry.may_be_on(channel):
+        detail = f"channel_method: expected {channel}, found another channel"
+        raise RecordForeign("record_of_another_channel", Step.CLAIM, detail)
 
 
 def _is_own(entry: Entry | None, claim: Claim, status: Status) -> bool:

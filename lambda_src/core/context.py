@@ -49,10 +49,11 @@ class ContextObject:
 
     Attributes:
         key: The conversation record's key.
+        channel: The channel's name, e.g. `whatsapp`.
         request_id: The router's id of the request.
-        sender: The company's number on the channel, E.164.
-        recipient: The recipient's number on the channel, E.164.
-        credentials_reference: Name or ARN of the Twilio secret.
+        sender: The company's address on the channel.
+        recipient: The recipient's address on the channel.
+        credentials_reference: Name or ARN of the secret with the vendor's credentials.
         api_key_reference: Name or ARN of the OpenAI secret.
         assistant_id: Key of the assistant definition.
         engine: The OpenAI interface to use.
@@ -63,6 +64,7 @@ class ContextObject:
     """
 
     key: RecordKey
+    channel: str
     request_id: str
     sender: str
     recipient: str

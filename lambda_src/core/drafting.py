@@ -8,7 +8,8 @@ from lambda_src.core import timing
 from lambda_src.core.context import AssistantDefinition, ContextObject, Engine
 from lambda_src.core.errors import CredentialsRefused, PermanentFailure, Step, TransientFailure
 from lambda_src.core.message import Answer, check_mode, fit
-from lambda_src.core.ports import Assignment, Assistants, Secrets, TwilioCredentials, Writer
+from lambda_src.core.ports import Assignment, Assistants, Credentials, Secrets, Writer
+from lambda_src.core.text_rules import TWILIO, TextRules
 from lambda_src.core.timing import Timing
 
 LONGEST_METADATA = 512
@@ -33,12 +34,16 @@ def with_secret(read: Callable[[bool], S], use: Callable[[S], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Drafting:
-    """Lets the AI write, once; an answer that was kept is used again."""
+    """Lets the AI write, once; an answer that was kept is used again.
+
+    `text_rules` are the channel's.
+    """
 
     secrets: Secrets
     assistants: Assistants
     writer: Writer
     timing: Timing
+    text_rules: TextRules = TWILIO
 
     def draft(
         self,
@@ -46,7 +51,7 @@ class Drafting:
         kept: Answer | None,
         time_left: Callable[[], float],
         check_lease: Callable[[], None],
-    ) -> tuple[TwilioCredentials, Answer]:
+    ) -> tuple[Credentials, Answer]:
         """Return the credentials to send with, and the answer to send.
 
         Args:
@@ -61,7 +66,7 @@ class Drafting:
             PermanentFailure: A secret, the assistant or the answer is not fit.
             TransientFailure: A vendor did not answer or refuses the account, or time is short.
         """
-        credentials = self.secrets.twilio(context.credentials_reference)
+        credentials = self.secrets.credentials(context.credentials_reference)
         if kept:
             check_mode(has_variables=bool(kept.variables), template_sid=credentials.template_sid)
             return credentials, kept
@@ -69,7 +74,7 @@ class Drafting:
         has_variables = bool(definition and definition.variables)
         check_mode(has_variables=has_variables, template_sid=credentials.template_sid)
         answer = self._write(context, definition, time_left, check_lease)
-        return credentials, fit(answer, definition)
+        return credentials, fit(answer, definition, self.text_rules)
 
     def _definition(self, context: ContextObject) -> AssistantDefinition | None:
         definition = context.assistant or self.assistants.find(context.assistant_id)

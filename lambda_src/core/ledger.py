@@ -61,7 +61,7 @@ class SentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a record says of its conversation's state."""
+    """What a record says of its conversation's state; `channel` is empty where it does not say."""
 
     key: RecordKey
     status: Status
@@ -74,6 +74,11 @@ class Entry:
     sid: str
     created_at: float
     failure_code: str = ""
+    channel: str = ""
+
+    def may_be_on(self, channel: str) -> bool:
+        """Whether the conversation is on that channel, or one of the two is not known."""
+        return "" in {channel, self.channel} or channel == self.channel
 
 
 class ConditionFailed(Exception):

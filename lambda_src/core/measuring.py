@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lambda_src.core.message import Answer, OutgoingMessage
 from lambda_src.core.metric_names import Metric
-from lambda_src.core.ports import Assignment, Metrics, Sender, TwilioCredentials, Writer
+from lambda_src.core.ports import Assignment, Credentials, Metrics, Sender, Writer
 
 Stopwatch = Callable[[], float]
 """Seconds since any moment, of which only differences count."""
@@ -41,13 +41,13 @@ class MeasuredSender:
     metrics: Metrics
     stopwatch: Stopwatch = time.perf_counter
 
-    def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
+    def send(self, credentials: Credentials, message: OutgoingMessage) -> str:
         """Let the other one send."""
         with _measured(self.metrics, Metric.SEND_SECONDS, self.stopwatch):
             return self.sender.send(credentials, message)
 
     def find(
-        self, credentials: TwilioCredentials, message: OutgoingMessage, *, since: float
+        self, credentials: Credentials, message: OutgoingMessage, *, since: float
     ) -> tuple[str, ...]:
         """Let the other one look; not measured."""
         return self.sender.find(credentials, message, since=since)

@@ -7,11 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lambda_src.core.context import AssistantDefinition, VariableRule
 from lambda_src.core.errors import PermanentFailure, Step
-
-MAX_BODY = 1600
-"""Characters of a free-text message (Twilio error 21617)."""
-MAX_RENDERED = 1024
-"""Characters of a rendered WhatsApp template; its variables alone must stay below that."""
+from lambda_src.core.text_rules import TWILIO, Limit, TextRules
 
 # Lone surrogates too: strict JSON may hold an escaped half of a character, UTF-8 cannot.
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -76,51 +72,57 @@ def check_mode(*, has_variables: bool, template_sid: str | None) -> None:
         raise _mismatch("the assistant defines variables, the secret names no template")
 
 
-def fit(answer: Answer, definition: AssistantDefinition | None) -> Answer:
-    """Clean an answer and check it against its definition, before it is stored and sent.
+def fit(
+    answer: Answer, definition: AssistantDefinition | None, rules: TextRules = TWILIO
+) -> Answer:
+    """Clean an answer and check it, before it is stored and sent.
+
+    Args:
+        answer: What the AI wrote.
+        definition: What it was asked for.
+        rules: What the channel makes of texts.
 
     Raises:
         PermanentFailure: The answer is empty, too long, or does not fit the variables.
     """
     if definition and definition.variables:
-        return replace(answer, text="", variables=_fitted(answer.variables, definition.variables))
-    return replace(answer, text=_body(answer.text), variables={})
+        variables = _fitted(answer.variables, definition.variables, rules)
+        return replace(answer, text="", variables=variables)
+    return replace(answer, text=_body(answer.text, rules), variables={})
 
 
-def units(text: str) -> int:
-    """Length of a text as Twilio counts it: in UTF-16 code units, an emoji being two or more."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _body(text: str) -> str:
-    body = _UNSENDABLE.sub(" ", text.replace("\r\n", "\n")).strip()
+def _body(text: str, rules: TextRules) -> str:
+    body = rules.spell(_UNSENDABLE.sub(" ", text.replace("\r\n", "\n"))).strip()
     if not body:
         raise _unfit("the text is empty")
-    if units(body) > MAX_BODY:
-        raise _unfit(f"the text has {units(body)} characters, {MAX_BODY} are allowed")
+    _check_length("the text has", body, rules.body)
     return body
 
 
-def _fitted(values: Mapping[str, str], rules: Mapping[str, VariableRule]) -> dict[str, str]:
-    if set(values) != set(rules):
-        raise _unfit(f"{len(rules)} variables are defined, the answer does not name just these")
-    cleaned = {name: _variable(name, values[name], rule) for name, rule in rules.items()}
-    total = sum(map(units, cleaned.values()))
-    if total > MAX_RENDERED:
-        raise _unfit(f"all variables have {total} characters, {MAX_RENDERED} are allowed")
+def _fitted(
+    values: Mapping[str, str], asked: Mapping[str, VariableRule], rules: TextRules
+) -> dict[str, str]:
+    if set(values) != set(asked):
+        raise _unfit(f"{len(asked)} variables are defined, the answer does not name just these")
+    cleaned = {name: _variable(name, values[name], rule, rules) for name, rule in asked.items()}
+    _check_length("all variables have", "".join(cleaned.values()), rules.variables)
     return cleaned
 
 
-def _variable(name: str, value: str, rule: VariableRule) -> str:
+def _variable(name: str, value: str, asked: VariableRule, rules: TextRules) -> str:
     # Twilio refuses variables with line breaks, tabs or more than four spaces in a row (21656).
-    cleaned = _WHITESPACE.sub(" ", _UNSENDABLE.sub(" ", value)).strip()
+    cleaned = _WHITESPACE.sub(" ", rules.spell(_UNSENDABLE.sub(" ", value))).strip()
     if not cleaned:
         raise _unfit(f"variable {name} is empty")
-    if rule.max_length and units(cleaned) > rule.max_length:
-        raise _unfit(
-            f"variable {name} has {units(cleaned)} characters, {rule.max_length} are allowed"
-        )
+    if asked.max_length:
+        _check_length(f"variable {name} has", cleaned, (Limit(asked.max_length),))
     return cleaned
+
+
+def _check_length(what: str, text: str, limits: tuple[Limit, ...]) -> None:
+    for limit in limits:
+        if excess := limit.excess(text):
+            raise _unfit(f"{what} {excess}")
 
 
 def _unfit(detail: str) -> PermanentFailure:

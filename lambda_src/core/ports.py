@@ -15,6 +15,14 @@ Clock = Callable[[], float]
 """Seconds since the epoch."""
 
 
+class Credentials(Protocol):
+    """A tenant's account at the vendor, in a form that only the channel's sender knows."""
+
+    @property
+    def template_sid(self) -> str | None:
+        """The vendor's id of the template to send; without one, free text is sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class TwilioCredentials:
     """A tenant's Twilio account; without a template the channel sends free text."""
@@ -97,8 +105,8 @@ class Secrets(Protocol):
     def openai_key(self, reference: str, *, fresh: bool = False) -> str:
         """The OpenAI API key."""
 
-    def twilio(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
-        """The Twilio credentials."""
+    def credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
+        """A tenant's credentials for the channel's vendor."""
 
 
 class Assistants(Protocol):
@@ -116,9 +124,9 @@ class Writer(Protocol):
 
 
 class Sender(Protocol):
-    """The channel's vendor."""
+    """The channel's vendor, who takes credentials of the channel's own form."""
 
-    def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
+    def send(self, credentials: Any, message: OutgoingMessage) -> str:
         """Send once and return the sid.
 
         Raises:
@@ -129,7 +137,7 @@ class Sender(Protocol):
 
     def find(
         self,
-        credentials: TwilioCredentials,
+        credentials: Any,
         message: OutgoingMessage,
         *,
         since: float,

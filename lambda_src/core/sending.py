@@ -15,7 +15,7 @@ from lambda_src.core.errors import (
 )
 from lambda_src.core.ledger import Claim, Intent
 from lambda_src.core.message import Answer, OutgoingMessage
-from lambda_src.core.ports import Clock, Secrets, Sender, TwilioCredentials
+from lambda_src.core.ports import Clock, Credentials, Secrets, Sender
 from lambda_src.core.timing import Timing
 
 
@@ -47,7 +47,7 @@ class Sending:
     def send(
         self,
         context: ContextObject,
-        credentials: TwilioCredentials,
+        credentials: Credentials,
         answer: Answer,
         intent: Intent,
     ) -> str:
@@ -63,7 +63,7 @@ class Sending:
         except CredentialsRefused as refused:
             if self._is_stalled(intent):  # no second try, and no time for a secret
                 raise
-            fresh = self.secrets.twilio(context.credentials_reference, fresh=True)
+            fresh = self.secrets.credentials(context.credentials_reference, fresh=True)
             if self._is_stalled(intent):
                 raise refused from None
             return self._send_in_time(context, fresh, answer, intent)
@@ -71,7 +71,7 @@ class Sending:
     def _send_in_time(
         self,
         context: ContextObject,
-        credentials: TwilioCredentials,
+        credentials: Credentials,
         answer: Answer,
         intent: Intent,
     ) -> str:

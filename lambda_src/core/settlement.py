@@ -18,7 +18,7 @@ from lambda_src.core.errors import (
 from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.ledger import ConditionFailed, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer, OutgoingMessage
-from lambda_src.core.ports import Clock, Conversations, Secrets, Sender, TwilioCredentials
+from lambda_src.core.ports import Clock, Conversations, Credentials, Secrets, Sender
 from lambda_src.core.receives import Receives
 from lambda_src.core.telling import tell, tell_unwritten
 from lambda_src.core.timing import SKEW_SECONDS, Timing
@@ -94,10 +94,10 @@ class Settlement:
             context.sender, context.recipient, body=answer.text, variables=answer.variables
         )
 
-        def credentials(fresh: bool) -> TwilioCredentials:  # noqa: FBT001 - as it is called with
+        def credentials(fresh: bool) -> Credentials:  # noqa: FBT001 - as it is called with
             if delivery.time_left() < self.timing.look_reserve:
                 raise TransientFailure("out_of_time", Step.SETTLE, again_in=0)
-            return self.secrets.twilio(context.credentials_reference, fresh=fresh)
+            return self.secrets.credentials(context.credentials_reference, fresh=fresh)
 
         return with_secret(
             credentials,

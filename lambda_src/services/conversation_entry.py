@@ -25,6 +25,7 @@ ENTRY_ATTRIBUTES = (
     "settle_looks",
     "message_sid",
     "created_at",
+    "channel_method",
 )
 """What a query asks for, to know a conversation's state."""
 
@@ -52,6 +53,7 @@ def to_entry(stored: Mapping[str, Any], step: Step) -> Entry:
         sid=_text(record, "message_sid"),
         created_at=_epoch(record.get("created_at"), default=intent.at if intent else 0.0),
         failure_code=_failure_code(record.get("failure")),
+        channel=_text(record, "channel_method"),
     )
 
 

@@ -19,11 +19,11 @@ from lambda_src.services.secret_forms import malformed, openai_key, twilio_crede
 from lambda_src.services.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from lambda_src.core.ports import TwilioCredentials
+    from lambda_src.core.ports import Credentials
 
 MAX_AGE_SECONDS = 300
 """How long a secret is used before it is read again."""
@@ -56,20 +56,27 @@ class ChannelSecrets:
     Args:
         client: A Secrets Manager client.
         prefixes: What the channel owns; any other reference is refused before a call is made.
+        read_credentials: Makes credentials of a secret's JSON, or says what is wrong with it.
     """
 
-    def __init__(self, client: SecretsManagerClient, prefixes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        client: SecretsManagerClient,
+        prefixes: Sequence[str],
+        read_credentials: Callable[[object], Credentials] = twilio_credentials,
+    ) -> None:
         self._provider = SecretsProvider(boto3_client=client)
         self._prefixes = tuple(prefixes)
+        self._read_credentials = read_credentials
         self._reads: SingleFlight[object] = SingleFlight()
 
     def openai_key(self, reference: str, *, fresh: bool = False) -> str:
         """The OpenAI API key."""
         return openai_key(self._read(reference, fresh=fresh))
 
-    def twilio(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
-        """The Twilio credentials."""
-        return twilio_credentials(self._read(reference, fresh=fresh))
+    def credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
+        """A tenant's credentials for the channel's vendor."""
+        return self._read_credentials(self._read(reference, fresh=fresh))
 
     def _read(self, reference: str, *, fresh: bool) -> object:
         if not is_within(reference, self._prefixes):

@@ -6,7 +6,9 @@ The codes and their meanings are those of Twilio's error dictionary
 
 from __future__ import annotations
 
-from typing import TypeGuard
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeGuard
 
 from lambda_src.core.errors import (
     AccountRefused,
@@ -18,6 +20,9 @@ from lambda_src.core.errors import (
     Step,
     TransientFailure,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CREDENTIALS = frozenset({20003, 20008, 70051})
 ACCOUNT = frozenset({20005, 20403, 30002})
@@ -46,7 +51,23 @@ PERMANENT = {
 """Codes after which the same message is refused again, with the words for a person."""
 
 
-def meaning(status: int, code: object, step: Step) -> ProcessingError:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A code after which the same message is refused again.
+
+    `words` are for a person; with `alarm` one is called, since no other message fares better.
+    """
+
+    words: str
+    alarm: bool = False
+
+
+NO_REFUSALS: Mapping[int, Refusal] = MappingProxyType({})
+
+
+def meaning(
+    status: int, code: object, step: Step, refusals: Mapping[int, Refusal] = NO_REFUSALS
+) -> ProcessingError:
     """The error that says what must happen after Twilio answered with an error.
 
     After a status of 5xx the message may have been accepted, whatever the code says. Otherwise the
@@ -58,11 +79,15 @@ def meaning(status: int, code: object, step: Step) -> ProcessingError:
         code: Twilio's own code as it stood in the answer; equal to the status where the body was no
             JSON. What is no code is passed over, and stands in no error.
         step: Where it happened.
+        refusals: What codes mean that only one channel meets.
     """
     known = code if _is_code(code) else None
     name = f"twilio_{known or status}"
     if status >= 500 or known in MAY_BE_ACCEPTED:  # noqa: PLR2004 - HTTP's own number
         return _may_be_accepted(name, step)
+    refusal = refusals.get(known or 0)
+    if refusal:
+        return PermanentFailure(name, step, refusal.words, alarm=refusal.alarm)
     return _meaning_of_code(known, name, step) or _meaning_of_status(status, name, step)
 
 

@@ -1,11 +1,13 @@
-"""Twilio: sends one message once, and finds those that may be one whose outcome is unknown."""
+"""Twilio: sends one message once, and finds those that may be one whose outcome is unknown.
+
+What stands here holds for every channel that Twilio serves; a channel says how its messages are
+addressed, and which refusals only it knows.
+"""
 
 from __future__ import annotations
 
 import json
 import ssl
-import time
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from requests import exceptions as http
@@ -20,20 +22,18 @@ from twilio.rest import Client
 from urllib3 import exceptions as transport
 
 from lambda_src.core.errors import ProcessingError, SendOutcomeUnknown, Step, TransientFailure
-from lambda_src.services.twilio_errors import meaning
+from lambda_src.services.twilio_errors import NO_REFUSALS, Refusal, meaning
 from lambda_src.services.twilio_http import PhasedHttpClient
-from lambda_src.services.twilio_matching import is_same
+from lambda_src.services.twilio_listing import sids_listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from twilio.rest.api.v2010.account.message import MessageInstance, MessageList
+    from twilio.rest.api.v2010.account.message import MessageList
 
     from lambda_src.core.message import OutgoingMessage
     from lambda_src.core.ports import TwilioCredentials
 
-LISTED_AT_MOST = 200
-"""Messages looked through for one send; a recipient gets fewer of one sender in a day."""
 FAILURES = (
     TwilioException,
     http.RequestException,
@@ -54,24 +54,35 @@ NEVER_CONNECTED = (
 
 
 class TwilioSender:
-    """Implements the port `Sender` with Twilio's Messages API for WhatsApp.
+    """Implements the port `Sender` with Twilio's Messages API.
 
     Args:
         timeout: Seconds for each request.
         base_url: Scheme and host of a local server, or empty for Twilio's own.
+        addresses: Gives whom a message is from and to, as parameters of the API: `to`, and `from_`
+            or `messaging_service_sid`.
+        refusals: What codes mean that only this channel meets.
     """
 
-    def __init__(self, timeout: float, base_url: str = "") -> None:
+    def __init__(
+        self,
+        timeout: float,
+        base_url: str,
+        addresses: Callable[[OutgoingMessage], Mapping[str, str]],
+        refusals: Mapping[int, Refusal] = NO_REFUSALS,
+    ) -> None:
         self._http_client = PhasedHttpClient(timeout, base_url)
         self._timeout = timeout
+        self._addresses = addresses
+        self._refusals = refusals
 
     def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
         """Send once and return the sid."""
         messages = self._messages(credentials)
         try:
-            sid = messages.create(**_parameters(message)).sid
+            sid = messages.create(**self._addresses(message), **_content(message)).sid
         except FAILURES as error:
-            raise _translated(error, Step.SEND) from error
+            raise _translated(error, Step.SEND, self._refusals) from error
         if not sid:
             raise SendOutcomeUnknown("twilio_answer_without_sid", Step.SEND)
         return sid
@@ -92,16 +103,11 @@ class TwilioSender:
         Raises:
             TransientFailure: The list cannot be read; also `CredentialsRefused` and the like.
         """
-        messages = self._messages(credentials)
+        messages, addresses = self._messages(credentials), self._addresses(message)
         try:
-            ends_at = time.monotonic() + self._timeout
-            matches = list(_created_since(messages, message, since, ends_at))
+            return sids_listed(messages, message, addresses, since, self._timeout)
         except FAILURES as error:
-            raise _unlisted(_translated(error, Step.SETTLE)) from error
-        # Of one second, the grain of the dates, the one listed last is the oldest.
-        matches.reverse()
-        matches.sort(key=itemgetter(0))
-        return tuple(sid for _, sid in matches)
+            raise _unlisted(_translated(error, Step.SETTLE, self._refusals)) from error
 
     def _messages(self, credentials: TwilioCredentials) -> MessageList:
         # Made anew each time, in microseconds; what is costly, the connections, is kept.
@@ -111,50 +117,19 @@ class TwilioSender:
         return client.messages
 
 
-def _address(number: str) -> str:
-    return f"whatsapp:{number}"
-
-
-def _parameters(message: OutgoingMessage) -> dict[str, str]:
-    addresses = {"to": _address(message.recipient), "from_": _address(message.sender)}
+def _content(message: OutgoingMessage) -> dict[str, str]:
     if not message.template_sid:
-        return {**addresses, "body": message.body}
+        return {"body": message.body}
     variables = json.dumps(dict(message.variables), ensure_ascii=False)
-    return {**addresses, "content_sid": message.template_sid, "content_variables": variables}
+    return {"content_sid": message.template_sid, "content_variables": variables}
 
 
-def _created_since(
-    messages: MessageList, message: OutgoingMessage, since: float, ends_at: float
-) -> Iterator[tuple[float, str]]:
-    """Creation and sid of each match.
-
-    All are looked at, up to the limit: the list goes by when messages were sent, so that one which
-    was created before, and sent after, may stand ahead of ours. Nor is it filtered by that date,
-    which a message that is accepted and not yet sent does not have. No page is asked for once the
-    time is over (`ends_at`, of the monotonic clock): half a list tells nothing.
-    """
-    instances = messages.stream(
-        to=_address(message.recipient), from_=_address(message.sender), limit=LISTED_AT_MOST
-    )
-    for instance in instances:
-        if time.monotonic() > ends_at:
-            raise http.Timeout("the list did not end in time")
-        created = instance.date_created.timestamp() if instance.date_created else since
-        if instance.sid and created >= since - 1 and _is_match(instance, message):
-            yield created, instance.sid
-
-
-def _is_match(instance: MessageInstance, message: OutgoingMessage) -> bool:
-    is_outbound = str(instance.direction).startswith("outbound")
-    return is_outbound and is_same(instance.body or "", message)
-
-
-def _translated(error: Exception, step: Step) -> ProcessingError:
+def _translated(error: Exception, step: Step, refusals: Mapping[int, Refusal]) -> ProcessingError:
     refusal = _refusal(error)
     if refusal:
         # The newer form of an error has its status from the body, where anything may stand.
         status = refusal.status if isinstance(refusal.status, int) else 0
-        return meaning(status, refusal.code, step)
+        return meaning(status, refusal.code, step, refusals)
     kind = type(error).__name__
     if any(isinstance(link, NEVER_CONNECTED) for link in _chain(error)):
         return TransientFailure("twilio_unreachable", step, kind)

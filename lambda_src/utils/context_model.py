@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field, create_model
 
+from lambda_src.core.channel_parts import Addressing
 from lambda_src.core.context import ContextObject, Engine, RecordKey
 from lambda_src.utils.context_parts import (
     AIConfig,
@@ -15,9 +16,10 @@ from lambda_src.utils.context_parts import (
     Metadata,
     Open,
     OpenAIConfig,
+    RecipientData,
 )
 from lambda_src.utils.context_rules import SecretReference
-from lambda_src.utils.wire_types import PhoneNumber, Wire
+from lambda_src.utils.wire_types import Wire, address_of
 
 
 class Payload(Wire):
@@ -28,15 +30,16 @@ class Payload(Wire):
     frontend_payload: FrontendPayload
     company_data_payload: CompanyDataPayload
 
-    def context_object(self) -> ContextObject:
-        """The context object as the core takes it."""
+    def context_object(self, addressing: Addressing) -> ContextObject:
+        """The context object as the core takes it, where the recipient stands as told."""
         company, front = self.company_data_payload, self.frontend_payload
-        openai, recipient = company.ai_config.openai, front.recipient_data
+        openai, recipient = company.ai_config.openai, front.recipient(addressing.recipient_field)
         return ContextObject(
-            key=RecordKey(recipient.recipient_tel, self.conversation_data.conversation_id),
+            key=RecordKey(recipient, self.conversation_data.conversation_id),
+            channel=front.request_data.channel_method,
             request_id=front.request_data.request_id,
             sender=company.channel.sender,
-            recipient=recipient.recipient_tel,
+            recipient=recipient,
             credentials_reference=company.channel.credentials_id,
             api_key_reference=openai.api_key_reference,
             assistant_id=openai.assistant_id_template_sender,
@@ -79,32 +82,51 @@ _COMPANY_ATTRIBUTES = set(CompanyDataPayload.model_fields)
 
 
 @cache
-def context_model(channel: str) -> type[Payload]:
+def context_model(channel: str, addressing: Addressing) -> type[Payload]:
     """The model of one channel's context objects, whose field names hold the channel's name."""
+    company, front = _company(channel, addressing), _front(addressing)
+    return create_model(
+        "Payload",
+        __base__=Payload,
+        frontend_payload=(front, ...),
+        company_data_payload=(company, ...),
+    )
+
+
+@cache
+def field_names(channel: str, addressing: Addressing) -> frozenset[str]:
+    """The names of all fields that the model of one channel knows, at any depth."""
+    schema = context_model(channel, addressing).model_json_schema()
+    objects = [schema, *schema["$defs"].values()]
+    return frozenset(name for part in objects for name in part.get("properties", ()))
+
+
+def _company(channel: str, addressing: Addressing) -> type[CompanyDataPayload]:
     channel_config = create_model(
         "ChannelConfig",
         __base__=ChannelConfig,
-        sender=(PhoneNumber, Field(alias=f"company_{channel}_number")),
+        sender=(address_of(addressing.sender), Field(alias=f"company_{channel}_number")),
         credentials_id=(SecretReference, Field(alias=f"{channel}_credentials_id")),
     )
     ai_config = create_model(
         "AIConfig", __base__=AIConfig, openai_config=(_by_channel(channel, OpenAIConfig), ...)
     )
-    company = create_model(
+    return create_model(
         "CompanyDataPayload",
         __base__=CompanyDataPayload,
         ai_config=(ai_config, ...),
         channel_config=(_by_channel(channel, channel_config), ...),
     )
-    return create_model("Payload", __base__=Payload, company_data_payload=(company, ...))
 
 
-@cache
-def field_names(channel: str) -> frozenset[str]:
-    """The names of all fields that the model of one channel knows, at any depth."""
-    schema = context_model(channel).model_json_schema()
-    objects = [schema, *schema["$defs"].values()]
-    return frozenset(name for part in objects for name in part.get("properties", ()))
+def _front(addressing: Addressing) -> type[FrontendPayload]:
+    address: Any = (address_of(addressing.recipient), ...)
+    recipient = create_model(
+        "RecipientData", __base__=RecipientData, **{addressing.recipient_field: address}
+    )
+    return create_model(
+        "FrontendPayload", __base__=FrontendPayload, recipient_data=(recipient, ...)
+    )
 
 
 def _by_channel(channel: str, part: type[Wire]) -> type[Open]:

@@ -18,7 +18,6 @@ from lambda_src.utils.wire_types import (
     IdText,
     JsonObject,
     KeyText,
-    PhoneNumber,
     Text,
     Timestamp,
     Wire,
@@ -56,9 +55,9 @@ class CompanyData(Wire):
 
 
 class RecipientData(Wire):
-    """Who is to get the message."""
+    """Who is to get the message; the channel says which field is the address."""
 
-    recipient_tel: PhoneNumber
+    recipient_tel: StrictStr | None = None
     recipient_email: StrictStr | None = None
     recipient_first_name: StrictStr | None = None
     recipient_last_name: StrictStr | None = None
@@ -89,6 +88,11 @@ class FrontendPayload(Wire):
     request_data: RequestData
     project_data: JsonObject = Field(default_factory=dict)
 
+    def recipient(self, field: str) -> str:
+        """The recipient's address, which stands in that field."""
+        address: str = getattr(self.recipient_data, field)
+        return address
+
 
 class OpenAIConfig(Open):
     """Which key and which assistant write the message."""
@@ -100,9 +104,9 @@ class OpenAIConfig(Open):
 
 
 class ChannelConfig(Open):
-    """Which number and which credentials send it; the fields' names hold the channel's."""
+    """Which address and which credentials send it; the fields' names hold the channel's."""
 
-    sender: PhoneNumber
+    sender: Text
     credentials_id: SecretReference
 
 

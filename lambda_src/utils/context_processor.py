@@ -5,6 +5,7 @@ from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
+from lambda_src.core.channel_parts import BY_PHONE, Addressing
 from lambda_src.core.context import ContextObject, RecordKey
 from lambda_src.core.rejection import Problem, RejectedContext
 from lambda_src.utils.context_body import decoded
@@ -23,11 +24,18 @@ class ContextParser:
     Args:
         channel: The channel's name, e.g. `whatsapp`.
         is_own_secret: Whether a secret reference lies within the channel's prefixes.
+        addressing: What the channel's addresses are.
     """
 
-    def __init__(self, channel: str, is_own_secret: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        channel: str,
+        is_own_secret: Callable[[str], bool],
+        addressing: Addressing = BY_PHONE,
+    ) -> None:
         self._channel = channel
-        self._model = context_model(channel)
+        self._addressing = addressing
+        self._model = context_model(channel, addressing)
         self._settings = {"reader": Reader(channel, is_own_secret)}
 
     def __call__(self, body: str) -> ContextObject:
@@ -38,19 +46,17 @@ class ContextParser:
         """
         read = decoded(body)
         if read.problems:
-            raise _rejection(read.document, read.problems)
+            raise self._rejection(read.document, read.problems)
         try:
             payload = self._model.model_validate(read.document, context=self._settings)
         except ValidationError as error:
-            problems = problems_in(error, field_names(self._channel))
-            raise _rejection(read.document, problems) from None
-        return payload.context_object()
+            problems = problems_in(error, field_names(self._channel, self._addressing))
+            raise self._rejection(read.document, problems) from None
+        return payload.context_object(self._addressing)
 
-
-def _rejection(document: dict[str, Any], problems: Sequence[Problem]) -> RejectedContext:
-    return RejectedContext(
-        _code(problems), problems, key=_key(document), request_id=_request_id(document)
-    )
+    def _rejection(self, document: dict[str, Any], problems: Sequence[Problem]) -> RejectedContext:
+        key = _key(document, self._addressing.recipient_field)
+        return RejectedContext(_code(problems), problems, key=key, request_id=_request_id(document))
 
 
 def _code(problems: Sequence[Problem]) -> str:
@@ -61,8 +67,8 @@ def _code(problems: Sequence[Problem]) -> str:
     return codes.pop() if len(codes) == 1 else INVALID
 
 
-def _key(document: dict[str, Any]) -> RecordKey | None:
-    recipient = _dig(document, "frontend_payload", "recipient_data", "recipient_tel")
+def _key(document: dict[str, Any], recipient_field: str) -> RecordKey | None:
+    recipient = _dig(document, "frontend_payload", "recipient_data", recipient_field)
     conversation = _dig(document, "conversation_data", "conversation_id")
     if _fits(recipient, LONGEST_KEY) and _fits(conversation, LONGEST_KEY):
         return RecordKey(recipient, conversation)

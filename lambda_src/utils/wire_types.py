@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
 from pydantic_core import PydanticCustomError
 
-E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+from lambda_src.core.channel_parts import AddressForm
+
 LONGEST_KEY = 1024
 """Bytes that DynamoDB takes as a sort key."""
 LONGEST_ID = 256
@@ -37,15 +38,21 @@ def at_most(longest: int) -> AfterValidator:
     return AfterValidator(short)
 
 
+def address_of(form: AddressForm) -> Any:
+    """The type of a field that holds an address of that form."""
+    pattern = re.compile(form.pattern)
+
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise problem(form.code, form.words)
+        return value
+
+    return Annotated[Text, at_most(LONGEST_KEY), AfterValidator(check)]
+
+
 def _filled(value: str) -> str:
     if not value.strip():
         raise problem("context_invalid", "a non-empty string")
-    return value
-
-
-def _e164(value: str) -> str:
-    if not E164.fullmatch(value):
-        raise problem("phone_not_e164", "a phone number in E.164 form: + and 2 to 15 digits")
     return value
 
 
@@ -60,7 +67,6 @@ def _iso_8601(value: str) -> str:
 Text = Annotated[StrictStr, AfterValidator(_filled)]
 KeyText = Annotated[Text, at_most(LONGEST_KEY)]
 IdText = Annotated[Text, at_most(LONGEST_ID)]
-PhoneNumber = Annotated[Text, AfterValidator(_e164)]
 Timestamp = Annotated[StrictStr, AfterValidator(_iso_8601)]
 JsonObject = dict[str, Any]
 Assistant = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.alerts import Alert
+from local.channels import meant_by
 from local.contexts import example
 from local.demo.checks import Checks
 from local.journey import Journey, Sighting
@@ -36,9 +37,10 @@ class Stage:
     def send(self, name: str, *, conversation_id: str, recipient: str) -> Journey:
         """Put an example context object on the queue, and say so."""
         body = example(name, conversation_id=conversation_id, recipient=recipient)
-        queue = self.world.resources.queue_url.rpartition("/")[2]
+        channel = meant_by(body, self.world.channels)
+        queue = channel.resources.queue_url.rpartition("/")[2]
         self.screen.say(f"examples/contexts/{name}.json → {queue} ({len(body):,} bytes)", "dim")
-        return Journey.begin(self.world.channel, body)
+        return Journey.begin(channel, body)
 
     def follow(
         self, journey: Journey, doing: str, until: Callable[[Sighting], bool] | None = None

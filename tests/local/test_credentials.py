@@ -5,18 +5,12 @@ import json
 import pytest
 
 from local.aws import Aws
-from local.credentials import (
-    EXAMPLE_SECRET,
-    FREE_TEXT_SECRET,
-    TWILIO_SECRETS,
-    Credentials,
-    real_credentials,
-    store_secrets,
-)
+from local.credentials import CREDENTIALS, Credentials, real_credentials, store_secrets
 from local.errors import LocalCloudError
 from local.send import chosen_vendors
 from local.vendors import RealServices, StandIns
 
+TENANTS = CREDENTIALS[0]
 ALL = {
     "OPENAI_API_KEY": "made-up-key",
     "TWILIO_ACCOUNT_SID": "made-up-account",
@@ -72,13 +66,14 @@ def test_the_examples_tenants_exist_whatever_the_environment_lists(embedded_aws:
     """Tenants of the example contexts get secrets, deployed or not; strangers' stay untouched."""
     secrets = embedded_aws.secretsmanager
     secrets.create_secret(Name="a-stranger", SecretString="untouched")
-    secrets.create_secret(Name=f"{TWILIO_SECRETS}listed", SecretString="placeholder")
+    secrets.create_secret(Name=f"{TENANTS}listed", SecretString="placeholder")
     credentials = Credentials("key", "account", "token", "template")
     for _ in range(2):  # the second time, all of them are there already
         store_secrets(embedded_aws, credentials)
+    tenants = ("listed", "demo-company", "demo-company-free-text")
     stored = {
         name: secrets.get_secret_value(SecretId=name)["SecretString"]
-        for name in ("a-stranger", f"{TWILIO_SECRETS}listed", EXAMPLE_SECRET, FREE_TEXT_SECRET)
+        for name in ("a-stranger", *(f"{TENANTS}{tenant}" for tenant in tenants))
     }
     with_template = credentials.twilio_secret
     without = Credentials("key", "account", "token").twilio_secret

@@ -204,7 +204,7 @@ def test_everything_listens_on_loopback_only(world: World, stand_ins: StandIns) 
 
 def test_send_follows_a_message_to_the_phone(world: World, stand_ins: StandIns) -> None:
     """`send` shows the message and the record; a second one of the conversation changes nothing."""
-    way, body = Way(world.channel, stand_ins.phones), _context("whatsapp", SENT_TWICE)
+    way, body = Way(world.channels, stand_ins.phones), _context("whatsapp", SENT_TWICE)
     first, second = Shown(), Shown()
     assert [0, 0] == [send_through(way, body, screen) for screen in (first, second)]
     assert f"{SENT_TWICE} · WhatsApp" in first.text()
@@ -217,7 +217,7 @@ def test_send_follows_a_message_to_the_dead_letters(world: World, stand_ins: Sta
     """`send` shows a bad context object's code and reason, and where the message is."""
     screen = Shown()
     body = _context("bad-no-consent", REFUSED)
-    assert 1 == send_through(Way(world.channel, stand_ins.phones), body, screen)
+    assert 1 == send_through(Way(world.channels, stand_ins.phones), body, screen)
     assert "✗ the message is in the dead-letter queue: consent_not_given at parse" in screen.text()
     assert "comms_consent" in screen.text()
 

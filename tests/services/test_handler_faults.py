@@ -105,7 +105,7 @@ def test_rotated_twilio_token_is_read_anew(channel: Channel) -> None:
     good = channel.secretsmanager.get_secret_value(SecretId=TWILIO_SECRET)["SecretString"]
     stale = {**json.loads(good), "twilio_auth_token": "a-stale-token"}
     channel.set_secret(TWILIO_SECRET, json.dumps(stale))
-    index.batch_handler().flow.sending.secrets.twilio(TWILIO_SECRET)
+    index.batch_handler().flow.sending.secrets.credentials(TWILIO_SECRET)
     channel.set_secret(TWILIO_SECRET, good)
 
     assert [] == channel.deliver(context())

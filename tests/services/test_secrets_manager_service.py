@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lambda_src.core.errors import PermanentFailure, TransientFailure
+from lambda_src.core.ports import TwilioCredentials
 from lambda_src.services.secrets_manager_service import ChannelSecrets
 from tests.services.channel import (
     ACCOUNT,
@@ -50,11 +51,10 @@ def reads(client: Any) -> Callable[[], int]:
 
 def test_reads_both_kinds(channel_secrets: ChannelSecrets) -> None:
     """The documented forms become a key, and credentials with a template."""
-    credentials = channel_secrets.twilio(TWILIO_SECRET)
+    credentials = channel_secrets.credentials(TWILIO_SECRET)
 
     assert API_KEY == channel_secrets.openai_key(OPENAI_SECRET)
-    assert (ACCOUNT, TOKEN) == (credentials.account_sid, credentials.auth_token)
-    assert TEMPLATE == credentials.template_sid
+    assert TwilioCredentials(ACCOUNT, TOKEN, TEMPLATE) == credentials
 
 
 def test_reads_by_arn(channel_secrets: ChannelSecrets, client: Any) -> None:
@@ -111,7 +111,7 @@ def test_reference_of_another_channel_is_refused_unasked(
 def test_missing_secret_fails_for_good(channel_secrets: ChannelSecrets) -> None:
     """A secret that does not exist is a permanent failure."""
     with pytest.raises(PermanentFailure, match="secret_missing"):
-        channel_secrets.twilio(f"{PREFIXES[1]}nobody")
+        channel_secrets.credentials(f"{PREFIXES[1]}nobody")
 
 
 def test_binary_secret_is_malformed(channel_secrets: ChannelSecrets, client: Any) -> None:
@@ -120,7 +120,7 @@ def test_binary_secret_is_malformed(channel_secrets: ChannelSecrets, client: Any
     client.create_secret(Name=name, SecretBinary=b"\x00")
 
     with pytest.raises(PermanentFailure, match="secret_malformed"):
-        channel_secrets.twilio(name)
+        channel_secrets.credentials(name)
 
 
 def test_service_that_hangs_is_waited_for_once(

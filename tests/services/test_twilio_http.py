@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lambda_src.channels.whatsapp import addresses
 from lambda_src.core.drafting import with_secret
 from lambda_src.core.errors import CredentialsRefused, SendOutcomeUnknown, Step, TransientFailure
 from lambda_src.core.message import OutgoingMessage
@@ -37,7 +38,7 @@ ACCEPTED = json_answer({"sid": "SM1"}, status=201)
 def test_answer_that_trickles_in_ends_in_time(parts: list[bytes]) -> None:
     """The timeout is the whole request's: bytes that keep coming do not prolong it."""
     with RawServer(*parts, pause=0.1) as server:
-        sender = TwilioSender(0.6, server.base_url)
+        sender = TwilioSender(0.6, server.base_url, addresses)
         begun = time.monotonic()
 
         with pytest.raises(SendOutcomeUnknown, match="twilio_answer_lost"):
@@ -49,7 +50,7 @@ def test_answer_that_trickles_in_ends_in_time(parts: list[bytes]) -> None:
 def test_kept_connection_has_the_whole_time_again() -> None:
     """What is left of one request's time is not the next one's."""
     with RawServer(ACCEPTED[:20], ACCEPTED[20:], pause=0.3) as server:
-        sender = TwilioSender(2.0, server.base_url)
+        sender = TwilioSender(2.0, server.base_url, addresses)
 
         sids = [sender.send(CREDENTIALS, TEXT) for _ in range(4)]
 
@@ -61,7 +62,7 @@ def test_no_cookie_is_kept() -> None:
     """The client serves every tenant: what one was told is not sent along by another."""
     answer = http_answer(201, b'{"sid": "SM1"}', "Set-Cookie: tenant=one; Path=/")
     with RawServer(answer) as server:
-        sender = TwilioSender(2.0, server.base_url)
+        sender = TwilioSender(2.0, server.base_url, addresses)
         for _ in range(2):
             sender.send(CREDENTIALS, TEXT)
 
@@ -72,7 +73,7 @@ def test_no_cookie_is_kept() -> None:
 def test_idle_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that idled for long is closed first: a reset on it would say nothing."""
     with RawServer(ACCEPTED) as server:
-        sender = TwilioSender(2.0, server.base_url)
+        sender = TwilioSender(2.0, server.base_url, addresses)
         for _ in range(2):
             sender.send(CREDENTIALS, TEXT)
         assert 1 == server.connections
@@ -105,7 +106,7 @@ def test_server_without_a_trusted_certificate_was_sent_nothing(tmp_path: Path) -
         RawServer(ACCEPTED, tls=self_signed(tmp_path / "own.pem")) as server,
         pytest.raises(TransientFailure, match="twilio_unreachable at send"),
     ):
-        TwilioSender(2.0, server.base_url).send(CREDENTIALS, TEXT)
+        TwilioSender(2.0, server.base_url, addresses).send(CREDENTIALS, TEXT)
 
     assert [] == server.headers
 
@@ -115,7 +116,7 @@ def test_earlier_request_tells_nothing_of_this_one() -> None:
 
     def send(is_second: bool) -> str:
         if is_second:
-            return TwilioSender(2.0, server.base_url).send(CREDENTIALS, TEXT)
+            return TwilioSender(2.0, server.base_url, addresses).send(CREDENTIALS, TEXT)
         raise CredentialsRefused("twilio_401", Step.SEND) from ssl.SSLCertVerificationError()
 
     with RawServer(json_answer([], status=201)) as server, pytest.raises(SendOutcomeUnknown):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lambda_src.channels.whatsapp import addresses
 from lambda_src.core.errors import (
     CredentialsRefused,
     PermanentFailure,
@@ -34,7 +35,7 @@ BY_TEMPLATE = OutgoingMessage(
 @pytest.fixture
 def sender(twilio: TwilioStandIn) -> TwilioSender:
     """The adapter, with two seconds for a request."""
-    return TwilioSender(2.0, twilio.base_url)
+    return TwilioSender(2.0, twilio.base_url, addresses)
 
 
 @pytest.mark.parametrize("message", [TEXT, BY_TEMPLATE], ids=["free text", "template"])
@@ -87,7 +88,7 @@ def test_no_connection_is_certainly_not_sent() -> None:
     """Where nobody listens nothing was sent, and it may be tried again."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        sender = TwilioSender(2.0, f"http://127.0.0.1:{unused.getsockname()[1]}")
+        sender = TwilioSender(2.0, f"http://127.0.0.1:{unused.getsockname()[1]}", addresses)
 
         with pytest.raises(TransientFailure, match="twilio_unreachable"):
             sender.send(CREDENTIALS, TEXT)
@@ -132,7 +133,7 @@ def test_older_message_that_was_sent_later_hides_nothing() -> None:
     with TwilioStandIn(
         accounts={ACCOUNT: TOKEN}, settings=settings, clock=lambda: now[0]
     ) as twilio:
-        sender = TwilioSender(2.0, twilio.base_url)
+        sender = TwilioSender(2.0, twilio.base_url, addresses)
         sender.send(CREDENTIALS, TEXT)
         now[0] += 50
         sid = sender.send(CREDENTIALS, TEXT)
@@ -186,7 +187,7 @@ def test_odd_answers_are_judged_without_their_text(
 ) -> None:
     """Whatever stands where a code or a message should: an error of ours, without a word of it."""
     with RawServer(json_answer(answer, status)) as server, pytest.raises(kind) as raised:
-        TwilioSender(2.0, server.base_url).send(CREDENTIALS, TEXT)
+        TwilioSender(2.0, server.base_url, addresses).send(CREDENTIALS, TEXT)
 
     assert str(raised.value).startswith(f"{code} at send")
     assert "+1555" not in repr(raised.value)

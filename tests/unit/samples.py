@@ -23,6 +23,7 @@ ENTRY = Entry(
     looks=0,
     sid="",
     created_at=START,
+    channel="whatsapp",
 )
 """What `CLAIM` left in the table."""
 

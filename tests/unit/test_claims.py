@@ -12,6 +12,7 @@ from lambda_src.core.errors import (
     LeaseLost,
     LedgerUnavailable,
     PermanentFailure,
+    RecordForeign,
     TransientFailure,
 )
 from lambda_src.core.ledger import Claim, Entry, Intent
@@ -236,3 +237,14 @@ def test_a_kept_answer_is_kept_twice_as_once(world: World) -> None:
     world.conversations.fail("store_answer", Fault.REPEATED)
     world.claims.keep_answer(claim, ANSWER)
     assert ANSWER == world.record.answer
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_conversation_on_another_channel_is_left_alone(world: World, status: Status) -> None:
+    """One id on two channels: what the other one sent, or will settle, is not this one's."""
+    put(world, status=status, attributes={"channel_method": "sms"})
+    before = world.conversations.records[KEY]
+    with pytest.raises(RecordForeign) as foreign:
+        take(world)
+    assert "record_of_another_channel" == foreign.value.code
+    assert before == world.conversations.records[KEY]

@@ -13,7 +13,7 @@ from lambda_src.core.errors import (
     TransientFailure,
 )
 from lambda_src.core.message import Answer
-from lambda_src.core.ports import TwilioCredentials
+from lambda_src.core.ports import Credentials
 from lambda_src.core.timing import LEAST_AI_SECONDS
 from tests.unit import contexts
 from tests.unit.fakes.world import FIRST_CONTACT, TWILIO, World
@@ -32,7 +32,7 @@ def asked_for(**changes: Any) -> ContextObject:
 
 def draft(
     world: World, context: ContextObject = CONTEXT, kept: Answer | None = None
-) -> tuple[TwilioCredentials, Answer]:
+) -> tuple[Credentials, Answer]:
     """Let the AI write."""
     return world.drafting.draft(context, kept, world.time_left, lambda: None)
 

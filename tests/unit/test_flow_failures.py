@@ -145,7 +145,7 @@ def test_a_fresh_secret_that_cannot_be_read_leaves_retry(world: World) -> None:
     """A refused send whose secret cannot be read anew is still certainly not sent."""
 
     def lock_the_secrets() -> None:
-        world.secrets.fail("twilio", TransientFailure("secrets_unavailable", Step.SECRETS))
+        world.secrets.fail("credentials", TransientFailure("secrets_unavailable", Step.SECRETS))
 
     world.sender.during = lock_the_secrets
     world.sender.fail(CredentialsRefused("twilio_20003", Step.SEND))

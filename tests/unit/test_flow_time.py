@@ -70,9 +70,9 @@ def test_a_fresh_secret_that_comes_too_late_is_not_tried(world: World) -> None:
     secrets = world.secrets
 
     class SlowSecrets(FakeSecrets):
-        def twilio(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
+        def credentials(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
             world.clock.advance((STALL_SECONDS + 0.1) * fresh)
-            return secrets.twilio(reference, fresh=fresh)
+            return secrets.credentials(reference, fresh=fresh)
 
     world.secrets = SlowSecrets()
     world.secrets.openai_keys = secrets.openai_keys

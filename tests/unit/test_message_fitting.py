@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lambda_src.core.context import AssistantDefinition, VariableRule
 from lambda_src.core.errors import PermanentFailure
-from lambda_src.core.message import MAX_BODY, MAX_RENDERED, Answer, check_mode, fit, units
+from lambda_src.core.message import Answer, check_mode, fit
+from lambda_src.core.text_rules import MAX_BODY, MAX_RENDERED, units
 from tests.unit.fakes.writer import ANSWER
 
 FREE_TEXT = AssistantDefinition("model", "Write.", {})

@@ -241,7 +241,7 @@ def test_a_duplicate_does_not_hasten_the_looks(unsettled: World) -> None:
 
 def test_a_secret_that_broke_meanwhile_is_waited_for(unsettled: World) -> None:
     """What is wrong with a secret can be mended: the send stays open, and backs off."""
-    unsettled.secrets.fail("twilio", PermanentFailure("secret_malformed", Step.SECRETS))
+    unsettled.secrets.fail("credentials", PermanentFailure("secret_malformed", Step.SECRETS))
     error = pending(unsettled)
     assert ("secret_malformed", None) == (error.code, error.again_in)
     assert (Status.SENDING, 0) == (unsettled.record.status, unsettled.record.looks)
@@ -271,6 +271,12 @@ def test_enough_messages_for_all_are_taken(
     unsettled.sender.sent.append(replace(unsettled.sender.sent[0], sid="SM2"))
     assert Outcome.SETTLED is unsettled.process(receive_count=2)
     assert unsettled.sender.sent[place].sid == unsettled.record.sid
+
+
+def test_a_conversation_on_another_channel_is_no_rival(unsettled: World) -> None:
+    """Its message is in another list: the one found here is this conversation's."""
+    rival(unsettled, attributes={"channel_method": "sms"})
+    assert Outcome.SETTLED is unsettled.process(receive_count=2)
 
 
 def test_a_conversation_of_another_text_is_no_rival(unsettled: World) -> None:

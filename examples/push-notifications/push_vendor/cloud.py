@@ -14,7 +14,7 @@ PROJECT = Project(
     root=ROOT,
     sources=("app.py", "naming.py", "cdk.json", "push_processor"),
     shared_stack="acme-alerts-shared-dev",
-    channel_stack="acme-alerts-push-dev",
+    channel_stacks={"push": "acme-alerts-push-dev"},
 )
 
 OPENAI_KEY, PUSH_KEY = "made-up-openai-key", "made-up-push-key"

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from local.stand_ins.twilio.addresses import number_of
+from local.stand_ins.twilio.addresses import is_whatsapp, number_of
 from local.stand_ins.twilio.errors import TwilioError
 from local.stand_ins.twilio.orders import Order
 
@@ -46,6 +46,16 @@ class PhoneMessage:
     sender: str
     body: str
     at: float
+
+    @property
+    def application(self) -> str:
+        """Where on the phone it shows."""
+        return "WhatsApp" if is_whatsapp(self.sender) else "SMS"
+
+    @property
+    def number(self) -> str:
+        """The sender's bare number."""
+        return number_of(self.sender)
 
 
 class MessageStore:

@@ -17,16 +17,16 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 from openai import OpenAI
 
+from lambda_src.channels.whatsapp import PARTS
 from lambda_src.core import timing
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.errors import PermanentFailure, ProcessingError, Step
 from lambda_src.core.ledger import Failure, SentRecord
 from lambda_src.core.message import Answer, OutgoingMessage, fit
 from lambda_src.core.openai_responses import write_with_responses
-from lambda_src.core.ports import Assignment
+from lambda_src.core.ports import Assignment, Sender
 from lambda_src.core.settings import Settings
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
-from lambda_src.services.twilio_service import TwilioSender
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
 from tests.faults.rivals.records import Records
@@ -51,7 +51,7 @@ class Straightforward:
     records: Records
     secrets: ChannelSecrets
     openai: Callable[[str], OpenAI]
-    sender: TwilioSender
+    sender: Sender
     log: Logger
 
     def telling_of(self, context: ContextObject) -> AbstractContextManager[None]:
@@ -110,7 +110,7 @@ class Straightforward:
 
     def _write_and_send(self, context: ContextObject) -> tuple[Answer, str]:
         api_key = self.secrets.openai_key(context.api_key_reference)
-        credentials = self.secrets.twilio(context.credentials_reference)
+        credentials = self.secrets.credentials(context.credentials_reference)
         answer = self._write(context, api_key)
         message = OutgoingMessage(
             context.sender,
@@ -158,7 +158,7 @@ def straightforward() -> Straightforward:
             boto3.client("secretsmanager", config=AWS_CLIENT), settings.secret_prefixes
         ),
         openai=cache(lambda api_key: OpenAI(api_key=api_key)),
-        sender=TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url),
+        sender=PARTS.make_sender(settings),
         log=Logger(service=f"{settings.channel}-channel-processor", level=settings.log_level),
     )
 

@@ -7,7 +7,7 @@ from lambda_src.core.context import ContextObject, RecordKey
 from lambda_src.core.drafting import Drafting
 from lambda_src.core.ledger import Claim, ConditionFailed, Intent, SentRecord
 from lambda_src.core.message import Answer
-from lambda_src.core.ports import Conversations, TwilioCredentials
+from lambda_src.core.ports import Conversations, Credentials
 from lambda_src.core.sending import Sending
 from tests.faults.variants.around_conversations import AroundConversations
 
@@ -44,7 +44,7 @@ class AnswerNotUsed(Drafting):
         kept: Answer | None,  # noqa: ARG002 - that it is not used is the mistake
         time_left: Callable[[], float],
         check_lease: Callable[[], None],
-    ) -> tuple[TwilioCredentials, Answer]:
+    ) -> tuple[Credentials, Answer]:
         """Return the credentials to send with, and the answer to send."""
         return super().draft(context, None, time_left, check_lease)
 

@@ -54,4 +54,5 @@ class Record:
             sid=self.sid,
             created_at=self.created_at,
             failure_code=self.failure.code if self.failure else "",
+            channel=self.attributes.get("channel_method", ""),
         )

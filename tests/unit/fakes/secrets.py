@@ -56,9 +56,9 @@ class FakeSecrets:
         self._begin("openai_key", reference, fresh=fresh)
         return self.openai_keys.read(reference, fresh=fresh)
 
-    def twilio(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
+    def credentials(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
         """The Twilio credentials."""
-        self._begin("twilio", reference, fresh=fresh)
+        self._begin("credentials", reference, fresh=fresh)
         return self.twilio_credentials.read(reference, fresh=fresh)
 
     def _begin(self, call: str, reference: str, *, fresh: bool) -> None:

@@ -169,7 +169,8 @@ class Claiming(Tables):
             seen.lease_expires_at,
         )
         conversations.take_over(CLAIM, seen)
-        assert found(conversations) == entry(created_at=FAILED.at, failure_code=FAILED.code)
+        expected = entry(created_at=FAILED.at, failure_code=FAILED.code, channel="")
+        assert found(conversations) == expected
         assert refuses(conversations, lambda table: table.take_over(ANOTHER, seen))
 
     def test_a_released_failure_is_claimed(
