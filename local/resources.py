@@ -24,6 +24,7 @@ class Resources:
 
         Args:
             aws: where the stacks are.
+            project: the app that they are of.
             channel: the channel's name.
 
         Raises:
