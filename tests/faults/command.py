@@ -18,6 +18,9 @@ from tests.faults.report.terminal import show
 SHOWN = 20
 """Violations that are shown of a part; its name or seed shows the rest."""
 
+FILE_WIDTH = 110
+"""Columns where the output is no terminal, which would have a width of its own."""
+
 app = typer.Typer(add_completion=False, help=__doc__)
 
 
@@ -35,7 +38,7 @@ def prove(  # noqa: PLR0917 - typer's parameters are options
         return
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     # Bound to the terminal: parts of the proof catch what the runtime writes to standard output.
-    console = Console(file=sys.stdout)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(f"seed {chosen}: `python -m tests.faults --seed {chosen}` does it again")
     extent = Extent(schedules=schedules, messages=messages, bodies=bodies, seed=chosen)
     proof = Proof(console, extent)

@@ -6,6 +6,8 @@ from pathlib import Path
 from tests.faults.report.table import Table
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"
+MOST_ROWS = 25
+"""With more, a table is folded away."""
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -33,4 +35,7 @@ def markdown(table: Table) -> str:
     """A table in Markdown, below its title."""
     lines = [table.columns, tuple("---" for _ in table.columns), *table.rows]
     drawn = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"### {table.title}\n\n" + (f"{table.caption}\n\n" if table.caption else "") + drawn
+    told = (f"{table.caption}\n\n" if table.caption else "") + drawn
+    if len(table.rows) > MOST_ROWS:
+        told = f"<details><summary>{len(table.rows)} rows</summary>\n\n{told}\n\n</details>"
+    return f"### {table.title}\n\n{told}"

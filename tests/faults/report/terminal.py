@@ -26,6 +26,7 @@ def show(console: Console, table: Table) -> None:
         title=table.title,
         caption=table.caption or None,
         box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         title_justify="left",
         caption_justify="left",
         title_style="bold",
