@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.commands import conversation, dlq, status
+from ops.commands import assistants, conversation, dlq, secrets, send, status, unknown
 
 app = typer.Typer(
     add_completion=False,
@@ -14,4 +14,8 @@ app = typer.Typer(
 )
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(conversation.app, name="conversation")
+app.add_typer(unknown.app, name="unknown")
+app.add_typer(secrets.app, name="secrets")
+app.add_typer(assistants.app, name="assistants")
+send.register(app)
 status.register(app)

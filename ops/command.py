@@ -36,6 +36,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document, for pro
 Why = Annotated[str, typer.Option("--reason", help="Why: it stands in the record's audit line.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")]
+Recipient = Annotated[
+    str, typer.Option("--recipient", help="Whom it is with; spares reading the whole table.")
+]
 ShowPersonalData = Annotated[
     bool, typer.Option("--show-personal-data", help="Do not mask names, numbers and texts.")
 ]

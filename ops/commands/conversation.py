@@ -8,7 +8,7 @@ import typer
 
 from lambda_src.core.contract import Status
 from ops import masking
-from ops.command import ShowPersonalData, command
+from ops.command import Recipient, ShowPersonalData, command
 from ops.desk import Desk
 from ops.lookup import find
 from ops.moments import changed_at, hours_since
@@ -17,9 +17,6 @@ from ops.register import Record
 app = typer.Typer(no_args_is_help=True, help="Conversations' records: one, or a list of them.")
 
 ConversationId = Annotated[str, typer.Argument(help="The conversation's id.")]
-Recipient = Annotated[
-    str, typer.Option("--recipient", help="Whom it is with; spares reading the whole table.")
-]
 Statuses = Annotated[list[Status] | None, typer.Option("--status", help="In this state.")]
 Company = Annotated[str, typer.Option("--company", help="Of this tenant.")]
 OlderThan = Annotated[float, typer.Option("--older-than", help="Unchanged for so many hours.")]
