@@ -63,7 +63,7 @@ def store_secret(
     """
     store = SecretStore(desk.aws.secretsmanager, desk.deployment)
     kind = kind_of(store.checked(name))
-    is_typed = sys.stdin.isatty()
+    is_typed = is_terminal()
     value = _typed(kind) if is_typed else parsed(sys.stdin.read())
     kind.check_form(value)
     if not unproven and (problem := kind.problem(desk.deployment, value)):
@@ -79,6 +79,11 @@ def store_secret(
     done = store.write(name, value)
     desk.screen.result({**document, "done": done})
     desk.screen.say(f"{done}: {name}", "green")
+
+
+def is_terminal() -> bool:
+    """Whether a person sits at standard input."""
+    return sys.stdin.isatty()
 
 
 def _problem(desk: Desk, store: SecretStore, name: str) -> str:

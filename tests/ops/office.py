@@ -1,0 +1,122 @@
+"""The person on duty at work: a channel, its dead letters, and the tool."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from typer.testing import CliRunner, Result
+
+from lambda_src import index
+from ops.cli import app
+from tests.alarms.stories import lose_a_send
+from tests.services.channel import Channel, LambdaContext
+
+
+@dataclass(frozen=True)
+class Office:
+    """A deployed channel in the made-up account.
+
+    Attributes:
+        channel: The channel, with its handler and the vendors' stand-ins.
+        dead_letter_queue_url: Its dead-letter queue.
+    """
+
+    channel: Channel
+    dead_letter_queue_url: str
+
+    def run(self, *arguments: str, answer: str | None = None) -> Result:
+        """Call the tool; `answer` is what is typed, or piped into it."""
+        return CliRunner().invoke(app, list(arguments), input=answer)
+
+    def done(self, *arguments: str, answer: str | None = None) -> Any:
+        """Call the tool with --json and return the document of a call that succeeds."""
+        result = self.run(*arguments, "--json", answer=answer)
+        assert 0 == result.exit_code, result.output
+        return json.loads(result.stdout)
+
+    def refused(self, *arguments: str, answer: str | None = None) -> str:
+        """Call the tool and return what a call that fails says."""
+        result = self.run(*arguments, answer=answer)
+        assert 1 == result.exit_code, result.output
+        assert "Traceback" not in result.output
+        return " ".join(result.output.split())
+
+    def bury(self, *bodies: str) -> None:
+        """Put letters into the dead-letter queue."""
+        for start in range(0, len(bodies), 10):
+            self.channel.sqs.send_message_batch(
+                QueueUrl=self.dead_letter_queue_url,
+                Entries=[
+                    {"Id": str(number), "MessageBody": body}
+                    for number, body in enumerate(bodies[start : start + 10])
+                ],
+            )
+
+    def dead_letters(self) -> list[str]:
+        """The bodies in the dead-letter queue; they stay visible there."""
+        return _bodies(self.channel, self.dead_letter_queue_url)
+
+    def queued(self) -> list[str]:
+        """The bodies on the channel's queue."""
+        return _bodies(self.channel, self.channel.queue_url)
+
+    def work_off(self) -> int:
+        """Let the function work on all that is on the queue; what fails is a dead letter again.
+
+        Returns:
+            How many messages it was given.
+        """
+        total = 0
+        while messages := self._received():
+            self._hand_over(messages)
+            total += len(messages)
+        return total
+
+    def lose_a_send(self) -> None:
+        """Let a send end unknown, in the conversation `lost`, whose letter is dead."""
+        lose_a_send(self.channel)
+
+    def let_hours_pass(self, conversation: str, hours: float = 2) -> None:
+        """Let a conversation's send have been announced so long ago."""
+        at = self.channel.record(conversation)["send_intent_at"] - int(hours * 3600)
+        self.channel.set_fields(conversation, send_intent_at=at, send_deadline=at + 15)
+
+    def _received(self) -> Sequence[Any]:
+        return self.channel.sqs.receive_message(
+            QueueUrl=self.channel.queue_url,
+            MaxNumberOfMessages=10,
+            AttributeNames=["ApproximateReceiveCount"],
+        ).get("Messages", [])
+
+    def _hand_over(self, messages: Sequence[Any]) -> None:
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+            }
+            for message in messages
+        ]
+        result = index.lambda_handler({"Records": records}, cast("Any", LambdaContext()))
+        failed = {failure["itemIdentifier"] for failure in result["batchItemFailures"]}
+        for message in messages:
+            if message["MessageId"] in failed:
+                self.bury(message["Body"])
+            self.channel.sqs.delete_message(
+                QueueUrl=self.channel.queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+
+
+def _bodies(channel: Channel, url: str) -> list[str]:
+    bodies = []
+    while messages := channel.sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+    ).get("Messages"):
+        bodies += [(message["Body"], message["ReceiptHandle"]) for message in messages]
+    for _, handle in bodies:
+        channel.sqs.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0
+        )
+    return [body for body, _ in bodies]
