@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from lambda_src.core.message import MAX_RENDERED
+from lambda_src.core.text_rules import MAX_RENDERED
 from lambda_src.utils.assistant_definitions import AssistantModel
 
 if TYPE_CHECKING:

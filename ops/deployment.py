@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from lambda_src.channels import parts_of
 from lambda_src.core.contract import TWILIO_BASE_URL
 from lambda_src.core.settings import Settings
 from lambda_src.services.retention import Retention
@@ -19,6 +20,7 @@ from ops.surroundings import OPENAI_BASE_URL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lambda_src.core.channel_parts import ChannelParts
     from ops.aws import Aws
     from ops.surroundings import Surroundings
 
@@ -91,9 +93,14 @@ class Deployment:
         return Retention(self.settings.conversation_retention_days)
 
     @cached_property
+    def parts(self) -> ChannelParts:
+        """What the channel brings: its sender, its addresses."""
+        return parts_of(self.channel)
+
+    @cached_property
     def parse(self) -> ContextParser:
         """Parses a body as the deployed function does."""
-        return ContextParser(self.channel, self.is_own_secret)
+        return ContextParser(self.channel, self.is_own_secret, self.parts.addressing)
 
     def is_own_secret(self, reference: str) -> bool:
         """Whether a secret lies within the channel's prefixes."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lambda_src.core.ports import TwilioCredentials
 from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets
-from lambda_src.services.twilio_service import TwilioSender
+from ops.errors import OperatorError
 from ops.twilio_lookup import Listed, TwilioLookup
 
 if TYPE_CHECKING:
-    from lambda_src.core.ports import TwilioCredentials
     from ops.deployment import Deployment
     from ops.unknown_send import UnknownSend
 
@@ -46,11 +46,15 @@ class Inquiry:
         settings = deployment.settings
         self._unknown = unknown
         self._lookup = TwilioLookup(settings.twilio_timeout_seconds, settings.twilio_base_url)
-        self._sender = TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url)
+        self._sender = deployment.parts.make_sender(settings)
         self._table = ConversationsTable(
             deployment.aws.dynamodb, settings.conversations_table, settings.version
         )
-        self._secrets = ChannelSecrets(deployment.aws.secretsmanager, settings.secret_prefixes)
+        self._secrets = ChannelSecrets(
+            deployment.aws.secretsmanager,
+            settings.secret_prefixes,
+            deployment.parts.read_credentials,
+        )
 
     def findings(self) -> Findings:
         """Ask for all messages that read like it, and whose they are."""
@@ -67,4 +71,7 @@ class Inquiry:
 
     @property
     def _credentials(self) -> TwilioCredentials:
-        return self._secrets.twilio(self._unknown.credentials_reference)
+        credentials = self._secrets.credentials(self._unknown.credentials_reference)
+        if not isinstance(credentials, TwilioCredentials):
+            raise OperatorError("only sends through Twilio can be looked up")
+        return credentials
