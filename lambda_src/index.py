@@ -132,6 +132,7 @@ def _flow(
         settings.conversations_table,
         settings.version,
         Retention(settings.conversation_retention_days),
+        channel=settings.channel,
     )
     secrets = ChannelSecrets(
         boto3.client("secretsmanager", config=AWS_CLIENT),

@@ -69,7 +69,12 @@ class ConversationsTable(Construct):
             )
         return iam.Grant.add_to_principal(
             grantee=grantee,
-            actions=["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
+            actions=[
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:Query",
+            ],
             resource_arns=[self.table.table_arn],
         )
 

@@ -12,7 +12,7 @@ from lambda_src.core.backoff import SYSTEM_RANDOM, seconds_until_visible
 from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import ProcessingError
+from lambda_src.core.errors import ProcessingError, RecipientErased
 from lambda_src.core.flow import MessageFlow, Outcome
 from lambda_src.core.in_time import done_within
 from lambda_src.core.interruptions import cut_off, out_of_time, unforeseen
@@ -118,15 +118,22 @@ class BatchHandler:
             context = self.parse(delivery.body)
         except RejectedContext as rejected:
             with log_context.bound(**_ids_of(rejected)):
-                self.flow.reject(rejected)
-                tell(rejected, delivery)
-                return rejected
+                return self._reject(delivery, rejected)
         ids = {
             "conversation_id": context.key.conversation_id,
             "request_id": context.request_id,
         }
         with log_context.bound(**ids):
             return self._bring_to_its_end(delivery, context, heartbeat)
+
+    def _reject(self, delivery: Delivery, rejected: RejectedContext) -> ProcessingError:
+        end: ProcessingError = rejected
+        try:
+            self.flow.reject(delivery, rejected)
+        except RecipientErased as erased:
+            end = erased
+        tell(end, delivery)
+        return end
 
     def _bring_to_its_end(
         self, delivery: Delivery, context: ContextObject, heartbeat: Heartbeat

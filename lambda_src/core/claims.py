@@ -9,6 +9,7 @@ from lambda_src.core.errors import (
     BusyElsewhere,
     LeaseLost,
     RecordForeign,
+    RecipientSuppressed,
     Step,
     TransientFailure,
 )
@@ -25,8 +26,8 @@ class Claims:
     clock: Clock
     lease_seconds: float
 
-    def take(self, context: ContextObject, owner: str) -> Claim | Entry:
-        """Claim the conversation for the delivery `owner`.
+    def take(self, context: ContextObject, owner: str, asked_at: float) -> Claim | Entry:
+        """Claim the conversation for the delivery `owner` of what was asked for at that time.
 
         Returns:
             The claim, or the entry of a conversation whose message is sent or `sending`.
@@ -35,10 +36,12 @@ class Claims:
             RecordForeign: The conversation is another channel's.
             BusyElsewhere: Another worker holds a live lease.
             AlreadyEnded: The record is `failed` or `send_unknown`.
+            RecipientSuppressed: The recipient opted out; tells the record that stands, if one does.
+            RecipientErased: The recipient was erased since then.
             ProcessingError: The table did not answer, or took the record for too large.
         """
         now = self.clock()
-        claim = Claim(context.key, owner, 1, now + self.lease_seconds, now)
+        claim = Claim(context.key, owner, 1, now + self.lease_seconds, now, asked_at=asked_at)
         try:
             self.conversations.create(context, claim)
         except ConditionFailed as found:
@@ -73,6 +76,9 @@ class Claims:
             self.conversations.take_over(taken, seen)
         except ConditionFailed as found:
             return self._take_existing(claim, found.entry, races - 1)
+        except RecipientSuppressed as suppressed:
+            suppressed.seen = seen
+            raise
         return taken
 
     def renew(self, claim: Claim) -> float:

@@ -18,6 +18,7 @@ class Delivery:
         owner: Unique to this delivery; made here, in the handler, since state made at init would
             be shared by every copy that SnapStart restores.
         time_left: Seconds until Lambda ends the function.
+        sent_at: When it was put on the queue, in epoch seconds.
     """
 
     message_id: str
@@ -26,6 +27,7 @@ class Delivery:
     receive_count: int
     owner: str
     time_left: Callable[[], float]
+    sent_at: float = 0.0
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], time_left: Callable[[], float]) -> "Delivery":
@@ -37,4 +39,5 @@ class Delivery:
             receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
             owner=uuid4().hex,
             time_left=time_left,
+            sent_at=int(record["attributes"].get("SentTimestamp", 0)) / 1000,
         )

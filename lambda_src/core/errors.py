@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from logging import CRITICAL, ERROR, INFO, WARNING
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.metric_names import Kind
+
+if TYPE_CHECKING:
+    from lambda_src.core.ledger import Entry
 
 
 class Step(StrEnum):
@@ -92,6 +95,28 @@ class PermanentFailure(ProcessingError):
 
     kind = Kind.PERMANENT
     recorded_status = Status.FAILED
+    redelivery = Redelivery.AT_ONCE
+    level = ERROR
+
+
+class RecipientOptedOut(PermanentFailure):
+    """The vendor refuses whoever opted out or blocked the sender: `failed`, and suppressed."""
+
+
+class RecipientSuppressed(PermanentFailure):
+    """The recipient opted out of this channel before: `failed` without asking the AI.
+
+    Attributes:
+        seen: The record that was to be taken over; None where there is none yet.
+    """
+
+    seen: "Entry | None" = None
+
+
+class RecipientErased(ProcessingError):
+    """The recipient was erased after this was asked for: nothing is sent, and nothing recorded."""
+
+    kind = Kind.PERMANENT
     redelivery = Redelivery.AT_ONCE
     level = ERROR
 

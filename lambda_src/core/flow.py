@@ -19,6 +19,7 @@ from lambda_src.core.receives import Receives
 from lambda_src.core.rejection import RejectedContext
 from lambda_src.core.sending import Sending
 from lambda_src.core.settlement import Settlement
+from lambda_src.core.telling import tell
 from lambda_src.core.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -61,18 +62,24 @@ class MessageFlow:
         self.settlement.settle(delivery, context, claimed)
         return Outcome.SETTLED
 
-    def reject(self, rejected: RejectedContext) -> None:
-        """Record a refused context object as `failed`, where its key can be told."""
+    def reject(self, delivery: Delivery, rejected: RejectedContext) -> None:
+        """Record a refused context object as `failed`, where its key can be told.
+
+        Raises:
+            RecipientErased: The recipient was erased since: nothing is recorded.
+        """
         if rejected.key:
-            self.putting_down.reject(rejected.key, rejected, rejected.request_id)
+            self.putting_down.reject(rejected.key, rejected, rejected.request_id, delivery.sent_at)
 
     def _claim(self, delivery: Delivery, context: ContextObject) -> Claim | Entry:
         if delivery.time_left() < self.timing.claim_reserve:
             raise TransientFailure("out_of_time", Step.CLAIM, again_in=0)
+        asked_at = min(delivery.sent_at, context.requested_at or delivery.sent_at)
         try:
-            return self.claims.take(context, delivery.owner)
+            return self.claims.take(context, delivery.owner, asked_at)
         except PermanentFailure as failure:
-            self.putting_down.reject(context.key, failure, context.request_id)
+            tell(failure, delivery)
+            self.putting_down.reject(context.key, failure, context.request_id, asked_at)
             raise
 
     def _write_and_send(

@@ -14,7 +14,7 @@ class Claim:
 
     `owner` is unique to one delivery of one message, so that a write whose answer was lost, and
     which the SDK then repeats, is recognised as one's own. `last_failure` is the code of the
-    delivery before.
+    delivery before; `asked_at` is when the message was asked for, in epoch seconds.
     """
 
     key: RecordKey
@@ -24,6 +24,7 @@ class Claim:
     started_at: float
     answer: Answer | None = None
     last_failure: str = ""
+    asked_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,17 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a record is `failed` or in `retry`; the owner is that of the delivery that says so."""
+    """Why a record is `failed` or in `retry`; the owner is that of the delivery that says so.
+
+    With `suppresses`, the recipient opted out, and is not to be written to again.
+    """
 
     status: Status
     code: str
     step: str
     detail: str
     at: float
+    suppresses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,13 +52,17 @@ class Conversations(Protocol):
 
     Every method raises `LedgerUnavailable` when the table does not answer, `LedgerRefused` when it
     refuses the call, and, where it has a condition, `ConditionFailed` with the entry found.
+
+    A claim, new or taken over, is one write with the look at the recipient: it raises
+    `RecipientSuppressed` for one who opted out of the channel, and `RecipientErased` for one who
+    was erased after the claim's message was asked for.
     """
 
     def create(self, context: ContextObject, claim: Claim) -> None:
-        """Write the first record, if there is none."""
+        """Write the first record, if there is none and the recipient is not barred."""
 
     def take_over(self, claim: Claim, seen: Entry) -> None:
-        """Hold a record that is still as it was seen."""
+        """Hold a record that is still as it was seen, if the recipient is not barred."""
 
     def renew(self, claim: Claim, expires_at: float) -> None:
         """Extend the lease, while `processing` and ours."""
@@ -76,11 +80,21 @@ class Conversations(Protocol):
         """Write `failed` or `retry`, while `processing` or `sending` and ours.
 
         `sending` too: the write of an intent may stand although its answer was lost, and a vendor
-        may refuse a message for certain.
+        may refuse a message for certain. Where the failure suppresses, the recipient is suppressed
+        by the same write.
         """
 
-    def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
-        """Write `failed` for a context object that was refused, unless a record stands already."""
+    def record_rejection(
+        self, key: RecordKey, failure: Failure, request_id: str | None, asked_at: float
+    ) -> None:
+        """Write `failed` for a context object that was refused, unless a record stands already.
+
+        Raises:
+            RecipientErased: The recipient was erased after that was asked for.
+        """
+
+    def turn_away(self, seen: Entry, failure: Failure) -> None:
+        """Write `failed` over a record that nobody works on, still as it was seen."""
 
     def count_look(self, key: RecordKey, seen: Entry) -> None:
         """Count one more look for the sid of an unsettled send."""

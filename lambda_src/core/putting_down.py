@@ -12,6 +12,9 @@ from lambda_src.core.delivery import Delivery
 from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
+    RecipientErased,
+    RecipientOptedOut,
+    RecipientSuppressed,
     Step,
     TransientFailure,
 )
@@ -50,14 +53,24 @@ class PuttingDown:
             self._record(claim, unforeseen, delivery)
             raise unforeseen from error
 
-    def reject(self, key: RecordKey, failure: PermanentFailure, request_id: str | None) -> None:
-        """Record a message refused before its conversation was claimed."""
+    def reject(
+        self, key: RecordKey, failure: PermanentFailure, request_id: str | None, asked_at: float
+    ) -> None:
+        """Record a message refused before its conversation was claimed.
+
+        Raises:
+            RecipientErased: The recipient was erased after it was asked for: nothing is recorded.
+        """
+        recorded = self._failure(failure, Status.FAILED)
         try:
-            self.conversations.record_rejection(
-                key, self._failure(failure, Status.FAILED), request_id
-            )
+            if isinstance(failure, RecipientSuppressed) and failure.seen:
+                self.conversations.turn_away(failure.seen, recorded)
+            else:
+                self.conversations.record_rejection(key, recorded, request_id, asked_at)
         except ConditionFailed:
             pass  # an earlier message of this conversation has a record, which stays as it is
+        except RecipientErased:
+            raise
         except ProcessingError as error:
             tell_unwritten(error)
 
@@ -80,4 +93,5 @@ class PuttingDown:
             tell_unwritten(unwritten)
 
     def _failure(self, error: ProcessingError, status: Status) -> Failure:
-        return Failure(status, error.code, error.step, error.detail, self.clock())
+        suppresses = isinstance(error, RecipientOptedOut)
+        return Failure(status, error.code, error.step, error.detail, self.clock(), suppresses)

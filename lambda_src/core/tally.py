@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import ProcessingError, RecordForeign
+from lambda_src.core.errors import ProcessingError, RecipientErased, RecordForeign
 from lambda_src.core.flow import Outcome
 from lambda_src.core.metric_names import ENDS, Kind, Metric
 from lambda_src.core.ports import Clock, Metrics
@@ -29,7 +29,7 @@ _OF_KINDS = {
     Kind.ENDED: Metric.MESSAGES_REPEATED,
 }
 """Of failures after which a message is given up; it is delivered again after any other."""
-_REFUSED_EACH_TIME = (RejectedContext, RecordForeign)
+_REFUSED_EACH_TIME = (RejectedContext, RecordForeign, RecipientErased)
 
 
 @dataclass(frozen=True, slots=True)

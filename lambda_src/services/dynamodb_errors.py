@@ -1,6 +1,6 @@
 """What DynamoDB's answers mean for a conversation's record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -24,19 +24,34 @@ UNAVAILABLE = frozenset(
         "ThrottlingException",
         "TransactionConflictException",
         "TransactionInProgressException",
+        # Of a cancelled transaction's parts: their reasons have names of their own.
+        "ProvisionedThroughputExceeded",
+        "ThrottlingError",
+        "TransactionConflict",
     }
 )
 """DynamoDB's errors after which the same call may succeed, whatever their HTTP status
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
-INVALID = frozenset({"SerializationException", "ValidationException"})
+CONDITION_FAILED = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
+"""How a condition fails: as a transaction's part, and as a write by itself."""
+
+INVALID = frozenset({"SerializationException", "ValidationError", "ValidationException"})
 """DynamoDB's errors of a call that is wrong in itself, and so stays wrong."""
 
 T = TypeVar("T")
+Bar = Callable[[Mapping[str, Any]], Exception]
+"""What it means that a recipient's mark does not let a transaction pass."""
 
 
-def translated(step: Step, call: Callable[[], T]) -> T:
+def translated(step: Step, call: Callable[[], T], bar: Bar | None = None) -> T:
     """Call DynamoDB, on behalf of a step.
+
+    Args:
+        step: The step.
+        call: A single write, or a transaction whose first part is about the conversation's record
+            and whose second about its recipient's mark.
+        bar: What to raise where it is the mark that does not let it pass.
 
     Raises:
         ConditionFailed: The write's condition does not hold.
@@ -50,7 +65,7 @@ def translated(step: Step, call: Callable[[], T]) -> T:
     except TimeoutError as error:
         raise LedgerUnavailable("ledger_unavailable", step, "no answer in time") from error
     except ClientError as error:
-        raise _meaning(step, error) from error
+        raise _of_parts(step, error, bar) or _meaning(step, error) from error
     except ParamValidationError as error:
         raise _invalid(step, type(error).__name__) from error
     except BotoCoreError as error:
@@ -67,7 +82,7 @@ def _meaning(step: Step, error: ClientError) -> Exception:
     answer: Any = error.response
     code, message = answer["Error"]["Code"], answer["Error"].get("Message", "")
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code == "ConditionalCheckFailedException":
+    if code in CONDITION_FAILED:
         return ConditionFailed(to_entry(answer["Item"], step) if "Item" in answer else None)
     if code in UNAVAILABLE or _is_passing(status):
         return LedgerUnavailable("ledger_unavailable", step, code or str(status))
@@ -76,6 +91,23 @@ def _meaning(step: Step, error: ClientError) -> Exception:
     if code in INVALID:
         return _invalid(step, code)
     return LedgerRefused("ledger_refused", step, code)
+
+
+def _of_parts(step: Step, error: ClientError, bar: Bar | None) -> Exception | None:
+    """What the first part means for which a transaction was cancelled; the record's goes first."""
+    answer: Any = error.response
+    reasons = answer.get("CancellationReasons", ())
+    for position, reason in enumerate(reasons):
+        if bar and position and reason["Code"] == "ConditionalCheckFailed":
+            return bar(reason.get("Item", {}))
+        if reason["Code"] != "None":
+            return _meaning(step, _as_single(reason))
+    return None
+
+
+def _as_single(reason: Mapping[str, Any]) -> ClientError:
+    answer: Any = {"Error": reason, **reason}
+    return ClientError(answer, "TransactWriteItems")
 
 
 def _is_passing(status: int) -> bool:

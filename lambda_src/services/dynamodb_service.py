@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core.contract import Status
@@ -11,12 +12,18 @@ from lambda_src.services import dynamodb_writes as writes
 from lambda_src.services.conversation_entry import ENTRY_ATTRIBUTES, to_entry
 from lambda_src.services.dynamodb_errors import too_large, translated
 from lambda_src.services.dynamodb_values import is_larger_than, serialized
+from lambda_src.services.recipient_marks import RecipientMarks, barred
 from lambda_src.services.retention import KEPT_FOR_GOOD, Retention
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
 
     from lambda_src.core.context import ContextObject, RecordKey
     from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
@@ -32,6 +39,7 @@ class ConversationsTable:
         table_name: The conversations table.
         processor_version: Written into each record.
         retention: How long records are kept.
+        channel: Whose recipients' marks are looked at.
     """
 
     def __init__(
@@ -40,23 +48,26 @@ class ConversationsTable:
         table_name: str,
         processor_version: str,
         retention: Retention = KEPT_FOR_GOOD,
+        *,
+        channel: str,
     ) -> None:
         self._client = client
         self._table_name = table_name
         self._version = processor_version
         self._retention = retention
+        self._marks = RecipientMarks(table_name, channel)
 
     def create(self, context: ContextObject, claim: Claim) -> None:
-        """Write the first record, if there is none."""
+        """Write the first record, if there is none and the recipient is not barred."""
         attributes = item.new_record(context, claim, self._version)
         record = self._retention.of_record(attributes, claim.started_at)
         if is_larger_than(item.LARGEST, record):
             raise too_large(Step.CLAIM)
-        self._put(Step.CLAIM, serialized(record))
+        self._claim(claim, {"Put": self._new(record)})
 
     def take_over(self, claim: Claim, seen: Entry) -> None:
-        """Hold a record that is still as it was seen."""
-        self._update(writes.take_over(claim, seen))
+        """Hold a record that is still as it was seen, if the recipient is not barred."""
+        self._claim(claim, {"Update": self._change(writes.take_over(claim, seen))})
 
     def renew(self, claim: Claim, expires_at: float) -> None:
         """Extend the lease, while `processing` and ours."""
@@ -75,13 +86,33 @@ class ConversationsTable:
         self._update(writes.record_sent(key, sent))
 
     def record_failure(self, claim: Claim, failure: Failure) -> None:
-        """Write `failed` or `retry`, while `processing` or `sending` and ours."""
-        self._update(writes.record_failure(claim, failure))
+        """Write `failed` or `retry`, while `processing` or `sending` and ours.
 
-    def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
+        Where the failure suppresses, the recipient is suppressed by the same write.
+        """
+        update = writes.record_failure(claim, failure)
+        if not failure.suppresses:
+            self._update(update)
+            return
+        recipient = claim.key.primary_channel
+        suppression = self._marks.suppression(recipient, failure.code, failure.at)
+        self._transact(update.step, {"Update": self._change(update)}, suppression)
+
+    def record_rejection(
+        self, key: RecordKey, failure: Failure, request_id: str | None, asked_at: float
+    ) -> None:
         """Write `failed` for a message refused before its claim, unless a record stands."""
         record = item.rejection(key, failure, request_id, self._version)
-        self._put(Step.RECORD, serialized(self._retention.of_record(record, failure.at)))
+        self._transact(
+            Step.RECORD,
+            {"Put": self._new(self._retention.of_record(record, failure.at))},
+            self._marks.is_not_erased(key.primary_channel, asked_at),
+            asked_at=asked_at,
+        )
+
+    def turn_away(self, seen: Entry, failure: Failure) -> None:
+        """Write `failed` over a record that nobody works on, still as it was seen."""
+        self._update(writes.turn_away(seen, failure))
 
     def count_look(self, key: RecordKey, seen: Entry) -> None:
         """Count one more look for the sid of an unsettled send."""
@@ -112,27 +143,37 @@ class ConversationsTable:
         entries = [to_entry(row, Step.SETTLE) for row in found]
         return tuple(entry for entry in entries if entry.key != key)
 
-    def _put(self, step: Step, record: Mapping[str, Any]) -> None:
+    def _claim(self, claim: Claim, write: TransactWriteItemTypeDef) -> None:
+        check = self._marks.is_not_barred(claim.key.primary_channel, claim.asked_at)
+        self._transact(Step.CLAIM, write, check, asked_at=claim.asked_at)
+
+    def _transact(
+        self, step: Step, *parts: TransactWriteItemTypeDef, asked_at: float = 0.0
+    ) -> None:
         translated(
             step,
-            lambda: self._client.put_item(
-                TableName=self._table_name,
-                Item=record,
-                ConditionExpression="attribute_not_exists(conversation_id)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            ),
+            lambda: self._client.transact_write_items(TransactItems=parts),
+            partial(barred, step=step, asked_at=asked_at),
         )
 
     def _update(self, update: writes.Update) -> None:
+        translated(update.step, lambda: self._client.update_item(**self._change(update)))
+
+    def _new(self, record: Mapping[str, Any]) -> PutTypeDef:
+        return {
+            "TableName": self._table_name,
+            "Item": serialized(record),
+            "ConditionExpression": "attribute_not_exists(conversation_id)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _change(self, update: writes.Update) -> UpdateTypeDef:
         expression, values = self._retention.of_update(update)
-        translated(
-            update.step,
-            lambda: self._client.update_item(
-                TableName=self._table_name,
-                Key=serialized(item.key_attributes(update.key)),
-                UpdateExpression=expression,
-                ConditionExpression=update.condition,
-                ExpressionAttributeValues=serialized(values),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            ),
-        )
+        return {
+            "TableName": self._table_name,
+            "Key": serialized(item.key_attributes(update.key)),
+            "UpdateExpression": expression,
+            "ConditionExpression": update.condition,
+            "ExpressionAttributeValues": serialized(values),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }

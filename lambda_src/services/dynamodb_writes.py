@@ -47,19 +47,14 @@ def take_over(claim: Claim, seen: Entry) -> Update:
         claim.key,
         "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
         " lease_expires_at = :expires, updated_at = :at",
-        "conversation_status = :seen_status"
-        f" AND {still('lease_owner', ':seen_owner', seen.owner)}"
-        f" AND {still('attempt', ':seen_attempt', seen.attempt)}"
-        f" AND {still('lease_expires_at', ':seen_expires', seen.lease_expires_at)}",
+        f"conversation_status = :seen_status AND {_as_seen(seen)}",
         {
             **_ours(claim),
             ":processing": Status.PROCESSING,
             ":expires": item.number(claim.lease_expires_at),
             ":at": item.timestamp(claim.started_at),
             ":seen_status": seen.status,
-            ":seen_owner": seen.owner,
-            ":seen_attempt": seen.attempt,
-            ":seen_expires": item.number(seen.lease_expires_at),
+            **_seen(seen),
         },
         kept_from=claim.started_at,
     )
@@ -159,6 +154,18 @@ def record_failure(claim: Claim, failure: Failure) -> Update:
     )
 
 
+def turn_away(seen: Entry, failure: Failure) -> Update:
+    """Write `failed` over a record that nobody works on, still as it was seen."""
+    return Update(
+        Step.RECORD,
+        seen.key,
+        SET_FAILURE,
+        f"conversation_status = :seen_status AND {_as_seen(seen)}",
+        {**_failed(failure), ":seen_status": seen.status, **_seen(seen)},
+        kept_from=failure.at,
+    )
+
+
 def count_look(key: RecordKey, seen: Entry) -> Update:
     """Count one more look for the sid of an unsettled send."""
     return Update(
@@ -192,6 +199,22 @@ def still(attribute: str, value: str, seen: str | float) -> str:
     # A record that was refused, or was made by a tool, has no lease: it reads as empty.
     same = f"{attribute} = {value}"
     return same if seen else f"(attribute_not_exists({attribute}) OR {same})"
+
+
+def _as_seen(seen: Entry) -> str:
+    return (
+        f"{still('lease_owner', ':seen_owner', seen.owner)}"
+        f" AND {still('attempt', ':seen_attempt', seen.attempt)}"
+        f" AND {still('lease_expires_at', ':seen_expires', seen.lease_expires_at)}"
+    )
+
+
+def _seen(seen: Entry) -> dict[str, Any]:
+    return {
+        ":seen_owner": seen.owner,
+        ":seen_attempt": seen.attempt,
+        ":seen_expires": item.number(seen.lease_expires_at),
+    }
 
 
 def _ours(claim: Claim) -> dict[str, Any]:

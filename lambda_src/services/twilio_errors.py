@@ -16,6 +16,7 @@ from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
     RateLimited,
+    RecipientOptedOut,
     SendOutcomeUnknown,
     Step,
     TransientFailure,
@@ -97,7 +98,8 @@ def _is_code(code: object) -> TypeGuard[int]:
 
 def _meaning_of_code(code: int | None, name: str, step: Step) -> ProcessingError | None:
     if code in PERMANENT:
-        return PermanentFailure(name, step, PERMANENT[code], alarm=code in SENDER_SETUP)
+        kind = RecipientOptedOut if code in OPTED_OUT else PermanentFailure
+        return kind(name, step, PERMANENT[code], alarm=code in SENDER_SETUP)
     if code in CREDENTIALS:
         return CredentialsRefused(name, step, "the credentials are refused")
     if code in ACCOUNT:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from lambda_src import index
 from local.stand_ins.faults import Fault
-from tests.services.channel import Channel, context
+from tests.services.channel import Channel, context, recipient_data
 from tests.services.test_handler_faults import lapse_the_sender, refused
 
 
@@ -89,6 +89,17 @@ def fail_without_alarm(channel: Channel) -> None:
     channel.deliver(context(conversation_id="patient"), receive_count=9)
 
 
+def opt_out(channel: Channel) -> None:
+    """Twilio says that somebody opted out, and another message to them is turned away."""
+
+    def address(document: dict[str, Any]) -> None:
+        recipient_data(document)["recipient_tel"] = "+447700900777"
+
+    channel.twilio.fail_next("21610")
+    channel.deliver(context(address, conversation_id="opted out"))
+    channel.deliver(context(address, conversation_id="turned away"))
+
+
 def send_and_fail_without_alarm(channel: Channel) -> None:
     """Everyday life."""
     send(channel)
@@ -108,6 +119,7 @@ STORIES: Mapping[str, Story] = {
     "sent": Story(send, {"MessageSentFilter-Dev": 1}),
     "delivered twice": Story(send_and_deliver_again, {"MessageSentFilter-Dev": 2}),
     "failed": Story(fail_without_alarm),
+    "opted out": Story(opt_out),
 }
 
 

@@ -1,6 +1,6 @@
 """What the runtime asks of AWS, as the privileges that it needs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -9,6 +9,8 @@ from tests.services.channel import Channel
 
 ACTIONS = {"ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
 """API calls whose privilege has another name."""
+PARTS = {"ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem"}
+"""What a transaction needs for each of its parts; it has no privilege of its own."""
 
 TARGETS = ("QueueUrl", "TableName", "SecretId")
 """Parameters that name what a call is about."""
@@ -22,14 +24,21 @@ def noted(channel: Channel) -> set[Call]:
     made: set[Call] = set()
 
     def note(params: Mapping[str, Any], model: Any, **_: object) -> None:
-        service = model.service_model.service_name
-        target = next(str(params[name]) for name in TARGETS if name in params)
-        action = f"{service}:{ACTIONS.get(model.name, model.name)}"
-        made.add((action, target.rpartition("/")[2] if "QueueUrl" in params else target))
+        made.update(calls_of(model.service_model.service_name, model.name, params))
 
     for client in _clients(channel):
         client.meta.events.register("provide-client-params.*", note)
     return made
+
+
+def calls_of(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:
+    """What one API call needs a privilege for."""
+    for part in params.get("TransactItems", ()):
+        for kind, write in part.items():
+            yield f"{service}:{PARTS[kind]}", write["TableName"]
+    for target in (str(params[name]) for name in TARGETS if name in params):
+        name = target.rpartition("/")[2] if "QueueUrl" in params else target
+        yield f"{service}:{ACTIONS.get(operation, operation)}", name
 
 
 def as_deployed(

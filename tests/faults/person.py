@@ -83,7 +83,7 @@ class TableRegister:
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._register = OperatorsRegister(client, table_name, KEPT_FOR_GOOD)
-        self._conversations = ConversationsTable(client, table_name, "by-hand")
+        self._conversations = ConversationsTable(client, table_name, "by-hand", channel="whatsapp")
 
     def read(self, key: RecordKey) -> Entry | None:
         """What the record says, None if there is none."""

@@ -9,8 +9,8 @@ from tests.faults.grid.faults import Fault
 CELLS = (
     "first contact / sqs.ChangeMessageVisibilityBatch#1 / killed before / redelivered",
     "first contact / sqs.ChangeMessageVisibilityBatch#1 / killed after / redelivered",
-    "first contact / dynamodb.PutItem#1 / killed after / redelivered",
-    "first contact / dynamodb.PutItem#1 / answer lost once / concurrent duplicate",
+    "first contact / dynamodb.TransactWriteItems#1 / killed after / redelivered",
+    "first contact / dynamodb.TransactWriteItems#1 / answer lost once / concurrent duplicate",
     "first contact / secretsmanager.GetSecretValue#1 / throttled / redelivered",
     "first contact / secretsmanager.GetSecretValue#2 / refused / redelivered",
     "first contact / openai.POST conversations#1 / credentials refused / late duplicate",

@@ -138,7 +138,7 @@ def test_boundaries_keep_their_names(grid: Driver) -> None:
     """The calls of a first contact are the same, with the same numbers, each time."""
     expected = [
         "sqs.ChangeMessageVisibilityBatch#1",
-        "dynamodb.PutItem#1",
+        "dynamodb.TransactWriteItems#1",
         "secretsmanager.GetSecretValue#1",
         "secretsmanager.GetSecretValue#2",
         "openai.POST conversations#1",

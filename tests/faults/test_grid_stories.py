@@ -13,7 +13,7 @@ CELLS = (
     "key renewed / secretsmanager.GetSecretValue#3 / server error / redelivered",
     "credentials renewed / twilio.POST Messages#2 / killed after / redelivered",
     "put down / dynamodb.UpdateItem#1 / answer lost / redelivered",
-    "taken up again / dynamodb.UpdateItem#1 / answer lost once / concurrent duplicate",
+    "taken up again / dynamodb.TransactWriteItems#2 / answer lost once / concurrent duplicate",
     "taken up again / sqs.GetQueueAttributes#1 / refused / redelivered",
     "answer kept / dynamodb.UpdateItem#6 / killed after / redelivered",
     "answer used / twilio.POST Messages#1 / throttled / redelivered",
@@ -24,9 +24,9 @@ CELLS = (
     "list lags / dynamodb.UpdateItem#1 / killed after / redelivered",
     "given up / dynamodb.UpdateItem#1 / killed after / redelivered",
     "given up, yet sent / dynamodb.UpdateItem#1 / killed after / redelivered",
-    "refused by Twilio / dynamodb.UpdateItem#3 / throttled / redelivered",
-    "refused context / dynamodb.PutItem#1 / killed before / redelivered",
-    "last delivery / dynamodb.UpdateItem#2 / killed before / redelivered",
+    "refused by Twilio / dynamodb.TransactWriteItems#2 / throttled / redelivered",
+    "refused context / dynamodb.TransactWriteItems#1 / killed before / redelivered",
+    "last delivery / dynamodb.UpdateItem#1 / killed before / redelivered",
     "not recorded / sqs.ChangeMessageVisibilityBatch#4 / killed before / redelivered",
 )
 

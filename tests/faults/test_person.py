@@ -46,7 +46,10 @@ def office(request: pytest.FixtureRequest) -> Office:
     else:
         name = request.getfixturevalue("table")
         client = boto3.client("dynamodb")
-        made = Office(ConversationsTable(client, name, "1.0.0"), TableRegister(client, name))
+        made = Office(
+            ConversationsTable(client, name, "1.0.0", channel="whatsapp"),
+            TableRegister(client, name),
+        )
     made.conversations.create(CONTEXT, CLAIM)
     made.conversations.begin_send(CLAIM, INTENT, ANSWER)
     made.conversations.declare_unknown(KEY, UNKNOWN, ENTRY)

@@ -63,8 +63,9 @@ def test_an_update_is_read_for_what_it_is(update: ledger.Update, write: Write) -
 def test_the_first_record_is_a_claim() -> None:
     """The first record's owner holds the conversation."""
     item = {"conversation_status": Status.PROCESSING, "lease_owner": "worker"}
-    call = {"Item": serialized({**key_attributes(KEY), **item})}
-    (writes,) = applied_writes([Forwarded(NOW, "PutItem", call, 200)]).values()
+    put = {"Put": {"Item": serialized({**key_attributes(KEY), **item})}}
+    call = {"TransactItems": [put, {"ConditionCheck": {}}]}
+    (writes,) = applied_writes([Forwarded(NOW, "TransactWriteItems", call, 200)]).values()
     assert [Write(NOW, Status.PROCESSING, "worker")] == writes
 
 

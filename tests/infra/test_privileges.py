@@ -32,7 +32,12 @@ def test_processor_may_do_this_only(dev: Synthesized) -> None:
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",
         ),
-        ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+        (
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ),
         ("secretsmanager:GetSecretValue",),
     } == set(_statements(dev))
     role = dev.properties("WhatsApp", "AWS::IAM::Role")

@@ -21,6 +21,7 @@ from tests.services.channel import (
     TOKEN,
     TWILIO_SECRET,
 )
+from tests.services.moto_transactions import whole_transactions
 
 TABLE = "conversations-test"
 KEYS = ("primary_channel", "conversation_id")
@@ -35,7 +36,7 @@ def made_up_account() -> Iterator[None]:
         "AWS_ACCESS_KEY_ID": "made-up",
         "AWS_SECRET_ACCESS_KEY": "made-up",
     }
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    with pytest.MonkeyPatch.context() as patch, mock_aws(), whole_transactions():
         moto_api_backend.reset()  # within another account, this one would begin with its content
         for name, value in environment.items():
             patch.setenv(name, value)

@@ -45,4 +45,4 @@ def _intercepted(table: str, answer: Callable[[str], AWSResponse]) -> Conversati
 
     client = boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
     client.meta.events.register_first("before-send.dynamodb.*", answered)
-    return ConversationsTable(client, table, "1.0.0")
+    return ConversationsTable(client, table, "1.0.0", channel="whatsapp")

@@ -1,6 +1,6 @@
 """The conversations table on DynamoDB keeps the ledger's contract."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import boto3
@@ -10,6 +10,7 @@ from lambda_src.core.contract import Status
 from lambda_src.services import conversation_item as item
 from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.dynamodb_values import serialized
+from lambda_src.services.recipient_marks import key_of
 from tests.services.dynamodb_answers import answering
 from tests.unit.fakes.world import KEY
 from tests.unit.fakes.writer import ANSWER
@@ -21,7 +22,7 @@ from tests.unit.samples import CLAIM, INTENT
 @pytest.fixture
 def conversations(table: str) -> ConversationsTable:
     """The adapter on an empty table, with a client of its own."""
-    return ConversationsTable(boto3.client("dynamodb"), table, "1.0.0")
+    return ConversationsTable(boto3.client("dynamodb"), table, "1.0.0", channel="whatsapp")
 
 
 class TestConversationsTable(LedgerContract):
@@ -33,6 +34,12 @@ class TestConversationsTable(LedgerContract):
         return lambda: alter(conversations, conversation_status=Status.RETRY)
 
     @pytest.fixture
+    def erase(self, conversations: ConversationsTable) -> Callable[[float], None]:
+        """An operator's tool."""
+        mark = key_of("whatsapp", KEY.primary_channel)
+        return lambda at: set_attributes(conversations, mark, erased_at=item.number(at))
+
+    @pytest.fixture
     def unavailable(self, table: str) -> ConversationsTable:
         """A table that is down."""
         return answering(table, 500)
@@ -40,9 +47,14 @@ class TestConversationsTable(LedgerContract):
 
 def alter(table: ConversationsTable, **attributes: object) -> None:
     """Set attributes of the record at `KEY` as no worker does."""
+    set_attributes(table, item.key_attributes(KEY), **attributes)
+
+
+def set_attributes(table: ConversationsTable, key: Mapping[str, str], **attributes: object) -> None:
+    """Set attributes of an item."""
     table._client.update_item(
         TableName=table._table_name,
-        Key=serialized(item.key_attributes(KEY)),
+        Key=serialized(key),
         UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in attributes),
         ExpressionAttributeValues=serialized({f":{k}": v for k, v in attributes.items()}),
     )

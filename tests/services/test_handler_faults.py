@@ -278,7 +278,7 @@ def test_failed_final_update_is_critical_and_repaired(channel: Channel) -> None:
 
 def test_table_that_does_not_answer_sends_nothing(channel: Channel) -> None:
     """Without a claim there is no vendor call; the message stays on the queue."""
-    with refused(channel, "PutItem", "InternalServerError"):
+    with refused(channel, "TransactWriteItems", "InternalServerError"):
         assert [context()] == channel.deliver(context())
 
     assert 0 == channel.vendor_calls()

@@ -10,7 +10,8 @@ from tests.services.test_handler_faults import refused
 
 def test_item_that_the_table_refuses_fails_at_once(channel: Channel) -> None:
     """A first record that DynamoDB finds invalid is recorded as failed, and not tried again."""
-    with refused(channel, "PutItem", "ValidationException", containing="lease_owner"):
+    invalid = "ValidationException"
+    with refused(channel, "TransactWriteItems", invalid, containing="lease_owner"):
         assert [context()] == channel.deliver(context())
 
     assert "record_refused" == channel.record()["failure"]["code"]

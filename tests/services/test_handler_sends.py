@@ -78,7 +78,7 @@ def test_clean_run_makes_three_writes(channel: Channel) -> None:
 
     channel.deliver(context())
 
-    assert ["PutItem", "UpdateItem", "UpdateItem"] == operations
+    assert ["TransactWriteItems", "UpdateItem", "UpdateItem"] == operations
 
 
 def test_acknowledges_a_duplicate(channel: Channel) -> None:

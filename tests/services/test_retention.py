@@ -26,7 +26,9 @@ class Table:
     def __init__(self, name: str, days: int | None = DAYS) -> None:
         self._name = name
         self._client = boto3.client("dynamodb")
-        self.conversations = ConversationsTable(self._client, name, "1.0.0", Retention(days))
+        self.conversations = ConversationsTable(
+            self._client, name, "1.0.0", Retention(days), channel="whatsapp"
+        )
 
     @property
     def expires_at(self) -> int | None:
@@ -91,7 +93,7 @@ def test_a_failure_is_kept_for_its_days(kept: Table, failure: Any) -> None:
 def test_a_refused_context_object_is_kept_for_its_days(table: str) -> None:
     """What was refused before any claim goes, too."""
     kept = Table(table)
-    kept.conversations.record_rejection(KEY, FAILED, None)
+    kept.conversations.record_rejection(KEY, FAILED, None, START)
 
     assert int(START + DAYS * DAY) == kept.expires_at
 

@@ -36,7 +36,7 @@ def put(world: World, **changes: object) -> None:
 
 def take(world: World) -> Claim | Entry:
     """Claim the conversation as `mine`."""
-    return world.claims.take(CONTEXT, "mine")
+    return world.claims.take(CONTEXT, "mine", START)
 
 
 def held(world: World) -> Claim:
@@ -48,14 +48,14 @@ def held(world: World) -> Claim:
 
 def test_a_new_conversation_is_claimed(world: World) -> None:
     """The first one to come makes the record and holds it for a lease."""
-    assert Claim(KEY, "mine", 1, START + LEASE, START) == take(world)
+    assert Claim(KEY, "mine", 1, START + LEASE, START, asked_at=START) == take(world)
     assert ["create"] == world.conversations.writes
 
 
 def test_a_first_write_that_the_sdk_repeats_is_recognised(world: World) -> None:
     """A record found there is one's own if the owner is: the claim stands."""
     world.conversations.fail("create", Fault.REPEATED)
-    assert Claim(KEY, "mine", 1, START + LEASE, START) == take(world)
+    assert Claim(KEY, "mine", 1, START + LEASE, START, asked_at=START) == take(world)
 
 
 def test_a_first_write_without_an_answer_is_no_claim(world: World) -> None:
@@ -65,14 +65,14 @@ def test_a_first_write_without_an_answer_is_no_claim(world: World) -> None:
         take(world)
     world.clock.advance(10)
     with pytest.raises(BusyElsewhere) as busy:
-        world.claims.take(CONTEXT, "next delivery")
+        world.claims.take(CONTEXT, "next delivery", START)
     assert LEASE - 10 == busy.value.again_in
 
 
 def test_a_retry_is_taken_over_with_its_answer(world: World) -> None:
     """The next attempt begins where the last one ended."""
     put(world, status=Status.RETRY, answer=ANSWER, failure=failure(Status.RETRY))
-    expected = Claim(KEY, "mine", 4, START + LEASE, START, ANSWER, last_failure="openai_500")
+    expected = Claim(KEY, "mine", 4, START + LEASE, START, ANSWER, "openai_500", START)
     assert expected == take(world)
     kept = failure(Status.RETRY)
     assert (Status.PROCESSING, kept) == (world.record.status, world.record.failure)
@@ -121,7 +121,7 @@ def test_a_takeover_that_the_sdk_repeats_is_recognised(world: World) -> None:
     """The repeated write finds the new owner, oneself, and the claim stands."""
     put(world, status=Status.RETRY, answer=ANSWER)
     world.conversations.fail("take_over", Fault.REPEATED)
-    assert Claim(KEY, "mine", 4, START + LEASE, START, ANSWER) == take(world)
+    assert Claim(KEY, "mine", 4, START + LEASE, START, ANSWER, asked_at=START) == take(world)
     assert 4 == world.record.attempt
 
 

@@ -12,6 +12,9 @@ Fate = tuple[Status | None, Redelivery, int, str]
 
 TABLE: dict[type[ProcessingError], Fate] = {
     errors.PermanentFailure: (Status.FAILED, Redelivery.AT_ONCE, logging.ERROR, "code"),
+    errors.RecipientOptedOut: (Status.FAILED, Redelivery.AT_ONCE, logging.ERROR, "code"),
+    errors.RecipientSuppressed: (Status.FAILED, Redelivery.AT_ONCE, logging.ERROR, "code"),
+    errors.RecipientErased: (None, Redelivery.AT_ONCE, logging.ERROR, "code"),
     errors.TransientFailure: (Status.RETRY, Redelivery.BACKOFF, logging.WARNING, "code"),
     errors.RateLimited: (Status.RETRY, Redelivery.LONG_BACKOFF, logging.WARNING, "code"),
     errors.LedgerUnavailable: (Status.RETRY, Redelivery.BACKOFF, logging.WARNING, "code"),

@@ -1,6 +1,7 @@
 """The fake table keeps the contract that the real one keeps."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -24,6 +25,11 @@ class TestFakeConversations(LedgerContract):
     def release(self, conversations: FakeConversations) -> Callable[[], None]:
         """An operator's tool."""
         return lambda: conversations.alter(KEY, status=Status.RETRY)
+
+    @pytest.fixture
+    def erase(self, conversations: FakeConversations) -> Callable[[float], None]:
+        """An operator's tool."""
+        return partial(conversations.erased.__setitem__, KEY.primary_channel)
 
     @pytest.fixture
     def unavailable(self) -> FakeConversations:

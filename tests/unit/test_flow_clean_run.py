@@ -138,7 +138,8 @@ def test_an_ended_conversation_asks_nobody(world: World, status: Status) -> None
 
 def test_a_refused_context_is_recorded_where_its_key_is_known(world: World) -> None:
     """A rejection writes `failed`, with its reason and the router's request."""
-    world.flow.reject(RejectedContext("consent_not_given", [], key=KEY, request_id="request-1"))
+    rejected = RejectedContext("consent_not_given", [], key=KEY, request_id="request-1")
+    world.flow.reject(world.delivery(), rejected)
     assert world.record.failure
     assert (Status.FAILED, "consent_not_given", "parse", "request-1") == (
         world.record.status,
@@ -150,5 +151,5 @@ def test_a_refused_context_is_recorded_where_its_key_is_known(world: World) -> N
 
 def test_a_refused_context_without_a_key_writes_nothing(world: World) -> None:
     """Where nobody can tell whose message it was, the table stays as it is."""
-    world.flow.reject(RejectedContext("body_not_json", []))
+    world.flow.reject(world.delivery(), RejectedContext("body_not_json", []))
     assert {} == world.conversations.records

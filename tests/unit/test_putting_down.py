@@ -115,13 +115,13 @@ def test_anothers_record_does_not_get_our_reason(
 
 def test_a_rejection_makes_a_record(world: World) -> None:
     """A message that was refused before its claim has a record that says why."""
-    world.putting_down.reject(KEY, REFUSAL, "request-1")
+    world.putting_down.reject(KEY, REFUSAL, "request-1", START)
     assert (Status.FAILED, "request-1") == (world.record.status, world.record.request_id)
 
 
 def test_a_rejection_touches_no_record_of_an_earlier_message(claimed: World) -> None:
     """A conversation that runs already is not spoilt by a message that was refused."""
-    claimed.putting_down.reject(KEY, REFUSAL, None)
+    claimed.putting_down.reject(KEY, REFUSAL, None, START)
     assert Status.PROCESSING is claimed.record.status
 
 
@@ -131,5 +131,5 @@ def test_a_rejection_that_cannot_be_recorded_is_logged(
     """The table is away: the message still fails, and the log tells both."""
     caplog.set_level(logging.ERROR)
     world.conversations.fail("record_rejection", Fault.UNAVAILABLE)
-    world.putting_down.reject(KEY, REFUSAL, None)
+    world.putting_down.reject(KEY, REFUSAL, None, START)
     assert [LogEvent.STATUS_WRITE_FAILED] == events(caplog)

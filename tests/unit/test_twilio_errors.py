@@ -8,6 +8,7 @@ from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
     RateLimited,
+    RecipientOptedOut,
     SendOutcomeUnknown,
     Step,
     TransientFailure,
@@ -28,13 +29,13 @@ CODES: dict[type[ProcessingError], list[tuple[int, int]]] = {
     CredentialsRefused: [(401, 20003), (401, 20008), (401, 70051), (403, 20003)],
     AccountRefused: [(403, 20005), (403, 20403), (400, 30002)],
     TransientFailure: [(400, 63010), (400, 63012)],
+    RecipientOptedOut: [(400, 21610), (400, 63014), (400, 63033)],
     PermanentFailure: [
         (400, code)
         for code in (
             *(21211, 21604, 21612, 21614, 63003, 63024),
             *(21212, 21603, 21606, 63007, 21408),
             *(21608, 63015),
-            *(21610, 63014, 63033),
             *(21602, 21617, 21619, 21658),
             *(21654, 21655, 21656, 63005, 63013, 63021, 63027, 63028, 63040, 63041, 63042),
             63016,

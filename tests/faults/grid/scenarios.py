@@ -86,6 +86,7 @@ class Scenario:
 
 SEND = "twilio.POST Messages"
 WRITE = "dynamodb.UpdateItem"
+CLAIM = "dynamodb.TransactWriteItems"
 SHOW_AGAIN = "sqs.ChangeMessageVisibilityBatch"
 SECRET = "secretsmanager.GetSecretValue"
 _AI_FAILS = Given(1, "openai.POST responses#1", Fault.SERVER_ERROR)
@@ -139,7 +140,7 @@ _ALL = (
         "the delivery after one that failed",
         story=(_AI_FAILS,),
         examined=2,
-        focus=("dynamodb.PutItem", f"{WRITE}#1", "sqs.GetQueueAttributes"),
+        focus=(CLAIM, "sqs.GetQueueAttributes"),
     ),
     Scenario(
         "answer kept",
@@ -151,7 +152,7 @@ _ALL = (
         "answer used",
         "the delivery after an answer was kept",
         examined=2,
-        focus=(f"{WRITE}#1", SECRET, f"{WRITE}#2", SEND),
+        focus=(f"{CLAIM}#2", SECRET, f"{WRITE}#1", SEND),
         ai_seconds=149.0,
     ),
     Scenario(
@@ -196,12 +197,12 @@ _ALL = (
         "refused by Twilio",
         "Twilio refuses the message for good",
         story=(Given(1, f"{SEND}#1", Fault.REFUSED),),
-        focus=(f"{WRITE}#3", f"{SHOW_AGAIN}#3"),
+        focus=(f"{CLAIM}#2", f"{SHOW_AGAIN}#3"),
     ),
     Scenario(
         "refused context",
         "a context object without consent",
-        focus=("dynamodb.PutItem", f"{SHOW_AGAIN}#2"),
+        focus=(CLAIM, f"{SHOW_AGAIN}#2"),
         has_consent=False,
     ),
     Scenario(
@@ -209,7 +210,7 @@ _ALL = (
         "the queue delivers the message for the last time, and no send may follow",
         story=(_AI_FAILS,),
         examined=2,
-        focus=("sqs.GetQueueAttributes", f"{WRITE}#2", f"{SHOW_AGAIN}#2"),
+        focus=("sqs.GetQueueAttributes", f"{WRITE}#1", f"{SHOW_AGAIN}#2"),
         max_receive_count=2,
     ),
     Scenario(

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from lambda_src.core.contract import Status
+from lambda_src.services.recipient_marks import NAMESPACE as MARKS
 from local.channel import RecordKey
 from local.dynamodb_gateway import Forwarded
 
@@ -95,19 +96,28 @@ def _sent_while(writes: list[Write], sends: Iterable[float]) -> Iterator[str]:
 
 
 def _writes(call: Forwarded) -> Iterator[tuple[RecordKey, Write]]:
-    if call.operation == "PutItem":
-        item = call.call["Item"]
-        written = Write(call.at, _text(item, "conversation_status"), _text(item, "lease_owner"))
-        yield _key(item), written
-    elif call.operation == "UpdateItem":
-        yield _key(call.call["Key"]), _update(call)
+    if call.operation == "UpdateItem":
+        yield _key(call.call["Key"]), _update(call.at, call.call)
+    for part in call.call.get("TransactItems", ()):
+        if "Put" in part:
+            yield _key(part["Put"]["Item"]), _put(call.at, part["Put"]["Item"])
+        elif "Update" in part and _is_of_a_conversation(part["Update"]):
+            yield _key(part["Update"]["Key"]), _update(call.at, part["Update"])
 
 
-def _update(call: Forwarded) -> Write:
-    values = call.call.get("ExpressionAttributeValues", {})
-    changed = _STATUS.search(call.call["UpdateExpression"])
+def _is_of_a_conversation(update: Mapping[str, Any]) -> bool:
+    return not _key(update["Key"]).primary_channel.startswith(MARKS)
+
+
+def _put(at: float, item: Mapping[str, Any]) -> Write:
+    return Write(at, _text(item, "conversation_status"), _text(item, "lease_owner"))
+
+
+def _update(at: float, call: Mapping[str, Any]) -> Write:
+    values = call.get("ExpressionAttributeValues", {})
+    changed = _STATUS.search(call["UpdateExpression"])
     return Write(
-        at=call.at,
+        at=at,
         status=_text(values, changed[1]) if changed else "",
         owner=_text(values, ":owner"),
         has_answer=":answer" in values,

@@ -40,9 +40,15 @@ class AroundConversations(Conversations):
         """Write `failed` or `retry`."""
         self.table.record_failure(claim, failure)
 
-    def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
+    def record_rejection(
+        self, key: RecordKey, failure: Failure, request_id: str | None, asked_at: float
+    ) -> None:
         """Write `failed` for a refused context object."""
-        self.table.record_rejection(key, failure, request_id)
+        self.table.record_rejection(key, failure, request_id, asked_at)
+
+    def turn_away(self, seen: Entry, failure: Failure) -> None:
+        """Write `failed` over a record as it was seen."""
+        self.table.turn_away(seen, failure)
 
     def count_look(self, key: RecordKey, seen: Entry) -> None:
         """Count one more look."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import Any
 
 from lambda_src.core.context import ContextObject, RecordKey
 from lambda_src.core.contract import Status
+from lambda_src.core.errors import RecipientErased, RecipientSuppressed, Step
 from lambda_src.core.ledger import Claim, ConditionFailed, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer
 from tests.unit.fakes.faults import Fault, Plan
@@ -16,15 +18,22 @@ from tests.unit.fakes.record import SENDING_OR_UNKNOWN, Record
 __all__ = ["FakeConversations", "Record"]
 
 
+def _nothing() -> None:
+    """What most writes do besides."""
+
+
 class FakeConversations:
     """Implements the port `Conversations`.
 
     `records` is what stands in the table, `writes` names the writes that were applied, `before`
-    holds what another worker does just before the next call of that name.
+    holds what another worker does just before the next call of that name. `suppressed` are the
+    recipients who opted out, `erased` those who were erased, and when (epoch seconds).
     """
 
     def __init__(self) -> None:
         self.records: dict[RecordKey, Record] = {}
+        self.suppressed: set[str] = set()
+        self.erased: dict[str, float] = {}
         self.writes: list[str] = []
         self.before: dict[str, Callable[[], None]] = {}
         self._faults: Plan[Fault] = Plan()
@@ -39,7 +48,7 @@ class FakeConversations:
         self.records[key] = replace(self.records[key], **changes)
 
     def create(self, context: ContextObject, claim: Claim) -> None:
-        """Write the first record, if there is none."""
+        """Write the first record, if there is none and the recipient is not barred."""
         record = Record(
             context.key,
             Status.PROCESSING,
@@ -50,23 +59,15 @@ class FakeConversations:
             request_id=context.request_id,
             attributes=context.attributes,
         )
-        self._put("create", record)
+        self._put("create", record, lambda: self._check_bars(claim))
 
     def take_over(self, claim: Claim, seen: Entry) -> None:
-        """Hold a record that is still as it was seen."""
-
-        def as_seen(record: Record) -> bool:
-            return (record.status, record.owner, record.attempt, record.lease_expires_at) == (
-                seen.status,
-                seen.owner,
-                seen.attempt,
-                _ms(seen.lease_expires_at),
-            )
-
+        """Hold a record that is still as it was seen, if the recipient is not barred."""
         self._update(
             "take_over",
             claim.key,
-            as_seen,
+            _as(seen),
+            lambda: self._check_bars(claim),
             status=Status.PROCESSING,
             owner=claim.owner,
             attempt=claim.attempt,
@@ -111,18 +112,26 @@ class FakeConversations:
     def record_failure(self, claim: Claim, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` and ours."""
         allowed = {Status.PROCESSING, Status.SENDING, failure.status}
+        suppress = partial(self.suppressed.add, claim.key.primary_channel)
         self._update(
             "record_failure",
             claim.key,
             lambda record: record.status in allowed and record.is_of(claim),
+            suppress if failure.suppresses else _nothing,
             status=failure.status,
             failure=failure,
         )
 
-    def record_rejection(self, key: RecordKey, failure: Failure, request_id: str | None) -> None:
+    def record_rejection(
+        self, key: RecordKey, failure: Failure, request_id: str | None, asked_at: float
+    ) -> None:
         """Write `failed` for a refused context object, unless a record stands already."""
         record = Record(key, failure.status, failure.at, failure=failure, request_id=request_id)
-        self._put("record_rejection", record)
+        self._put("record_rejection", record, lambda: self._check_erasure(key, asked_at))
+
+    def turn_away(self, seen: Entry, failure: Failure) -> None:
+        """Write `failed` over a record that nobody works on, still as it was seen."""
+        self._update("turn_away", seen.key, _as(seen), status=failure.status, failure=failure)
 
     def count_look(self, key: RecordKey, seen: Entry) -> None:
         """Count one more look for the sid of an unsettled send."""
@@ -150,18 +159,37 @@ class FakeConversations:
             concerned = [record for record in self.records.values() if record.concerns(key)]
         return tuple(replace(record, failure=None).entry() for record in concerned)
 
-    def _put(self, name: str, record: Record) -> None:
-        self._write(name, record.key, lambda found: record if found is None else None)
+    def _check_bars(self, claim: Claim) -> None:
+        self._check_erasure(claim.key, claim.asked_at)
+        if claim.key.primary_channel in self.suppressed:
+            raise RecipientSuppressed("recipient_suppressed", Step.CLAIM)
+
+    def _check_erasure(self, key: RecordKey, asked_at: float) -> None:
+        if self.erased.get(key.primary_channel, -1.0) >= _ms(asked_at):
+            raise RecipientErased("recipient_erased", Step.CLAIM)
+
+    def _put(self, name: str, record: Record, besides: Callable[[], None]) -> None:
+        self._write(name, record.key, lambda found: record if found is None else None, besides)
 
     def _update(
-        self, name: str, key: RecordKey, allowed: Callable[[Record], bool], **changes: Any
+        self,
+        name: str,
+        key: RecordKey,
+        allowed: Callable[[Record], bool],
+        besides: Callable[[], None] = _nothing,
+        **changes: Any,
     ) -> None:
-        self._write(
-            name, key, lambda found: replace(found, **changes) if found and allowed(found) else None
-        )
+        def changed(found: Record | None) -> Record | None:
+            return replace(found, **changes) if found and allowed(found) else None
+
+        self._write(name, key, changed, besides)
 
     def _write(
-        self, name: str, key: RecordKey, changed: Callable[[Record | None], Record | None]
+        self,
+        name: str,
+        key: RecordKey,
+        changed: Callable[[Record | None], Record | None],
+        besides: Callable[[], None],
     ) -> None:
         self.before.pop(name, lambda: None)()
         fault = self._faults.pop(name)
@@ -169,18 +197,30 @@ class FakeConversations:
             go_wrong(name, fault)
         with self._lock:
             for _ in range(2 if fault is Fault.REPEATED else 1):
-                self._apply(name, key, changed)
+                self._apply(name, key, changed, besides)
         go_wrong(name, fault)
 
     def _apply(
-        self, name: str, key: RecordKey, changed: Callable[[Record | None], Record | None]
+        self,
+        name: str,
+        key: RecordKey,
+        changed: Callable[[Record | None], Record | None],
+        besides: Callable[[], None],
     ) -> None:
         found = self.records.get(key)
         after = changed(found)
         if after is None:
             raise ConditionFailed(found.entry() if found else None)
+        besides()
         self.records[key] = after
         self.writes.append(name)
+
+
+def _as(seen: Entry) -> Callable[[Record], bool]:
+    state = (seen.status, seen.owner, seen.attempt, _ms(seen.lease_expires_at))
+    return lambda record: (
+        state == (record.status, record.owner, record.attempt, record.lease_expires_at)
+    )
 
 
 def _processing(claim: Claim) -> Callable[[Record], bool]:

@@ -12,6 +12,7 @@ STEPS = {
     "record_sent": Step.RECORD,
     "record_failure": Step.RECORD,
     "record_rejection": Step.RECORD,
+    "turn_away": Step.RECORD,
     "count_look": Step.SETTLE,
     "declare_unknown": Step.SETTLE,
     "others": Step.SETTLE,

@@ -145,20 +145,20 @@ class Claiming(Tables):
 
     def test_a_rejection_makes_a_failed_record(self, conversations: Conversations) -> None:
         """A context object that was refused gets a record that nobody works on."""
-        conversations.record_rejection(KEY, FAILED, "request-1")
+        conversations.record_rejection(KEY, FAILED, "request-1", START)
         record = found(conversations)
         assert record
         assert (Status.FAILED, "", 0) == (record.status, record.owner, record.attempt)
 
     def test_a_rejection_changes_no_record(self, processing: Conversations) -> None:
         """A conversation that is under way is not touched by a message that was refused."""
-        assert refuses(processing, lambda table: table.record_rejection(KEY, FAILED, None))
+        assert refuses(processing, lambda table: table.record_rejection(KEY, FAILED, None, START))
 
     def test_a_released_rejection_is_claimed(
         self, conversations: Conversations, release: Callable[[], None]
     ) -> None:
         """A refused conversation that a person released has no owner, and one worker gets it."""
-        conversations.record_rejection(KEY, FAILED, "request-1")
+        conversations.record_rejection(KEY, FAILED, "request-1", START)
         release()
         seen = found(conversations)
         assert seen
