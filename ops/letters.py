@@ -66,14 +66,11 @@ class Letters:
 
     def count(self) -> int:
         """About how many letters there are, those in somebody's hands included."""
-        attributes = self._client.get_queue_attributes(
-            QueueUrl=self._url,
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-            ],
-        )["Attributes"]
-        return sum(int(number) for number in attributes.values())
+        return sum(self._numbers().values())
+
+    def in_flight(self) -> int:
+        """About how many letters are in somebody's hands, or not to be seen for a while."""
+        return self._numbers()["ApproximateNumberOfMessagesNotVisible"]
 
     def batches(self) -> Iterator[list[Letter]]:
         """Every letter once, a few at a time, until nothing more is visible."""
@@ -87,6 +84,16 @@ class Letters:
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt_handle)
         self._in_hand.pop(letter.message_id, None)
         self._removed.add(letter.message_id)
+
+    def _numbers(self) -> dict[str, int]:
+        attributes = self._client.get_queue_attributes(
+            QueueUrl=self._url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+            ],
+        )["Attributes"]
+        return {name: int(number) for name, number in attributes.items()}
 
     def _receive(self) -> list[Letter]:
         answer = self._client.receive_message(

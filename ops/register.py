@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lambda_src.services.retention import Retention
     from ops.register_writes import Signature
 
+STATUS = "conversation_status"
 WRITTEN_BY = "by-hand"
 """`processor_version` of a record that a person made."""
 
@@ -156,13 +157,9 @@ class Register:
 
 
 def _filter(wanted: Mapping[str, str]) -> dict[str, Any]:
-    if not wanted:
-        return {}
     names = {f"#{name}": name for name in wanted}
-    return {
-        "FilterExpression": " AND ".join(f"#{name} = :{name}" for name in wanted),
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": serialized(
-            {f":{name}": value for name, value in wanted.items()}
-        ),
-    }
+    values = serialized({f":{name}": value for name, value in wanted.items()})
+    # Recipients' marks stand in the same table, and are nobody's conversation.
+    conditions = [f"attribute_exists({STATUS})", *(f"#{name} = :{name}" for name in wanted)]
+    options = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+    return {"FilterExpression": " AND ".join(conditions), **(options if wanted else {})}

@@ -1,6 +1,7 @@
 """A channel of its own for one test: real runtime, real SDKs, moto and the stand-ins."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,10 @@ class Channel:
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
             "body": body,
-            "attributes": {"ApproximateReceiveCount": str(receive_count)},
+            "attributes": {
+                "ApproximateReceiveCount": str(receive_count),
+                "SentTimestamp": str(round(time.time() * 1000)),
+            },
         }
 
     def record(self, conversation_id: str = CONVERSATION, recipient: str = RECIPIENT) -> Any:

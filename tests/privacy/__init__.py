@@ -1,0 +1,1 @@
+"""Whoever opted out is left alone, whoever is erased is gone, and nobody is named in passing."""
