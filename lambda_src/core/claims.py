@@ -8,8 +8,8 @@ from lambda_src.core.errors import (
     AlreadyEnded,
     BusyElsewhere,
     LeaseLost,
-    RecordForeign,
     RecipientSuppressed,
+    RecordForeign,
     Step,
     TransientFailure,
 )

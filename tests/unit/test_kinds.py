@@ -9,6 +9,9 @@ from tests.unit.test_errors import TABLE
 
 KINDS: dict[type[ProcessingError], Kind] = {
     errors.PermanentFailure: Kind.PERMANENT,
+    errors.RecipientOptedOut: Kind.PERMANENT,
+    errors.RecipientSuppressed: Kind.PERMANENT,
+    errors.RecipientErased: Kind.PERMANENT,
     errors.TransientFailure: Kind.TRANSIENT,
     errors.RateLimited: Kind.RATE_LIMITED,
     errors.LedgerUnavailable: Kind.TRANSIENT,
