@@ -21,6 +21,7 @@ class Rule(StrEnum):
     AI_NOT_ASKED_AGAIN = "5. the AI is not asked again once its answer was stored"
     SILENT_WITHOUT_LEASE = "6. who lost the lease writes nothing and sends nothing"
     BACK_SOON = "7. a crashed worker's message is back within two minutes"
+    OPT_OUT_IS_HEEDED = "8. who opted out is not written to again"
 
 
 LOSING = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
@@ -59,6 +60,8 @@ class Evidence:
         asked_again: How often the AI was asked although the record held its answer.
         acts_without_lease: What workers did after another worker had taken their conversation:
             writes that were applied and messages that were sent, except the record of a sid.
+        claims_after_opt_out: How often it was claimed after a record had said, of any conversation,
+            that its recipient opted out.
         is_at_rest: No worker is at it, and what was done to it is over: the record is up to date.
         is_over: Besides, every fault has passed and every delivery was made: nothing will change
             by itself any more.
@@ -75,6 +78,7 @@ class Evidence:
     releases: int = 0
     asked_again: int = 0
     acts_without_lease: tuple[str, ...] = ()
+    claims_after_opt_out: int = 0
     is_at_rest: bool = True
     is_over: bool = False
     is_refused: bool = False
@@ -94,6 +98,7 @@ def _verdicts(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
     yield Rule.AI_NOT_ASKED_AGAIN, not evidence.asked_again
     yield Rule.SILENT_WITHOUT_LEASE, not evidence.acts_without_lease
     yield Rule.BACK_SOON, evidence.back_after is None or evidence.back_after <= BACK_SECONDS
+    yield Rule.OPT_OUT_IS_HEEDED, not evidence.claims_after_opt_out
 
 
 def _is_true(evidence: Evidence) -> bool:

@@ -92,6 +92,11 @@ def test_what_keeps_the_promise_breaks_no_rule(evidence: Evidence) -> None:
             Rule.SILENT_WITHOUT_LEASE,
             id="sent without the lease",
         ),
+        pytest.param(
+            replace(SENT, claims_after_opt_out=1),
+            Rule.OPT_OUT_IS_HEEDED,
+            id="claimed after an opt-out",
+        ),
     ],
 )
 def test_what_breaks_the_promise_is_named(evidence: Evidence, rule: Rule) -> None:

@@ -88,6 +88,7 @@ class Judge:
             is_alarmed=dossier.is_alarmed(status),
             asked_again=dossier.asked_again,
             acts_without_lease=tuple(dossier.acts_without_lease),
+            claims_after_opt_out=dossier.claims_after_opt_out,
             is_at_rest=not is_worked_on,
             is_over=is_over,
             is_refused=dossier.is_refused,

@@ -15,6 +15,7 @@ OUT_OF_SIGHT = f"begin 10 0 0 1; lag; {SENDING} accepted-untold"
 LAST_LOOK = f"begin 2 0 0 0; {SENDING} never-arrived; finish 0; wait_for_queue; deliver 1"
 AT_THE_AI = "arrive 0; arrive 0; deliver 1; go_to 0 before:writer.write"
 ANNOUNCED = "begin 2 0 0 0; arrive 0; deliver 1; go_to 0 after:conversations.begin_send"
+OPTED_OUT = f"{SENDING} twilio_21610; finish 0; arrive 1"
 
 REACHING: Mapping[Reached, str] = {
     Reached.SENT: "arrive 0; deliver 1; finish 0",
@@ -40,11 +41,12 @@ REACHING: Mapping[Reached, str] = {
     Reached.DECLARED_UNKNOWN: f"{SENDING} never-arrived",
     Reached.SETTLED_BY_PERSON: OUT_OF_SIGHT,
     Reached.RELEASED: f"{SENDING} never-arrived",
-    Reached.MENDED: "arrive 0; deliver 1; trouble_at 0 secrets.twilio secret_malformed",
+    Reached.MENDED: "arrive 0; deliver 1; trouble_at 0 secrets.credentials secret_malformed",
     Reached.LAST_RECEIVE: "begin 2 0 0 0; arrive 0; deliver 1; kill_at 0 before:writer.write",
     Reached.DEAD_LETTER: "arrive 0; deliver 1; trouble_at 0 writer.write openai_400",
     Reached.REDRIVEN: "begin 2 0 0 0; arrive 0; deliver 1; kill 0",
     Reached.REFUSED: f"{SENDING} twilio_21211",
+    Reached.SUPPRESSED: OPTED_OUT,
     Reached.ANSWER_REUSED: f"{SENDING} twilio_20429",
     Reached.SECRET_READ_ANEW: f"{SENDING} twilio_20003",
     Reached.SEVERAL_IN_A_BATCH: "arrive 0; arrive 2; deliver 2",
@@ -91,6 +93,7 @@ BREAKING: Mapping[str, tuple[Rule, str]] = {
         Rule.RECORD_IS_TRUE,
         f"{LAST_LOOK}; kill_at 0 after:conversations.declare_unknown",
     ),
+    "opt_out_forgotten": (Rule.OPT_OUT_IS_HEEDED, OPTED_OUT),
     "others_ignored": (Rule.RECORD_IS_TRUE, f"arrive 1; {SENDING} never-arrived"),
 }
 """Of each broken variant: a schedule in which it breaks the promise, and a rule that it breaks."""

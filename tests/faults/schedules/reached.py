@@ -34,6 +34,7 @@ class Reached(StrEnum):
     DEAD_LETTER = "a message became a dead letter"
     REDRIVEN = "a dead letter was redriven"
     REFUSED = "refused for certain"
+    SUPPRESSED = "a recipient who had opted out was turned away"
     ANSWER_REUSED = "an answer that was kept was sent by a later delivery"
     SECRET_READ_ANEW = "a refused secret was read anew"
     SEVERAL_IN_A_BATCH = "several messages in one batch"

@@ -13,12 +13,16 @@ from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
     RateLimited,
+    RecipientOptedOut,
     SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
 from tests.unit.fakes.faults import Unforeseen
 from tests.unit.fakes.ledger_faults import STEPS
+
+OPT_OUT = "twilio_21610"
+"""The vendor's word that a recipient opted out."""
 
 
 class Effect(Enum):
@@ -103,6 +107,7 @@ _SEND = (
     _fails(CredentialsRefused, "twilio_20003", Step.SEND),
     _fails(AccountRefused, "twilio_20005", Step.SEND),
     _fails(PermanentFailure, "twilio_21211", Step.SEND),
+    _fails(RecipientOptedOut, OPT_OUT, Step.SEND),
     _unforeseen(Effect.NONE),
     _unforeseen(Effect.UNTOLD),
 )
@@ -127,7 +132,7 @@ TROUBLES: dict[str, tuple[Trouble, ...]] = {
     **{f"conversations.{call}": _of_write(call) for call in STEPS},
     "conversations.others": _of_read("others"),
     "secrets.openai_key": _SECRET,
-    "secrets.twilio": _SECRET,
+    "secrets.credentials": _SECRET,
     "writer.write": _AI,
     "sender.send": _SEND,
     "sender.find": _FIND,

@@ -10,10 +10,11 @@ from typing import Any
 from lambda_src.core import log_context
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.errors import RecipientSuppressed
 from lambda_src.core.ledger import ConditionFailed
 from tests.faults.schedules.reached import Reached
 from tests.faults.schedules.tasks import Author
-from tests.faults.schedules.troubles import Effect, Trouble
+from tests.faults.schedules.troubles import OPT_OUT, Effect, Trouble
 from tests.unit.fakes.conversations import FakeConversations, Record
 
 CLAIMS = frozenset({"conversations.create", "conversations.take_over"})
@@ -25,7 +26,8 @@ class Dossier:
     """What was seen of one conversation.
 
     `holder` is who claimed it last, `holders` who ever did, `informed` who claimed it when its
-    answer was stored already.
+    answer was stored already, `claims_after_opt_out` how often it was claimed although a record
+    says that its recipient opted out.
     """
 
     sids: list[str] = field(default_factory=list)
@@ -34,6 +36,7 @@ class Dossier:
     informed: set[str] = field(default_factory=set)
     asked_again: int = 0
     acts_without_lease: list[str] = field(default_factory=list)
+    claims_after_opt_out: int = 0
     alarms: set[str] = field(default_factory=set)
     is_refused: bool = False
     is_mendable: bool = False
@@ -92,6 +95,10 @@ class Witness(logging.Handler):
         except ConditionFailed as found:
             self._note_refusal(call, author, found)
             raise
+        except RecipientSuppressed:
+            self.reached.add(Reached.SUPPRESSED)
+            self.open(author.key).is_refused = True
+            raise
         self._note_claim(call, author, before)
         self._note_act(call, author)
         self._note_result(call, author, result)
@@ -106,6 +113,15 @@ class Witness(logging.Handler):
             dossier.holders.add(author.owner)
             if before and before.answer:
                 dossier.informed.add(author.owner)
+            dossier.claims_after_opt_out += self._has_opted_out(author.key)
+
+    def _has_opted_out(self, key: RecordKey) -> bool:
+        codes = (
+            record.failure.code
+            for record in self._table.records.values()
+            if record.failure and record.key.primary_channel == key.primary_channel
+        )
+        return OPT_OUT in codes
 
     def _note_act(self, call: str, author: Author) -> None:
         dossier = self.open(author.key)
@@ -160,7 +176,7 @@ def _turn_of(call: str, author: Author, effect: partial[Any], before: Record | N
         return FAILURES[effect.args[1].code]
     if call == "conversations.begin_send" and not (before and before.answer):
         raise KeyError(call)
-    if call == "secrets.twilio" and not effect.keywords.get("fresh"):
+    if call == "secrets.credentials" and not effect.keywords.get("fresh"):
         raise KeyError(call)
     return TURNS[call]
 
@@ -169,5 +185,5 @@ TURNS = {
     "conversations.renew": Reached.RENEWED,
     "conversations.declare_unknown": Reached.DECLARED_UNKNOWN,
     "conversations.begin_send": Reached.ANSWER_REUSED,
-    "secrets.twilio": Reached.SECRET_READ_ANEW,
+    "secrets.credentials": Reached.SECRET_READ_ANEW,
 }

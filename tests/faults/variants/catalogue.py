@@ -141,6 +141,12 @@ ENDING = (
         lambda handler: with_final_record(handler, partial(recast, kind=ending.FailedWriteIgnored)),
     ),
     Variant(
+        "opt_out_forgotten",
+        "A recipient who opted out is not suppressed: the next conversation is begun.",
+        frozenset({Rule.OPT_OUT_IS_HEEDED}),
+        lambda handler: with_conversations(handler, ending.OptOutForgotten),
+    ),
+    Variant(
         "failures_not_reported",
         "No failure is reported, so that the queue deletes every message.",
         GONE,

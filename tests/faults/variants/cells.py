@@ -45,5 +45,6 @@ BEYOND: Mapping[str, str] = {
     "no_fence": "who overtakes a frozen worker comes to an end before that one goes on",
     "stall_ignored": "the person on duty waits for the end of all workers",
     "others_ignored": "a world has one conversation",
+    "opt_out_forgotten": "a world has one conversation",
 }
 """Why no cell shows the mistake; random schedules do."""

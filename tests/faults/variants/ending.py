@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.context import RecordKey
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.errors import FinalUpdateFailed
 from lambda_src.core.final_record import FinalRecord
-from lambda_src.core.ledger import SentRecord
+from lambda_src.core.ledger import Claim, Failure, SentRecord
+from tests.faults.variants.around_conversations import AroundConversations
 
 
 class FailedWriteIgnored(FinalRecord):
@@ -18,6 +20,14 @@ class FailedWriteIgnored(FinalRecord):
         """Record a sent message, if the table lets it."""
         with suppress(FinalUpdateFailed):
             super().write(key, sent, time_left)
+
+
+class OptOutForgotten(AroundConversations):
+    """An opt-out is a failure of its conversation like any other."""
+
+    def record_failure(self, claim: Claim, failure: Failure) -> None:
+        """Write `failed` or `retry`, and nothing else."""
+        super().record_failure(claim, replace(failure, suppresses=False))
 
 
 class FailuresNotReported(BatchHandler):
