@@ -48,7 +48,10 @@ class Inquiry:
         self._lookup = TwilioLookup(settings.twilio_timeout_seconds, settings.twilio_base_url)
         self._sender = deployment.parts.make_sender(settings)
         self._table = ConversationsTable(
-            deployment.aws.dynamodb, settings.conversations_table, settings.version
+            deployment.aws.dynamodb,
+            settings.conversations_table,
+            settings.version,
+            channel=deployment.channel,
         )
         self._secrets = ChannelSecrets(
             deployment.aws.secretsmanager,
