@@ -2,7 +2,17 @@
 
 import typer
 
-from ops.commands import assistants, conversation, dlq, secrets, send, status, unknown
+from ops.commands import (
+    assistants,
+    conversation,
+    dlq,
+    erase,
+    secrets,
+    send,
+    status,
+    suppression,
+    unknown,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -17,5 +27,7 @@ app.add_typer(conversation.app, name="conversation")
 app.add_typer(unknown.app, name="unknown")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(assistants.app, name="assistants")
+app.add_typer(suppression.app, name="suppression")
+erase.register(app)
 send.register(app)
 status.register(app)
