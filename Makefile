@@ -10,7 +10,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send ops dashboard synth test faults check format lock clean
+.PHONY: help setup demo local send ops dashboard synth test faults package docs surface check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -65,6 +65,15 @@ test: setup ## every test, offline, without credentials
 
 faults: setup ## the full proof that no message is lost and none is sent twice (half an hour)
 	@$(BIN)/python -m tests.faults
+
+package: setup ## build the distribution of the constructs into dist/, and check it
+	@$(BIN)/python -m distribution package
+
+docs: setup ## build the API pages into docs/api/
+	@$(BIN)/python -m distribution pages
+
+surface: setup ## record the public surface, after a change of it that is meant
+	@$(BIN)/python -m distribution surface
 
 check: setup ## formatting, linting, strict types, import rules, workflows
 	@$(BIN)/ruff format --check .

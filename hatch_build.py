@@ -17,12 +17,13 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 HOME = "ai_multi_comms"
-MOVED = ("stacks", "local")
+MOVED = ("stacks", "local", "ops")
 """The packages that stand below `HOME` in the distribution."""
 
 EXTRAS = {
     "runtime": ("lambda_src/requirements.txt",),
     "local": ("lambda_src/requirements.txt", "local/requirements-client.txt"),
+    "ops": ("lambda_src/requirements.txt", "ops/requirements.txt"),
 }
 """What an extra installs: the versions that everything here is tested with."""
 
@@ -56,6 +57,9 @@ class MovedPackagesHook(BuildHookInterface[Any]):
                 target.write_bytes(_moved(path))
             inside = HOME if name == HOME else f"{HOME}/{name}"
             build_data["force_include"][str(written / name)] = inside
+        build_data["force_include"][str(root / "README.md")] = f"{HOME}/docs/README.md"
+        for page in sorted((root / "docs").rglob("*.md")):
+            build_data["force_include"][str(page)] = f"{HOME}/{page.relative_to(root)}"
 
 
 def _requirements(file: Path) -> list[str]:

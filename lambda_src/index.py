@@ -1,56 +1,21 @@
-"""The Lambda handler: batch in, failures out; the one place where real parts are put together."""
+"""The Lambda handler: batch in, failures out, for the channel that CHANNEL names."""
 
 from __future__ import annotations
 
 import os
-import time
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-
 from lambda_src.channels import parts_of
-from lambda_src.core import timing
-from lambda_src.core.batch import BatchHandler
-from lambda_src.core.claims import Claims
-from lambda_src.core.contract import HANDLER
-from lambda_src.core.delivery import Delivery
-from lambda_src.core.drafting import Drafting
-from lambda_src.core.final_record import FinalRecord
-from lambda_src.core.flow import MessageFlow
-from lambda_src.core.measuring import MeasuredSender, MeasuredWriter
-from lambda_src.core.openai_processor import OpenAIProcessor
-from lambda_src.core.putting_down import PuttingDown
-from lambda_src.core.receives import Receives
-from lambda_src.core.sending import Sending
+from lambda_src.composition import answer, put_together
 from lambda_src.core.settings import Settings
-from lambda_src.core.settlement import Settlement
-from lambda_src.core.tally import Tally
-from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
-from lambda_src.services.dynamodb_service import ConversationsTable
-from lambda_src.services.retention import Retention
-from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
-from lambda_src.services.sqs_service import ChannelQueue
-from lambda_src.utils import logging_config
-from lambda_src.utils.assistant_definitions import AssistantFiles
-from lambda_src.utils.context_processor import ContextParser
-from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from lambda_src.core.channel_parts import ChannelParts
-
-AWS_CLIENT = Config(
-    connect_timeout=timing.AWS_CONNECT_SECONDS,
-    read_timeout=timing.AWS_READ_SECONDS,
-    max_pool_connections=25,
-    retries={"mode": "standard", "total_max_attempts": timing.AWS_ATTEMPTS},
-)
-"""Short, so that no call outlasts the time kept back for it, a lease, or a visibility."""
+    from lambda_src.core.batch import BatchHandler
 
 
 def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -70,16 +35,6 @@ def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str
     return answer(batch_handler(), event, context)
 
 
-def answer(
-    handler: BatchHandler, event: Mapping[str, Any], context: LambdaContext
-) -> dict[str, Any]:
-    """Let a handler work on one batch; arguments and result are those of `lambda_handler`."""
-    time_left = partial(_seconds_left, context)
-    deliveries = [Delivery.from_record(record, time_left) for record in event["Records"]]
-    failed = handler.handle(deliveries)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
-
-
 @cache
 def batch_handler() -> BatchHandler:
     """Put the real parts together, once per container, for the channel that CHANNEL names.
@@ -91,75 +46,6 @@ def batch_handler() -> BatchHandler:
     return put_together(settings, parts_of(settings.channel))
 
 
-def put_together(settings: Settings, parts: ChannelParts) -> BatchHandler:
-    """Put the real parts together, for a channel that brings its own ones.
-
-    A channel that is deployed from another repository has a handler module there, which calls this
-    and `answer`.
-    """
-    service = f"{settings.channel}-channel-processor"
-    logging_config.configure(settings.log_level, service, settings.version)
-    queue = ChannelQueue(
-        boto3.client("sqs", config=AWS_CLIENT),
-        settings.queue_url,
-        settings.heartbeat_visibility_seconds,
-    )
-    metrics = CloudWatchMetrics(settings.powertools_metrics_namespace or f"AIComms/{service}")
-    return BatchHandler(
-        queue=queue,
-        heartbeat=partial(
-            SQSHeartbeat, extend=queue.extend, interval=settings.heartbeat_interval_seconds
-        ),
-        parse=ContextParser(
-            settings.channel,
-            partial(is_within, prefixes=settings.secret_prefixes),
-            parts.addressing,
-        ),
-        flow=_flow(settings, parts, queue, metrics),
-        tally=Tally(metrics, time.time),
-        max_concurrency=settings.max_concurrency,
-        backoff_base=settings.backoff_base_seconds,
-    )
-
-
-def _flow(
-    settings: Settings, parts: ChannelParts, queue: ChannelQueue, metrics: CloudWatchMetrics
-) -> MessageFlow:
-    now = time.time
-    times = settings.timing
-    table = ConversationsTable(
-        boto3.client("dynamodb", config=AWS_CLIENT),
-        settings.conversations_table,
-        settings.version,
-        Retention(settings.conversation_retention_days),
-        channel=settings.channel,
-    )
-    secrets = ChannelSecrets(
-        boto3.client("secretsmanager", config=AWS_CLIENT),
-        settings.secret_prefixes,
-        parts.read_credentials,
-    )
-    sender = MeasuredSender(parts.make_sender(settings), metrics)
-    writer = MeasuredWriter(OpenAIProcessor(settings.assistants_base_url), metrics)
-    claims = Claims(table, now, settings.lease_seconds)
-    final_record, receives = FinalRecord(table), Receives(queue)
-    return MessageFlow(
-        claims=claims,
-        drafting=Drafting(secrets, AssistantFiles(), writer, times, parts.text_rules),
-        sending=Sending(claims, secrets, sender, now, times),
-        final_record=final_record,
-        putting_down=PuttingDown(table, now),
-        settlement=Settlement(table, secrets, sender, receives, final_record, now, times),
-        receives=receives,
-        clock=now,
-        timing=times,
-    )
-
-
-def _seconds_left(context: LambdaContext) -> float:
-    return context.get_remaining_time_in_millis() / 1000
-
-
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ and os.environ.get("_HANDLER", HANDLER) == HANDLER:
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     # In Lambda everything is put together at start: a misconfigured function never takes a batch.
     batch_handler()

@@ -29,13 +29,11 @@ PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQU
 
 
 class Vendors(Protocol):
-    """OpenAI and the channel's vendor, for the length of a `with` block.
+    """OpenAI and the channel's vendor, for the length of a `with` block."""
 
-    Attributes:
-        phones: what recipients see; None where only the recipients themselves do.
-    """
-
-    phones: Phones | None
+    @property
+    def phones(self) -> Phones | None:
+        """What recipients see; None where only the recipients themselves do."""
 
     def __enter__(self) -> Self: ...
 

@@ -19,7 +19,14 @@ ALARMS_IN_A_ROW = 6
 class ChannelDashboard(Construct):
     """Dashboard over one channel, whose rows go from what needs a person to what explains it.
 
-    `maximum_concurrency` is the mapping's, and `timeout` the function's own.
+    Args:
+        names: The channel's names.
+        queue: The channel's queue.
+        dead_letter_queue: Where its undeliverable messages end.
+        function: The processor.
+        timeout: The function's own.
+        maximum_concurrency: The mapping's.
+        alarms: Those shown in the first row.
 
     Attributes:
         dashboard: The dashboard.

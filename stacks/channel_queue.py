@@ -23,6 +23,14 @@ DEAD_LETTER_RETENTION = Duration.days(14)
 class ChannelQueue(Construct):
     """Encrypted, TLS-only queue whose undeliverable messages end in a dead-letter queue.
 
+    Args:
+        names: The channel's names.
+        consumer_timeout: Of the function that the queue feeds; a message is hidden six times as
+            long.
+        max_receive_count: Deliveries after which a message is a dead letter.
+        removal_policy: Of both queues.
+        encryption_key: Encrypts both; None: a key that SQS manages.
+
     Attributes:
         queue: What the router sends to and the processor is fed from.
         dead_letter_queue: Where a message goes after `max_receive_count` deliveries.

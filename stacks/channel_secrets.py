@@ -21,6 +21,11 @@ class ChannelSecrets(Construct):
     that meets one says that the secret is not in its documented form. Reading is granted by
     prefix: a tenant added later needs no deployment.
 
+    Args:
+        names: The channel's names, of which the secrets' follow.
+        tenants: For whom placeholders of credentials are made.
+        removal_policy: Of the secrets.
+
     Attributes:
         prefixes: What the names of all secrets of this channel begin with.
     """

@@ -24,8 +24,12 @@ from stacks.silence_alarm import SilenceAlarm
 class ChannelStack(Stack):
     """Queue -> processor -> log line -> metric -> alarm -> the shared topic.
 
-    `code` holds what the channel's handler names; `names` are another repository's own, where it
-    has some.
+    Args:
+        channel: What makes this channel differ from others.
+        environment: What may differ between environments.
+        shared: What the environment's channels share.
+        code: The package that holds the channel's handler.
+        names: Another repository's own, where it has some.
 
     Attributes:
         channel_queue: The queue construct; let a router send to it with `grant_send`.

@@ -16,6 +16,13 @@ class ConversationsTable(Construct):
 
     It has no secondary index: each would multiply the cost of every write of the ledger.
 
+    Args:
+        table_name: Its name.
+        point_in_time_recovery: Whether it can be restored to any second of the last 35 days.
+        deletion_protection: Whether DynamoDB refuses to delete it.
+        removal_policy: What becomes of it when it leaves its stack.
+        encryption_key: Encrypts it; None: a key that DynamoDB owns.
+
     Attributes:
         table: The table itself.
     """

@@ -17,6 +17,11 @@ class CriticalAlertsTopic(Construct):
     publish. Without a key of the environment's own it is not encrypted: an alarm cannot publish
     through the one that AWS manages, and what it says holds ids and names of alarms only.
 
+    Args:
+        topic_name: Its name.
+        email: Who is told; None: nobody, until somebody subscribes.
+        encryption_key: Encrypts it, and has to let CloudWatch use it, as `EncryptionKey` does.
+
     Attributes:
         topic: The topic itself.
     """

@@ -15,6 +15,11 @@ class EncryptionKey(Construct):
     their callers, which the constructs of queue and table grant. CloudWatch Logs and alarms act in
     their own name.
 
+    Args:
+        alias: Its name, `alias/…`.
+        log_groups: Names of the log groups that it may encrypt, as a pattern.
+        removal_policy: What becomes of it when it leaves its stack.
+
     Attributes:
         key: The key itself.
     """

@@ -58,8 +58,14 @@ def _near_timeout(timeout: Duration) -> AlarmRule:
 class FunctionAlarms(Construct):
     """Alarms over a function, all versions and aliases together.
 
-    `timeout` is the function's own. The longest call counts, not a percentile: one in a hundred
-    that is cut off is a message whose fate is unknown.
+    The longest call counts, not a percentile: one in a hundred that is cut off is a message whose
+    fate is unknown.
+
+    Args:
+        names: The channel's names.
+        function: The function.
+        timeout: Its own.
+        on_call: Whom the alarms tell.
 
     Attributes:
         alarms: All of them.

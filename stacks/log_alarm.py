@@ -12,6 +12,12 @@ from stacks.on_call import OnCall
 class LogAlarm(Construct):
     """Alarm that goes off when enough lines of one kind were logged.
 
+    Args:
+        names: The channel's names.
+        lines: Which lines, and how many of them are too many.
+        log_group: Where they are logged.
+        on_call: Whom the alarm tells.
+
     Attributes:
         metric_filter: What counts the lines.
         alarm: What goes off.

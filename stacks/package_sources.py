@@ -1,5 +1,6 @@
 """What a Lambda package is made of: the runtime, and what an app of another repository adds."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -48,8 +49,9 @@ class Sources:
     @property
     def excluded(self) -> list[str]:
         """Distributions that are not installed: the runtime does without them, but an app's own."""
-        own = "\n".join(lock.read_text("utf-8") for lock in self.locks[1:])
-        return [name for name in EXCLUDED_DISTRIBUTIONS if f"{name}==" not in own.split()]
+        locked = "\n".join(lock.read_text("utf-8") for lock in self.locks[1:])
+        own = re.findall(r"^([A-Za-z0-9._-]+)==", locked, re.MULTILINE)
+        return [name for name in EXCLUDED_DISTRIBUTIONS if name not in own]
 
 
 def read_sources(runtime: Path, additions: Additions) -> Sources:

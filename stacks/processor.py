@@ -25,6 +25,16 @@ class Processor(Construct):
 
     The role can write to the log group, and nothing else until it is granted something.
 
+    Args:
+        names: The channel's names; the channel says which handler is called.
+        environment: Runtime, memory, timeout, batch size and what else may differ.
+        code: The package that holds the handler.
+        queue: What feeds it; let it work with `ChannelQueue.grant_process`.
+        table: The ledger; let it work with `ConversationsTable.grant_ledger`.
+        secret_prefixes: Which secrets are the channel's; let it read with
+            `ChannelSecrets.grant_read`.
+        encryption_key: Encrypts the log group; None: CloudWatch's own key.
+
     Attributes:
         function: The function; grant it what it works with.
         alias: The published version that messages go to.

@@ -59,7 +59,12 @@ def _oldest_message(patience: Duration) -> AlarmRule:
 class QueueAlarms(Construct):
     """Alarms over a queue and its dead-letter queue.
 
-    `patience` is how old the oldest message may become.
+    Args:
+        names: The channel's names.
+        queue: The queue.
+        dead_letter_queue: Where its undeliverable messages end.
+        on_call: Whom the alarms tell.
+        patience: How old the oldest message may become.
 
     Attributes:
         alarms: All of them.

@@ -16,7 +16,9 @@ from stacks.names import SharedNames
 class SharedStack(Stack):
     """The conversations table and the topic of critical alerts.
 
-    `names` are another repository's own, where it has some.
+    Args:
+        environment: What may differ between environments.
+        names: Another repository's own, where it has some.
 
     Attributes:
         conversations: The table construct.

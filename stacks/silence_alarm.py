@@ -33,6 +33,12 @@ class SilenceAlarm(Construct):
     It compares what AWS says of the queue with what the runtime says of itself, so it also goes off
     when a link between the two is broken: mapping, function, log group or metric filter.
 
+    Args:
+        names: The channel's names.
+        queue: What messages come in by.
+        log_group: Where the function tells of those that it sent.
+        on_call: Whom the alarm tells.
+
     Attributes:
         metric_filter: What counts the messages sent.
         alarm: What goes off.

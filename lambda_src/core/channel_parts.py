@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from lambda_src.core.ports import Credentials, Sender
 from lambda_src.core.settings import Settings
@@ -59,9 +60,11 @@ class ChannelParts:
             them; raises `PermanentFailure` where it is not of the documented form.
         addressing: What the channel's addresses are.
         text_rules: How the channel spells texts, and how long they may be.
+        assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
     """
 
     make_sender: Callable[[Settings], Sender]
     read_credentials: Callable[[object], Credentials]
     addressing: Addressing = BY_PHONE
     text_rules: TextRules = TWILIO
+    assistants: Path | None = None

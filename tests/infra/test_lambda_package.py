@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from stacks.errors import PackageError
-from stacks.lambda_package import NOTHING, LambdaPackage, build_package
-from stacks.package_sources import Additions
+from stacks.lambda_package import LambdaPackage, build_package
 from stacks.package_target import Target
 from tests.infra.missing_imports import code_in
 from tests.infra.packages import real_package
@@ -35,10 +34,8 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _build(project: Path, target: Target = HOST, additions: Additions = NOTHING) -> LambdaPackage:
-    return build_package(
-        target, project=project, runtime=project / "lambda_src", additions=additions
-    )
+def _build(project: Path, target: Target = HOST) -> LambdaPackage:
+    return build_package(target, project=project, runtime=project / "lambda_src")
 
 
 def _contents(directory: Path) -> set[str]:

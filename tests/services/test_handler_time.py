@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from lambda_src import index
+from lambda_src import composition, index
 from lambda_src.core import timing
 from lambda_src.core.settings import Settings
 from tests.services.channel import Channel, context
@@ -103,7 +103,7 @@ def scale_down(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Config(
         connect_timeout=READ_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1}
     )
-    monkeypatch.setattr(index, "AWS_CLIENT", client)
+    monkeypatch.setattr(composition, "AWS_CLIENT", client)
     read = Settings.from_environment
     monkeypatch.setattr(
         Settings,

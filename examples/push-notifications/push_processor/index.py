@@ -6,8 +6,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core.settings import Settings
-from lambda_src.index import answer, put_together
+from lambda_src.processors import Settings, answer, put_together
 
 from push_processor.parts import PARTS
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from lambda_src.core.batch import BatchHandler
+    from lambda_src.processors import BatchHandler
 
 
 def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

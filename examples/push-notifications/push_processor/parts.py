@@ -3,11 +3,17 @@
 import os
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from lambda_src.core.channel_parts import AddressForm, Addressing, ChannelParts
-from lambda_src.core.settings import Settings
-from lambda_src.core.text_rules import Limit, TextRules
-from lambda_src.services.secret_forms import malformed
+from lambda_src.processors import (
+    AddressForm,
+    Addressing,
+    ChannelParts,
+    Limit,
+    Settings,
+    TextRules,
+    malformed,
+)
 
 from push_processor.sender import PushSender
 
@@ -57,4 +63,5 @@ PARTS = ChannelParts(
     read_credentials=read_credentials,
     addressing=Addressing(sender=APP, recipient_field="recipient_device", recipient=DEVICE),
     text_rules=TextRules(body=(Limit(LONGEST_TEXT),)),
+    assistants=Path(__file__).parent / "assistants",
 )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import requests
-from lambda_src.core.errors import SendOutcomeUnknown, Step, TransientFailure
-from lambda_src.services.bounded_http import BoundedAdapter
+from lambda_src.processors import BoundedAdapter, SendOutcomeUnknown, Step, TransientFailure
 
 from push_processor.vendor_errors import meaning, of_a_lost_answer
 
 if TYPE_CHECKING:
-    from lambda_src.core.message import OutgoingMessage
+    from lambda_src.processors import OutgoingMessage
 
     from push_processor.parts import PushCredentials
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import requests
-from lambda_src.core.errors import (
+from lambda_src.processors import (
     CredentialsRefused,
     PermanentFailure,
     ProcessingError,

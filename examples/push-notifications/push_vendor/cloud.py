@@ -1,6 +1,7 @@
 """What the local cloud has to know of this app: its stacks, and who answers for its vendors."""
 
 import json
+import tomllib
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from push_vendor.stand_in import PushStandIn
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = Project(
     root=ROOT,
-    sources=("app.py", "naming.py", "cdk.json", "push_processor"),
+    sources=("push_app.py", "naming.py", "cdk.json", "push_processor"),
     shared_stack="acme-alerts-shared-dev",
     channel_stacks={"push": "acme-alerts-push-dev"},
 )
@@ -36,7 +37,7 @@ class PushVendors(Composite):
 
     def __init__(self) -> None:
         super().__init__()
-        self.openai = OpenAIStandIn(keys={OPENAI_KEY}, models=["gpt-6-luna"])
+        self.openai = OpenAIStandIn(keys={OPENAI_KEY}, models=_models())
         self.push = PushStandIn(PUSH_KEY)
 
     def _start_parts(self, starting: ExitStack) -> None:
@@ -51,3 +52,9 @@ class PushVendors(Composite):
         """Fill the deployed placeholders."""
         for name, value in SECRETS.items():
             aws.secretsmanager.put_secret_value(SecretId=name, SecretString=json.dumps(value))
+
+
+def _models() -> list[str]:
+    """The models that the channel's assistants name."""
+    definitions = (ROOT / "push_processor" / "assistants").glob("*.toml")
+    return [tomllib.loads(path.read_text("utf-8"))["model"] for path in definitions]

@@ -11,7 +11,7 @@ import openai
 from botocore.config import Config
 from twilio.rest import Client
 
-from lambda_src import index
+from lambda_src import composition, index
 from lambda_src.core.context import Engine
 from lambda_src.core.openai_responses import write_with_responses
 from lambda_src.core.openai_threads import write_with_threads
@@ -46,7 +46,7 @@ _ASSIGNMENT = Assignment(
 def warm_up() -> None:
     """Make the SDKs ready, and make AWS's timeouts short: they are real."""
     short = Config(connect_timeout=AWS_SECONDS, read_timeout=AWS_SECONDS)
-    for module in (index, straightforward, powertools):
+    for module in (composition, straightforward, powertools):
         configured: Config = vars(module)["AWS_CLIENT"]
         patch.object(module, "AWS_CLIENT", configured.merge(short)).start()
     with _environment():

@@ -1,0 +1,8 @@
+"""What is published of this repository: its public surface, and the pages that document it."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PUBLIC = ("ai_multi_comms.constructs", "ai_multi_comms.local_cloud", "lambda_src.processors")
+"""Modules whose `__all__` is public."""

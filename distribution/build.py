@@ -1,0 +1,47 @@
+"""Building the distribution, and an environment that has it as another repository would."""
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from distribution import ROOT
+
+
+def build(directory: Path) -> Path:
+    """Build the source distribution, and the wheel from it, into a directory.
+
+    Offline: hatchling is that of the environment which runs this.
+
+    Returns:
+        The wheel.
+
+    Raises:
+        subprocess.CalledProcessError: It cannot be built; `stderr` says why.
+    """
+    _uv("build", "--no-build-isolation", "--python", sys.executable, "-o", str(directory), ROOT)
+    (wheel,) = directory.glob("*.whl")
+    return wheel
+
+
+def install(wheel: Path, venv: Path) -> Path:
+    """Make an environment in which a wheel is installed, and see what it needs from this one's.
+
+    The wheel comes first, and nothing of this repository's directory is seen.
+
+    Returns:
+        The environment's interpreter.
+    """
+    _uv("venv", "--python", sys.executable, venv)
+    python = venv / "bin" / "python"
+    _uv("pip", "install", "--python", python, "--no-deps", wheel)
+    packages = venv.glob("lib/python*/site-packages")
+    next(packages).joinpath("shared.pth").write_text(sysconfig.get_path("purelib"))
+    return python
+
+
+def _uv(*arguments: str | Path) -> None:
+    command = [find_uv_bin(), "--quiet", "--offline", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own

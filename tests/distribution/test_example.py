@@ -1,0 +1,62 @@
+"""The example is another repository: its app and its tests run from what is installed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from distribution import ROOT
+from stacks.package_target import Target
+from tests.infra.packages import real_package
+
+EXAMPLE = ROOT / "examples" / "push-notifications"
+INSTALLED = ("ai_multi_comms.constructs", "ai_multi_comms.local.world", "lambda_src.processors")
+WHERE = """
+import importlib, json, sys
+print(json.dumps([importlib.import_module(name).__file__ for name in sys.argv[1:]]))
+"""
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the example, with the tools that its README installs."""
+    real_package(Target.of_host())  # so that what the function needs can be had, or it is skipped
+    copy = tmp_path_factory.mktemp("repository") / "push-notifications"
+    shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "cdk.out"))
+    for tool in (".venv-cloud", "node_modules"):
+        (copy / tool).symlink_to(ROOT / tool)
+    return copy
+
+
+def _run(python: Path, repository: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run something there; this environment lends its Node.js, and no package of ours."""
+    path = [str(python.parent), str(Path(sys.prefix) / "bin"), os.environ["PATH"]]
+    return subprocess.run(  # noqa: S603 - our own arguments
+        [python, *command],
+        cwd=repository,
+        env=os.environ | {"PATH": os.pathsep.join(path), "UV_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+
+def test_the_example_sees_only_what_is_installed(python: Path, repository: Path) -> None:
+    """The constructs and the runtime that the app works with are those of the wheel."""
+    done = _run(python, repository, "-c", WHERE, "push_app", *INSTALLED)
+    assert not done.returncode, done.stderr
+    app, *installed = map(Path, json.loads(done.stdout))
+    assert repository == app.parent
+    assert [True] * 3 == [file.is_relative_to(python.parent.parent) for file in installed]
+
+
+def test_the_example_works(python: Path, repository: Path) -> None:
+    """Its own tests, which deploy it to the local cloud and send messages, pass there."""
+    done = _run(python, repository, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
+    assert not done.returncode, done.stdout + done.stderr
+    assert "skipped" not in done.stdout
