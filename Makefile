@@ -10,7 +10,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send ops dashboard synth test faults package docs surface check format lock clean
+.PHONY: help setup demo local send ops dashboard synth test plan faults package docs surface check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -60,8 +60,10 @@ synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an
 	@node_modules/.bin/cdk synth --no-notices --quiet -c env=$(ENV) && echo "templates of $(ENV) are in cdk.out"
 
 test: setup ## every test, offline, without credentials
-	@$(BIN)/python -m pytest -n auto --dist loadfile
-	@$(BIN)/python -m tests.function_python
+	@$(BIN)/python -m tests
+
+plan: setup ## LOAD="--messages-per-day 1000000 …": which calls a load takes, what limits it, what it costs
+	@$(BIN)/python -m planner plan $(LOAD)
 
 faults: setup ## the full proof that no message is lost and none is sent twice (half an hour)
 	@$(BIN)/python -m tests.faults

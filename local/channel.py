@@ -2,15 +2,20 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from local.aws import Aws
+from local.contexts import message_group
 from local.function_logs import LogLine, LogTail
 from local.resources import Resources
 
 _deserialize = TypeDeserializer().deserialize
+
+
+class _Grouped(TypedDict, total=False):
+    MessageGroupId: str
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,15 @@ class Channel:
         self._lines: list[LogLine] = []
 
     def send(self, body: str) -> str:
-        """Put a context object on the queue.
+        """Put a context object on the queue, in its company's message group.
 
         Returns:
             The queue message's id.
         """
-        queue_url = self.resources.queue_url
-        return self._aws.sqs.send_message(QueueUrl=queue_url, MessageBody=body)["MessageId"]
+        sent = self._aws.sqs.send_message(
+            QueueUrl=self.resources.queue_url, MessageBody=body, **_in_group(message_group(body))
+        )
+        return sent["MessageId"]
 
     def record(self, key: RecordKey) -> dict[str, Any]:
         """A conversation's record, as plain values; empty while there is none."""
@@ -109,3 +116,7 @@ class Channel:
             VisibilityTimeout=1,  # long enough to read on behind them, soon there for others
         )
         return {letter["MessageId"]: letter["Body"] for letter in received.get("Messages", [])}
+
+
+def _in_group(group: str | None) -> "_Grouped":
+    return {"MessageGroupId": group} if group else {}

@@ -1,6 +1,7 @@
 """Context objects to send: read from files, and varied."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,10 @@ from local import paths
 from local.errors import LocalCloudError
 
 EXAMPLE = paths.EXAMPLE_CONTEXTS / "whatsapp.json"
+
+GROUP_ID = re.compile(r"[!-~]{1,128}")
+"""What SQS takes as a message group's id: letters, digits and punctuation of ASCII.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 
 
 def read_context(path: Path) -> str:
@@ -44,3 +49,17 @@ def example(name: str, *, conversation_id: str, recipient: str) -> str:
         context["conversation_data"]["conversation_id"] = conversation_id
     context["frontend_payload"]["recipient_data"]["recipient_tel"] = recipient
     return json.dumps(context)
+
+
+def message_group(body: str) -> str | None:
+    """The message group of a context object: its company, so that the queue is fair to each.
+
+    Returns:
+        The company's id, as a router sets it; None where there is none that SQS takes. A message
+        without a group counts as a company of its own.
+    """
+    try:
+        company = json.loads(body)["frontend_payload"]["company_data"]["company_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return company if isinstance(company, str) and GROUP_ID.fullmatch(company) else None

@@ -9,9 +9,21 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from lambda_src.core.contract import LEAST_RETENTION_DAYS, LOG_LEVELS
+from stacks.capacity.load import HOURS
 from stacks.choices import ARCHITECTURES, REMOVAL_POLICIES, RETENTIONS, RUNTIMES
 from stacks.errors import ConfigurationError
-from stacks.rules import Rule, boolean, by_name, distinct, number, one_of, optional, text, whole
+from stacks.rules import (
+    Rule,
+    boolean,
+    by_name,
+    distinct,
+    number,
+    one_of,
+    optional,
+    share,
+    text,
+    whole,
+)
 from stacks.tiers import Tier
 
 NAME = text(r"[a-z][a-z0-9]{0,15}", "1 to 16 lower-case letters and digits, a letter first")
@@ -89,6 +101,17 @@ class Environment:
     )
     tokens_per_message: int | None = field(
         metadata=key(optional(whole(1, 1_000_000)), needs="ai_seconds_per_message")
+    )
+    messages_per_day: Mapping[str, float] = field(
+        metadata=key(
+            replace(by_name(CHANNEL, number()), default={}), needs="ai_seconds_per_message"
+        )
+    )
+    peak_hour_share: float | None = field(
+        metadata=key(optional(share(1 / HOURS)), needs="messages_per_day")
+    )
+    longest_wait_seconds: int | None = field(
+        metadata=key(optional(whole(1, 604_800)), needs="messages_per_day")
     )
     tenants: tuple[str, ...] = field(
         metadata=key(distinct(text(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a tenant's id")))

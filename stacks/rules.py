@@ -80,6 +80,15 @@ def number() -> Rule:
     )
 
 
+def share(low: float) -> Rule:
+    """Return the rule for a number from `low` to 1, both included."""
+    return Rule(
+        f"a number from {low:.3g} to 1",
+        lambda value: type(value) in {int, float} and low - 0.001 <= value <= 1,
+        lambda value: max(low, float(value)),  # `low` is told, and may be given, in three digits
+    )
+
+
 def by_name(name: Rule, value: Rule) -> Rule:
     """Return the rule for an object, possibly empty, whose keys fit `name`."""
     return Rule(

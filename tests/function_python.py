@@ -20,6 +20,8 @@ REQUIREMENTS = (
     "local/requirements-client.txt",
 )
 SUITES = ("tests/unit", "tests/services")
+SPREAD = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+"""A file's tests share what it has started, hence one worker for each; the longest files begin."""
 
 
 def function_versions() -> list[str]:
@@ -62,7 +64,7 @@ def main() -> int:
             continue
         print(f"the runtime's tests on the function's Python {version}:", flush=True)
         python = str(VENV / "bin" / "python")
-        suites = [python, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile", *SUITES]
+        suites = [python, "-m", "pytest", "-q", *SPREAD, *SUITES]
         status = subprocess.run(suites, cwd=ROOT, check=False).returncode  # noqa: S603 - our own arguments
         if status:
             return status

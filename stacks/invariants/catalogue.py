@@ -30,6 +30,7 @@ CATALOGUE = (
     capacity.sender_keeps_up,
     capacity.openai_keeps_up,
     capacity.limited_channels_exist,
+    capacity.planned_load_is_carried,
     variables.required_variables_are_set,
     variables.variables_are_read,
     variables.variables_are_valid,

@@ -22,6 +22,9 @@ class Facts:
     openai_requests_per_minute: int | None = None
     openai_tokens_per_minute: int | None = None
     tokens_per_message: int | None = None
+    messages_per_day: Mapping[str, float] = field(default_factory=dict)
+    peak_hour_share: float | None = None
+    longest_wait_seconds: int | None = None
 
     @classmethod
     def of(cls, environment: Environment) -> Self:

@@ -26,7 +26,7 @@ def noted(channel: Channel) -> set[Call]:
     def note(params: Mapping[str, Any], model: Any, **_: object) -> None:
         made.update(calls_of(model.service_model.service_name, model.name, params))
 
-    for client in _clients(channel):
+    for client in clients(channel):
         client.meta.events.register("provide-client-params.*", note)
     return made
 
@@ -59,7 +59,8 @@ def _pattern(secret: str, patterns: Iterable[str]) -> str:
     return pattern
 
 
-def _clients(channel: Channel) -> list[Any]:
+def clients(channel: Channel) -> list[Any]:
+    """The runtime's own clients, whose events tests may listen to."""
     handler: Any = index.batch_handler()
     return [
         handler.queue._client,

@@ -7,7 +7,7 @@ import pytest
 
 from local import paths
 from local.channel import RecordKey
-from local.contexts import EXAMPLE, example, read_context
+from local.contexts import EXAMPLE, example, message_group, read_context
 from local.errors import LocalCloudError
 
 
@@ -54,6 +54,24 @@ def test_an_example_can_be_a_conversation_of_its_own() -> None:
 def test_a_key_that_cannot_be_told_is_none(body: str) -> None:
     """A body that names no conversation has no key."""
     assert RecordKey.of(body) is None
+
+
+def test_the_message_group_is_the_company() -> None:
+    """What the router sets for an example is the company that it names."""
+    assert "demo-company" == message_group(EXAMPLE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("company", [None, 7, "", "with space", "café", "c" * 129])
+def test_a_company_that_names_no_group_is_none(company: object) -> None:
+    """Only what SQS takes as a message group's id is one: a message can go without."""
+    body = json.dumps({"frontend_payload": {"company_data": {"company_id": company}}})
+    assert message_group(body) is None
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", "null", '{"frontend_payload": []}'])
+def test_a_body_without_a_company_has_no_group(body: str) -> None:
+    """Bad input can be sent too, to see what becomes of it."""
+    assert message_group(body) is None
 
 
 def test_examples_name_no_real_phone_numbers() -> None:

@@ -41,7 +41,7 @@ def judged(channel: Channel, odd: Odd, answer: str = ANSWERS[0]) -> Aftermath:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     database=None,
     derandomize=True,
@@ -122,7 +122,7 @@ def of_size(size: int, **changes: Any) -> str:
         record = new_record(parsed, replace(CLAIM, key=parsed.key, owner="o" * 32), "unversioned")
         return is_larger_than(size - 1, record)
 
-    return filled(bisect_left(range(size), True, key=is_enough))
+    return filled(bisect_left(range(size), True, lo=size - 5_000, key=is_enough))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def fill(channel: Channel, room: int) -> None:
             return True
         return False
 
-    most = bisect_left(range(500_000), True, lo=300_000, key=is_refused) - 1
+    most = bisect_left(range(500_000), True, lo=395_000, hi=410_000, key=is_refused) - 1
     assert not is_refused(most - room)
 
 

@@ -60,6 +60,7 @@ BREAKING: Mapping[str, tuple[Rule, str]] = {
         Rule.SILENT_WITHOUT_LEASE,
         f"{AT_THE_AI}; wait 95; overtake 0; go_to -1 before:writer.write; finish 0",
     ),
+    "unclaimed": (Rule.SENT_IN_THE_END, "arrive 0; arrive 0"),
     "busy_acknowledged": (Rule.DELETED_ONLY_IF_SENT, f"{AT_THE_AI}; deliver 1; finish -1"),
     "lease_not_renewed": (Rule.SENT_IN_THE_END, "begin 10 0 1 0; arrive 0"),
     "lapsed_lease_kept": (

@@ -35,6 +35,12 @@ CLAIMING = (
         lambda handler: with_conversations(handler, Unfenced),
     ),
     Variant(
+        "unclaimed",
+        "Nothing is written before the AI is asked.",
+        frozenset({Rule.AI_NOT_ASKED_AGAIN, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END}),
+        lambda handler: with_conversations(handler, claiming.Unclaimed),
+    ),
+    Variant(
         "busy_acknowledged",
         "A duplicate is acknowledged while another worker is busy.",
         GONE,

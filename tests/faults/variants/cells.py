@@ -9,6 +9,7 @@ UNLISTED = "given up, yet sent / dynamodb.UpdateItem#1 / killed after"
 AT_THE_AI = "first contact / openai.POST responses#1 / killed before"
 
 CATCHING: Mapping[str, tuple[Rule, str]] = {
+    "unclaimed": (Rule.AI_NOT_ASKED_AGAIN, f"{SEND} / throttled / redelivered"),
     "busy_acknowledged": (Rule.DELETED_ONLY_IF_SENT, f"{AT_THE_AI} / concurrent duplicate"),
     "lease_not_renewed": (
         Rule.SENT_IN_THE_END,

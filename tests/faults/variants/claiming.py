@@ -11,7 +11,8 @@ from lambda_src.core.contract import Status
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.errors import BusyElsewhere
 from lambda_src.core.flow import MessageFlow, Outcome
-from lambda_src.core.ledger import Claim, ConditionFailed, Entry
+from lambda_src.core.ledger import Claim, ConditionFailed, Entry, Intent
+from lambda_src.core.message import Answer
 from lambda_src.core.ports import Conversations, Heartbeat
 from tests.faults.variants.around_conversations import AroundConversations
 
@@ -96,3 +97,21 @@ class UnknownTakenOver(TakenOverAnyway):
     """A dead letter that is redriven needs no person to release its conversation."""
 
     taken_over = Status.SEND_UNKNOWN
+
+
+class Unclaimed(AroundConversations):
+    """Nothing is written before the AI is asked: the first record is made with the announcement."""
+
+    def __init__(self, table: Conversations) -> None:
+        super().__init__(table)
+        self._owed: dict[str, tuple[ContextObject, Claim]] = {}
+
+    def create(self, context: ContextObject, claim: Claim) -> None:
+        """Write nothing yet."""
+        self._owed[claim.owner] = (context, claim)
+
+    def begin_send(self, claim: Claim, intent: Intent, answer: Answer) -> None:
+        """Write the first record, and announce the send."""
+        if owed := self._owed.pop(claim.owner, None):
+            super().create(*owed)
+        super().begin_send(claim, intent, answer)

@@ -29,6 +29,7 @@ def faultless() -> Synthesized:
         openai_requests_per_minute=60_000,
         openai_tokens_per_minute=60_000_000,
         tokens_per_message=1_000,
+        messages_per_day={"whatsapp": 50_000},
     )
 
 

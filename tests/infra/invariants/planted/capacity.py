@@ -39,4 +39,24 @@ FAULTS = (
         by_code=changed(messages_per_second={"pusch": 80}, ai_seconds_per_message=2),
         by_override=fact("messages_per_second", {"whatsap": 80}),
     ),
+    fault(
+        "plan for a channel that does not exist",
+        "limited-channels-exist",
+        by_code=changed(messages_per_day={"pusch": 80}, ai_seconds_per_message=2),
+        by_override=fact("messages_per_day", {"whatsap": 80}),
+    ),
+    fault(
+        "more messages planned than are worked off in a day",
+        "planned-load-is-carried",
+        by_code=changed(messages_per_day={"push": 500_000}, ai_seconds_per_message=2),
+        by_override=fact("messages_per_day", {"whatsapp": 2_000_000}),
+    ),
+    fault(
+        "a peak that keeps messages waiting for too long",
+        "planned-load-is-carried",
+        by_code=changed(
+            messages_per_day={"push": 200_000}, ai_seconds_per_message=2, longest_wait_seconds=1_200
+        ),
+        by_override=fact("longest_wait_seconds", 1),
+    ),
 )

@@ -1,0 +1,5 @@
+"""Runs the planner: `python -m planner --help`."""
+
+from planner.cli import app
+
+app()

@@ -1,0 +1,103 @@
+"""How long messages wait at the peak, and until they no longer do.
+
+As water behind a weir: what comes in faster than it is worked off waits. The busiest hour is taken
+for a step, so that the real day, which has slopes, is no worse.
+"""
+
+from dataclasses import dataclass
+from math import inf, log
+
+from stacks.capacity.load import HOUR, HOURS, Load
+from stacks.capacity.processors import STEPS, Processors
+from stacks.capacity.quotas import FIRST_CALLS, MORE_CALLS_A_MINUTE
+
+RARE = 10
+"""Peak hours in which a wait that chance alone brings is seen once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueAge:
+    """What waiting the peak leads to.
+
+    Attributes:
+        seconds: Age of the oldest message at the worst moment of the day; without end where more
+            comes in each day than can be worked off.
+        drained_after: Seconds from the end of the busiest hour until nobody waits for its sake.
+    """
+
+    seconds: float
+    drained_after: float
+
+
+def queue_age(load: Load, processors: Processors) -> QueueAge:
+    """Return how long messages wait at the peak of each day."""
+    done = processors.per_second
+    if load.messages_per_day >= done * HOUR * HOURS:
+        return QueueAge(seconds=inf, drained_after=inf)
+    warming = _while_calls_are_added(load, processors)
+    if load.peak <= done:
+        return QueueAge(seconds=max(warming, _for_a_free_call(load, processors)), drained_after=0)
+    waiting = (load.peak - done) * HOUR
+    return QueueAge(
+        seconds=max(warming, waiting / done), drained_after=waiting / (done - load.rest)
+    )
+
+
+def _while_calls_are_added(load: Load, processors: Processors) -> float:
+    """Lambda begins with a few calls and adds to them; until they are enough, messages wait.
+
+    Messages come at a rate p from the first second on. Calls, each of which works off k messages a
+    second, are c at first and grow by g a second: at second t, k(ct + gt²/2) are worked off, and
+    the oldest that is left came t minus that over p ago. That is longest when k(c + gt) is p.
+    """
+    each = processors.per_second / processors.maximum_concurrency
+    needed = min(load.peak, processors.per_second) / each
+    before = load.rest / each  # no fewer than these: batches may have been fuller than they had to
+    at_first = min(needed, max(FIRST_CALLS.value, before))
+    growth = MORE_CALLS_A_MINUTE.value / 60
+    until = (needed - at_first) / growth
+    worked_off = each * (at_first * until + growth * until**2 / 2)
+    return until - worked_off / load.peak
+
+
+def _for_a_free_call(load: Load, processors: Processors) -> float:
+    """What chance alone makes a message wait in an hour, though there are calls enough.
+
+    While all calls are busy, messages gather, and whichever call ends first takes a batch of them:
+    a queue with bulk service, whose length is geometric with a ratio r. So of the moments at which
+    a call ends, one in (1/r)^n finds more than n waiting; n is such that it happens once an hour.
+    (D. Gross, C. Harris: Fundamentals of Queueing Theory, "bulk service", partial batches.)
+    """
+    calls = processors.maximum_concurrency
+    ends = calls / processors.work.call_seconds(processors.batch_at(load.peak))
+    often = ends * RARE * HOUR * _all_busy(calls, load.peak * processors.work.call_seconds(1))
+    if often <= 1:
+        return 0.0
+    waiting = log(often) / -log(_ratio(load.peak, ends, processors.batch_size))
+    age = waiting / load.peak
+    # Only when more wait than all calls take does anybody wait for longer than a call takes.
+    return age if waiting > processors.in_flight else min(age, _longest_call(processors, often))
+
+
+def _longest_call(processors: Processors, often: float) -> float:
+    return processors.work.longest_quantile(processors.batch_size, 1 - 1 / often)
+
+
+def _ratio(rate: float, ends: float, batch: int) -> float:
+    """The root between 0 and 1 of: rate + ends z^(batch+1) = (rate + ends) z."""
+    low, high = 0.0, 1.0 - 1e-9
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        is_below = rate + ends * middle ** (batch + 1) > (rate + ends) * middle
+        low, high = (middle, high) if is_below else (low, middle)
+    return low
+
+
+def _all_busy(calls: int, offered: float) -> float:
+    """Erlang's C: how likely all calls are busy, with so many calls' work offered on average."""
+    if offered >= calls:
+        return 1.0
+    blocked = 1.0
+    for number in range(1, calls + 1):
+        blocked = offered * blocked / (number + offered * blocked)
+    return blocked / (1 - offered / calls * (1 - blocked))

@@ -1,0 +1,1 @@
+"""The planner and the arithmetic behind it: no AWS, no sockets."""
