@@ -61,8 +61,8 @@ class Compared:
     def _problems(self) -> Iterator[str]:
         planned, seen = self.planned, self.seen
         if self.case.is_overloaded:
-            if abs(planned.seconds - seen.oldest) > CLOSE * HOUR:
-                yield f"oldest {seen.oldest:,.0f} s, planned {planned.seconds:,.0f} s"
+            if abs(planned.by_backlog - seen.oldest) > CLOSE * HOUR:
+                yield f"oldest {seen.oldest:,.0f} s, planned {planned.by_backlog:,.0f} s"
             if abs(planned.drained_after - seen.drained_after) > 2 * CLOSE * HOUR:
                 yield f"drained {seen.drained_after:,.0f} s, planned {planned.drained_after:,.0f} s"
         elif seen.oldest > planned.seconds + self.case.processors.work.own_seconds:

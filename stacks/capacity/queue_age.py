@@ -5,7 +5,7 @@ for a step, so that the real day, which has slopes, is no worse.
 """
 
 from dataclasses import dataclass
-from math import inf, log
+from math import inf, log, sqrt
 
 from stacks.capacity.load import HOUR, HOURS, Load
 from stacks.capacity.processors import STEPS, Processors
@@ -14,18 +14,24 @@ from stacks.capacity.quotas import FIRST_CALLS, MORE_CALLS_A_MINUTE
 RARE = 10
 """Peak hours in which a wait that chance alone brings is seen once."""
 
+DEVIATIONS = 4
+"""Standard deviations that chance does not exceed: of messages that come by chance in an hour, and
+of calls that end by chance and take a whole batch each."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class QueueAge:
     """What waiting the peak leads to.
 
     Attributes:
-        seconds: Age of the oldest message at the worst moment of the day; without end where more
-            comes in each day than can be worked off.
+        seconds: Age of the oldest message at the worst moment of the day, or more; without end
+            where more comes in each day than can be worked off.
+        by_backlog: The part of it that comes of more messages than can be worked off, alone.
         drained_after: Seconds from the end of the busiest hour until nobody waits for its sake.
     """
 
     seconds: float
+    by_backlog: float
     drained_after: float
 
 
@@ -33,13 +39,13 @@ def queue_age(load: Load, processors: Processors) -> QueueAge:
     """Return how long messages wait at the peak of each day."""
     done = processors.per_second
     if load.messages_per_day >= done * HOUR * HOURS:
-        return QueueAge(seconds=inf, drained_after=inf)
-    warming = _while_calls_are_added(load, processors)
-    if load.peak <= done:
-        return QueueAge(seconds=max(warming, _for_a_free_call(load, processors)), drained_after=0)
-    waiting = (load.peak - done) * HOUR
+        return QueueAge(seconds=inf, by_backlog=inf, drained_after=inf)
+    backlog = max(0.0, load.peak - done) * HOUR
+    waits = (_while_calls_are_added(load, processors), _for_a_free_call(load, processors))
     return QueueAge(
-        seconds=max(warming, waiting / done), drained_after=waiting / (done - load.rest)
+        seconds=max(backlog / done, *waits),
+        by_backlog=backlog / done,
+        drained_after=backlog / (done - load.rest),
     )
 
 
@@ -65,8 +71,9 @@ def _for_a_free_call(load: Load, processors: Processors) -> float:
 
     While all calls are busy, messages gather, and whichever call ends first takes a batch of them:
     a queue with bulk service, whose length is geometric with a ratio r. So of the moments at which
-    a call ends, one in (1/r)^n finds more than n waiting; n is such that it happens once an hour.
-    (D. Gross, C. Harris: Fundamentals of Queueing Theory, "bulk service", partial batches.)
+    a call ends, one in (1/r)^n finds more than n waiting; n is such that it happens in one of ten
+    such hours. (Gross and Harris, Fundamentals of Queueing Theory: bulk service, partial batches.)
+    An hour is too short for more than a few deviations of what comes and goes in it.
     """
     calls = processors.maximum_concurrency
     ends = calls / processors.work.call_seconds(processors.batch_at(load.peak))
@@ -74,7 +81,8 @@ def _for_a_free_call(load: Load, processors: Processors) -> float:
     if often <= 1:
         return 0.0
     waiting = log(often) / -log(_ratio(load.peak, ends, processors.batch_size))
-    age = waiting / load.peak
+    in_an_hour = DEVIATIONS * sqrt(HOUR * (1 + processors.batch_size) / processors.per_second)
+    age = min(waiting / load.peak, in_an_hour)
     # Only when more wait than all calls take does anybody wait for longer than a call takes.
     return age if waiting > processors.in_flight else min(age, _longest_call(processors, often))
 

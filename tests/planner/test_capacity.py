@@ -12,6 +12,7 @@ from stacks.capacity.queue_age import queue_age
 from stacks.capacity.work import Work
 
 EVEN = Work(ai_seconds=2, spread=0, own_seconds=0)
+RATES = (30, 40, 45, 49, 49.9, 50, 50.1, 51, 55, 60, 80)
 TEN = Processors(batch_size=10, maximum_concurrency=10, work=EVEN)
 
 
@@ -54,6 +55,14 @@ def test_more_than_a_day_works_off_waits_without_end() -> None:
     load = Load(messages_per_day=a_day(51), peak_hour_share=1 / 24)
 
     assert inf == queue_age(load, TEN).seconds == queue_age(load, TEN).drained_after
+
+
+def test_more_messages_never_wait_for_less() -> None:
+    """The figure grows with the load, also where it comes to what can be worked off."""
+    loads = (Load(messages_per_day=rate * 3_600 / 0.1, peak_hour_share=0.1) for rate in RATES)
+
+    ages = [queue_age(load, TEN).seconds for load in loads]
+    assert sorted(ages) == ages
 
 
 def test_a_vendors_limit_is_never_exceeded_by_what_is_chosen() -> None:
