@@ -20,7 +20,7 @@ def test_plan_and_simulation_agree(case: Case) -> None:
     assert () == compare(case).problems
 
 
-@settings(max_examples=20, deadline=None, database=None, derandomize=True)
+@settings(max_examples=12, deadline=None, database=None, derandomize=True)
 @given(
     calls=st.integers(2, 30),
     batch=st.integers(1, 10),
