@@ -4,7 +4,7 @@ It knows the rules of an event source mapping and how long calls take, and none 
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -14,6 +14,9 @@ from simpy import Environment, Event
 from stacks.capacity.load import HOUR, Load
 from stacks.capacity.processors import Processors
 from stacks.capacity.quotas import FIRST_CALLS, MORE_CALLS_A_MINUTE
+
+Course = Generator[Event, Any, None]
+"""What happens one after the other, each at its time."""
 
 BEFORE_SECONDS = 300.0
 """Of an ordinary hour, before the busiest one begins."""
@@ -86,7 +89,7 @@ class _Hour:
             drained_after=time.now - BEFORE_SECONDS - HOUR,
         )
 
-    def _arrive(self, rate: float, *, until: float) -> Iterator[Event]:
+    def _arrive(self, rate: float, *, until: float) -> Course:
         """Messages by chance, at a rate; those of one grain come together."""
         following = self._time.now + self._random.expovariate(rate)
         while following < until:
@@ -98,7 +101,7 @@ class _Hour:
             self._waiting.append((begin, count))
             self._begin_calls()
 
-    def _add_calls(self) -> Iterator[Event]:
+    def _add_calls(self) -> Course:
         """Each second, while messages wait."""
         most = self._processors.maximum_concurrency
         while True:
