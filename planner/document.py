@@ -100,6 +100,7 @@ def load_table() -> str:
             "oldest at most",
             "first limit",
             "reached at",
+            "then",
         ),
         (_load_row(answer) for answer in map(_plan, LOADS)),
     )
@@ -144,7 +145,7 @@ def _plan(messages_per_day: float) -> Plan:
 
 
 def _load_row(answer: Plan) -> tuple[str, ...]:
-    load, calls, limit = answer.question.load, answer.processors, answer.first_limit
+    load, calls, (limit, then, *_) = answer.question.load, answer.processors, answer.limits
     return (
         f"{load.messages_per_day:,.0f}",
         f"{load.peak:,.2f}/s",
@@ -153,6 +154,7 @@ def _load_row(answer: Plan) -> tuple[str, ...]:
         seconds(answer.age.seconds),
         limit.name,
         f"{limit.per_second:,.0f}/s",
+        f"{then.name}, {then.per_second:,.0f}/s",
     )
 
 

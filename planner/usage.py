@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
-from stacks.capacity.limits import SECRET_SECONDS
+from stacks.capacity.limits import MARK_UNITS, SECRET_SECONDS
 
 KB = 1_024
+IN_TRANSACTION = 2
+"""Units of a transaction's part, for each that it would take by itself."""
 
 
 class Per(StrEnum):
@@ -67,14 +69,15 @@ CALLS = (
         ),
     ),
     Call(
-        action="dynamodb:PutItem",
+        action="dynamodb:TransactWriteItems",
         by="runtime",
         per=Per.MESSAGE,
-        purpose="the claim",
+        purpose="the claim, and that the recipient has not opted out and was not erased",
         without=(
             "rules 3 to 5: a delivery would ask the AI before it knows of an answer that stands"
             " written, and what fails before the send would leave no record. To read instead costs"
-            " less, and lets two duplicates ask at once"
+            " less, and lets two duplicates ask at once; to look at the recipient's mark apart from"
+            " the claim would let an erasure in between"
         ),
         shown_by="unclaimed",
     ),
@@ -146,11 +149,13 @@ class Sizes:
     def write_units(self) -> int:
         """DynamoDB's units of the three writes.
 
-        One for each KB begun of the larger of the item before and after.
+        One for each KB begun of the larger of the item before and after; in a transaction twice as
+        many, also for an item that is only looked at.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
         """
         announced = max(self.claimed, self.announced)
-        return sum(ceil(size / KB) for size in (self.claimed, announced, max(announced, self.sent)))
+        claim = IN_TRANSACTION * ceil(self.claimed / KB) + MARK_UNITS
+        return claim + ceil(announced / KB) + ceil(max(announced, self.sent) / KB)
 
 
 EXAMPLE = Sizes(claimed=1_223, announced=1_788, sent=1_775, logged=450, logged_a_batch=1_550)

@@ -9,6 +9,7 @@ from stacks.capacity.quotas import (
     IN_FLIGHT,
     MAPPING_CALLS,
     NEW_TABLE_WRITES,
+    PARTITION_WRITES,
     SECRET_READS,
     TABLE_WRITES,
     Quota,
@@ -16,6 +17,11 @@ from stacks.capacity.quotas import (
 
 SECRET_SECONDS = 300
 """How long an instance of the function uses a secret before it reads it again."""
+
+MARK_PARTITIONS = 16
+"""Over which the marks of a channel's recipients are spread; each claim looks into one."""
+MARK_UNITS = 2
+"""Write units of that look, which is part of a transaction."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +112,7 @@ def _quotas(processors: Processors, footprint: Footprint) -> Iterator[Limit]:
         ("messages in flight", IN_FLIGHT, 1 / seconds),
         ("writes of the table", TABLE_WRITES, 1 / footprint.write_units),
         ("writes of the table on its first day", NEW_TABLE_WRITES, 1 / footprint.write_units),
+        ("looks at recipients' marks", PARTITION_WRITES, MARK_PARTITIONS / MARK_UNITS),
         ("reads of secrets", SECRET_READS, each_call / secrets_a_call),
     ):
         yield Limit(name=name, per_second=quota.value * rate, quota=quota)

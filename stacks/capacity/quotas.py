@@ -71,6 +71,12 @@ NEW_TABLE_WRITES = Quota(
     f"{DOCS}/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html",
     is_adjustable=True,
 )
+PARTITION_WRITES = Quota(
+    1_000,
+    "write units of one partition of a table a second",
+    f"{DOCS}/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
+    is_adjustable=False,
+)
 SECRET_READS = Quota(
     10_000,
     "reads of secrets a second",

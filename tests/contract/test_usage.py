@@ -8,7 +8,9 @@ from math import ceil
 from typing import Any
 
 from lambda_src.services.dynamodb_values import is_larger_than
+from lambda_src.services.recipient_marks import SHARDS
 from planner.usage import CALLS, EXAMPLE, KB, Per
+from stacks.capacity.limits import MARK_PARTITIONS
 from tests.contract.calls import clients
 from tests.services.channel import CONVERSATION, Channel, context
 
@@ -69,9 +71,13 @@ def test_writes_are_as_large_as_planned(channel: Channel) -> None:
         (EXAMPLE.claimed, EXAMPLE.announced, EXAMPLE.sent), sizes, strict=True
     ):
         assert abs(planned - found) <= TENTH * planned
-    before = [0, *sizes]
-    units = [ceil(max(pair) / KB) for pair in zip(before, sizes, strict=False)]
-    assert EXAMPLE.write_units == sum(units)
+    claimed, announced, sent = (ceil(size / KB) for size in sizes)
+    assert EXAMPLE.write_units == 2 * (claimed + 1) + announced + max(announced, sent)
+
+
+def test_marks_are_spread_as_planned() -> None:
+    """The limit of looks at recipients' marks is that of as many partitions as they have."""
+    assert len(SHARDS) == MARK_PARTITIONS
 
 
 def test_as_much_is_logged_as_planned(channel: Channel) -> None:
