@@ -31,6 +31,7 @@ PUSH = Channel(
     metric_filter_part="Push",
     credentials_form='{"push_app_key": "…"}',
     handler="push_processor.index.lambda_handler",
+    vendor="Example Push",
 )
 
 

@@ -1,16 +1,18 @@
 """How far the invariants reach, and what stops them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aws_cdk import Acknowledgment, App, Stack, Stage, Validations
 from aws_cdk import aws_sqs as sqs
 
-from tests.infra.invariants.bench import Bench
+from tests.infra.invariants.bench import PUSH, Bench
 from tests.infra.invariants.report import told
 from tests.infra.synthesis import new_app
 
+ELSEWHERE = replace(PUSH, handler="push_processor.index.lambda_handler")
 BARE = sqs.QueueEncryption.UNENCRYPTED
 
 
@@ -26,6 +28,19 @@ def test_others_stacks_are_left_alone() -> None:
     sqs.Queue(Stack(app, "Others"), "Queue", encryption=BARE)
 
     assert [] == told(Path(app.synth().directory))
+
+
+def test_another_handler_has_variables_of_its_own() -> None:
+    """A processor from elsewhere may read more than ours does, but no local server's address."""
+    app = new_app()
+    function = Bench.of(app, "Ours").processor(channel=ELSEWHERE).function
+    function.add_environment("PUSH_REGION", "eu")
+    function.add_environment("OPENAI_BASE_URL", "http://127.0.0.1:80")
+
+    with pytest.raises(RuntimeError) as refused:
+        app.synth()
+    assert "OPENAI_BASE_URL is not read" in str(refused.value)
+    assert "PUSH_REGION" not in str(refused.value)
 
 
 def test_stages_are_guarded() -> None:
