@@ -9,12 +9,18 @@ RECIPIENT = "+447700900101"
 
 
 def play(stage: Stage) -> None:
-    """Send a good context object, and show the phone and the record."""
+    """Send each channel's good context object, and show the phone and the record."""
+    stage.screen.heading("1 · A context object becomes a message, on each channel")
+    for channel in stage.world.channels:
+        _play_on(channel, stage)
+
+
+def _play_on(channel: str, stage: Stage) -> None:
     screen, check = stage.screen, stage.checks.that
-    screen.heading("1 · A context object becomes a message")
-    journey = stage.send("whatsapp", conversation_id=CONVERSATION, recipient=RECIPIENT)
+    before = len(stage.phone(RECIPIENT))
+    journey = stage.send(channel, conversation_id=f"{CONVERSATION}-{channel}", recipient=RECIPIENT)
     end = stage.follow(journey, "queue → mapping → function → OpenAI → Twilio → phone")
-    messages, record = stage.phone(RECIPIENT), end.record
+    messages, record = stage.phone(RECIPIENT)[before:], end.record
     screen.phone(RECIPIENT, messages)
     screen.record(end.record)
     if end.failure:
@@ -31,4 +37,5 @@ def play(stage: Stage) -> None:
             (record["conversation_status"], record["message_sid"]) == (Status.SENT, messages[0].sid)
         ),
     )
-    check("nothing is in the dead-letter queue", lambda: not stage.world.channel.dead_letters())
+    dead_letters = stage.world.channels[channel].dead_letters
+    check("nothing is in the dead-letter queue", lambda: not dead_letters())

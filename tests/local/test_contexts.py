@@ -79,6 +79,6 @@ def test_examples_name_no_real_phone_numbers() -> None:
     for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
         context = json.loads(path.read_text("utf-8"))
         recipient = context["frontend_payload"]["recipient_data"]["recipient_tel"]
-        sender = context["company_data_payload"]["channel_config"]["whatsapp"]
         assert recipient.replace(" ", "").startswith(("+447700900", "07700900"))
-        assert "5550100" in sender["company_whatsapp_number"].replace(" ", "")
+        for channel, sender in context["company_data_payload"]["channel_config"].items():
+            assert "5550100" in sender[f"company_{channel}_number"].replace(" ", "")

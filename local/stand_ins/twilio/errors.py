@@ -14,8 +14,8 @@ _UNAUTHORIZED = HTTPStatus.UNAUTHORIZED
 _FORBIDDEN = HTTPStatus.FORBIDDEN
 _TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS
 
-# Codes from 63000 on mostly reach a sender later, as a message's error code; what answers directly
-# with one is a refusal, hence 400 where Twilio documents no other status.
+# Codes from 30003 and from 63000 on mostly reach a sender later, as a message's error code; what
+# answers directly with one is a refusal, hence 400 where Twilio documents no other status.
 _ERRORS: Mapping[int, tuple[int, str]] = {
     20001: (_BAD, "Unknown parameters"),
     20003: (_UNAUTHORIZED, "Authenticate"),
@@ -44,13 +44,28 @@ _ERRORS: Mapping[int, tuple[int, str]] = {
     21617: (_BAD, "The message body exceeds the 1600 character limit"),
     21619: (_BAD, "A text message body, media URLs or a content template must be specified"),
     21620: (_BAD, "Invalid media URL(s)"),
+    21635: (_BAD, "'To' number cannot be a landline"),
     21654: (_BAD, "ContentSid is required with ContentVariables"),
     21655: (_BAD, "The ContentSid is invalid"),
     21656: (_BAD, "The ContentVariables parameter is invalid"),
     21658: (_BAD, "The content variables exceed their maximum length"),
+    21659: (_BAD, "'From' is not a Twilio phone number"),
+    21660: (_BAD, "The 'From' number is not the account's"),
+    21661: (_BAD, "The 'From' number cannot send SMS"),
+    21701: (HTTPStatus.NOT_FOUND, "The Messaging Service does not exist"),
+    21703: (_BAD, "The Messaging Service has no sender available"),
+    21704: (_BAD, "The Messaging Service contains no senders"),
+    21705: (_BAD, "The Messaging Service is invalid"),
     21910: (_BAD, "'From' and 'To' should be of the same channel"),
     30001: (_TOO_MANY, "Queue overflow"),
     30002: (_FORBIDDEN, "Account suspended"),
+    30003: (_BAD, "Unreachable destination handset"),
+    30004: (_BAD, "Message blocked"),
+    30005: (_BAD, "Unknown destination handset"),
+    30006: (_BAD, "Landline or unreachable carrier"),
+    30007: (_BAD, "Message filtered"),
+    30008: (_BAD, "Unknown error"),
+    30034: (_BAD, "Message from an unregistered number"),
     60728: (_TOO_MANY, "Rate limit reached"),
     63003: (_BAD, "Channel could not find the To address"),
     63005: (_BAD, "Channel did not accept the given content"),

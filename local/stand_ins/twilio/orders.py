@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from local.stand_ins.twilio.addresses import checked_pair
+from local.stand_ins.twilio.addresses import checked_route
 from local.stand_ins.twilio.directory import Directory
 from local.stand_ins.twilio.errors import TwilioError
 from local.stand_ins.twilio.templates import rendered
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 MAX_BODY = 1600
 MAX_MEDIA = 10
 SUPPORTED = frozenset(
-    {"To", "From", "Body", "MediaUrl", "ContentSid", "ContentVariables", "StatusCallback"}
+    {
+        "To",
+        "From",
+        "MessagingServiceSid",
+        "Body",
+        "MediaUrl",
+        "ContentSid",
+        "ContentVariables",
+        "StatusCallback",
+    }
 )
 """Parameters that the stand-in understands. Twilio knows more, and ignores what it does not know;
 here both are refused, so that nobody believes in a parameter without effect."""
@@ -30,12 +39,14 @@ class Order:
         sender: Sender's address.
         body: Text as the recipient reads it; empty when there is only media.
         media_count: How many media it carries.
+        service: The messaging service that chose the sender; empty if none did.
     """
 
     to: str
     sender: str
     body: str
     media_count: int
+    service: str = ""
 
 
 def checked_order(form: "MultiDict[str, str]", directory: Directory) -> Order:
@@ -47,11 +58,11 @@ def checked_order(form: "MultiDict[str, str]", directory: Directory) -> Order:
     unknown = form.keys() - SUPPORTED
     if unknown:
         raise TwilioError(20001, ", ".join(sorted(unknown)))
-    to, sender = checked_pair(form, directory.senders)
+    route = checked_route(form, directory)
     _check_callback(form.get("StatusCallback"))
     media = form.getlist("MediaUrl")
     _check_media(media)
-    return Order(to, sender, _body(form, directory), len(media))
+    return Order(route.to, route.sender, _body(form, directory), len(media), route.service)
 
 
 def _body(form: "MultiDict[str, str]", directory: Directory) -> str:

@@ -1,7 +1,7 @@
 """Stand-in for Twilio's Messages API, version 2010-04-01."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -33,6 +33,7 @@ class TwilioStandIn(StandIn[TwilioSettings]):
         accounts: Auth token of each account, by its sid.
         templates: Text of each content template, with `{{1}}` or `{{name}}`, by its sid.
         senders: Addresses that may send, `whatsapp:` before those of WhatsApp; None for any.
+        services: The senders of each messaging service, by its sid.
         settings: Delays.
         clock: Seconds since the epoch.
         port: Where to listen; 0 for any free port.
@@ -46,11 +47,12 @@ class TwilioStandIn(StandIn[TwilioSettings]):
         accounts: Mapping[str, str],
         templates: Mapping[str, str] | None = None,
         senders: Collection[str] | None = None,
+        services: Mapping[str, Sequence[str]] | None = None,
         settings: TwilioSettings | None = None,
         clock: Callable[[], float] = time.time,
         port: int = 0,
     ) -> None:
-        self._directory = Directory(accounts, templates or {}, senders)
+        self._directory = Directory(accounts, templates or {}, senders, services or {})
         self._store = MessageStore(clock)
         super().__init__(
             self._application(),

@@ -45,7 +45,7 @@ def _with_variables(variables: object) -> dict[str, str]:
         ({"content_sid": UNKNOWN_TEMPLATE}, 21655),
         ({"content_sid": "HX1"}, 21655),
         ({"provide_feedback": True}, 20001),
-        ({"messaging_service_sid": "MG1"}, 20001),
+        ({"messaging_service_sid": "MG1"}, 21705),
     ],
 )
 def test_bad_parameters_are_refused(
@@ -167,6 +167,8 @@ def test_every_supported_parameter_is_one_of_the_sdks(twilio: TwilioStandIn, sms
     for options in ({"body": "x", "status_callback": "https://example.com"}, _filled()):
         media = ["https://example.com/a.png"]
         sms.messages.create(to=RECIPIENT, from_=SENDER, media_url=media, **options)
+    with pytest.raises(TwilioRestException):
+        sms.messages.create(to=RECIPIENT, messaging_service_sid="MG1", body="x")
     assert set(SUPPORTED) == {name for call in twilio.requests for name in call.body}
 
 
