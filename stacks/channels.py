@@ -37,5 +37,12 @@ WHATSAPP = Channel(
     ),
 )
 
-CHANNELS = (WHATSAPP,)
+SMS = Channel(
+    name="sms",
+    display="Sms",
+    metric_filter_part="Sms",
+    credentials_form=WHATSAPP.credentials_form,
+)
+
+CHANNELS = (WHATSAPP, SMS)
 """The channels that every environment has, one stack each."""

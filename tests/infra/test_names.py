@@ -2,11 +2,9 @@
 
 import pytest
 
-from stacks.channels import WHATSAPP, Channel
+from stacks.channels import SMS, WHATSAPP
 from stacks.names import ChannelNames, LogMetricNames, SharedNames
 from tests.infra.synthesis import Synthesized, environment
-
-SMS = Channel(name="sms", display="Sms", metric_filter_part="Sms", credentials_form="{}")
 
 
 @pytest.mark.parametrize(
