@@ -82,7 +82,7 @@ def test_everything_broken_is_told_at_once(tmp_path: Path) -> None:
         "function_timeout_seconds": 90,
         "maximum_concurrency": 1_000,
         "max_receive_count": 5,
-        "messages_per_second": {"whatsapp": 80, "sms": 10},
+        "messages_per_second": {"whatsapp": 80, "fax": 10},
         "openai_requests_per_minute": 500,
     }
     done = _run(tmp_path, {"worst": worst})
