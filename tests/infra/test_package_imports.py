@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from local.ministack import HOST
@@ -55,6 +56,7 @@ def run(host_package: LambdaPackage) -> Iterator[Run]:
     """Run the packaged handler, and nothing but the package, through all journeys."""
     aws = ThreadedMotoServer(HOST, 0, verbose=False)
     aws.start()
+    moto_api_backend.reset()  # shared by every such server of this process
     with (
         pytest.MonkeyPatch.context() as patch,
         account.openai_stand_in() as openai,
