@@ -10,7 +10,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send ops dashboard synth test plan faults package docs surface check format lock clean
+.PHONY: help setup demo local send ops dashboard synth test plan faults letters package docs surface check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ docs: setup ## build the API pages into docs/api/
 
 surface: setup ## record the public surface, after a change of it that is meant
 	@$(BIN)/python -m distribution surface
+
+letters: setup ## two thousand dead letters of every kind, redriven in one go
+	@DEAD_LETTERS=2000 $(BIN)/python -m pytest -q -n 0 tests/ops/test_mixture.py
 
 check: setup ## formatting, linting, strict types, import rules, workflows
 	@$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from typing import Any, cast
 from typer.testing import CliRunner, Result
 
 from lambda_src import index
+from lambda_src.core.context import ContextObject
 from ops.cli import app
 from tests.alarms.stories import lose_a_send
 from tests.services.channel import Channel, LambdaContext
@@ -24,6 +25,10 @@ class Office:
 
     channel: Channel
     dead_letter_queue_url: str
+
+    def parse(self, body: str) -> ContextObject:
+        """Read a body as the function does."""
+        return index.batch_handler().parse(body)
 
     def run(self, *arguments: str, answer: str | None = None) -> Result:
         """Call the tool; `answer` is what is typed, or piped into it."""
