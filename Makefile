@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENV ?= dev
+ROUNDS ?= 5
+MESSAGES ?= 1000
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send ops dashboard synth test plan faults letters package docs surface check format lock clean
+.PHONY: help setup demo local send ops dashboard synth test plan faults bench letters package docs surface check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -67,6 +69,9 @@ plan: setup ## LOAD="--messages-per-day 1000000 …": which calls a load takes, 
 
 faults: setup ## the full proof that no message is lost and none is sent twice (half an hour)
 	@$(BIN)/python -m tests.faults
+
+bench: setup ## ROUNDS=5 MESSAGES=1000: speed, weight and cost beside other handlers' (ten minutes)
+	@$(BIN)/python -m benchmarks --rounds $(ROUNDS) --messages $(MESSAGES)
 
 package: setup ## build the distribution of the constructs into dist/, and check it
 	@$(BIN)/python -m distribution package

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,12 @@ from botocore.config import Config
 from lambda_src.core import timing
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.claims import Claims
+from lambda_src.core.deferred import DeferredWriter
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.drafting import Drafting
 from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.flow import MessageFlow
 from lambda_src.core.measuring import MeasuredSender, MeasuredWriter
-from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.putting_down import PuttingDown
 from lambda_src.core.receives import Receives
 from lambda_src.core.sending import Sending
@@ -31,6 +32,7 @@ from lambda_src.services.sqs_service import ChannelQueue
 from lambda_src.utils import logging_config
 from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
+from lambda_src.utils.imports_ahead import ON_DEMAND, import_ahead
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from lambda_src.core.channel_parts import ChannelParts
+    from lambda_src.core.ports import Writer
     from lambda_src.core.settings import Settings
 
 AWS_CLIENT = Config(
@@ -48,6 +51,9 @@ AWS_CLIENT = Config(
     retries={"mode": "standard", "total_max_attempts": timing.AWS_ATTEMPTS},
 )
 """Short, so that no call outlasts the time kept back for it, a lease, or a visibility."""
+
+WRITER = "lambda_src.core.openai_processor"
+"""Half of all that is imported, and nothing needs it before the AI is asked."""
 
 
 def put_together(settings: Settings, parts: ChannelParts) -> BatchHandler:
@@ -65,7 +71,7 @@ def put_together(settings: Settings, parts: ChannelParts) -> BatchHandler:
         settings.heartbeat_visibility_seconds,
     )
     metrics = CloudWatchMetrics(settings.powertools_metrics_namespace or f"AIComms/{service}")
-    return BatchHandler(
+    handler = BatchHandler(
         queue=queue,
         heartbeat=partial(
             SQSHeartbeat, extend=queue.extend, interval=settings.heartbeat_interval_seconds
@@ -80,6 +86,16 @@ def put_together(settings: Settings, parts: ChannelParts) -> BatchHandler:
         max_concurrency=settings.max_concurrency,
         backoff_base=settings.backoff_base_seconds,
     )
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        initialization = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
+        import_ahead((*parts.imported_late, WRITER), initialization)
+    return handler
+
+
+def _writer(settings: Settings) -> Writer:
+    from lambda_src.core.openai_processor import OpenAIProcessor  # noqa: PLC0415 - see WRITER
+
+    return OpenAIProcessor(settings.assistants_base_url)
 
 
 def _flow(
@@ -100,7 +116,7 @@ def _flow(
         parts.read_credentials,
     )
     sender = MeasuredSender(parts.make_sender(settings), metrics)
-    writer = MeasuredWriter(OpenAIProcessor(settings.assistants_base_url), metrics)
+    writer = MeasuredWriter(DeferredWriter(partial(_writer, settings)), metrics)
     assistants = AssistantFiles(parts.assistants or DIRECTORY)
     claims = Claims(table, now, settings.lease_seconds)
     final_record, receives = FinalRecord(table), Receives(queue)

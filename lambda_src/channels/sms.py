@@ -6,7 +6,7 @@ from lambda_src.core.settings import Settings
 from lambda_src.core.text_rules import MAX_BODY, Limit, TextRules
 from lambda_src.services.secret_forms import twilio_credentials
 from lambda_src.services.twilio_errors import Refusal
-from lambda_src.services.twilio_service import TwilioSender
+from lambda_src.services.twilio_service import IMPORTED_LATE, TwilioSender
 
 MAX_SEGMENTS = 4
 """What one message may cost at most; Twilio advises against more than 320 characters."""
@@ -104,4 +104,5 @@ PARTS = ChannelParts(
     text_rules=TextRules(
         spell=spell, body=(Limit(MAX_BODY), _AFFORDABLE), variables=(Limit(MAX_BODY), _AFFORDABLE)
     ),
+    imported_late=IMPORTED_LATE,
 )

@@ -61,6 +61,8 @@ class ChannelParts:
         addressing: What the channel's addresses are.
         text_rules: How the channel spells texts, and how long they may be.
         assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
+        imported_late: Modules that the sender's SDK imports only when it first sends: imported
+            ahead of that, since nothing may take long once a send is announced.
     """
 
     make_sender: Callable[[Settings], Sender]
@@ -68,3 +70,4 @@ class ChannelParts:
     addressing: Addressing = BY_PHONE
     text_rules: TextRules = TWILIO
     assistants: Path | None = None
+    imported_late: tuple[str, ...] = ()

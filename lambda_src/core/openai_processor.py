@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KEPT_CLIENTS = 16
 """Clients kept for reuse; each holds connections for one API key."""
-UNREADABLE = (ValueError, AttributeError, TypeError, RecursionError)
+UNREADABLE = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
 """What reading an answer raises that is not in its documented form: the SDK lets an empty answer,
 a gateway's page of HTML or a null in place of a list through as it is."""
 

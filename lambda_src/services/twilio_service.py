@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from lambda_src.core.message import OutgoingMessage
     from lambda_src.core.ports import TwilioCredentials
 
+IMPORTED_LATE = ("twilio.rest.api",)
+"""What the SDK imports when it is first asked for messages: a hundred modules."""
 FAILURES = (
     TwilioException,
     http.RequestException,

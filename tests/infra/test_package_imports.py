@@ -11,15 +11,13 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.moto_api._internal.models import moto_api_backend
-from moto.server import ThreadedMotoServer
 
-from local.ministack import HOST
 from local.stand_ins import OpenAIStandIn, TwilioStandIn
 from stacks.lambda_package import LambdaPackage
 from tests.infra.missing_imports import missing_imports
 from tests.infra.package_journeys import JOURNEYS, Journey
 from tests.services import account
+from tests.services.aws_server import aws_server
 from tests.services.channel import Change, context, recipient_data
 
 PROGRAM = Path(__file__).with_name("package_program.py")
@@ -54,18 +52,15 @@ class Run:
 @pytest.fixture(scope="module")
 def run(host_package: LambdaPackage) -> Iterator[Run]:
     """Run the packaged handler, and nothing but the package, through all journeys."""
-    aws = ThreadedMotoServer(HOST, 0, verbose=False)
-    aws.start()
-    moto_api_backend.reset()  # shared by every such server of this process
     with (
+        aws_server() as aws,
         pytest.MonkeyPatch.context() as patch,
         account.openai_stand_in() as openai,
         account.twilio_stand_in() as twilio,
     ):
-        for name, value in _aws_variables(f"http://{HOST}:{aws.get_host_and_port()[1]}").items():
+        for name, value in aws.items():
             patch.setenv(name, value)
         yield _run(host_package, openai, twilio)
-    aws.stop()
 
 
 def test_every_journey_ends_as_it_should(run: Run) -> None:
@@ -83,15 +78,6 @@ def test_what_is_left_out_is_behind_known_doors(run: Run, host_package: LambdaPa
     missing = missing_imports(host_package.directory, run.modules)
 
     assert set(DOORS) == set(missing), missing
-
-
-def _aws_variables(endpoint: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "made-up",
-        "AWS_SECRET_ACCESS_KEY": "made-up",
-    }
 
 
 def _run(package: LambdaPackage, openai: OpenAIStandIn, twilio: TwilioStandIn) -> Run:

@@ -1,0 +1,1 @@
+"""What the claims about speed, weight and cost rest on: measured beside others, in one run."""

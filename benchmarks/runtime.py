@@ -1,0 +1,153 @@
+"""A function as Lambda runs it: AWS's emulator of the runtime interface, and its bootstrap."""
+
+import contextlib
+import json
+import os
+import platform
+import re
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from benchmarks.bundles import Bundle, function_python, runtime_interface
+from local.ministack import HOST, free_port
+
+EMULATOR = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+READY_SECONDS = 10
+INVOCATION_SECONDS = 900
+MEMORY_MB = 512
+_INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+
+
+class FunctionError(Exception):
+    """The function did not do what is measured; its text is the end of its log."""
+
+
+class Function:
+    """One execution environment of a bundle; it starts, cold, with the first invocation.
+
+    Args:
+        bundle: What to run.
+        environment: The function's environment variables.
+    """
+
+    def __init__(self, bundle: Bundle, environment: Mapping[str, str]) -> None:
+        self._bundle = bundle
+        self._environment = environment
+        self._port = free_port()
+
+    def __enter__(self) -> Self:
+        self._log = tempfile.TemporaryFile("w+b")
+        emulator = runtime_interface() / "samcli/local/rapid" / f"aws-lambda-rie-{EMULATOR}"
+        self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+            [
+                str(emulator),
+                *("--runtime-interface-emulator-address", f"{HOST}:{self._port}"),
+                *("--runtime-api-address", f"{HOST}:{free_port()}"),
+                *(function_python(), "-m", "awslambdaric", self._bundle.handler),
+            ],
+            cwd=self._bundle.path[-1],
+            env=self._variables(),
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._await_emulator()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        below = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.kill()
+        self._process.wait()
+        for process in below:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ends with the emulator
+                process.kill()
+        self._log.close()
+
+    def invoke(self, event: Mapping[str, Any]) -> float:
+        """Let the function handle an event whose messages must all be sent.
+
+        Returns:
+            Seconds that it took, the start included where it is the first.
+
+        Raises:
+            FunctionError: A message was reported as failed, or the handler raised.
+        """
+        url = f"http://{HOST}:{self._port}/2015-03-31/functions/function/invocations"
+        started = time.perf_counter()
+        with urllib.request.urlopen(
+            url, data=json.dumps(event).encode(), timeout=INVOCATION_SECONDS
+        ) as answer:
+            result = json.loads(answer.read())
+        seconds = time.perf_counter() - started
+        if result != {"batchItemFailures": []}:
+            raise FunctionError(f"{self._bundle.name}: {result}\n{self.log()[-6000:]}")
+        return seconds
+
+    @property
+    def init_seconds(self) -> float:
+        """From the process's start until it asked for its first event, as the emulator reports."""
+        found = _INIT.search(self.log())
+        if not found:
+            raise FunctionError(f"{self._bundle.name} did not start:\n{self.log()[-6000:]}")
+        return float(found[1]) / 1000
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the function's process so far."""
+        times = self._runtime().cpu_times()
+        return float(times.user + times.system)
+
+    def memory_mb(self) -> float:
+        """What the function's process holds at present."""
+        return float(self._runtime().memory_info().rss / 1_000_000)
+
+    def peak_memory_mb(self) -> float:
+        """The most that the function's process has held at any time."""
+        status = Path(f"/proc/{self._runtime().pid}/status").read_text("utf-8")
+        return int(_PEAK.findall(status)[0]) * 1024 / 1_000_000
+
+    def log(self) -> str:
+        """What was printed so far."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def _runtime(self) -> psutil.Process:
+        (process,) = psutil.Process(self._process.pid).children()
+        return process
+
+    def _variables(self) -> dict[str, str]:
+        modules = os.pathsep.join(map(str, (*self._bundle.path, runtime_interface())))
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": modules,
+            "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's task root is read-only
+            "AWS_LAMBDA_FUNCTION_NAME": "processor",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(INVOCATION_SECONDS),
+            **self._environment,
+        }
+
+    def _await_emulator(self) -> None:
+        ends_at = time.monotonic() + READY_SECONDS
+        while f":{self._port:04X} " not in _listening():
+            if time.monotonic() > ends_at:
+                raise FunctionError(f"the emulator does not listen:\n{self.log()}")
+            time.sleep(0.01)
+
+
+def _listening() -> str:
+    # Asked of the kernel, since a connection that brings no request would disturb what is measured.
+    lines = Path("/proc/net/tcp").read_text("ascii").splitlines()
+    return " ".join(f"{line.split()[1]} " for line in lines[1:] if line.split()[3] == "0A")

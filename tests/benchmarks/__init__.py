@@ -1,0 +1,1 @@
+"""Tests of how the benchmarks reckon; the benchmarks themselves are `make bench`."""

@@ -1,0 +1,51 @@
+"""An AWS account in a process of its own, for processes that are started beside the tests."""
+
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.ministack import HOST, free_port
+
+READY_SECONDS = 30
+
+
+@contextmanager
+def aws_server() -> Iterator[dict[str, str]]:
+    """Run moto's server, empty, while the context lasts.
+
+    Yields:
+        The environment variables that lead AWS's SDKs there.
+    """
+    url = f"http://{HOST}:{(port := free_port())}"
+    server = subprocess.Popen(  # noqa: S603 - our own arguments
+        [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _await(f"{url}/moto-api/")
+        yield {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "made-up",
+            "AWS_SECRET_ACCESS_KEY": "made-up",
+        }
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _await(url: str) -> None:
+    ends_at = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310 - our own address
+        except OSError:
+            if time.monotonic() > ends_at:
+                raise
+            time.sleep(0.05)
+        else:
+            return
