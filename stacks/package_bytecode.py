@@ -61,6 +61,7 @@ def _run(command: Sequence[str], version: str) -> subprocess.CompletedProcess[st
     environment = {
         **os.environ,
         "PYENV_VERSION": version,  # pyenv's commands of other versions answer only when asked so
+        "UV_HTTP_RETRIES": "1",  # whoever has no network does not wait for it at each synth
         "PYTHONHASHSEED": "0",  # the order of a set's constants becomes part of the bytecode
     }
     return subprocess.run(  # noqa: S603  # our own arguments, and no shell
