@@ -11,16 +11,17 @@ from tests.infra.synthesis import ROOT
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
 PREPARATION = "Before you begin"
+DRILL = "Drill"
 
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 STAND_IN = """#!/bin/bash
-printf '%s\\0' "$@" >> "$CALLS"
+printf '%s\\0' "${0##*/}" "$@" >> "$CALLS"
 printf '\\n\\0' >> "$CALLS"
 echo "answer-of-$1-$2"
 """
-"""Stands for `aws`: notes its arguments, and answers something."""
+"""Stands for `aws` and `python`: notes its name and arguments, and answers something."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,26 @@ def calls(section: Section, scratch: Path) -> list[AwsCommand]:
     Raises:
         AssertionError: The shell has something to complain of.
     """
-    prepared = sections()[PREPARATION].blocks[0]
-    return [
-        AwsCommand.parse(arguments) for arguments in _typed([prepared, *section.blocks], scratch)
-    ]
+    return [AwsCommand.parse(arguments) for arguments in _of("aws", section.blocks, scratch)]
+
+
+def calls_of_the_tool(blocks: list[str], scratch: Path) -> list[list[str]]:
+    """Type the preparation's commands and these into a shell.
+
+    Args:
+        blocks: Boxes of shell commands.
+        scratch: An empty directory.
+
+    Returns:
+        The arguments of each call of the operator's tool.
+
+    Raises:
+        AssertionError: The shell has something to complain of.
+    """
+    module = ["-m", "ops"]
+    typed = _of("python", blocks, scratch)
+    assert all(module == arguments[:2] for arguments in typed)
+    return [arguments[2:] for arguments in typed]
 
 
 def variables(scratch: Path) -> Mapping[str, str]:
@@ -71,20 +88,25 @@ def variables(scratch: Path) -> Mapping[str, str]:
     return {name: found[name] for name in names}
 
 
-def _typed(blocks: list[str], scratch: Path) -> list[list[str]]:
-    _shell(blocks, scratch)
-    noted = (scratch / "calls").read_text("utf-8").split("\n\0") if blocks else []
-    return [arguments.split("\0")[:-1] for arguments in noted if arguments]
+def _of(program: str, blocks: list[str], scratch: Path) -> list[list[str]]:
+    """The arguments of each call of a program, after the preparation."""
+    _shell([sections()[PREPARATION].blocks[0], *blocks], scratch)
+    noted = (scratch / "calls").read_text("utf-8").split("\n\0")
+    called = [arguments.split("\0")[:-1] for arguments in noted if arguments]
+    return [arguments for name, *arguments in called if name == program]
 
 
 def _shell(blocks: list[str], scratch: Path) -> str:
-    """Run blocks in one shell, in which `aws` and `sleep` are stand-ins; return its output."""
-    for name, script in (("aws", STAND_IN), ("sleep", "#!/bin/bash\n")):
+    """Run blocks in one shell, in which programs are stand-ins; return its output."""
+    stand_ins = {"aws": STAND_IN, "python": STAND_IN, "sleep": "#!/bin/bash\n"}
+    for name, script in stand_ins.items():
         (scratch / name).write_text(script)
         (scratch / name).chmod(0o755)
-    (scratch / "calls").touch()
+    for name in ("calls", "secret.json"):
+        (scratch / name).touch()
     done = subprocess.run(  # noqa: S603 - our own text
         ["/bin/bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
+        cwd=scratch,
         env={"PATH": f"{scratch}:/usr/bin:/bin", "CALLS": str(scratch / "calls")},
         capture_output=True,
         text=True,

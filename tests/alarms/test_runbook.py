@@ -2,24 +2,28 @@
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lambda_src.core.contract import LOG_LEVELS, LogEvent
 from lambda_src.services import twilio_errors
-from tests.alarms.aws_command import AwsCommand
 from tests.alarms.cases import CASES
 from tests.alarms.conftest import Lines
-from tests.alarms.runbook import PREPARATION, RUNBOOK, calls, sections, variables
-from tests.alarms.stories import lose_a_send
+from tests.alarms.runbook import (
+    DRILL,
+    PREPARATION,
+    RUNBOOK,
+    calls,
+    calls_of_the_tool,
+    sections,
+    variables,
+)
 from tests.infra.synthesis import Synthesized
-from tests.services.channel import RECIPIENT, Channel, context
+from tests.ops.calls import check_call
 
 HEADINGS = tuple(sections())
-ALARMS = tuple(heading for heading in HEADINGS if heading != PREPARATION)
+ALARMS = tuple(heading for heading in HEADINGS if heading not in {PREPARATION, DRILL})
 TOLD = (
     "**What it means.**",
     "**See what happened.**",
@@ -59,21 +63,15 @@ def test_links_lead_somewhere() -> None:
 def test_names_are_the_deployed_ones(tmp_path: Path, dev: Synthesized) -> None:
     """The names that the preparation sets are those of the template's resources."""
     names = variables(tmp_path)
-    queues = dev.resources("WhatsApp", "AWS::SQS::Queue")
     function = dev.properties("WhatsApp", "AWS::Lambda::Function")
-    secrets = dev.resources("WhatsApp", "AWS::SecretsManager::Secret")
 
-    assert {names["QUEUE"], names["DEAD_LETTER_QUEUE"]} == {
-        queue["Properties"]["QueueName"] for queue in queues
-    }
     assert names["FUNCTION"] == function["FunctionName"]
     log_group = dev.properties("WhatsApp", "AWS::Logs::LogGroup")
     assert names["LOG_GROUP"] == log_group["LogGroupName"]
     assert names["TABLE"] == dev.properties("Shared", "AWS::DynamoDB::Table")["TableName"]
-    assert all(each["Properties"]["Name"].startswith(names["SECRETS"]) for each in secrets)
 
 
-@pytest.mark.parametrize("heading", HEADINGS)
+@pytest.mark.parametrize("heading", [PREPARATION, *ALARMS])
 def test_commands_are_aws_own(heading: str, tmp_path: Path) -> None:
     """A shell runs each section's commands as they stand, and AWS knows every one of them."""
     assert calls(sections()[heading], tmp_path)
@@ -110,54 +108,8 @@ def _text(heading: str) -> str:
     return sections()[heading].text
 
 
-@pytest.fixture
-def undecided(channel: Channel) -> Channel:
-    """Return a channel with one conversation of which nobody can tell whether it was sent."""
-    lose_a_send(channel)
-    assert "send_unknown" == channel.record("lost")["conversation_status"]
-    return channel
-
-
-def _decisions(tmp_path: Path, table: str) -> Mapping[str, AwsCommand]:
-    """The commands for a person's two decisions about that conversation, by the status set."""
-    key: dict[str, Any] = {
-        "primary_channel": {"S": RECIPIENT},
-        "conversation_id": {"S": "lost"},
-    }
-    updates = [
-        AwsCommand(call.service, call.operation, call.parameters | {"TableName": table, "Key": key})
-        for call in calls(sections()["SendOutcomeUnknown"], tmp_path)
-        if call.operation == "UpdateItem"
-    ]
-    sent, released = updates
-    return {"sent": sent, "released": released}
-
-
-def test_released_conversation_is_sent_once(undecided: Channel, tmp_path: Path) -> None:
-    """After the runbook's release the redriven letter is sent, and nothing after it."""
-    _decisions(tmp_path, undecided.table)["released"].run()
-
-    assert [] == undecided.deliver(context(conversation_id="lost"))
-    assert [] == undecided.deliver(context(conversation_id="lost"), receive_count=2)
-    assert 1 == len(undecided.phone())
-    assert "initial_message_sent" == undecided.record("lost")["conversation_status"]
-
-
-def test_recorded_sid_ends_the_conversation(undecided: Channel, tmp_path: Path) -> None:
-    """After the runbook's record of a sid the redriven letter is acknowledged, and not sent."""
-    _decisions(tmp_path, undecided.table)["sent"].run()
-
-    assert [] == undecided.deliver(context(conversation_id="lost"))
-    assert [] == undecided.phone()
-    assert "the sid in the console" == undecided.record("lost")["message_sid"]
-
-
-@pytest.mark.parametrize("decision", ["sent", "released"])
-def test_decisions_come_too_late_for_what_is_decided(
-    undecided: Channel, tmp_path: Path, decision: str
-) -> None:
-    """Neither command changes a conversation that is not undecided any more."""
-    undecided.set_fields("lost", conversation_status="initial_message_sent")
-
-    with pytest.raises(undecided.dynamodb.exceptions.ConditionalCheckFailedException):
-        _decisions(tmp_path, undecided.table)[decision].run()
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_calls_of_the_tool_are_its_own(heading: str, tmp_path: Path) -> None:
+    """The operator's tool knows every command and option, and none lacks what it must have."""
+    for arguments in calls_of_the_tool(sections()[heading].blocks, tmp_path):
+        check_call(arguments)

@@ -12,6 +12,7 @@ from ops.errors import OperatorError
 from ops.pace import Pace, Stopped
 from ops.queueing import message_group
 from ops.surroundings import Surroundings
+from tests.ops.calls import check_call
 
 
 def test_a_pace_is_kept_by_all_together() -> None:
@@ -72,3 +73,13 @@ def _commands(group: typer.Typer, *path: str) -> list[tuple[str, str]]:
 def test_every_command_teaches_by_example(name: str, help_text: str) -> None:
     """Its help shows calls of it."""
     assert f"python -m ops {name}" in help_text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nothing"], ["dlq", "nothing"], ["dlq", "drop"], ["status", "--nothing"], ["send", "x.json"]],
+)
+def test_a_call_that_the_tool_does_not_know_is_found(arguments: list[str]) -> None:
+    """The check that the documents' calls go through can fail."""
+    with pytest.raises(Exception, match=r"nothing|Missing|No such file"):
+        check_call(arguments)
