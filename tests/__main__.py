@@ -1,43 +1,82 @@
-"""Runs every test: on this machine's Python, and at once the runtime's on the function's own.
+"""Runs every test, once: the runtime's on the functions' own Python, all others on this machine's.
 
-About half of a test's time is waiting, for servers, timeouts and processes; so the two runs
-together take little longer than the first alone. Their reports come one after the other.
+Where an interpreter of the functions' version can be neither found nor fetched, the output says so,
+and all tests run on this machine's own. The parts of the runtime that synth and the local cloud use
+are run on it all the same, by the tests of those, by the alarms' and by the proof's.
+
+About half of a test's time is waiting, for servers, timeouts and processes; so the runs are made at
+once, and each shows its report when the one before has.
 """
 
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from tests.function_python import SPREAD
+from tests.function_python import ROOT, SUITES, other_versions, prepare, python_of
 
-ROOT = Path(__file__).resolve().parents[1]
+SPREAD = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+"""A file's tests share what it has started, hence one worker for each; the longest files begin."""
+
+
+class Run:
+    """A run of pytest, whose report is kept until it is asked for.
+
+    Args:
+        title: What is shown above the report.
+        python: The interpreter.
+        arguments: Of pytest.
+    """
+
+    def __init__(self, title: str, python: Path, *arguments: str) -> None:
+        self._title = title
+        self._report: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
+        self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+            [python, "-m", "pytest", "-q", *SPREAD, *arguments],
+            cwd=ROOT,
+            stdout=self._report,
+            stderr=subprocess.STDOUT,
+        )
+
+    def status(self) -> int:
+        """Wait for its end, show its report, and return its exit status."""
+        status = self._process.wait()
+        self._report.seek(0)
+        text = self._report.read().decode(errors="replace")
+        sys.stdout.write(f"{self._title}\n{text}\n")
+        return status
+
+    def end(self) -> None:
+        """End it, if it still runs."""
+        self._process.terminate()
+        self._report.close()
 
 
 def main() -> int:
-    """Run both; return the exit status of the first that fails."""
-    with tempfile.TemporaryFile() as report:
-        beside = _start("tests.function_python", report=report)
-        try:
-            own = _start("pytest", *SPREAD).wait()
-            functions = beside.wait()
-        finally:
-            beside.terminate()
-        report.seek(0)
-        sys.stdout.write(report.read().decode(errors="replace"))
-    return own or functions
+    """Run all; return the exit status of the first that fails."""
+    with ExitStack() as running:
+        runs = []
+        for version in _prepared():
+            title = f"the runtime's tests, on the functions' Python {version}:"
+            runs.append(Run(title, python_of(version), *SUITES))
+            running.callback(runs[-1].end)
+        left_out = [f"--ignore={suite}" for suite in SUITES] if runs else []
+        own = subprocess.call([sys.executable, "-m", "pytest", *SPREAD, *left_out], cwd=ROOT)  # noqa: S603 - ours
+        return max([own, *(run.status() for run in runs)], key=bool)
 
 
-def _start(
-    module: str, *arguments: str, report: IO[bytes] | None = None
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - our own modules
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        stdout=report,
-        stderr=subprocess.STDOUT if report else None,
-    )
+def _prepared() -> list[str]:
+    """The functions' versions that the runtime's tests can be run on, and are not run on anyway."""
+    prepared = []
+    for version in other_versions():
+        missing = prepare(version)
+        if missing:
+            sys.stdout.write(f"NOT RUN on the functions' Python {version}: {missing}\n")
+        else:
+            prepared.append(version)
+    return prepared
 
 
 if __name__ == "__main__":
