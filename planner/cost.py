@@ -1,6 +1,6 @@
 """What a load costs at AWS, in dollars; OpenAI and Twilio bill besides, and far more."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from planner import prices
@@ -11,7 +11,6 @@ from stacks.capacity.processors import Processors
 
 MB_A_GB = 1_024
 BYTES_A_GB = 1_024**3
-DAYS_A_MONTH = 30
 POLL_SECONDS = 20
 """How long a mapping waits for messages at an empty queue, in each of its polls."""
 POLLERS = 5
@@ -68,6 +67,8 @@ class _Day:
     """Of all calls together."""
     polls: float
     """That find nothing."""
+    refreshes: float
+    """Times that an instance reads its secrets: at work, and no sooner than they have expired."""
 
 
 def cost_of(
@@ -85,7 +86,7 @@ def cost_of(
     day = _day_of(load, processors)
     thousands = load.messages_per_day / 1_000
     requests = load.messages_per_day + day.batches * _calls_to_the_queue() + day.polls
-    reads = (1 + tenants) * day.seconds / SECRET_SECONDS
+    reads = (1 + tenants) * day.refreshes
     logged = load.messages_per_day * sizes.logged + day.batches * sizes.logged_a_batch
     by_day = {
         "function": day.seconds * function.dollars_a_second
@@ -103,19 +104,21 @@ def _calls_to_the_queue() -> int:
 
 
 def _day_of(load: Load, processors: Processors) -> _Day:
-    batches = seconds = idle = 0.0
-    for rate, hours in ((load.peak, 1), (load.rest, HOURS - 1)):
-        worked_off = min(rate, processors.per_second)  # the rest of a peak follows in full batches
-        batch = processors.batch_at(rate)
-        made = rate * hours * HOUR / batch
-        batches += made
-        seconds += made * processors.work.call_seconds(batch)
-        idle += max(0.0, 1 - worked_off / processors.per_second) * hours * HOUR
+    peak = _part_of_day(load.peak, HOUR, processors)
+    rest = _part_of_day(load.rest, (HOURS - 1) * HOUR, processors)
+    return _Day(**{name: value + asdict(rest)[name] for name, value in asdict(peak).items()})
+
+
+def _part_of_day(rate: float, span: float, processors: Processors) -> _Day:
+    """What comes at a rate for so many seconds; what waits meanwhile follows in full batches."""
+    batch = processors.batch_at(rate)
+    batches = rate * span / batch
+    idle = max(0.0, 1 - rate / processors.per_second) * span
     pollers = min(POLLERS, processors.maximum_concurrency)
-    return _Day(batches=batches, seconds=seconds, polls=pollers * idle / POLL_SECONDS)
-
-
-def stored(sizes: Sizes, retention_days: int) -> float:
-    """Return the dollars for keeping 1,000 records that long."""
-    gb = 1_000 * sizes.sent / BYTES_A_GB
-    return gb * prices.STORED_GB.dollars * retention_days / DAYS_A_MONTH
+    instances = max(1.0, processors.calls_at(rate))
+    return _Day(
+        batches=batches,
+        seconds=batches * processors.work.call_seconds(batch),
+        polls=pollers * idle / POLL_SECONDS,
+        refreshes=min(batches, instances * span / SECRET_SECONDS),
+    )
