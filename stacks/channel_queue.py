@@ -94,6 +94,21 @@ class ChannelQueue(Construct):
             "sqs:ChangeMessageVisibility",
         )
 
+    def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a person see and remove messages of both queues, and send dead letters back."""
+        self._grant_key(grantee, "kms:GenerateDataKey", "kms:Decrypt")
+        self._grant(grantee, "sqs:SendMessage")
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=[
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ChangeMessageVisibility",
+            ],
+            resource_arns=[self.queue.queue_arn, self.dead_letter_queue.queue_arn],
+        )
+
     def _grant_key(self, grantee: iam.IGrantable, *actions: str) -> None:
         if self._key:
             grant_key_use(grantee, self._key, *actions, through="sqs")

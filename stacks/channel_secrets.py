@@ -10,6 +10,7 @@ from constructs import Construct
 from stacks.invariants import guard
 from stacks.names import ChannelNames
 from stacks.secret_patterns import readable
+from stacks.wildcards import acknowledge_wildcard
 
 OPENAI_FORM = '{"ai_api_key": "sk-…"}'
 
@@ -51,13 +52,31 @@ class ChannelSecrets(Construct):
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a processor read the secrets behind the channel's prefixes, and no others."""
-        names = [name for prefix in self.prefixes for name in readable(prefix)]
+        return self._grant(grantee, self._readable, "secretsmanager:GetSecretValue")
+
+    def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a person fill and check the same secrets, and make a new one below a prefix."""
+        below = [name for name in self._readable if name.endswith("*")]
+        self._grant(grantee, below, "secretsmanager:CreateSecret")
+        return self._grant(
+            grantee,
+            self._readable,
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+        )
+
+    @property
+    def _readable(self) -> list[str]:
+        return [name for prefix in self.prefixes for name in readable(prefix)]
+
+    def _grant(self, grantee: iam.IGrantable, names: Sequence[str], *actions: str) -> iam.Grant:
         for name in names:
             if name.endswith("*"):
-                self._acknowledge(self._arn(name))
+                reason = "Granted by the channel's prefix, so that tenants can be added."
+                acknowledge_wildcard(Stack.of(self), self._arn(name), reason=reason)
         return iam.Grant.add_to_principal(
             grantee=grantee,
-            actions=["secretsmanager:GetSecretValue"],
+            actions=list(actions),
             resource_arns=[self._arn(name) for name in names],
         )
 
@@ -81,19 +100,6 @@ class ChannelSecrets(Construct):
                 reason="Keys of outside vendors: only their consoles can issue new ones.",
             )
         )
-
-    def _acknowledge(self, wildcard: str) -> None:
-        Validations.of(Stack.of(self)).acknowledge(
-            Acknowledgment(
-                id=f"AwsSolutions-IAM5[Resource::{self._as_finding(wildcard)}]",
-                reason="Secrets are granted by the channel's prefix, so that tenants can be added.",
-            )
-        )
-
-    def _as_finding(self, arn: str) -> str:
-        resolved = Stack.of(self).resolve(arn)
-        parts = [resolved] if isinstance(resolved, str) else resolved["Fn::Join"][1]
-        return "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
 
     def _arn(self, name: str) -> str:
         return Stack.of(self).format_arn(

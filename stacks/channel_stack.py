@@ -15,8 +15,10 @@ from stacks.function_alarms import FunctionAlarms
 from stacks.log_alarm import LogAlarm
 from stacks.names import ChannelNames
 from stacks.on_call import OnCall
+from stacks.operator_policy import OperatorPolicy
 from stacks.processor import Processor
 from stacks.queue_alarms import QueueAlarms
+from stacks.router_policy import RouterPolicy
 from stacks.shared_stack import SharedStack
 from stacks.silence_alarm import SilenceAlarm
 
@@ -35,6 +37,8 @@ class ChannelStack(Stack):
         channel_queue: The queue construct; let a router send to it with `grant_send`.
         secrets: The channel's secrets.
         processor: The function, its alias and its log group.
+        router: The policy of whoever sends to the queue.
+        operator: The policy of the people on duty.
     """
 
     def __init__(
@@ -87,9 +91,22 @@ class ChannelStack(Stack):
         self.channel_queue.grant_process(self.processor.function)
         shared.conversations.grant_ledger(self.processor.function)
         self.secrets.grant_read(self.processor.function)
+        self._let_people_in(names, shared)
         self._wake_people(names, environment, shared)
         dashboard = self._show(names, environment)
         self._give_out(dashboard)
+
+    def _let_people_in(self, names: ChannelNames, shared: SharedStack) -> None:
+        self.router = RouterPolicy(self, "Router", names=names, channel_queue=self.channel_queue)
+        self.operator = OperatorPolicy(
+            self,
+            "Operator",
+            names=names,
+            channel_queue=self.channel_queue,
+            conversations=shared.conversations,
+            secrets=self.secrets,
+            function=self.processor.alias,
+        )
 
     def _wake_people(
         self, names: ChannelNames, environment: Environment, shared: SharedStack
@@ -149,3 +166,5 @@ class ChannelStack(Stack):
         CfnOutput(self, "FunctionAlias", value=self.processor.alias.alias_name)
         CfnOutput(self, "LogGroupName", value=self.processor.log_group.log_group_name)
         CfnOutput(self, "DashboardUrl", value=dashboard.url)
+        CfnOutput(self, "RouterPolicyArn", value=self.router.policy.managed_policy_arn)
+        CfnOutput(self, "OperatorPolicyArn", value=self.operator.policy.managed_policy_arn)

@@ -10,6 +10,17 @@ from lambda_src.core.contract import EXPIRES_AT
 from stacks.encryption_key import grant_key_use
 from stacks.invariants import guard
 
+KEY_USE = (
+    "kms:Encrypt",
+    "kms:Decrypt",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:DescribeKey",
+)
+"""What DynamoDB checks of its callers where a table is encrypted with a key of our own."""
+
 
 class ConversationsTable(Construct):
     """On-demand table keyed by whom a conversation is with and which one it is.
@@ -61,28 +72,31 @@ class ConversationsTable(Construct):
 
     def grant_ledger(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a processor keep the ledger: conditional writes and a conversation's look-up."""
+        return self._grant(
+            grantee,
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:Query",
+        )
+
+    def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a person find, decide and erase conversations, and suppress recipients."""
+        return self._grant(
+            grantee,
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:Scan",
+            "dynamodb:UpdateItem",
+        )
+
+    def _grant(self, grantee: iam.IGrantable, *actions: str) -> iam.Grant:
         if self._key:
-            grant_key_use(
-                grantee,
-                self._key,
-                "kms:Encrypt",
-                "kms:Decrypt",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-                "kms:GenerateDataKey",
-                "kms:GenerateDataKeyWithoutPlaintext",
-                "kms:DescribeKey",
-                through="dynamodb",
-            )
+            grant_key_use(grantee, self._key, *KEY_USE, through="dynamodb")
         return iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=[
-                "dynamodb:ConditionCheckItem",
-                "dynamodb:PutItem",
-                "dynamodb:UpdateItem",
-                "dynamodb:Query",
-            ],
-            resource_arns=[self.table.table_arn],
+            grantee=grantee, actions=list(actions), resource_arns=[self.table.table_arn]
         )
 
     def _acknowledge_no_recovery(self) -> None:

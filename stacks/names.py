@@ -101,6 +101,16 @@ class ChannelNames:
         return f"{self.project}/{self.environment.name}/{self.channel.name}-credentials/"
 
     @property
+    def router_policy(self) -> str:
+        """The policy of whoever sends to the queue."""
+        return f"{self.project}-{self.channel.name}-router-{self.environment.name}"
+
+    @property
+    def operator_policy(self) -> str:
+        """The policy of the people on duty for the channel."""
+        return f"{self.project}-{self.channel.name}-operator-{self.environment.name}"
+
+    @property
     def dashboard(self) -> str:
         """The channel's dashboard."""
         return f"{self.project}-{self.channel.name}-dashboard-{self.environment.name}"

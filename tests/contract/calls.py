@@ -12,7 +12,7 @@ ACTIONS = {"ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
 PARTS = {"ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem"}
 """What a transaction needs for each of its parts; it has no privilege of its own."""
 
-TARGETS = ("QueueUrl", "TableName", "SecretId")
+TARGETS = ("QueueUrl", "TableName", "SecretId", "StackName", "Qualifier", "FunctionName", "Name")
 """Parameters that name what a call is about."""
 
 Call = tuple[str, str]
@@ -22,13 +22,18 @@ Call = tuple[str, str]
 def noted(channel: Channel) -> set[Call]:
     """A set that the runtime's API calls are added to from now on."""
     made: set[Call] = set()
+    for client in clients(channel):
+        note_calls(client.meta.events, made)
+    return made
+
+
+def note_calls(events: Any, made: set[Call]) -> None:
+    """Add the calls of a client, or of all clients that a session makes from now on."""
 
     def note(params: Mapping[str, Any], model: Any, **_: object) -> None:
         made.update(calls_of(model.service_model.service_name, model.name, params))
 
-    for client in clients(channel):
-        client.meta.events.register("provide-client-params.*", note)
-    return made
+    events.register("provide-client-params.*", note)
 
 
 def calls_of(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:
@@ -36,7 +41,8 @@ def calls_of(service: str, operation: str, params: Mapping[str, Any]) -> Iterato
     for part in params.get("TransactItems", ()):
         for kind, write in part.items():
             yield f"{service}:{PARTS[kind]}", write["TableName"]
-    for target in (str(params[name]) for name in TARGETS if name in params):
+    if "TransactItems" not in params:
+        target = next((str(params[name]) for name in TARGETS if name in params), "")
         name = target.rpartition("/")[2] if "QueueUrl" in params else target
         yield f"{service}:{ACTIONS.get(operation, operation)}", name
 

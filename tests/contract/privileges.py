@@ -1,5 +1,6 @@
 """What the synthesized policies allow, spelled as people read it: who, what, on what."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -7,6 +8,9 @@ from tests.infra.synthesis import STACKS, Synthesized
 
 PHYSICAL = ("QueueName", "TableName", "TopicName", "LogGroupName", "FunctionName", "Name")
 """Properties that give a resource its name, by which a privilege on it is told."""
+
+EVERYTHING = "*"
+"""The resource of what can be allowed of everything alone."""
 
 
 class Privilege(NamedTuple):
@@ -33,6 +37,20 @@ def of_roles(synthesized: Synthesized) -> set[Privilege]:
         for role in policy["Properties"]["Roles"]
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         for privilege in _of_statement(role["Ref"], statement, stack, synthesized)
+    }
+
+
+def of_managed(synthesized: Synthesized, name: str, stack: str = "WhatsApp") -> set[Privilege]:
+    """Everything that a managed policy allows."""
+    (policy,) = (
+        resource["Properties"]
+        for resource in synthesized.resources(stack, "AWS::IAM::ManagedPolicy")
+        if resource["Properties"]["ManagedPolicyName"] == name
+    )
+    return {
+        privilege
+        for statement in policy["PolicyDocument"]["Statement"]
+        for privilege in _of_statement(name, statement, stack, synthesized)
     }
 
 
@@ -85,7 +103,11 @@ def _named(arn: Any, stack: str, synthesized: Synthesized) -> str:
             value = synthesized.template("Shared")["Outputs"][output]["Value"]
             return _named(value, "Shared", synthesized)
         case {"Fn::Join": _}:
-            return _spelled(arn).rpartition(":secret:")[2]
+            return re.split(":secret:|:stack/", _spelled(arn))[-1]
+        case {"Ref": alias}:
+            return str(synthesized.template(stack)["Resources"][alias]["Properties"]["Name"])
+        case "*":
+            return EVERYTHING
     raise AssertionError(f"a resource that no test knows how to name: {arn}")
 
 

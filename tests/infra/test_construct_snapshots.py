@@ -28,8 +28,10 @@ from stacks.invariants.guard import Invariants
 from stacks.log_alarm import LogAlarm
 from stacks.names import ChannelNames
 from stacks.on_call import AlarmRule, OnCall
+from stacks.operator_policy import OperatorPolicy
 from stacks.processor import Processor
 from stacks.queue_alarms import QueueAlarms
+from stacks.router_policy import RouterPolicy
 from stacks.silence_alarm import SilenceAlarm
 from tests.infra.outline import resources_of
 from tests.infra.synthesis import environment, new_app, stub_package
@@ -42,7 +44,10 @@ def _names() -> ChannelNames:
     return ChannelNames(PUSH, environment())
 
 
-def _router(stack: Stack) -> iam.Role:
+def _router(stack: Stack) -> iam.IRole:
+    made = stack.node.try_find_child("Router")
+    if isinstance(made, iam.Role):
+        return made
     return iam.Role(stack, "Router", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
 
@@ -73,7 +78,7 @@ def _encryption_key(stack: Stack) -> None:
     )
 
 
-def _conversations_table(stack: Stack) -> None:
+def _conversations_table(stack: Stack) -> ConversationsTable:
     table = ConversationsTable(
         stack,
         "Conversations",
@@ -83,9 +88,10 @@ def _conversations_table(stack: Stack) -> None:
         removal_policy=RemovalPolicy.RETAIN,
     )
     table.grant_ledger(_router(stack))
+    return table
 
 
-def _channel_secrets(stack: Stack) -> None:
+def _channel_secrets(stack: Stack) -> ChannelSecrets:
     secrets = ChannelSecrets(
         stack,
         "Secrets",
@@ -94,6 +100,7 @@ def _channel_secrets(stack: Stack) -> None:
         removal_policy=RemovalPolicy.DESTROY,
     )
     secrets.grant_read(_router(stack))
+    return secrets
 
 
 def _critical_alerts_topic(stack: Stack) -> None:
@@ -207,6 +214,23 @@ def _channel_dashboard(stack: Stack) -> None:
     )
 
 
+def _router_policy(stack: Stack) -> None:
+    RouterPolicy(stack, "Router", names=_names(), channel_queue=channel_queue(stack))
+
+
+def _operator_policy(stack: Stack) -> None:
+    function = lambda_.Function.from_function_name(stack, "Function", "push-channel-processor-dev")
+    OperatorPolicy(
+        stack,
+        "Operator",
+        names=_names(),
+        channel_queue=channel_queue(stack),
+        conversations=_conversations_table(stack),
+        secrets=_channel_secrets(stack),
+        function=lambda_.Alias(stack, "Live", alias_name="live", version=function.latest_version),
+    )
+
+
 each_construct = pytest.mark.parametrize(
     "construct",
     [
@@ -221,13 +245,15 @@ each_construct = pytest.mark.parametrize(
         _queue_alarms,
         _function_alarms,
         _silence_alarm,
+        _router_policy,
+        _operator_policy,
     ],
     ids=lambda construct: construct.__name__.strip("_"),
 )
 
 
 @each_construct
-def test_construct(construct: Callable[[Stack], None], json_snapshot: SnapshotAssertion) -> None:
+def test_construct(construct: Callable[[Stack], object], json_snapshot: SnapshotAssertion) -> None:
     """A construct makes the resources that were reviewed, for any channel."""
     stack = Stack(new_app(), "Stack")
 
@@ -237,7 +263,7 @@ def test_construct(construct: Callable[[Stack], None], json_snapshot: SnapshotAs
 
 
 @each_construct
-def test_construct_guards_its_stack(construct: Callable[[Stack], None]) -> None:
+def test_construct_guards_its_stack(construct: Callable[[Stack], object]) -> None:
     """Whoever uses a construct has the invariants checked over the stack that it stands in."""
     stack = Stack(new_app(), "Stack")
 
