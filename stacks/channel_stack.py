@@ -91,22 +91,21 @@ class ChannelStack(Stack):
         self.channel_queue.grant_process(self.processor.function)
         shared.conversations.grant_ledger(self.processor.function)
         self.secrets.grant_read(self.processor.function)
-        self._let_people_in(names, shared)
-        self._wake_people(names, environment, shared)
-        dashboard = self._show(names, environment)
-        self._give_out(dashboard)
-
-    def _let_people_in(self, names: ChannelNames, shared: SharedStack) -> None:
-        self.router = RouterPolicy(self, "Router", names=names, channel_queue=self.channel_queue)
+        self.router = RouterPolicy(
+            self, "RouterPolicy", names=names, channel_queue=self.channel_queue
+        )
         self.operator = OperatorPolicy(
             self,
-            "Operator",
+            "OperatorPolicy",
             names=names,
             channel_queue=self.channel_queue,
             conversations=shared.conversations,
             secrets=self.secrets,
             function=self.processor.alias,
         )
+        self._wake_people(names, environment, shared)
+        dashboard = self._show(names, environment)
+        self._give_out(dashboard)
 
     def _wake_people(
         self, names: ChannelNames, environment: Environment, shared: SharedStack
