@@ -14,6 +14,7 @@ from ops.letters import Letters
 from ops.queueing import Queue
 from ops.register import Register
 from ops.register_writes import Signature
+from ops.suppressions import Suppressions
 from ops.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ class Desk:
         deployment = self.deployment
         table = deployment.settings.conversations_table
         return Register(self.aws.dynamodb, table, deployment.retention)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        """Who is not written to on it."""
+        table_name = self.deployment.settings.conversations_table
+        return Suppressions(self.aws.dynamodb, table_name, self.channel)
 
     @cached_property
     def queue(self) -> Queue:

@@ -15,9 +15,10 @@ from ops.verdicts import Drop, of_drop
 if TYPE_CHECKING:
     from ops.choice import Choice
     from ops.letter_case import Case
-    from ops.letters import Letters
+    from ops.letters import Letter, Letters
     from ops.register import Register
     from ops.register_writes import Signature
+    from ops.suppressions import Suppressions
 
 DROPPED = "dropped_by_operator"
 """The failure's code of a conversation that a person gave up."""
@@ -34,12 +35,14 @@ class Dropping:
         choice: Which letters.
         letters: Where they are.
         register: Where it is noted.
+        marks: Who was erased, and so must not come back into a record.
         signature: Whose decision it is, and why.
     """
 
     choice: Choice
     letters: Letters
     register: Register
+    marks: Suppressions
     signature: Signature
 
     def judge(self, case: Case) -> Drop | None:
@@ -49,22 +52,26 @@ class Dropping:
     def execute(self, case: Case, verdict: Drop) -> None:
         """Write down that the letter is given up, and then remove it."""
         line = self.signature.line(LINE)
-        key = case.key or RecordKey(UNREADABLE, case.letter.message_id)
         if case.entry and verdict is Drop.CLOSE:
             self.register.apply(writes.signed(writes.close(case.entry, self._failure()), line))
-        elif case.record:
-            self.register.apply(writes.signed(writes.note(key, self.signature.at), line))
+        elif case.key and case.record:
+            self.register.apply(writes.signed(writes.note(case.key, self.signature.at), line))
         else:
-            self._close_absent(key, line, known=case.key is not None)
+            self._close_absent(case, line)
         self.letters.remove(case.letter)
 
-    def _close_absent(self, key: RecordKey, line: dict[str, str], *, known: bool) -> None:
+    def _close_absent(self, case: Case, line: dict[str, str]) -> None:
+        named = case.key and not self._was_erased(case.key, case.letter)
+        key = case.key if case.key and named else RecordKey(UNREADABLE, case.letter.message_id)
         try:
             self.register.close_absent(key, self._failure(), line)
         except ConditionFailed:
-            if known:
+            if named:
                 raise
             # A drop of this very letter was interrupted: it is noted already.
+
+    def _was_erased(self, key: RecordKey, letter: Letter) -> bool:
+        return self.marks.was_erased(key.primary_channel, letter.sent_at)
 
     def _failure(self) -> Failure:
         detail = "given up by a person; operator_actions says by whom and why"

@@ -74,14 +74,12 @@ class Suppressions:
 
     def find(self, recipient: str) -> Suppression | None:
         """A recipient's suppression, None where they may be written to."""
-        found = translated(
-            Step.SETTLE,
-            lambda: self._client.get_item(
-                TableName=self._table_name, Key=self._key(recipient), ConsistentRead=True
-            ),
-        )
-        stored = deserialized(found.get("Item", {}))
+        stored = self._mark(recipient)
         return _suppression(stored) if "suppressed_at" in stored else None
+
+    def was_erased(self, recipient: str, asked_at: float) -> bool:
+        """Whether a recipient was erased after something was asked for (epoch seconds)."""
+        return "erased_at" in (mark := self._mark(recipient)) and mark["erased_at"] >= asked_at
 
     def add(self, recipient: str, signature: Signature) -> bool:
         """Suppress a recipient; whether they were not suppressed before."""
@@ -116,6 +114,15 @@ class Suppressions:
         dated = {**values, ":end": _end(signature.at)}
         if not self._change(recipient, f"{marked}, {EXPIRES_AT} = :end", is_free, dated):
             self._change(recipient, marked, "attribute_exists(conversation_id)", values)
+
+    def _mark(self, recipient: str) -> dict[str, Any]:
+        found = translated(
+            Step.SETTLE,
+            lambda: self._client.get_item(
+                TableName=self._table_name, Key=self._key(recipient), ConsistentRead=True
+            ),
+        )
+        return deserialized(found.get("Item", {}))
 
     def _in(self, shard: str) -> Iterator[Suppression]:
         pages = self._client.get_paginator("query").paginate(

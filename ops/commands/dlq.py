@@ -152,7 +152,8 @@ def drop(  # noqa: PLR0917 - options, each by its name
     if not reason.strip():
         raise OperatorError("--reason is empty: it stands in the record's audit line")
     with desk.letters() as letters:
-        dropping = Dropping(choice, letters, desk.register, desk.signature(reason))
+        signature = desk.signature(reason)
+        dropping = Dropping(choice, letters, desk.register, desk.suppressions, signature)
         run(desk, letters, dropping, Pace(0), limit=limit, dry_run=dry_run, yes=yes)
 
 

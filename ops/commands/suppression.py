@@ -9,7 +9,7 @@ import typer
 from ops.command import DryRun, Why, Yes, command
 from ops.desk import Desk
 from ops.errors import OperatorError
-from ops.suppressions import Suppressions, digest_of
+from ops.suppressions import digest_of
 
 app = typer.Typer(no_args_is_help=True, help="Who is not written to on the channel.")
 
@@ -24,7 +24,7 @@ def show_list(desk: Desk, recipient: Only = "") -> None:
     python -m ops suppression list --env prod
     python -m ops suppression list --recipient +447700900123
     """
-    table = _table(desk)
+    table = desk.suppressions
     one = table.find(recipient) if recipient else None
     found = ([one] if one else []) if recipient else list(table.all())
     desk.screen.result([asdict(each) for each in found])
@@ -46,7 +46,7 @@ def add(
 
     python -m ops suppression add +447700900123 --reason 'asked for it by telephone'
     """
-    table = _table(desk)
+    table = desk.suppressions
     if _is_to_go_on(desk, "suppress", recipient, reason, dry_run=dry_run, yes=yes):
         changed = table.add(recipient, desk.signature(reason))
         _tell(desk, recipient, "suppressed" if changed else "was suppressed already")
@@ -67,15 +67,10 @@ def lift(
 
         python -m ops suppression lift +447700900123 --reason 'opted in again, form 12'
     """
-    table = _table(desk)
+    table = desk.suppressions
     if _is_to_go_on(desk, "let be written to", recipient, reason, dry_run=dry_run, yes=yes):
         changed = table.lift(recipient, desk.signature(reason))
         _tell(desk, recipient, "may be written to" if changed else "was not suppressed")
-
-
-def _table(desk: Desk) -> Suppressions:
-    table_name = desk.deployment.settings.conversations_table
-    return Suppressions(desk.aws.dynamodb, table_name, desk.channel)
 
 
 def _is_to_go_on(

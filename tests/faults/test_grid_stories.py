@@ -26,6 +26,9 @@ CELLS = (
     "given up, yet sent / dynamodb.UpdateItem#1 / killed after / redelivered",
     "refused by Twilio / dynamodb.TransactWriteItems#2 / throttled / redelivered",
     "refused context / dynamodb.TransactWriteItems#1 / killed before / redelivered",
+    "opted out / dynamodb.TransactWriteItems#1 / killed after / redelivered",
+    "opted out / dynamodb.TransactWriteItems#2 / killed before / redelivered",
+    "opted out / dynamodb.TransactWriteItems#2 / answer lost / concurrent duplicate",
     "last delivery / dynamodb.UpdateItem#1 / killed before / redelivered",
     "not recorded / sqs.ChangeMessageVisibilityBatch#4 / killed before / redelivered",
 )

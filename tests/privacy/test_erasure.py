@@ -12,6 +12,8 @@ from ops.erasure import Erasure, Place
 from ops.letters import Letters
 from ops.register_writes import Signature
 from ops.suppressions import Suppressions
+from tests.ops.conftest import office  # noqa: F401 - a fixture
+from tests.ops.office import Office
 from tests.privacy.test_opt_outs import to
 from tests.services.channel import PREFIXES, RECIPIENT, Channel, context, recipient_data
 
@@ -189,3 +191,19 @@ def test_messages_in_somebodys_hands_are_told(channel: Channel, erasure: Erasure
     receipt = erasure.erase(RECIPIENT, SIGNATURE)
 
     assert (1, False) == (receipt.in_flight["whatsapp queue"], receipt.is_complete)
+
+
+def test_a_dropped_letter_brings_nobody_back(office: Office) -> None:  # noqa: F811 - a fixture
+    """The letter of an erased person is noted under its own id when it is given up."""
+    channel = office.channel
+    Suppressions(channel.dynamodb, channel.table, "whatsapp").mark_erased(
+        RECIPIENT, SIGNATURE, "erased"
+    )
+    office.bury(context())
+
+    office.done("dlq", "drop", "--cause", "no_record", "--reason", "request 17", "--yes")
+
+    assert [] == office.dead_letters()
+    stored = channel.dynamodb.scan(TableName=channel.table)["Items"]
+    assert RECIPIENT not in json.dumps(stored)
+    assert "dead-letter" in {row["primary_channel"]["S"] for row in stored}

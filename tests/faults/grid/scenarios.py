@@ -51,6 +51,7 @@ class Scenario:
         max_receive_count: Deliveries before a message becomes a dead letter.
         environment: The function's environment variables that are not as deployed.
         list_lag_calls: How many of Twilio's lists leave a message out.
+        is_opted_out: Whether the recipient opted out before.
         has_consent: Whether the recipient agreed; a context object without is refused.
     """
 
@@ -65,12 +66,14 @@ class Scenario:
     max_receive_count: int = FEW_RECEIVES
     environment: Mapping[str, str] = field(default_factory=dict)
     list_lag_calls: int = 0
+    is_opted_out: bool = False
     has_consent: bool = True
 
     @property
     def is_refused(self) -> bool:
         """Whether what is asked for cannot be sent, however often it is tried."""
-        return not self.has_consent or any(g.fault is Fault.REFUSED for g in self.story)
+        is_barred = self.is_opted_out or not self.has_consent
+        return is_barred or any(g.fault is Fault.REFUSED for g in self.story)
 
     def given(self, delivery: int, call: CallName) -> Fault | None:
         """The fault that the story has for a call of a delivery."""
@@ -204,6 +207,12 @@ _ALL = (
         "a context object without consent",
         focus=(CLAIM, f"{SHOW_AGAIN}#2"),
         has_consent=False,
+    ),
+    Scenario(
+        "opted out",
+        "a recipient who opted out before is turned away at the claim",
+        focus=(CLAIM, f"{SHOW_AGAIN}#2"),
+        is_opted_out=True,
     ),
     Scenario(
         "last delivery",

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from lambda_src.services.dynamodb_values import serialized
+from lambda_src.services.recipient_marks import key_of
 from tests.faults.grid.scenarios import Scenario
 from tests.faults.grid.services import AWS_ACCOUNT, REGION, Services
 from tests.services.channel import (
@@ -36,6 +38,8 @@ def furnish(services: Services, scenario: Scenario) -> None:
     _make_table(services, TABLE, primary_channel="HASH", conversation_id="RANGE")
     _make_table(services, _IDEMPOTENCY_TABLE, id="HASH")
     template = {"twilio_template_sid": TEMPLATE} if scenario.is_template else {}
+    if scenario.is_opted_out:
+        _suppress(services)
     _make_secret(services, OPENAI_SECRET, ai_api_key=API_KEY)
     _make_secret(
         services, TWILIO_SECRET, twilio_account_sid=ACCOUNT, twilio_auth_token=TOKEN, **template
@@ -80,6 +84,11 @@ def _make_table(services: Services, name: str, **keys: str) -> None:
         KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
     )
+
+
+def _suppress(services: Services) -> None:
+    mark = {**key_of("whatsapp", RECIPIENT), "suppressed_at": "2026-01-01T00:00:00.000+00:00"}
+    services.aws("DynamoDB_20120810.PutItem", TableName=TABLE, Item=serialized(mark))
 
 
 def _make_secret(services: Services, name: str, **value: str) -> None:
