@@ -1,13 +1,19 @@
 """What stands in a channel's AWS account, and what its function is told."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 
 import boto3
 import pytest
 from moto import mock_aws
 from moto.moto_api._internal.models import moto_api_backend
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
+from mypy_boto3_sqs import SQSClient
 
 from local.stand_ins.openai import OpenAIStandIn
 from local.stand_ins.twilio import TwilioStandIn
@@ -26,6 +32,30 @@ from tests.services.moto_transactions import whole_transactions
 TABLE = "conversations-test"
 KEYS = ("primary_channel", "conversation_id")
 MAX_RECEIVE_COUNT = 10
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What tests look at an account with, beside the runtime's own clients."""
+
+    sqs: SQSClient
+    dynamodb: DynamoDBClient
+    secretsmanager: SecretsManagerClient
+
+
+def clients() -> Clients:
+    """Return those of the account, or of the server, that the environment leads to."""
+    return _clients_of(os.environ.get("AWS_ENDPOINT_URL"))
+
+
+@cache
+def _clients_of(_endpoint: str | None) -> Clients:
+    # Once for all tests: to make a client takes longer than most calls.
+    return Clients(
+        sqs=boto3.client("sqs"),
+        dynamodb=boto3.client("dynamodb"),
+        secretsmanager=boto3.client("secretsmanager"),
+    )
 
 
 @contextmanager
@@ -56,7 +86,7 @@ def twilio_stand_in() -> TwilioStandIn:
 
 def create_table() -> str:
     """Create an empty conversations table; return its name."""
-    boto3.client("dynamodb").create_table(
+    clients().dynamodb.create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[
@@ -70,7 +100,7 @@ def create_table() -> str:
 
 def create_queue() -> str:
     """Create an empty queue with a dead-letter queue; return its URL."""
-    sqs = boto3.client("sqs")
+    sqs = clients().sqs
     dead_letters = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
     policy = {
@@ -85,7 +115,7 @@ def create_queue() -> str:
 
 def create_secrets() -> None:
     """Create the channel's secrets, in their documented form."""
-    client = boto3.client("secretsmanager")
+    client = clients().secretsmanager
     client.create_secret(Name=OPENAI_SECRET, SecretString=json.dumps({"ai_api_key": API_KEY}))
     credentials = {
         "twilio_account_sid": ACCOUNT,

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
 from lambda_src import index
-from lambda_src.services.dynamodb_values import serialized
+from lambda_src.services.dynamodb_values import deserialized, serialized
 from local.stand_ins.openai import OpenAIStandIn
 from local.stand_ins.twilio import TwilioStandIn
 
@@ -135,9 +134,9 @@ class Channel:
 
     def record(self, conversation_id: str = CONVERSATION, recipient: str = RECIPIENT) -> Any:
         """The conversation's record as Python values, None if there is none."""
-        table = boto3.resource("dynamodb").Table(self.table)
-        key = {"primary_channel": recipient, "conversation_id": conversation_id}
-        return table.get_item(Key=key).get("Item")
+        key = serialized({"primary_channel": recipient, "conversation_id": conversation_id})
+        found = self.dynamodb.get_item(TableName=self.table, Key=key)
+        return deserialized(found["Item"]) if "Item" in found else None
 
     def set_fields(self, conversation: str = CONVERSATION, **fields: object) -> None:
         """Set attributes of the conversation's record."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
@@ -10,6 +9,7 @@ from lambda_src import index
 from local.stand_ins.openai import OpenAISettings, OpenAIStandIn
 from local.stand_ins.twilio import TwilioSettings, TwilioStandIn
 from tests.services.account import (
+    clients,
     create_queue,
     create_secrets,
     create_table,
@@ -100,9 +100,9 @@ def channel(  # noqa: PLR0917 - fixtures are positional
 
     output = Output(lambda: capsys.readouterr().out)
     yield Channel(
-        sqs=boto3.client("sqs"),
-        dynamodb=boto3.client("dynamodb"),
-        secretsmanager=boto3.client("secretsmanager"),
+        sqs=clients().sqs,
+        dynamodb=clients().dynamodb,
+        secretsmanager=clients().secretsmanager,
         queue_url=queue_url,
         table=table,
         openai=openai,
