@@ -36,7 +36,9 @@ class Surroundings:
         """The usual credential chain, and the vendors unless the environment leads elsewhere."""
         names = (TWILIO_BASE_URL, OPENAI_BASE_URL)
         base_urls = {name: environment[name] for name in names if environment.get(name)}
-        return cls(boto3.Session(), base_urls=base_urls)
+        # As AWS's command line does; the SDK itself knows the older AWS_DEFAULT_REGION alone.
+        session = boto3.Session(region_name=environment.get("AWS_REGION") or None)
+        return cls(session, base_urls=base_urls)
 
     @classmethod
     def of_local_cloud(cls, state_file: Path = RUNNING_LOCAL_CLOUD) -> "Surroundings":

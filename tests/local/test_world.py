@@ -4,6 +4,8 @@ All messages are under way at once, each with a fault of its own, so that their 
 """
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.metric_names import Metric
+from local import paths
 from local.alarm_chain import chains_of
 from local.alerts import Alert
 from local.contexts import example
@@ -28,6 +31,7 @@ from local.up import Watch
 from local.vendors import StandIns
 from local.waiting import wait_for
 from local.world import World
+from tests.alarms.cases import CASES
 from tests.local.shown import SOCKET_TABLES, Shown, listening_addresses
 
 PATIENCE_SECONDS = 180
@@ -231,6 +235,29 @@ def test_the_watch_shows_what_happens_once(world: World) -> None:
     watch.look()
     assert 1 == screen.text().count(f"message_sent  conversation_id=world {WATCHED[-1]}")
     assert 1 == screen.text().count(f"{WATCHED} · WhatsApp")
+
+
+@pytest.mark.parametrize("channel", ["whatsapp", "sms"])
+def test_the_operators_tool_finds_what_is_deployed(world: World, channel: str) -> None:
+    """By the stacks' own outputs it sees the mapping, every alarm, and reads the dead letters."""
+    seen = _operate(world, "status", "--channel", channel)
+    assert ("Enabled", len(CASES)) == (seen["mapping"], len(seen["alarms"]))
+    groups = _operate(world, "dlq", "list", "--channel", channel)["groups"]
+    assert all(group["what_to_do"] for group in groups)
+
+
+def _operate(world: World, *arguments: str) -> Any:
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "ops", *arguments, "--json"],
+        cwd=paths.ROOT,
+        env=world.aws.command_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    return json.loads(done.stdout)
 
 
 def test_a_claim_that_fails_makes_the_demonstration_fail(world: World, stand_ins: StandIns) -> None:

@@ -28,7 +28,7 @@ from tests.services.conftest import (  # noqa: F401 - fixtures
 def office(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> Office:  # noqa: F811 - a fixture
     """Return a channel whose stack can be found."""
     monkeypatch.setattr(letters, "POLL_SECONDS", 0)  # nobody else is at this queue
-    one_session = SimpleNamespace(Session=lambda: boto3.DEFAULT_SESSION)
+    one_session = SimpleNamespace(Session=lambda **_: boto3.DEFAULT_SESSION)
     monkeypatch.setattr(surroundings, "boto3", one_session)  # a new one reads AWS's models anew
     role = {"RoleName": "made-up", "AssumeRolePolicyDocument": "{}"}
     boto3.client("iam").create_role(**role)

@@ -14,7 +14,7 @@ from ops.queueing import Queue
 from tests.ops.mixture import KINDS, MENDED, Conversation, World, conversations
 from tests.ops.office import Office
 
-LETTERS = int(os.environ.get("DEAD_LETTERS", "90"))
+LETTERS = int(os.environ.get("DEAD_LETTERS", "36"))
 REDRIVE = ("dlq", "redrive", "--yes", "--rate", "100000", *MENDED)
 
 
