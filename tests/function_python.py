@@ -22,12 +22,17 @@ SUITES = ("tests/unit", "tests/services")
 """The runtime's own tests, which need nothing of the infrastructure."""
 
 
-def other_versions() -> list[str]:
-    """The versions of the environments' functions, e.g. `3.13`, but for the one that runs this."""
+def function_versions() -> list[str]:
+    """The Python versions of the environments' functions, e.g. `3.13`."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     runtimes = {settings["function_runtime"] for settings in context["environments"].values()}
-    own = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return sorted(runtime.removeprefix("python") for runtime in runtimes - {own})
+    return sorted(runtime.removeprefix("python") for runtime in runtimes)
+
+
+def other_versions() -> list[str]:
+    """The same, but for the one that runs this."""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return [version for version in function_versions() if version != own]
 
 
 def python_of(version: str) -> Path:
