@@ -9,6 +9,8 @@ from stacks.tiers import Tier
 
 METADATA = "Invariants"
 """The key of a template's metadata that the facts stand under, and the mark of being guarded."""
+WORDS = frozenset({"environment", "tier"})
+"""The facts that are no numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +42,24 @@ class Facts:
         carried = template.get("Metadata", {}).get(METADATA)
         if carried is None:
             return None
-        return cls(**carried | {"tier": Tier(carried["tier"])})
+        numbers = {name: _read(value) for name, value in carried.items() if name not in WORDS}
+        return cls(**carried | numbers | {"tier": Tier(carried["tier"])})
 
     def as_metadata(self) -> dict[str, Any]:
         """Return what a template carries of them: what is said, and nothing of the rest."""
         said = {name: value for name, value in asdict(self).items() if value not in ("", None, {})}
-        return said | {"tier": self.tier.value}
+        written = {name: _written(value) for name, value in said.items()}
+        return written | {"tier": self.tier.value}
+
+
+def _written(value: Any) -> Any:
+    # A template's metadata has no fractions (cfn-lint E4002), but texts.
+    if isinstance(value, Mapping):
+        return {name: _written(part) for name, part in value.items()}
+    return str(value) if isinstance(value, float) else value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _read(part) for name, part in value.items()}
+    return float(value) if isinstance(value, str) else value
