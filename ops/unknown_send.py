@@ -145,12 +145,11 @@ class UnknownSend:
         return value
 
 
-def checked_sid(sid: str) -> str:
-    """A message's sid.
+def check_sid(sid: str) -> None:
+    """Make sure that a text is a message's sid.
 
     Raises:
         OperatorError: It is none.
     """
     if not SID.fullmatch(sid):
         raise OperatorError("--sent: expected SM or MM and 32 hexadecimal digits")
-    return sid

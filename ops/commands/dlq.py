@@ -14,7 +14,7 @@ from ops.desk import Desk
 from ops.dropping import Dropping
 from ops.errors import OperatorError
 from ops.letter_case import Case
-from ops.letter_run import run
+from ops.letter_run import LetterRun
 from ops.pace import Pace
 from ops.redriving import Redriving
 
@@ -123,7 +123,7 @@ def redrive(  # noqa: PLR0917 - options, each by its name
             pace=pace,
             signature=desk.signature(reason),
         )
-        run(desk, letters, redriving, pace, limit=limit, dry_run=dry_run, yes=yes)
+        LetterRun(desk, letters, redriving, pace, limit).go(dry_run=dry_run, yes=yes)
 
 
 @command(app, "drop")
@@ -154,7 +154,7 @@ def drop(  # noqa: PLR0917 - options, each by its name
     with desk.letters() as letters:
         signature = desk.signature(reason)
         dropping = Dropping(choice, letters, desk.register, desk.suppressions, signature)
-        run(desk, letters, dropping, Pace(0), limit=limit, dry_run=dry_run, yes=yes)
+        LetterRun(desk, letters, dropping, Pace(0), limit).go(dry_run=dry_run, yes=yes)
 
 
 def _choice(causes: Many, companies: Many, conversations: Many, letters: Many) -> Choice:

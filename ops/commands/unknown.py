@@ -1,11 +1,13 @@
 """`unknown`: sends whose outcome nobody knows, and a person's decision about each."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from lambda_src.core.contract import Status
+from lambda_src.services.dynamodb_writes import Update
 from ops import change, masking
 from ops.command import DryRun, Recipient, ShowPersonalData, Why, Yes, command
 from ops.desk import Desk
@@ -14,7 +16,7 @@ from ops.inquiry import Findings, Inquiry
 from ops.lookup import find_one
 from ops.moments import hours_since
 from ops.register import Record
-from ops.unknown_send import UnknownSend, checked_sid
+from ops.unknown_send import UnknownSend, check_sid
 
 app = typer.Typer(no_args_is_help=True, help="Sends of unknown outcome: look, and decide.")
 
@@ -23,6 +25,42 @@ Sent = Annotated[str, typer.Option("--sent", help="It was sent: the sid of the m
 NotSent = Annotated[
     bool, typer.Option("--not-sent", help="It was not sent: release it for one new send.")
 ]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the person decided, if anything.
+
+    Raises:
+        OperatorError: Both at once, or no sid.
+    """
+
+    sid: str
+    is_not_sent: bool
+
+    def __post_init__(self) -> None:
+        if self.sid and self.is_not_sent:
+            raise OperatorError("--sent or --not-sent, not both")
+        if self.sid:
+            check_sid(self.sid)
+
+    def __bool__(self) -> bool:
+        return bool(self.sid) or self.is_not_sent
+
+    @property
+    def what(self) -> str:
+        """The decision in words."""
+        if self.sid:
+            return f"recorded as sent: {self.sid}"
+        return "released to retry: it was not sent"
+
+    def update(
+        self, unknown: UnknownSend, inquiry: Inquiry, findings: Findings, now: float
+    ) -> Update:
+        """The change that it means; raises `OperatorError` where it must not be made."""
+        if self.sid:
+            return unknown.sent(inquiry.message(self.sid), findings.taken, now)
+        return unknown.not_sent(findings.free, now)
 
 
 @command(app, "list")
@@ -62,27 +100,20 @@ def resolve(  # noqa: PLR0917 - options, each by its name
         python -m ops unknown resolve req-0001 --sent SM00000000000000000000000000000001
         python -m ops unknown resolve req-0001 --not-sent --reason 'not in the console, 14:20'
     """
-    if sent and not_sent:
-        raise OperatorError("--sent or --not-sent, not both")
-    sid = checked_sid(sent) if sent else ""
+    wanted = Wanted(sent, is_not_sent=not_sent)
     record = find_one(desk.register, conversation, recipient)
     unknown = UnknownSend.of(record, desk.channel)
     inquiry = Inquiry(desk.deployment, unknown)
     findings = inquiry.findings()
     document = _document(unknown, findings, desk.clock(), show=show_personal_data)
     _show(desk, document)
-    if sid:
-        update = unknown.sent(inquiry.message(sid), findings.taken, desk.clock())
-        what = f"recorded as sent: {sid}"
-    elif not_sent:
-        update = unknown.not_sent(findings.free, desk.clock())
-        what = "released to retry: it was not sent"
-    else:
+    if not wanted:
         desk.screen.result(document)
         desk.screen.steps(_ways_out(unknown, findings, desk.clock()), "your decision")
         return
-    changed = change.make(desk, update, what, reason=reason, dry_run=dry_run, yes=yes)
-    desk.screen.result({**document, "decision": what, "changed": changed})
+    update = wanted.update(unknown, inquiry, findings, desk.clock())
+    changed = change.make(desk, update, wanted.what, reason=reason, dry_run=dry_run, yes=yes)
+    desk.screen.result({**document, "decision": wanted.what, "changed": changed})
     desk.screen.steps([f"dlq redrive --conversation '{conversation}'"] if changed else [])
 
 
