@@ -17,13 +17,18 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 HOME = "ai_multi_comms"
-MOVED = ("stacks", "local", "ops")
+MOVED = ("stacks", "local", "ops", "conformance")
 """The packages that stand below `HOME` in the distribution."""
 
 EXTRAS = {
     "runtime": ("lambda_src/requirements.txt",),
     "local": ("lambda_src/requirements.txt", "local/requirements-client.txt"),
     "ops": ("lambda_src/requirements.txt", "ops/requirements.txt"),
+    "conformance": (
+        "lambda_src/requirements.txt",
+        "local/requirements-client.txt",
+        "conformance/requirements.txt",
+    ),
 }
 """What an extra installs: the versions that everything here is tested with."""
 

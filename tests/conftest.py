@@ -8,6 +8,8 @@ TABLE = "table"
 """The name of a property that a test records to have it shown, whether it passes or not."""
 
 LONGEST_FIRST = (
+    "tests/conformance/test_channels.py",
+    "tests/conformance/test_document.py",
     "tests/distribution/test_example.py",
     "tests/local/test_world.py",
     "tests/local/test_whole_commands.py",

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Outcome(StrEnum):
-    """Why a queue message may be deleted: in each case its WhatsApp message was sent."""
+    """Why a queue message may be deleted: in each case its own message was sent."""
 
     SENT = LogEvent.MESSAGE_SENT
     ALREADY_PROCESSED = LogEvent.ALREADY_PROCESSED

@@ -1,0 +1,141 @@
+"""An AWS account in memory, furnished as a channel needs it."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer
+from moto import mock_aws
+from moto.moto_api._internal.models import moto_api_backend
+from moto.sqs.models import Message, Queue, sqs_backends
+
+from conformance.boundaries import Boundaries
+from conformance.virtual import VirtualClock
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+QUEUE, DEAD_LETTERS, TABLE = "queue", "dead-letters", "conversations"
+KEYS = ("primary_channel", "conversation_id")
+CREDENTIALS = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "made-up",
+    "AWS_SECRET_ACCESS_KEY": "made-up",
+}
+_deserialize = TypeDeserializer().deserialize
+
+
+@dataclass(frozen=True)
+class Account:
+    """A table and a queue with its dead-letter queue, and the secrets that were put there.
+
+    Attributes:
+        clock: What the queue goes by.
+        boundaries: Sees the calls of the handler, and of nobody else.
+        max_receive_count: How often the queue delivers a message.
+    """
+
+    clock: VirtualClock
+    boundaries: Boundaries
+    max_receive_count: int
+    _session: boto3.Session
+
+    def furnish(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
+        """Make it anew, empty but for the secrets."""
+        moto_api_backend.reset()
+        self._make_table()
+        self._make_queues()
+        client = self._session.client("secretsmanager")
+        for name, value in secrets.items():
+            client.create_secret(Name=name, SecretString=json.dumps(value))
+
+    def variables(self) -> dict[str, str]:
+        """Where the function finds queue and table."""
+        url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{QUEUE}"
+        return {"QUEUE_URL": url, "CONVERSATIONS_TABLE": TABLE}
+
+    def send(self, body: str) -> None:
+        """Put a message on the queue."""
+        self._backend.send_message(QUEUE, body)
+
+    def receive(self) -> "MessageTypeDef | None":
+        """Receive the message, as soon as it is visible; None once the queue is empty."""
+        messages = _messages_of(self._backend.get_queue(QUEUE))
+        if not messages:
+            return None
+        wait = min(message.visible_at for message in messages) / 1000 - self.clock()
+        self.clock.advance(max(0.0, wait) + 0.002)
+        received: Any = self._session.client("sqs").receive_message(
+            QueueUrl=self.variables()["QUEUE_URL"], AttributeNames=["ApproximateReceiveCount"]
+        )
+        found: list[MessageTypeDef] = received.get("Messages", [])
+        return found[0] if found else None
+
+    def delete(self, receipt_handle: str) -> None:
+        """Delete a message, as the service does with those that were not reported."""
+        self._backend.get_queue(QUEUE).delete_message(receipt_handle)
+
+    def dead_letters(self) -> list[str]:
+        """The bodies of the dead letters."""
+        letters = _messages_of(self._backend.get_queue(DEAD_LETTERS))
+        return [letter.body for letter in letters]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every conversation's record."""
+        items = self._session.client("dynamodb").scan(TableName=TABLE)["Items"]
+        return [{name: _deserialize(value) for name, value in item.items()} for item in items]
+
+    @property
+    def _backend(self) -> Any:
+        return sqs_backends[ACCOUNT][REGION]
+
+    def _make_table(self) -> None:
+        self._session.client("dynamodb").create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": KEYS[0], "KeyType": "HASH"},
+                {"AttributeName": KEYS[1], "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
+        )
+
+    def _make_queues(self) -> None:
+        sqs = self._session.client("sqs")
+        sqs.create_queue(QueueName=DEAD_LETTERS)
+        policy = {
+            "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}",
+            "maxReceiveCount": self.max_receive_count,
+        }
+        sqs.create_queue(
+            QueueName=QUEUE,
+            Attributes={"VisibilityTimeout": "1080", "RedrivePolicy": json.dumps(policy)},
+        )
+
+
+def _messages_of(queue: Queue) -> list[Message]:
+    # moto has no other way to tell when a message will be visible.
+    messages: list[Message] = queue._messages  # noqa: SLF001
+    return messages
+
+
+@contextmanager
+def account(clock: VirtualClock, max_receive_count: int) -> Iterator[Account]:
+    """An account that the handler's clients find, while the context lasts."""
+    boundaries, seen = Boundaries(), boto3.Session(region_name=REGION)
+    with (
+        patch.dict(os.environ, CREDENTIALS),
+        mock_aws(),
+        patch("moto.sqs.models.unix_time", clock),
+        patch("moto.sqs.models.unix_time_millis", lambda: clock() * 1000),
+        patch("boto3.DEFAULT_SESSION", seen),
+    ):
+        boundaries.watch(seen.events)
+        yield Account(clock, boundaries, max_receive_count, boto3.Session(region_name=REGION))
+        moto_api_backend.reset()

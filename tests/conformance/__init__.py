@@ -1,0 +1,1 @@
+"""Every registered channel against what every channel must keep to."""
