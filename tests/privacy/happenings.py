@@ -1,10 +1,8 @@
 """Everything that can happen to messages with canaries in them, one function each."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count, cycle
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import cycle
 
 import pytest
 
@@ -15,13 +13,12 @@ from local.stand_ins.faults import Fault
 from local.stand_ins.openai.errors import NAMED_FAULTS as OPENAI_ERRORS
 from local.stand_ins.twilio.errors import NAMED_FAULTS as TWILIO_ERRORS
 from tests.alarms.stories import miss_a_beat
-from tests.privacy.canaries import MARK, MESSAGE, NUMBERS, planted
+from tests.privacy.canaries import MARK, MESSAGE, planted
+from tests.privacy.messages import WORDS, body, deliver, misfit, quoting
 from tests.services.channel import OPENAI_SECRET, TWILIO_SECRET, Channel
 from tests.services.test_handler_faults import refused
 from tests.unit import contexts
 
-WORDS = f"{MARK} words about +{NUMBERS[0]}000"
-"""What an error of somebody else quotes."""
 WRONG = ((WORDS, [WORDS]), ({WORDS: WORDS}, None))
 """Values that few fields may have."""
 IDS = frozenset({"conversation_id", "request_id"})
@@ -34,24 +31,6 @@ BROKEN = (
     Fault.error(500, "", WORDS),
     Fault.error(418, "", WORDS),
 )
-EMPTY: Mapping[str, object] = MappingProxyType({})
-_numbers = count()
-
-
-def body(changes: Mapping[str, object] = EMPTY, engine: str = "responses") -> str:
-    """A context object of a conversation of its own, with other values at dotted paths."""
-    document = planted(next(_numbers) % 1000)
-    config = "company_data_payload.ai_config.openai_config.whatsapp"
-    contexts.changed(f"{config}.engine", engine, document)
-    for path, value in changes.items():
-        contexts.changed(path, value, document)
-    return json.dumps(document)
-
-
-def deliver(channel: Channel, bodies: Sequence[str], **options: Any) -> None:
-    """Deliver bodies in batches, as they come."""
-    for start in range(0, len(bodies), 10):
-        channel.deliver(*bodies[start : start + 10], **options)
 
 
 def send(channel: Channel) -> None:
@@ -191,18 +170,6 @@ def opt_out(channel: Channel) -> None:
 
 def _raising(*_: object, **__: object) -> None:
     raise ValueError(WORDS)
-
-
-def quoting(fault: Fault) -> Fault:
-    """An error in words that quote personal data; what is no error stays as it is."""
-    if not fault.status or fault.kind != "error":
-        return fault
-    return Fault.error(fault.status, fault.code, WORDS)
-
-
-def misfit(variables: Mapping[str, str]) -> Fault:
-    """An answer of the AI with these variables, whatever was asked for."""
-    return Fault.misfit(json.dumps(variables))
 
 
 def paths(value: object, prefix: str = "") -> Iterator[str]:

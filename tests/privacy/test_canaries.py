@@ -11,8 +11,9 @@ import pytest
 from lambda_src.core.claims import Claims
 from lambda_src.core.context import ContextObject
 from tests.privacy.canaries import MESSAGE, NUMBERS, found_in, planted
-from tests.privacy.happenings import HAPPENINGS, body, misfit, send
+from tests.privacy.happenings import HAPPENINGS, send
 from tests.privacy.listening import Listener, listening
+from tests.privacy.messages import body, misfit
 from tests.services.channel import TOKEN, Channel
 
 SNAPSHOTS = Path(__file__).parents[1] / "infra" / "__snapshots__"

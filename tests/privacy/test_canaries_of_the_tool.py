@@ -7,7 +7,7 @@ import pytest
 from tests.ops.conftest import office  # noqa: F401 - a fixture
 from tests.ops.office import Office
 from tests.privacy.canaries import MARK, MESSAGE, found_in
-from tests.privacy.happenings import WORDS, body, misfit, quoting
+from tests.privacy.messages import WORDS, body, misfit, quoting
 
 CONVERSATION = "conversation-kept"
 COMMANDS = (
