@@ -6,6 +6,7 @@ from conformance import of_input, of_runtime, of_template
 from conformance.subject import Subject
 
 Check = Callable[[Subject], Iterator[str]]
+"""Looks at a channel, and yields what is wrong with it, in words that name the place."""
 
 CHECKS: tuple[Check, ...] = (
     of_template.is_named_by_the_rule,
@@ -23,3 +24,4 @@ CHECKS: tuple[Check, ...] = (
     of_input.sends_only_what_is_its_own,
     of_input.says_nothing_of_people,
 )
+"""Every check: of the template, of the runtime at work, of what comes in and goes out."""

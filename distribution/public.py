@@ -14,7 +14,7 @@ def public_modules() -> tuple[griffe.Module, ...]:
         search_paths=[ROOT], allow_inspection=False, docstring_parser=griffe.Parser.google
     )
     # In the order of the arrows between them, so that every name is known when it is met.
-    for package in ("lambda_src", "stacks", "local", "ai_multi_comms"):
+    for package in ("lambda_src", "stacks", "local", "conformance", "ai_multi_comms"):
         loader.load(package)
     loader.resolve_aliases(external=False)
     return tuple(loader.modules_collection[path] for path in PUBLIC)

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
@@ -38,10 +39,12 @@ class PushStandIn(StandIn[None]):
 
     Args:
         key: The app key that it takes.
+        clock: Seconds since the epoch.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, clock: Callable[[], float] = time.time) -> None:
         self._key = key
+        self._clock = clock
         self._taken: list[Notification] = []
         self._ids = itertools.count(1)
         super().__init__(self._api(), settings=None, named_faults={})
@@ -86,7 +89,7 @@ class PushStandIn(StandIn[None]):
     def _create(self) -> tuple[Response, int]:
         order = request.get_json()
         taken = Notification(
-            f"PN{next(self._ids)}", order["app"], order["device"], order["text"], time.time()
+            f"PN{next(self._ids)}", order["app"], order["device"], order["text"], self._clock()
         )
         self._taken.append(taken)
         return jsonify(asdict(taken)), HTTPStatus.CREATED

@@ -12,7 +12,7 @@ from ai_multi_comms.local_cloud import Fault, Journey, Match, Milestone, RecordK
 
 from push_vendor.cloud import ROOT, PushVendors
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 150
 DEVICES = {
     name: f"{number:064x}"
     for number, name in enumerate(("good", "lost", "gone", "refused", "silent"), start=1)
