@@ -7,7 +7,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from moto.server import main
+
 from local.ministack import HOST, free_port
+from local.paths import ROOT
+from tests.services.moto_transactions import whole_transactions
 
 READY_SECONDS = 30
 
@@ -21,7 +25,8 @@ def aws_server() -> Iterator[dict[str, str]]:
     """
     url = f"http://{HOST}:{(port := free_port())}"
     server = subprocess.Popen(  # noqa: S603 - our own arguments
-        [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)],
+        [sys.executable, "-m", __name__, "-H", HOST, "-p", str(port)],
+        cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -49,3 +54,8 @@ def _await(url: str) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+if __name__ == "__main__":
+    with whole_transactions():
+        main(sys.argv[1:])
