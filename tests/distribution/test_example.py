@@ -15,6 +15,7 @@ from tests.infra.packages import real_package
 
 EXAMPLE = ROOT / "examples" / "push-notifications"
 INSTALLED = ("ai_multi_comms.constructs", "ai_multi_comms.local.world", "lambda_src.processors")
+SUITES = sorted(path.relative_to(EXAMPLE).as_posix() for path in EXAMPLE.glob("tests/test_*.py"))
 WHERE = """
 import importlib, json, sys
 print(json.dumps([importlib.import_module(name).__file__ for name in sys.argv[1:]]))
@@ -55,8 +56,9 @@ def test_the_example_sees_only_what_is_installed(python: Path, repository: Path)
     assert [True] * 3 == [file.is_relative_to(python.parent.parent) for file in installed]
 
 
-def test_the_example_works(python: Path, repository: Path) -> None:
-    """Its own tests, which deploy it to the local cloud and send messages, pass there."""
-    done = _run(python, repository, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_example_works(python: Path, repository: Path, suite: str) -> None:
+    """Its own tests pass there: the sender's, the conformance checks, and the deployed app's."""
+    done = _run(python, repository, "-m", "pytest", "-q", "-p", "no:cacheprovider", suite)
     assert not done.returncode, done.stdout + done.stderr
     assert "skipped" not in done.stdout
