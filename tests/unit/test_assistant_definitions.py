@@ -31,7 +31,7 @@ def files(tmp_path: Path) -> AssistantFiles:
 
 def test_definitions_are_shipped() -> None:
     """The project has assistants of its own, for templates and for free text."""
-    assert ["first_contact", "free_text"] == SHIPPED
+    assert {"first_contact", "free_text"} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("assistant_id", SHIPPED)
