@@ -17,6 +17,7 @@ from lambda_src.core.metric_names import Metric
 from local import paths
 from local.alarm_chain import chains_of
 from local.alerts import Alert
+from local.channel import Channel
 from local.contexts import example
 from local.demo import delivery
 from local.demo.checks import Checks
@@ -39,43 +40,88 @@ PATIENCE_SECONDS = 180
 GOOD, UNRECORDED, THROTTLED, BAD, SENT_TWICE, REFUSED, WATCHED, FREE = (
     f"+44770090020{digit}" for digit in range(1, 9)
 )
+UNANSWERED = "+447700900209"
+FILTERS = {
+    "whatsapp": "FinalDbUpdateFailureFilter-Dev",
+    "sms": "FinalDbUpdateFailureFilter-Sms-Dev",
+}
+each_channel = pytest.mark.parametrize("channel", FILTERS)
+
+
+def on(channel: str, number: str) -> str:
+    """A number of the same last digit, another one for each channel."""
+    return number if channel == "whatsapp" else number.replace("90020", "90030")
 
 
 @pytest.fixture(scope="module")
-def journeys(world: World, stand_ins: StandIns) -> Mapping[str, Journey]:
-    """Send a message to each number, and let the second's record and the third's AI fail."""
-    world.gateway.refuse(Rule("UpdateItem", Refusal.ACCESS_DENIED, _records_the_unrecorded))
+def unrecorded() -> set[str]:
+    """Recipients whose record takes no sid, as long as they stand here."""
+    return {on(channel, UNRECORDED) for channel in FILTERS}
+
+
+@pytest.fixture(scope="module")
+def journeys(world: World, stand_ins: StandIns, unrecorded: set[str]) -> Mapping[str, Journey]:
+    """Send a message to each number, each with a fault of its own."""
+
+    def records_the_unrecorded(call: Call) -> bool:
+        return records_a_sid(call) and call["Key"]["primary_channel"]["S"] in unrecorded
+
+    world.gateway.refuse(Rule("UpdateItem", Refusal.ACCESS_DENIED, records_the_unrecorded))
+    begun = {
+        number: Journey.begin(world.channels[channel], body)
+        for channel in FILTERS
+        for number, body in _bodies(channel, stand_ins).items()
+    }
+    free_text = _context("whatsapp-free-text", FREE)
+    return {**begun, FREE: Journey.begin(world.channel, free_text)}
+
+
+def _bodies(channel: str, stand_ins: StandIns) -> dict[str, str]:
+    """The channel's context objects by their recipients, once the vendors know how to fail."""
+    numbers = (GOOD, UNRECORDED, THROTTLED, UNANSWERED, BAD)
+    bodies = {on(channel, n): _context(channel, on(channel, n)) for n in numbers}
+    bodies[on(channel, BAD)] = _nameless(bodies[on(channel, BAD)])
     stand_ins.openai.fail_next(
         Fault.error(429, "rate_limit_exceeded", retry_after=1),
-        match=Match(contains=f"world {THROTTLED[-1]}"),
+        match=Match(contains=_conversation(on(channel, THROTTLED))),
     )
-    bodies = {number: _context("whatsapp", number) for number in (GOOD, UNRECORDED, THROTTLED)}
-    bodies |= {FREE: _context("whatsapp-free-text", FREE)}
-    bodies |= {BAD: _context("bad-several-problems", BAD)}
-    return {number: Journey.begin(world.channel, body) for number, body in bodies.items()}
+    stand_ins.twilio.fail_next(
+        Fault.reset(effect_applied=True), match=Match(contains=on(channel, UNANSWERED))
+    )
+    return bodies
 
 
 def _context(name: str, number: str) -> str:
-    return example(name, conversation_id=f"world {number[-1]}", recipient=number)
+    return example(name, conversation_id=_conversation(number), recipient=number)
 
 
-def _records_the_unrecorded(call: Call) -> bool:
-    return records_a_sid(call) and call["Key"]["primary_channel"] == {"S": UNRECORDED}
+def _conversation(number: str) -> str:
+    return f"world {number[-3:]}"
 
 
+def _nameless(body: str) -> str:
+    document = json.loads(body)
+    del document["company_data_payload"]["company_name"]
+    return json.dumps(document)
+
+
+@each_channel
 def test_a_context_object_becomes_a_message(
-    journeys: Mapping[str, Journey], stand_ins: StandIns
+    channel: str, journeys: Mapping[str, Journey], stand_ins: StandIns
 ) -> None:
     """A good context object ends as one message on the phone and a complete record."""
-    end = journeys[GOOD].end(PATIENCE_SECONDS)
-    (message,) = stand_ins.twilio.phone(GOOD)
+    number = on(channel, GOOD)
+    end = journeys[number].end(PATIENCE_SECONDS)
+    (message,) = stand_ins.twilio.phone(number)
     assert Milestone.SENT is end.milestone
-    assert message.body.startswith("Hello Amara!")
-    assert "whatsapp:+15550100001" == message.sender
+    assert message.body
+    sender = {"whatsapp": "whatsapp:+15550100001", "sms": "+15550100001"}[channel]
+    assert sender == message.sender
     expected = {
         "conversation_status": Status.SENT,
         "message_sid": message.sid,
-        "primary_channel": GOOD,
+        "primary_channel": number,
+        "channel_method": channel,
         "company_name": "Harbour Logistics",
         "recipient_first_name": "Amara",
         "router_version": "2.4.0",
@@ -116,33 +162,39 @@ def test_free_text_serves_where_the_secret_names_no_template(
     assert (Milestone.SENT, message.body) == (end.milestone, end.record["messages"][0]["content"])
 
 
+@each_channel
 def test_a_failed_final_update_alarms_and_is_repaired(
-    journeys: Mapping[str, Journey], world: World, stand_ins: StandIns
+    channel: str,
+    journeys: Mapping[str, Journey],
+    world: World,
+    stand_ins: StandIns,
+    unrecorded: set[str],
 ) -> None:
     """A final update that fails reaches the topic's subscribers, and a redelivery repairs it."""
-    journey = journeys[UNRECORDED]
-    line = wait_for(lambda: _critical_line(world, journey), PATIENCE_SECONDS) or {}
+    number = on(channel, UNRECORDED)
+    journey, its = journeys[number], world.channels[channel]
+    line = wait_for(lambda: _critical_line(its, journey), PATIENCE_SECONDS) or {}
     assert "sending" == journey.sighting().record["conversation_status"]
-    world.gateway.allow_everything()
+    unrecorded.discard(number)
     assert LogEvent.FINAL_DB_UPDATE_FAILED == line["event"]
-    (message,) = stand_ins.twilio.phone(UNRECORDED)
+    (message,) = stand_ins.twilio.phone(number)
     assert message.sid == line["message_sid"]
-    assert UNRECORDED not in json.dumps(line)
+    assert number not in json.dumps(line)
 
-    (chain,) = chains_of(world.aws, world.resources.log_group, json.dumps(line))
+    (chain,) = chains_of(world.aws, its.resources.log_group, json.dumps(line))
     alert = _alert(world, chain.full_metric)
-    (chain,) = chains_of(world.aws, world.resources.log_group, json.dumps(line))
-    assert ("FinalDbUpdateFailureFilter-Dev", "ALARM") == (chain.metric_filter, chain.state)
+    (chain,) = chains_of(world.aws, its.resources.log_group, json.dumps(line))
+    assert (FILTERS[channel], "ALARM") == (chain.metric_filter, chain.state)
     assert chain.alarm == alert.alarm
 
     end = journey.end(PATIENCE_SECONDS)
     assert Milestone.SENT is end.milestone
     assert (Status.SENT, message.sid) == _status_and_sid(end)
-    assert [message] == stand_ins.twilio.phone(UNRECORDED)
+    assert [message] == stand_ins.twilio.phone(number)
 
 
-def _critical_line(world: World, journey: Journey) -> dict[str, Any] | None:
-    lines = world.channel.log_of(journey.message_id)
+def _critical_line(channel: Channel, journey: Journey) -> dict[str, Any] | None:
+    lines = channel.log_of(journey.message_id)
     return next((line for line in lines if line["level"] == "CRITICAL"), None)
 
 
@@ -157,27 +209,42 @@ def _status_and_sid(sighting: Sighting) -> tuple[object, object]:
     return sighting.record["conversation_status"], sighting.record["message_sid"]
 
 
+@each_channel
+def test_a_send_without_an_answer_is_settled(
+    channel: str, journeys: Mapping[str, Journey], stand_ins: StandIns
+) -> None:
+    """A message whose answer was lost is found at the vendor, recorded, and not sent again."""
+    number = on(channel, UNANSWERED)
+    end = journeys[number].end(PATIENCE_SECONDS)
+    (message,) = stand_ins.twilio.phone(number)
+    assert Milestone.SENT is end.milestone
+    assert (Status.SENT, message.sid) == _status_and_sid(end)
+
+
+@each_channel
 def test_a_vendors_passing_failure_is_retried(
-    journeys: Mapping[str, Journey], stand_ins: StandIns
+    channel: str, journeys: Mapping[str, Journey], stand_ins: StandIns
 ) -> None:
     """A message whose AI is asked for patience is sent by a later delivery, once."""
-    end = journeys[THROTTLED].end(PATIENCE_SECONDS)
-    (message,) = stand_ins.twilio.phone(THROTTLED)
+    number = on(channel, THROTTLED)
+    end = journeys[number].end(PATIENCE_SECONDS)
+    (message,) = stand_ins.twilio.phone(number)
     assert (Milestone.SENT, 2) == (end.milestone, end.deliveries)
     assert (Status.SENT, message.sid) == _status_and_sid(end)
 
 
+@each_channel
 def test_bad_input_ends_in_the_dead_letter_queue(
-    journeys: Mapping[str, Journey], stand_ins: StandIns
+    channel: str, journeys: Mapping[str, Journey], stand_ins: StandIns
 ) -> None:
     """A bad context object ends among the dead letters, and its record says why."""
-    end = journeys[BAD].end(PATIENCE_SECONDS)
+    end = journeys[on(channel, BAD)].end(PATIENCE_SECONDS)
     assert (Milestone.DEAD_LETTER, Status.FAILED) == (
         end.milestone,
         end.record["conversation_status"],
     )
     assert "company_data_payload.company_name" in end.record["failure"]["detail"]
-    assert [] == stand_ins.twilio.phone(BAD)
+    assert [] == stand_ins.twilio.phone(on(channel, BAD))
 
 
 def test_dead_letters_call_a_person(journeys: Mapping[str, Journey], world: World) -> None:
@@ -233,11 +300,11 @@ def test_the_watch_shows_what_happens_once(world: World) -> None:
     watch = Watch(world, screen)
     watch.look()
     watch.look()
-    assert 1 == screen.text().count(f"message_sent  conversation_id=world {WATCHED[-1]}")
+    assert 1 == screen.text().count(f"message_sent  conversation_id={_conversation(WATCHED)}")
     assert 1 == screen.text().count(f"{WATCHED} · WhatsApp")
 
 
-@pytest.mark.parametrize("channel", ["whatsapp", "sms"])
+@each_channel
 def test_the_operators_tool_finds_what_is_deployed(world: World, channel: str) -> None:
     """By the stacks' own outputs it sees the mapping, every alarm, and reads the dead letters."""
     seen = _operate(world, "status", "--channel", channel)
