@@ -8,6 +8,7 @@ About half of a test's time is waiting, for servers, timeouts and processes; so 
 once, and each shows its report when the one before has.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,9 @@ from typing import IO
 
 from tests.function_python import ROOT, SUITES, other_versions, prepare, python_of
 
-SPREAD = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+WORKERS = 2 * (os.cpu_count() or 1)
+"""Of each run: more than there are cores, since most of their time is waiting."""
+SPREAD = ("-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder")
 """A file's tests share what it has started, hence one worker for each; the longest files begin."""
 
 
