@@ -116,7 +116,7 @@ def test_run_that_takes_too_long_is_cancelled(
     openai.fail_next(Fault.thinking(30))
 
     with pytest.raises(TransientFailure, match="openai_run_timeout"):
-        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=0.1))
+        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=1.0))
 
     assert openai.requests[-1].path.endswith("/cancel")
 
@@ -129,7 +129,7 @@ def test_cancelling_that_fails_says_nothing_of_the_run(
     openai.fail_next(Fault.error(400, "invalid_request_error"), match=Match(paths=("*/cancel",)))
 
     with pytest.raises(TransientFailure, match="openai_run_timeout"):
-        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=0.1))
+        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=1.0))
 
 
 def test_run_whose_state_cannot_be_told_is_cancelled(
