@@ -1,6 +1,6 @@
 """Plans and comparisons as people read them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from rich.console import Console
@@ -17,7 +17,11 @@ ENDLESS = float("inf")
 def show(plan: Plan, console: Console) -> None:
     """Print a plan."""
     console.print(_summary(plan))
-    console.print(_limits(plan))
+    sources = list(dict.fromkeys(map(_source, plan.limits)))
+    console.print(_limits(plan, sources))
+    for number, source in enumerate(sources, 1):
+        console.print(f"{number}: {source}", soft_wrap=True)
+    console.print()
     console.print(_costs(plan.cost))
     if not plan.is_enough:
         limit = plan.first_limit
@@ -72,15 +76,16 @@ def _summary(plan: Plan) -> Table:
     return table
 
 
-def _limits(plan: Plan) -> Table:
+def _limits(plan: Plan, sources: Sequence[str]) -> Table:
     table = Table(title="What is reached, and when (first: next in the way)")
     table.add_column("limit")
     table.add_column("messages a second", justify="right")
     table.add_column("of the peak", justify="right")
-    table.add_column("source", overflow="fold")
+    table.add_column("source", justify="right")
     for limit in plan.limits:
         times = limit.per_second / plan.question.load.peak
-        table.add_row(limit.name, f"{limit.per_second:,.1f}", f"{times:,.1f} x", _source(limit))
+        number = str(sources.index(_source(limit)) + 1)
+        table.add_row(limit.name, f"{limit.per_second:,.1f}", f"{times:,.1f} x", number)
     return table
 
 
