@@ -33,6 +33,7 @@ from local.vendors import StandIns
 from local.waiting import wait_for
 from local.world import World
 from tests.alarms.cases import CASES
+from tests.faults.soak.pace import mapping_paused
 from tests.local.shown import SOCKET_TABLES, Shown, listening_addresses
 
 PATIENCE_SECONDS = 180
@@ -325,6 +326,21 @@ def _operate(world: World, *arguments: str) -> Any:
     )
     assert 0 == done.returncode, done.stderr
     return json.loads(done.stdout)
+
+
+def test_the_soak_pauses_the_mapping_of_its_channel_alone(world: World) -> None:
+    """Of several channels' mappings it finds its own, and lets it go on afterwards."""
+
+    def states() -> dict[str, str]:
+        mappings = world.aws.functions.list_event_source_mappings()["EventSourceMappings"]
+        return {one["EventSourceArn"].rpartition("-queue-")[0]: one["State"] for one in mappings}
+
+    def at_rest(first: str) -> bool:
+        return [first, "Enabled"] == [state for _, state in sorted(states().items(), reverse=True)]
+
+    with mapping_paused(world):
+        assert wait_for(lambda: at_rest("Disabled"), PATIENCE_SECONDS), states()
+    assert wait_for(lambda: at_rest("Enabled"), PATIENCE_SECONDS), states()
 
 
 def test_a_claim_that_fails_makes_the_demonstration_fail(world: World, stand_ins: StandIns) -> None:

@@ -88,5 +88,6 @@ def _quicken_function(world: "World") -> None:
 
 
 def _mapping(world: "World") -> "EventSourceMappingConfigurationTypeDef":
-    (mapping,) = world.aws.functions.list_event_source_mappings()["EventSourceMappings"]
-    return mapping
+    queue = world.resources.queue_url.rpartition("/")[2]
+    mappings = world.aws.functions.list_event_source_mappings()["EventSourceMappings"]
+    return next(one for one in mappings if one["EventSourceArn"].endswith(f":{queue}"))
