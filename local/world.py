@@ -19,7 +19,7 @@ from local.metric_relay import MetricRelay, RelayThread
 from local.ministack import AWS_LOG, HOST, MiniStack, free_port
 from local.outage import outage_named
 from local.project import Project, own_project
-from local.queue_gauge import QueueGauge
+from local.queue_gauge import AgeGauge, QueueGauge
 from local.resources import Resources
 from local.vendors import Vendors
 
@@ -134,6 +134,7 @@ class World:
         for channel in self.channels.values():
             yield MetricRelay(self.aws, channel.resources.log_group).relay_new_lines
             yield QueueGauge(self.aws, channel.resources.dead_letter_queue_url).relay
+            yield AgeGauge(self.aws, channel.resources.queue_url).relay
 
 
 def _target(project: Project) -> tuple[str, str]:

@@ -1,8 +1,14 @@
 """For every test: the AWS setup of whoever runs it does not exist."""
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.sharing import DirectoryScheduling, scheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 TABLE = "table"
 """The name of a property that a test records to have it shown, whether it passes or not."""
@@ -11,7 +17,7 @@ LONGEST_FIRST = (
     "tests/conformance/test_channels.py",
     "tests/conformance/test_document.py",
     "tests/distribution/test_example.py",
-    "tests/local/test_world.py",
+    "tests/local/world/",
     "tests/local/test_whole_commands.py",
     "tests/services/test_handler_time.py",
     "tests/infra/test_app.py",
@@ -19,7 +25,9 @@ LONGEST_FIRST = (
     "tests/faults/test_grid.py",
     "tests/faults/test_grid_stories.py",
 )
-"""Files of which each takes a worker 15 seconds or more: last, they would be waited for alone."""
+"""Files of which each takes a worker 15 seconds or more: last, they would be waited for alone.
+
+A directory stands for all of its files."""
 
 
 def pytest_configure() -> None:
@@ -32,8 +40,20 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files; the rest stays in its order."""
-    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(nodeid: str) -> int:
+    begins = (rank for rank, name in enumerate(LONGEST_FIRST) if nodeid.startswith(name))
+    return next(begins, len(LONGEST_FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: "Producer"
+) -> DirectoryScheduling | None:
+    """Keep together what shares a started local cloud."""
+    return scheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,21 +1,18 @@
 """The person on duty at work: a channel, its dead letters, and the tool."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from typer.testing import CliRunner, Result
-
 from lambda_src import index
 from lambda_src.core.context import ContextObject
-from ops.cli import app
 from tests.alarms.stories import lose_a_send
+from tests.ops.tool import Tool
 from tests.services.channel import Channel, LambdaContext
 
 
 @dataclass(frozen=True)
-class Office:
+class Office(Tool):
     """A deployed channel in the made-up account.
 
     Attributes:
@@ -29,23 +26,6 @@ class Office:
     def parse(self, body: str) -> ContextObject:
         """Read a body as the function does."""
         return index.batch_handler().parse(body)
-
-    def run(self, *arguments: str, answer: str | None = None) -> Result:
-        """Call the tool; `answer` is what is typed, or piped into it."""
-        return CliRunner().invoke(app, list(arguments), input=answer)
-
-    def done(self, *arguments: str, answer: str | None = None) -> Any:
-        """Call the tool with --json and return the document of a call that succeeds."""
-        result = self.run(*arguments, "--json", answer=answer)
-        assert 0 == result.exit_code, result.output
-        return json.loads(result.stdout)
-
-    def refused(self, *arguments: str, answer: str | None = None) -> str:
-        """Call the tool and return what a call that fails says."""
-        result = self.run(*arguments, answer=answer)
-        assert 1 == result.exit_code, result.output
-        assert "Traceback" not in result.output
-        return " ".join(result.output.split())
 
     def bury(self, *bodies: str) -> None:
         """Put letters into the dead-letter queue."""

@@ -1,0 +1,1 @@
+"""Tests of the deployed whole: all of them share one local cloud."""
