@@ -7,7 +7,7 @@ from ops import register_writes as writes
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
-    from lambda_src.services.dynamodb_writes import Update
+    from lambda_src.services.dynamodb_update import Update
     from ops.desk import Desk
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lambda_src.core.context import ContextObject, RecordKey
     from lambda_src.core.ledger import Entry, Failure
-    from lambda_src.services.dynamodb_writes import Update
+    from lambda_src.services.dynamodb_update import Update
     from lambda_src.services.retention import Retention
     from ops.register_writes import Signature
 

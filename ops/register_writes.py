@@ -13,7 +13,7 @@ from lambda_src.core.errors import Step
 from lambda_src.core.ledger import Entry, Failure, SentRecord
 from lambda_src.services import conversation_item as item
 from lambda_src.services import dynamodb_writes as writes
-from lambda_src.services.dynamodb_writes import Update, still
+from lambda_src.services.dynamodb_update import Update, as_seen
 
 ACTIONS = "operator_actions"
 """The record's list of what people did to it."""
@@ -51,13 +51,7 @@ def release(seen: Entry, at: float) -> Update:
 
 def close(seen: Entry, failure: Failure) -> Update:
     """End a conversation that nobody works on and of which nothing was sent."""
-    values = {
-        ":status": failure.status,
-        ":failure": item.from_failure(failure),
-        ":at": item.timestamp(failure.at),
-    }
-    update = Update(Step.SETTLE, seen.key, writes.SET_FAILURE, "", values, kept_from=failure.at)
-    return as_seen(update, seen)
+    return replace(writes.turn_away(seen, failure), step=Step.SETTLE)
 
 
 def record_sent(seen: Entry, sent: SentRecord) -> Update:
@@ -70,25 +64,6 @@ def note(key: RecordKey, at: float) -> Update:
     values = {":at": item.timestamp(at)}
     exists = "attribute_exists(conversation_id)"
     return Update(Step.RECORD, key, "SET updated_at = :at", exists, values)
-
-
-def as_seen(update: Update, seen: Entry) -> Update:
-    """The same update, only while the record's state is the one that was seen."""
-    conditions = [
-        update.condition,
-        "conversation_status = :seen_status",
-        still("lease_owner", ":seen_owner", seen.owner),
-        still("attempt", ":seen_attempt", seen.attempt),
-        still("lease_expires_at", ":seen_expires", seen.lease_expires_at),
-    ]
-    values: Mapping[str, object] = {
-        **update.values,
-        ":seen_status": seen.status,
-        ":seen_owner": seen.owner,
-        ":seen_attempt": seen.attempt,
-        ":seen_expires": item.number(seen.lease_expires_at),
-    }
-    return replace(update, condition=" AND ".join(filter(None, conditions)), values=values)
 
 
 def signed(update: Update, line: Mapping[str, str]) -> Update:

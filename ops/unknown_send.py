@@ -16,7 +16,7 @@ from ops.errors import OperatorError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from lambda_src.services.dynamodb_writes import Update
+    from lambda_src.services.dynamodb_update import Update
     from ops.register import Record
     from ops.twilio_lookup import Listed
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lambda_src.core.context import ContextObject, RecordKey
     from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
     from lambda_src.core.message import Answer
+    from lambda_src.services.dynamodb_update import Update
 
 
 class ConversationsTable:
@@ -156,7 +157,7 @@ class ConversationsTable:
             partial(barred, step=step, asked_at=asked_at),
         )
 
-    def _update(self, update: writes.Update) -> None:
+    def _update(self, update: Update) -> None:
         translated(update.step, lambda: self._client.update_item(**self._change(update)))
 
     def _new(self, record: Mapping[str, Any]) -> PutTypeDef:
@@ -167,7 +168,7 @@ class ConversationsTable:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def _change(self, update: writes.Update) -> UpdateTypeDef:
+    def _change(self, update: Update) -> UpdateTypeDef:
         expression, values = self._retention.of_update(update)
         return {
             "TableName": self._table_name,

@@ -1,9 +1,6 @@
 """The ledger's updates as DynamoDB's expressions: what is set, and on what condition."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any, Final
+from typing import Any
 
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
@@ -11,53 +8,29 @@ from lambda_src.core.errors import Step
 from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer
 from lambda_src.services import conversation_item as item
+from lambda_src.services.dynamodb_update import FOR_GOOD, Update, as_seen, still
 
 OURS = "lease_owner = :owner AND attempt = :attempt"
 SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at = :at"
 
 
-class _Kept(Enum):
-    UNCHANGED = auto()
-    FOR_GOOD = auto()
-
-
-UNCHANGED: Final = _Kept.UNCHANGED
-FOR_GOOD: Final = _Kept.FOR_GOOD
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """One conditional update, made by a step; the values' names begin with a colon.
-
-    `kept_from` is when the record's retention begins anew (epoch seconds), if it does.
-    """
-
-    step: Step
-    key: RecordKey
-    expression: str
-    condition: str
-    values: Mapping[str, Any]
-    kept_from: float | _Kept = UNCHANGED
-
-
 def take_over(claim: Claim, seen: Entry) -> Update:
     """Hold a record that is still as it was seen."""
-    return Update(
+    taken = Update(
         Step.CLAIM,
         claim.key,
         "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
         " lease_expires_at = :expires, updated_at = :at",
-        f"conversation_status = :seen_status AND {_as_seen(seen)}",
+        "",
         {
             **_ours(claim),
             ":processing": Status.PROCESSING,
             ":expires": item.number(claim.lease_expires_at),
             ":at": item.timestamp(claim.started_at),
-            ":seen_status": seen.status,
-            **_seen(seen),
         },
         kept_from=claim.started_at,
     )
+    return as_seen(taken, seen)
 
 
 def renew(claim: Claim, expires_at: float) -> Update:
@@ -156,14 +129,8 @@ def record_failure(claim: Claim, failure: Failure) -> Update:
 
 def turn_away(seen: Entry, failure: Failure) -> Update:
     """Write `failed` over a record that nobody works on, still as it was seen."""
-    return Update(
-        Step.RECORD,
-        seen.key,
-        SET_FAILURE,
-        f"conversation_status = :seen_status AND {_as_seen(seen)}",
-        {**_failed(failure), ":seen_status": seen.status, **_seen(seen)},
-        kept_from=failure.at,
-    )
+    update = Update(Step.RECORD, seen.key, SET_FAILURE, "", _failed(failure), kept_from=failure.at)
+    return as_seen(update, seen)
 
 
 def count_look(key: RecordKey, seen: Entry) -> Update:
@@ -192,29 +159,6 @@ def declare_unknown(key: RecordKey, failure: Failure, seen: Entry) -> Update:
         {**_failed(failure), ":sending": Status.SENDING, ":seen_owner": seen.owner},
         kept_from=FOR_GOOD,
     )
-
-
-def still(attribute: str, value: str, seen: str | float) -> str:
-    """The condition that an attribute has the value that was seen, or was seen missing."""
-    # A record that was refused, or was made by a tool, has no lease: it reads as empty.
-    same = f"{attribute} = {value}"
-    return same if seen else f"(attribute_not_exists({attribute}) OR {same})"
-
-
-def _as_seen(seen: Entry) -> str:
-    return (
-        f"{still('lease_owner', ':seen_owner', seen.owner)}"
-        f" AND {still('attempt', ':seen_attempt', seen.attempt)}"
-        f" AND {still('lease_expires_at', ':seen_expires', seen.lease_expires_at)}"
-    )
-
-
-def _seen(seen: Entry) -> dict[str, Any]:
-    return {
-        ":seen_owner": seen.owner,
-        ":seen_attempt": seen.attempt,
-        ":seen_expires": item.number(seen.lease_expires_at),
-    }
 
 
 def _ours(claim: Claim) -> dict[str, Any]:

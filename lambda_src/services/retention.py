@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from lambda_src.core.contract import EXPIRES_AT
-from lambda_src.services.dynamodb_writes import FOR_GOOD, UNCHANGED, Update
+from lambda_src.services.dynamodb_update import FOR_GOOD, UNCHANGED, Update
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from lambda_src.core.contract import Status
-from lambda_src.services.dynamodb_writes import Update
+from lambda_src.services.dynamodb_update import Update
 from ops import change, masking
 from ops.command import DryRun, Recipient, ShowPersonalData, Why, Yes, command
 from ops.desk import Desk

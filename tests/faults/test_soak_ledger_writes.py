@@ -10,6 +10,7 @@ from lambda_src.core.ledger import Claim, Entry, Failure, Intent
 from lambda_src.core.message import Answer, Usage
 from lambda_src.services import dynamodb_writes as ledger
 from lambda_src.services.conversation_item import key_attributes
+from lambda_src.services.dynamodb_update import Update
 from lambda_src.services.dynamodb_values import serialized
 from local.channel import RecordKey as LocalKey
 from local.dynamodb_gateway import Forwarded
@@ -28,7 +29,7 @@ SEEN = Entry(KEY, Status.PROCESSING, "gone", 1, NOW, None, None, 0, "", NOW)
 FAILURE = Failure(Status.RETRY, "openai_500", "ai", "", NOW)
 
 
-def _forwarded(update: ledger.Update, status: int = 200) -> Forwarded:
+def _forwarded(update: Update, status: int = 200) -> Forwarded:
     call = {
         "Key": serialized(key_attributes(update.key)),
         "UpdateExpression": update.expression,
@@ -54,7 +55,7 @@ def _forwarded(update: ledger.Update, status: int = 200) -> Forwarded:
         (ledger.count_look(KEY, SEEN), Write(NOW)),
     ],
 )
-def test_an_update_is_read_for_what_it_is(update: ledger.Update, write: Write) -> None:
+def test_an_update_is_read_for_what_it_is(update: Update, write: Write) -> None:
     """Each update tells the status it sets, whose lease it needs and whether it has the answer."""
     key = LocalKey(KEY.primary_channel, KEY.conversation_id)
     assert {key: [write]} == applied_writes([_forwarded(update)])

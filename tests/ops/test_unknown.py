@@ -3,7 +3,7 @@
 import pytest
 
 from lambda_src.core.contract import Status
-from lambda_src.services.dynamodb_writes import Update
+from lambda_src.services.dynamodb_update import Update
 from local.stand_ins.faults import Fault
 from local.stand_ins.twilio import TwilioSettings
 from ops import register
