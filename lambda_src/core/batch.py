@@ -12,14 +12,15 @@ from lambda_src.core.backoff import SYSTEM_RANDOM, seconds_until_visible
 from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import ProcessingError, RecipientErased
+from lambda_src.core.errors import ProcessingError, Step
 from lambda_src.core.flow import MessageFlow, Outcome
 from lambda_src.core.in_time import done_within
-from lambda_src.core.interruptions import cut_off, out_of_time, unforeseen
+from lambda_src.core.interruptions import cut_off, out_of_time
 from lambda_src.core.ports import Heartbeat, Queue
 from lambda_src.core.rejection import RejectedContext
 from lambda_src.core.tally import Result, Tally
 from lambda_src.core.telling import tell
+from lambda_src.core.unforeseen import under_way
 
 log = logging.getLogger(__name__)
 
@@ -109,9 +110,11 @@ class BatchHandler:
             return out_of_time(delivery)
         with log_context.bound(sqs_message_id=delivery.message_id):
             try:
-                return self._process(delivery, heartbeat)
-            except Exception as error:  # noqa: BLE001 - one message must never fail the batch
-                return unforeseen(error)
+                with under_way(Step.PARSE):  # one message must never fail the batch
+                    return self._process(delivery, heartbeat)
+            except ProcessingError as error:
+                tell(error, delivery)
+                return error
 
     def _process(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
         try:
@@ -130,8 +133,8 @@ class BatchHandler:
         end: ProcessingError = rejected
         try:
             self.flow.reject(delivery, rejected)
-        except RecipientErased as erased:
-            end = erased
+        except ProcessingError as instead:
+            end = instead
         tell(end, delivery)
         return end
 
@@ -143,8 +146,6 @@ class BatchHandler:
         except ProcessingError as error:
             tell(error, delivery)
             return error
-        except Exception as error:  # noqa: BLE001 - as in `_work`, while the ids are bound
-            return unforeseen(error)
         if outcome is Outcome.SENT:
             self.tally.measure_since(context.requested_at)
         if outcome is Outcome.ALREADY_PROCESSED:

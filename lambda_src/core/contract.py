@@ -131,7 +131,7 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.VISIBILITY_CHANGE_FAILED: ("WARNING",),
     LogEvent.STATUS_WRITE_FAILED: ("ERROR",),
     LogEvent.METRICS_FAILED: ("ERROR",),
-    LogEvent.UNEXPECTED_ERROR: ("WARNING", "ERROR"),
+    LogEvent.UNEXPECTED_ERROR: ("ERROR",),
     LogEvent.OUT_OF_TIME: ("WARNING",),
     LogEvent.CUT_OFF: ("ERROR",),
     LogEvent.FINAL_DB_UPDATE_FAILED: ("CRITICAL",),

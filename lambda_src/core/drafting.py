@@ -11,6 +11,7 @@ from lambda_src.core.message import Answer, check_mode, fit
 from lambda_src.core.ports import Assignment, Assistants, Credentials, Secrets, Writer
 from lambda_src.core.text_rules import TWILIO, TextRules
 from lambda_src.core.timing import Timing
+from lambda_src.core.unforeseen import under_way
 
 LONGEST_METADATA = 512
 """Characters that OpenAI takes as the value of one metadata key."""
@@ -45,6 +46,7 @@ class Drafting:
     timing: Timing
     text_rules: TextRules = TWILIO
 
+    @under_way(Step.AI)
     def draft(
         self,
         context: ContextObject,
@@ -66,7 +68,8 @@ class Drafting:
             PermanentFailure: A secret, the assistant or the answer is not fit.
             TransientFailure: A vendor did not answer or refuses the account, or time is short.
         """
-        credentials = self.secrets.credentials(context.credentials_reference)
+        with under_way(Step.SECRETS):
+            credentials = self.secrets.credentials(context.credentials_reference)
         if kept:
             check_mode(has_variables=bool(kept.variables), template_sid=credentials.template_sid)
             return credentials, kept
@@ -94,9 +97,11 @@ class Drafting:
             check_lease()
             return self.writer.write(api_key, self._assignment(context, definition, time_left()))
 
-        return with_secret(
-            lambda fresh: self.secrets.openai_key(context.api_key_reference, fresh=fresh), write
-        )
+        @under_way(Step.SECRETS)
+        def api_key(fresh: bool) -> str:  # noqa: FBT001 - as it is called with
+            return self.secrets.openai_key(context.api_key_reference, fresh=fresh)
+
+        return with_secret(api_key, write)
 
     def _assignment(
         self, context: ContextObject, definition: AssistantDefinition | None, time_left: float

@@ -21,6 +21,7 @@ from lambda_src.core.sending import Sending
 from lambda_src.core.settlement import Settlement
 from lambda_src.core.telling import tell
 from lambda_src.core.timing import Timing
+from lambda_src.core.unforeseen import under_way
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class MessageFlow:
         self.settlement.settle(delivery, context, claimed)
         return Outcome.SETTLED
 
+    @under_way(Step.RECORD)
     def reject(self, delivery: Delivery, rejected: RejectedContext) -> None:
         """Record a refused context object as `failed`, where its key can be told.
 
@@ -71,6 +73,7 @@ class MessageFlow:
         if rejected.key:
             self.putting_down.reject(rejected.key, rejected, rejected.request_id, delivery.sent_at)
 
+    @under_way(Step.CLAIM)
     def _claim(self, delivery: Delivery, context: ContextObject) -> Claim | Entry:
         if delivery.time_left() < self.timing.claim_reserve:
             raise TransientFailure("out_of_time", Step.CLAIM, again_in=0)

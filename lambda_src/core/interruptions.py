@@ -1,7 +1,6 @@
 """Why work on a message ended for a reason that does not lie in the message; each is told here."""
 
 import logging
-import traceback
 
 from lambda_src.core import log_context
 from lambda_src.core.contract import LogEvent
@@ -28,20 +27,3 @@ def cut_off(delivery: Delivery) -> ProcessingError:
     with log_context.bound(sqs_message_id=delivery.message_id):
         log.error("at work when the function's time was up", extra={"event": LogEvent.CUT_OFF})
     return TransientFailure(LogEvent.CUT_OFF, Step.PARSE)
-
-
-def unforeseen(error: Exception) -> ProcessingError:
-    """The failure for an error that nobody foresaw.
-
-    Never with the exception's text, which may quote a message, a number or a key.
-    """
-    frames = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
-    log.error(
-        "unexpected error",
-        extra={
-            "event": LogEvent.UNEXPECTED_ERROR,
-            "error_type": type(error).__name__,
-            "frames": frames,
-        },
-    )
-    return TransientFailure(LogEvent.UNEXPECTED_ERROR, Step.PARSE, type(error).__name__)

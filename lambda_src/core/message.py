@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from lambda_src.core.context import AssistantDefinition, VariableRule
 from lambda_src.core.errors import PermanentFailure, Step
 from lambda_src.core.text_rules import TWILIO, Limit, TextRules
+from lambda_src.core.unforeseen import under_way
 
 # Lone surrogates too: strict JSON may hold an escaped half of a character, UTF-8 cannot.
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -72,6 +73,7 @@ def check_mode(*, has_variables: bool, template_sid: str | None) -> None:
         raise _mismatch("the assistant defines variables, the secret names no template")
 
 
+@under_way(Step.COMPOSE)
 def fit(
     answer: Answer, definition: AssistantDefinition | None, rules: TextRules = TWILIO
 ) -> Answer:

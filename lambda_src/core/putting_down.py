@@ -16,12 +16,12 @@ from lambda_src.core.errors import (
     RecipientOptedOut,
     RecipientSuppressed,
     Step,
-    TransientFailure,
 )
 from lambda_src.core.ledger import Claim, ConditionFailed, Failure
 from lambda_src.core.persistence import write_while_time_allows
 from lambda_src.core.ports import Clock, Conversations
 from lambda_src.core.telling import tell, tell_unwritten
+from lambda_src.core.unforeseen import under_way
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +44,11 @@ class PuttingDown:
         An error nobody foresaw counts as transient: the send itself lets none through.
         """
         try:
-            yield
+            with under_way(Step.CLAIM):
+                yield
         except ProcessingError as error:
             self._record(claim, error, delivery)
             raise
-        except Exception as error:
-            unforeseen = TransientFailure("unexpected_error", Step.AI, type(error).__name__)
-            self._record(claim, unforeseen, delivery)
-            raise unforeseen from error
 
     def reject(
         self, key: RecordKey, failure: PermanentFailure, request_id: str | None, asked_at: float

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lambda_src.core import timing
 from lambda_src.core.claims import Claims
 from lambda_src.core.context import ContextObject
+from lambda_src.core.contract import LogEvent
 from lambda_src.core.errors import (
     CredentialsRefused,
     ProcessingError,
@@ -17,6 +18,7 @@ from lambda_src.core.ledger import Claim, Intent
 from lambda_src.core.message import Answer, OutgoingMessage
 from lambda_src.core.ports import Clock, Credentials, Secrets, Sender
 from lambda_src.core.timing import Timing
+from lambda_src.core.unforeseen import place_of, under_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Sending:
     clock: Clock
     timing: Timing
 
+    @under_way(Step.SEND)
     def announce(self, claim: Claim, answer: Answer, time_left: Callable[[], float]) -> Intent:
         """Write down that the message is about to be sent.
 
@@ -44,6 +47,7 @@ class Sending:
         self.claims.announce(claim, intent, answer)
         return intent
 
+    @under_way(Step.SEND)
     def send(
         self,
         context: ContextObject,
@@ -94,7 +98,11 @@ class Sending:
         except Exception as error:
             # Nobody foresaw it, so nobody knows whether the request went out.
             raise SendOutcomeUnknown(
-                "unexpected_error", Step.SEND, type(error).__name__, again_in=self._rest(intent)
+                LogEvent.UNEXPECTED_ERROR,
+                Step.SEND,
+                type(error).__name__,
+                again_in=self._rest(intent),
+                fields=place_of(error),
             ) from error
 
     def _rest(self, intent: Intent) -> float:

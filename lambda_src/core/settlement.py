@@ -22,6 +22,7 @@ from lambda_src.core.ports import Clock, Conversations, Credentials, Secrets, Se
 from lambda_src.core.receives import Receives
 from lambda_src.core.telling import tell, tell_unwritten
 from lambda_src.core.timing import SKEW_SECONDS, Timing
+from lambda_src.core.unforeseen import under_way
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Settlement:
     clock: Clock
     timing: Timing
 
+    @under_way(Step.SETTLE)
     def settle(self, delivery: Delivery, context: ContextObject, entry: Entry) -> None:
         """Settle a record found `sending`; returns once its sid is recorded, by whomever.
 

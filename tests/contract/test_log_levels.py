@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import lambda_src
-from lambda_src.core import errors
 from lambda_src.core.contract import LOG_LEVELS, LOGGED_AT, LogEvent
 from lambda_src.core.errors import ProcessingError, Step
+from tests.unit.test_errors import TABLE
 
 SOURCES = Path(lambda_src.__file__).parent
 
@@ -43,7 +43,7 @@ def _written() -> Iterator[tuple[LogEvent, str]]:
 
 def _raised() -> Iterator[tuple[LogEvent, str]]:
     """The events of the errors that a delivery ends in: by class, by code, and by alarm."""
-    kinds = {name: kind for name, kind in vars(errors).items() if _is_error(kind)}
+    kinds = {kind.__name__: kind for kind in TABLE}
     for kind in kinds.values():
         if kind.shared_event:
             yield kind.shared_event, logging.getLevelName(kind.level)
@@ -61,10 +61,6 @@ def _calls() -> Iterator[ast.Call]:
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call):
                 yield node
-
-
-def _is_error(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, ProcessingError)
 
 
 def _literal(node: ast.expr) -> str:

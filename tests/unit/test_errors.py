@@ -4,10 +4,11 @@ import logging
 
 import pytest
 
-from lambda_src.core import errors
+from lambda_src.core import errors, unforeseen
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.errors import ProcessingError, Redelivery, Step
 
+MODULES = (errors, unforeseen)
 Fate = tuple[Status | None, Redelivery, int, str]
 
 TABLE: dict[type[ProcessingError], Fate] = {
@@ -30,6 +31,12 @@ TABLE: dict[type[ProcessingError], Fate] = {
         Redelivery.LONG_BACKOFF,
         logging.CRITICAL,
         LogEvent.VENDOR_ACCOUNT_REFUSED,
+    ),
+    unforeseen.UnforeseenFailure: (
+        Status.RETRY,
+        Redelivery.BACKOFF,
+        logging.ERROR,
+        LogEvent.UNEXPECTED_ERROR,
     ),
     errors.ReceivesUsedUp: (Status.RETRY, Redelivery.AT_ONCE, logging.ERROR, "code"),
     errors.RecordForeign: (None, Redelivery.AT_ONCE, logging.ERROR, "code"),
@@ -72,7 +79,8 @@ def test_each_class_has_its_fate(kind: type[ProcessingError], fate: Fate) -> Non
 
 def test_every_class_stands_in_the_table() -> None:
     """A new class of error decides all of that as well."""
-    known = {kind for kind in vars(errors).values() if isinstance(kind, type)}
+    found = (kind for module in MODULES for kind in vars(module).values())
+    known = {kind for kind in found if isinstance(kind, type)}
     processing = {kind for kind in known if issubclass(kind, ProcessingError)}
     assert processing - {ProcessingError} == set(TABLE)
 

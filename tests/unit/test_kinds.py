@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambda_src.core import errors
+from lambda_src.core import errors, unforeseen
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.metric_names import Kind
 from tests.unit.test_errors import TABLE
@@ -13,6 +13,7 @@ KINDS: dict[type[ProcessingError], Kind] = {
     errors.RecipientSuppressed: Kind.PERMANENT,
     errors.RecipientErased: Kind.PERMANENT,
     errors.TransientFailure: Kind.TRANSIENT,
+    unforeseen.UnforeseenFailure: Kind.TRANSIENT,
     errors.RateLimited: Kind.RATE_LIMITED,
     errors.LedgerUnavailable: Kind.TRANSIENT,
     errors.LedgerRefused: Kind.TRANSIENT,

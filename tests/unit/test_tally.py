@@ -116,7 +116,7 @@ CASES = [
     Case(
         "unforeseen",
         Metric.MESSAGES_RETRIED,
-        (Step.PARSE, Kind.TRANSIENT),
+        (Step.CLAIM, Kind.TRANSIENT),
         lambda world: world.conversations.fail("create", Fault.UNFORESEEN),
     ),
 ]

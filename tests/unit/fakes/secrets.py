@@ -3,7 +3,7 @@
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from lambda_src.core.errors import PermanentFailure, ProcessingError, Step
+from lambda_src.core.errors import PermanentFailure, Step
 from lambda_src.core.ports import TwilioCredentials
 from tests.unit.fakes.faults import Plan
 
@@ -45,9 +45,9 @@ class FakeSecrets:
         self.twilio_credentials: Versions[TwilioCredentials] = Versions()
         self.fresh_reads: list[str] = []
         self.during: Callable[[], object] = lambda: None
-        self._faults: Plan[ProcessingError] = Plan()
+        self._faults: Plan[Exception] = Plan()
 
-    def fail(self, call: str, error: ProcessingError) -> None:
+    def fail(self, call: str, error: Exception) -> None:
         """Let the next read of that name go wrong."""
         self._faults.add(call, error)
 
