@@ -1,14 +1,15 @@
 """The tables of docs/capacity.md and docs/cost.md, written by `python -m planner check --write`."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import astuple
 from pathlib import Path
 
-from planner import prices
 from planner.comparison import Compared
 from planner.cost import Function
+from planner.markdown import table
 from planner.plan import Plan, Question, plan
+from planner.price_tables import price_table, standing_table, vendor_table
 from planner.report import seconds
 from planner.usage import CALLS, EXAMPLE
 from stacks.capacity import quotas
@@ -25,10 +26,8 @@ LOADS = (1e3, 1e4, 1e5, 1e6, 5e6, 1e7, 5e7)
 
 MEMORY_MB = 512
 
-Rows = Iterable[Sequence[object]]
 
-
-def with_table(text: str, name: str, table: str) -> str:
+def with_table(text: str, name: str, drawn: str) -> str:
     """Return a document's text with a table put between the marks of that name.
 
     Raises:
@@ -37,20 +36,22 @@ def with_table(text: str, name: str, table: str) -> str:
     marked = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
     if not marked.search(text):
         raise ValueError(f"no marks for the table {name!r}")
-    return marked.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text)
+    return marked.sub(lambda found: f"{found[1]}\n{drawn}\n\n{found[2]}", text)
 
 
 def with_tables(text: str) -> str:
     """Return a document's text with all of the tables that need no simulation."""
-    for name, table in (
+    for name, drawn in (
         ("quotas", quota_table()),
         ("calls", call_table()),
         ("prices", price_table()),
+        ("standing", standing_table()),
+        ("vendors", vendor_table()),
         ("loads", load_table()),
         ("costs", cost_table()),
     ):
         if f"<!-- {name}: begin -->" in text:
-            text = with_table(text, name, table)
+            text = with_table(text, name, drawn)
     return text
 
 
@@ -64,7 +65,7 @@ def write(compared: Iterable[Compared]) -> None:
 def quota_table() -> str:
     """AWS's quotas, in the order in which they are defined."""
     found = [value for value in vars(quotas).values() if isinstance(value, Quota)]
-    return _table(
+    return table(
         ("quota", "what", "raised when asked"),
         (
             (f"{each.value:,.0f}", f"[{each.what}]({each.source})", _yes(each.is_adjustable))
@@ -75,23 +76,15 @@ def quota_table() -> str:
 
 def call_table() -> str:
     """The calls of a clean run."""
-    return _table(
+    return table(
         ("call", "by", "once a", "what for", "without it", "shown by the broken variants"),
         ((f"`{c.action}`", c.by, c.per, c.purpose, c.without, c.shown_by or "–") for c in CALLS),
     )
 
 
-def price_table() -> str:
-    """AWS's prices."""
-    return _table(
-        ("dollars", "for one"),
-        ((f"{p.dollars:.10f}".rstrip("0"), f"[{p.unit}]({p.source})") for p in prices.PRICES),
-    )
-
-
 def load_table() -> str:
     """Plans for loads from a thousand to fifty million a day."""
-    return _table(
+    return table(
         (
             "messages a day",
             "at the peak",
@@ -108,7 +101,7 @@ def load_table() -> str:
 
 def cost_table() -> str:
     """What 1,000 messages cost at these loads."""
-    return _table(
+    return table(
         ("messages a day", "function", "table", "queue", "secrets", "log", "dollars for 1,000"),
         (_cost_row(answer) for answer in map(_plan, LOADS)),
     )
@@ -116,7 +109,7 @@ def cost_table() -> str:
 
 def comparison_table(compared: Iterable[Compared]) -> str:
     """What was planned, and what a simulation saw."""
-    return _table(
+    return table(
         ("case", "at the peak", "oldest: planned", "seen", "messages of a call: planned", "seen"),
         (
             (
@@ -162,11 +155,6 @@ def _cost_row(answer: Plan) -> tuple[str, ...]:
     parts = (f"{dollars:.4f}" for dollars in astuple(answer.cost))
     load = f"{answer.question.load.messages_per_day:,.0f}"
     return (load, *parts, f"**{answer.cost.total:.4f}**")
-
-
-def _table(head: Sequence[str], rows: Rows) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001 - a word for a truth value

@@ -3,6 +3,7 @@
 import pytest
 
 from planner.cost import Architecture, Cost, Function, cost_of
+from planner.standing import Standing
 from planner.usage import EXAMPLE
 from stacks.capacity.load import Load
 from stacks.capacity.processors import Processors
@@ -47,3 +48,9 @@ def test_the_other_architecture_costs_a_quarter_more() -> None:
 def test_each_tenants_secret_is_read_again() -> None:
     """An instance that works for ten tenants reads eleven secrets, where it read two for one."""
     assert 11 / 2 == pytest.approx(cost(500_000, tenants=10).secrets / cost(500_000).secrets)
+
+
+def test_what_stands_there_is_added_up() -> None:
+    """A month of two secrets, ten metrics, an alarm over two of them and a dashboard."""
+    standing = Standing(secrets=2, metrics=10, alarm_metrics=2, dashboards=1)
+    assert 2 * 0.40 + 10 * 0.30 + 2 * 0.10 + 3.00 == pytest.approx(standing.dollars)
