@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as Entry
 
 LARGEST_BATCH = 10
+AT_ONCE = 1_000
+"""Messages on their way together. The embedded queue goes through all that it holds at each call,
+and the function's neighbours keep every request: a long run would come to measure those."""
 LOOK_SECONDS = 0.1
 PATIENCE_SECONDS = 120
 """Without a message sent meanwhile, after which the run is given up."""
@@ -61,15 +64,22 @@ def measure(messages: int, tell: OnProgress) -> Table:
     ):
         road = _Road(world, vendors, tell)
         road.pass_through(LARGEST_BATCH)  # starts the function's processes
-        crowds = [road.pass_through(size) for size in _sizes(messages)]
+        crowds = [road.pass_through(size) for size in crowd_sizes(messages)]
     return Table("Through the local cloud", COLUMNS, tuple(crowd.row() for crowd in crowds))
 
 
-def _sizes(messages: int) -> Iterator[int]:
+def crowd_sizes(messages: int) -> Iterator[int]:
+    """How large the crowds are, up to so many messages."""
     size = 1
     while size <= messages:
         yield size
         size *= 10
+
+
+def rounds(size: int) -> Iterator[tuple[int, int]]:
+    """First and last (excluded) of the messages that are on their way together."""
+    for start in range(0, size, AT_ONCE):
+        yield start, min(size, start + AT_ONCE)
 
 
 class _Road:
@@ -82,15 +92,23 @@ class _Road:
 
     def pass_through(self, size: int) -> Crowd:
         """Let so many messages go their whole way."""
-        self._vendors.twilio.reset()
-        self._vendors.openai.reset()
         cpu, started = self._cpu_seconds(), time.perf_counter()
-        for start in range(0, size, LARGEST_BATCH):
-            self._send(min(LARGEST_BATCH, size - start))
-        self._await_phones(size)
+        for start, end in rounds(size):
+            self._send_and_await(start, end, size)
         seconds = time.perf_counter() - started
         memory = max(p.memory_info().rss for p in self._workers.living()) / 1_000_000
         return Crowd(size, seconds, self._cpu_seconds() - cpu, memory)
+
+    def _send_and_await(self, start: int, end: int, size: int) -> None:
+        self._forget()
+        for first in range(start, end, LARGEST_BATCH):
+            self._send(min(LARGEST_BATCH, end - first))
+        self._await_phones(start, end, size)
+
+    def _forget(self) -> None:
+        self._vendors.twilio.reset()
+        self._vendors.openai.reset()
+        self._world.gateway.forget()
 
     def _send(self, number: int) -> None:
         entries: list[Entry] = []
@@ -105,11 +123,11 @@ class _Road:
         queue_url = self._world.resources.queue_url
         self._world.aws.sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
 
-    def _await_phones(self, size: int) -> None:
-        there, since = 0, time.monotonic()
-        while there < size:
+    def _await_phones(self, start: int, end: int, size: int) -> None:
+        there, since = start, time.monotonic()
+        while there < end:
             time.sleep(LOOK_SECONDS)
-            now = len(self._vendors.twilio.requests)
+            now = start + len(self._vendors.twilio.requests)
             since = time.monotonic() if now > there else since
             there = now
             self._tell(there, size)

@@ -4,15 +4,16 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from werkzeug import Request, Response
 
+from local.dynamodb_wire import by_operation, end_to_end, error_answer
 from local.stand_ins.calls import CallLog, RecordedCall
 from local.stand_ins.fault_plan import FaultPlan, Match
 from local.stand_ins.fault_plan import Rule as FaultRule
@@ -21,11 +22,7 @@ from local.stand_ins.faulty_application import FaultyApplication
 from local.stand_ins.loopback_server import HOST, LoopbackServer
 from local.stand_ins.waiting import Waiting
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
 FORWARD_SECONDS = 30
-HOP_BY_HOP = frozenset({"connection", "host", "keep-alive", "transfer-encoding", "content-length"})
 
 
 class Refusal(Enum):
@@ -110,10 +107,10 @@ class DynamoDBGateway:
             Request.application(self._forward),
             plan=self._plan,
             calls=self._calls,
-            error_answer=_error_answer,
+            error_answer=error_answer,
             waiting=self._waiting,
         )
-        self._server = LoopbackServer(_by_operation(faulty), name="dynamodb-gateway")
+        self._server = LoopbackServer(by_operation(faulty), name="dynamodb-gateway")
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -164,12 +161,18 @@ class DynamoDBGateway:
         """Drop every rule."""
         self._plan.clear()
 
+    def forget(self) -> None:
+        """Forget the calls so far; rules stay."""
+        self._calls.clear()
+        with self._lock:
+            self._forwarded.clear()
+
     def _forward(self, request: Request) -> Response:
         upstream = http.client.HTTPConnection(
             self._upstream.hostname or HOST, self._upstream.port, timeout=FORWARD_SECONDS
         )
         try:
-            headers = _end_to_end(request.headers.items())
+            headers = end_to_end(request.headers.items())
             upstream.request("POST", "/", request.get_data(), headers)
             answer = upstream.getresponse()
             content = answer.read()
@@ -178,23 +181,4 @@ class DynamoDBGateway:
         call = json.loads(request.get_data())
         with self._lock:
             self._forwarded.append(Forwarded(time.time(), request.path[1:], call, answer.status))
-        return Response(content, answer.status, _end_to_end(answer.getheaders()))
-
-
-def _by_operation(application: "WSGIApplication") -> "WSGIApplication":
-    """Show each operation at a path of its own: DynamoDB has one path for all of them."""
-
-    def shown(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-        return application({**environ, "PATH_INFO": f"/{operation}"}, start_response)
-
-    return shown
-
-
-def _error_answer(fault: Fault) -> Response:
-    answer = json.dumps({"__type": fault.code, "message": fault.message})
-    return Response(answer, fault.status, content_type="application/x-amz-json-1.0")
-
-
-def _end_to_end(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name: value for name, value in headers if name.lower() not in HOP_BY_HOP}
+        return Response(content, answer.status, end_to_end(answer.getheaders()))

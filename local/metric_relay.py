@@ -6,7 +6,8 @@ function's own, and the alarm that evaluates the data points notifies the deploy
 """
 
 import threading
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -18,7 +19,12 @@ from local.filter_pattern import FilterPattern
 from local.function_logs import LogLine, LogTail
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
     from mypy_boto3_logs.type_defs import MetricFilterTypeDef, MetricTransformationOutputTypeDef
+
+LARGEST_PUT = 1_000
+"""Data that one call takes:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html"""
 
 
 class MetricRelay:
@@ -46,41 +52,32 @@ class MetricRelay:
                 that it does not hold.
         """
         lines = self._tail.new_lines()
-        filtered = sum(self._apply(metric_filter, lines) for metric_filter in self._filters(lines))
-        return filtered + sum(map(self._take_out, lines))
+        found: dict[str, list[MetricDatumTypeDef]] = defaultdict(list)
+        for namespace, datum in self._data(lines):
+            found[namespace].append(datum)
+        for namespace, data in found.items():
+            self._put(namespace, data)
+        return sum(map(len, found.values()))
+
+    def _data(self, lines: list[LogLine]) -> Iterator[tuple[str, "MetricDatumTypeDef"]]:
+        for metric_filter in self._filters(lines):
+            yield from _filtered(metric_filter, lines)
+        for line in lines:
+            for namespace, data in embedded_metrics(line.fields):
+                yield from ((namespace, datum) for datum in data)
 
     def _filters(self, lines: list[LogLine]) -> list["MetricFilterTypeDef"]:
         if not lines:
             return []
         return self._aws.logs.describe_metric_filters(logGroupName=self._log_group)["metricFilters"]
 
-    def _apply(self, metric_filter: "MetricFilterTypeDef", lines: list[LogLine]) -> int:
-        pattern = FilterPattern(metric_filter["filterPattern"])
-        matching = [line for line in lines if pattern.matches(line.text)]
-        for line in matching:
-            for transformation in metric_filter["metricTransformations"]:
-                self._put(transformation, line)
-        return len(matching) * len(metric_filter["metricTransformations"])
-
-    def _take_out(self, line: LogLine) -> int:
-        """Put what a line in the embedded metric format holds."""
-        count = 0
-        for namespace, data in embedded_metrics(line.fields):
-            self._aws.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
-            count += len(data)
-        return count
-
-    def _put(self, transformation: "MetricTransformationOutputTypeDef", line: LogLine) -> None:
-        self._aws.cloudwatch.put_metric_data(
-            Namespace=transformation["metricNamespace"],
-            MetricData=[
-                {
-                    "MetricName": transformation["metricName"],
-                    "Value": _constant(transformation["metricValue"]),
-                    "Timestamp": datetime.fromtimestamp(line.timestamp / 1000, UTC),
-                }
-            ],
-        )
+    def _put(self, namespace: str, data: list["MetricDatumTypeDef"]) -> None:
+        # As few calls as can be: at each the embedded AWS copies all data points that it holds,
+        # and evaluates every alarm.
+        for start in range(0, len(data), LARGEST_PUT):
+            self._aws.cloudwatch.put_metric_data(
+                Namespace=namespace, MetricData=data[start : start + LARGEST_PUT]
+            )
 
 
 class RelayThread:
@@ -127,6 +124,26 @@ class RelayThread:
                     relay()
         except Exception as error:  # noqa: BLE001 - raised again in the thread that owns the relay
             self._error = error
+
+
+def _filtered(
+    metric_filter: "MetricFilterTypeDef", lines: list[LogLine]
+) -> Iterator[tuple[str, "MetricDatumTypeDef"]]:
+    pattern = FilterPattern(metric_filter["filterPattern"])
+    for line in lines:
+        if pattern.matches(line.text):
+            for transformation in metric_filter["metricTransformations"]:
+                yield transformation["metricNamespace"], _datum(transformation, line)
+
+
+def _datum(
+    transformation: "MetricTransformationOutputTypeDef", line: LogLine
+) -> "MetricDatumTypeDef":
+    return {
+        "MetricName": transformation["metricName"],
+        "Value": _constant(transformation["metricValue"]),
+        "Timestamp": datetime.fromtimestamp(line.timestamp / 1000, UTC),
+    }
 
 
 def _constant(value: str) -> float:

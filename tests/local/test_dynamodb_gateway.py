@@ -147,3 +147,15 @@ def test_what_reached_the_table_is_known(
     assert ("UpdateItem", 400) == (refused.operation, refused.status)
     assert not [call for call in gateway.forwarded if call.operation == "DeleteItem"]
     assert {FaultKind.RESET, None} == {call.fault for call in gateway.requests}
+
+
+def test_what_it_was_asked_can_be_forgotten(
+    gateway: DynamoDBGateway, dynamodb: DynamoDBClient, table: str
+) -> None:
+    """A long run ends with no more in memory than its last part; rules stay in force."""
+    gateway.refuse(Rule("UpdateItem", Refusal.ACCESS_DENIED))
+    dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})
+    gateway.forget()
+    assert ([], []) == (gateway.requests, gateway.forwarded)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _set(dynamodb, table, 2)

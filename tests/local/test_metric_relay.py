@@ -1,63 +1,17 @@
 """The relay from log lines to metrics, on an embedded AWS with a log group of its own."""
 
-import json
-import time
-import uuid
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from local import metric_relay
 from local.alerts import AlertsInbox
 from local.aws import Aws
 from local.errors import LocalCloudError
 from local.filter_pattern import UnknownPatternError
 from local.metric_relay import MetricRelay, RelayThread
-
-PATTERN = '{ ($.level = "CRITICAL") && ($.event = "lost") }'
-MATCHING = json.dumps({"level": "CRITICAL", "event": "lost"})
-OTHER = json.dumps({"level": "INFO", "event": "lost"})
-
-
-class Logged:
-    """A log group with one stream and one metric filter, and the metric behind it."""
-
-    def __init__(self, aws: Aws, *, pattern: str = PATTERN, value: str = "1") -> None:
-        self.aws = aws
-        self.name = uuid.uuid4().hex
-        aws.logs.create_log_group(logGroupName=self.name)
-        aws.logs.create_log_stream(logGroupName=self.name, logStreamName="one")
-        aws.logs.put_metric_filter(
-            logGroupName=self.name,
-            filterName="lost",
-            filterPattern=pattern,
-            metricTransformations=[
-                {"metricName": "Lost", "metricNamespace": self.name, "metricValue": value}
-            ],
-        )
-
-    def write(self, *lines: str) -> None:
-        """Log lines, all at the same millisecond."""
-        now = int(time.time() * 1000)
-        events = [{"timestamp": now, "message": line} for line in lines]
-        self.aws.logs.put_log_events(
-            logGroupName=self.name,
-            logStreamName="one",
-            logEvents=events,  # type: ignore[arg-type]  # built as the call takes them
-        )
-
-    def total(self, metric: str = "Lost", **dimensions: str) -> float:
-        """Sum of a metric's data points."""
-        now = datetime.now(UTC)
-        points = self.aws.cloudwatch.get_metric_statistics(
-            Namespace=self.name,
-            MetricName=metric,
-            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
-            StartTime=now - timedelta(minutes=10),
-            EndTime=now + timedelta(minutes=10),
-            Period=3600,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(point["Sum"] for point in points)
+from tests.local.logged import MATCHING, OTHER, Logged, embedded
 
 
 def test_matching_lines_become_data_points(embedded_aws: Aws) -> None:
@@ -132,14 +86,6 @@ def test_the_thread_hands_its_error_over(embedded_aws: Aws) -> None:
         thread.join(5)
 
 
-def embedded(logged: Logged, values: dict[str, object], *dimensions: str) -> str:
-    """A line in the embedded metric format: its metrics are what is no dimension."""
-    metrics = [{"Name": name, "Unit": "Count"} for name in values if name not in dimensions]
-    directive = {"Namespace": logged.name, "Dimensions": [[*dimensions]], "Metrics": metrics}
-    envelope = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": envelope, **values})
-
-
 def test_embedded_metrics_become_data_points(embedded_aws: Aws) -> None:
     """A line that holds metrics puts all of their values, by its dimensions, and once."""
     logged = Logged(embedded_aws)
@@ -176,3 +122,32 @@ def test_a_promised_metric_that_is_missing_stops_the_relay(embedded_aws: Aws) ->
     logged.write(embedded(logged, {"Sent": 1}).replace('"Sent": 1', '"Other": 1'))
     with pytest.raises(LocalCloudError, match="'Sent'"):
         MetricRelay(embedded_aws, logged.name).relay_new_lines()
+
+
+@contextmanager
+def puts(aws: Aws) -> Iterator[list[int]]:
+    """How many data each call puts, while the context lasts."""
+    calls: list[int] = []
+    event = "provide-client-params.cloudwatch.PutMetricData"
+
+    def note(params: dict[str, list[object]], **_: object) -> None:
+        calls.append(len(params["MetricData"]))
+
+    aws.cloudwatch.meta.events.register(event, note)
+    yield calls
+    aws.cloudwatch.meta.events.unregister(event, note)
+
+
+def test_what_came_together_is_put_together(
+    embedded_aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many lines came since the last look, a namespace takes as few calls as it can."""
+    monkeypatch.setattr(metric_relay, "LARGEST_PUT", 3)
+    logged = Logged(embedded_aws)
+    logged.write(*[MATCHING] * 4, embedded(logged, {"Sent": [1, 2], "Received": 4}))
+
+    with puts(embedded_aws) as calls:
+        assert 6 == MetricRelay(embedded_aws, logged.name).relay_new_lines()
+
+    assert [3, 3] == calls
+    assert (4, 3) == (logged.total(), logged.total("Sent"))
