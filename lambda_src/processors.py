@@ -14,12 +14,12 @@ from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
     RateLimited,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
 from lambda_src.core.message import OutgoingMessage
 from lambda_src.core.ports import Credentials, Sender
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from lambda_src.core.settings import ConfigurationError, Settings
 from lambda_src.core.text_rules import Limit, TextRules
 from lambda_src.services.bounded_http import BoundedAdapter

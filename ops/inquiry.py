@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambda_src.core.ports import TwilioCredentials
 from lambda_src.services.dynamodb_service import ConversationsTable
+from lambda_src.services.secret_forms import TwilioCredentials
 from lambda_src.services.secrets_manager_service import ChannelSecrets
 from ops.errors import OperatorError
 from ops.twilio_lookup import Listed, TwilioLookup

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from lambda_src.core.ports import TwilioCredentials
+    from lambda_src.services.secret_forms import TwilioCredentials
 
 T = TypeVar("T")
 

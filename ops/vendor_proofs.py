@@ -15,7 +15,7 @@ from ops.twilio_lookup import TwilioLookup
 if TYPE_CHECKING:
     from openai.types import Model
 
-    from lambda_src.core.ports import TwilioCredentials
+    from lambda_src.services.secret_forms import TwilioCredentials
     from ops.deployment import Deployment
 
 OPENAI_SECONDS = 15.0

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from threading import Lock
 
-from lambda_src.core.message import Answer
-from lambda_src.core.ports import Assignment, Writer
+from lambda_src.core.message import Answer, Assignment
+from lambda_src.core.ports import Writer
 
 
 class DeferredWriter:

@@ -7,8 +7,8 @@ from typing import TypeVar
 from lambda_src.core import timing
 from lambda_src.core.context import AssistantDefinition, ContextObject, Engine
 from lambda_src.core.errors import CredentialsRefused, PermanentFailure, Step, TransientFailure
-from lambda_src.core.message import Answer, check_mode, fit
-from lambda_src.core.ports import Assignment, Assistants, Credentials, Secrets, Writer
+from lambda_src.core.message import Answer, Assignment, check_mode, fit
+from lambda_src.core.ports import Assistants, Credentials, Secrets, Writer
 from lambda_src.core.text_rules import TWILIO, TextRules
 from lambda_src.core.timing import Timing
 from lambda_src.core.unforeseen import under_way

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
-from lambda_src.core.errors import FinalUpdateFailed, ProcessingError, Step
+from lambda_src.core.errors import ProcessingError, Step
 from lambda_src.core.ledger import ConditionFailed, SentRecord
 from lambda_src.core.persistence import write_while_time_allows
 from lambda_src.core.ports import Conversations
+from lambda_src.core.send_errors import FinalUpdateFailed
 
 
 @dataclass(frozen=True, slots=True)

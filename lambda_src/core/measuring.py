@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lambda_src.core.message import Answer, OutgoingMessage
+from lambda_src.core.message import Answer, Assignment, OutgoingMessage
 from lambda_src.core.metric_names import Metric
-from lambda_src.core.ports import Assignment, Credentials, Metrics, Sender, Writer
+from lambda_src.core.ports import Credentials, Metrics, Sender, Writer
 
 Stopwatch = Callable[[], float]
 """Seconds since any moment, of which only differences count."""

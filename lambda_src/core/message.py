@@ -1,11 +1,12 @@
-"""The AI's answer, and the message made of it: cleaned and checked before it is paid for."""
+"""What the AI is asked to write, its answer, and the message made of it: cleaned and checked."""
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from lambda_src.core.context import AssistantDefinition, VariableRule
+from lambda_src.core.context import AssistantDefinition, Engine, VariableRule
 from lambda_src.core.errors import PermanentFailure, Step
 from lambda_src.core.text_rules import TWILIO, Limit, TextRules
 from lambda_src.core.unforeseen import under_way
@@ -13,6 +14,21 @@ from lambda_src.core.unforeseen import under_way
 # Lone surrogates too: strict JSON may hold an escaped half of a character, UTF-8 cannot.
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _WHITESPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One message for the AI to write.
+
+    `metadata` are ids only; `timeout` is in seconds and covers the whole answer.
+    """
+
+    engine: Engine
+    assistant_id: str
+    definition: AssistantDefinition | None
+    briefing: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True)

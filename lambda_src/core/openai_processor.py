@@ -19,8 +19,7 @@ from lambda_src.core.openai_responses import write_with_responses
 from lambda_src.core.openai_threads import write_with_threads
 
 if TYPE_CHECKING:
-    from lambda_src.core.message import Answer
-    from lambda_src.core.ports import Assignment
+    from lambda_src.core.message import Answer, Assignment
 
 KEPT_CLIENTS = 16
 """Clients kept for reuse; each holds connections for one API key."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
     from lambda_src.core.context import AssistantDefinition
-    from lambda_src.core.ports import Assignment
+    from lambda_src.core.message import Assignment
 
 
 def write_with_responses(client: OpenAI, assignment: Assignment) -> Answer:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from openai.types.beta.threads import Message, Run
 
     from lambda_src.core.context import AssistantDefinition
-    from lambda_src.core.ports import Assignment
+    from lambda_src.core.message import Assignment
 
 POLL_SECONDS = 0.5
 """Between two looks at a run."""

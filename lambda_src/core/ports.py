@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lambda_src.core.context import AssistantDefinition, ContextObject, Engine, RecordKey
+from lambda_src.core.context import AssistantDefinition, ContextObject, RecordKey
 from lambda_src.core.errors import Step
 from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
-from lambda_src.core.message import Answer, OutgoingMessage
+from lambda_src.core.message import Answer, Assignment, OutgoingMessage
 from lambda_src.core.metric_names import Kind, Metric
 
 Clock = Callable[[], float]
@@ -21,30 +20,6 @@ class Credentials(Protocol):
     @property
     def template_sid(self) -> str | None:
         """The vendor's id of the template to send; without one, free text is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class TwilioCredentials:
-    """A tenant's Twilio account; without a template the channel sends free text."""
-
-    account_sid: str
-    auth_token: str
-    template_sid: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One message for the AI to write.
-
-    `metadata` are ids only; `timeout` is in seconds and covers the whole answer.
-    """
-
-    engine: Engine
-    assistant_id: str
-    definition: AssistantDefinition | None
-    briefing: Mapping[str, Any]
-    metadata: Mapping[str, str]
-    timeout: float
 
 
 class Conversations(Protocol):

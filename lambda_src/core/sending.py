@@ -7,16 +7,11 @@ from lambda_src.core import timing
 from lambda_src.core.claims import Claims
 from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent
-from lambda_src.core.errors import (
-    CredentialsRefused,
-    ProcessingError,
-    SendOutcomeUnknown,
-    Step,
-    TransientFailure,
-)
+from lambda_src.core.errors import CredentialsRefused, ProcessingError, Step, TransientFailure
 from lambda_src.core.ledger import Claim, Intent
 from lambda_src.core.message import Answer, OutgoingMessage
 from lambda_src.core.ports import Clock, Credentials, Secrets, Sender
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from lambda_src.core.timing import Timing
 from lambda_src.core.unforeseen import place_of, under_way
 

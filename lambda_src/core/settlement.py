@@ -8,18 +8,13 @@ from lambda_src.core.context import ContextObject
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.drafting import with_secret
-from lambda_src.core.errors import (
-    PermanentFailure,
-    SendDeclaredUnknown,
-    SendOutcomePending,
-    Step,
-    TransientFailure,
-)
+from lambda_src.core.errors import PermanentFailure, Step, TransientFailure
 from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.ledger import ConditionFailed, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer, OutgoingMessage
 from lambda_src.core.ports import Clock, Conversations, Credentials, Secrets, Sender
 from lambda_src.core.receives import Receives
+from lambda_src.core.send_errors import SendDeclaredUnknown, SendOutcomePending
 from lambda_src.core.telling import tell, tell_unwritten
 from lambda_src.core.timing import SKEW_SECONDS, Timing
 from lambda_src.core.unforeseen import under_way

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core.errors import PermanentFailure, Step
-from lambda_src.core.ports import TwilioCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +18,15 @@ class Form:
 
     pattern: re.Pattern[str]
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioCredentials:
+    """A tenant's Twilio account; without a template the channel sends free text."""
+
+    account_sid: str
+    auth_token: str
+    template_sid: str | None
 
 
 # HTTP headers carry them: blanks and other letters would fail there, at every message anew.

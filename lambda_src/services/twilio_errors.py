@@ -17,10 +17,10 @@ from lambda_src.core.errors import (
     ProcessingError,
     RateLimited,
     RecipientOptedOut,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
+from lambda_src.core.send_errors import SendOutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,7 +21,8 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from urllib3 import exceptions as transport
 
-from lambda_src.core.errors import ProcessingError, SendOutcomeUnknown, Step, TransientFailure
+from lambda_src.core.errors import ProcessingError, Step, TransientFailure
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from lambda_src.services.twilio_errors import NO_REFUSALS, Refusal, meaning
 from lambda_src.services.twilio_http import PhasedHttpClient
 from lambda_src.services.twilio_listing import sids_listed
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from twilio.rest.api.v2010.account.message import MessageList
 
     from lambda_src.core.message import OutgoingMessage
-    from lambda_src.core.ports import TwilioCredentials
+    from lambda_src.services.secret_forms import TwilioCredentials
 
 IMPORTED_LATE = ("twilio.rest.api",)
 """What the SDK imports when it is first asked for messages: a hundred modules."""

@@ -12,8 +12,8 @@ import pytest
 
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.contract import DEFAULTS, Variable
-from lambda_src.core.message import Answer
-from lambda_src.core.ports import Assignment, Writer
+from lambda_src.core.message import Answer, Assignment
+from lambda_src.core.ports import Writer
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 from local.stand_ins.faults import Fault
 from tests.faults.variants.altering import with_drafting

@@ -8,9 +8,9 @@ import pytest
 
 from lambda_src.core.context import AssistantDefinition, Engine, VariableRule
 from lambda_src.core.errors import PermanentFailure, ProcessingError, RateLimited, TransientFailure
+from lambda_src.core.message import Assignment
 from lambda_src.core.openai_errors import ConfigurationRefused
 from lambda_src.core.openai_processor import KEPT_CLIENTS, OpenAIProcessor
-from lambda_src.core.ports import Assignment
 from local.stand_ins.fault_plan import Match
 from local.stand_ins.faults import Fault
 from local.stand_ins.openai import OpenAISettings, OpenAIStandIn

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lambda_src.core.errors import PermanentFailure, TransientFailure
-from lambda_src.core.ports import TwilioCredentials
+from lambda_src.services.secret_forms import TwilioCredentials
 from lambda_src.services.secrets_manager_service import ChannelSecrets
 from tests.services.channel import (
     ACCOUNT,

@@ -6,7 +6,7 @@ import pytest
 
 from lambda_src.channels import sms, whatsapp
 from lambda_src.core.message import OutgoingMessage
-from lambda_src.core.ports import TwilioCredentials
+from lambda_src.services.secret_forms import TwilioCredentials
 from lambda_src.services.twilio_service import TwilioSender
 from local.stand_ins.twilio import TwilioStandIn
 from tests.services.channel import ACCOUNT, RECIPIENT, TOKEN

@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from lambda_src.channels.whatsapp import addresses
 from lambda_src.core.drafting import with_secret
-from lambda_src.core.errors import CredentialsRefused, SendOutcomeUnknown, Step, TransientFailure
+from lambda_src.core.errors import CredentialsRefused, Step, TransientFailure
 from lambda_src.core.message import OutgoingMessage
-from lambda_src.core.ports import TwilioCredentials
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from lambda_src.services import twilio_http
+from lambda_src.services.secret_forms import TwilioCredentials
 from lambda_src.services.twilio_http import PhasedHttpClient
 from lambda_src.services.twilio_service import TwilioSender
 from tests.services.channel import ACCOUNT, TOKEN

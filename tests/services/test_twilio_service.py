@@ -7,14 +7,10 @@ from dataclasses import replace
 import pytest
 
 from lambda_src.channels.whatsapp import addresses
-from lambda_src.core.errors import (
-    CredentialsRefused,
-    PermanentFailure,
-    SendOutcomeUnknown,
-    TransientFailure,
-)
+from lambda_src.core.errors import CredentialsRefused, PermanentFailure, TransientFailure
 from lambda_src.core.message import OutgoingMessage
-from lambda_src.core.ports import TwilioCredentials
+from lambda_src.core.send_errors import SendOutcomeUnknown
+from lambda_src.services.secret_forms import TwilioCredentials
 from lambda_src.services.twilio_service import TwilioSender
 from local.stand_ins.fault_plan import Match
 from local.stand_ins.faults import Fault

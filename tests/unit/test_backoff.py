@@ -11,11 +11,10 @@ from lambda_src.core.errors import (
     AlreadyEnded,
     PermanentFailure,
     RateLimited,
-    SendDeclaredUnknown,
-    SendOutcomePending,
     Step,
     TransientFailure,
 )
+from lambda_src.core.send_errors import SendDeclaredUnknown, SendOutcomePending
 from lambda_src.core.timing import LONGEST_BACKOFF, LONGEST_REQUESTED
 
 LONGEST_ALLOWED = 43_200

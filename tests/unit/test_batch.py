@@ -6,13 +6,12 @@ from lambda_src.core.contract import Status
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.errors import (
     AccountRefused,
-    FinalUpdateFailed,
     PermanentFailure,
     RateLimited,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
+from lambda_src.core.send_errors import FinalUpdateFailed, SendOutcomeUnknown
 from tests.unit import contexts
 from tests.unit.contexts import body, changed
 from tests.unit.fakes.clock import START

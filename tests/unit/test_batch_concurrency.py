@@ -5,7 +5,7 @@ from threading import Barrier, Lock
 import pytest
 
 from lambda_src.core import log_context
-from lambda_src.core.ports import Assignment
+from lambda_src.core.message import Assignment
 from tests.unit.contexts import body, changed
 from tests.unit.fakes.world import World
 

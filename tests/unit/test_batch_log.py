@@ -10,10 +10,10 @@ from lambda_src.core.errors import (
     AccountRefused,
     PermanentFailure,
     RateLimited,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from tests.unit import contexts
 from tests.unit.contexts import body, changed, without
 from tests.unit.fakes.clock import START

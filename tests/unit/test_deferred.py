@@ -7,7 +7,7 @@ import pytest
 
 from lambda_src.core.context import Engine
 from lambda_src.core.deferred import DeferredWriter
-from lambda_src.core.ports import Assignment
+from lambda_src.core.message import Assignment
 from tests.unit.fakes.writer import ANSWER, FakeWriter
 
 KEY = "sk-1"

@@ -4,11 +4,11 @@ import logging
 
 import pytest
 
-from lambda_src.core import errors, unforeseen
+from lambda_src.core import errors, send_errors, unforeseen
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.errors import ProcessingError, Redelivery, Step
 
-MODULES = (errors, unforeseen)
+MODULES = (errors, send_errors, unforeseen)
 Fate = tuple[Status | None, Redelivery, int, str]
 
 TABLE: dict[type[ProcessingError], Fate] = {
@@ -40,25 +40,25 @@ TABLE: dict[type[ProcessingError], Fate] = {
     ),
     errors.ReceivesUsedUp: (Status.RETRY, Redelivery.AT_ONCE, logging.ERROR, "code"),
     errors.RecordForeign: (None, Redelivery.AT_ONCE, logging.ERROR, "code"),
-    errors.SendOutcomeUnknown: (
+    send_errors.SendOutcomeUnknown: (
         None,
         Redelivery.BACKOFF,
         logging.ERROR,
         LogEvent.SEND_OUTCOME_PENDING,
     ),
-    errors.SendOutcomePending: (
+    send_errors.SendOutcomePending: (
         None,
         Redelivery.BACKOFF,
         logging.WARNING,
         LogEvent.SEND_OUTCOME_PENDING,
     ),
-    errors.SendDeclaredUnknown: (
+    send_errors.SendDeclaredUnknown: (
         None,
         Redelivery.AT_ONCE,
         logging.CRITICAL,
         LogEvent.SEND_OUTCOME_UNKNOWN,
     ),
-    errors.FinalUpdateFailed: (
+    send_errors.FinalUpdateFailed: (
         None,
         Redelivery.BACKOFF,
         logging.CRITICAL,

@@ -5,7 +5,7 @@ from logging import CRITICAL
 import pytest
 
 from lambda_src.core.contract import LogEvent, Status
-from lambda_src.core.errors import FinalUpdateFailed
+from lambda_src.core.send_errors import FinalUpdateFailed
 from lambda_src.core.timing import AWS_CALL_SECONDS, RETURN_SECONDS
 from tests.unit import contexts
 from tests.unit.fakes.clock import START

@@ -8,18 +8,16 @@ from lambda_src.core.contract import Status
 from lambda_src.core.errors import (
     AccountRefused,
     CredentialsRefused,
-    FinalUpdateFailed,
     LedgerUnavailable,
     PermanentFailure,
     ProcessingError,
     RateLimited,
     ReceivesUsedUp,
-    SendDeclaredUnknown,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
 from lambda_src.core.flow import Outcome
+from lambda_src.core.send_errors import FinalUpdateFailed, SendDeclaredUnknown, SendOutcomeUnknown
 from tests.unit import contexts
 from tests.unit.fakes.faults import Fault, Unforeseen
 from tests.unit.fakes.world import World

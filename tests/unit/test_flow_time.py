@@ -5,8 +5,8 @@ import pytest
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import CredentialsRefused, LeaseLost, Step, TransientFailure
 from lambda_src.core.flow import Outcome
-from lambda_src.core.ports import TwilioCredentials
 from lambda_src.core.timing import STALL_SECONDS
+from lambda_src.services.secret_forms import TwilioCredentials
 from tests.unit.fakes.clock import START
 from tests.unit.fakes.conversations import Record
 from tests.unit.fakes.secrets import FakeSecrets

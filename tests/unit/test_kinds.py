@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambda_src.core import errors, unforeseen
+from lambda_src.core import errors, send_errors, unforeseen
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.metric_names import Kind
 from tests.unit.test_errors import TABLE
@@ -21,10 +21,10 @@ KINDS: dict[type[ProcessingError], Kind] = {
     errors.CredentialsRefused: Kind.ACCOUNT_REFUSED,
     errors.ReceivesUsedUp: Kind.USED_UP,
     errors.RecordForeign: Kind.PERMANENT,
-    errors.SendOutcomeUnknown: Kind.PENDING,
-    errors.SendOutcomePending: Kind.PENDING,
-    errors.SendDeclaredUnknown: Kind.UNKNOWN,
-    errors.FinalUpdateFailed: Kind.UNRECORDED,
+    send_errors.SendOutcomeUnknown: Kind.PENDING,
+    send_errors.SendOutcomePending: Kind.PENDING,
+    send_errors.SendDeclaredUnknown: Kind.UNKNOWN,
+    send_errors.FinalUpdateFailed: Kind.UNRECORDED,
     errors.LeaseLost: Kind.ELSEWHERE,
     errors.BusyElsewhere: Kind.ELSEWHERE,
     errors.AlreadyEnded: Kind.ENDED,

@@ -7,9 +7,9 @@ import pytest
 
 from lambda_src.core.context import AssistantDefinition, Engine, VariableRule
 from lambda_src.core.errors import PermanentFailure
+from lambda_src.core.message import Assignment
 from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.openai_request import iso_now, prompt, read_variables, variables_schema
-from lambda_src.core.ports import Assignment
 from tests.unit.fakes.world import FIRST_CONTACT
 
 

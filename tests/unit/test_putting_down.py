@@ -9,10 +9,10 @@ from lambda_src.core.errors import (
     LeaseLost,
     PermanentFailure,
     ProcessingError,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from tests.unit import contexts
 from tests.unit.fakes.clock import START
 from tests.unit.fakes.faults import Fault, Unforeseen

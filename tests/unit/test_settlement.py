@@ -7,17 +7,19 @@ import pytest
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import (
     CredentialsRefused,
-    FinalUpdateFailed,
     LedgerUnavailable,
     PermanentFailure,
     ProcessingError,
-    SendDeclaredUnknown,
-    SendOutcomePending,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
 from lambda_src.core.flow import Outcome
+from lambda_src.core.send_errors import (
+    FinalUpdateFailed,
+    SendDeclaredUnknown,
+    SendOutcomePending,
+    SendOutcomeUnknown,
+)
 from tests.unit import contexts
 from tests.unit.fakes.clock import START
 from tests.unit.fakes.faults import Fault, Unforeseen

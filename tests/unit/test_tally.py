@@ -11,11 +11,11 @@ from lambda_src.core.errors import (
     PermanentFailure,
     ProcessingError,
     RateLimited,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
 from lambda_src.core.metric_names import ENDS, Kind, Metric
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from tests.unit import contexts
 from tests.unit.contexts import body, changed
 from tests.unit.fakes.clock import START

@@ -9,10 +9,10 @@ from lambda_src.core.errors import (
     ProcessingError,
     RateLimited,
     RecipientOptedOut,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from lambda_src.services.twilio_errors import meaning
 
 CODES: dict[type[ProcessingError], list[tuple[int, int]]] = {

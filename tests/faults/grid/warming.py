@@ -13,9 +13,9 @@ from twilio.rest import Client
 
 from lambda_src import composition, index
 from lambda_src.core.context import Engine
+from lambda_src.core.message import Assignment
 from lambda_src.core.openai_responses import write_with_responses
 from lambda_src.core.openai_threads import write_with_threads
-from lambda_src.core.ports import Assignment
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from local.stand_ins import OpenAISettings, OpenAIStandIn
 from tests.faults.grid import worker  # noqa: F401 - what a worker runs, imported before the fork

@@ -22,9 +22,8 @@ from lambda_src.core import timing
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.errors import PermanentFailure, ProcessingError, Step
 from lambda_src.core.ledger import Failure, SentRecord
-from lambda_src.core.message import Answer, OutgoingMessage, fit
+from lambda_src.core.message import Answer, Assignment, OutgoingMessage, fit
 from lambda_src.core.openai_responses import write_with_responses
-from lambda_src.core.ports import Assignment, Sender
 from lambda_src.core.settings import Settings
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.utils.assistant_definitions import AssistantFiles
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lambda_src.core.context import ContextObject, RecordKey
+    from lambda_src.core.ports import Sender
 
 AWS_CLIENT = Config(
     connect_timeout=timing.AWS_CONNECT_SECONDS, read_timeout=timing.AWS_READ_SECONDS

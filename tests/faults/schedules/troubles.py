@@ -14,10 +14,10 @@ from lambda_src.core.errors import (
     ProcessingError,
     RateLimited,
     RecipientOptedOut,
-    SendOutcomeUnknown,
     Step,
     TransientFailure,
 )
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from tests.unit.fakes.faults import Unforeseen
 from tests.unit.fakes.ledger_faults import STEPS
 

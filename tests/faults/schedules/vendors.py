@@ -4,8 +4,8 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
-from lambda_src.core.message import Answer, OutgoingMessage
-from lambda_src.core.ports import Assignment, TwilioCredentials
+from lambda_src.core.message import Answer, Assignment, OutgoingMessage
+from lambda_src.services.secret_forms import TwilioCredentials
 from tests.unit.fakes.sender import Accepted, FakeSender
 from tests.unit.fakes.writer import ANSWER, FakeWriter
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.context import RecordKey
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import FinalUpdateFailed
 from lambda_src.core.final_record import FinalRecord
 from lambda_src.core.ledger import Claim, Failure, SentRecord
+from lambda_src.core.send_errors import FinalUpdateFailed
 from tests.faults.variants.around_conversations import AroundConversations
 
 

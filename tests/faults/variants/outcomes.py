@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 
-from lambda_src.core.errors import (
-    PermanentFailure,
-    ProcessingError,
-    SendOutcomeUnknown,
-    TransientFailure,
-)
+from lambda_src.core.errors import PermanentFailure, ProcessingError, TransientFailure
 from lambda_src.core.message import OutgoingMessage
-from lambda_src.core.ports import Sender, TwilioCredentials
+from lambda_src.core.ports import Sender
+from lambda_src.core.send_errors import SendOutcomeUnknown
+from lambda_src.services.secret_forms import TwilioCredentials
 
 
 class AroundSender(Sender):

@@ -3,8 +3,9 @@
 from lambda_src.core.context import RecordKey
 from lambda_src.core.contract import Status
 from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import SendDeclaredUnknown, Step, TransientFailure
+from lambda_src.core.errors import Step, TransientFailure
 from lambda_src.core.ledger import Claim, Entry, Failure
+from lambda_src.core.send_errors import SendDeclaredUnknown
 from lambda_src.core.settlement import Settlement
 from tests.faults.variants.around_conversations import AroundConversations
 

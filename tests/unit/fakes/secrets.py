@@ -4,7 +4,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lambda_src.core.errors import PermanentFailure, Step
-from lambda_src.core.ports import TwilioCredentials
+from lambda_src.services.secret_forms import TwilioCredentials
 from tests.unit.fakes.faults import Plan
 
 if TYPE_CHECKING:

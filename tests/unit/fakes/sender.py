@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambda_src.core.errors import CredentialsRefused, SendOutcomeUnknown, Step
+from lambda_src.core.errors import CredentialsRefused, Step
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from tests.unit.fakes.faults import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lambda_src.core.message import OutgoingMessage
-    from lambda_src.core.ports import TwilioCredentials
+    from lambda_src.services.secret_forms import TwilioCredentials
     from tests.unit.fakes.clock import FakeClock
 
 

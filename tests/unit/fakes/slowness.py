@@ -7,13 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core import timing
-from lambda_src.core.errors import (
-    LedgerUnavailable,
-    ProcessingError,
-    SendOutcomeUnknown,
-    Step,
-    TransientFailure,
-)
+from lambda_src.core.errors import LedgerUnavailable, ProcessingError, Step, TransientFailure
+from lambda_src.core.send_errors import SendOutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from lambda_src.core.context import AssistantDefinition, ContextObject, RecordKey, VariableRule
 from lambda_src.core.delivery import Delivery
 from lambda_src.core.flow import Outcome
-from lambda_src.core.ports import TwilioCredentials
 from lambda_src.core.timing import Timing
+from lambda_src.services.secret_forms import TwilioCredentials
 from tests.unit import contexts
 from tests.unit.fakes.assembly import LEASE, Assembly
 from tests.unit.fakes.clock import START, FakeClock

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from lambda_src.core.context import AssistantDefinition
 from lambda_src.core.errors import CredentialsRefused, Step
-from lambda_src.core.message import Answer, Usage
-from lambda_src.core.ports import Assignment
+from lambda_src.core.message import Answer, Assignment, Usage
 from tests.unit.fakes.faults import Plan
 
 if TYPE_CHECKING:
