@@ -1,6 +1,6 @@
 """The rules of the promise, judged over what the world shows of one conversation."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,11 +30,6 @@ DOUBLING = frozenset({Rule.AT_MOST_ONCE})
 """Whoever breaks this has sent one twice."""
 WRONG = frozenset(Rule) - LOSING - DOUBLING
 """Whoever breaks these wrote what is not so, or did what it must not."""
-
-
-def count_breaking(these: frozenset[Rule], each_broken: Iterable[Iterable[Rule]]) -> int:
-    """Count those, of whom each is given by the rules that it broke, that broke one of these."""
-    return sum(not these.isdisjoint(broken) for broken in each_broken)
 
 
 class Place(StrEnum):

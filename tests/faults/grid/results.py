@@ -1,9 +1,11 @@
 """What became of a cell, and of many."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.faults.grid.cells import Cell
-from tests.faults.rules import DOUBLING, LOSING, WRONG, Evidence, Rule, count_breaking
+from tests.faults.judged import Judged, Verdict
+from tests.faults.rules import Evidence, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +63,16 @@ class CellResult:
 
 
 @dataclass(frozen=True, slots=True)
-class GridResult:
+class GridResult(Judged):
     """What became of all cells of one handler, in their order."""
 
     handler: str
     cells: tuple[CellResult, ...]
 
     @property
-    def lost(self) -> int:
-        """Cells in which a message was lost."""
-        return self._breaking(LOSING)
-
-    @property
-    def doubled(self) -> int:
-        """Cells in which a message was sent twice."""
-        return self._breaking(DOUBLING)
-
-    @property
-    def wrong(self) -> int:
-        """Cells in which a record was wrong, or a worker did what it must not."""
-        return self._breaking(WRONG)
-
-    @property
-    def unresolved(self) -> int:
-        """Cells which ended open, with nobody called."""
-        return sum(result.is_unresolved for result in self.cells)
+    def verdicts(self) -> Iterator[Verdict]:
+        """The verdict on each cell."""
+        return ((result.broken, result.is_unresolved) for result in self.cells)
 
     @property
     def people(self) -> int:
@@ -105,6 +92,3 @@ class GridResult:
     def violations(self) -> tuple[CellResult, ...]:
         """The cells that are not as promised; each can be replayed by its name."""
         return tuple(result for result in self.cells if not result.is_as_promised)
-
-    def _breaking(self, rules: frozenset[Rule]) -> int:
-        return count_breaking(rules, (result.broken for result in self.cells))

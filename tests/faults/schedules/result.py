@@ -1,9 +1,11 @@
 """What came of many schedules."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.faults.rules import DOUBLING, LOSING, WRONG, Rule, count_breaking
+from tests.faults.judged import Judged, Verdict
+from tests.faults.rules import Rule
 from tests.faults.schedules.reached import Reached
 
 
@@ -32,7 +34,7 @@ class Violation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SchedulesResult:
+class SchedulesResult(Judged):
     """How many schedules there were, what they were made of and reached, and what they broke."""
 
     schedules: int = 0
@@ -61,24 +63,6 @@ class SchedulesResult:
         return self.reached[Reached.RELEASED] + self.reached[Reached.SETTLED_BY_PERSON]
 
     @property
-    def lost(self) -> int:
-        """Schedules that lost a message."""
-        return self._breaking(LOSING)
-
-    @property
-    def doubled(self) -> int:
-        """Schedules that sent a message twice."""
-        return self._breaking(DOUBLING)
-
-    @property
-    def wrong(self) -> int:
-        """Schedules that ended in a wrong record, a second answer, or an act without a lease."""
-        return self._breaking(WRONG)
-
-    @property
-    def unresolved(self) -> int:
-        """Schedules after which a conversation had no outcome, and nobody heard of it."""
-        return sum(violation.is_unresolved for violation in self.violations)
-
-    def _breaking(self, rules: frozenset[Rule]) -> int:
-        return count_breaking(rules, (violation.rules for violation in self.violations))
+    def verdicts(self) -> Iterator[Verdict]:
+        """The verdict on each schedule that broke the promise."""
+        return ((violation.rules, violation.is_unresolved) for violation in self.violations)

@@ -1,9 +1,9 @@
 """What a soak has come to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tests.faults.rules import DOUBLING, LOSING, WRONG, Rule, count_breaking
+from tests.faults.judged import Judged, Verdict
 from tests.faults.soak.reconciliation import Violation
 
 
@@ -54,7 +54,7 @@ class Recovery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SoakResult:
+class SoakResult(Judged):
     """Counts and violations; the seed and the number of messages are what repeats it.
 
     Attributes:
@@ -82,24 +82,6 @@ class SoakResult:
     violations: tuple[Violation, ...]
 
     @property
-    def lost(self) -> int:
-        """Conversations of which a message was lost."""
-        return self._count(LOSING)
-
-    @property
-    def doubled(self) -> int:
-        """Conversations whose message was sent more often than released."""
-        return self._count(DOUBLING)
-
-    @property
-    def wrong(self) -> int:
-        """Conversations and alarms that say what is not so, and those that broke another rule."""
-        return self._count(WRONG)
-
-    @property
-    def unresolved(self) -> int:
-        """Conversations that ended without an end."""
-        return sum(violation.is_unresolved for violation in self.violations)
-
-    def _count(self, rules: frozenset[Rule]) -> int:
-        return count_breaking(rules, (violation.rules for violation in self.violations))
+    def verdicts(self) -> Iterator[Verdict]:
+        """The verdict on each conversation, and each alarm, of which something must not be."""
+        return ((violation.rules, violation.is_unresolved) for violation in self.violations)
