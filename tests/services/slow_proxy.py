@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
+
+from tests.services.loopback import Loopback, QuietHandler
 
 PAUSE = 0.05
 """Seconds between two bytes that trickle; each of them comes well within a read timeout."""
@@ -23,8 +23,7 @@ class Pace(StrEnum):
     BODY_TRICKLES = "the body trickles in"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     proxy: "SlowProxy"
 
     def pass_on(self) -> None:
@@ -65,17 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.proxy.ended.wait()
         self.close_connection = True
 
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except OSError:
-            self.close_connection = True  # the client has given up
 
-    def log_message(self, *_: object) -> None:
-        """Stay quiet."""
-
-
-class SlowProxy:
+class SlowProxy(Loopback):
     """Passes requests on to a server, for the length of a `with` block.
 
     Args:
@@ -94,19 +84,7 @@ class SlowProxy:
         self.upstream = urlsplit(upstream).netloc
         self.ended = Event()
         self._lock = Lock()
-        handler = type("Handler", (_Handler,), {"proxy": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-
-    @property
-    def base_url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
+        super().__init__(type("Handler", (_Handler,), {"proxy": self}))
 
     def __exit__(
         self,
@@ -115,8 +93,7 @@ class SlowProxy:
         trace: TracebackType | None,
     ) -> None:
         self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__(kind, error, trace)
 
     def slow_down(self, pace: Pace, skip: int = 0) -> None:
         """Let answers come at that pace, after so many more at once."""
