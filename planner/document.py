@@ -10,7 +10,7 @@ from planner.cost import Function
 from planner.markdown import table
 from planner.plan import Plan, Question, plan
 from planner.price_tables import price_table, standing_table, vendor_table
-from planner.report import seconds
+from planner.report import comparison_row, seconds
 from planner.usage import CALLS, EXAMPLE
 from stacks.capacity import quotas
 from stacks.capacity.limits import Vendors
@@ -111,17 +111,7 @@ def comparison_table(compared: Iterable[Compared]) -> str:
     """What was planned, and what a simulation saw."""
     return table(
         ("case", "at the peak", "oldest: planned", "seen", "messages of a call: planned", "seen"),
-        (
-            (
-                each.case.name,
-                f"{each.case.load.peak:,.2f}/s",
-                seconds(each.planned.seconds),
-                seconds(each.seen.oldest),
-                f"{each.planned_batch:.2f}",
-                f"{each.seen.mean_batch:.2f}",
-            )
-            for each in compared
-        ),
+        map(comparison_row, compared),
     )
 
 

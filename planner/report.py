@@ -39,15 +39,20 @@ def as_table(compared: Iterable[Compared]) -> Table:
     for column in ("case", "at the peak", "oldest, planned", "seen", "batch, planned", "seen"):
         table.add_column(column, justify="left" if column == "case" else "right")
     for each in compared:
-        table.add_row(
-            each.case.name,
-            f"{each.case.load.peak:,.2f}/s",
-            seconds(each.planned.seconds),
-            seconds(each.seen.oldest),
-            f"{each.planned_batch:.2f}",
-            f"{each.seen.mean_batch:.2f}",
-        )
+        table.add_row(*comparison_row(each))
     return table
+
+
+def comparison_row(compared: Compared) -> tuple[str, ...]:
+    """Return what was planned and what was seen, cell by cell."""
+    return (
+        compared.case.name,
+        f"{compared.case.load.peak:,.2f}/s",
+        seconds(compared.planned.seconds),
+        seconds(compared.seen.oldest),
+        f"{compared.planned_batch:.2f}",
+        f"{compared.seen.mean_batch:.2f}",
+    )
 
 
 def seconds(value: float) -> str:
