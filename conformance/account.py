@@ -15,19 +15,21 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.sqs.models import Message, Queue, sqs_backends
 
 from conformance.boundaries import Boundaries
-from conformance.virtual import VirtualClock
+from local.stand_ins.aws import (
+    ACCOUNT,
+    CREDENTIALS,
+    DEAD_LETTERS,
+    QUEUE,
+    REGION,
+    TABLE,
+    make_queues,
+    make_table,
+)
+from local.stand_ins.virtual import VirtualClock
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-REGION, ACCOUNT = "eu-west-1", "123456789012"
-QUEUE, DEAD_LETTERS, TABLE = "queue", "dead-letters", "conversations"
-KEYS = ("primary_channel", "conversation_id")
-CREDENTIALS = {
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_ACCESS_KEY_ID": "made-up",
-    "AWS_SECRET_ACCESS_KEY": "made-up",
-}
 _deserialize = TypeDeserializer().deserialize
 
 
@@ -49,8 +51,8 @@ class Account:
     def furnish(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
         """Make it anew, empty but for the secrets."""
         moto_api_backend.reset()
-        self._make_table()
-        self._make_queues()
+        make_table(self._session.client("dynamodb"))
+        make_queues(self._session.client("sqs"), self.max_receive_count)
         client = self._session.client("secretsmanager")
         for name, value in secrets.items():
             client.create_secret(Name=name, SecretString=json.dumps(value))
@@ -94,29 +96,6 @@ class Account:
     @property
     def _backend(self) -> Any:
         return sqs_backends[ACCOUNT][REGION]
-
-    def _make_table(self) -> None:
-        self._session.client("dynamodb").create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": KEYS[0], "KeyType": "HASH"},
-                {"AttributeName": KEYS[1], "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
-        )
-
-    def _make_queues(self) -> None:
-        sqs = self._session.client("sqs")
-        sqs.create_queue(QueueName=DEAD_LETTERS)
-        policy = {
-            "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}",
-            "maxReceiveCount": self.max_receive_count,
-        }
-        sqs.create_queue(
-            QueueName=QUEUE,
-            Attributes={"VisibilityTimeout": "1080", "RedrivePolicy": json.dumps(policy)},
-        )
 
 
 def _messages_of(queue: Queue) -> list[Message]:

@@ -13,13 +13,13 @@ from unittest.mock import patch
 from conformance.account import Account, account
 from conformance.boundaries import Moment
 from conformance.subject import Subject, Vendor
-from conformance.virtual import VirtualClock, going_by
 from lambda_src.composition import answer, put_together
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.contract import Variable
 from lambda_src.core.settings import Settings
 from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
 from local.stand_ins import OpenAIStandIn
+from local.stand_ins.virtual import VirtualClock, going_by
 
 MOST_DELIVERIES = 60
 AI_KEY = "made-up-ai-key"

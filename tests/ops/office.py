@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from lambda_src import index
 from lambda_src.core.context import ContextObject
 from tests.alarms.stories import lose_a_send
 from tests.ops.tool import Tool
-from tests.services.channel import Channel, LambdaContext
+from tests.services.channel import Channel
 
 
 @dataclass(frozen=True)
@@ -75,23 +75,11 @@ class Office(Tool):
         ).get("Messages", [])
 
     def _hand_over(self, messages: Sequence[Any]) -> None:
-        records = [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message["Attributes"],
-            }
-            for message in messages
-        ]
-        result = index.lambda_handler({"Records": records}, cast("Any", LambdaContext()))
-        failed = {failure["itemIdentifier"] for failure in result["batchItemFailures"]}
+        failed = self.channel.hand_over(messages)
         for message in messages:
             if message["MessageId"] in failed:
                 self.bury(message["Body"])
-            self.channel.sqs.delete_message(
-                QueueUrl=self.channel.queue_url, ReceiptHandle=message["ReceiptHandle"]
-            )
+            self.channel.delete(message)
 
 
 def _bodies(channel: Channel, url: str) -> list[str]:

@@ -15,6 +15,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
+from local.stand_ins.aws import CREDENTIALS, make_queues, make_table
 from local.stand_ins.openai import OpenAIStandIn
 from local.stand_ins.twilio import TwilioStandIn
 from tests.services.channel import (
@@ -29,8 +30,6 @@ from tests.services.channel import (
 )
 from tests.services.moto_transactions import whole_transactions
 
-TABLE = "conversations-test"
-KEYS = ("primary_channel", "conversation_id")
 MAX_RECEIVE_COUNT = 10
 
 
@@ -61,14 +60,9 @@ def _clients_of(_endpoint: str | None) -> Clients:
 @contextmanager
 def made_up_account() -> Iterator[None]:
     """An AWS account in memory, without credentials, while the context lasts."""
-    environment = {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "made-up",
-        "AWS_SECRET_ACCESS_KEY": "made-up",
-    }
     with pytest.MonkeyPatch.context() as patch, mock_aws(), whole_transactions():
         moto_api_backend.reset()  # within another account, this one would begin with its content
-        for name, value in environment.items():
+        for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
         yield
 
@@ -86,31 +80,12 @@ def twilio_stand_in() -> TwilioStandIn:
 
 def create_table() -> str:
     """Create an empty conversations table; return its name."""
-    clients().dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": KEYS[0], "KeyType": "HASH"},
-            {"AttributeName": KEYS[1], "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
-    )
-    return TABLE
+    return make_table(clients().dynamodb)
 
 
 def create_queue() -> str:
     """Create an empty queue with a dead-letter queue; return its URL."""
-    sqs = clients().sqs
-    dead_letters = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
-    policy = {
-        "deadLetterTargetArn": arn["Attributes"]["QueueArn"],
-        "maxReceiveCount": MAX_RECEIVE_COUNT,
-    }
-    return sqs.create_queue(
-        QueueName="queue",
-        Attributes={"VisibilityTimeout": "1080", "RedrivePolicy": json.dumps(policy)},
-    )["QueueUrl"]
+    return make_queues(clients().sqs, MAX_RECEIVE_COUNT)
 
 
 def create_secrets() -> None:

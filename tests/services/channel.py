@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -111,26 +111,49 @@ class Channel:
         Returns:
             The bodies whose messages the handler reports as failed.
         """
-        records = [self._received(body, receive_count) for body in bodies]
+        messages = [self._received(body, receive_count) for body in bodies]
+        failed = self.hand_over(messages, seconds_left=seconds_left, handler=handler)
+        for message in messages:  # so that the next delivery is a message of its own
+            self.delete(message)
+        return [message["Body"] for message in messages if message["MessageId"] in failed]
+
+    def hand_over(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        seconds_left: float = 170,
+        handler: LambdaHandler = index.lambda_handler,
+    ) -> frozenset[str]:
+        """Give received messages to the handler as one batch.
+
+        Returns:
+            The ids of those that it reports as failed.
+        """
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+            }
+            for message in messages
+        ]
         result = handler({"Records": records}, cast("Any", LambdaContext(seconds_left)))
-        for record in records:  # so that the next delivery is a message of its own
-            self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=record["receiptHandle"])
-        failed = {failure["itemIdentifier"] for failure in result["batchItemFailures"]}
-        return [record["body"] for record in records if record["messageId"] in failed]
+        return frozenset(failure["itemIdentifier"] for failure in result["batchItemFailures"])
+
+    def delete(self, message: Mapping[str, Any]) -> None:
+        """Delete a received message from the queue."""
+        self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def _received(self, body: str, receive_count: int) -> dict[str, Any]:
         # The queue's own message has another body: some of those delivered it would refuse.
         self.sqs.send_message(QueueUrl=self.queue_url, MessageBody="a body")
         (message,) = self.sqs.receive_message(QueueUrl=self.queue_url)["Messages"]
-        return {
-            "messageId": message["MessageId"],
-            "receiptHandle": message["ReceiptHandle"],
-            "body": body,
-            "attributes": {
-                "ApproximateReceiveCount": str(receive_count),
-                "SentTimestamp": str(round(time.time() * 1000)),
-            },
+        attributes = {
+            "ApproximateReceiveCount": str(receive_count),
+            "SentTimestamp": str(round(time.time() * 1000)),
         }
+        return {**message, "Body": body, "Attributes": attributes}
 
     def record(self, conversation_id: str = CONVERSATION, recipient: str = RECIPIENT) -> Any:
         """The conversation's record as Python values, None if there is none."""

@@ -1,58 +1,21 @@
 """The event source mapping in virtual time, over moto's queue and the real handler."""
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from moto.sqs.models import Queue, sqs_backends
 
 from lambda_src import index
 from lambda_src.core.batch import BatchHandler
-from lambda_src.core.ports import Clock
-from tests.services.channel import Channel, LambdaContext
+from local.stand_ins.aws import ACCOUNT, DEAD_LETTERS, QUEUE, REGION
+from local.stand_ins.virtual import VirtualClock, going_by
+from tests.services.channel import Channel
 
 AN_INSTANT = 0.002
 """Seconds after which moto shows what is to be visible now."""
-
-
-class VirtualClock:
-    """Time that passes only when told to, from the present on."""
-
-    def __init__(self) -> None:
-        self.began_at = self.now = time.time()
-
-    def __call__(self) -> float:
-        """Seconds since the epoch."""
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-
-    @property
-    def passed(self) -> float:
-        """Seconds since the beginning."""
-        return self.now - self.began_at
-
-
-def going_by(clock: Clock, handler: BatchHandler) -> BatchHandler:
-    """The handler with another clock."""
-    flow = handler.flow
-    claims = replace(flow.claims, clock=clock)
-    return replace(
-        handler,
-        flow=replace(
-            flow,
-            clock=clock,
-            claims=claims,
-            sending=replace(flow.sending, clock=clock, claims=claims),
-            putting_down=replace(flow.putting_down, clock=clock),
-            settlement=replace(flow.settlement, clock=clock),
-        ),
-    )
 
 
 @dataclass
@@ -112,32 +75,20 @@ class EventSource:
 
     def visible_in(self) -> list[float]:
         """Seconds until each message on the queue is visible."""
-        return [message.visible_at / 1000 - self.clock() for message in _queue("queue")._messages]
+        return [message.visible_at / 1000 - self.clock() for message in _queue(QUEUE)._messages]
 
     def dead_letters(self) -> list[str]:
         """The bodies in the dead-letter queue."""
-        return [message.body for message in _queue("dead-letters")._messages]
+        return [message.body for message in _queue(DEAD_LETTERS)._messages]
 
     def _invoke(self, messages: Sequence[Any]) -> None:
-        records = [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message["Attributes"],
-            }
-            for message in messages
-        ]
-        result = index.lambda_handler({"Records": records}, cast("Any", LambdaContext()))
-        failed = {failure["itemIdentifier"] for failure in result["batchItemFailures"]}
+        failed = self.channel.hand_over(messages)
         for message in messages:
             self.receives.append(int(message["Attributes"]["ApproximateReceiveCount"]))
             if message["MessageId"] not in failed:
-                self.channel.sqs.delete_message(
-                    QueueUrl=self.channel.queue_url, ReceiptHandle=message["ReceiptHandle"]
-                )
+                self.channel.delete(message)
         self.waits.extend(self.visible_in())
 
 
 def _queue(name: str) -> Queue:
-    return sqs_backends["123456789012"]["eu-west-1"].queues[name]
+    return sqs_backends[ACCOUNT][REGION].queues[name]

@@ -16,10 +16,11 @@ from lambda_src.core.message import Answer, Assignment
 from lambda_src.core.ports import Writer
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 from local.stand_ins.faults import Fault
+from local.stand_ins.virtual import VirtualClock
 from tests.faults.variants.altering import with_drafting
 from tests.services.account import MAX_RECEIVE_COUNT
 from tests.services.channel import Channel, context, recipient_data
-from tests.services.event_source import EventSource, VirtualClock
+from tests.services.event_source import EventSource
 
 if TYPE_CHECKING:
     from lambda_src.services.dynamodb_service import ConversationsTable
