@@ -3,49 +3,29 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from threading import Lock
-from typing import Any
 
 from lambda_src.core.context import ContextObject, RecordKey
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import RecipientErased, RecipientSuppressed, Step
-from lambda_src.core.ledger import Claim, ConditionFailed, Entry, Failure, Intent, SentRecord
+from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
 from lambda_src.core.message import Answer
-from tests.unit.fakes.faults import Fault, Plan
-from tests.unit.fakes.ledger_faults import go_wrong
 from tests.unit.fakes.record import SENDING_OR_UNKNOWN, Record
+from tests.unit.fakes.table import FakeTable, nothing
 
 __all__ = ["FakeConversations", "Record"]
 
 
-def _nothing() -> None:
-    """What most writes do besides."""
-
-
-class FakeConversations:
+class FakeConversations(FakeTable):
     """Implements the port `Conversations`.
 
-    `records` is what stands in the table, `writes` names the writes that were applied, `before`
-    holds what another worker does just before the next call of that name. `suppressed` are the
-    recipients who opted out, `erased` those who were erased, and when (epoch seconds).
+    `suppressed` are the recipients who opted out, `erased` those who were erased, and when (epoch
+    seconds).
     """
 
     def __init__(self) -> None:
-        self.records: dict[RecordKey, Record] = {}
+        super().__init__()
         self.suppressed: set[str] = set()
         self.erased: dict[str, float] = {}
-        self.writes: list[str] = []
-        self.before: dict[str, Callable[[], None]] = {}
-        self._faults: Plan[Fault] = Plan()
-        self._lock = Lock()
-
-    def fail(self, call: str, fault: Fault, times: int = 1) -> None:
-        """Let the next calls of that name go wrong."""
-        self._faults.add(call, fault, times)
-
-    def alter(self, key: RecordKey, **changes: Any) -> None:
-        """Change a record as another worker might."""
-        self.records[key] = replace(self.records[key], **changes)
 
     def create(self, context: ContextObject, claim: Claim) -> None:
         """Write the first record, if there is none and the recipient is not barred."""
@@ -117,7 +97,7 @@ class FakeConversations:
             "record_failure",
             claim.key,
             lambda record: record.status in allowed and record.is_of(claim),
-            suppress if failure.suppresses else _nothing,
+            suppress if failure.suppresses else nothing,
             status=failure.status,
             failure=failure,
         )
@@ -154,9 +134,7 @@ class FakeConversations:
 
     def others(self, key: RecordKey) -> tuple[Entry, ...]:
         """The recipient's other conversations that have a sid, or may yet get one."""
-        go_wrong("others", self._faults.pop("others"))
-        with self._lock:
-            concerned = [record for record in self.records.values() if record.concerns(key)]
+        concerned = [record for record in self._read("others") if record.concerns(key)]
         return tuple(replace(record, failure=None).entry() for record in concerned)
 
     def _check_bars(self, claim: Claim) -> None:
@@ -167,53 +145,6 @@ class FakeConversations:
     def _check_erasure(self, key: RecordKey, asked_at: float) -> None:
         if self.erased.get(key.primary_channel, -1.0) >= _ms(asked_at):
             raise RecipientErased("recipient_erased", Step.CLAIM)
-
-    def _put(self, name: str, record: Record, besides: Callable[[], None]) -> None:
-        self._write(name, record.key, lambda found: record if found is None else None, besides)
-
-    def _update(
-        self,
-        name: str,
-        key: RecordKey,
-        allowed: Callable[[Record], bool],
-        besides: Callable[[], None] = _nothing,
-        **changes: Any,
-    ) -> None:
-        def changed(found: Record | None) -> Record | None:
-            return replace(found, **changes) if found and allowed(found) else None
-
-        self._write(name, key, changed, besides)
-
-    def _write(
-        self,
-        name: str,
-        key: RecordKey,
-        changed: Callable[[Record | None], Record | None],
-        besides: Callable[[], None],
-    ) -> None:
-        self.before.pop(name, lambda: None)()
-        fault = self._faults.pop(name)
-        if fault not in {Fault.ANSWER_LOST, Fault.REPEATED}:
-            go_wrong(name, fault)
-        with self._lock:
-            for _ in range(2 if fault is Fault.REPEATED else 1):
-                self._apply(name, key, changed, besides)
-        go_wrong(name, fault)
-
-    def _apply(
-        self,
-        name: str,
-        key: RecordKey,
-        changed: Callable[[Record | None], Record | None],
-        besides: Callable[[], None],
-    ) -> None:
-        found = self.records.get(key)
-        after = changed(found)
-        if after is None:
-            raise ConditionFailed(found.entry() if found else None)
-        besides()
-        self.records[key] = after
-        self.writes.append(name)
 
 
 def _as(seen: Entry) -> Callable[[Record], bool]:
