@@ -1,52 +1,15 @@
-"""A person is erased: records, waiting messages and dead letters; and does not come back."""
+"""A person is erased: records, waiting messages and dead letters."""
 
-import json
-from functools import partial
 from typing import Any
 
 import pytest
 
-from lambda_src.services.secrets_manager_service import is_within
-from lambda_src.utils.context_processor import ContextParser
-from ops.erasure import Erasure, Place
-from ops.letters import Letters
-from ops.register_writes import Signature
-from ops.suppressions import Suppressions
-from tests.ops.conftest import office  # noqa: F401 - a fixture
-from tests.ops.office import Office
+from ops.erasure import Erasure
+from tests.privacy.erased import NOW, SIGNATURE, left
 from tests.privacy.test_opt_outs import to
-from tests.services.channel import PREFIXES, RECIPIENT, Channel, context, recipient_data
+from tests.services.channel import RECIPIENT, Channel, context, recipient_data
 
 SOMEBODY = "+447700900999"
-NOW = 2_000_000_000.0
-SIGNATURE = Signature("arn:aws:iam::123456789012:user/on-duty", "request 17", NOW)
-
-
-@pytest.fixture
-def dead_letters_url(channel: Channel) -> str:
-    """Where the channel's dead letters are."""
-    return channel.sqs.get_queue_url(QueueName="dead-letters")["QueueUrl"]
-
-
-@pytest.fixture
-def erasure(channel: Channel, dead_letters_url: str) -> Erasure:
-    """The tool, over the one channel there is."""
-    queues = {
-        "queue": Letters(channel.sqs, channel.queue_url),
-        "dead letters": Letters(channel.sqs, dead_letters_url),
-    }
-    parse = ContextParser("whatsapp", partial(is_within, prefixes=PREFIXES))
-    return Erasure(channel.dynamodb, channel.table, [Place("whatsapp", queues, parse)])
-
-
-def left(channel: Channel, recipient: str) -> int:
-    """How many records there are of a recipient."""
-    found = channel.dynamodb.query(
-        TableName=channel.table,
-        KeyConditionExpression="primary_channel = :recipient",
-        ExpressionAttributeValues={":recipient": {"S": recipient}},
-    )
-    return found["Count"]
 
 
 def bodies(channel: Channel, url: str) -> list[str]:
@@ -142,47 +105,6 @@ def test_a_lapsed_lease_keeps_nothing(channel: Channel, erasure: Erasure) -> Non
     assert 0 == left(channel, RECIPIENT)
 
 
-@pytest.mark.parametrize("is_refused", [False, True])
-def test_a_copy_that_comes_later_brings_nobody_back(
-    channel: Channel, erasure: Erasure, *, is_refused: bool
-) -> None:
-    """A message in flight is turned away without a record, at each of its deliveries."""
-    erasure.erase(RECIPIENT, SIGNATURE)
-    body = context(lambda d: recipient_data(d).update(comms_consent=not is_refused))
-
-    for receive_count in (1, 2):
-        assert [body] == channel.deliver(body, receive_count=receive_count)
-        assert "ERROR" == channel.events()["recipient_erased"]["level"]
-
-    assert (0, 0) == (left(channel, RECIPIENT), channel.vendor_calls())
-
-
-def test_who_agrees_again_is_written_to(channel: Channel, erasure: Erasure) -> None:
-    """What was asked for after the erasure is sent."""
-    before = Signature(SIGNATURE.who, SIGNATURE.why, 1.0)
-    erasure.erase(RECIPIENT, before)
-    after = json.loads(context())
-    after["frontend_payload"]["request_data"]["initial_request_timestamp"] = "2026-11-22T10:00:00Z"
-
-    assert [] == channel.deliver(json.dumps(after))
-    assert 1 == len(channel.phone())
-
-
-def test_an_opt_out_outlasts_the_erasure(channel: Channel, erasure: Erasure) -> None:
-    """The suppression stays, by a digest alone, and so do the lines of what people did."""
-    desk = Suppressions(channel.dynamodb, channel.table, "whatsapp")
-    desk.add(RECIPIENT, SIGNATURE)
-
-    receipt = erasure.erase(RECIPIENT, SIGNATURE)
-
-    found = desk.find(RECIPIENT)
-    assert found
-    assert ("whatsapp",) == receipt.suppressed
-    assert ["suppression added", "erasure begun", "erased: 0 records, 0 messages"] == [
-        line["what"] for line in found.actions
-    ]
-
-
 def test_messages_in_somebodys_hands_are_told(channel: Channel, erasure: Erasure) -> None:
     """What cannot be looked into makes the erasure incomplete."""
     channel.sqs.send_message(QueueUrl=channel.queue_url, MessageBody=context())
@@ -191,19 +113,3 @@ def test_messages_in_somebodys_hands_are_told(channel: Channel, erasure: Erasure
     receipt = erasure.erase(RECIPIENT, SIGNATURE)
 
     assert (1, False) == (receipt.in_flight["whatsapp queue"], receipt.is_complete)
-
-
-def test_a_dropped_letter_brings_nobody_back(office: Office) -> None:  # noqa: F811 - a fixture
-    """The letter of an erased person is noted under its own id when it is given up."""
-    channel = office.channel
-    Suppressions(channel.dynamodb, channel.table, "whatsapp").mark_erased(
-        RECIPIENT, SIGNATURE, "erased"
-    )
-    office.bury(context())
-
-    office.done("dlq", "drop", "--cause", "no_record", "--reason", "request 17", "--yes")
-
-    assert [] == office.dead_letters()
-    stored = channel.dynamodb.scan(TableName=channel.table)["Items"]
-    assert RECIPIENT not in json.dumps(stored)
-    assert "dead-letter" in {row["primary_channel"]["S"] for row in stored}
