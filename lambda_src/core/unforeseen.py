@@ -10,7 +10,7 @@ from lambda_src.core.errors import ProcessingError, Step, TransientFailure
 
 
 class UnforeseenFailure(TransientFailure):
-    """An error that nobody foresaw, while nothing was sent: recorded as `retry`, told loudly."""
+    """An error that nobody foresaw, of any step but the send itself: recorded as `retry`."""
 
     shared_event = LogEvent.UNEXPECTED_ERROR
     level = ERROR
