@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Event
+from contextlib import contextmanager, suppress
+from threading import Event, get_ident
 
 import pytest
 
 from lambda_src.core import log_context
-from lambda_src.core.in_time import done_within, within
+from lambda_src.core.in_time import MOST_CALLS, done_within, within
 from tests.unit.fakes.faults import Unforeseen
 
 PLENTY = 60.0
@@ -51,6 +51,31 @@ def test_a_call_that_hangs_is_given_up(seconds: float) -> None:
     """Whatever keeps it, and at once where no time is left."""
     with hanging() as hang, pytest.raises(TimeoutError):
         within(seconds, lambda: hang(None))
+
+
+def test_a_call_that_had_to_wait_for_too_long_is_never_made() -> None:
+    """Behind as many calls that hang as there may be."""
+    begun: list[bool] = []
+    made: list[str] = []
+    with hanging() as hang:
+
+        def hold() -> None:
+            begun.append(True)
+            hang(None)
+
+        while len(begun) < MOST_CALLS:
+            with suppress(TimeoutError):
+                within(SOON / 10, hold)
+        with pytest.raises(TimeoutError):
+            within(SOON, lambda: made.append("too late"))
+    within(PLENTY, lambda: made.append("in time"))
+    assert ["in time"] == made
+
+
+def test_calls_share_threads() -> None:
+    """A thread serves call after call."""
+    threads = {within(PLENTY, get_ident) for _ in range(2 * MOST_CALLS)}
+    assert len(threads) <= MOST_CALLS
 
 
 def test_a_call_knows_whose_it_is() -> None:
