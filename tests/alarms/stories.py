@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from lambda_src import index
 from local.stand_ins.faults import Fault
 from tests.services.channel import Channel, context, recipient_data
-from tests.services.test_handler_faults import lapse_the_sender, refused
+from tests.services.mishaps import lapse_the_sender, refused
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from local.stand_ins.twilio import TwilioSettings
 from ops import register
 from tests.ops.office import Office
 from tests.services.channel import Channel, context
-from tests.services.test_handler_faults import lapse_the_sender
+from tests.services.mishaps import lapse_the_sender
 
 RESOLVE = ("unknown", "resolve", "lost", "--yes", "--reason", "looked at the console")
 

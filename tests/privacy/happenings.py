@@ -16,7 +16,7 @@ from tests.alarms.stories import miss_a_beat
 from tests.privacy.canaries import MARK, MESSAGE, planted
 from tests.privacy.messages import WORDS, body, deliver, misfit, quoting
 from tests.services.channel import OPENAI_SECRET, TWILIO_SECRET, Channel
-from tests.services.test_handler_faults import refused
+from tests.services.mishaps import refused
 from tests.unit import contexts
 
 WRONG = ((WORDS, [WORDS]), ({WORDS: WORDS}, None))

@@ -9,7 +9,7 @@ from lambda_src.services.recipient_marks import key_of
 from ops.register_writes import Signature
 from ops.suppressions import BY_OPERATOR, Suppressions, digest_of
 from tests.services.channel import RECIPIENT, Change, Channel, context, recipient_data
-from tests.services.test_handler_faults import refused
+from tests.services.mishaps import refused
 
 SIGNATURE = Signature("arn:aws:iam::123456789012:user/on-duty", "request 17", time.time())
 OPTED_OUT = ("21610", "63014", "63033")

@@ -8,6 +8,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from lambda_src import index
 from local.stand_ins.openai import OpenAISettings, OpenAIStandIn
 from local.stand_ins.twilio import TwilioSettings, TwilioStandIn
+from local.stand_ins.virtual import VirtualClock
 from tests.services.account import (
     clients,
     create_queue,
@@ -111,3 +112,9 @@ def channel(  # noqa: PLR0917 - fixtures are positional
         read_metrics=output.metrics,
     )
     index.batch_handler.cache_clear()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """Virtual time."""
+    return VirtualClock()

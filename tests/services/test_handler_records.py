@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.services.channel import Channel, context, recipient_data
-from tests.services.test_handler_faults import refused
+from tests.services.mishaps import refused
 
 
 def test_item_that_the_table_refuses_fails_at_once(channel: Channel) -> None:

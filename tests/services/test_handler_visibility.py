@@ -44,12 +44,6 @@ class Change:
 
 
 @pytest.fixture
-def clock() -> VirtualClock:
-    """Virtual time."""
-    return VirtualClock()
-
-
-@pytest.fixture
 def source(channel: Channel, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> EventSource:
     """The event source mapping, in virtual time."""
     return EventSource(channel, clock, monkeypatch)
