@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from lambda_src.core.send_errors import SendOutcomeUnknown
 from tests.unit.fakes.world import World
 from tests.unit.log_lines import LogLines, configured
 
@@ -29,3 +30,14 @@ def log_lines() -> Iterator[LogLines]:
     """The function's log, configured as in Lambda."""
     with configured() as lines:
         yield lines
+
+
+@pytest.fixture
+def unsettled(world: World) -> World:
+    """A message that was sent after 2 s, although its answer was lost; its sender has given up."""
+    world.while_writing(lambda: world.clock.advance(2))
+    world.sender.lose_answer()
+    with pytest.raises(SendOutcomeUnknown):
+        world.process()
+    world.clock.advance(world.timing.send_span)
+    return world
