@@ -2,10 +2,18 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.aws import Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
+
+MOST_EVENTS = 10_000
+"""That one answer holds:
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html"""
 
 
 @dataclass(frozen=True)
@@ -53,29 +61,33 @@ class LogTail:
 
     def new_lines(self) -> list[LogLine]:
         """What has come since the last call."""
-        lines: list[LogLine] = []
-        while some := self._unseen():  # one answer holds so many events, and tells of no further
-            lines += some
-        return lines
-
-    def _unseen(self) -> list[LogLine]:
         since = max(0, self._newest - self._LATEST_ARRIVAL_MS)
+        self._forget(since)
+        lines: list[LogLine] = []
+        while True:
+            events = self._events(since)
+            lines += self._unseen(events)
+            if len(events) < MOST_EVENTS:
+                return lines
+            since = max(since + 1, events[-1]["timestamp"])  # there may be more, untold
+
+    def _events(self, since: int) -> list["FilteredLogEventTypeDef"]:
         pages = self._logs.get_paginator("filter_log_events").paginate(
             logGroupName=self._log_group, startTime=since
         )
+        return [event for page in pages for event in page["events"]]
+
+    def _unseen(self, events: list["FilteredLogEventTypeDef"]) -> Iterator[LogLine]:
         # The embedded AWS gives events no id: stream, time and rank among equals stand for one.
         ranks: Counter[tuple[str, int]] = Counter()
-        lines = []
-        for event in (event for page in pages for event in page["events"]):
+        for event in events:
             moment = (event["logStreamName"], event["timestamp"])
             identity = (*moment, ranks[moment])
             ranks[moment] += 1
             if identity not in self._seen:
                 self._seen.add(identity)
-                lines.append(LogLine(event["timestamp"], event["message"], event["logStreamName"]))
-        self._forget(since)
-        self._newest = max([self._newest, *(line.timestamp for line in lines)])
-        return lines
+                self._newest = max(self._newest, event["timestamp"])
+                yield LogLine(event["timestamp"], event["message"], event["logStreamName"])
 
     def _forget(self, before: int) -> None:
         self._seen = {identity for identity in self._seen if identity[1] >= before}

@@ -3,6 +3,8 @@
 import time
 import uuid
 
+import pytest
+
 from local.aws import Aws
 from local.function_logs import LogTail
 
@@ -11,27 +13,36 @@ MORE_THAN_AN_ANSWER = 10_050
 IN_A_CALL = 5_000
 
 
-def _write(aws: Aws, group: str, lines: list[str], since: int) -> None:
-    events = [
-        {"timestamp": 1000 * (since + second), "message": line} for second, line in enumerate(lines)
-    ]
-    aws.logs.put_log_events(
-        logGroupName=group,
-        logStreamName="one",
-        logEvents=events,  # type: ignore[arg-type]  # built as the call takes them
-    )
+class Written:
+    """A log group with one stream, to which lines are written."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._logs = aws.logs
+        self.name = uuid.uuid4().hex
+        aws.logs.create_log_group(logGroupName=self.name)
+        aws.logs.create_log_stream(logGroupName=self.name, logStreamName="one")
+
+    def write(self, lines: list[str], *, first_at: int, apart: int) -> None:
+        """Log lines whose times, in milliseconds, are so far apart."""
+        for start in range(0, len(lines), IN_A_CALL):
+            events = [
+                {"timestamp": first_at + apart * (start + number), "message": line}
+                for number, line in enumerate(lines[start : start + IN_A_CALL])
+            ]
+            self._logs.put_log_events(
+                logGroupName=self.name,
+                logStreamName="one",
+                logEvents=events,  # type: ignore[arg-type]  # built as the call takes them
+            )
 
 
-def test_every_line_is_read_once(embedded_aws: Aws) -> None:
-    """However many lines have come, one a second, each is read, in its order, and not again."""
-    group, now = uuid.uuid4().hex, int(time.time())
-    embedded_aws.logs.create_log_group(logGroupName=group)
-    embedded_aws.logs.create_log_stream(logGroupName=group, logStreamName="one")
-    tail = LogTail(embedded_aws, group)
+@pytest.mark.parametrize("apart", [1, 1_000])
+def test_every_line_is_read_once(embedded_aws: Aws, apart: int) -> None:
+    """However many lines have come, and how close, each is read, in its order, and not again."""
+    group, now = Written(embedded_aws), int(time.time()) * 1_000
+    tail = LogTail(embedded_aws, group.name)
     written = [str(number) for number in range(MORE_THAN_AN_ANSWER)]
-    for start in range(0, len(written), IN_A_CALL):
-        part = written[start : start + IN_A_CALL]
-        _write(embedded_aws, group, part, now - MORE_THAN_AN_ANSWER + start)
+    group.write(written, first_at=now - apart * MORE_THAN_AN_ANSWER, apart=apart)
     assert written == [line.text for line in tail.new_lines()]
-    _write(embedded_aws, group, ["another"], now)
+    group.write(["another"], first_at=now, apart=apart)
     assert ["another"] == [line.text for line in tail.new_lines()]
