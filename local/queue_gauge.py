@@ -17,7 +17,7 @@ COUNTED: tuple["QueueAttributeNameType", ...] = (
 )
 """Those that are being looked at, too: on AWS a look is shorter than the metric's minute."""
 
-AGE_SECONDS = 10
+AGE_SECONDS = 30
 """Between two ages that are told; AWS tells one a minute. A look costs what all bodies weigh."""
 
 

@@ -13,10 +13,11 @@ from lambda_src.core.errors import ProcessingError
 from lambda_src.core.settings import ConfigurationError
 from ops.desk import Desk
 from ops.errors import Declined, OperatorError
-from ops.screen import Screen
+from ops.screen import UNCHANGED, Screen
 
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 HERE = "Where"
+NOBODY = "nobody answered: add --yes to go on without being asked, or --dry-run to look"
 
 Environment = Annotated[
     str, typer.Option("--env", envvar="OPS_ENV", help="The environment.", rich_help_panel=HERE)
@@ -85,19 +86,35 @@ def orderly_end(screen: Screen) -> Iterator[None]:
     except Declined as declined:
         screen.note(str(declined))
         raise typer.Exit(1) from None
-    except (OperatorError, ConfigurationError, ProcessingError) as error:
+    except (OperatorError, ConfigurationError) as error:
         screen.error(str(error))
         raise typer.Exit(1) from None
-    except ClientError as error:
-        answer = error.response["Error"]
-        screen.error(f"AWS refuses {error.operation_name}: {answer['Code']}")
-        raise typer.Exit(1) from None
-    except BotoCoreError as error:
-        screen.error(f"AWS cannot be asked: {type(error).__name__}: {error}")
+    except (ProcessingError, ClientError, BotoCoreError) as error:
+        screen.error(_told(error))
+        if screen.aftermath != UNCHANGED:
+            screen.note(screen.aftermath)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        screen.note("interrupted; run the same command again to go on")
-        raise typer.Exit(INTERRUPTED) from None
+        raise _interrupted(screen) from None
+    except typer.Abort as abort:
+        # At a question the library makes the same of Ctrl-C and of the input's end.
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise _interrupted(screen) from None
+        screen.error(NOBODY)
+        raise typer.Exit(1) from None
+
+
+def _interrupted(screen: Screen) -> typer.Exit:
+    screen.note(f"interrupted: {screen.aftermath}")
+    return typer.Exit(INTERRUPTED)
+
+
+def _told(error: ProcessingError | ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        return f"AWS refuses {error.operation_name}: {error.response['Error']['Code']}"
+    if isinstance(error, BotoCoreError):
+        return f"AWS cannot be asked: {type(error).__name__}: {error}"
+    return str(error)
 
 
 def _with_common(function: Callable[..., None]) -> inspect.Signature:

@@ -19,7 +19,7 @@ from lambda_src.services import conversation_item as item
 from lambda_src.services.dynamodb_errors import translated
 from lambda_src.services.dynamodb_values import deserialized, serialized
 from ops.erasure_matching import is_for, spellings_of
-from ops.erasure_receipt import Receipt
+from ops.erasure_receipt import Progress
 from ops.suppressions import Suppressions
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from lambda_src.core.context import ContextObject
+    from ops.erasure_receipt import Receipt
     from ops.letters import Letter, Letters
     from ops.register_writes import Signature
 
@@ -66,42 +67,39 @@ class Erasure:
 
     def survey(self, recipient: str, signature: Signature) -> Receipt:
         """What `erase` would erase; nothing is changed."""
-        return self._go(recipient, signature, change=False)
+        found = Progress()
+        self._go(recipient, signature, found, change=False)
+        return found.receipt(signature)
 
-    def erase(self, recipient: str, signature: Signature) -> Receipt:
+    def erase(self, recipient: str, signature: Signature, done: Progress | None = None) -> Receipt:
         """Erase everything that is kept about a recipient; safe to interrupt, and to repeat.
 
         Args:
             recipient: The number (E.164) or address; it is looked for without its plus, too.
             signature: Who does so, why, and when: what is asked for later is not touched.
+            done: Follows what is done, for whoever wants to know should it be called off.
         """
-        for place in self._places:
-            self._suppressions(place).mark_erased(recipient, signature, "erasure begun")
-        receipt = self._go(recipient, signature, change=True)
-        what = f"erased: {len(receipt.conversations)} records, {sum(receipt.removed.values())}"
-        for place in self._places:
-            self._suppressions(place).mark_erased(recipient, signature, f"{what} messages")
-        return receipt
+        done = done or Progress()
+        self._mark(recipient, signature, "erasure begun")
+        self._go(recipient, signature, done, change=True)
+        what = f"erased: {len(done.erased)} records, {sum(done.removed.values())} messages"
+        self._mark(recipient, signature, what)
+        return done.receipt(signature)
 
-    def _go(self, recipient: str, signature: Signature, *, change: bool) -> Receipt:
+    def _mark(self, recipient: str, signature: Signature, what: str) -> None:
+        for place in self._places:
+            self._suppressions(place).mark_erased(recipient, signature, what)
+
+    def _go(self, recipient: str, signature: Signature, found: Progress, *, change: bool) -> None:
         spellings = spellings_of(recipient)
-        records = [record for spelling in spellings for record in self._records(spelling)]
-        erased = [record for record in records if self._erase(record, signature, change=change)]
-        removed, in_flight = self._sweep(spellings, change=change)
-        return Receipt(
-            at=item.timestamp(signature.at),
-            who=signature.who,
-            why=signature.why,
-            conversations=_named(erased, "conversation_id"),
-            threads=_named(erased, "thread_id"),
-            messages=_named(erased, "message_sid"),
-            open=_named([each for each in records if each not in erased], "conversation_id"),
-            removed=removed,
-            in_flight=in_flight,
-            suppressed=tuple(
-                place.channel for place in self._places if self._suppressions(place).find(recipient)
-            ),
-        )
+        for record in [record for each in spellings for record in self._records(each)]:
+            found.erased.append(record)  # before it goes: afterwards its ids stand nowhere else
+            if not self._erase(record, signature, change=change):
+                found.open.append(found.erased.pop())
+        self._sweep(spellings, found, change=change)
+        found.suppressed += [
+            place.channel for place in self._places if self._suppressions(place).find(recipient)
+        ]
 
     def _suppressions(self, place: Place) -> Suppressions:
         return Suppressions(self._client, self._table_name, place.channel)
@@ -143,35 +141,25 @@ class Erasure:
             return False
         return True
 
-    def _sweep(
-        self, spellings: Sequence[str], *, change: bool
-    ) -> tuple[dict[str, int], dict[str, int]]:
-        removed: dict[str, int] = {}
-        in_flight: dict[str, int] = {}
+    def _sweep(self, spellings: Sequence[str], found: Progress, *, change: bool) -> None:
         for place in self._places:
             for name, letters in place.queues.items():
+                queue = f"{place.channel} {name}"
+                found.removed[queue] = 0
                 with letters:
-                    removed[f"{place.channel} {name}"] = sum(
-                        _remove(letters, letter, change=change)
-                        for batch in letters.batches()
-                        for letter in batch
-                        if is_for(letter, spellings, place.parse)
-                    )
-                in_flight[f"{place.channel} {name}"] = letters.in_flight()
-        return removed, in_flight
+                    for letter in _of_person(letters, spellings, place):
+                        if change:
+                            letters.remove(letter)
+                        found.removed[queue] += 1
+                found.in_flight[queue] = letters.in_flight()
 
 
-def _remove(letters: Letters, letter: Letter, *, change: bool) -> bool:
-    if change:
-        letters.remove(letter)
-    return True
+def _of_person(letters: Letters, spellings: Sequence[str], place: Place) -> Iterator[Letter]:
+    for batch in letters.batches():
+        yield from (letter for letter in batch if is_for(letter, spellings, place.parse))
 
 
 def _is_open(record: Mapping[str, Any], now: float) -> bool:
     status = record.get("conversation_status")
     is_held = status == Status.PROCESSING and float(record.get("lease_expires_at", 0)) > now
     return is_held or status in {Status.SENDING, Status.SEND_UNKNOWN}
-
-
-def _named(records: Sequence[Mapping[str, Any]], name: str) -> tuple[str, ...]:
-    return tuple(str(record[name]) for record in records if record.get(name))

@@ -1,7 +1,16 @@
 """What is left of an erasure: a receipt that names nobody."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambda_src.services import conversation_item as item
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ops.register_writes import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +46,41 @@ class Receipt:
     def is_complete(self) -> bool:
         """Whether nothing is left; if not, the same is to be done again once it has settled."""
         return not self.open and not any(self.in_flight.values())
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an erasure has come; it tells the truth at any moment, and so when it is called off.
+
+    Attributes:
+        erased: Records that are gone, by what may be shown of them.
+        open: Records that stay for now; likewise.
+        removed: Messages removed, by channel and queue.
+        in_flight: Messages in somebody's hands, by channel and queue.
+        suppressed: Channels on which a suppression stays.
+    """
+
+    erased: list[Mapping[str, Any]] = field(default_factory=list)
+    open: list[Mapping[str, Any]] = field(default_factory=list)
+    removed: dict[str, int] = field(default_factory=dict)
+    in_flight: dict[str, int] = field(default_factory=dict)
+    suppressed: list[str] = field(default_factory=list)
+
+    def receipt(self, signature: Signature) -> Receipt:
+        """What was done until now."""
+        return Receipt(
+            at=item.timestamp(signature.at),
+            who=signature.who,
+            why=signature.why,
+            conversations=_named(self.erased, "conversation_id"),
+            threads=_named(self.erased, "thread_id"),
+            messages=_named(self.erased, "message_sid"),
+            open=_named(self.open, "conversation_id"),
+            removed=self.removed,
+            in_flight=self.in_flight,
+            suppressed=tuple(self.suppressed),
+        )
+
+
+def _named(records: Sequence[Mapping[str, Any]], name: str) -> tuple[str, ...]:
+    return tuple(str(record[name]) for record in records if record.get(name))

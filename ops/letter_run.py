@@ -49,7 +49,9 @@ class LetterRun(Generic[V]):
             _show(screen, survey, "what would be done" if dry_run else "what is to be done")
         if not is_to_act:
             return
-        screen.confirm(f"Go on with {survey.acted} letters?", yes=yes)
+        staying = sum(survey.counts.values()) - survey.acted
+        rest = f" The other {staying} stay." if staying else ""
+        screen.confirm(f"Go on with {survey.acted} letters?{rest}", yes=yes)
         try:
             self._go_through(done, change=True)
         finally:

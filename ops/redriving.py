@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_src.core.context import ContextObject
+from lambda_src.core.contract import Status
+from lambda_src.core.errors import Step
+from lambda_src.core.ledger import ConditionFailed, Failure
 from ops import register_writes as writes
 from ops.verdicts import Verdict, of_redrive
 
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from ops.queueing import Queue
     from ops.register import Register
     from ops.register_writes import Signature
+    from ops.suppressions import Suppressions
+
+REDRIVEN = "redriven_by_operator"
+"""The failure's code of a conversation that no worker got hold of, until one does."""
 
 LINES = {
     Verdict.REDRIVE: "dead letter redriven",
@@ -41,6 +48,7 @@ class Redriving:
         letters: Where they are.
         queue: Where they go.
         register: Where it is noted.
+        marks: Who was erased, and so must not come back.
         pace: How fast they go, which is how fast the vendors are asked.
         signature: Whose decision it is.
     """
@@ -50,12 +58,22 @@ class Redriving:
     letters: Letters
     queue: Queue
     register: Register
+    marks: Suppressions
     pace: Pace
     signature: Signature
 
     def judge(self, case: Case) -> Verdict | None:
         """What is to be done with a letter; None for one that was not chosen."""
-        return of_redrive(case, self.mended) if case in self.choice else None
+        if case not in self.choice:
+            return None
+        verdict = of_redrive(case, self.mended)
+        return Verdict.ERASED if verdict.acts and self._was_erased(case) else verdict
+
+    def _was_erased(self, case: Case) -> bool:
+        """Whether the recipient was erased after the letter was sent; else a record would stand."""
+        if case.key is None or case.record:
+            return False
+        return self.marks.was_erased(case.key.primary_channel, case.letter.sent_at)
 
     def execute(self, case: Case, verdict: Verdict) -> None:
         """Release if need be, put the letter on the queue, and only then remove it here."""
@@ -72,6 +90,8 @@ class Redriving:
             self._release(case, line)
         elif case.key and case.record:
             self._note(case.key, line)
+        elif isinstance(case.content, ContextObject):
+            self._open(case.content, line)
 
     def _release(self, case: Case, line: dict[str, str]) -> None:
         if case.record is None or case.entry is None or not isinstance(case.content, ContextObject):
@@ -81,6 +101,15 @@ class Redriving:
             self.register.apply(writes.signed(released, line))
         else:  # refused before it was claimed: the record knows nothing of the context object
             self.register.admit(case.content, case.record, self.signature, line)
+
+    def _open(self, context: ContextObject, line: dict[str, str]) -> None:
+        detail = "no worker had got hold of it; operator_actions says who redrove it"
+        at = self.signature.at
+        begun = Failure(Status.RETRY, REDRIVEN, Step.CLAIM, detail, at)
+        try:
+            self.register.open(context, begun, line)
+        except ConditionFailed:  # a copy of the letter was here first
+            self._note(context.key, line)
 
     def _note(self, key: RecordKey, line: dict[str, str]) -> None:
         self.register.apply(writes.signed(writes.note(key, self.signature.at), line))

@@ -110,6 +110,12 @@ class Register:
         record = {**item.rejection(key, failure, None, WRITTEN_BY), ACTIONS: [dict(line)]}
         self._put(record, failure.at, "attribute_not_exists(conversation_id)", {})
 
+    def open(self, context: ContextObject, failure: Failure, line: Mapping[str, str]) -> None:
+        """Make the record of a conversation that has none, for a worker to take over."""
+        begun = item.rejection(context.key, failure, context.request_id, WRITTEN_BY)
+        record = {**context.attributes, **begun, ACTIONS: [dict(line)]}
+        self._put(record, failure.at, "attribute_not_exists(conversation_id)", {})
+
     def admit(
         self, context: ContextObject, seen: Record, signature: Signature, line: Mapping[str, str]
     ) -> None:

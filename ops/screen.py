@@ -13,9 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ops.errors import Declined, OperatorError
+from ops import tables
+from ops.errors import Declined
 
 Row = Mapping[str, object]
+
+UNCHANGED = "nothing was changed"
+GO_ON = "what is done stays done: run the same command again to go on"
 
 
 class Screen:
@@ -23,10 +27,14 @@ class Screen:
 
     Args:
         as_json: Whether results are one JSON document instead of tables.
+
+    Attributes:
+        aftermath: How things stand should the command end at this moment, for whoever ends it.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.aftermath = UNCHANGED
         self.console = Console(highlight=False)
         self.errors = Console(highlight=False, stderr=True)
 
@@ -47,21 +55,20 @@ class Screen:
             self.console.print(Padding(Text(text, style), (0, 0, 0, 2), expand=False))
 
     def rows(self, rows: Sequence[Row], nothing: str = "none") -> None:
-        """Show rows of the same fields as a table."""
+        """Show rows of the same fields as a table, or one below the other on a narrow terminal."""
         if self.as_json:
             return
         if not rows:
             self.say(nothing, "dim")
             return
-        table = Table(box=None, padding=(0, 1, 0, 2), header_style="dim")
-        for name in rows[0]:
-            is_number = isinstance(rows[0][name], int | float)
-            table.add_column(
-                Text(_words(name)), justify="right" if is_number else "left", overflow="fold"
-            )
-        for row in rows:
-            table.add_row(*(Text(_told(value)) for value in row.values()))
-        self.console.print(table)
+        columns = [_column(name, [row[name] for row in rows]) for name in rows[0]]
+        if tables.fits(columns, self.console.width):
+            self.console.print(tables.table(columns))
+            return
+        for number, row in enumerate(rows):
+            if number:
+                self.console.print()
+            self.fields(row)
 
     def fields(self, fields: Mapping[str, object]) -> None:
         """Show named values, one a line; what is nested as JSON."""
@@ -76,11 +83,11 @@ class Screen:
 
     def steps(self, texts: Iterable[str], title: str = "next") -> None:
         """Show what to do next."""
-        texts = list(texts)
+        texts = [] if self.as_json else list(texts)
         if texts:
             self.heading(title)
-        for text in texts:
-            self.say(f"→ {text}")
+        for text in texts:  # whole lines, since the commands in them are copied
+            self.console.print(Text(f"  → {text}"), soft_wrap=True)
 
     def error(self, text: str) -> None:
         """Say what went wrong; terminals fold it by themselves."""
@@ -107,18 +114,16 @@ class Screen:
 
         Raises:
             Declined: The answer is no.
-            OperatorError: Nobody is there to answer.
+            Abort: Nobody is there to answer, or Ctrl-C was the answer; typer's own.
         """
-        if yes:
-            return
-        try:
-            agreed = typer.confirm(question, err=True)
-        except typer.Abort:
-            raise OperatorError(
-                "nobody answered: add --yes to go on without being asked, or --dry-run to look"
-            ) from None
-        if not agreed:
-            raise Declined("nothing was changed")
+        if not yes and not typer.confirm(question, err=True):
+            raise Declined(UNCHANGED)
+        self.aftermath = GO_ON
+
+
+def _column(name: str, values: Sequence[object]) -> tables.Column:
+    is_number = isinstance(values[0], int | float)
+    return tables.Column(_words(name), [_told(value) for value in values], is_number)
 
 
 def _words(name: str) -> str:
@@ -126,8 +131,10 @@ def _words(name: str) -> str:
 
 
 def _told(value: object) -> str:
-    if value is None or value == "":
+    if value is None or value == "" or value in ([], {}, ()):
         return "–"
+    if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, default=_plain, ensure_ascii=False)
     if isinstance(value, bool):

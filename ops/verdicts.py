@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     REFUSED = "stays: its body is refused"
     UNKNOWN = "stays: nobody knows whether it was sent"
     FOREIGN = "stays: its record is not one of the ledger's"
+    ERASED = "stays: its recipient was erased since"
 
     @property
     def acts(self) -> bool:
@@ -39,6 +40,7 @@ _ADVICE = {
     Verdict.REFUSED: "tell the router's owners what is wrong with it, then dlq drop",
     Verdict.UNKNOWN: "unknown resolve CONVERSATION",
     Verdict.FOREIGN: "conversation show CONVERSATION: who wrote that record?",
+    Verdict.ERASED: "dlq drop",
 }
 
 

@@ -84,7 +84,9 @@ def show(desk: Desk, letter: LetterId, show_personal_data: ShowPersonalData = Fa
     desk.screen.result(documents)
     for document in documents:
         desk.screen.heading(f"letter {document['letter']}")
-        desk.screen.fields(document)
+        desk.screen.fields({name: each for name, each in document.items() if name != "record"})
+        desk.screen.heading("its conversation's record")
+        desk.screen.fields(document["record"] or {"conversation": "has no record"})
 
 
 @command(app, "redrive")
@@ -120,6 +122,7 @@ def redrive(  # noqa: PLR0917 - options, each by its name
             letters=letters,
             queue=desk.queue,
             register=desk.register,
+            marks=desk.suppressions,
             pace=pace,
             signature=desk.signature(reason),
         )

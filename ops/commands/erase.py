@@ -1,5 +1,6 @@
 """`erase`: everything kept about a person, found and removed, with a receipt that names nobody."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from ops.command import DryRun, Why, Yes, command
 from ops.desk import Desk
 from ops.erasure import Erasure
-from ops.erasure_receipt import Receipt
+from ops.erasure_receipt import Progress, Receipt
 from ops.errors import OperatorError
 from ops.places import places
 from ops.screen import Screen
@@ -47,17 +48,50 @@ def erase(
         _show(desk.screen, survey, "what would be erased")
         return
     if not yes:
-        desk.screen.heading("what is to be erased")
-        desk.screen.fields(asdict(survey))
+        _tell(desk.screen, survey, "what is to be erased")
     desk.screen.confirm("Erase this? It cannot be undone.", yes=yes)
-    receipt = erasure.erase(recipient, signature)
+    done = Progress()
+    try:
+        receipt = erasure.erase(recipient, signature, done)
+    except BaseException:
+        _show(desk.screen, done.receipt(signature), "what was erased before it was called off")
+        raise
     _show(desk.screen, receipt, "receipt")
     if not receipt.is_complete:
+        desk.screen.steps(_left_to_do(receipt))
         desk.screen.error("not everything could be erased yet: run the same command in an hour")
         raise typer.Exit(1)
 
 
 def _show(screen: Screen, receipt: Receipt, title: str) -> None:
     screen.result({**asdict(receipt), "is_complete": receipt.is_complete})
+    _tell(screen, receipt, title)
+
+
+def _tell(screen: Screen, receipt: Receipt, title: str) -> None:
     screen.heading(title)
-    screen.fields(asdict(receipt))
+    screen.fields(
+        {
+            "records": receipt.conversations,
+            "messages": _counted(receipt.removed),
+            "records that stay": receipt.open,
+            "in somebody's hands": _counted(receipt.in_flight),
+            "to erase at OpenAI": receipt.threads,
+            "to erase at Twilio": receipt.messages,
+            "suppressed on": receipt.suppressed,
+            "at": receipt.at,
+            "by": receipt.who,
+            "reason": receipt.why,
+        }
+    )
+
+
+def _counted(messages: Mapping[str, int]) -> list[str]:
+    return [f"{number} in {queue}" for queue, number in messages.items() if number]
+
+
+def _left_to_do(receipt: Receipt) -> Iterator[str]:
+    for conversation in receipt.open:
+        yield f"conversation show '{conversation}': if it is send_unknown, unknown resolve it"
+    if any(receipt.in_flight.values()):
+        yield "messages in somebody's hands may be of anybody: look again when they are back"

@@ -59,6 +59,10 @@ def send(  # noqa: PLR0917 - options, each by its name
         return
     desk.screen.confirm("Put it on the queue?", yes=yes)
     message_id = desk.queue.put(body, company)
+    desk.screen.aftermath = (
+        f"the message is on the queue: conversation show '{context.key.conversation_id}'"
+        " tells what becomes of it"
+    )
     desk.screen.say(f"on the queue: message {message_id}")
     end = _end(desk, context, patience) if is_followed else {}
     desk.screen.result({**summary, "sent_to_queue": True, "sqs_message_id": message_id, **end})

@@ -121,11 +121,19 @@ def test_a_body_that_is_refused_still_stays(office: Office) -> None:
 
 
 def test_a_letter_that_no_worker_got_hold_of_is_sent(office: Office) -> None:
-    """Without a record nothing was tried: it goes back as it is."""
+    """Without a record nothing was tried: it gets one, which says who redrove the letter."""
     office.bury(context(conversation_id="untouched"))
-    office.done(*REDRIVE)
+    office.done(*REDRIVE, "--reason", "the function could not start")
+    begun = office.channel.record("untouched")
+    assert (Status.RETRY, "redriven_by_operator") == (
+        begun["conversation_status"],
+        begun["failure"]["code"],
+    )
     office.work_off()
-    assert Status.SENT == office.channel.record("untouched")["conversation_status"]
+
+    record = office.channel.record("untouched")
+    assert (Status.SENT, "demo-company") == (record["conversation_status"], record["company_id"])
+    assert ["the function could not start"] == [each["why"] for each in record["operator_actions"]]
 
 
 def test_copies_of_a_letter_are_sent_once(office: Office) -> None:

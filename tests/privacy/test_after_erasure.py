@@ -68,3 +68,21 @@ def test_a_dropped_letter_brings_nobody_back(office: Office) -> None:  # noqa: F
     stored = channel.dynamodb.scan(TableName=channel.table)["Items"]
     assert RECIPIENT not in json.dumps(stored)
     assert "dead-letter" in {row["primary_channel"]["S"] for row in stored}
+
+
+def test_a_redriven_letter_brings_nobody_back(office: Office) -> None:  # noqa: F811 - a fixture
+    """The letter of an erased person stays dead: put back, it would be a message sent anew."""
+    channel = office.channel
+    Suppressions(channel.dynamodb, channel.table, "whatsapp").mark_erased(
+        RECIPIENT, SIGNATURE, "erased"
+    )
+    office.bury(context())
+
+    (row,) = office.done("dlq", "redrive", "--yes")["what_is_to_be_done"]
+
+    assert "stays: its recipient was erased since" == row["verdict"]
+    assert (0, [], [context()]) == (
+        left(channel, RECIPIENT),
+        office.queued(),
+        office.dead_letters(),
+    )
