@@ -9,7 +9,6 @@ MESSAGES ?= 1000
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
-export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local send ops dashboard synth test plan faults bench letters package docs surface check format lock clean
@@ -33,7 +32,7 @@ $(VENV)/.dev: $(VENV)/.synth requirements-dev.txt lambda_src/requirements.txt lo
 .venv-cloud/.ready: $(VENV)/.synth local/requirements.txt local/constraints.txt
 	@echo "setting up the embedded AWS …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-cloud
-	@$(BIN)/uv pip install --quiet --python .venv-cloud/bin/python -r local/requirements.txt -c local/constraints.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-cloud/bin/python -r local/requirements.txt -c local/constraints.txt
 	@touch $@
 
 node_modules/.ready: $(VENV)/.synth package.json package-lock.json

@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.loaders import Loader, create_loader
+from botocore.session import Session
 from moto import mock_aws
 from moto.moto_api._internal.models import moto_api_backend
 from moto.sqs.models import Message, Queue, sqs_backends
@@ -22,15 +25,32 @@ from local.stand_ins.aws import (
     QUEUE,
     REGION,
     TABLE,
+    WITHOUT_TLS,
     make_queues,
     make_table,
 )
 from local.stand_ins.virtual import VirtualClock
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _deserialize = TypeDeserializer().deserialize
+
+
+class _Clients:
+    """What the account is furnished and looked at with; to make them takes longer than most calls.
+
+    Args:
+        session: Whose calls nobody watches.
+    """
+
+    def __init__(self, session: boto3.Session) -> None:
+        self.dynamodb: DynamoDBClient = session.client("dynamodb")
+        self.secrets: SecretsManagerClient = session.client("secretsmanager")
+        self.sqs: SQSClient = session.client("sqs")
 
 
 @dataclass(frozen=True)
@@ -46,16 +66,15 @@ class Account:
     clock: VirtualClock
     boundaries: Boundaries
     max_receive_count: int
-    _session: boto3.Session
+    _clients: _Clients
 
     def furnish(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
         """Make it anew, empty but for the secrets."""
         moto_api_backend.reset()
-        make_table(self._session.client("dynamodb"))
-        make_queues(self._session.client("sqs"), self.max_receive_count)
-        client = self._session.client("secretsmanager")
+        make_table(self._clients.dynamodb)
+        make_queues(self._clients.sqs, self.max_receive_count)
         for name, value in secrets.items():
-            client.create_secret(Name=name, SecretString=json.dumps(value))
+            self._clients.secrets.create_secret(Name=name, SecretString=json.dumps(value))
 
     def variables(self) -> dict[str, str]:
         """Where the function finds queue and table."""
@@ -73,7 +92,7 @@ class Account:
             return None
         wait = min(message.visible_at for message in messages) / 1000 - self.clock()
         self.clock.advance(max(0.0, wait) + 0.002)
-        received: Any = self._session.client("sqs").receive_message(
+        received: Any = self._clients.sqs.receive_message(
             QueueUrl=self.variables()["QUEUE_URL"], AttributeNames=["ApproximateReceiveCount"]
         )
         found: list[MessageTypeDef] = received.get("Messages", [])
@@ -90,7 +109,7 @@ class Account:
 
     def records(self) -> list[dict[str, Any]]:
         """Every conversation's record."""
-        items = self._session.client("dynamodb").scan(TableName=TABLE)["Items"]
+        items = self._clients.dynamodb.scan(TableName=TABLE)["Items"]
         return [{name: _deserialize(value) for name, value in item.items()} for item in items]
 
     @property
@@ -104,17 +123,29 @@ def _messages_of(queue: Queue) -> list[Message]:
     return messages
 
 
+@cache
+def _models() -> Loader:
+    return create_loader()
+
+
+def _session() -> boto3.Session:
+    """A session that shares AWS's models with all others: reading them takes longer than a test."""
+    core = Session()
+    core.register_component("data_loader", _models())
+    return boto3.Session(botocore_session=core, region_name=REGION)
+
+
 @contextmanager
 def account(clock: VirtualClock, max_receive_count: int) -> Iterator[Account]:
     """An account that the handler's clients find, while the context lasts."""
-    boundaries, seen = Boundaries(), boto3.Session(region_name=REGION)
+    boundaries, seen = Boundaries(), _session()
     with (
-        patch.dict(os.environ, CREDENTIALS),
+        patch.dict(os.environ, {**CREDENTIALS, **WITHOUT_TLS}),
         mock_aws(),
         patch("moto.sqs.models.unix_time", clock),
         patch("moto.sqs.models.unix_time_millis", lambda: clock() * 1000),
         patch("boto3.DEFAULT_SESSION", seen),
     ):
         boundaries.watch(seen.events)
-        yield Account(clock, boundaries, max_receive_count, boto3.Session(region_name=REGION))
+        yield Account(clock, boundaries, max_receive_count, _Clients(_session()))
         moto_api_backend.reset()

@@ -3,6 +3,7 @@
 uv finds such an interpreter or fetches it.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -41,11 +42,29 @@ def python_of(version: str) -> Path:
 
 
 def prepare(version: str) -> str | None:
-    """Make a venv of that version.
+    """Make a venv of that version, unless there is one of the same packages.
+
+    Kept, it holds the bytecode of what its tests have imported.
 
     Returns:
         Why there is none, or None where there is one.
     """
+    stamp, wanted = VENVS / version / "packages", _fingerprint()
+    if python_of(version).exists() and stamp.is_file() and wanted == stamp.read_text():
+        return None
+    missing = _make(version)
+    if not missing:
+        stamp.write_text(wanted)
+    return missing
+
+
+def _fingerprint() -> str:
+    """What the packages are decided by."""
+    files = [(ROOT / name).read_bytes() for name in (*REQUIREMENTS, "constraints.txt")]
+    return hashlib.sha256(b"\0".join(files)).hexdigest()
+
+
+def _make(version: str) -> str | None:
     uv = find_uv_bin()
     # pyenv's commands of other versions answer only when they are asked for by this variable.
     pyenv = {"PYENV_VERSION": version}

@@ -15,7 +15,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
-from local.stand_ins.aws import CREDENTIALS, make_queues, make_table
+from local.stand_ins.aws import CREDENTIALS, WITHOUT_TLS, make_queues, make_table
 from local.stand_ins.openai import OpenAIStandIn
 from local.stand_ins.twilio import TwilioStandIn
 from tests.services.channel import (
@@ -62,7 +62,7 @@ def made_up_account() -> Iterator[None]:
     """An AWS account in memory, without credentials, while the context lasts."""
     with pytest.MonkeyPatch.context() as patch, mock_aws(), whole_transactions():
         moto_api_backend.reset()  # within another account, this one would begin with its content
-        for name, value in CREDENTIALS.items():
+        for name, value in (CREDENTIALS | WITHOUT_TLS).items():
             patch.setenv(name, value)
         yield
 

@@ -33,6 +33,12 @@ LONGEST_BODY = "國" * 1_600
 """The longest free text that Twilio takes, of letters that are as long as they may be."""
 
 
+@pytest.fixture(autouse=True)
+def _patience(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - comes first
+    """Bodies of megabytes keep a busy machine from answering soon; here that is no outcome."""
+    monkeypatch.setenv("TWILIO_TIMEOUT_SECONDS", "20")
+
+
 def judged(channel: Channel, odd: Odd, answer: str = ANSWERS[0]) -> Aftermath:
     """Let the handler work on an odd body, and find nothing wrong with what became of it."""
     after = handled(channel, odd, answer)

@@ -1,6 +1,9 @@
-"""All messages are under way at once, so that their waits overlap."""
+"""The whole local cloud; all messages are under way at once, so that their waits overlap.
 
-from collections.abc import Mapping
+It ends with this directory's last test: even without messages it keeps a core half busy.
+"""
+
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -12,13 +15,26 @@ from local.world import World
 from tests.local.world.traffic import FILTERS, FREE, UNRECORDED, bodies, context, on
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def stand_ins() -> StandIns:
+    """Return the vendors of `world`."""
+    return StandIns()
+
+
+@pytest.fixture(scope="package")
+def world(stand_ins: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Run the local cloud, deployed by the real command line."""
+    with World(stand_ins, workdir=tmp_path_factory.mktemp("world")) as world:
+        yield world
+
+
+@pytest.fixture(scope="package")
 def unrecorded() -> set[str]:
     """Recipients whose record takes no sid, as long as they stand here."""
     return {on(channel, UNRECORDED) for channel in FILTERS}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def journeys(world: World, stand_ins: StandIns, unrecorded: set[str]) -> Mapping[str, Journey]:
     """Send a message to each number, each with a fault of its own."""
 
