@@ -72,7 +72,7 @@ class Course:
         )
         self._gathering = Gathering(world, vendors, self._mail)
         self.mischief = Mischief(vendors, world.gateway, plan)
-        self.workers = Workers(world.ministack.pid, urlsplit(world.gateway.url).port or 0)
+        self.workers = Workers(world.ministack.pid, urlsplit(world.aws.endpoint).port or 0)
         self.duty = Duty(world, self._mail)
         self._trouble = Trouble(plan, self.workers, self.mischief, vendors, world.gateway)
 

@@ -20,7 +20,7 @@ class Workers:
 
     Args:
         pid: of the embedded AWS.
-        port: of the server that every working process has a connection to.
+        port: of the server to which every process that has begun to work keeps a connection.
 
     Attributes:
         blows: how many have struck a process.
