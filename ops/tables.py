@@ -43,12 +43,8 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """The name, folded to the width that the cells need."""
-        widest = max(map(len, self.cells), default=0)
-        return self.name if self.is_prose else "\n".join(wrap(self.name, self._fit(widest)))
-
-    def _fit(self, widest: int) -> int:
-        return max(widest, self.least_width)
+        """The name, above words folded to the width that these need."""
+        return self.name if self.is_prose else "\n".join(wrap(self.name, self.least_width))
 
 
 def fits(columns: Sequence[Column], width: int) -> bool:

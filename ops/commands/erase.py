@@ -45,7 +45,7 @@ def erase(
     erasure, signature = Erasure(desk.aws.dynamodb, table, found), desk.signature(reason)
     survey = erasure.survey(recipient, signature)
     if dry_run:
-        _show(desk.screen, survey, "what would be erased")
+        _show(desk.screen, survey, "what would be erased", is_complete=survey.is_complete)
         return
     if not yes:
         _tell(desk.screen, survey, "what is to be erased")
@@ -54,17 +54,18 @@ def erase(
     try:
         receipt = erasure.erase(recipient, signature, done)
     except BaseException:
-        _show(desk.screen, done.receipt(signature), "what was erased before it was called off")
+        so_far = done.receipt(signature)
+        _show(desk.screen, so_far, "what was erased before it was called off", is_complete=False)
         raise
-    _show(desk.screen, receipt, "receipt")
+    _show(desk.screen, receipt, "receipt", is_complete=receipt.is_complete)
     if not receipt.is_complete:
         desk.screen.steps(_left_to_do(receipt))
         desk.screen.error("not everything could be erased yet: run the same command in an hour")
         raise typer.Exit(1)
 
 
-def _show(screen: Screen, receipt: Receipt, title: str) -> None:
-    screen.result({**asdict(receipt), "is_complete": receipt.is_complete})
+def _show(screen: Screen, receipt: Receipt, title: str, *, is_complete: bool) -> None:
+    screen.result({**asdict(receipt), "is_complete": is_complete})
     _tell(screen, receipt, title)
 
 

@@ -14,19 +14,19 @@ from ops import letters, surroundings
 from tests.local.world.tool.duty import Duty
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def session(world: World) -> boto3.Session:
     """Return a session for all calls of the tool: a new one reads AWS's models anew."""
     return boto3.Session(f"local-cloud-{world.aws.account}", DUMMY_SECRET, None, world.aws.region)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def numbers() -> Iterator[str]:
     """Return recipients, each of whom is there once."""
     return (f"+1555010{number}" for number in count(1000))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def companies() -> Iterator[str]:
     """Return tenants, each of whom is there once."""
     return (f"tenant-{number}" for number in count(1))

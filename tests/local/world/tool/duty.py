@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -156,6 +156,12 @@ class Duty(Tool):
         credentials = twilio_credentials(json.loads(MADE_UP.twilio_secret))
         message = UnknownSend.of(record, deployment.channel).message
         return sender.send(credentials, replace(message, template_sid=MADE_UP.template_sid or ""))
+
+    def await_quiet(self) -> None:
+        """Wait until no channel's queue holds anything: what is in flight may be anybody's."""
+        urls = [channel.resources.queue_url for channel in self.world.channels.values()]
+        held = partial(held_by, self.world.aws)
+        assert wait_for(lambda: not any(map(held, urls)), PATIENCE_SECONDS)
 
     def environment(self) -> dict[str, str]:
         """The variables that lead the tool here, to DynamoDB through the gateway."""

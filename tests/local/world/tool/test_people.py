@@ -1,5 +1,7 @@
 """Suppressing people and erasing them on the local cloud."""
 
+import json
+
 import pytest
 
 from lambda_src.core.contract import Status
@@ -86,6 +88,7 @@ def test_an_interrupted_change_is_begun_again(duty: Duty, change: str) -> None:
 @exercises(Way.DONE, "erase")
 def test_a_person_is_erased(duty: Duty) -> None:
     """Records and letters go, the receipt names nobody, and an old message does not come back."""
+    duty.await_quiet()
     sent = duty.affair("sent")
     dead = duty.affair("waiting", sent.number)
     duty.bury(dead)
@@ -117,6 +120,7 @@ def test_what_may_be_on_its_way_is_not_erased(duty: Duty) -> None:
 @pytest.mark.parametrize("amid", ["dynamodb.DeleteItem", "sqs.DeleteMessage"])
 def test_an_interrupted_erasure_goes_on(duty: Duty, amid: str) -> None:
     """What was erased before is told, and the next run erases the rest."""
+    duty.await_quiet()
     first = duty.affair("sent")
     second = duty.affair("waiting", first.number)
     duty.bury(second)
@@ -126,5 +130,8 @@ def test_an_interrupted_erasure_goes_on(duty: Duty, amid: str) -> None:
     assert "what was erased before it was called off" in told
     assert "run the same command again" in told
 
+    with ctrl_c(duty.session, "dynamodb.UpdateItem"):
+        called_off = duty.run(*call, "--json")
+    assert not json.loads(called_off.stdout)["is_complete"]
     duty.done(*call)
     assert ({}, {}, []) == (duty.record(first), duty.record(second), duty.letters())

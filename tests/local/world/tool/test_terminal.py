@@ -48,6 +48,7 @@ def test_a_redrive_is_called_off_and_goes_on(duty: Duty) -> None:
 @exercises(Way.INTERRUPTED, "erase")
 def test_an_erasure_is_called_off_and_goes_on(duty: Duty) -> None:
     """Amid the second of two records; the terminal shows the first one's id, and not the number."""
+    duty.await_quiet()
     first = duty.affair("sent")
     second = duty.affair("waiting", first.number)
     call = ("erase", "--recipient", first.number, "--reason", "request 17")
