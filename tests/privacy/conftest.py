@@ -6,6 +6,7 @@ import pytest
 
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser
+from ops import letters
 from ops.erasure import Erasure, Place
 from ops.letters import Letters
 from tests.services.channel import PREFIXES, Channel
@@ -30,8 +31,13 @@ def dead_letters_url(channel: Channel) -> str:  # noqa: F811 - a fixture
 
 
 @pytest.fixture
-def erasure(channel: Channel, dead_letters_url: str) -> Erasure:  # noqa: F811 - a fixture
+def erasure(
+    channel: Channel,  # noqa: F811 - a fixture
+    dead_letters_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Erasure:
     """The tool, over the one channel there is."""
+    monkeypatch.setattr(letters, "POLL_SECONDS", 0)  # nobody else is at these queues
     queues = {
         "queue": Letters(channel.sqs, channel.queue_url),
         "dead letters": Letters(channel.sqs, dead_letters_url),
