@@ -90,7 +90,8 @@ class RelayThread:
         relays: each relays what is new since it was last called.
     """
 
-    _PAUSE_SECONDS = 0.25
+    _PAUSE_SECONDS = 1.0
+    """Each round is a call for each queue and log group: four a second kept a core half busy."""
 
     def __init__(self, *relays: Callable[[], object]) -> None:
         self._relays = relays
