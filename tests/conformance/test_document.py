@@ -13,7 +13,14 @@ from local import paths
 
 DOCUMENT = paths.ROOT / "docs" / "adding-a-channel.md"
 COPIED = ("stacks", "lambda_src", "local", "conformance", "examples/contexts", "tests/conformance")
-FILES = ("app.py", "cdk.json", "pyproject.toml", "tests/__init__.py", "tests/conftest.py")
+FILES = (
+    "app.py",
+    "cdk.json",
+    "pyproject.toml",
+    "tests/__init__.py",
+    "tests/conftest.py",
+    "tests/sharing.py",
+)
 SYNTHESIS = ("tests/infra/__init__.py", "tests/infra/synthesis.py")
 _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ENTRY = "stacks/channels.py"
