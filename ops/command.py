@@ -90,7 +90,7 @@ def orderly_end(screen: Screen) -> Iterator[None]:
         screen.error(str(error))
         raise typer.Exit(1) from None
     except (ProcessingError, ClientError, BotoCoreError) as error:
-        screen.error(_told(error))
+        screen.error(told(error))
         if screen.aftermath != UNCHANGED:
             screen.note(screen.aftermath)
         raise typer.Exit(1) from None
@@ -109,7 +109,8 @@ def _interrupted(screen: Screen) -> typer.Exit:
     return typer.Exit(INTERRUPTED)
 
 
-def _told(error: ProcessingError | ClientError | BotoCoreError) -> str:
+def told(error: ProcessingError | ClientError | BotoCoreError) -> str:
+    """What an error of the ledger, of AWS or on the way there says to a person."""
     if isinstance(error, ClientError):
         return f"AWS refuses {error.operation_name}: {error.response['Error']['Code']}"
     if isinstance(error, BotoCoreError):

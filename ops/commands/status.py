@@ -1,12 +1,16 @@
 """`status` and `watch`: how a channel is, and what to do next."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import count, islice
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.advice import next_steps
-from ops.command import command
+from ops.command import command, told
 from ops.desk import Desk
 from ops.screen import Screen
 from ops.sight import Sight, look
@@ -32,21 +36,30 @@ def status(desk: Desk, hours: Hours = 3) -> None:
 
 
 def watch(desk: Desk, hours: Hours = 3, every: Every = 5, times: Times = 0) -> None:
-    """The same again and again, until Ctrl-C; with --json one document after the other.
+    """The same again and again, until Ctrl-C, whatever AWS says meanwhile.
+
+    With --json one document after the other.
 
     python -m ops watch --env prod
     python -m ops watch --local --every 1
     """
-    looks = 0
-    while True:
-        sight = look(desk.deployment, hours, desk.clock())
-        if desk.screen.console.is_terminal:
-            desk.screen.console.clear()
-        _show(desk.screen, sight)
-        looks += 1
-        if looks == times:
-            return
-        time.sleep(every)
+    for number in islice(count(), times or None):
+        if number:
+            time.sleep(every)
+        with _outlived(desk.screen) if number else nullcontext():
+            sight = look(desk.deployment, hours, desk.clock())
+            if desk.screen.console.is_terminal:
+                desk.screen.console.clear()
+            _show(desk.screen, sight)
+
+
+@contextmanager
+def _outlived(screen: Screen) -> Iterator[None]:
+    """Tell of AWS's trouble, and go on: once a look went well, the next one may again."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        screen.error(f"{told(error)}; looking again")
 
 
 def _show(screen: Screen, sight: Sight) -> None:

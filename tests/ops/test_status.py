@@ -7,10 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lambda_src.core.metric_names import ENDS
 from ops.advice import next_steps
-from ops.sight import Alarm, Sight
+from ops.commands import status
+from ops.sight import Alarm, Sight, look
 from tests.ops.deployed import NAMESPACE
 from tests.ops.office import Office
 from tests.ops.test_redrive import fail_for_good
@@ -43,6 +45,43 @@ def test_watching_is_looking_again(office: Office) -> None:
     """Each look is a document of its own."""
     result = office.run("watch", "--json", "--times", "2", "--every", "0.2")
     assert 2 == result.stdout.count('"waiting"')
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "Throttling"}}, "DescribeAlarms"),
+        EndpointConnectionError(endpoint_url="https://monitoring.example"),
+    ],
+)
+def test_a_watch_outlives_trouble_of_aws(
+    office: Office, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A look that fails is told, and followed by the next one."""
+    looks = iter((None, error, None))
+
+    def troubled(*arguments: Any) -> Sight:
+        trouble = next(looks)
+        if trouble:
+            raise trouble
+        return look(*arguments)
+
+    monkeypatch.setattr(status, "look", troubled)
+    result = office.run("watch", "--json", "--times", "3", "--every", "0.2")
+    assert (0, 2) == (result.exit_code, result.stdout.count('"waiting"'))
+    assert "; looking again" in result.stderr
+
+
+def test_a_watch_that_never_saw_anything_ends(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first look it is rather the credentials that are wrong."""
+
+    def refused(*_: object) -> Sight:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "DescribeAlarms")
+
+    monkeypatch.setattr(status, "look", refused)
+    assert "AWS refuses DescribeAlarms: AccessDenied" in office.refused("watch")
 
 
 @pytest.mark.parametrize(
