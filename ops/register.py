@@ -107,14 +107,12 @@ class Register:
 
     def close_absent(self, key: RecordKey, failure: Failure, line: Mapping[str, str]) -> None:
         """Make the record of a conversation that has none: it ended, for the failure's reason."""
-        record = {**item.rejection(key, failure, None, WRITTEN_BY), ACTIONS: [dict(line)]}
-        self._put(record, failure.at, "attribute_not_exists(conversation_id)", {})
+        self._make(item.rejection(key, failure, None, WRITTEN_BY), failure.at, line)
 
     def open(self, context: ContextObject, failure: Failure, line: Mapping[str, str]) -> None:
         """Make the record of a conversation that has none, for a worker to take over."""
         begun = item.rejection(context.key, failure, context.request_id, WRITTEN_BY)
-        record = {**context.attributes, **begun, ACTIONS: [dict(line)]}
-        self._put(record, failure.at, "attribute_not_exists(conversation_id)", {})
+        self._make({**context.attributes, **begun}, failure.at, line)
 
     def admit(
         self, context: ContextObject, seen: Record, signature: Signature, line: Mapping[str, str]
@@ -142,6 +140,10 @@ class Register:
         )
         values = {":failed": Status.FAILED, ":seen": seen.attributes["updated_at"]}
         self._put(record, signature.at, unchanged, values)
+
+    def _make(self, record: Mapping[str, Any], at: float, line: Mapping[str, str]) -> None:
+        signed = {**record, ACTIONS: [dict(line)]}
+        self._put(signed, at, "attribute_not_exists(conversation_id)", {})
 
     def _put(
         self, record: Mapping[str, Any], at: float, condition: str, values: Mapping[str, Any]

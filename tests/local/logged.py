@@ -3,9 +3,9 @@
 import json
 import time
 import uuid
-from datetime import UTC, datetime, timedelta
 
 from local.aws import Aws
+from tests.local.metric_sum import metric_sum
 
 PATTERN = '{ ($.level = "CRITICAL") && ($.event = "lost") }'
 MATCHING = json.dumps({"level": "CRITICAL", "event": "lost"})
@@ -41,17 +41,7 @@ class Logged:
 
     def total(self, metric: str = "Lost", **dimensions: str) -> float:
         """Sum of a metric's data points."""
-        now = datetime.now(UTC)
-        points = self.aws.cloudwatch.get_metric_statistics(
-            Namespace=self.name,
-            MetricName=metric,
-            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
-            StartTime=now - timedelta(minutes=10),
-            EndTime=now + timedelta(minutes=10),
-            Period=3600,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(point["Sum"] for point in points)
+        return metric_sum(self.aws, self.name, metric, **dimensions)
 
 
 def embedded(logged: Logged, values: dict[str, object], *dimensions: str) -> str:

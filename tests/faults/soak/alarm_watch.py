@@ -1,21 +1,19 @@
 """Whom the lines at CRITICAL have called: from line to metric to alarm to topic."""
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from local.alarm_chain import chains_of
 from local.waiting import wait_for
 from tests.faults.soak.facts import AlarmFacts
+from tests.local.metric_sum import metric_sum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from local.aws import Aws
     from local.function_logs import LogLine
     from local.world import World
 
 RELAY_SECONDS = 30
-LONGEST = timedelta(days=1)
 
 
 def alarm_facts(world: "World", critical: "Mapping[str, Sequence[LogLine]]") -> "list[AlarmFacts]":
@@ -28,7 +26,7 @@ def _of_event(world: "World", event: str, lines: "Sequence[LogLine]") -> AlarmFa
     metrics = {(chain.namespace, chain.metric) for chain in chains}
 
     def counted() -> float:
-        return min((_sum(world.aws, *metric) for metric in metrics), default=0)
+        return min((metric_sum(world.aws, *metric) for metric in metrics), default=0)
 
     def notified() -> set[str]:
         woken = {alert.alarm for alert in world.alerts.all_alerts() if alert.wakes}
@@ -37,17 +35,3 @@ def _of_event(world: "World", event: str, lines: "Sequence[LogLine]") -> AlarmFa
     wait_for(lambda: counted() >= len(lines) and notified(), RELAY_SECONDS)
     alarms = tuple(sorted(notified()))
     return AlarmFacts(event=event, lines=len(lines), counted=counted(), notified=alarms)
-
-
-def _sum(aws: "Aws", namespace: str, metric: str) -> float:
-    """The sum of all data points of the last day."""
-    now = datetime.now(UTC)
-    points = aws.cloudwatch.get_metric_statistics(
-        Namespace=namespace,
-        MetricName=metric,
-        StartTime=now - LONGEST,
-        EndTime=now + LONGEST,
-        Period=int(2 * LONGEST.total_seconds()),
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return sum(point["Sum"] for point in points)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambda_src.core.contract import LogEvent, Status
@@ -14,6 +13,7 @@ from local.journey import Journey, Milestone
 from local.vendors import StandIns
 from local.waiting import wait_for
 from local.world import World
+from tests.local.metric_sum import metric_sum
 from tests.local.world.traffic import (
     BAD,
     FILTERS,
@@ -37,16 +37,7 @@ def test_the_functions_own_metrics_reach_cloudwatch(
 
 
 def _sum(world: World, metric: Metric) -> float:
-    now = datetime.now(UTC)
-    points = world.aws.cloudwatch.get_metric_statistics(
-        Namespace="AIComms/WhatsAppProcessor/Dev",
-        MetricName=metric,
-        StartTime=now - timedelta(hours=1),
-        EndTime=now + timedelta(minutes=1),
-        Period=3600,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return sum(point["Sum"] for point in points)
+    return metric_sum(world.aws, "AIComms/WhatsAppProcessor/Dev", metric)
 
 
 @each_channel
