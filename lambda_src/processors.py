@@ -1,40 +1,44 @@
-"""The public names of the runtime: what another repository's processor code builds on.
+"""The public names of the runtime, for processors in other repositories.
 
-A handler module there reads the `Settings`, calls `put_together` with its channel's `ChannelParts`
-once per container, and `answer` for each batch. Of the parts, the `Sender` is the one that takes
-care: the errors are named by what happens next with the message that it could not send.
+A handler module reads `Settings`, calls `build_handler` with its channel's `ChannelParts` once per
+container, and `handle_event` for each batch. The `Sender` raises errors that are named by what
+happens next with the message that it could not send.
 """
 
-from lambda_src.composition import answer, put_together
-from lambda_src.core.batch import BatchHandler
-from lambda_src.core.channel_parts import AddressForm, Addressing, ChannelParts
-from lambda_src.core.errors import (
+from lambda_src.bootstrap import build_handler, handle_event
+from lambda_src.core import (
     AccountRefused,
+    AddressFormat,
+    Addressing,
+    ChannelParts,
+    Credentials,
     CredentialsRefused,
+    Limit,
+    OutgoingMessage,
     PermanentFailure,
     ProcessingError,
     RateLimited,
+    Sender,
+    SendOutcomeUnknown,
     Step,
+    TextRules,
     TransientFailure,
 )
-from lambda_src.core.message import OutgoingMessage
-from lambda_src.core.ports import Credentials, Sender
-from lambda_src.core.send_errors import SendOutcomeUnknown
+from lambda_src.core.batch import BatchHandler
 from lambda_src.core.settings import ConfigurationError, Settings
-from lambda_src.core.text_rules import Limit, TextRules
-from lambda_src.services.bounded_http import BoundedAdapter
-from lambda_src.services.secret_forms import malformed
+from lambda_src.services.http_deadline import DeadlineAdapter
+from lambda_src.services.secret_schemas import invalid_secret
 
 __all__ = [
     "AccountRefused",
-    "AddressForm",
+    "AddressFormat",
     "Addressing",
     "BatchHandler",
-    "BoundedAdapter",
     "ChannelParts",
     "ConfigurationError",
     "Credentials",
     "CredentialsRefused",
+    "DeadlineAdapter",
     "Limit",
     "OutgoingMessage",
     "PermanentFailure",
@@ -46,7 +50,7 @@ __all__ = [
     "Step",
     "TextRules",
     "TransientFailure",
-    "answer",
-    "malformed",
-    "put_together",
+    "build_handler",
+    "handle_event",
+    "invalid_secret",
 ]

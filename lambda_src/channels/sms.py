@@ -1,17 +1,24 @@
-"""SMS through Twilio: from a number or a messaging service, in segments that are paid singly."""
+"""SMS through Twilio: from a number or a messaging service, billed by segment."""
 
-from lambda_src.core.channel_parts import PHONE, AddressForm, Addressing, ChannelParts
-from lambda_src.core.message import OutgoingMessage
+from lambda_src.core import (
+    PHONE,
+    AddressFormat,
+    Addressing,
+    ChannelParts,
+    Limit,
+    OutgoingMessage,
+    TextRules,
+)
+from lambda_src.core.models import MAX_BODY_LENGTH
 from lambda_src.core.settings import Settings
-from lambda_src.core.text_rules import MAX_BODY, Limit, TextRules
-from lambda_src.services.secret_forms import twilio_credentials
-from lambda_src.services.twilio_errors import Refusal
-from lambda_src.services.twilio_service import IMPORTED_LATE, TwilioSender
+from lambda_src.services.secret_schemas import twilio_credentials
+from lambda_src.services.twilio.errors import Refusal
+from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender
 
 MAX_SEGMENTS = 4
-"""What one message may cost at most; Twilio advises against more than 320 characters."""
+"""Maximum cost of one message; Twilio advises against more than 320 characters."""
 
-SENDER = AddressForm(
+SENDER = AddressFormat(
     "sms_sender_malformed",
     rf"{PHONE.pattern}|MG[0-9a-fA-F]{{32}}",
     f"{PHONE.words}, or a messaging service's sid: MG and 32 hexadecimal digits",
@@ -23,9 +30,9 @@ GSM_7 = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 GSM_7_ESCAPED = frozenset("^{}\\[~]|€")
-"""Characters that take two places."""
+"""Characters that are encoded as two septets."""
 
-PLAIN = str.maketrans(
+REPLACEMENTS = str.maketrans(
     {
         **dict.fromkeys("‘’‚′`´", "'"),
         **dict.fromkeys("“”„″«»", '"'),
@@ -35,52 +42,52 @@ PLAIN = str.maketrans(
         "•": "-",
     }
 )
-"""Typographic characters, one of which would make the whole message cost twice as much."""
+"""Typographic characters; a single one would change the encoding and double the price."""
 
 _NOT_SET_UP = Refusal("the messaging service or its senders are not set up", alarm=True)
 _WRONG_SENDER = Refusal("the sender is not the account's, or cannot send SMS", alarm=True)
-_UNREACHABLE = Refusal("the recipient's phone takes no SMS, or cannot be reached")
+_UNREACHABLE = Refusal("the recipient's phone cannot receive SMS or is unreachable")
 REFUSALS = {
     **dict.fromkeys((21701, 21703, 21704, 21705), _NOT_SET_UP),
     **dict.fromkeys((21659, 21660, 21661), _WRONG_SENDER),
     30034: Refusal("the sender is not registered for messages to the United States", alarm=True),
     **dict.fromkeys((21635, 30003, 30005, 30006), _UNREACHABLE),
     30004: Refusal("the recipient or the carrier blocks messages of the sender"),
-    30007: Refusal("Twilio or the carrier took the message for spam"),
+    30007: Refusal("Twilio or the carrier classified the message as spam"),
 }
-"""Codes of Twilio's error dictionary that WhatsApp never meets; most of those from 30000 on reach
-the status callback instead, once the message was accepted."""
+"""Codes of Twilio's error dictionary that do not occur on WhatsApp. Most codes from 30000 on are
+reported by the status callback instead, after the message was accepted."""
 
 
 def segments(text: str) -> int:
-    """How many SMS a text is sent and billed as.
+    """Return how many segments a text is sent and billed as.
 
-    160 places of GSM-7 or, once a character stands outside it, 70 of UCS-2; in several segments 153
-    or 67 each, and no character is split (https://www.twilio.com/docs/glossary/what-sms-character-limit).
+    A single segment has 160 septets of GSM-7 or, if any character is not in it, 70 code units of
+    UCS-2; several segments have 153 or 67 each, and no character is split (https://www.twilio.com/docs/glossary/what-sms-character-limit).
     """
     if set(text) <= GSM_7 | GSM_7_ESCAPED:
-        return _packed([1 + (character in GSM_7_ESCAPED) for character in text], 160, 153)
-    return _packed([1 + (character > "\uffff") for character in text], 70, 67)
+        return _count_segments([1 + (character in GSM_7_ESCAPED) for character in text], 160, 153)
+    return _count_segments([1 + (character > "\uffff") for character in text], 70, 67)
 
 
-def _packed(places: list[int], single: int, several: int) -> int:
-    if sum(places) <= single:
+def _count_segments(widths: list[int], single: int, multi: int) -> int:
+    if sum(widths) <= single:
         return 1
-    count, room = 1, several
-    for taken in places:
-        if taken > room:
-            count, room = count + 1, several
-        room -= taken
+    count, free = 1, multi
+    for width in widths:
+        if width > free:
+            count, free = count + 1, multi
+        free -= width
     return count
 
 
-def spell(text: str) -> str:
-    """A text without the typographic characters that SMS has plain ones for."""
-    return text.translate(PLAIN)
+def transliterate(text: str) -> str:
+    """Return a text with typographic characters replaced by plain ones."""
+    return text.translate(REPLACEMENTS)
 
 
 def addresses(message: OutgoingMessage) -> dict[str, str]:
-    """Whom a message is from and to, as Twilio's API calls it."""
+    """Return a message's sender and recipient as parameters of Twilio's API."""
     is_service = message.sender.startswith("MG")
     return {
         "to": message.recipient,
@@ -89,20 +96,22 @@ def addresses(message: OutgoingMessage) -> dict[str, str]:
 
 
 def make_sender(settings: Settings) -> TwilioSender:
-    """The channel's sender."""
+    """Return the channel's sender."""
     return TwilioSender(
         settings.twilio_timeout_seconds, settings.twilio_base_url, addresses, REFUSALS
     )
 
 
-_AFFORDABLE = Limit(MAX_SEGMENTS, "segments", segments)
+_SEGMENT_LIMIT = Limit(MAX_SEGMENTS, "segments", segments)
 
 PARTS = ChannelParts(
     make_sender=make_sender,
     read_credentials=twilio_credentials,
     addressing=Addressing(sender=SENDER),
     text_rules=TextRules(
-        spell=spell, body=(Limit(MAX_BODY), _AFFORDABLE), variables=(Limit(MAX_BODY), _AFFORDABLE)
+        transliterate=transliterate,
+        body=(Limit(MAX_BODY_LENGTH), _SEGMENT_LIMIT),
+        variables=(Limit(MAX_BODY_LENGTH), _SEGMENT_LIMIT),
     ),
-    imported_late=IMPORTED_LATE,
+    preload_modules=PRELOAD_MODULES,
 )

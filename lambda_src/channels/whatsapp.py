@@ -1,24 +1,23 @@
-"""WhatsApp through Twilio: addresses are phone numbers behind the channel's name."""
+"""WhatsApp through Twilio: addresses are phone numbers prefixed with the channel's name."""
 
-from lambda_src.core.channel_parts import ChannelParts
-from lambda_src.core.message import OutgoingMessage
+from lambda_src.core import ChannelParts, OutgoingMessage
 from lambda_src.core.settings import Settings
-from lambda_src.services.secret_forms import twilio_credentials
-from lambda_src.services.twilio_service import IMPORTED_LATE, TwilioSender
+from lambda_src.services.secret_schemas import twilio_credentials
+from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender
 
 
 def addresses(message: OutgoingMessage) -> dict[str, str]:
-    """Whom a message is from and to, as Twilio's API calls it."""
+    """Return a message's sender and recipient as parameters of Twilio's API."""
     return {"to": f"whatsapp:{message.recipient}", "from_": f"whatsapp:{message.sender}"}
 
 
 def make_sender(settings: Settings) -> TwilioSender:
-    """The channel's sender."""
+    """Return the channel's sender."""
     return TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url, addresses)
 
 
 PARTS = ChannelParts(
     make_sender=make_sender,
     read_credentials=twilio_credentials,
-    imported_late=IMPORTED_LATE,
+    preload_modules=PRELOAD_MODULES,
 )

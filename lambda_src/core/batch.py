@@ -1,190 +1,239 @@
-"""A batch of deliveries: all at once, each fails alone, none is forgotten."""
+"""One batch: all messages concurrently, each fails independently, none is forgotten."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from lambda_src.core import log_context, timing
-from lambda_src.core.backoff import SYSTEM_RANDOM, seconds_until_visible
-from lambda_src.core.context import ContextObject
-from lambda_src.core.contract import LogEvent
-from lambda_src.core.delivery import Delivery
-from lambda_src.core.errors import ProcessingError, Step
-from lambda_src.core.flow import MessageFlow, Outcome
-from lambda_src.core.in_time import done_within
-from lambda_src.core.interruptions import cut_off, out_of_time
-from lambda_src.core.ports import Heartbeat, Queue
-from lambda_src.core.rejection import RejectedContext
-from lambda_src.core.tally import Result, Tally
-from lambda_src.core.telling import tell
-from lambda_src.core.unforeseen import under_way
+from lambda_src.core import time_budget
+from lambda_src.core.contract import LogEvent, Metric, Step
+from lambda_src.core.deadlines import map_with_deadline
+from lambda_src.core.errors import (
+    ProcessingError,
+    RejectedContext,
+    TransientFailure,
+    unexpected_error,
+)
+from lambda_src.core.flow import MessageFlow
+from lambda_src.core.log import LOG_FIELDS, log_failure
+from lambda_src.core.metrics import Result, count_results
+from lambda_src.core.models import ContextObject, Delivery, Outcome
+from lambda_src.core.ports import Clock, Heartbeat, Metrics, Queue
+from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delay
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+MAX_REQUEST_AGE_SECONDS = 2 * 14 * 86_400
+"""A queue and its dead-letter queue keep a message for 14 days each: no request is older."""
 
-def threads(workers: int) -> Executor:
-    """A pool of threads: the work is waiting."""
+
+def thread_pool(workers: int) -> Executor:
+    """Return a pool of threads; the work consists of waiting."""
     return ThreadPoolExecutor(workers, thread_name_prefix="message")
 
 
 @dataclass(frozen=True, slots=True)
 class BatchHandler:
-    """Works on every delivery of a batch at once, up to `max_concurrency` of them.
+    """Processes every delivery of a batch, up to `max_concurrency` of them at once.
 
-    `heartbeat` makes one, not yet started, for messages given as message id to receipt handle;
-    `backoff_base` is in seconds; `pool` makes an executor for that many messages at once, and
-    `random` is where the backoff's jitter comes from: a proof brings its own of both, to decide
-    who moves next.
+    Attributes:
+        queue: The channel's queue.
+        heartbeat: Makes a heartbeat, not yet started, for messages given as message id → receipt
+            handle.
+        parse: Parses a message body.
+        flow: Processes one message.
+        metrics: Receives the batch's numbers.
+        clock: Returns the time in epoch seconds.
+        max_concurrency: Messages processed at once.
+        backoff_base: First backoff delay in seconds.
+        pool: Makes an executor for that many messages; simulations replace it.
+        random: Source of the backoff's jitter; simulations replace it.
     """
 
     queue: Queue
     heartbeat: Callable[[Mapping[str, str]], Heartbeat]
     parse: Callable[[str], ContextObject]
     flow: MessageFlow
-    tally: Tally
+    metrics: Metrics
+    clock: Clock
     max_concurrency: int
     backoff_base: float
-    pool: Callable[[int], Executor] = threads
+    pool: Callable[[int], Executor] = thread_pool
     random: Random = SYSTEM_RANDOM
+
+    def handle_event(self, event: Mapping[str, Any], remaining_ms: int) -> dict[str, Any]:
+        """Process an SQS event.
+
+        Args:
+            event: An SQS event.
+            remaining_ms: Milliseconds until Lambda ends the function.
+
+        Returns:
+            `{"batchItemFailures": [{"itemIdentifier": messageId}, …]}`, the messages that must not
+            be deleted.
+        """
+        deadline = self.clock() + remaining_ms / 1000
+        deliveries = [Delivery.from_record(record, deadline) for record in event["Records"]]
+        failed = self.handle(deliveries)
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     def handle(self, deliveries: Sequence[Delivery]) -> list[str]:
         """Return the ids of the messages that must not be deleted, in the batch's order."""
         log.info("received", extra={"event": LogEvent.BATCH_RECEIVED, "messages": len(deliveries)})
-        if all(map(_is_in_time, deliveries)):
-            results, unkept = self._work_and_keep(deliveries)
-        else:  # nor is there time for a heartbeat to end
-            results = {d.message_id: out_of_time(d) for d in deliveries}
-            unkept = frozenset()
+        heartbeat_failures: frozenset[str] = frozenset()
+        if all(map(self._has_time, deliveries)):
+            results, heartbeat_failures = self._process_with_heartbeat(deliveries)
+        else:  # too late for a heartbeat to stop in time
+            results = {d.message_id: _insufficient_time(d) for d in deliveries}
         errors = {id_: end for id_, end in results.items() if isinstance(end, ProcessingError)}
-        self._show_again(deliveries, errors)
+        self._schedule_redelivery([d for d in deliveries if d.message_id in errors], errors)
         failed = [
-            d.message_id for d in deliveries if d.message_id in errors or d.message_id in unkept
+            d.message_id
+            for d in deliveries
+            if d.message_id in errors or d.message_id in heartbeat_failures
         ]
-        counts = {"messages": len(deliveries), "failed": len(failed)}
-        log.info("finished", extra={"event": LogEvent.BATCH_FINISHED, **counts})
-        self.tally.publish(deliveries, results, unkept=len(unkept))
+        log.info(
+            "finished",
+            extra={
+                "event": LogEvent.BATCH_FINISHED,
+                "messages": len(deliveries),
+                "failed": len(failed),
+            },
+        )
+        self.metrics.publish(*count_results(deliveries, results, len(heartbeat_failures)))
         return failed
 
-    def _work_and_keep(
+    def _process_with_heartbeat(
         self, deliveries: Sequence[Delivery]
     ) -> tuple[dict[str, Result], frozenset[str]]:
         heartbeat = self.heartbeat({d.message_id: d.receipt_handle for d in deliveries})
         heartbeat.start()
         try:
-            results = self._work_on_all(deliveries, heartbeat)
+            results = self._process_all(deliveries, heartbeat)
         finally:
-            unkept = heartbeat.stop()
-        return results, unkept
+            heartbeat_failures = heartbeat.stop()
+        return results, heartbeat_failures
 
-    def _work_on_all(
+    def _process_all(
         self, deliveries: Sequence[Delivery], heartbeat: Heartbeat
     ) -> dict[str, Result]:
-        begun: set[str] = set()
+        started: set[str] = set()
         results: dict[str, Result] = {}
 
-        def work(delivery: Delivery) -> None:
-            begun.add(delivery.message_id)
-            results[delivery.message_id] = self._work(delivery, heartbeat)
+        def process(delivery: Delivery) -> None:
+            started.add(delivery.message_id)
+            results[delivery.message_id] = self._process_message(delivery, heartbeat)
 
-        # Those with the fewest deliveries left begin first: a last one must not come too late.
-        urgent_first = sorted(deliveries, key=lambda delivery: -delivery.receive_count)
-        self._do(work, urgent_first, _seconds_left(deliveries) - timing.CUT_OFF_SECONDS)
-        done = dict(results)
+        # Messages with the fewest deliveries left start first: a final one must not be too late.
+        by_urgency = sorted(deliveries, key=lambda delivery: -delivery.receive_count)
+        self._map(
+            process, by_urgency, self._seconds_left(deliveries, time_budget.HARD_STOP_SECONDS)
+        )
+        finished = dict(results)
         for delivery in deliveries:
-            if delivery.message_id not in done:
-                give_up = cut_off if delivery.message_id in begun else out_of_time
-                done[delivery.message_id] = give_up(delivery)
-        return done
+            if delivery.message_id not in finished:
+                is_started = delivery.message_id in started
+                reason = _deadline_exceeded if is_started else _insufficient_time
+                finished[delivery.message_id] = reason(delivery)
+        return finished
 
-    def _do(self, work: Callable[[T], object], items: Sequence[T], seconds: float) -> bool:
-        workers = max(1, min(self.max_concurrency, len(items)))
-        return done_within(seconds, work, items, self.pool(workers))
+    def _process_message(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
+        if not self._has_time(delivery):
+            return _insufficient_time(delivery)
+        token = LOG_FIELDS.set({"sqs_message_id": delivery.message_id})
+        try:
+            return self._parse_and_process(delivery, heartbeat)
+        except Exception as raised:  # noqa: BLE001 - one message must never fail the batch
+            error = unexpected_error(raised, delivery.step)
+            log_failure(error, delivery)
+            return error
+        finally:
+            LOG_FIELDS.reset(token)
 
-    def _work(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
-        if not _is_in_time(delivery):
-            return out_of_time(delivery)
-        with log_context.bound(sqs_message_id=delivery.message_id):
-            try:
-                with under_way(Step.PARSE):  # one message must never fail the batch
-                    return self._process(delivery, heartbeat)
-            except ProcessingError as error:
-                tell(error, delivery)
-                return error
-
-    def _process(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
+    def _parse_and_process(self, delivery: Delivery, heartbeat: Heartbeat) -> Outcome:
         try:
             context = self.parse(delivery.body)
         except RejectedContext as rejected:
-            with log_context.bound(**_ids_of(rejected)):
-                return self._reject(delivery, rejected)
-        ids = {
-            "conversation_id": context.key.conversation_id,
-            "request_id": context.request_id,
-        }
-        with log_context.bound(**ids):
-            return self._bring_to_its_end(delivery, context, heartbeat)
-
-    def _reject(self, delivery: Delivery, rejected: RejectedContext) -> ProcessingError:
-        end: ProcessingError = rejected
-        try:
+            conversation_id = rejected.key.conversation_id if rejected.key else ""
+            self._add_log_fields(delivery, conversation_id, rejected.request_id)
             self.flow.reject(delivery, rejected)
-        except ProcessingError as instead:
-            end = instead
-        tell(end, delivery)
-        return end
-
-    def _bring_to_its_end(
-        self, delivery: Delivery, context: ContextObject, heartbeat: Heartbeat
-    ) -> Result:
-        try:
-            outcome = self.flow.process(delivery, context, heartbeat)
-        except ProcessingError as error:
-            tell(error, delivery)
-            return error
-        if outcome is Outcome.SENT:
-            self.tally.measure_since(context.requested_at)
+            raise
+        self._add_log_fields(delivery, context.key.conversation_id, context.request_id)
+        outcome = self.flow.process(delivery, context, heartbeat)
+        if outcome is Outcome.SENT and context.requested_at is not None:
+            seconds = self.clock() - context.requested_at
+            if 0 <= seconds <= MAX_REQUEST_AGE_SECONDS:
+                self.metrics.record({Metric.END_TO_END_SECONDS: seconds})
         if outcome is Outcome.ALREADY_PROCESSED:
             log.warning("already processed", extra={"event": LogEvent.ALREADY_PROCESSED})
         return outcome
 
-    def _show_again(
+    def _add_log_fields(
+        self, delivery: Delivery, conversation_id: str, request_id: str | None
+    ) -> None:
+        fields = {"sqs_message_id": delivery.message_id}
+        if conversation_id:
+            fields["conversation_id"] = conversation_id
+        if request_id:
+            fields["request_id"] = request_id
+        LOG_FIELDS.set(fields)
+
+    def _schedule_redelivery(
         self, deliveries: Sequence[Delivery], errors: Mapping[str, ProcessingError]
     ) -> None:
+        if not deliveries:
+            return
         delays = {
-            delivery.receipt_handle: seconds_until_visible(
+            delivery.receipt_handle: redelivery_delay(
                 errors[delivery.message_id],
                 delivery.receive_count,
                 self.backoff_base,
                 self.random,
             )
             for delivery in deliveries
-            if delivery.message_id in errors
         }
-        if not delays:
-            return
-        seconds = _seconds_left(deliveries) - timing.MARGIN_SECONDS
-        if not self._do(self.queue.show_again, [delays], seconds):
+        seconds = self._seconds_left(deliveries, time_budget.MARGIN_SECONDS)
+        if not self._map(self.queue.change_visibility, [delays], seconds):
             log.warning(
-                "no time was left to show failed messages again",
+                "no time was left to change the visibility of failed messages",
                 extra={"event": LogEvent.VISIBILITY_CHANGE_FAILED, "messages": len(delays)},
             )
 
+    def _map(self, work: Callable[[T], object], items: Sequence[T], seconds: float) -> bool:
+        workers = max(1, min(self.max_concurrency, len(items)))
+        return map_with_deadline(seconds, work, items, self.pool(workers))
 
-def _ids_of(rejected: RejectedContext) -> dict[str, str]:
-    ids = {"request_id": rejected.request_id}
-    if rejected.key:
-        ids["conversation_id"] = rejected.key.conversation_id
-    return {name: value for name, value in ids.items() if value}
+    def _seconds_left(self, deliveries: Sequence[Delivery], reserve: float) -> float:
+        deadline = min((delivery.deadline for delivery in deliveries), default=0.0)
+        return deadline - self.clock() - reserve
+
+    def _has_time(self, delivery: Delivery) -> bool:
+        return delivery.deadline - self.clock() >= time_budget.MIN_START_SECONDS
 
 
-def _seconds_left(deliveries: Sequence[Delivery]) -> float:
-    return min((delivery.time_left() for delivery in deliveries), default=0.0)
+def _insufficient_time(delivery: Delivery) -> ProcessingError:
+    """Log and return the failure of a message that was not started: it is visible at once."""
+    late = TransientFailure(
+        LogEvent.OUT_OF_TIME,
+        Step.PARSE,
+        retry_in=0,
+        fields={"sqs_message_id": delivery.message_id},
+    )
+    log_failure(late, delivery)
+    return late
 
 
-def _is_in_time(delivery: Delivery) -> bool:
-    return delivery.time_left() >= timing.BEGIN_SECONDS
+def _deadline_exceeded(delivery: Delivery) -> ProcessingError:
+    """Log and return the failure of a message in progress when the function must return.
+
+    Its thread may continue; the ledger's conditions then stop it.
+    """
+    log.error(
+        "in progress when the function's time was over",
+        extra={"event": LogEvent.CUT_OFF, "sqs_message_id": delivery.message_id},
+    )
+    return TransientFailure(LogEvent.CUT_OFF, Step.PARSE)

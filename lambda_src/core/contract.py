@@ -1,4 +1,4 @@
-"""Names that the infrastructure and the runtime share.
+"""Names that the infrastructure and the runtime share: variables, statuses, events, metrics.
 
 Standard library only: `stacks` imports this module at synth, where the runtime's dependencies are
 not installed.
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 HANDLER = "lambda_src.index.lambda_handler"
-"""What Lambda calls."""
+"""The function's handler."""
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-"""Values of `level` in the log, the least first."""
+"""Values of `level` in the log, in increasing severity."""
 
 
 class Variable(StrEnum):
@@ -46,7 +46,7 @@ REQUIRED_VARIABLES = frozenset(
 """Variables without a default: the function refuses to start when one is missing or empty."""
 
 UNSET_VARIABLES = frozenset({Variable.ASSISTANTS_BASE_URL, Variable.CONVERSATION_RETENTION_DAYS})
-"""Variables that a template sets only for an environment that has a use for them."""
+"""Variables that a template sets only for environments that need them."""
 
 DEFAULTS = {
     Variable.LOG_LEVEL: "INFO",
@@ -62,23 +62,24 @@ DEFAULTS = {
     Variable.ASSISTANTS_BASE_URL: "",
     Variable.CONVERSATION_RETENTION_DAYS: "",
 }
-"""What an optional variable means when it is absent; times are in whole seconds.
+"""Defaults of optional variables; times are in whole seconds.
 
-A lease ends before the message is visible again, so that the delivery after a crash finds it over.
+A lease expires before the message is visible again, so that the delivery after a crash can acquire
+it.
 """
 
 EXPIRES_AT = "expires_at"
-"""The record's attribute that DynamoDB deletes it by, in epoch seconds."""
+"""The record's time-to-live attribute, in epoch seconds."""
 
-LEAST_RETENTION_DAYS = 30
-"""More than twice as long as a message can wait in its queues, 14 days: while one may be delivered
-again, its record tells that it was sent."""
+MIN_RETENTION_DAYS = 30
+"""More than twice the 14 days for which a message can wait in its queues: as long as a message may
+be delivered again, its record must exist."""
 
 TWILIO_BASE_URL = "TWILIO_BASE_URL"
-"""Where Twilio answers, for local servers only: never set by a template."""
+"""Twilio's address, for local servers only: never set by a template."""
 
 METRICS_NAMESPACE = "POWERTOOLS_METRICS_NAMESPACE"
-"""Powertools' own variable for where metrics go: the template names the channel's namespace."""
+"""Powertools' variable for the metrics' namespace, set by the template."""
 
 
 class Status(StrEnum):
@@ -92,8 +93,21 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class Step(StrEnum):
+    """The step of a message in which a failure happened: `failure.step`, and a metric dimension."""
+
+    PARSE = "parse"
+    CLAIM = "claim"
+    SECRETS = "secrets"
+    AI = "ai"
+    COMPOSE = "compose"
+    SEND = "send"
+    SETTLE = "settle"
+    RECORD = "record"
+
+
 class LogEvent(StrEnum):
-    """Values of `event` in the log: stable, so that filters, alarms and people can rely on them."""
+    """Values of `event` in the log: stable, since filters, alarms and operators depend on them."""
 
     BATCH_RECEIVED = "batch_received"
     BATCH_FINISHED = "batch_finished"
@@ -140,8 +154,80 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.SEND_SETTLED: ("INFO",),
     LogEvent.VENDOR_ACCOUNT_REFUSED: ("CRITICAL",),
 }
-"""The levels at which the runtime logs each event: a filter for another one matches no line."""
+"""The levels at which the runtime logs each event; a metric filter must use one of them."""
 
 
-RELEASE = "1.0.0"
-"""The product's version: the template's `VERSION`, and `processor_version` in every record."""
+RELEASE = "2.0.0"
+"""The product's version: `VERSION` in the template, `processor_version` in every record."""
+
+
+class Unit(StrEnum):
+    """CloudWatch's names of the units in use."""
+
+    COUNT = "Count"
+    SECONDS = "Seconds"
+
+
+class Dimension(StrEnum):
+    """Dimensions of the failure metric; all other metrics have none."""
+
+    STEP = "step"
+    KIND = "kind"
+
+
+class Kind(StrEnum):
+    """Values of the dimension `kind`: the class of a failure."""
+
+    PERMANENT = "permanent"
+    USED_UP = "used_up"
+    TRANSIENT = "transient"
+    RATE_LIMITED = "rate_limited"
+    ACCOUNT_REFUSED = "account_refused"
+    ELSEWHERE = "elsewhere"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    UNRECORDED = "unrecorded"
+    ENDED = "ended"
+
+
+class Metric(StrEnum):
+    """Names of the metrics in CloudWatch; durations end in `Seconds`.
+
+    Each metric is billed for each combination of its dimensions' values, so these are closed sets.
+    """
+
+    MESSAGES_RECEIVED = "MessagesReceived"
+    MESSAGES_SENT = "MessagesSent"
+    MESSAGES_SETTLED = "MessagesSettled"
+    MESSAGES_RETRIED = "MessagesRetried"
+    MESSAGES_FAILED = "MessagesFailed"
+    MESSAGES_UNKNOWN = "MessagesUnknown"
+    MESSAGES_REPEATED = "MessagesRepeated"
+    FAILURES = "Failures"
+    HEARTBEAT_FAILURES = "HeartbeatFailures"
+    AI_SECONDS = "AISeconds"
+    SEND_SECONDS = "SendSeconds"
+    END_TO_END_SECONDS = "EndToEndSeconds"
+    PROMPT_TOKENS = "PromptTokens"
+    COMPLETION_TOKENS = "CompletionTokens"
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of its values."""
+        return Unit.SECONDS if self.endswith(Unit.SECONDS) else Unit.COUNT
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """Its dimensions."""
+        return tuple(Dimension) if self is Metric.FAILURES else ()
+
+
+ENDS = (
+    Metric.MESSAGES_SENT,
+    Metric.MESSAGES_SETTLED,
+    Metric.MESSAGES_RETRIED,
+    Metric.MESSAGES_FAILED,
+    Metric.MESSAGES_UNKNOWN,
+    Metric.MESSAGES_REPEATED,
+)
+"""The metrics of a delivery's result; their sum is the number of messages received."""

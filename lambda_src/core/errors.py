@@ -1,32 +1,18 @@
 """Errors, named by what must happen next with the message and its record."""
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from logging import CRITICAL, ERROR, INFO, WARNING
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from lambda_src.core.contract import LogEvent, Status
-from lambda_src.core.metric_names import Kind
-
-if TYPE_CHECKING:
-    from lambda_src.core.ledger import Entry
-
-
-class Step(StrEnum):
-    """Where on a message's way a failure happened."""
-
-    PARSE = "parse"
-    CLAIM = "claim"
-    SECRETS = "secrets"
-    AI = "ai"
-    COMPOSE = "compose"
-    SEND = "send"
-    SETTLE = "settle"
-    RECORD = "record"
+from lambda_src.core.contract import Kind, LogEvent, Status, Step
+from lambda_src.core.models import RecordKey
 
 
 class Redelivery(StrEnum):
-    """When the queue should show a failed message again."""
+    """When the queue should deliver a failed message again."""
 
     AT_ONCE = "at_once"
     BACKOFF = "backoff"
@@ -36,24 +22,25 @@ class Redelivery(StrEnum):
 class ProcessingError(Exception):
     """A message that was not, or not certainly, sent: always a reported batch item failure.
 
-    Its text is made of codes and field names only, so that it may be logged.
+    The text consists of codes and field names only, so that it may be logged. Each class fixes the
+    recorded status, the metric's `kind`, the redelivery and the log level.
 
     Args:
         code: Stable snake_case reason, e.g. `secret_missing`.
         step: Where it happened.
-        detail: What a person needs beyond the code; never a value out of a message or secret.
-        retry_after: Seconds that a vendor asks to be spared for: no retry comes sooner.
-        again_in: Seconds after which to try again, instead of a backoff.
-        alarm: Whether a person must look, although the class alone would not say so.
-        fields: What the log line carries beside the code and the step; ids and counts only.
+        detail: What an operator needs beyond the code; never a value of a message or a secret.
+        retry_after: Least seconds until the next attempt, as a vendor asked for.
+        retry_in: Seconds until the next attempt, instead of a backoff.
+        alarm: Whether an operator must act, although the class does not imply it.
+        fields: Further fields of the log line; ids and counts only.
 
     Attributes:
-        is_told: Whether its line stands in the log already.
+        logged: Whether the log line was written already.
     """
 
     recorded_status: ClassVar[Status | None] = None
     kind: ClassVar[Kind] = Kind.TRANSIENT
-    headline: ClassVar[str] = "not sent"
+    summary: ClassVar[str] = "not sent"
     shared_event: ClassVar[LogEvent | None] = None
     redelivery: ClassVar[Redelivery] = Redelivery.BACKOFF
     level: ClassVar[int] = WARNING
@@ -65,7 +52,7 @@ class ProcessingError(Exception):
         detail: str = "",
         *,
         retry_after: float | None = None,
-        again_in: float | None = None,
+        retry_in: float | None = None,
         alarm: bool = False,
         fields: Mapping[str, object] | None = None,
     ) -> None:
@@ -74,10 +61,10 @@ class ProcessingError(Exception):
         self.step = step
         self.detail = detail
         self.retry_after = retry_after
-        self.again_in = again_in
+        self.retry_in = retry_in
         self.alarm = alarm
         self.fields = dict(fields or {})
-        self.is_told = False
+        self.logged = False
 
     @property
     def event(self) -> str:
@@ -86,12 +73,12 @@ class ProcessingError(Exception):
 
     @property
     def log_level(self) -> int:
-        """The log line's level: CRITICAL wherever a person must look."""
+        """The log line's level: CRITICAL if an operator must act."""
         return CRITICAL if self.alarm else self.level
 
 
 class PermanentFailure(ProcessingError):
-    """Will fail again however often it is tried: recorded as `failed`, on to the dead letters."""
+    """Fails on every attempt: recorded as `failed`, moved to the dead-letter queue."""
 
     kind = Kind.PERMANENT
     recorded_status = Status.FAILED
@@ -100,21 +87,11 @@ class PermanentFailure(ProcessingError):
 
 
 class RecipientOptedOut(PermanentFailure):
-    """The vendor refuses whoever opted out or blocked the sender: `failed`, and suppressed."""
-
-
-class RecipientSuppressed(PermanentFailure):
-    """The recipient opted out of this channel before: `failed` without asking the AI.
-
-    Attributes:
-        seen: The record that was to be taken over; None where there is none yet.
-    """
-
-    seen: "Entry | None" = None
+    """The vendor reports an opt-out or a blocked sender: `failed`, and the recipient suppressed."""
 
 
 class RecipientErased(ProcessingError):
-    """The recipient was erased after this was asked for: nothing is sent, and nothing recorded."""
+    """The recipient was erased after the request: nothing is sent and nothing recorded."""
 
     kind = Kind.PERMANENT
     redelivery = Redelivery.AT_ONCE
@@ -122,13 +99,20 @@ class RecipientErased(ProcessingError):
 
 
 class TransientFailure(ProcessingError):
-    """May pass by itself and nothing was sent: recorded as `retry`, tried again with backoff."""
+    """Not sent, and may succeed later: recorded as `retry`, attempted again with backoff."""
 
     recorded_status = Status.RETRY
 
 
-class ReceivesUsedUp(TransientFailure):
-    """The queue delivers the message for the last time: that delivery only settles, never sends."""
+class UnexpectedError(TransientFailure):
+    """An exception that no code expected, in any step but the send itself: recorded as `retry`."""
+
+    shared_event = LogEvent.UNEXPECTED_ERROR
+    level = ERROR
+
+
+class AttemptsExhausted(TransientFailure):
+    """The queue's final delivery of a message, which only reconciles and never sends."""
 
     kind = Kind.USED_UP
     redelivery = Redelivery.AT_ONCE
@@ -136,14 +120,14 @@ class ReceivesUsedUp(TransientFailure):
 
 
 class RateLimited(TransientFailure):
-    """A vendor asks for patience: tried again after a long delay."""
+    """A vendor's rate limit: attempted again after a long delay."""
 
     kind = Kind.RATE_LIMITED
     redelivery = Redelivery.LONG_BACKOFF
 
 
 class AccountRefused(TransientFailure):
-    """A vendor refuses our account or our money: tried again late, and a person is called."""
+    """A vendor refuses our account or its funds: attempted again late, with an alarm."""
 
     kind = Kind.ACCOUNT_REFUSED
     redelivery = Redelivery.LONG_BACKOFF
@@ -153,19 +137,19 @@ class AccountRefused(TransientFailure):
 
 
 class CredentialsRefused(AccountRefused):
-    """A vendor refuses the credentials: worth one try with a secret freshly read."""
+    """A vendor refuses the credentials: worth one attempt with a freshly read secret."""
 
 
 class LedgerUnavailable(TransientFailure):
-    """The conversations table did not answer, or throttled: the write may or may not stand."""
+    """The conversations table did not answer or throttled: the write may have been applied."""
 
 
 class LedgerRefused(TransientFailure):
-    """The conversations table refused the call itself; repeating it at once is no use."""
+    """The conversations table refused the request itself; an immediate retry cannot succeed."""
 
 
-class RecordForeign(ProcessingError):
-    """The conversation's record is not one of the ledger's: left as it is, nothing is sent."""
+class UnrecognizedRecord(ProcessingError):
+    """The record is not in a state of this ledger: it stays unchanged and nothing is sent."""
 
     kind = Kind.PERMANENT
     redelivery = Redelivery.AT_ONCE
@@ -173,24 +157,124 @@ class RecordForeign(ProcessingError):
 
 
 class LeaseLost(ProcessingError):
-    """Another worker holds the conversation by now: write nothing, send nothing."""
+    """Another worker holds the lease by now: write nothing, send nothing."""
 
     kind = Kind.ELSEWHERE
     shared_event = LogEvent.LEASE_LOST
 
 
-class BusyElsewhere(ProcessingError):
-    """Another worker holds a live lease, which ends in `again_in` seconds."""
+class LeaseHeld(ProcessingError):
+    """Another worker holds a valid lease, which expires in `retry_in` seconds."""
 
     kind = Kind.ELSEWHERE
-    headline = "left to another worker"
+    summary = "left to another worker"
     shared_event = LogEvent.BUSY_ELSEWHERE
     level = INFO
 
 
-class AlreadyEnded(ProcessingError):
-    """An earlier delivery ended as `failed` or `send_unknown`: on to the dead letters."""
+class TerminalState(ProcessingError):
+    """An earlier delivery ended as `failed` or `send_unknown`: moved to the dead-letter queue."""
 
     kind = Kind.ENDED
     shared_event = LogEvent.ALREADY_ENDED
     redelivery = Redelivery.AT_ONCE
+
+
+class SendOutcomeUnknown(ProcessingError):
+    """The request was written and no answer arrived: stays `sending`, to be reconciled."""
+
+    kind = Kind.PENDING
+    summary = "not known whether sent"
+    shared_event = LogEvent.SEND_OUTCOME_PENDING
+    level = ERROR
+
+
+class SendOutcomePending(ProcessingError):
+    """A send that is not reconciled yet: looked up again after `retry_in` seconds."""
+
+    kind = Kind.PENDING
+    summary = "not known whether sent"
+    shared_event = LogEvent.SEND_OUTCOME_PENDING
+
+
+class SendDeclaredUnknown(ProcessingError):
+    """A send that reconciliation did not find: `send_unknown`, an operator decides."""
+
+    kind = Kind.UNKNOWN
+    summary = "not known whether sent, no further lookup"
+    shared_event = LogEvent.SEND_OUTCOME_UNKNOWN
+    redelivery = Redelivery.AT_ONCE
+    level = CRITICAL
+
+
+class FinalUpdateFailed(ProcessingError):
+    """The message was sent, but not recorded: reconciled by the next delivery."""
+
+    kind = Kind.UNRECORDED
+    summary = "sent, but not recorded"
+    shared_event = LogEvent.FINAL_DB_UPDATE_FAILED
+    level = CRITICAL
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One invalid field of a context object: its path, what was expected, what kind was found."""
+
+    code: str
+    field: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: expected {self.expected}, found {self.found}"
+
+
+MAX_LISTED_PROBLEMS = 20
+"""Bounds an error's text, so that a bad body does not enlarge the log and the record."""
+
+
+class RejectedContext(PermanentFailure):
+    """A body that is not a valid context object of this channel, with all of its problems.
+
+    Args:
+        code: The code that all problems share, or `context_invalid`.
+        problems: Every problem found; the text lists the first `MAX_LISTED_PROBLEMS`.
+        key: The record's key, if the body contains it.
+        request_id: The router's request id, if the body contains it.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        problems: Sequence[Problem],
+        *,
+        key: RecordKey | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(code, Step.PARSE, _listed(problems))
+        self.problems = tuple(problems)
+        self.key = key
+        self.request_id = request_id
+
+
+def unexpected_error(error: Exception, step: Step) -> ProcessingError:
+    """Return an error as a `ProcessingError`: unchanged if it is one, else as unexpected there."""
+    if isinstance(error, ProcessingError):
+        return error
+    detail, fields = type(error).__name__, safe_traceback(error)
+    return UnexpectedError(LogEvent.UNEXPECTED_ERROR, step, detail, fields=fields)
+
+
+def safe_traceback(error: Exception) -> dict[str, object]:
+    """Return an error's type and its code lines as log fields.
+
+    The error's text is left out, since it may contain a message, a number or a key.
+    """
+    frames = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+    return {"error_type": type(error).__name__, "frames": frames}
+
+
+def _listed(problems: Sequence[Problem]) -> str:
+    rest = len(problems) - MAX_LISTED_PROBLEMS
+    more = [f"and {rest} more"] if rest > 0 else []
+    return "; ".join([*map(str, problems[:MAX_LISTED_PROBLEMS]), *more])

@@ -1,110 +1,208 @@
-"""The flow: one context object becomes one message, and the record says so."""
+"""The flow: one context object becomes one message, and the record says what happened."""
 
 import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 
-from lambda_src.core.claims import Claims
-from lambda_src.core.context import ContextObject
-from lambda_src.core.contract import LogEvent, Status
-from lambda_src.core.delivery import Delivery
-from lambda_src.core.drafting import Drafting
-from lambda_src.core.errors import PermanentFailure, ReceivesUsedUp, Step, TransientFailure
-from lambda_src.core.final_record import FinalRecord
-from lambda_src.core.lease import Lease
-from lambda_src.core.ledger import Claim, Entry, SentRecord
-from lambda_src.core.ports import Clock, Heartbeat
-from lambda_src.core.putting_down import PuttingDown
-from lambda_src.core.receives import Receives
-from lambda_src.core.rejection import RejectedContext
-from lambda_src.core.sending import Sending
-from lambda_src.core.settlement import Settlement
-from lambda_src.core.telling import tell
-from lambda_src.core.timing import Timing
-from lambda_src.core.unforeseen import under_way
+from lambda_src.core.composer import MessageComposer, check_template
+from lambda_src.core.contract import LogEvent, Status, Step
+from lambda_src.core.delivery.reconciliation import Reconciler
+from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.errors import (
+    AttemptsExhausted,
+    PermanentFailure,
+    ProcessingError,
+    RecipientErased,
+    RecipientOptedOut,
+    RejectedContext,
+    TransientFailure,
+    unexpected_error,
+)
+from lambda_src.core.ledger import (
+    ConditionFailed,
+    Failure,
+    Lease,
+    LeaseGuard,
+    LeaseManager,
+    LedgerRecord,
+    LedgerStore,
+    RecipientSuppressed,
+    SentRecord,
+)
+from lambda_src.core.log import log_failure, log_unrecorded_failure
+from lambda_src.core.models import ContextObject, Delivery, Outcome, RecordKey
+from lambda_src.core.ports import Clock, Heartbeat, Queue, Secrets
+from lambda_src.core.retry import retry_until_deadline
+from lambda_src.core.time_budget import TimeBudget
 
 log = logging.getLogger(__name__)
 
+MAX_RECORDING_SECONDS = 20.0
+"""How long the table may be unavailable before a failure stays unrecorded."""
 
-class Outcome(StrEnum):
-    """Why a queue message may be deleted: in each case its own message was sent."""
 
-    SENT = LogEvent.MESSAGE_SENT
-    ALREADY_PROCESSED = LogEvent.ALREADY_PROCESSED
-    SETTLED = LogEvent.SEND_SETTLED
+@dataclass(frozen=True, slots=True)
+class FailureRecorder:
+    """Records failures; if that fails it is logged, and the message still fails as it did."""
+
+    store: LedgerStore
+    clock: Clock
+    sleep: Callable[[float], None] = time.sleep
+
+    @contextmanager
+    def record_on_error(self, lease: Lease, delivery: Delivery) -> Iterator[None]:
+        """Log and record an error in the context, if the lease is still ours.
+
+        An unexpected error counts as transient: the send itself raises only `ProcessingError`.
+        """
+        try:
+            yield
+        except Exception as raised:
+            error = unexpected_error(raised, delivery.step)
+            self._record(lease, error, delivery)
+            if error is raised:
+                raise
+            raise error from raised
+
+    def record_rejection(
+        self, key: RecordKey, error: PermanentFailure, request_id: str | None, requested_at: float
+    ) -> None:
+        """Record a message that was refused before its lease was acquired.
+
+        Raises:
+            RecipientErased: The recipient was erased after the request: nothing is recorded.
+        """
+        failure = self._failure(error, Status.FAILED)
+        try:
+            if isinstance(error, RecipientSuppressed) and error.record:
+                self.store.mark_failed_if_unchanged(error.record, failure)
+            else:
+                self.store.record_rejection(key, failure, request_id, requested_at)
+        except ConditionFailed:
+            pass  # the record of an earlier message of this conversation stays unchanged
+        except RecipientErased:
+            raise
+        except ProcessingError as unrecorded:
+            log_unrecorded_failure(unrecorded)
+
+    def _record(self, lease: Lease, error: ProcessingError, delivery: Delivery) -> None:
+        if error.recorded_status is None:
+            return
+        log_failure(error, delivery)
+        failure = self._failure(error, error.recorded_status)
+        try:
+            # An intent may be recorded although nothing was sent: only this write corrects it.
+            retry_until_deadline(
+                lambda: self.store.record_failure(lease, failure),
+                deadline=delivery.deadline,
+                clock=self.clock,
+                sleep=self.sleep,
+                max_seconds=MAX_RECORDING_SECONDS,
+            )
+        except ConditionFailed:
+            log.warning("the record is another worker's", extra={"event": LogEvent.LEASE_LOST})
+        except ProcessingError as unrecorded:
+            log_unrecorded_failure(unrecorded)
+
+    def _failure(self, error: ProcessingError, status: Status) -> Failure:
+        suppresses = isinstance(error, RecipientOptedOut)
+        return Failure(status, error.code, error.step, error.detail, self.clock(), suppresses)
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFlow:
-    """A message's way, step by step; every part is a port or made of ports."""
+    """Processes one delivery, step by step; every part is a port or consists of ports."""
 
-    claims: Claims
-    drafting: Drafting
-    sending: Sending
-    final_record: FinalRecord
-    putting_down: PuttingDown
-    settlement: Settlement
-    receives: Receives
+    leases: LeaseManager
+    secrets: Secrets
+    composer: MessageComposer
+    sender: AtMostOnceSender
+    failures: FailureRecorder
+    reconciler: Reconciler
+    queue: Queue
     clock: Clock
-    timing: Timing
+    times: TimeBudget
 
     def process(self, delivery: Delivery, context: ContextObject, heartbeat: Heartbeat) -> Outcome:
-        """Bring one delivery to its end.
+        """Process one delivery; `delivery.step` is the step in progress when an error is raised.
 
         Raises:
-            ProcessingError: The message was not, or not certainly, sent; says what comes next.
+            ProcessingError: The message was not, or not certainly, sent.
         """
-        claimed = self._claim(delivery, context)
-        if isinstance(claimed, Claim):
-            self._write_and_send(delivery, context, claimed, heartbeat)
+        found = self._acquire(delivery, context)
+        if isinstance(found, Lease):
+            self._compose_and_send(delivery, context, found, heartbeat)
             return Outcome.SENT
-        if claimed.status is Status.SENT:
+        if found.status is Status.SENT:
             return Outcome.ALREADY_PROCESSED
-        self.settlement.settle(delivery, context, claimed)
+        delivery.step = Step.SETTLE
+        self.reconciler.reconcile(
+            delivery, context, found, is_final_attempt=self._is_final_attempt(delivery)
+        )
         return Outcome.SETTLED
 
-    @under_way(Step.RECORD)
     def reject(self, delivery: Delivery, rejected: RejectedContext) -> None:
-        """Record a refused context object as `failed`, where its key can be told.
+        """Record a rejected context object as `failed`, if it contains its record's key.
 
         Raises:
-            RecipientErased: The recipient was erased since: nothing is recorded.
+            RecipientErased: The recipient was erased after the request: nothing is recorded.
         """
+        delivery.step = Step.RECORD
         if rejected.key:
-            self.putting_down.reject(rejected.key, rejected, rejected.request_id, delivery.sent_at)
+            self.failures.record_rejection(
+                rejected.key, rejected, rejected.request_id, delivery.sent_at
+            )
 
-    @under_way(Step.CLAIM)
-    def _claim(self, delivery: Delivery, context: ContextObject) -> Claim | Entry:
-        if delivery.time_left() < self.timing.claim_reserve:
-            raise TransientFailure("out_of_time", Step.CLAIM, again_in=0)
-        asked_at = min(delivery.sent_at, context.requested_at or delivery.sent_at)
+    def _acquire(self, delivery: Delivery, context: ContextObject) -> Lease | LedgerRecord:
+        delivery.step = Step.CLAIM
+        if delivery.deadline - self.clock() < self.times.acquire_reserve:
+            raise TransientFailure("out_of_time", Step.CLAIM, retry_in=0)
+        requested_at = min(delivery.sent_at, context.requested_at or delivery.sent_at)
         try:
-            return self.claims.take(context, delivery.owner, asked_at)
-        except PermanentFailure as failure:
-            tell(failure, delivery)
-            self.putting_down.reject(context.key, failure, context.request_id, asked_at)
+            return self.leases.acquire(context, delivery.owner, requested_at)
+        except PermanentFailure as error:
+            log_failure(error, delivery)
+            self.failures.record_rejection(context.key, error, context.request_id, requested_at)
             raise
 
-    def _write_and_send(
-        self, delivery: Delivery, context: ContextObject, claim: Claim, heartbeat: Heartbeat
+    def _compose_and_send(
+        self, delivery: Delivery, context: ContextObject, lease: Lease, heartbeat: Heartbeat
     ) -> None:
-        time_left = delivery.time_left
-        with self.putting_down.on_failure(claim, delivery):
-            self._keep_the_last_for_settling(delivery, claim)
-            lease = Lease(self.claims, claim)
-            with heartbeat.renewing(delivery.message_id, lease.renew):
-                credentials, answer = self.drafting.draft(
-                    context, claim.answer, time_left, lease.check
-                )
-            intent = self.sending.announce(claim, answer, time_left)
-            sid = self.sending.send(context, credentials, answer, intent)
+        with self.failures.record_on_error(lease, delivery):
+            if self._is_final_attempt(delivery):
+                # No delivery would remain to reconcile a send with an unknown outcome.
+                detail = f"the last failure was {lease.last_failure or 'not recorded'}"
+                raise AttemptsExhausted("receives_used_up", Step.CLAIM, detail)
+            guard = LeaseGuard(self.leases, lease)
+            with heartbeat.renewing(delivery.message_id, guard.renew):
+                delivery.step = Step.SECRETS
+                credentials = self.secrets.credentials(context.credentials_reference)
+                template_sid = credentials.template_sid
+                answer = lease.answer
+                if answer:
+                    has_variables = bool(answer.variables)
+                    check_template(has_variables=has_variables, template_sid=template_sid)
+                else:
+                    answer = self.composer.compose(delivery, context, template_sid, guard.check)
+            delivery.step = Step.SEND
+            intent = self.sender.record_intent(lease, answer, delivery.deadline)
+            sid = self.sender.send(context, credentials, answer, intent)
         now = self.clock()
-        sent = SentRecord(sid, answer, now, now, round((now - claim.started_at) * 1000))
-        self.final_record.write(claim.key, sent, time_left)
+        sent = SentRecord(sid, answer, now, now, round((now - lease.started_at) * 1000))
+        self.sender.record_sent(lease.key, sent, delivery)
         log.info("sent", extra={"event": LogEvent.MESSAGE_SENT, "message_sid": sid})
 
-    def _keep_the_last_for_settling(self, delivery: Delivery, claim: Claim) -> None:
-        # A send whose outcome stayed open on the last delivery could be settled by nobody.
-        if self.receives.is_last(delivery):
-            detail = f"the last failure was {claim.last_failure or 'not recorded'}"
-            raise ReceivesUsedUp("receives_used_up", Step.CLAIM, detail)
+    def _is_final_attempt(self, delivery: Delivery) -> bool:
+        """Return whether the next receive would move the message to the dead-letter queue.
+
+        A first delivery is never the final one, and costs no request to the queue.
+        """
+        if delivery.receive_count == 1:
+            return False
+        try:
+            return delivery.receive_count >= self.queue.max_receive_count()
+        except ProcessingError as error:
+            log.warning("the queue's maxReceiveCount is unknown", extra={"event": error.event})
+            return False

@@ -1,40 +1,44 @@
-"""The AI: clients made lazily and reused, one try each, errors named by what must happen next."""
+"""The AI: one cached client per API key, one request per answer, errors classified."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import httpx2
 import openai
 
-from lambda_src.core import timing
-from lambda_src.core.context import Engine
-from lambda_src.core.errors import PermanentFailure, ProcessingError, Step, TransientFailure
-from lambda_src.core.in_time import within
-from lambda_src.core.openai_errors import meaning_of_status
-from lambda_src.core.openai_http import BOUNDED
-from lambda_src.core.openai_responses import write_with_responses
-from lambda_src.core.openai_threads import write_with_threads
+from lambda_src.core.ai.errors import classify_status
+from lambda_src.core.ai.responses import generate_with_responses
+from lambda_src.core.ai.threads import generate_with_threads
+from lambda_src.core.contract import Step
+from lambda_src.core.deadlines import call_with_deadline
+from lambda_src.core.errors import PermanentFailure, ProcessingError, TransientFailure
+from lambda_src.core.models import Engine
+from lambda_src.core.time_budget import AI_GRACE_SECONDS
 
 if TYPE_CHECKING:
-    from lambda_src.core.message import Answer, Assignment
+    from collections.abc import Iterator
 
-KEPT_CLIENTS = 16
-"""Clients kept for reuse; each holds connections for one API key."""
+    from lambda_src.core.models import Answer, GenerationRequest
+
+MAX_CLIENTS = 16
+"""Clients kept for reuse; each has the connections of one API key."""
 UNREADABLE = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
-"""What reading an answer raises that is not in its documented form: the SDK lets an empty answer,
-a gateway's page of HTML or a null in place of a list through as it is."""
+"""Raised for an answer that is not in its documented form: the SDK returns an empty body, a
+gateway's HTML page or a null instead of a list unchanged."""
 
 
 class OpenAIProcessor:
-    """Implements the port `Writer` with OpenAI's SDK.
+    """Implements the port `TextGenerator` with OpenAI's SDK.
 
     Args:
-        assistants_base_url: Where an Assistants-compatible server answers, from the function's
-            configuration and never from a message; empty refuses that engine. The Responses
-            engine's own address is the SDK's (`OPENAI_BASE_URL` for local servers).
+        assistants_base_url: Address of an Assistants-compatible server, from the function's
+            configuration and never from a message; if empty, that engine is refused. The Responses
+            engine uses the SDK's own address (`OPENAI_BASE_URL` for local servers).
     """
 
     def __init__(self, assistants_base_url: str = "") -> None:
@@ -42,21 +46,26 @@ class OpenAIProcessor:
         self._clients: OrderedDict[tuple[Engine, str], openai.OpenAI] = OrderedDict()
         self._lock = Lock()
 
-    def write(self, api_key: str, assignment: Assignment) -> Answer:
-        """Write one message; asks once."""
-        write = (
-            write_with_threads if assignment.engine is Engine.ASSISTANTS else write_with_responses
+    def generate(self, api_key: str, request: GenerationRequest) -> Answer:
+        """Write one message with one request to the AI.
+
+        Raises:
+            ProcessingError: OpenAI refused, failed, or did not answer within the timeout.
+        """
+        generate = (
+            generate_with_threads
+            if request.engine is Engine.ASSISTANTS
+            else generate_with_responses
         )
         try:
-            client = self._client(assignment.engine, api_key)
-            # The client's own timeouts leave gaps: several addresses, headers that trickle in.
-            return within(
-                assignment.timeout + timing.AI_GRACE_SECONDS, lambda: write(client, assignment)
+            client = self._client(request.engine, api_key)
+            return call_with_deadline(
+                request.timeout + AI_GRACE_SECONDS, lambda: generate(client, request)
             )
         except TimeoutError as error:
             raise TransientFailure("openai_timeout", Step.AI, "no answer in time") from error
         except openai.APIError as error:
-            raise _translated(error) from error
+            raise _map_error(error) from error
         except UNREADABLE as error:
             kind = type(error).__name__
             raise TransientFailure("openai_answer_unreadable", Step.AI, kind) from error
@@ -65,7 +74,7 @@ class OpenAIProcessor:
         with self._lock:
             client = self._clients.pop((engine, api_key), None) or self._new(engine, api_key)
             self._clients[engine, api_key] = client
-            if len(self._clients) > KEPT_CLIENTS:
+            if len(self._clients) > MAX_CLIENTS:
                 self._clients.popitem(last=False)
             return client
 
@@ -76,22 +85,45 @@ class OpenAIProcessor:
             api_key=api_key,
             base_url=self._assistants_base_url if engine is Engine.ASSISTANTS else None,
             max_retries=0,
-            http_client=openai.DefaultHttpxClient(event_hooks=BOUNDED),
+            http_client=openai.DefaultHttpxClient(event_hooks={"response": [_bound_body]}),
         )
 
 
-def _translated(error: openai.APIError) -> ProcessingError:
-    if isinstance(error, openai.APIStatusError):
-        return meaning_of_status(
-            error.status_code,
-            error.code,
-            _retry_after(error),
-            param=error.param,
-            is_read=error.request.method == "GET",
-        )
-    return TransientFailure("openai_unreachable", Step.AI, type(error).__name__)
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
+def _map_error(error: openai.APIError) -> ProcessingError:
+    if not isinstance(error, openai.APIStatusError):
+        return TransientFailure("openai_unreachable", Step.AI, type(error).__name__)
     header = error.response.headers.get("retry-after", "")
-    return float(header) if re.fullmatch(r"\d{1,6}(\.\d+)?", header) else None
+    return classify_status(
+        error.status_code,
+        error.code,
+        float(header) if re.fullmatch(r"\d{1,6}(\.\d+)?", header) else None,
+        param=error.param,
+        is_read=error.request.method == "GET",
+    )
+
+
+def _bound_body(response: httpx2.Response) -> None:
+    if isinstance(response.stream, httpx2.SyncByteStream):
+        response.stream = _BoundedStream(response.stream, response.request)
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    """Ends a body that arrives byte by byte once the request's read timeout has passed.
+
+    `call_with_deadline` abandons such a call, but without this its thread would stay occupied for
+    as long as the server sends.
+    """
+
+    def __init__(self, stream: httpx2.SyncByteStream, request: httpx2.Request) -> None:
+        self._stream = stream
+        self._request = request
+        self._ends_at = time.monotonic() + request.extensions["timeout"]["read"]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._stream:
+            if time.monotonic() > self._ends_at:
+                raise httpx2.ReadTimeout("the answer did not end in time", request=self._request)
+            yield part
+
+    def close(self) -> None:
+        self._stream.close()

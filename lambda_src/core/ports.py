@@ -1,17 +1,24 @@
-"""What the flow needs from the world; adapters stand in `services`, fakes in the tests."""
+"""The ports of the flow: adapters are in `services`, a channel's own parts in `channels`."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
-from lambda_src.core.context import AssistantDefinition, ContextObject, RecordKey
-from lambda_src.core.errors import Step
-from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
-from lambda_src.core.message import Answer, Assignment, OutgoingMessage
-from lambda_src.core.metric_names import Kind, Metric
+from lambda_src.core.contract import Kind, Metric, Step
+from lambda_src.core.models import (
+    TWILIO,
+    Answer,
+    AssistantDefinition,
+    GenerationRequest,
+    OutgoingMessage,
+    TextRules,
+)
+from lambda_src.core.settings import Settings
 
 Clock = Callable[[], float]
-"""Seconds since the epoch."""
+"""Returns the time in epoch seconds."""
 
 
 class Credentials(Protocol):
@@ -19,107 +26,45 @@ class Credentials(Protocol):
 
     @property
     def template_sid(self) -> str | None:
-        """The vendor's id of the template to send; without one, free text is sent."""
-
-
-class Conversations(Protocol):
-    """The conversations table's conditional writes.
-
-    Every method raises `LedgerUnavailable` when the table does not answer, `LedgerRefused` when it
-    refuses the call, and, where it has a condition, `ConditionFailed` with the entry found.
-
-    A claim, new or taken over, is one write with the look at the recipient: it raises
-    `RecipientSuppressed` for one who opted out of the channel, and `RecipientErased` for one who
-    was erased after the claim's message was asked for.
-    """
-
-    def create(self, context: ContextObject, claim: Claim) -> None:
-        """Write the first record, if there is none and the recipient is not barred."""
-
-    def take_over(self, claim: Claim, seen: Entry) -> None:
-        """Hold a record that is still as it was seen, if the recipient is not barred."""
-
-    def renew(self, claim: Claim, expires_at: float) -> None:
-        """Extend the lease, while `processing` and ours."""
-
-    def store_answer(self, claim: Claim, answer: Answer) -> None:
-        """Keep the AI's answer, while `processing` and ours."""
-
-    def begin_send(self, claim: Claim, intent: Intent, answer: Answer) -> None:
-        """Go from `processing` to `sending`, while the lease is ours and valid; keep the answer."""
-
-    def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
-        """Write the sid, while `sending` or `send_unknown`."""
-
-    def record_failure(self, claim: Claim, failure: Failure) -> None:
-        """Write `failed` or `retry`, while `processing` or `sending` and ours.
-
-        `sending` too: the write of an intent may stand although its answer was lost, and a vendor
-        may refuse a message for certain. Where the failure suppresses, the recipient is suppressed
-        by the same write.
-        """
-
-    def record_rejection(
-        self, key: RecordKey, failure: Failure, request_id: str | None, asked_at: float
-    ) -> None:
-        """Write `failed` for a context object that was refused, unless a record stands already.
-
-        Raises:
-            RecipientErased: The recipient was erased after that was asked for.
-        """
-
-    def turn_away(self, seen: Entry, failure: Failure) -> None:
-        """Write `failed` over a record that nobody works on, still as it was seen."""
-
-    def count_look(self, key: RecordKey, seen: Entry) -> None:
-        """Count one more look for the sid of an unsettled send."""
-
-    def declare_unknown(self, key: RecordKey, failure: Failure, seen: Entry) -> None:
-        """Write `send_unknown`, while still `sending` by the same owner."""
-
-    def others(self, key: RecordKey) -> tuple[Entry, ...]:
-        """The recipient's other conversations that have a sid, or may yet get one.
-
-        Those are `sending` and `send_unknown`; an entry's `failure_code` is not told here.
-        """
+        """The vendor's id of the template to send; None for free text."""
 
 
 class Secrets(Protocol):
-    """The channel's secrets; `fresh` passes the cache by.
+    """The channel's secrets; `fresh` bypasses the cache.
 
-    Raises `PermanentFailure` for a reference outside the channel's prefixes, a missing secret or
-    one not in its documented form, `TransientFailure` when Secrets Manager does not answer.
+    Raises `PermanentFailure` for a reference outside the channel's prefixes, a missing secret or an
+    invalid one, `TransientFailure` if Secrets Manager does not answer.
     """
 
     def openai_key(self, reference: str, *, fresh: bool = False) -> str:
-        """The OpenAI API key."""
+        """Return the OpenAI API key."""
 
     def credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
-        """A tenant's credentials for the channel's vendor."""
+        """Return a tenant's credentials for the channel's vendor."""
 
 
 class Assistants(Protocol):
     """The project's own assistant definitions."""
 
     def find(self, assistant_id: str) -> AssistantDefinition | None:
-        """The definition of that id, or None."""
+        """Return the definition with that id, or None."""
 
 
-class Writer(Protocol):
+class TextGenerator(Protocol):
     """The AI."""
 
-    def write(self, api_key: str, assignment: Assignment) -> Answer:
-        """Write one message; raises the `ProcessingError` that tells what must happen next."""
+    def generate(self, api_key: str, request: GenerationRequest) -> Answer:
+        """Write one message; raises a `ProcessingError`."""
 
 
 class Sender(Protocol):
-    """The channel's vendor, who takes credentials of the channel's own form."""
+    """The channel's vendor, with credentials in the channel's own form."""
 
     def send(self, credentials: Any, message: OutgoingMessage) -> str:
-        """Send once and return the sid.
+        """Send once and return the vendor id.
 
         Raises:
-            TransientFailure: Certainly not sent.
+            TransientFailure: Definitely not sent.
             PermanentFailure: Refused.
             SendOutcomeUnknown: It may have been sent.
         """
@@ -131,55 +76,121 @@ class Sender(Protocol):
         *,
         since: float,
     ) -> tuple[str, ...]:
-        """The sids of all messages like that one which the vendor lists as created since then.
+        """Return the vendor ids of all listed messages like that one, the oldest first.
 
-        Oldest first; `since` is in epoch seconds. Raises `TransientFailure` when it cannot be read.
+        Args:
+            credentials: The account to search.
+            message: What was sent.
+            since: Earliest creation time in epoch seconds.
+
+        Raises:
+            TransientFailure: The list cannot be read.
         """
 
 
 class Heartbeat(Protocol):
-    """Keeps the messages of a batch invisible, and their leases alive, while they are worked on."""
+    """Extends the visibility of a batch's messages and renews their leases."""
 
     def start(self) -> None:
-        """Begin, with a first beat at once."""
+        """Start, with a first heartbeat at once."""
 
     def stop(self) -> frozenset[str]:
-        """End, and return the ids of the messages for which a beat failed at any point."""
+        """Stop, and return the ids of the messages for which any heartbeat failed."""
 
     def renewing(
         self, message_id: str, renew: Callable[[], None]
     ) -> AbstractContextManager[object]:
-        """Call `renew` with each beat while the context lasts."""
+        """Call `renew` with each heartbeat inside the context."""
 
 
 class Queue(Protocol):
-    """The channel's queue, as far as the handler touches it."""
+    """The channel's queue."""
 
-    def show_again(self, seconds: Mapping[str, int]) -> None:
-        """Make received messages visible again, given as receipt handle to seconds (0 to 43,200).
+    def change_visibility(self, seconds: Mapping[str, int]) -> None:
+        """Make received messages visible after the given seconds (0 to 43,200) by receipt handle.
 
-        A message for which that fails comes back when its visibility ends; that is logged.
+        A failure is logged; the message is then delivered again when its visibility timeout ends.
         """
 
     def max_receive_count(self) -> int:
-        """How many receives the queue allows before a message becomes a dead letter.
+        """Return how often a message is received before it moves to the dead-letter queue.
 
         Raises:
-            TransientFailure: The queue does not say.
+            TransientFailure: The queue did not answer.
         """
 
 
 class Metrics(Protocol):
-    """What is counted and measured, from any thread; none of it ever fails."""
+    """Metrics from any thread; no method raises."""
 
-    def count(self, metric: Metric, number: int = 1) -> None:
-        """Add to a number."""
+    def record(self, values: Mapping[Metric, float]) -> None:
+        """Add one value to each metric's distribution, in the metric's unit."""
 
-    def count_failure(self, step: Step, kind: Kind) -> None:
-        """Add a failure to those of its step and kind (`Metric.FAILURES`)."""
+    def publish(
+        self, counts: Mapping[Metric, int], failures: Mapping[tuple[Step, Kind], int]
+    ) -> None:
+        """Publish a batch: its counts, its failures, and the values recorded since the last one."""
 
-    def measure(self, metric: Metric, value: float) -> None:
-        """Add one value to a distribution, in the metric's unit."""
 
-    def publish(self) -> None:
-        """Give out what was collected since the last time."""
+@dataclass(frozen=True, slots=True)
+class AddressFormat:
+    """The format of an address.
+
+    Attributes:
+        code: Failure code of an address in another format, e.g. `phone_not_e164`.
+        pattern: Regular expression that the whole address matches.
+        words: Description for error messages: `expected …`.
+    """
+
+    code: str
+    pattern: str
+    words: str
+
+
+PHONE = AddressFormat(
+    "phone_not_e164",
+    r"\+[1-9][0-9]{1,14}",
+    "a phone number in E.164 form: + and 2 to 15 digits",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressing:
+    """Where a context object contains the channel's addresses, and their formats.
+
+    Attributes:
+        sender: Format of `company_<channel>_number`.
+        recipient_field: Field of `recipient_data` with the recipient's address.
+        recipient: Format of that field.
+    """
+
+    sender: AddressFormat = PHONE
+    recipient_field: str = "recipient_tel"
+    recipient: AddressFormat = PHONE
+
+
+BY_PHONE = Addressing()
+"""From a phone number to a phone number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelParts:
+    """The parts of the runtime that each channel provides.
+
+    Attributes:
+        make_sender: Makes the channel's sender, once per container.
+        read_credentials: Makes a tenant's credentials from their secret's JSON, in the form that
+            the sender takes; raises `PermanentFailure` if it is not in the documented form.
+        addressing: The channel's addresses.
+        text_rules: The channel's characters and text lengths.
+        assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
+        preload_modules: Modules that the sender's SDK imports at its first send. They are imported
+            earlier, since the time between the intent and the send is limited.
+    """
+
+    make_sender: Callable[[Settings], Sender]
+    read_credentials: Callable[[object], Credentials]
+    addressing: Addressing = BY_PHONE
+    text_rules: TextRules = TWILIO
+    assistants: Path | None = None
+    preload_modules: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
-"""The function's configuration: read from the environment once, complete or not at all.
+"""The function's configuration, read from the environment once, complete or not at all.
 
-Standard library only: synth reads a template's variables with this very code.
+Standard library only: synth reads a template's variables with the same code.
 """
 
 import os
@@ -12,23 +12,23 @@ from urllib.parse import urlsplit
 
 from lambda_src.core.contract import (
     DEFAULTS,
-    LEAST_RETENTION_DAYS,
     LOG_LEVELS,
     METRICS_NAMESPACE,
+    MIN_RETENTION_DAYS,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
 )
-from lambda_src.core.timing import Timing
+from lambda_src.core.time_budget import TimeBudget
 
 T = TypeVar("T")
 
-LONGEST_VISIBILITY = 43_200
-"""Seconds for which SQS hides a message at most."""
+MAX_VISIBILITY_SECONDS = 43_200
+"""Maximum visibility timeout of SQS."""
 
 
 class ConfigurationError(Exception):
-    """The function's environment variables are not what the runtime needs; names each of them."""
+    """Environment variables of the function are missing or invalid; names each of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +69,18 @@ class Settings:
             except ValueError as problem:
                 problems.append(f"{name}: {problem}")
         if problems:
-            told = "; ".join(problems)
-            raise ConfigurationError(f"environment variables of the function: {told}")
+            raise ConfigurationError(
+                f"environment variables of the function: {'; '.join(problems)}"
+            )
         return cls(**values)
 
     @property
-    def timing(self) -> Timing:
-        """The times that the flow keeps to."""
-        return Timing(
+    def times(self) -> TimeBudget:
+        """The timeouts of the flow."""
+        return TimeBudget(
             openai_timeout=self.openai_timeout_seconds,
             twilio_timeout=self.twilio_timeout_seconds,
-            settle_delays=self.settle_delays_seconds,
+            lookup_delays=self.settle_delays_seconds,
         )
 
 
@@ -124,7 +125,7 @@ def _several(read_one: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
         parts = [part.strip() for part in value.split(",")]
         found = tuple(read_one(part) for part in parts if part)
         if not found:
-            raise ValueError("missing, or nothing between the commas")
+            raise ValueError("missing, or empty between the commas")
         return found
 
     return read
@@ -140,7 +141,7 @@ def _url_or_empty(value: str) -> str:
 
 def _namespace_or_empty(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._/#-]{0,255}", value):
-        raise ValueError("not a name that CloudWatch takes for a namespace")
+        raise ValueError("not a valid CloudWatch namespace")
     return value
 
 
@@ -156,7 +157,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.LOG_LEVEL: _one_of(LOG_LEVELS),
     Variable.VERSION: _text,
     Variable.HEARTBEAT_INTERVAL_SECONDS: _whole(1),
-    Variable.HEARTBEAT_VISIBILITY_SECONDS: _whole(1, LONGEST_VISIBILITY),
+    Variable.HEARTBEAT_VISIBILITY_SECONDS: _whole(1, MAX_VISIBILITY_SECONDS),
     Variable.LEASE_SECONDS: _whole(1),
     Variable.OPENAI_TIMEOUT_SECONDS: _whole(1),
     Variable.TWILIO_TIMEOUT_SECONDS: _whole(1),
@@ -164,7 +165,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.BACKOFF_BASE_SECONDS: _whole(1),
     Variable.MAX_CONCURRENCY: _whole(1),
     Variable.ASSISTANTS_BASE_URL: _url_or_empty,
-    Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(LEAST_RETENTION_DAYS)),
+    Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(MIN_RETENTION_DAYS)),
     TWILIO_BASE_URL: _url_or_empty,
     METRICS_NAMESPACE: _namespace_or_empty,
 }

@@ -1,1 +1,1 @@
-"""Adapters: the ports of the core on DynamoDB, Secrets Manager and Twilio."""
+"""Adapters: the core's ports on AWS services and Twilio."""

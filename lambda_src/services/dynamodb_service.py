@@ -5,15 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core.contract import Status
-from lambda_src.core.errors import Step
-from lambda_src.services import conversation_item as item
-from lambda_src.services import dynamodb_writes as writes
-from lambda_src.services.conversation_entry import ENTRY_ATTRIBUTES, to_entry
-from lambda_src.services.dynamodb_errors import too_large, translated
-from lambda_src.services.dynamodb_values import is_larger_than, serialized
-from lambda_src.services.recipient_marks import RecipientMarks, barred
-from lambda_src.services.retention import KEPT_FOR_GOOD, Retention
+from lambda_src.core import Status, Step
+from lambda_src.services.dynamodb import items, updates
+from lambda_src.services.dynamodb.errors import map_errors, too_large
+from lambda_src.services.dynamodb.marshalling import exceeds_size, serialize
+from lambda_src.services.dynamodb.suppression import SuppressionList, restriction_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,22 +21,28 @@ if TYPE_CHECKING:
         UpdateTypeDef,
     )
 
-    from lambda_src.core.context import ContextObject, RecordKey
-    from lambda_src.core.ledger import Claim, Entry, Failure, Intent, SentRecord
-    from lambda_src.core.message import Answer
-    from lambda_src.services.dynamodb_update import Update
+    from lambda_src.core import (
+        Answer,
+        ContextObject,
+        Failure,
+        Intent,
+        Lease,
+        LedgerRecord,
+        RecordKey,
+        SentRecord,
+    )
 
 
 class ConversationsTable:
-    """Implements the port `Conversations` on one DynamoDB table.
+    """Implements the port `LedgerStore` on one DynamoDB table.
 
     Args:
-        client: A DynamoDB client; its own retries are welcome, since every write is conditional and
-            recognises itself by its owner.
+        client: A DynamoDB client; it may retry, since every write is conditional and identifies
+            itself by its owner.
         table_name: The conversations table.
         processor_version: Written into each record.
         retention: How long records are kept.
-        channel: Whose recipients' marks are looked at.
+        channel: The channel whose suppressions apply.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class ConversationsTable:
         client: DynamoDBClient,
         table_name: str,
         processor_version: str,
-        retention: Retention = KEPT_FOR_GOOD,
+        retention: updates.Retention = updates.NO_EXPIRY,
         *,
         channel: str,
     ) -> None:
@@ -56,82 +58,81 @@ class ConversationsTable:
         self._table_name = table_name
         self._version = processor_version
         self._retention = retention
-        self._marks = RecipientMarks(table_name, channel)
+        self._suppressions = SuppressionList(table_name, channel)
 
-    def create(self, context: ContextObject, claim: Claim) -> None:
-        """Write the first record, if there is none and the recipient is not barred."""
-        attributes = item.new_record(context, claim, self._version)
-        record = self._retention.of_record(attributes, claim.started_at)
-        if is_larger_than(item.LARGEST, record):
-            raise too_large(Step.CLAIM)
-        self._claim(claim, {"Put": self._new(record)})
+    def create(self, context: ContextObject, lease: Lease) -> None:
+        """Write the first record with its lease, unless a record or a suppression exists."""
+        check = self._lease_check(lease)
+        attributes = items.new_record(context, lease, self._version)
+        record = self._retention.apply_to_record(attributes, lease.started_at)
+        put = self._put(Step.CLAIM, record)
+        self._transact(Step.CLAIM, {"Put": put}, check, requested_at=lease.requested_at)
 
-    def take_over(self, claim: Claim, seen: Entry) -> None:
-        """Hold a record that is still as it was seen, if the recipient is not barred."""
-        self._claim(claim, {"Update": self._change(writes.take_over(claim, seen))})
+    def take_over(self, lease: Lease, found: LedgerRecord) -> None:
+        """Write a new lease into an unchanged record, unless the recipient is suppressed."""
+        check = self._lease_check(lease)
+        update = self._request(updates.take_over(lease, found))
+        self._transact(Step.CLAIM, {"Update": update}, check, requested_at=lease.requested_at)
 
-    def renew(self, claim: Claim, expires_at: float) -> None:
-        """Extend the lease, while `processing` and ours."""
-        self._update(writes.renew(claim, expires_at))
+    def renew(self, lease: Lease, expires_at: float) -> None:
+        """Extend the lease, while `processing` under the same lease."""
+        self._update(updates.renew(lease, expires_at))
 
-    def store_answer(self, claim: Claim, answer: Answer) -> None:
-        """Keep the AI's answer, while `processing` and ours."""
-        self._update(writes.store_answer(claim, answer))
+    def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
+        """Store the AI's answer, while `processing` under the same lease."""
+        self._update(updates.checkpoint_answer(lease, answer))
 
-    def begin_send(self, claim: Claim, intent: Intent, answer: Answer) -> None:
-        """Go from `processing` to `sending`, while the lease is ours and valid; keep the answer."""
-        self._update(writes.begin_send(claim, intent, answer))
+    def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
+        """Change `processing` to `sending` while the lease is valid, and store the answer."""
+        self._update(updates.record_intent(lease, intent, answer))
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
-        """Write the sid, while `sending` or `send_unknown`, whoever holds the lease."""
-        self._update(writes.record_sent(key, sent))
+        """Write the vendor id, while `sending` or `send_unknown`, under any lease."""
+        self._update(updates.record_sent(key, sent))
 
-    def record_failure(self, claim: Claim, failure: Failure) -> None:
-        """Write `failed` or `retry`, while `processing` or `sending` and ours.
+    def record_failure(self, lease: Lease, failure: Failure) -> None:
+        """Write `failed` or `retry`, while `processing` or `sending` under the same lease.
 
-        Where the failure suppresses, the recipient is suppressed by the same write.
+        If the failure suppresses, the recipient is suppressed by the same write.
         """
-        update = writes.record_failure(claim, failure)
+        update = updates.record_failure(lease, failure)
         if not failure.suppresses:
             self._update(update)
             return
-        recipient = claim.key.primary_channel
-        suppression = self._marks.suppression(recipient, failure.code, failure.at)
-        self._transact(update.step, {"Update": self._change(update)}, suppression)
+        recipient = lease.key.primary_channel
+        suppress = self._suppressions.suppress(recipient, failure.code, failure.at)
+        self._transact(update.step, {"Update": self._request(update)}, suppress)
 
     def record_rejection(
-        self, key: RecordKey, failure: Failure, request_id: str | None, asked_at: float
+        self, key: RecordKey, failure: Failure, request_id: str | None, requested_at: float
     ) -> None:
-        """Write `failed` for a message refused before its claim, unless a record stands."""
-        record = item.rejection(key, failure, request_id, self._version)
-        self._transact(
-            Step.RECORD,
-            {"Put": self._new(self._retention.of_record(record, failure.at))},
-            self._marks.is_not_erased(key.primary_channel, asked_at),
-            asked_at=asked_at,
-        )
+        """Write `failed` for a rejected message, unless a record exists."""
+        check = self._suppressions.require_not_erased(key.primary_channel, requested_at)
+        attributes = items.rejected_record(key, failure, request_id, self._version)
+        put = self._put(Step.RECORD, self._retention.apply_to_record(attributes, failure.at))
+        self._transact(Step.RECORD, {"Put": put}, check, requested_at=requested_at)
 
-    def turn_away(self, seen: Entry, failure: Failure) -> None:
-        """Write `failed` over a record that nobody works on, still as it was seen."""
-        self._update(writes.turn_away(seen, failure))
+    def mark_failed_if_unchanged(self, found: LedgerRecord, failure: Failure) -> None:
+        """Write `failed` into a record without a lease, if it is unchanged since it was found."""
+        self._update(updates.mark_failed_if_unchanged(found, failure))
 
-    def count_look(self, key: RecordKey, seen: Entry) -> None:
-        """Count one more look for the sid of an unsettled send."""
-        self._update(writes.count_look(key, seen))
+    def count_lookup(self, key: RecordKey, found: LedgerRecord) -> None:
+        """Count one more lookup of a `sending` record at the vendor."""
+        self._update(updates.count_lookup(key, found))
 
-    def declare_unknown(self, key: RecordKey, failure: Failure, seen: Entry) -> None:
+    def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
-        self._update(writes.declare_unknown(key, failure, seen))
+        self._update(updates.mark_unknown(key, failure, found))
 
-    def others(self, key: RecordKey) -> tuple[Entry, ...]:
-        """The recipient's other conversations that have a sid, or may yet get one."""
+    def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
+        """Return the recipient's other conversations that have a vendor id or may yet get one."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression="primary_channel = :recipient",
             FilterExpression="attribute_exists(message_sid)"
             " OR conversation_status IN (:sending, :unknown)",
-            ProjectionExpression=", ".join(ENTRY_ATTRIBUTES),
-            ExpressionAttributeValues=serialized(
+            ProjectionExpression=", ".join(items.LEDGER_ATTRIBUTES),
+            ExpressionAttributeValues=serialize(
                 {
                     ":recipient": key.primary_channel,
                     ":sending": Status.SENDING,
@@ -140,41 +141,44 @@ class ConversationsTable:
             ),
             ConsistentRead=True,
         )
-        found = translated(Step.SETTLE, lambda: [row for page in pages for row in page["Items"]])
-        entries = [to_entry(row, Step.SETTLE) for row in found]
-        return tuple(entry for entry in entries if entry.key != key)
+        rows = map_errors(Step.SETTLE, lambda: [row for page in pages for row in page["Items"]])
+        records = [items.to_ledger_record(row, Step.SETTLE) for row in rows]
+        return tuple(record for record in records if record.key != key)
 
-    def _claim(self, claim: Claim, write: TransactWriteItemTypeDef) -> None:
-        check = self._marks.is_not_barred(claim.key.primary_channel, claim.asked_at)
-        self._transact(Step.CLAIM, write, check, asked_at=claim.asked_at)
-
-    def _transact(
-        self, step: Step, *parts: TransactWriteItemTypeDef, asked_at: float = 0.0
-    ) -> None:
-        translated(
-            step,
-            lambda: self._client.transact_write_items(TransactItems=parts),
-            partial(barred, step=step, asked_at=asked_at),
+    def _lease_check(self, lease: Lease) -> TransactWriteItemTypeDef:
+        return self._suppressions.require_not_suppressed(
+            lease.key.primary_channel, lease.requested_at
         )
 
-    def _update(self, update: Update) -> None:
-        translated(update.step, lambda: self._client.update_item(**self._change(update)))
+    def _transact(
+        self, step: Step, *parts: TransactWriteItemTypeDef, requested_at: float = 0.0
+    ) -> None:
+        map_errors(
+            step,
+            partial(self._client.transact_write_items, TransactItems=parts),
+            partial(restriction_error, step=step, requested_at=requested_at),
+        )
 
-    def _new(self, record: Mapping[str, Any]) -> PutTypeDef:
+    def _update(self, update: updates.Update) -> None:
+        map_errors(update.step, lambda: self._client.update_item(**self._request(update)))
+
+    def _put(self, step: Step, record: Mapping[str, Any]) -> PutTypeDef:
+        if exceeds_size(items.MAX_RECORD_BYTES, record):
+            raise too_large(step)
         return {
             "TableName": self._table_name,
-            "Item": serialized(record),
+            "Item": serialize(record),
             "ConditionExpression": "attribute_not_exists(conversation_id)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def _change(self, update: Update) -> UpdateTypeDef:
-        expression, values = self._retention.of_update(update)
+    def _request(self, update: updates.Update) -> UpdateTypeDef:
+        expression, values = self._retention.apply_to_update(update)
         return {
             "TableName": self._table_name,
-            "Key": serialized(item.key_attributes(update.key)),
+            "Key": serialize(items.key_attributes(update.key)),
             "UpdateExpression": expression,
             "ConditionExpression": update.condition,
-            "ExpressionAttributeValues": serialized(values),
+            "ExpressionAttributeValues": serialize(values),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }

@@ -1,53 +1,52 @@
-"""The channel's secrets: within its prefixes, read once for all who ask, cached with an expiry."""
+"""The channel's secrets: below its prefixes only, cached, and read once for concurrent messages."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+import time
+from concurrent.futures import Future
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import (
-    GetParameterError,
-    TransformParameterError,
-)
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.core import timing
-from lambda_src.core.errors import PermanentFailure, ProcessingError, Step, TransientFailure
-from lambda_src.core.in_time import within
-from lambda_src.services.secret_forms import malformed, openai_key, twilio_credentials
-from lambda_src.services.single_flight import SingleFlight
+from lambda_src.core import PermanentFailure, Step, TransientFailure, time_budget
+from lambda_src.core.deadlines import call_with_deadline
+from lambda_src.services.secret_schemas import invalid_secret, openai_key, twilio_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from lambda_src.core.ports import Credentials
+    from lambda_src.core import Credentials
 
 MAX_AGE_SECONDS = 300
-"""How long a secret is used before it is read again."""
+"""How long a secret is cached."""
 
 MISSING = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
-"""Secrets Manager's errors for a secret that does not exist, or is being deleted."""
+"""Secrets Manager's codes for a secret that does not exist, or is being deleted."""
 
 _ARN = re.compile(r"arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:(?P<name>.+)")
 _ARN_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 
+T = TypeVar("T")
+
 
 def is_within(reference: str, prefixes: Sequence[str]) -> bool:
-    """Whether a secret's name or ARN lies within one of the prefixes.
+    """Return whether a secret's name or ARN has one of the prefixes.
 
-    A prefix ends at a part of the path: `a/b` owns `a/b` and `a/b/c`, and not `a/bc`.
+    A prefix ends at a path segment: `a/b` includes `a/b` and `a/b/c`, but not `a/bc`.
     """
     arn = _ARN.fullmatch(reference)
     name = _ARN_SUFFIX.sub("", arn["name"]) if arn else reference
-    if not _NAME.fullmatch(name) or any(part in {"", "..", "."} for part in name.split("/")):
+    if not _NAME.fullmatch(name) or not {"", ".", ".."}.isdisjoint(name.split("/")):
         return False
-    roots = (prefix.rstrip("/") for prefix in prefixes)
-    owns_root = {prefix for prefix in prefixes if not prefix.endswith("/")}
-    return name in owns_root or any(name.startswith(f"{root}/") for root in roots)
+    folders = tuple(f"{prefix.rstrip('/')}/" for prefix in prefixes)
+    return name in prefixes or name.startswith(folders)
 
 
 class ChannelSecrets:
@@ -55,8 +54,9 @@ class ChannelSecrets:
 
     Args:
         client: A Secrets Manager client.
-        prefixes: What the channel owns; any other reference is refused before a call is made.
-        read_credentials: Makes credentials of a secret's JSON, or says what is wrong with it.
+        prefixes: The channel's own; any other reference is refused before a request is made.
+        read_credentials: Converts a secret's JSON to credentials; raises for an invalid one.
+        clock: Returns seconds, of which only differences matter.
     """
 
     def __init__(
@@ -64,52 +64,93 @@ class ChannelSecrets:
         client: SecretsManagerClient,
         prefixes: Sequence[str],
         read_credentials: Callable[[object], Credentials] = twilio_credentials,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._provider = SecretsProvider(boto3_client=client)
+        self._client = client
         self._prefixes = tuple(prefixes)
         self._read_credentials = read_credentials
+        self._clock = clock
+        self._cache: dict[str, tuple[float, object]] = {}
         self._reads: SingleFlight[object] = SingleFlight()
 
     def openai_key(self, reference: str, *, fresh: bool = False) -> str:
-        """The OpenAI API key."""
+        """Return the OpenAI API key."""
         return openai_key(self._read(reference, fresh=fresh))
 
     def credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
-        """A tenant's credentials for the channel's vendor."""
+        """Return a tenant's credentials for the channel's vendor."""
         return self._read_credentials(self._read(reference, fresh=fresh))
 
     def _read(self, reference: str, *, fresh: bool) -> object:
         if not is_within(reference, self._prefixes):
             raise PermanentFailure("secret_reference_refused", Step.SECRETS)
-        # A batch that starts cold asks once for each secret, and waits once where nobody answers.
-        # One who wants it fresh must not share a read that the cache may serve.
-        return self._reads.call((reference, fresh), lambda: self._get(reference, fresh=fresh))
+        # A batch that starts with an empty cache makes one request for each secret, and waits once
+        # if there is no answer. A fresh read must not share one that the cache may answer.
+        return self._reads.call((reference, fresh), partial(self._cached, reference, fresh))
 
-    def _get(self, reference: str, *, fresh: bool) -> object:
+    def _cached(self, reference: str, fresh: bool) -> object:  # noqa: FBT001 - private
+        expires_at, value = self._cache.get(reference, (0.0, None))
+        if fresh or self._clock() >= expires_at:
+            value = self._fetch(reference)
+            self._cache[reference] = (self._clock() + MAX_AGE_SECONDS, value)
+        return value
+
+    def _fetch(self, reference: str) -> object:
         try:
-            return within(
-                timing.AWS_CALL_SECONDS,
-                lambda: self._provider.get(
-                    reference, max_age=MAX_AGE_SECONDS, transform="json", force_fetch=fresh
-                ),
+            response = call_with_deadline(
+                time_budget.AWS_CALL_SECONDS,
+                partial(self._client.get_secret_value, SecretId=reference),
             )
         except TimeoutError as error:
             raise TransientFailure(
                 "secrets_unavailable", Step.SECRETS, "no answer in time"
             ) from error
-        except TransformParameterError:
-            # Without its cause: the decoder's error carries the secret's text.
-            raise malformed("a JSON object", "other text") from None
-        except GetParameterError as error:
-            raise _unreadable(error.__context__) from error
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in MISSING:
+                raise PermanentFailure("secret_missing", Step.SECRETS) from error
+            raise TransientFailure("secrets_unavailable", Step.SECRETS, code) from error
+        except BotoCoreError as error:
+            raise TransientFailure(
+                "secrets_unavailable", Step.SECRETS, type(error).__name__
+            ) from error
+        if "SecretString" not in response:
+            raise invalid_secret("a JSON object as text", "a binary value")
+        try:
+            return json.loads(response["SecretString"])
+        except (ValueError, RecursionError):
+            # Without its cause: the decoder's error contains the secret's text.
+            raise invalid_secret("a JSON object", "other text") from None
 
 
-def _unreadable(cause: BaseException | None) -> ProcessingError:
-    if isinstance(cause, KeyError):
-        return malformed("a JSON object as text", "a binary value")
-    code = (
-        cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
-    )
-    if code in MISSING:
-        return PermanentFailure("secret_missing", Step.SECRETS)
-    return TransientFailure("secrets_unavailable", Step.SECRETS, code)
+class SingleFlight(Generic[T]):
+    """Makes one call at a time for each key, and shares its outcome with concurrent callers."""
+
+    def __init__(self) -> None:
+        self._in_flight: dict[Hashable, Future[T]] = {}
+        self._lock = Lock()
+
+    def call(self, key: Hashable, function: Callable[[], T]) -> T:
+        """Call the function, or wait for the call in flight with that key.
+
+        Args:
+            key: Identifies the call.
+            function: Called unless a call with that key is in flight.
+
+        Returns:
+            The call's result; its exception is raised for every waiting caller.
+        """
+        with self._lock:
+            future = self._in_flight.get(key)
+            is_first = future is None
+            if future is None:
+                future = self._in_flight[key] = Future()
+        if is_first:
+            try:
+                future.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - raised again for every caller
+                future.set_exception(error)
+            finally:
+                with self._lock:
+                    del self._in_flight[key]
+        return future.result()

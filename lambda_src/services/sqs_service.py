@@ -1,4 +1,4 @@
-"""The channel's queue, as the handler touches it beside the event source mapping."""
+"""The channel's queue: message visibility, and the queue's own attributes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.core import timing
-from lambda_src.core.contract import LogEvent
-from lambda_src.core.errors import Step, TransientFailure
-from lambda_src.core.in_time import within
+from lambda_src.core import LogEvent, Step, TransientFailure, time_budget
+from lambda_src.core.deadlines import call_with_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +19,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LARGEST_BATCH = 10
-"""Entries that SQS takes in one call."""
-FAILURES = (BotoCoreError, ClientError, TimeoutError)
-"""What a call raises that the queue does not answer, not in time, or refuses."""
+MAX_BATCH_SIZE = 10
+"""SQS's limit for the entries of one request."""
+REQUEST_ERRORS = (BotoCoreError, ClientError, TimeoutError)
+"""Errors of a request that SQS did not answer, not in time, or refused."""
 
 
 class ChannelQueue:
@@ -33,72 +31,74 @@ class ChannelQueue:
     Args:
         client: An SQS client.
         queue_url: The channel's queue.
-        heartbeat_visibility: Seconds of invisibility that each beat grants.
+        heartbeat_visibility: Visibility timeout in seconds that each heartbeat sets.
     """
 
     def __init__(self, client: SQSClient, queue_url: str, heartbeat_visibility: int) -> None:
         self._client = client
         self._queue_url = queue_url
-        self._visibility = heartbeat_visibility
+        self._heartbeat_visibility = heartbeat_visibility
 
     def extend(self, receipt_handles: Mapping[str, str]) -> frozenset[str]:
-        """Keep messages invisible a while longer.
+        """Extend the visibility timeout of received messages.
 
         Args:
-            receipt_handles: Message ids and their receipt handles.
+            receipt_handles: Message id → receipt handle.
 
         Returns:
-            The ids of the messages for which the queue refused it.
+            The ids of the messages that the queue refused to extend.
 
         Raises:
-            BotoCoreError, ClientError, TimeoutError: The queue did not answer, or refused all of
-                them.
+            BotoCoreError, ClientError, TimeoutError: The queue did not answer, or refused the
+                whole request.
         """
         ids = {handle: message_id for message_id, handle in receipt_handles.items()}
-        failed = self._change_visibility(dict.fromkeys(ids, self._visibility))
+        failed = self._set_visibility(dict.fromkeys(ids, self._heartbeat_visibility))
         return frozenset(ids[handle] for handle in failed)
 
-    def show_again(self, seconds: Mapping[str, int]) -> None:
-        """Make received messages visible again, given as receipt handle to seconds."""
+    def change_visibility(self, seconds: Mapping[str, int]) -> None:
+        """Make received messages visible after the given seconds by receipt handle."""
         try:
-            failed = len(self._change_visibility(seconds))
-        except FAILURES:
+            failed = len(self._set_visibility(seconds))
+        except REQUEST_ERRORS:
             failed = len(seconds)
         if failed:
             log.warning(
-                "failed messages come back when their visibility ends",
+                "failed messages are delivered again when their visibility timeout ends",
                 extra={"event": LogEvent.VISIBILITY_CHANGE_FAILED, "messages": failed},
             )
 
     def max_receive_count(self) -> int:
-        """How many receives the queue allows before a message becomes a dead letter."""
+        """Return how often a message is received before it moves to the dead-letter queue."""
         try:
             return self._max_receive_count
-        except FAILURES as error:
+        except REQUEST_ERRORS as error:
             raise TransientFailure(
                 "queue_unavailable", Step.SETTLE, type(error).__name__
             ) from error
 
     @cached_property
     def _max_receive_count(self) -> int:
-        answer = within(
-            timing.AWS_CALL_SECONDS,
+        answer = call_with_deadline(
+            time_budget.AWS_CALL_SECONDS,
             lambda: self._client.get_queue_attributes(
                 QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy"]
             ),
         )
         return int(json.loads(answer["Attributes"]["RedrivePolicy"])["maxReceiveCount"])
 
-    def _change_visibility(self, seconds: Mapping[str, int]) -> set[str]:
-        """Change messages' visibility; return the receipt handles for which that failed."""
+    def _set_visibility(self, seconds: Mapping[str, int]) -> set[str]:
+        """Set visibility timeouts by receipt handle; return the handles that were refused."""
         handles = list(seconds)
         failed: set[str] = set()
-        for start in range(0, len(handles), LARGEST_BATCH):
-            part = {handle: seconds[handle] for handle in handles[start : start + LARGEST_BATCH]}
-            failed |= within(timing.AWS_CALL_SECONDS, partial(self._change, part))
+        for start in range(0, len(handles), MAX_BATCH_SIZE):
+            part = {handle: seconds[handle] for handle in handles[start : start + MAX_BATCH_SIZE]}
+            failed |= call_with_deadline(
+                time_budget.AWS_CALL_SECONDS, partial(self._request_visibility, part)
+            )
         return failed
 
-    def _change(self, seconds: Mapping[str, int]) -> set[str]:
+    def _request_visibility(self, seconds: Mapping[str, int]) -> set[str]:
         handles = list(seconds)
         answer = self._client.change_message_visibility_batch(
             QueueUrl=self._queue_url,

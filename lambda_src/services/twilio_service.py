@@ -1,7 +1,7 @@
-"""Twilio: sends one message once, and finds those that may be one whose outcome is unknown.
+"""Twilio: sends a message once, and finds messages whose outcome is unknown.
 
-What stands here holds for every channel that Twilio serves; a channel says how its messages are
-addressed, and which refusals only it knows.
+This adapter serves every channel of Twilio's; a channel provides its addresses and its own error
+codes.
 """
 
 from __future__ import annotations
@@ -21,23 +21,22 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from urllib3 import exceptions as transport
 
-from lambda_src.core.errors import ProcessingError, Step, TransientFailure
-from lambda_src.core.send_errors import SendOutcomeUnknown
-from lambda_src.services.twilio_errors import NO_REFUSALS, Refusal, meaning
-from lambda_src.services.twilio_http import PhasedHttpClient
-from lambda_src.services.twilio_listing import sids_listed
+from lambda_src.core import ProcessingError, SendOutcomeUnknown, Step, TransientFailure
+from lambda_src.services.twilio.errors import NO_REFUSALS, Refusal, classify
+from lambda_src.services.twilio.http import DeadlineHttpClient
+from lambda_src.services.twilio.lookup import find_sids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from twilio.rest.api.v2010.account.message import MessageList
 
-    from lambda_src.core.message import OutgoingMessage
-    from lambda_src.services.secret_forms import TwilioCredentials
+    from lambda_src.core import OutgoingMessage
+    from lambda_src.services.secret_schemas import TwilioCredentials
 
-IMPORTED_LATE = ("twilio.rest.api",)
-"""What the SDK imports when it is first asked for messages: a hundred modules."""
-FAILURES = (
+PRELOAD_MODULES = ("twilio.rest.api",)
+"""A hundred modules that the SDK imports at its first access to messages."""
+SDK_ERRORS = (
     TwilioException,
     http.RequestException,
     transport.HTTPError,
@@ -46,14 +45,14 @@ FAILURES = (
     AttributeError,
     RecursionError,
 )
-"""What the SDK raises; the last four for an answer that is not the JSON of a message or a list,
-such as a gateway's error page."""
-NEVER_CONNECTED = (
+"""What the SDK raises; the last four for an answer that is not a message or list in JSON, such as a
+gateway's error page."""
+NOT_CONNECTED_ERRORS = (
     transport.NewConnectionError,
     transport.ConnectTimeoutError,
     ssl.SSLCertVerificationError,
 )
-"""What only happens before a request is written: certainly nothing was sent."""
+"""Errors that only occur before a request is written: certainly nothing was sent."""
 
 
 class TwilioSender:
@@ -61,10 +60,10 @@ class TwilioSender:
 
     Args:
         timeout: Seconds for each request.
-        base_url: Scheme and host of a local server, or empty for Twilio's own.
-        addresses: Gives whom a message is from and to, as parameters of the API: `to`, and `from_`
-            or `messaging_service_sid`.
-        refusals: What codes mean that only this channel meets.
+        base_url: Scheme and host of a local server, or empty for Twilio.
+        addresses: Returns a message's addresses as parameters of the API: `to`, and `from_` or
+            `messaging_service_sid`.
+        refusals: The channel's own error codes.
     """
 
     def __init__(
@@ -74,18 +73,18 @@ class TwilioSender:
         addresses: Callable[[OutgoingMessage], Mapping[str, str]],
         refusals: Mapping[int, Refusal] = NO_REFUSALS,
     ) -> None:
-        self._http_client = PhasedHttpClient(timeout, base_url)
+        self._http_client = DeadlineHttpClient(timeout, base_url)
         self._timeout = timeout
         self._addresses = addresses
         self._refusals = refusals
 
     def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
         """Send once and return the sid."""
-        messages = self._messages(credentials)
+        parameters = {**self._addresses(message), **_content(message)}
         try:
-            sid = messages.create(**self._addresses(message), **_content(message)).sid
-        except FAILURES as error:
-            raise _translated(error, Step.SEND, self._refusals) from error
+            sid = self._messages(credentials).create(**parameters).sid
+        except SDK_ERRORS as error:
+            raise self._classify(error, Step.SEND) from error
         if not sid:
             raise SendOutcomeUnknown("twilio_answer_without_sid", Step.SEND)
         return sid
@@ -93,31 +92,46 @@ class TwilioSender:
     def find(
         self, credentials: TwilioCredentials, message: OutgoingMessage, *, since: float
     ) -> tuple[str, ...]:
-        """The sids of all messages like that one which Twilio lists as created since then.
+        """Return the sids of all listed messages like that one, the oldest first.
 
         Args:
-            credentials: The account to look in.
+            credentials: The account to search.
             message: What was sent; its template's sid is not needed.
-            since: Seconds since the epoch, before which no match was created.
-
-        Returns:
-            The sids, the oldest first.
+            since: Earliest creation time in epoch seconds.
 
         Raises:
             TransientFailure: The list cannot be read; also `CredentialsRefused` and the like.
         """
-        messages, addresses = self._messages(credentials), self._addresses(message)
+        addresses = self._addresses(message)
+        messages = self._messages(credentials)
         try:
-            return sids_listed(messages, message, addresses, since, self._timeout)
-        except FAILURES as error:
-            raise _unlisted(_translated(error, Step.SETTLE, self._refusals)) from error
+            return find_sids(messages, message, addresses, since, self._timeout)
+        except SDK_ERRORS as error:
+            failure = self._classify(error, Step.SETTLE)
+            if isinstance(failure, TransientFailure):
+                raise failure from error
+            # A lookup has no unknown outcome, and a refused one does not refuse the message.
+            raise TransientFailure(
+                failure.code, Step.SETTLE, failure.detail, alarm=failure.alarm
+            ) from error
 
     def _messages(self, credentials: TwilioCredentials) -> MessageList:
-        # Made anew each time, in microseconds; what is costly, the connections, is kept.
+        # A new client takes microseconds; the connections are kept by the HTTP client.
         client = Client(  # type: ignore[no-untyped-call]
             credentials.account_sid, credentials.auth_token, http_client=self._http_client
         )
         return client.messages
+
+    def _classify(self, error: Exception, step: Step) -> ProcessingError:
+        answer = _error_answer(error)
+        if answer:
+            # The newer error type takes its status from the body, which may contain anything.
+            status = answer.status if isinstance(answer.status, int) else 0
+            return classify(status, answer.code, step, self._refusals)
+        kind = type(error).__name__
+        if any(isinstance(cause, NOT_CONNECTED_ERRORS) for cause in _causes(error)):
+            return TransientFailure("twilio_unreachable", step, kind)
+        return SendOutcomeUnknown("twilio_answer_lost", step, kind)
 
 
 def _content(message: OutgoingMessage) -> dict[str, str]:
@@ -127,30 +141,18 @@ def _content(message: OutgoingMessage) -> dict[str, str]:
     return {"content_sid": message.template_sid, "content_variables": variables}
 
 
-def _translated(error: Exception, step: Step, refusals: Mapping[int, Refusal]) -> ProcessingError:
-    refusal = _refusal(error)
-    if refusal:
-        # The newer form of an error has its status from the body, where anything may stand.
-        status = refusal.status if isinstance(refusal.status, int) else 0
-        return meaning(status, refusal.code, step, refusals)
-    kind = type(error).__name__
-    if any(isinstance(link, NEVER_CONNECTED) for link in _chain(error)):
-        return TransientFailure("twilio_unreachable", step, kind)
-    return SendOutcomeUnknown("twilio_answer_lost", step, kind)
-
-
-def _refusal(error: Exception) -> TwilioRestException | TwilioServiceException | None:
+def _error_answer(error: Exception) -> TwilioRestException | TwilioServiceException | None:
     if isinstance(error, TwilioRestException | TwilioServiceException):
         return error
-    # A list that is refused is told by a plain error with the answer beside its text.
-    answer = next((part for part in error.args if isinstance(part, Response)), None)
-    return Version.exception("GET", "", answer, "") if answer else None
+    # A refused list raises a plain error with the response among its arguments.
+    response = next((part for part in error.args if isinstance(part, Response)), None)
+    return Version.exception("GET", "", response, "") if response else None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that led to it: as cause, as context, or wrapped in its arguments.
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and its causes: chained, or wrapped in its arguments.
 
-    Not beyond an error of our own, which tells of an earlier request.
+    Stops at a `ProcessingError`, which belongs to an earlier request.
     """
     seen: set[int] = set()
     links: list[object] = [error]
@@ -163,10 +165,3 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield link
         reason = getattr(link, "reason", None)
         links.extend((*link.args, reason, link.__cause__, link.__context__))
-
-
-def _unlisted(error: ProcessingError) -> ProcessingError:
-    # Looking has no outcome that could be unknown, and refuses no message.
-    if isinstance(error, TransientFailure):
-        return error
-    return TransientFailure(error.code, Step.SETTLE, error.detail, alarm=error.alarm)

@@ -1,1 +1,1 @@
-"""Parsing, heartbeat, settings and logging around the flow."""
+"""Parsing of context objects, heartbeat, and logging."""

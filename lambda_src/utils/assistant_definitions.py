@@ -1,61 +1,17 @@
-"""Assistant definitions: the project's own as TOML files, or inline in a context object."""
+"""The project's own assistant definitions, which are TOML files."""
 
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PositiveInt, StrictStr, ValidationError
+from pydantic import ValidationError
 
-from lambda_src.core.context import AssistantDefinition, VariableRule
-from lambda_src.core.errors import PermanentFailure, Step
-from lambda_src.utils.wire_types import Text, Wire, problem
+from lambda_src.core import AssistantDefinition, PermanentFailure, Step
+from lambda_src.utils.context_schema import AssistantModel
 
 DIRECTORY = Path(__file__).parent.parent / "assistants"
-KEPT = 128
-"""Definitions kept in memory, also of ids that have none: ids come out of messages."""
-MAX_VARIABLES = 100
-"""Variables that a content template may have."""
-
-
-def _few(variables: Any) -> Any:
-    # Before any is looked at: the problems of a megabyte of them would fill the memory.
-    if isinstance(variables, dict) and len(variables) > MAX_VARIABLES:
-        raise problem("context_invalid", f"at most {MAX_VARIABLES} variables")
-    return variables
-
-
-VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
-
-
-class VariableModel(Wire):
-    """One template variable: what it should say, and its longest value in characters."""
-
-    description: Text
-    max_length: PositiveInt | None = None
-
-
-class AssistantModel(Wire):
-    """An assistant definition as it stands in a file or a context object."""
-
-    model: Text
-    instructions: Text
-    variables: Annotated[dict[VariableName, VariableModel], BeforeValidator(_few)] = Field(
-        default_factory=dict
-    )
-    max_output_tokens: PositiveInt | None = None
-
-    def definition(self) -> AssistantDefinition:
-        """The definition as the core takes it."""
-        return AssistantDefinition(
-            model=self.model,
-            instructions=self.instructions,
-            variables={
-                name: VariableRule(variable.description, variable.max_length)
-                for name, variable in self.variables.items()
-            },
-            max_output_tokens=self.max_output_tokens,
-        )
+CACHE_SIZE = 128
+"""Definitions cached, including unknown ids: the ids come from messages."""
 
 
 class AssistantFiles:
@@ -63,7 +19,7 @@ class AssistantFiles:
 
     def __init__(self, directory: Path = DIRECTORY) -> None:
         self._directory = directory
-        self.find = lru_cache(KEPT)(self._find)
+        self.find = lru_cache(CACHE_SIZE)(self._find)
 
     def _find(self, assistant_id: str) -> AssistantDefinition | None:
         path = self._directory / f"{assistant_id}.toml"

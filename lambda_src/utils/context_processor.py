@@ -1,30 +1,71 @@
-"""From a queue message's body to a frozen context object, or one error that lists it all."""
+"""Parse a queue message's body into a context object, or one error that lists every problem."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeGuard
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
+from typing import Any
 
+import jiter
 from pydantic import ValidationError
 
-from lambda_src.core.channel_parts import BY_PHONE, Addressing
-from lambda_src.core.context import ContextObject, RecordKey
-from lambda_src.core.rejection import Problem, RejectedContext
-from lambda_src.utils.context_body import decoded
-from lambda_src.utils.context_model import context_model, field_names
-from lambda_src.utils.context_problems import INVALID, problems_in
-from lambda_src.utils.context_rules import Reader
-from lambda_src.utils.wire_types import LONGEST_ID, LONGEST_KEY
+from lambda_src.core import BY_PHONE, Addressing, ContextObject, Problem, RecordKey, RejectedContext
+from lambda_src.utils.context_schema import (
+    INVALID,
+    MAX_ID_BYTES,
+    MAX_KEY_BYTES,
+    ChannelRules,
+    context_model,
+    field_names,
+)
 
-MOST_TELLING = ("wrong_channel",)
-"""Codes that explain the other problems, and so stand for all of them."""
+NOT_JSON = "body_not_json"
+
+SYNTAX_PROBLEMS = {
+    "duplicate key": ("body_ambiguous", "each name once in an object", "a name twice"),
+    "recursion limit": (INVALID, "at most 200 levels of nesting", "more"),
+    "number out of range": (NOT_JSON, "numbers of at most 4,300 digits", "a longer one"),
+    "InvalidOperation": (NOT_JSON, "numbers that decimal arithmetic can represent", "another"),
+    "surrogate": (NOT_JSON, "complete Unicode characters", "half of a surrogate pair"),
+    "hex escape": (NOT_JSON, "complete Unicode characters", "half of a surrogate pair"),
+}
+"""Failure code, expected and found, by a part of jiter's error text.
+
+Any other error means that the text is not JSON at all.
+"""
+
+JSON_TYPES: dict[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+EXPECTED = {
+    "string_type": "a string",
+    "list_type": "an array",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "int_type": "a whole number",
+}
+"""JSON's terms for the errors that pydantic describes in Python's."""
+
+KEY_MARK = "[key]"
+"""The last part of pydantic's location if an object's key is invalid, not its value."""
+
+OVERRIDING_CODES = ("wrong_channel",)
+"""Failure codes that explain all other problems of a context object."""
 
 
 class ContextParser:
-    """Parses the bodies of one channel's queue.
+    """Parses the message bodies of one channel's queue.
 
     Args:
         channel: The channel's name, e.g. `whatsapp`.
-        is_own_secret: Whether a secret reference lies within the channel's prefixes.
-        addressing: What the channel's addresses are.
+        is_own_secret: Returns whether a secret reference has one of the channel's prefixes.
+        addressing: The format and the field of the channel's addresses.
     """
 
     def __init__(
@@ -36,55 +77,122 @@ class ContextParser:
         self._channel = channel
         self._addressing = addressing
         self._model = context_model(channel, addressing)
-        self._settings = {"reader": Reader(channel, is_own_secret)}
+        self._validation_context = {"rules": ChannelRules(channel, is_own_secret)}
 
     def __call__(self, body: str) -> ContextObject:
         """Parse one body.
 
         Raises:
-            RejectedContext: Everything wrong with it, and the record's key where it can be told.
+            RejectedContext: Lists every problem; has the record's key if the body contains it.
         """
-        read = decoded(body)
-        if read.problems:
-            raise self._rejection(read.document, read.problems)
+        document = self._parse_json(body)
         try:
-            payload = self._model.model_validate(read.document, context=self._settings)
+            payload = self._model.model_validate(document, context=self._validation_context)
         except ValidationError as error:
-            problems = problems_in(error, field_names(self._channel, self._addressing))
-            raise self._rejection(read.document, problems) from None
-        return payload.context_object(self._addressing)
+            problems = _problems(error, field_names(self._channel, self._addressing))
+            raise self._rejection(problems, document) from None
+        return payload.context_object(self._addressing.recipient_field)
 
-    def _rejection(self, document: dict[str, Any], problems: Sequence[Problem]) -> RejectedContext:
-        key = _key(document, self._addressing.recipient_field)
-        return RejectedContext(_code(problems), problems, key=key, request_id=_request_id(document))
+    def _parse_json(self, body: str) -> dict[str, Any]:
+        try:
+            document = jiter.from_json(
+                body.encode(),
+                catch_duplicate_keys=True,
+                allow_inf_nan=False,
+                float_mode="decimal",
+                cache_mode="keys",  # values may be personal data
+            )
+        except ValueError as error:
+            # Without the cause, whose text may quote the body.
+            raise self._rejection([_syntax_problem(str(error))], _readable_part(body)) from None
+        if not isinstance(document, dict):
+            problem = Problem("body_not_object", "body", "an object", _json_type(document))
+            raise RejectedContext(problem.code, [problem])
+        return {name: _without_decimals(value) for name, value in document.items()}
+
+    def _rejection(self, problems: Sequence[Problem], document: Any) -> RejectedContext:
+        field = self._addressing.recipient_field
+        recipient = _text(document, MAX_KEY_BYTES, "frontend_payload", "recipient_data", field)
+        conversation = _text(document, MAX_KEY_BYTES, "conversation_data", "conversation_id")
+        return RejectedContext(
+            _summary_code(problems),
+            problems,
+            key=RecordKey(recipient, conversation) if recipient and conversation else None,
+            request_id=_text(
+                document, MAX_ID_BYTES, "frontend_payload", "request_data", "request_id"
+            ),
+        )
 
 
-def _code(problems: Sequence[Problem]) -> str:
+def _without_decimals(value: Any) -> Any:
+    """Convert decimals to floats, or to text if a float does not represent the same number."""
+    if isinstance(value, dict):
+        return {name: _without_decimals(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_decimals(part) for part in value]
+    if isinstance(value, Decimal):
+        number = float(value)
+        return number if Decimal(repr(number)) == value else str(value)
+    return value
+
+
+def _syntax_problem(error: str) -> Problem:
+    for part, (code, expected, found) in SYNTAX_PROBLEMS.items():
+        if part in error:
+            return Problem(code, "body", expected, found)
+    return Problem(NOT_JSON, "body", "JSON text, without NaN and infinities", "other text")
+
+
+def _readable_part(body: str) -> Any:
+    """Read a refused body leniently, only for its record's key; repeated names are left out."""
+
+    def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        counts = Counter(name for name, _ in pairs)
+        return {name: value for name, value in pairs if counts[name] == 1}
+
+    try:
+        return json.loads(body, parse_int=float, object_pairs_hook=unambiguous)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(document: Any, max_bytes: int, *path: str) -> str | None:
+    """Return the text at a path; None if it is not valid Unicode text of 1 to `max_bytes` bytes."""
+    for name in path:
+        document = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(document, str):
+        return None
+    encoded = document.encode(errors="ignore")
+    return document if 0 < len(encoded) <= max_bytes and encoded.decode() == document else None
+
+
+def _summary_code(problems: Sequence[Problem]) -> str:
     codes = {problem.code for problem in problems}
-    telling = [code for code in MOST_TELLING if code in codes]
-    if telling:
-        return telling[0]
+    overriding = [code for code in OVERRIDING_CODES if code in codes]
+    if overriding:
+        return overriding[0]
     return codes.pop() if len(codes) == 1 else INVALID
 
 
-def _key(document: dict[str, Any], recipient_field: str) -> RecordKey | None:
-    recipient = _dig(document, "frontend_payload", "recipient_data", recipient_field)
-    conversation = _dig(document, "conversation_data", "conversation_id")
-    if _fits(recipient, LONGEST_KEY) and _fits(conversation, LONGEST_KEY):
-        return RecordKey(recipient, conversation)
-    return None
+def _problems(error: ValidationError, field_names: Collection[str]) -> list[Problem]:
+    """Convert pydantic's errors, without the values; unknown names in locations become `?`."""
+    known = {*field_names, KEY_MARK}
+    problems = []
+    for details in error.errors(include_url=False):
+        # Names that are not the schema's come from the message and may contain personal data.
+        parts = (str(p) if isinstance(p, int) or p in known else "?" for p in details["loc"])
+        field = ".".join(parts) or "body"
+        kind, custom = details["type"], details.get("ctx", {}).get("expected")
+        if kind == "missing":
+            problems.append(Problem(INVALID, field, "a value", "nothing"))
+            continue
+        expected = custom or EXPECTED.get(kind) or details["msg"].removeprefix("Input should be ")
+        code = kind if custom and kind != "literal_error" else INVALID
+        problems.append(Problem(code, field, expected, _json_type(details["input"])))
+    return problems
 
 
-def _request_id(document: dict[str, Any]) -> str | None:
-    found = _dig(document, "frontend_payload", "request_data", "request_id")
-    return found if _fits(found, LONGEST_ID) else None
-
-
-def _dig(document: Any, *path: str) -> Any:
-    for name in path:
-        document = document.get(name) if isinstance(document, dict) else None
-    return document
-
-
-def _fits(value: object, longest: int) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value.encode()) <= longest
+def _json_type(value: object) -> str:
+    if value == "":
+        return "an empty string"
+    return JSON_TYPES.get(type(value), "another value")

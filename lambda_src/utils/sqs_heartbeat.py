@@ -1,4 +1,4 @@
-"""The heartbeat: keeps a batch's messages invisible and their leases alive while it works."""
+"""The heartbeat: extends a batch's visibility and renews its leases during processing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from lambda_src.core import timing
-from lambda_src.core.contract import LogEvent
+from lambda_src.core import LogEvent, time_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,16 +17,16 @@ log = logging.getLogger(__name__)
 
 
 class SQSHeartbeat:
-    """Extends the visibility of every message of a batch, from `start` until `stop`.
+    """Extends the visibility timeout of every message of a batch, from `start` until `stop`.
 
-    One thread serves the whole batch: the first beat is at once, and *shrinks* the visibility that
-    the queue gave, so that the messages of a crashed function come back soon.
+    One thread serves the whole batch. Its first heartbeat is immediate and *shortens* the queue's
+    own visibility timeout, so that the messages of a crashed function are visible again soon.
 
     Args:
-        receipt_handles: The batch's messages, as message id to receipt handle.
-        extend: Sets the visibility of messages given likewise; returns the ids of those for which
-            that failed. May raise, which counts as failed for all of them.
-        interval: Seconds between beats.
+        receipt_handles: The batch's messages, as message id → receipt handle.
+        extend: Extends the visibility of such messages; returns the ids for which that failed. An
+            exception counts as a failure for all of them.
+        interval: Seconds between heartbeats.
     """
 
     def __init__(
@@ -41,54 +40,54 @@ class SQSHeartbeat:
         self._interval = interval
         self._stopped = Event()
         self._failed: set[str] = set()
-        self._leases: dict[str, Callable[[], None]] = {}
+        self._renewals: dict[str, Callable[[], None]] = {}
         self._lock = Lock()
         self._thread = Thread(target=self._run, name="sqs-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin, with a first beat at once."""
+        """Start, with a first heartbeat at once."""
         self._thread.start()
 
     def stop(self) -> frozenset[str]:
-        """End, and return the ids of the messages for which a beat failed at any point.
+        """Stop, and return the ids of the messages for which any heartbeat failed.
 
-        Returns once the thread has ended: no beat follows that could undo a visibility set later.
-        A beat that hangs is not waited for any longer than a call to AWS may take; it has failed.
+        The thread has ended on return, so that no heartbeat overwrites a visibility that is set
+        later. A heartbeat that hangs for longer than an AWS request may take counts as failed.
         """
         self._stopped.set()
-        self._thread.join(timing.AWS_CALL_SECONDS)
+        self._thread.join(time_budget.AWS_CALL_SECONDS)
         if self._thread.is_alive():
-            self._fail(self._receipt_handles, "hanging")
+            self._add_failures(self._receipt_handles, "hanging")
         return frozenset(self._failed)
 
     @contextmanager
     def renewing(self, message_id: str, renew: Callable[[], None]) -> Iterator[None]:
-        """Call `renew` with each beat while the context lasts; what it raises is logged.
+        """Call `renew` with each heartbeat inside the context; its exceptions are logged.
 
-        A lease that was not renewed is noticed by the ledger's next conditional write.
+        The ledger's next conditional write detects a lease that was not renewed.
         """
         with self._lock:
-            self._leases[message_id] = renew
+            self._renewals[message_id] = renew
         try:
             yield
         finally:
             with self._lock:
-                del self._leases[message_id]
+                del self._renewals[message_id]
 
     def _run(self) -> None:
-        self._beat(renew=False)  # whatever was claimed by now was claimed this very moment
+        self._beat(renew=False)  # leases acquired until now are new
         while not self._stopped.wait(self._interval):
             self._beat()
 
     def _beat(self, *, renew: bool = True) -> None:
         try:
-            self._fail(self._extend(self._receipt_handles), "refused")
+            self._add_failures(self._extend(self._receipt_handles), "refused")
             if renew:
                 self._renew_all()
-        except Exception as error:  # noqa: BLE001 - the heart goes on beating
-            self._fail(self._receipt_handles, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the next heartbeat may succeed
+            self._add_failures(self._receipt_handles, type(error).__name__)
 
-    def _fail(self, message_ids: Iterable[str], kind: str) -> None:
+    def _add_failures(self, message_ids: Iterable[str], kind: str) -> None:
         for message_id in message_ids:
             self._failed.add(message_id)
             log.error(
@@ -102,16 +101,16 @@ class SQSHeartbeat:
 
     def _renew_all(self) -> None:
         with self._lock:
-            leases = dict(self._leases)
-        if leases and not self._stopped.is_set():
-            with ThreadPoolExecutor(len(leases)) as pool:
-                list(pool.map(_renew, leases, leases.values()))
+            renewals = dict(self._renewals)
+        if renewals and not self._stopped.is_set():
+            with ThreadPoolExecutor(len(renewals)) as pool:
+                list(pool.map(_renew, renewals, renewals.values()))
 
 
 def _renew(message_id: str, renew: Callable[[], None]) -> None:
     try:
         renew()
-    except Exception as error:  # noqa: BLE001 - one lease must not end the others'
+    except Exception as error:  # noqa: BLE001 - must not prevent other leases' renewals
         log.warning(
             "the lease could not be renewed",
             extra={

@@ -1,0 +1,195 @@
+"""Builds the handler of a channel from real parts, once per container."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from functools import partial
+from importlib import import_module
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.config import Config
+from botocore.session import get_session
+
+from lambda_src.core import LeaseManager, time_budget
+from lambda_src.core.batch import BatchHandler
+from lambda_src.core.composer import MessageComposer
+from lambda_src.core.delivery.reconciliation import Reconciler
+from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.flow import FailureRecorder, MessageFlow
+from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
+from lambda_src.services.dynamodb.updates import Retention
+from lambda_src.services.dynamodb_service import ConversationsTable
+from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
+from lambda_src.services.sqs_service import ChannelQueue
+from lambda_src.utils import logging_config
+from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
+from lambda_src.utils.context_processor import ContextParser
+from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lambda_src.core import Answer, ChannelParts, GenerationRequest, TextGenerator
+    from lambda_src.core.settings import Settings
+
+AWS_CLIENT = Config(
+    connect_timeout=time_budget.AWS_CONNECT_SECONDS,
+    read_timeout=time_budget.AWS_READ_SECONDS,
+    max_pool_connections=25,
+    retries={"mode": "standard", "total_max_attempts": time_budget.AWS_ATTEMPTS},
+    parameter_validation=False,
+    user_agent="ai-multi-comms",
+)
+"""Timeouts that fit into the time budget, a lease and a visibility timeout.
+
+Parameter validation and botocore's own user agent are off: they are computed anew for each call and
+took a twelfth of a message's processor time. AWS validates every request itself.
+"""
+
+GENERATOR = "lambda_src.core.openai_processor"
+"""Half of all imports, needed only when the AI is asked."""
+ON_DEMAND = "on-demand"
+"""Value of `AWS_LAMBDA_INITIALIZATION_TYPE` if a message is waiting for the container to start."""
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context object that the handler uses."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends the function."""
+
+
+def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
+    """Build a channel's handler, to be kept for the life of the container.
+
+    Args:
+        settings: The function's configuration.
+        parts: The channel's own parts.
+    """
+    service = f"{settings.channel}-channel-processor"
+    logging_config.configure(settings.log_level, service, settings.version)
+    clock, times = time.time, settings.times
+    # Not through boto3, a layer above these clients whose import takes a fifth of the start.
+    aws: Any = get_session()  # its stubs do not distinguish the services
+    queue = ChannelQueue(
+        aws.create_client("sqs", config=AWS_CLIENT),
+        settings.queue_url,
+        settings.heartbeat_visibility_seconds,
+    )
+    table = ConversationsTable(
+        aws.create_client("dynamodb", config=AWS_CLIENT),
+        settings.conversations_table,
+        settings.version,
+        Retention(settings.conversation_retention_days),
+        channel=settings.channel,
+    )
+    secrets = ChannelSecrets(
+        aws.create_client("secretsmanager", config=AWS_CLIENT),
+        settings.secret_prefixes,
+        parts.read_credentials,
+    )
+    metrics = CloudWatchMetrics(settings.powertools_metrics_namespace or f"AIComms/{service}")
+    leases = LeaseManager(table, clock, settings.lease_seconds)
+    vendor = parts.make_sender(settings)
+    sender = AtMostOnceSender(leases, secrets, vendor, metrics, clock, times)
+    composer = MessageComposer(
+        secrets=secrets,
+        assistants=AssistantFiles(parts.assistants or DIRECTORY),
+        generator=_LazyGenerator(settings.assistants_base_url),
+        metrics=metrics,
+        clock=clock,
+        times=times,
+        text_rules=parts.text_rules,
+    )
+    flow = MessageFlow(
+        leases=leases,
+        secrets=secrets,
+        composer=composer,
+        sender=sender,
+        failures=FailureRecorder(table, clock),
+        reconciler=Reconciler(table, secrets, vendor, sender, clock, times),
+        queue=queue,
+        clock=clock,
+        times=times,
+    )
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        initialization = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
+        preload((*parts.preload_modules, GENERATOR), initialization)
+    return BatchHandler(
+        queue=queue,
+        heartbeat=partial(
+            SQSHeartbeat, extend=queue.extend, interval=settings.heartbeat_interval_seconds
+        ),
+        parse=ContextParser(
+            settings.channel,
+            partial(is_within, prefixes=settings.secret_prefixes),
+            parts.addressing,
+        ),
+        flow=flow,
+        metrics=metrics,
+        clock=clock,
+        max_concurrency=settings.max_concurrency,
+        backoff_base=settings.backoff_base_seconds,
+    )
+
+
+def handle_event(
+    handler: BatchHandler, event: Mapping[str, Any], context: LambdaContext
+) -> dict[str, Any]:
+    """Process an SQS event, as a Lambda handler.
+
+    Args:
+        handler: From `build_handler`.
+        event: An SQS event.
+        context: Lambda's context; its remaining time limits all work.
+
+    Returns:
+        `{"batchItemFailures": [{"itemIdentifier": messageId}, …]}`, the messages that must not be
+        deleted.
+    """
+    return handler.handle_event(event, context.get_remaining_time_in_millis())
+
+
+class _LazyGenerator:
+    """The AI, imported at its first use: most of a cold start consists of imports."""
+
+    def __init__(self, assistants_base_url: str) -> None:
+        self._assistants_base_url = assistants_base_url
+        self._generator: TextGenerator | None = None
+        self._lock = Lock()
+
+    def generate(self, api_key: str, request: GenerationRequest) -> Answer:
+        """Write one message."""
+        with self._lock:
+            if self._generator is None:
+                # Deferred, see the class.
+                from lambda_src.core.openai_processor import OpenAIProcessor  # noqa: PLC0415
+
+                self._generator = OpenAIProcessor(self._assistants_base_url)
+        return self._generator.generate(api_key, request)
+
+
+def preload(modules: Sequence[str], initialization: str) -> None:
+    """Import modules before the first message needs them, in this order.
+
+    If a message is waiting, they are imported in a thread while it is received and its lease
+    acquired. Otherwise (SnapStart, provisioned concurrency) the start itself takes the time.
+
+    Args:
+        modules: Names of modules.
+        initialization: Lambda's `AWS_LAMBDA_INITIALIZATION_TYPE`.
+    """
+
+    def import_all() -> None:
+        for module in modules:
+            import_module(module)
+        # Imported objects are never garbage; without them each collection is short.
+        gc.freeze()
+
+    if initialization == ON_DEMAND:
+        Thread(target=import_all, daemon=True, name="preload").start()
+    else:
+        import_all()

@@ -1,0 +1,1 @@
+"""OpenAI's two interfaces: requests, answers and errors."""

@@ -1,0 +1,100 @@
+"""The parts of a request that both of OpenAI's interfaces share, and its time limit."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lambda_src.core.contract import Step
+from lambda_src.core.errors import PermanentFailure, TransientFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lambda_src.core.models import AssistantDefinition
+
+SCHEMA_NAME = "content_variables"
+MIN_REQUEST_SECONDS = 1.0
+"""Least timeout of a request: with less it would always fail."""
+
+
+class Deadline:
+    """The end of the time for one answer, over all the requests that it takes.
+
+    Args:
+        seconds: Time from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Return the seconds left; 0 or less once it has passed."""
+        return self._ends_at - time.monotonic()
+
+    def check(self) -> None:
+        """Make sure that the caller still waits, before a request is billed.
+
+        Raises:
+            TransientFailure: The time is over.
+        """
+        if self.remaining() <= 0:
+            raise TransientFailure("openai_timeout", Step.AI)
+
+    def for_request(self, at_most: float = math.inf) -> float:
+        """Return the next request's timeout in seconds: the time left, or `at_most`."""
+        return max(MIN_REQUEST_SECONDS, min(at_most, self.remaining()))
+
+
+def prompt(prompt_context: Mapping[str, Any]) -> str:
+    """Return the AI's input as JSON text."""
+    return json.dumps(dict(prompt_context), ensure_ascii=False)
+
+
+def variables_schema(definition: AssistantDefinition) -> dict[str, Any]:
+    """Return the strict JSON schema of a definition's template variables.
+
+    Strict schemas require every property and allow no other
+    (https://platform.openai.com/docs/guides/structured-outputs).
+    """
+    properties = {}
+    for name, rule in definition.variables.items():
+        # Strict schemas do not support `maxLength`; the answer's length is checked afterwards.
+        limit = f" At most {rule.max_length} characters." if rule.max_length else ""
+        properties[name] = {"type": "string", "description": f"{rule.description}{limit}"}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(definition.variables),
+        "additionalProperties": False,
+    }
+
+
+def read_variables(text: str) -> dict[str, str]:
+    """Return the template variables of an answer.
+
+    Raises:
+        PermanentFailure: The answer is not a JSON object of strings.
+    """
+    try:
+        variables = json.loads(text)
+    except (ValueError, RecursionError):
+        # Without the decoder's error, which quotes the answer.
+        raise _invalid("expected a JSON object, found other text") from None
+    if not isinstance(variables, dict):
+        raise _invalid(f"expected a JSON object, found {type(variables).__name__}")
+    if not all(isinstance(value, str) for value in variables.values()):
+        raise _invalid("expected strings as the object's values")
+    return variables
+
+
+def utc_now_iso() -> str:
+    """Return the current time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _invalid(detail: str) -> PermanentFailure:
+    return PermanentFailure("ai_answer_unfit", Step.AI, detail)

@@ -1,0 +1,188 @@
+"""From a context object to an answer that is valid for the channel and the assistant."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from lambda_src.core import time_budget
+from lambda_src.core.contract import Metric, Step
+from lambda_src.core.errors import CredentialsRefused, PermanentFailure, TransientFailure
+from lambda_src.core.models import (
+    TWILIO,
+    Answer,
+    AssistantDefinition,
+    ContextObject,
+    Delivery,
+    Engine,
+    GenerationRequest,
+    Limit,
+    TextRules,
+    VariableRule,
+    first_violation,
+)
+from lambda_src.core.ports import Assistants, Clock, Metrics, Secrets, TextGenerator
+
+MAX_METADATA_LENGTH = 512
+"""Characters that OpenAI accepts as the value of one metadata key."""
+
+# Includes lone surrogates: JSON may contain an escaped half of a character, UTF-8 may not.
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_WHITESPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageComposer:
+    """Asks the AI for the message, once, and validates its answer.
+
+    `text_rules` are the channel's; `stopwatch` returns seconds of which only differences matter.
+    """
+
+    secrets: Secrets
+    assistants: Assistants
+    generator: TextGenerator
+    metrics: Metrics
+    clock: Clock
+    times: time_budget.TimeBudget
+    text_rules: TextRules = TWILIO
+    stopwatch: Callable[[], float] = time.perf_counter
+
+    def compose(
+        self,
+        delivery: Delivery,
+        context: ContextObject,
+        template_sid: str | None,
+        check_lease: Callable[[], None],
+    ) -> Answer:
+        """Return the answer to send.
+
+        Args:
+            delivery: The delivery, whose step is kept up to date.
+            context: The message's subject.
+            template_sid: The vendor's template to fill; None for free text.
+            check_lease: Raises if the lease may have been lost, before a request is billed.
+
+        Raises:
+            LeaseLost: From `check_lease`.
+            PermanentFailure: The secret, the assistant or the answer is invalid.
+            TransientFailure: OpenAI did not answer or refuses the account, or too little time is
+                left.
+        """
+        delivery.step = Step.AI
+        definition = context.assistant or self.assistants.find(context.assistant_id)
+        if definition is None and context.engine is Engine.RESPONSES:
+            raise PermanentFailure("assistant_unknown", Step.AI, "no definition of that id")
+        check_template(
+            has_variables=bool(definition and definition.variables), template_sid=template_sid
+        )
+        try:
+            answer = self._generate(delivery, context, definition, check_lease, fresh=False)
+        except CredentialsRefused:
+            answer = self._generate(delivery, context, definition, check_lease, fresh=True)
+        delivery.step = Step.COMPOSE
+        return validate_output(answer, definition, self.text_rules)
+
+    def _generate(
+        self,
+        delivery: Delivery,
+        context: ContextObject,
+        definition: AssistantDefinition | None,
+        check_lease: Callable[[], None],
+        *,
+        fresh: bool,
+    ) -> Answer:
+        delivery.step = Step.SECRETS
+        api_key = self.secrets.openai_key(context.api_key_reference, fresh=fresh)
+        delivery.step = Step.AI
+        check_lease()
+        time_left = delivery.deadline - self.clock() - self.times.send_reserve
+        timeout = min(self.times.openai_timeout, time_left)
+        if timeout < time_budget.MIN_AI_SECONDS:
+            raise TransientFailure("out_of_time", Step.AI, retry_in=0)
+        request = GenerationRequest(
+            engine=context.engine,
+            assistant_id=context.assistant_id,
+            definition=definition,
+            prompt_context=context.prompt_context,
+            metadata={
+                "conversation_id": context.key.conversation_id[:MAX_METADATA_LENGTH],
+                "request_id": context.request_id[:MAX_METADATA_LENGTH],
+            },
+            timeout=timeout,
+        )
+        measured: dict[Metric, float] = {}
+        started = self.stopwatch()
+        try:
+            answer = self.generator.generate(api_key, request)
+            measured[Metric.PROMPT_TOKENS] = answer.usage.prompt_tokens
+            measured[Metric.COMPLETION_TOKENS] = answer.usage.completion_tokens
+            return answer
+        finally:
+            self.metrics.record({Metric.AI_SECONDS: self.stopwatch() - started, **measured})
+
+
+def check_template(*, has_variables: bool, template_sid: str | None) -> None:
+    """Check that the assistant fits the secret, before a request is billed.
+
+    Raises:
+        PermanentFailure: A template needs an assistant with variables, free text one without.
+    """
+    if bool(template_sid) == has_variables:
+        return
+    detail = (
+        "the secret names a template, the assistant defines no variables"
+        if template_sid
+        else "the assistant defines variables, the secret names no template"
+    )
+    raise PermanentFailure("assistant_template_mismatch", Step.COMPOSE, detail)
+
+
+def validate_output(
+    answer: Answer, definition: AssistantDefinition | None, rules: TextRules = TWILIO
+) -> Answer:
+    """Normalize an answer's texts and check their lengths, before it is stored and sent.
+
+    Args:
+        answer: What the AI wrote.
+        definition: What it was asked for.
+        rules: The channel's rules.
+
+    Raises:
+        PermanentFailure: A text is empty or too long, or the variables are not the definition's.
+    """
+    if definition and definition.variables:
+        variables = _validated_variables(answer.variables, definition.variables, rules)
+        return replace(answer, text="", variables=variables)
+    body = rules.transliterate(_UNSENDABLE.sub(" ", answer.text.replace("\r\n", "\n"))).strip()
+    if not body:
+        raise _invalid("the text is empty")
+    if violation := first_violation(("the text has", body, limit) for limit in rules.body):
+        raise _invalid(violation)
+    return replace(answer, text=body, variables={})
+
+
+def _validated_variables(
+    values: Mapping[str, str], definitions: Mapping[str, VariableRule], rules: TextRules
+) -> dict[str, str]:
+    if set(values) != set(definitions):
+        raise _invalid(
+            f"{len(definitions)} variables are defined, the answer does not name just these"
+        )
+    valid, checks = {}, []
+    for name, rule in definitions.items():
+        # Twilio refuses variables with line breaks, tabs or more than four spaces in a row (21656).
+        value = rules.transliterate(_UNSENDABLE.sub(" ", values[name]))
+        valid[name] = _WHITESPACE.sub(" ", value).strip()
+        if not valid[name]:
+            raise _invalid(f"variable {name} is empty")
+        if rule.max_length:
+            checks.append((f"variable {name} has", valid[name], Limit(rule.max_length)))
+    joined = "".join(valid.values())
+    checks += [("all variables have", joined, limit) for limit in rules.variables]
+    if violation := first_violation(checks):
+        raise _invalid(violation)
+    return valid
+
+
+def _invalid(detail: str) -> PermanentFailure:
+    return PermanentFailure("ai_answer_unfit", Step.COMPOSE, detail)

@@ -1,0 +1,1 @@
+"""Sending at most once, and reconciling sends whose outcome is unknown."""

@@ -1,0 +1,146 @@
+"""The ledger's data and its transition table: what a delivery may do with a record it finds."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from lambda_src.core.contract import Status
+from lambda_src.core.errors import PermanentFailure
+from lambda_src.core.models import Answer, RecordKey
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The exclusive right to process a conversation until `expires_at` (epoch seconds).
+
+    Attributes:
+        key: The conversation.
+        owner: Fencing token of one delivery, together with `attempt`. The SDK repeats a write whose
+            answer was lost; the token identifies that write as our own.
+        attempt: How many leases this conversation has had, this one included.
+        expires_at: End of the lease in epoch seconds.
+        started_at: When it was acquired, in epoch seconds.
+        answer: The answer that an earlier attempt stored.
+        last_failure: Failure code of the attempt before.
+        requested_at: When the message was requested, in epoch seconds.
+    """
+
+    key: RecordKey
+    owner: str
+    attempt: int
+    expires_at: float
+    started_at: float
+    answer: Answer | None = None
+    last_failure: str = ""
+    requested_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The intent to send, recorded before the send.
+
+    `at` is its time; after `deadline` its sender has given up (both in epoch seconds).
+    """
+
+    at: float
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a record is `failed`, `send_unknown` or in `retry`.
+
+    With `suppresses`, the recipient opted out and is suppressed by the same write.
+    """
+
+    status: Status
+    code: str
+    step: str
+    detail: str
+    at: float
+    suppresses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentRecord:
+    """The final write's values: vendor id, answer and duration.
+
+    Both times are in epoch seconds; they differ if the record is repaired later.
+    """
+
+    sid: str
+    answer: Answer
+    sent_at: float
+    recorded_at: float
+    processing_time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRecord:
+    """The state of a conversation as its record has it; `channel` is empty if it has none."""
+
+    key: RecordKey
+    status: Status
+    owner: str
+    attempt: int
+    lease_expires_at: float
+    answer: Answer | None
+    intent: Intent | None
+    lookups: int
+    sid: str
+    created_at: float
+    failure_code: str = ""
+    channel: str = ""
+
+    def may_be_on(self, channel: str) -> bool:
+        """Return whether the conversation is on that channel, or either of the two is unknown."""
+        return "" in {channel, self.channel} or channel == self.channel
+
+
+class ConditionFailed(Exception):
+    """A conditional write found another state: `record`, None if there is no record."""
+
+    def __init__(self, record: LedgerRecord | None) -> None:
+        super().__init__("the record is not in the state that the write requires")
+        self.record = record
+
+
+class RecipientSuppressed(PermanentFailure):
+    """The recipient opted out of this channel earlier: `failed` without a request to the AI.
+
+    Attributes:
+        record: The record that was to be taken over; None if there is none yet.
+    """
+
+    record: LedgerRecord | None = None
+
+
+class NextAction(Enum):
+    """What a delivery does with a conversation that already has a record."""
+
+    RESUME = auto()
+    TAKE_OVER = auto()
+    BACK_OFF = auto()
+    RECONCILE = auto()
+    ACKNOWLEDGE = auto()
+    REJECT = auto()
+
+
+def next_action(  # noqa: PLR0911 - a table, one row a return
+    record: LedgerRecord, owner: str, now: float
+) -> NextAction:
+    """Return what the delivery `owner` does with a record that it finds at `now`."""
+    match record.status:
+        case Status.SENT:
+            return NextAction.ACKNOWLEDGE
+        case Status.FAILED | Status.SEND_UNKNOWN:
+            return NextAction.REJECT
+        case Status.SENDING:
+            return NextAction.RECONCILE
+        case Status.RETRY:
+            return NextAction.TAKE_OVER
+        case Status.PROCESSING if record.owner == owner:
+            return NextAction.RESUME
+        case Status.PROCESSING if record.lease_expires_at <= now:
+            return NextAction.TAKE_OVER
+        case Status.PROCESSING:
+            return NextAction.BACK_OFF

@@ -1,0 +1,67 @@
+"""The port on the conversations table: one method per conditional write."""
+
+from typing import Protocol
+
+from lambda_src.core.ledger.records import Failure, Intent, Lease, LedgerRecord, SentRecord
+from lambda_src.core.models import Answer, ContextObject, RecordKey
+
+
+class LedgerStore(Protocol):
+    """The conversations table's conditional writes.
+
+    Every method raises `LedgerUnavailable` if the table does not answer, `LedgerRefused` if it
+    refuses the request, and, if the write has a condition, `ConditionFailed` with the record found.
+
+    Acquiring a lease checks the recipient in the same write: it raises `RecipientSuppressed` for an
+    opt-out from the channel, and `RecipientErased` for an erasure after the message was requested.
+    """
+
+    def create(self, context: ContextObject, lease: Lease) -> None:
+        """Write the first record with its lease, unless a record exists."""
+
+    def take_over(self, lease: Lease, found: LedgerRecord) -> None:
+        """Write a new lease into a record, if it is unchanged since it was found."""
+
+    def renew(self, lease: Lease, expires_at: float) -> None:
+        """Extend the lease, while `processing` under the same lease."""
+
+    def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
+        """Store the AI's answer, while `processing` under the same lease."""
+
+    def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
+        """Change `processing` to `sending` while the lease is valid, and store the answer."""
+
+    def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
+        """Write the vendor id, while `sending` or `send_unknown`."""
+
+    def record_failure(self, lease: Lease, failure: Failure) -> None:
+        """Write `failed` or `retry`, while `processing` or `sending` under the same lease.
+
+        `sending` is included, since the intent's write may have been applied although its answer
+        was lost, and since a vendor may refuse a message definitely. If the failure suppresses, the
+        recipient is suppressed by the same write.
+        """
+
+    def record_rejection(
+        self, key: RecordKey, failure: Failure, request_id: str | None, requested_at: float
+    ) -> None:
+        """Write `failed` for a rejected context object, unless a record exists.
+
+        Raises:
+            RecipientErased: The recipient was erased after the request.
+        """
+
+    def mark_failed_if_unchanged(self, found: LedgerRecord, failure: Failure) -> None:
+        """Write `failed` into a record without a lease, if it is unchanged since it was found."""
+
+    def count_lookup(self, key: RecordKey, found: LedgerRecord) -> None:
+        """Count one more lookup of a `sending` record at the vendor."""
+
+    def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
+        """Write `send_unknown`, while still `sending` by the same owner."""
+
+    def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
+        """Return the recipient's other conversations that have a vendor id or may yet get one.
+
+        The latter are `sending` and `send_unknown`. `failure_code` is not filled in.
+        """

@@ -1,0 +1,46 @@
+"""Log lines of the flow: the fields that all lines of a message share, and one line per failure."""
+
+import logging
+from contextvars import ContextVar
+
+from lambda_src.core.contract import LogEvent
+from lambda_src.core.errors import ProcessingError
+from lambda_src.core.models import Delivery
+
+LOG_FIELDS: ContextVar[dict[str, str]] = ContextVar("log_fields")
+"""The ids that every log line of the current message has; the log formatter adds them."""
+
+log = logging.getLogger(__name__)
+
+
+def log_failure(error: ProcessingError, delivery: Delivery) -> None:
+    """Write a failure's log line, once.
+
+    It is written before the failure is recorded: a function that ends between the two leaves a
+    record that the next delivery handles again, instead of a failure without a log line.
+    """
+    if error.logged:
+        return
+    error.logged = True
+    log.log(
+        error.log_level,
+        "%s: %s",
+        error.summary,
+        error,
+        extra={
+            "event": str(error.event),
+            "failure_code": error.code,
+            "failure_step": str(error.step),
+            "receive_count": delivery.receive_count,
+            **error.fields,
+        },
+    )
+
+
+def log_unrecorded_failure(error: Exception) -> None:
+    """Log that a failure could not be written to the record, because of this error."""
+    code = error.code if isinstance(error, ProcessingError) else type(error).__name__
+    log.error(
+        "the failure could not be recorded",
+        extra={"event": LogEvent.STATUS_WRITE_FAILED, "failure_code": code},
+    )

@@ -1,0 +1,245 @@
+"""The values that pass through the flow: context object, delivery, AI request, answer, message."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from lambda_src.core.contract import LogEvent, Step
+
+
+class Engine(StrEnum):
+    """The OpenAI interface that writes the message."""
+
+    RESPONSES = "responses"
+    ASSISTANTS = "assistants"
+
+
+class Outcome(StrEnum):
+    """Why a queue message may be deleted: in each case its own message was sent."""
+
+    SENT = LogEvent.MESSAGE_SENT
+    ALREADY_PROCESSED = LogEvent.ALREADY_PROCESSED
+    SETTLED = LogEvent.SEND_SETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """Primary key of one conversation in the conversations table."""
+
+    primary_channel: str
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariableRule:
+    """One template variable: its description for the AI, and its maximum length in characters."""
+
+    description: str
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantDefinition:
+    """How the AI writes: empty `variables` mean free text, others a template's content variables.
+
+    `model` and `instructions` may be empty for an assistant that is stored on an
+    Assistants-compatible server, which then uses its own.
+    """
+
+    model: str
+    instructions: str
+    variables: Mapping[str, VariableRule]
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextObject:
+    """One conversation's first contact, as the channel router requested it.
+
+    Attributes:
+        key: The conversation record's key.
+        channel: The channel's name, e.g. `whatsapp`.
+        request_id: The router's id of the request.
+        sender: The company's address on the channel.
+        recipient: The recipient's address on the channel.
+        credentials_reference: Name or ARN of the secret with the vendor's credentials.
+        api_key_reference: Name or ARN of the OpenAI secret.
+        assistant_id: Key of the assistant definition.
+        engine: The OpenAI interface to use.
+        assistant: The inline definition, if the message contains one.
+        prompt_context: The AI's input; the recipient's names, never their number or address.
+        attributes: Fields of the record, flattened to its top level (JSON values).
+        requested_at: Time of the router's request in epoch seconds; None if it is not given.
+    """
+
+    key: RecordKey
+    channel: str
+    request_id: str
+    sender: str
+    recipient: str
+    credentials_reference: str
+    api_key_reference: str
+    assistant_id: str
+    engine: Engine
+    assistant: AssistantDefinition | None
+    prompt_context: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+    requested_at: float | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """One delivery of a queue message.
+
+    Attributes:
+        message_id: SQS's id of the message, the same at every delivery.
+        receipt_handle: SQS's handle of this delivery.
+        body: The context object's JSON text.
+        receive_count: How often the message was received, this delivery included.
+        deadline: When Lambda ends the function, in epoch seconds.
+        sent_at: When the message was put on the queue, in epoch seconds.
+        owner: Fencing token, unique to this delivery. It is generated in the handler, since state
+            created at init is shared by every copy that SnapStart restores.
+        step: The step in progress, to which an unexpected error is attributed.
+    """
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int
+    deadline: float
+    sent_at: float = 0.0
+    owner: str = field(default_factory=lambda: uuid4().hex)
+    step: Step = Step.PARSE
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], deadline: float) -> "Delivery":
+        """Build a delivery from one record of an SQS event."""
+        attributes = record["attributes"]
+        return cls(
+            message_id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            body=record["body"],
+            receive_count=int(attributes["ApproximateReceiveCount"]),
+            deadline=deadline,
+            sent_at=int(attributes.get("SentTimestamp", 0)) / 1000,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One message for the AI to write.
+
+    `metadata` contains ids only; `timeout` is in seconds and covers the whole answer.
+    """
+
+    engine: Engine
+    assistant_id: str
+    definition: AssistantDefinition | None
+    prompt_context: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens billed for one answer."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the AI wrote: `text`, or `variables` if the definition has some.
+
+    Attributes:
+        thread_id: The OpenAI conversation or thread that contains it.
+        message_id: OpenAI's id of the answer.
+        created_at: When it was written, ISO 8601.
+        text: The free text, empty for a template.
+        variables: The template's content variables, empty for free text.
+        usage: Tokens billed.
+    """
+
+    thread_id: str
+    message_id: str
+    created_at: str
+    text: str
+    variables: Mapping[str, str]
+    usage: Usage
+
+    @property
+    def content(self) -> str:
+        """What is sent, for the message history: the text, or the content variables as JSON."""
+        return self.text or json.dumps(dict(self.variables), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message for the sender: a `body`, or a template with its variables."""
+
+    sender: str
+    recipient: str
+    body: str = ""
+    template_sid: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+MAX_BODY_LENGTH = 1600
+"""Characters of a free-text message (Twilio error 21617)."""
+MAX_RENDERED_LENGTH = 1024
+"""Characters of a rendered WhatsApp template; its variables alone must stay below that."""
+
+
+def utf16_length(text: str) -> int:
+    """Return a text's length in UTF-16 code units, as Twilio counts; an emoji has two or more."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A maximum number of units, which `count` determines for a text."""
+
+    maximum: int
+    unit: str = "characters"
+    count: Callable[[str], int] = utf16_length
+
+
+def first_violation(checks: Iterable[tuple[str, str, Limit]]) -> str | None:
+    """Return which text exceeds its limit, with the length found and the length allowed.
+
+    Args:
+        checks: Descriptions such as `the text has`, texts and limits.
+
+    Returns:
+        The first violation, or None if all texts are within their limits.
+    """
+    for what, text, limit in checks:
+        found = limit.count(text)
+        if found > limit.maximum:
+            return f"{what} {found} {limit.unit}, {limit.maximum} are allowed"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRules:
+    """A channel's rules for the AI's texts, applied before they are stored and sent.
+
+    Attributes:
+        transliterate: Replaces characters that the channel cannot send cheaply; idempotent.
+        body: Limits of a free text.
+        variables: Limits of a template's variable values, concatenated.
+    """
+
+    transliterate: Callable[[str], str] = str
+    body: tuple[Limit, ...] = (Limit(MAX_BODY_LENGTH),)
+    variables: tuple[Limit, ...] = (Limit(MAX_RENDERED_LENGTH),)
+
+
+TWILIO = TextRules()
+"""Twilio's limits on every channel; a template must be as short as WhatsApp requires."""

@@ -1,0 +1,85 @@
+"""When a failed message is delivered again, and how long a ledger write is repeated."""
+
+import math
+from collections.abc import Callable
+from random import Random, SystemRandom
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from lambda_src.core import time_budget
+from lambda_src.core.errors import LedgerUnavailable, ProcessingError, Redelivery
+
+LONG_BACKOFF_FACTOR = 6
+"""How much longer the backoff is after a rate limit or an account refusal."""
+
+# Not the module's own generator: every copy that SnapStart restores would draw the same numbers.
+SYSTEM_RANDOM = SystemRandom()
+
+
+def redelivery_delay(
+    error: ProcessingError, receive_count: int, base: float, random: Random = SYSTEM_RANDOM
+) -> int:
+    """Return the seconds after which a failed message should be delivered again.
+
+    The delay grows exponentially with the receive count. Half of it is random, so that messages
+    that failed together are not retried together. It is never shorter than a vendor's
+    `retry_after`. An error with `retry_in` overrides all of that.
+
+    Args:
+        error: Why the message failed.
+        receive_count: How often the message was received, at least 1.
+        base: The first delay, in seconds.
+        random: Source of the jitter.
+    """
+    if error.retry_in is not None:
+        return math.ceil(min(error.retry_in, time_budget.MAX_RETRY_AFTER) + random.random())
+    if error.redelivery is Redelivery.AT_ONCE:
+        return 0
+    requested = min(error.retry_after or 0.0, time_budget.MAX_RETRY_AFTER)
+    factor = LONG_BACKOFF_FACTOR if error.redelivery is Redelivery.LONG_BACKOFF else 1
+    exponential: float = factor * base * 2 ** min(receive_count - 1, 20)
+    backoff = min(exponential, time_budget.MAX_BACKOFF) * random.uniform(0.5, 1)
+    return math.ceil(max(requested, backoff))
+
+
+def retry_until_deadline(
+    write: Callable[[], None],
+    *,
+    deadline: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    max_seconds: float = float("inf"),
+) -> None:
+    """Write, and repeat it while the table is unavailable and the function has time.
+
+    Args:
+        write: A conditional write of the ledger.
+        deadline: When Lambda ends the function, in epoch seconds; a whole attempt must fit before.
+        clock: Returns the time in epoch seconds.
+        sleep: Waits between two attempts.
+        max_seconds: No attempt begins later than that, however much time is left.
+
+    Raises:
+        LedgerUnavailable: The table stayed unavailable.
+    """
+    stop_after_max = stop_after_delay(max_seconds)
+
+    def stop(state: RetryCallState) -> bool:
+        remaining = deadline - clock() - state.upcoming_sleep
+        reserve = time_budget.AWS_CALL_SECONDS + time_budget.SHUTDOWN_RESERVE_SECONDS
+        return remaining < reserve or stop_after_max(state)
+
+    retrying = Retrying(
+        sleep=sleep,
+        retry=retry_if_exception_type(LedgerUnavailable),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        stop=stop,
+        reraise=True,
+    )
+    retrying(write)

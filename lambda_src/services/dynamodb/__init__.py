@@ -1,0 +1,1 @@
+"""The ledger's DynamoDB expressions, items, values and errors."""

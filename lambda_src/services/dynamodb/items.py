@@ -1,0 +1,219 @@
+"""Conversation records as DynamoDB items: what is written into one, and what is read from it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from lambda_src.core import (
+    Answer,
+    ContextObject,
+    Failure,
+    Intent,
+    Lease,
+    LedgerRecord,
+    RecordKey,
+    SentRecord,
+    Status,
+    Step,
+    UnrecognizedRecord,
+    Usage,
+)
+from lambda_src.services.dynamodb.marshalling import deserialize
+
+MAX_RECORD_BYTES = 360_000
+"""Limit for a new record: below DynamoDB's 400 KB, since the answer, the message history and the
+ledger's own attributes are added later, after the message was sent."""
+
+LEDGER_ATTRIBUTES = (
+    "primary_channel",
+    "conversation_id",
+    "conversation_status",
+    "lease_owner",
+    "attempt",
+    "lease_expires_at",
+    "ai_answer",
+    "send_intent_at",
+    "send_deadline",
+    "settle_looks",
+    "message_sid",
+    "created_at",
+    "channel_method",
+)
+"""The attributes that `to_ledger_record` reads, except `failure`."""
+
+
+def key_attributes(key: RecordKey) -> dict[str, str]:
+    """Return the table's key attributes."""
+    return {"primary_channel": key.primary_channel, "conversation_id": key.conversation_id}
+
+
+def new_record(context: ContextObject, lease: Lease, version: str) -> dict[str, Any]:
+    """Return the first record of a conversation, with its lease."""
+    created = timestamp(lease.started_at)
+    return {
+        **context.attributes,
+        **key_attributes(context.key),
+        "conversation_status": Status.PROCESSING,
+        "lease_owner": lease.owner,
+        "lease_expires_at": to_decimal(lease.expires_at),
+        "attempt": lease.attempt,
+        **_initial_values(version, created),
+    }
+
+
+def rejected_record(
+    key: RecordKey, failure: Failure, request_id: str | None, version: str
+) -> dict[str, Any]:
+    """Return the record of a message that was rejected before a lease was acquired."""
+    return {
+        **key_attributes(key),
+        **({"request_id": request_id} if request_id else {}),
+        "conversation_status": failure.status,
+        "failure": failure_attributes(failure),
+        **_initial_values(version, timestamp(failure.at)),
+    }
+
+
+def history_entry(sent: SentRecord) -> dict[str, Any]:
+    """Return the sent message as an element of the attribute `messages`."""
+    return {
+        "message_id": sent.answer.message_id,
+        "timestamp": timestamp(sent.sent_at),
+        "role": "assistant",
+        "content": sent.answer.content,
+        **_token_counts(sent.answer.usage),
+    }
+
+
+def answer_attributes(answer: Answer) -> dict[str, Any]:
+    """Return the value of the attribute `ai_answer`."""
+    return {
+        "thread_id": answer.thread_id,
+        "message_id": answer.message_id,
+        "created_at": answer.created_at,
+        "text": answer.text,
+        "variables": dict(answer.variables),
+        **_token_counts(answer.usage),
+    }
+
+
+def failure_attributes(failure: Failure) -> dict[str, str]:
+    """Return the value of the attribute `failure`."""
+    return {
+        "code": failure.code,
+        "step": failure.step,
+        "detail": failure.detail,
+        "at": timestamp(failure.at),
+    }
+
+
+def timestamp(epoch_seconds: float) -> str:
+    """Format a time as ISO 8601 in UTC, with milliseconds."""
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def to_decimal(epoch_seconds: float) -> Decimal:
+    """Round a time to milliseconds, as a number that DynamoDB stores."""
+    return Decimal(f"{epoch_seconds:.3f}")
+
+
+def to_ledger_record(stored: Mapping[str, Any], step: Step) -> LedgerRecord:
+    """Read the ledger's state from a stored item.
+
+    Other systems may create or change records, so an attribute that is missing or has an unexpected
+    type reads as empty. A record with a vendor id counts as sent, whatever its status.
+
+    Args:
+        stored: The item in DynamoDB's notation.
+        step: The step that reads it, for the error.
+
+    Raises:
+        UnrecognizedRecord: The status is not one of the ledger's.
+    """
+    record = deserialize(stored)
+    intent = None
+    if isinstance(record.get("send_intent_at"), Decimal):
+        intent = Intent(_number(record, "send_intent_at"), _number(record, "send_deadline"))
+    failure = record.get("failure")
+    return LedgerRecord(
+        key=RecordKey(record["primary_channel"], record["conversation_id"]),
+        status=_status(record, step),
+        owner=_text(record, "lease_owner"),
+        attempt=int(_number(record, "attempt")),
+        lease_expires_at=_number(record, "lease_expires_at"),
+        answer=_to_answer(record.get("ai_answer")),
+        intent=intent,
+        lookups=int(_number(record, "settle_looks")),
+        sid=_text(record, "message_sid"),
+        created_at=_to_epoch_seconds(record.get("created_at"), intent.at if intent else 0.0),
+        failure_code=_text(failure, "code") if isinstance(failure, Mapping) else "",
+        channel=_text(record, "channel_method"),
+    )
+
+
+def _initial_values(version: str, at: str) -> dict[str, Any]:
+    return {
+        "task_complete": 0,
+        "messages": [],
+        "hand_off_to_human": False,
+        "function_call": False,
+        "processor_version": version,
+        "created_at": at,
+        "updated_at": at,
+    }
+
+
+def _token_counts(usage: Usage) -> dict[str, int]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+
+
+def _status(record: Mapping[str, Any], step: Step) -> Status:
+    stored = record.get("conversation_status")
+    if isinstance(stored, str) and stored in set(Status):
+        return Status(stored)
+    if _text(record, "message_sid"):
+        return Status.SENT
+    detail = "conversation_status: expected a state of the ledger, found another value"
+    raise UnrecognizedRecord("record_foreign", step, detail)
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    value = record.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(record: Mapping[str, Any], name: str) -> float:
+    value = record.get(name)
+    return float(value) if isinstance(value, Decimal) else 0.0
+
+
+def _to_epoch_seconds(stored: object, default: float) -> float:
+    try:
+        return datetime.fromisoformat(str(stored)).timestamp()
+    except (ValueError, OverflowError):
+        return default
+
+
+def _to_answer(stored: object) -> Answer | None:
+    if not isinstance(stored, Mapping):
+        return None
+    try:
+        return Answer(
+            thread_id=stored["thread_id"],
+            message_id=stored["message_id"],
+            created_at=stored["created_at"],
+            text=stored["text"],
+            variables=dict(stored["variables"]),
+            usage=Usage(
+                int(stored["prompt_tokens"]),
+                int(stored["completion_tokens"]),
+                int(stored["total_tokens"]),
+            ),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,135 @@
+"""Conversion of JSON values to DynamoDB's notation and back, and their size as DynamoDB counts it.
+
+What DynamoDB cannot store as it is (numbers out of its range, deep nesting, empty names) is stored
+as JSON text.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
+from typing import Any
+
+MAX_DEPTH = 24
+"""Levels of nesting stored as maps and lists. DynamoDB allows 32, which must include the record's
+own attributes above them."""
+
+MIN_EXPONENT, MAX_EXPONENT = -130, 125
+"""DynamoDB's range of numbers in powers of ten."""
+MAX_DIGITS = 38
+"""DynamoDB's precision."""
+
+MAX_NAME_BYTES = 65_535
+"""DynamoDB's limit for an attribute name, which also must not be empty."""
+
+_EXACT = Context(
+    prec=MAX_DIGITS,
+    Emin=MIN_EXPONENT,
+    Emax=MAX_EXPONENT,
+    traps=[Clamped, Inexact, Overflow, Rounded, Underflow],
+)
+
+
+def serialize(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert attributes to DynamoDB's notation."""
+    return {name: _serialize(value, MAX_DEPTH) for name, value in attributes.items()}
+
+
+def deserialize(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert attributes from DynamoDB's notation; numbers become decimals, sets lists."""
+    return {name: _deserialize(value) for name, value in stored.items()}
+
+
+def exceeds_size(maximum: int, attributes: Mapping[str, Any]) -> bool:
+    """Return whether DynamoDB counts more bytes than that for the attributes.
+
+    Computed before serialization, since a megabyte of small values takes a hundred in DynamoDB's
+    notation.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    # A cheap upper bound first: no value takes more than twice the bytes of its JSON text.
+    if 2 * len(json.dumps(attributes, default=str)) <= maximum:
+        return False
+    return _size_of_fields(attributes, MAX_DEPTH) > maximum
+
+
+def _deserialize(value: Mapping[str, Any]) -> Any:
+    ((kind, content),) = value.items()
+    match kind:
+        case "M":
+            return {name: _deserialize(part) for name, part in content.items()}
+        case "L":
+            return [_deserialize(part) for part in content]
+        case "N":
+            return Decimal(content)
+        case "NULL":
+            return None
+        case "NS":
+            return [Decimal(number) for number in content]
+    return content
+
+
+def _serialize(  # noqa: PLR0911 - one return for each type
+    value: Any, levels: int
+) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": value}
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int | float | Decimal):
+        number = _storable_number(value)
+        return {"N": str(number)} if isinstance(number, Decimal) else {"S": number}
+    if isinstance(value, bytes):
+        return {"B": value}
+    if _is_stored_as_text(value, levels):
+        return {"S": _to_json(value)}
+    if isinstance(value, Mapping):
+        return {"M": {name: _serialize(part, levels - 1) for name, part in value.items()}}
+    return {"L": [_serialize(part, levels - 1) for part in value]}
+
+
+def _size_of_fields(fields: Mapping[str, Any], levels: int) -> int:
+    return sum(len(name.encode()) + _size(value, levels) for name, value in fields.items())
+
+
+def _size(value: Any, levels: int) -> int:  # noqa: PLR0911 - one return for each type
+    if isinstance(value, str):
+        return len(value.encode())
+    if value is None or isinstance(value, bool):
+        return 1
+    if isinstance(value, int | float | Decimal):
+        number = _storable_number(value)
+        if isinstance(number, str):
+            return len(number)
+        return 2 + (len(number.as_tuple().digits) + 1) // 2
+    if _is_stored_as_text(value, levels):
+        return len(_to_json(value).encode())
+    # A container takes three bytes, and one more for each element.
+    if isinstance(value, Mapping):
+        return 3 + len(value) + _size_of_fields(value, levels - 1)
+    return 3 + len(value) + sum(_size(part, levels - 1) for part in value)
+
+
+def _is_stored_as_text(value: Any, levels: int) -> bool:
+    """Return whether a container is nested too deeply, or has a name that DynamoDB refuses."""
+    if levels == 0:
+        return True
+    return isinstance(value, Mapping) and not all(
+        0 < len(name.encode()) <= MAX_NAME_BYTES for name in value
+    )
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _storable_number(value: float | Decimal) -> Decimal | str:
+    """Return a number as DynamoDB stores it exactly, or its text if it cannot."""
+    text = str(value)
+    try:
+        exact = _EXACT.create_decimal(text)
+    except ArithmeticError:
+        return text
+    in_range = exact.is_finite() and MIN_EXPONENT <= exact.adjusted() <= MAX_EXPONENT
+    return exact if in_range else text

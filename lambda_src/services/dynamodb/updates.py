@@ -1,0 +1,268 @@
+"""The conditional updates of a record as DynamoDB expressions, and how long a record is kept.
+
+An open send never expires: a record in `sending` or `send_unknown` prevents that its message is
+sent again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Any, Final
+
+from lambda_src.core import (
+    Answer,
+    Failure,
+    Intent,
+    Lease,
+    LedgerRecord,
+    RecordKey,
+    SentRecord,
+    Status,
+    Step,
+)
+from lambda_src.core.contract import EXPIRES_AT
+from lambda_src.services.dynamodb import items
+
+SAME_LEASE = "lease_owner = :owner AND attempt = :attempt"
+SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at = :at"
+
+
+class Expiry(Enum):
+    """What an update does to a record's expiry, if it does not start the retention again."""
+
+    UNCHANGED = auto()
+    REMOVED = auto()
+
+
+UNCHANGED: Final = Expiry.UNCHANGED
+REMOVED: Final = Expiry.REMOVED
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One conditional update of a record; value names start with a colon.
+
+    Attributes:
+        step: The step that makes the update.
+        key: The conversation.
+        expression: DynamoDB's update expression; starts with `SET `.
+        condition: DynamoDB's condition expression.
+        values: The values of both expressions, before serialization.
+        retained_from: When the retention starts again, in epoch seconds, if it does.
+    """
+
+    step: Step
+    key: RecordKey
+    expression: str
+    condition: str
+    values: Mapping[str, Any]
+    retained_from: float | Expiry = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How many days a record is kept after its last attempt; None means without limit.
+
+    DynamoDB deletes a record some time after its `expires_at` (epoch seconds).
+    """
+
+    days: int | None
+
+    def apply_to_record(self, record: Mapping[str, Any], at: float) -> dict[str, Any]:
+        """Return a new record with its expiry, counted from `at` (epoch seconds)."""
+        return {**record, **self._expiry(EXPIRES_AT, at)}
+
+    def apply_to_update(self, update: Update) -> tuple[str, dict[str, Any]]:
+        """Return an update's expression and values, with its effect on the record's expiry."""
+        if update.retained_from is UNCHANGED:
+            return update.expression, dict(update.values)
+        if update.retained_from is REMOVED or self.days is None:
+            separator = ", " if " REMOVE " in update.expression else " REMOVE "
+            return f"{update.expression}{separator}{EXPIRES_AT}", dict(update.values)
+        expression = update.expression.replace("SET ", f"SET {EXPIRES_AT} = :expiry, ", 1)
+        return expression, {**update.values, **self._expiry(":expiry", update.retained_from)}
+
+    def _expiry(self, name: str, at: float) -> dict[str, int]:
+        return {name: int(at + timedelta(days=self.days).total_seconds())} if self.days else {}
+
+
+NO_EXPIRY = Retention(None)
+
+
+def take_over(lease: Lease, found: LedgerRecord) -> Update:
+    """Write a new lease into a record, if it is unchanged since it was found."""
+    taken = Update(
+        Step.CLAIM,
+        lease.key,
+        "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
+        " lease_expires_at = :expires, updated_at = :at",
+        "",
+        {
+            **_lease_values(lease),
+            ":expires": items.to_decimal(lease.expires_at),
+            ":at": items.timestamp(lease.started_at),
+        },
+        retained_from=lease.started_at,
+    )
+    return if_unchanged(taken, found)
+
+
+def renew(lease: Lease, expires_at: float) -> Update:
+    """Extend the lease, while `processing` under the same lease."""
+    return Update(
+        Step.CLAIM,
+        lease.key,
+        "SET lease_expires_at = :expires",
+        f"conversation_status = :processing AND {SAME_LEASE}",
+        {**_lease_values(lease), ":expires": items.to_decimal(expires_at)},
+    )
+
+
+def checkpoint_answer(lease: Lease, answer: Answer) -> Update:
+    """Store the AI's answer, while `processing` under the same lease."""
+    return Update(
+        Step.AI,
+        lease.key,
+        "SET ai_answer = :answer",
+        f"conversation_status = :processing AND {SAME_LEASE}",
+        {**_lease_values(lease), ":answer": items.answer_attributes(answer)},
+    )
+
+
+def record_intent(lease: Lease, intent: Intent, answer: Answer) -> Update:
+    """Change `processing` to `sending` while the lease is valid, and store the answer."""
+    return Update(
+        Step.SEND,
+        lease.key,
+        "SET conversation_status = :sending, ai_answer = :answer, thread_id = :thread,"
+        " send_intent_at = :intent, send_deadline = :deadline, settle_looks = :none,"
+        " updated_at = :at",
+        f"conversation_status = :processing AND {SAME_LEASE} AND lease_expires_at > :intent",
+        {
+            **_lease_values(lease),
+            ":sending": Status.SENDING,
+            ":answer": items.answer_attributes(answer),
+            ":thread": answer.thread_id,
+            ":intent": items.to_decimal(intent.at),
+            ":deadline": items.to_decimal(intent.deadline),
+            ":none": 0,
+            ":at": items.timestamp(intent.at),
+        },
+        retained_from=REMOVED,
+    )
+
+
+def record_sent(key: RecordKey, sent: SentRecord) -> Update:
+    """Write the vendor id, while `sending` or `send_unknown`, under any lease."""
+    return Update(
+        Step.RECORD,
+        key,
+        "SET conversation_status = :sent, message_sid = :sid, messages = :messages,"
+        " thread_id = :thread, initial_processing_time_ms = :duration, updated_at = :at"
+        " REMOVE ai_answer, failure, lease_expires_at, send_deadline",
+        "conversation_status IN (:sending, :unknown)",
+        {
+            ":sent": Status.SENT,
+            ":sid": sent.sid,
+            ":messages": [items.history_entry(sent)],
+            ":thread": sent.answer.thread_id,
+            ":duration": sent.processing_time_ms,
+            ":at": items.timestamp(sent.recorded_at),
+            ":sending": Status.SENDING,
+            ":unknown": Status.SEND_UNKNOWN,
+        },
+        retained_from=sent.recorded_at,
+    )
+
+
+def record_failure(lease: Lease, failure: Failure) -> Update:
+    """Write `failed` or `retry`, while `processing` or `sending` under the same lease."""
+    return Update(
+        Step.RECORD,
+        lease.key,
+        SET_FAILURE,
+        f"conversation_status IN (:processing, :sending, :status) AND {SAME_LEASE}",
+        {**_lease_values(lease), **_failure_values(failure), ":sending": Status.SENDING},
+        retained_from=failure.at,
+    )
+
+
+def mark_failed_if_unchanged(found: LedgerRecord, failure: Failure) -> Update:
+    """Write `failed` into a record without a lease, if it is unchanged since it was found."""
+    values = _failure_values(failure)
+    update = Update(Step.RECORD, found.key, SET_FAILURE, "", values, retained_from=failure.at)
+    return if_unchanged(update, found)
+
+
+def count_lookup(key: RecordKey, found: LedgerRecord) -> Update:
+    """Count one more lookup at the vendor, while still `sending` by the same owner."""
+    return Update(
+        Step.SETTLE,
+        key,
+        "SET settle_looks = :lookups",
+        f"conversation_status = :sending AND {_equals('lease_owner', ':found_owner', found.owner)}",
+        {
+            ":lookups": found.lookups + 1,
+            ":sending": Status.SENDING,
+            ":found_owner": found.owner,
+        },
+    )
+
+
+def mark_unknown(key: RecordKey, failure: Failure, found: LedgerRecord) -> Update:
+    """Write `send_unknown`, while still `sending` by the same owner."""
+    return Update(
+        Step.SETTLE,
+        key,
+        SET_FAILURE,
+        "conversation_status IN (:sending, :status)"
+        f" AND {_equals('lease_owner', ':found_owner', found.owner)}",
+        {
+            **_failure_values(failure),
+            ":sending": Status.SENDING,
+            ":found_owner": found.owner,
+        },
+        retained_from=REMOVED,
+    )
+
+
+def if_unchanged(update: Update, found: LedgerRecord) -> Update:
+    """Return the same update with the condition that the record is unchanged since it was found."""
+    conditions = [
+        update.condition,
+        "conversation_status = :found_status",
+        _equals("lease_owner", ":found_owner", found.owner),
+        _equals("attempt", ":found_attempt", found.attempt),
+        _equals("lease_expires_at", ":found_expires", found.lease_expires_at),
+    ]
+    values = {
+        **update.values,
+        ":found_status": found.status,
+        ":found_owner": found.owner,
+        ":found_attempt": found.attempt,
+        ":found_expires": items.to_decimal(found.lease_expires_at),
+    }
+    return replace(update, condition=" AND ".join(filter(None, conditions)), values=values)
+
+
+def _equals(attribute: str, value_name: str, value: str | float) -> str:
+    # A rejected record, or one that a tool made, has no lease: its attributes read as empty.
+    condition = f"{attribute} = {value_name}"
+    return condition if value else f"(attribute_not_exists({attribute}) OR {condition})"
+
+
+def _lease_values(lease: Lease) -> dict[str, Any]:
+    return {
+        ":owner": lease.owner,
+        ":attempt": lease.attempt,
+        ":processing": Status.PROCESSING,
+    }
+
+
+def _failure_values(failure: Failure) -> dict[str, Any]:
+    return {
+        ":status": failure.status,
+        ":failure": items.failure_attributes(failure),
+        ":at": items.timestamp(failure.at),
+    }

@@ -1,0 +1,94 @@
+"""The documented schemas of the channel's secrets; no error contains a value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lambda_src.core import PermanentFailure, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """The format of a field's text: a pattern, and its description for errors."""
+
+    pattern: re.Pattern[str]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioCredentials:
+    """A tenant's Twilio account; without a template the channel sends free text."""
+
+    account_sid: str
+    auth_token: str
+    template_sid: str | None
+
+
+# HTTP headers carry these values, so any other character would fail at every request.
+TOKEN = TextFormat(re.compile(r"[!-~]+"), "printable ASCII characters without blanks")
+ACCOUNT_SID = TextFormat(re.compile(r"AC[0-9a-fA-F]{32}"), "AC and 32 hexadecimal digits")
+TEMPLATE_SID = TextFormat(re.compile(r"HX[0-9a-fA-F]{32}"), "HX and 32 hexadecimal digits")
+
+
+def openai_key(secret: object) -> str:
+    """Return the API key of `{"ai_api_key": "…"}`.
+
+    Args:
+        secret: The secret's parsed JSON.
+
+    Raises:
+        PermanentFailure: The secret is invalid.
+    """
+    return _text(_fields(secret), "ai_api_key", TOKEN)
+
+
+def twilio_credentials(secret: object) -> TwilioCredentials:
+    """Return the credentials of a tenant's Twilio secret, without surrounding white space.
+
+    The fields are `twilio_account_sid`, `twilio_auth_token` and, optionally, `twilio_template_sid`.
+
+    Args:
+        secret: The secret's parsed JSON.
+
+    Raises:
+        PermanentFailure: The secret is invalid.
+    """
+    fields = _fields(secret)
+    has_template = "twilio_template_sid" in fields
+    return TwilioCredentials(
+        account_sid=_text(fields, "twilio_account_sid", ACCOUNT_SID),
+        auth_token=_text(fields, "twilio_auth_token", TOKEN),
+        template_sid=_text(fields, "twilio_template_sid", TEMPLATE_SID) if has_template else None,
+    )
+
+
+def invalid_secret(expected: str, found: str) -> PermanentFailure:
+    """Return the error of a secret that does not match its schema; `found` is not a value."""
+    return PermanentFailure("secret_malformed", Step.SECRETS, f"expected {expected}, found {found}")
+
+
+def _fields(secret: object) -> Mapping[str, Any]:
+    if not isinstance(secret, dict):
+        raise invalid_secret("a JSON object", type(secret).__name__)
+    return secret
+
+
+def _text(fields: Mapping[str, Any], name: str, text_format: TextFormat) -> str:
+    value = fields.get(name)
+    text = value.strip() if isinstance(value, str) else ""
+    if not text_format.pattern.fullmatch(text):
+        raise invalid_secret(f"{name} to be {text_format.description}", _kind(value))
+    return text
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return "another text" if value.strip() else "an empty text"
+    return type(value).__name__

@@ -1,0 +1,1 @@
+"""Twilio's errors, HTTP client and message lookup."""
