@@ -1,7 +1,7 @@
-"""The CDK app: reads what it is asked for, and wires an environment's stacks together.
+"""The CDK app: reads the context, and creates an environment's stacks.
 
 `cdk synth -c env=dev`; `-c package_for=host` builds the functions' code for the Python and the
-machine that run synth, instead of Lambda's, so that an AWS embedded on that machine can run it.
+machine that run synth instead of Lambda's, so that an embedded AWS on that machine can run it.
 """
 
 import sys
@@ -11,19 +11,18 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from stacks.channel_stack import ChannelStack
-from stacks.channels import CHANNELS
-from stacks.environments import Environment, load_environment
+from stacks.config.channels import CHANNELS
+from stacks.config.environments import Environment, load_environment
+from stacks.config.names import PROJECT
 from stacks.errors import SynthesisError
-from stacks.lambda_package import LambdaPackage, build_package
-from stacks.names import PROJECT
-from stacks.package_target import requested_target
+from stacks.packaging.lambda_package import LambdaPackage, build_package, requested_target
 from stacks.shared_stack import SharedStack
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 
 
 def build(app: App, environment: Environment, package: LambdaPackage) -> None:
-    """Add an environment's stacks to the app, tagged, with the rules they have to pass."""
+    """Add an environment's stacks to the app, with tags and with the rules to check."""
     shared = SharedStack(app, "Shared", environment=environment)
     Tags.of(shared).add("channel", "shared")
     for channel in CHANNELS:
@@ -42,7 +41,7 @@ def build(app: App, environment: Environment, package: LambdaPackage) -> None:
 
 
 def main() -> None:
-    """Synthesize the environment of context `env`; exit with one message where that fails."""
+    """Synthesize the environment of context `env`; exit with one message if that fails."""
     app = App()
     context = app.node.try_get_context
     try:
@@ -55,13 +54,13 @@ def main() -> None:
 
 
 def _synthesize(app: App) -> None:
-    """Write the cloud assembly; exit where a rule is broken, of which the CDK has told all."""
+    """Write the cloud assembly; exit if a rule is violated, after the CDK has reported it."""
     try:
         app.synth()
-    except RuntimeError as refused:
-        if not str(refused).startswith("ValidationFailed"):
+    except RuntimeError as error:
+        if not str(error).startswith("ValidationFailed"):
             raise
-        sys.exit("error: " + str(refused).partition(": ")[2])
+        sys.exit("error: " + str(error).partition(": ")[2])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A channel at a glance: its alarms, its messages, its queues and its function."""
+"""A channel's dashboard: its alarms, messages, queues and function."""
 
 from collections.abc import Sequence
 
@@ -8,29 +8,42 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambda_src.core.metric_names import Metric
-from stacks import dashboard_graphs as graphs
-from stacks.names import ChannelNames
+from lambda_src.core.contract import Metric
+from stacks.config.names import ChannelNames
 
-FULL_WIDTH = 3 * graphs.WIDTH
-ALARMS_IN_A_ROW = 6
+WIDTH, HEIGHT = 8, 6
+"""A graph's size in the dashboard's grid, which has 24 columns: three graphs in a row."""
+FULL_WIDTH = 3 * WIDTH
+ALARMS_PER_ROW = 6
+
+OUTCOMES = {
+    Metric.MESSAGES_SENT: ("Sent", cloudwatch.Color.GREEN),
+    Metric.MESSAGES_SETTLED: ("Settled", cloudwatch.Color.BLUE),
+    Metric.MESSAGES_RETRIED: ("Retried", cloudwatch.Color.ORANGE),
+    Metric.MESSAGES_FAILED: ("Failed", cloudwatch.Color.RED),
+    Metric.MESSAGES_UNKNOWN: ("Unknown", cloudwatch.Color.PURPLE),
+    Metric.MESSAGES_REPEATED: ("Repeated", cloudwatch.Color.GREY),
+}
+"""The outcomes of a delivery, each with its label and colour."""
+
+PERCENTILES = {"p50": cloudwatch.Color.BLUE, "p99": cloudwatch.Color.ORANGE}
 
 
 class ChannelDashboard(Construct):
-    """Dashboard over one channel, whose rows go from what needs a person to what explains it.
+    """Dashboard of one channel; its rows lead from what needs attention to what explains it.
 
     Args:
         names: The channel's names.
         queue: The channel's queue.
-        dead_letter_queue: Where its undeliverable messages end.
+        dead_letter_queue: Its dead-letter queue.
         function: The processor.
-        timeout: The function's own.
-        maximum_concurrency: The mapping's.
-        alarms: Those shown in the first row.
+        timeout: The function's timeout.
+        maximum_concurrency: Of the event source mapping.
+        alarms: The alarms in the first row.
 
     Attributes:
         dashboard: The dashboard.
-        url: Where the console shows it.
+        url: Its address in the console.
     """
 
     def __init__(
@@ -47,20 +60,20 @@ class ChannelDashboard(Construct):
         alarms: Sequence[cloudwatch.IAlarm],
     ) -> None:
         super().__init__(scope, construct_id)
-        messages = graphs.MessageGraphs(names.metrics_namespace)
+        messages = _MessageGraphs(names.metrics_namespace)
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name=names.dashboard,
             default_interval=Duration.hours(12),
             widgets=[
-                [_alarms(alarms)],
+                [_alarm_states(alarms)],
                 [messages.totals()],
                 [messages.outcomes(), messages.failures(), messages.tokens()],
                 [
-                    graphs.messages_waiting(queue),
-                    graphs.oldest_message(queue),
-                    graphs.dead_letters(dead_letter_queue),
+                    _queue_depth(queue),
+                    _oldest_message(queue),
+                    _dead_letters(dead_letter_queue),
                 ],
                 [
                     messages.seconds("From request to message", Metric.END_TO_END_SECONDS),
@@ -68,9 +81,9 @@ class ChannelDashboard(Construct):
                     messages.seconds("Send", Metric.SEND_SECONDS),
                 ],
                 [
-                    graphs.calls(function, messages.heartbeat_failures()),
-                    graphs.duration(function, timeout),
-                    graphs.concurrency(function, maximum_concurrency),
+                    _invocations(function, messages.heartbeat_failures()),
+                    _duration(function, timeout),
+                    _concurrency(function, maximum_concurrency),
                 ],
             ],
         )
@@ -80,13 +93,160 @@ class ChannelDashboard(Construct):
         )
 
 
-def alarms_in(scope: Construct) -> list[cloudwatch.Alarm]:
-    """Return every alarm below a construct, in the order in which they were made."""
-    return [part for part in scope.node.find_all() if isinstance(part, cloudwatch.Alarm)]
+class _MessageGraphs:
+    """Graphs of the runtime's own metrics, which are in one namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+
+    def totals(self) -> cloudwatch.SingleValueWidget:
+        """Return the numbers of deliveries and of each outcome in the selected time range."""
+        outcomes = [self._sum(outcome, *shown) for outcome, shown in OUTCOMES.items()]
+        return cloudwatch.SingleValueWidget(
+            title="Deliveries in this time",
+            metrics=[self._sum(Metric.MESSAGES_RECEIVED, "Received"), *outcomes],
+            set_period_to_time_range=True,
+            width=FULL_WIDTH,
+            height=3,
+        )
+
+    def outcomes(self) -> cloudwatch.GraphWidget:
+        """Return the deliveries by outcome, stacked.
+
+        Repeated deliveries are left out: a failed message is delivered many times within seconds
+        before it reaches the dead-letter queue.
+        """
+        outcomes = [
+            self._sum(outcome, *shown)
+            for outcome, shown in OUTCOMES.items()
+            if outcome is not Metric.MESSAGES_REPEATED
+        ]
+        return _graph("Outcomes", "deliveries", left=outcomes, stacked=True)
+
+    def failures(self) -> cloudwatch.GraphWidget:
+        """Return the failures by step and kind, for every combination that occurred."""
+        metric = Metric.FAILURES
+        schema = ",".join([f'"{self._namespace}"', *metric.dimensions])
+        search = cloudwatch.SearchExpression(
+            expression=f"SEARCH('{{{schema}}} MetricName=\"{metric}\"', 'Sum')",
+            label="${PROP('Dim.step')} ${PROP('Dim.kind')}",
+        )
+        return _graph("Failures by step and kind", "deliveries", left=[search], stacked=True)
+
+    def tokens(self) -> cloudwatch.GraphWidget:
+        """Return the AI's tokens, which are billed."""
+        tokens = {Metric.PROMPT_TOKENS: "Prompt", Metric.COMPLETION_TOKENS: "Completion"}
+        sums = [self._sum(metric, label) for metric, label in tokens.items()]
+        return _graph("AI tokens", "tokens", left=sums, stacked=True)
+
+    def seconds(self, title: str, metric: Metric) -> cloudwatch.GraphWidget:
+        """Return a duration's median and 99th percentile."""
+        lines = [self._metric(metric, *percentile) for percentile in _percentiles()]
+        return _graph(title, "seconds", left=lines)
+
+    def heartbeat_failures(self) -> cloudwatch.IMetric:
+        """Return the number of messages whose visibility timeout was not extended."""
+        metric = Metric.HEARTBEAT_FAILURES
+        return self._sum(metric, "Heartbeat failures", cloudwatch.Color.PURPLE)
+
+    def _sum(self, metric: Metric, label: str, color: str | None = None) -> cloudwatch.IMetric:
+        return self._metric(metric, "Sum", label, color)
+
+    def _metric(
+        self, metric: Metric, statistic: str, label: str, color: str | None
+    ) -> cloudwatch.IMetric:
+        return cloudwatch.Metric(
+            namespace=self._namespace,
+            metric_name=metric,
+            statistic=statistic,
+            label=label,
+            color=color,
+        )
 
 
-def _alarms(alarms: Sequence[cloudwatch.IAlarm]) -> cloudwatch.AlarmStatusWidget:
-    rows = -(-len(alarms) // ALARMS_IN_A_ROW)
+def _percentiles() -> list[tuple[str, str, str]]:
+    """Return statistic, label and colour of each percentile that is drawn."""
+    return [(name, name, color) for name, color in PERCENTILES.items()]
+
+
+def _alarm_states(alarms: Sequence[cloudwatch.IAlarm]) -> cloudwatch.AlarmStatusWidget:
+    rows = -(-len(alarms) // ALARMS_PER_ROW)
     return cloudwatch.AlarmStatusWidget(
         title="Alarms", alarms=list(alarms), width=FULL_WIDTH, height=1 + rows
+    )
+
+
+def _queue_depth(queue: sqs.IQueue) -> cloudwatch.GraphWidget:
+    visible = queue.metric_approximate_number_of_messages_visible(
+        statistic="Maximum", label="Visible", color=cloudwatch.Color.BLUE
+    )
+    in_flight = queue.metric_approximate_number_of_messages_not_visible(
+        statistic="Maximum", label="In flight", color=cloudwatch.Color.ORANGE
+    )
+    return _graph("Queue", "messages", left=[visible, in_flight])
+
+
+def _oldest_message(queue: sqs.IQueue) -> cloudwatch.GraphWidget:
+    age = queue.metric_approximate_age_of_oldest_message(
+        statistic="Maximum", label="Oldest message", color=cloudwatch.Color.BROWN
+    )
+    return _graph("Age of the oldest message", "seconds", left=[age])
+
+
+def _dead_letters(queue: sqs.IQueue) -> cloudwatch.GraphWidget:
+    dead_letters = queue.metric_approximate_number_of_messages_visible(
+        statistic="Maximum", label="Dead letters", color=cloudwatch.Color.RED
+    )
+    return _graph("Dead-letter queue", "messages", left=[dead_letters])
+
+
+def _invocations(
+    function: lambda_.IFunction, *failures: cloudwatch.IMetric
+) -> cloudwatch.GraphWidget:
+    invocations = function.metric_invocations(label="Invocations", color=cloudwatch.Color.BLUE)
+    errors = function.metric_errors(label="Errors", color=cloudwatch.Color.RED)
+    throttles = function.metric_throttles(label="Throttles", color=cloudwatch.Color.ORANGE)
+    return _graph("Function", "calls", left=[invocations], right=[errors, throttles, *failures])
+
+
+def _duration(function: lambda_.IFunction, timeout: Duration) -> cloudwatch.GraphWidget:
+    lines: list[cloudwatch.IMetric] = [
+        function.metric_duration(statistic=statistic, label=label, color=color)
+        for statistic, label, color in _percentiles()
+    ]
+    limit = _limit("Timeout", timeout.to_milliseconds())
+    return _graph("Duration of a call", "milliseconds", left=lines, limits=[limit])
+
+
+def _concurrency(function: lambda_.IFunction, maximum: int) -> cloudwatch.GraphWidget:
+    at_once = function.metric(
+        "ConcurrentExecutions", statistic="Maximum", label="At once", color=cloudwatch.Color.BLUE
+    )
+    limit = _limit("Maximum concurrency", maximum)
+    return _graph("Concurrent calls", "calls", left=[at_once], limits=[limit])
+
+
+def _limit(label: str, value: float) -> cloudwatch.HorizontalAnnotation:
+    return cloudwatch.HorizontalAnnotation(label=label, value=value, color=cloudwatch.Color.GREY)
+
+
+def _graph(
+    title: str,
+    unit: str,
+    *,
+    left: list[cloudwatch.IMetric],
+    right: list[cloudwatch.IMetric] | None = None,
+    limits: list[cloudwatch.HorizontalAnnotation] | None = None,
+    stacked: bool = False,
+) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=left,
+        right=right,
+        left_annotations=limits,
+        stacked=stacked,
+        left_y_axis=cloudwatch.YAxisProps(label=unit, min=0, show_units=False),
+        right_y_axis=cloudwatch.YAxisProps(min=0, show_units=False) if right else None,
+        width=WIDTH,
+        height=HEIGHT,
     )

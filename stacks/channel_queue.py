@@ -1,4 +1,6 @@
-"""A channel's queue and the dead-letter queue behind it."""
+"""A channel's queue and its dead-letter queue."""
+
+from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -6,34 +8,41 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.encryption_key import grant_key_use
-from stacks.invariants import guard
-from stacks.names import ChannelNames
+from stacks.config.names import ChannelNames
+from stacks.grants import grant_key_use
+from stacks.invariants import attach_rules
 
 VISIBILITY_PER_TIMEOUT = 6
 """Visibility over the consumer's timeout, as AWS advises for a queue that feeds a function."""
 
 RETENTION = Duration.days(7)
-"""How long a message may wait, for a function that was turned off for instance."""
+"""How long a message may wait, for example while the function is turned off."""
 
 DEAD_LETTER_RETENTION = Duration.days(14)
-"""The longest that SQS keeps a message; its age goes on counting in the dead-letter queue."""
+"""The maximum of SQS; a message keeps its age when it is moved to the dead-letter queue."""
+
+CONSUME = (
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ChangeMessageVisibility",
+)
 
 
 class ChannelQueue(Construct):
-    """Encrypted, TLS-only queue whose undeliverable messages end in a dead-letter queue.
+    """Encrypted, TLS-only queue with a dead-letter queue.
 
     Args:
         names: The channel's names.
-        consumer_timeout: Of the function that the queue feeds; a message is hidden six times as
-            long.
-        max_receive_count: Deliveries after which a message is a dead letter.
+        consumer_timeout: The timeout of the function that the queue feeds; the visibility timeout
+            is six times as long.
+        max_receive_count: Deliveries after which a message moves to the dead-letter queue.
         removal_policy: Of both queues.
         encryption_key: Encrypts both; None: a key that SQS manages.
 
     Attributes:
-        queue: What the router sends to and the processor is fed from.
-        dead_letter_queue: Where a message goes after `max_receive_count` deliveries.
+        queue: The queue that the router sends to and that feeds the processor.
+        dead_letter_queue: The queue of messages that were delivered `max_receive_count` times.
     """
 
     def __init__(
@@ -76,44 +85,33 @@ class ChannelQueue(Construct):
             ),
             removal_policy=removal_policy,
         )
-        guard(self, names.environment)
+        attach_rules(self, names.environment)
 
     def grant_send(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a router put messages on the queue, and nothing else."""
+        """Allow a router to send messages to the queue, and nothing else."""
         self._grant_key(grantee, "kms:GenerateDataKey", "kms:Decrypt")
-        return self._grant(grantee, "sqs:SendMessage")
+        return self._grant(grantee, "sqs:SendMessage", queues=[self.queue])
 
     def grant_process(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a function be fed from the queue and keep the messages that it holds invisible."""
+        """Allow a function to receive from the queue and to extend visibility timeouts."""
         self._grant_key(grantee, "kms:Decrypt")
-        return self._grant(
-            grantee,
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            "sqs:ChangeMessageVisibility",
-        )
+        return self._grant(grantee, *CONSUME, queues=[self.queue])
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a person see and remove messages of both queues, and send dead letters back."""
+        """Allow an operator to read and remove messages of both queues, and to redrive them."""
         self._grant_key(grantee, "kms:GenerateDataKey", "kms:Decrypt")
-        self._grant(grantee, "sqs:SendMessage")
-        return iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=[
-                "sqs:ReceiveMessage",
-                "sqs:DeleteMessage",
-                "sqs:GetQueueAttributes",
-                "sqs:ChangeMessageVisibility",
-            ],
-            resource_arns=[self.queue.queue_arn, self.dead_letter_queue.queue_arn],
-        )
+        self._grant(grantee, "sqs:SendMessage", queues=[self.queue])
+        return self._grant(grantee, *CONSUME, queues=[self.queue, self.dead_letter_queue])
 
     def _grant_key(self, grantee: iam.IGrantable, *actions: str) -> None:
         if self._key:
-            grant_key_use(grantee, self._key, *actions, through="sqs")
+            grant_key_use(grantee, self._key, *actions, service="sqs")
 
-    def _grant(self, grantee: iam.IGrantable, *actions: str) -> iam.Grant:
+    def _grant(
+        self, grantee: iam.IGrantable, *actions: str, queues: Sequence[sqs.IQueue]
+    ) -> iam.Grant:
         return iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=[self.queue.queue_arn]
+            grantee=grantee,
+            actions=list(actions),
+            resource_arns=[queue.queue_arn for queue in queues],
         )

@@ -1,34 +1,33 @@
-"""A channel's secrets: placeholders to be filled by a person, and who may read them."""
+"""A channel's secrets: placeholders that a person fills, and the grants to read them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aws_cdk import Acknowledgment, ArnFormat, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from stacks.invariants import guard
-from stacks.names import ChannelNames
-from stacks.secret_patterns import readable
-from stacks.wildcards import acknowledge_wildcard
+from stacks.config.names import ChannelNames
+from stacks.grants import acknowledge_wildcards, readable_secrets
+from stacks.invariants import attach_rules
 
 OPENAI_FORM = '{"ai_api_key": "sk-…"}'
 
 
 class ChannelSecrets(Construct):
-    """Placeholders for a channel's OpenAI key and for the credentials of the tenants named.
+    """Placeholders for a channel's OpenAI key and for the credentials of the listed tenants.
 
-    Secrets Manager makes up the first values, so no value stands in a template, and a processor
-    that meets one says that the secret is not in its documented form. Reading is granted by
-    prefix: a tenant added later needs no deployment.
+    Secrets Manager generates the first values, so a template has none, and a processor that reads
+    one reports that the secret is not in its documented form. Reading is granted by prefix, so that
+    a new tenant needs no deployment.
 
     Args:
-        names: The channel's names, of which the secrets' follow.
-        tenants: For whom placeholders of credentials are made.
+        names: The channel's names, which give the secrets' names.
+        tenants: The tenants whose credentials get a placeholder.
         removal_policy: Of the secrets.
 
     Attributes:
-        prefixes: What the names of all secrets of this channel begin with.
+        prefixes: The prefixes of all names of this channel's secrets.
     """
 
     def __init__(
@@ -48,36 +47,33 @@ class ChannelSecrets(Construct):
         for tenant in tenants:
             name = f"{names.credentials_prefix}{tenant}"
             self._placeholder(by_tenant, tenant, name, names.channel.credentials_form)
-        guard(self, names.environment)
+        patterns = [name for prefix in self.prefixes for name in readable_secrets(prefix)]
+        self._arns = {name: self._arn(name) for name in patterns}
+        self._below_prefix = [arn for name, arn in self._arns.items() if name.endswith("*")]
+        acknowledge_wildcards(
+            Stack.of(self),
+            *self._below_prefix,
+            reason="Granted by the channel's prefix, so that tenants can be added.",
+        )
+        attach_rules(self, names.environment)
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a processor read the secrets behind the channel's prefixes, and no others."""
-        return self._grant(grantee, self._readable, "secretsmanager:GetSecretValue")
+        """Allow a processor to read the secrets within the channel's prefixes, and no others."""
+        return self._grant(grantee, self._arns.values(), "secretsmanager:GetSecretValue")
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a person fill and check the same secrets, and make a new one below a prefix."""
-        below = [name for name in self._readable if name.endswith("*")]
-        self._grant(grantee, below, "secretsmanager:CreateSecret")
+        """Allow an operator to read and write these secrets, and to create one below a prefix."""
+        self._grant(grantee, self._below_prefix, "secretsmanager:CreateSecret")
         return self._grant(
             grantee,
-            self._readable,
+            self._arns.values(),
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutSecretValue",
         )
 
-    @property
-    def _readable(self) -> list[str]:
-        return [name for prefix in self.prefixes for name in readable(prefix)]
-
-    def _grant(self, grantee: iam.IGrantable, names: Sequence[str], *actions: str) -> iam.Grant:
-        for name in names:
-            if name.endswith("*"):
-                reason = "Granted by the channel's prefix, so that tenants can be added."
-                acknowledge_wildcard(Stack.of(self), self._arn(name), reason=reason)
+    def _grant(self, grantee: iam.IGrantable, arns: Iterable[str], *actions: str) -> iam.Grant:
         return iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=list(actions),
-            resource_arns=[self._arn(name) for name in names],
+            grantee=grantee, actions=list(actions), resource_arns=list(arns)
         )
 
     def _placeholder(self, scope: Construct, construct_id: str, name: str, form: str) -> None:
@@ -86,8 +82,8 @@ class ChannelSecrets(Construct):
             construct_id,
             secret_name=name,
             description=f"To be filled by a person, in the form {form}",
-            # Never change this generator: CloudFormation would then generate a value anew, over
-            # the one that a person has stored.
+            # Never change this generator: CloudFormation would generate a new value over the one
+            # that a person has stored.
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 secret_string_template="{}",  # noqa: S106  # an empty object, no secret
                 generate_string_key="placeholder",
@@ -97,7 +93,7 @@ class ChannelSecrets(Construct):
         Validations.of(secret).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-SMG4",
-                reason="Keys of outside vendors: only their consoles can issue new ones.",
+                reason="Keys of external vendors: only their consoles can issue new ones.",
             )
         )
 

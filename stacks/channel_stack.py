@@ -2,43 +2,41 @@
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import Environment as Target
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.alarming_lines import alarming_lines
-from stacks.channel_dashboard import ChannelDashboard, alarms_in
+from stacks.access_policies import OperatorPolicy, RouterPolicy
+from stacks.alarms.log_alarms import LogAlarm, log_alarm_rules
+from stacks.alarms.metric_alarms import FunctionAlarms, QueueAlarms
+from stacks.alarms.no_throughput_alarm import NoThroughputAlarm
+from stacks.alarms.notifier import AlarmNotifier
+from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.channels import Channel
-from stacks.environments import Environment
-from stacks.function_alarms import FunctionAlarms
-from stacks.log_alarm import LogAlarm
-from stacks.names import ChannelNames
-from stacks.on_call import OnCall
-from stacks.operator_policy import OperatorPolicy
+from stacks.config.channels import Channel
+from stacks.config.environments import Environment
+from stacks.config.names import ChannelNames
 from stacks.processor import Processor
-from stacks.queue_alarms import QueueAlarms
-from stacks.router_policy import RouterPolicy
 from stacks.shared_stack import SharedStack
-from stacks.silence_alarm import SilenceAlarm
 
 
 class ChannelStack(Stack):
     """Queue -> processor -> log line -> metric -> alarm -> the shared topic.
 
     Args:
-        channel: What makes this channel differ from others.
+        channel: What distinguishes this channel from others.
         environment: What may differ between environments.
-        shared: What the environment's channels share.
+        shared: The stack that the environment's channels share.
         code: The package that holds the channel's handler.
-        names: Another repository's own, where it has some.
+        names: Another repository's own names, where it has some.
 
     Attributes:
-        channel_queue: The queue construct; let a router send to it with `grant_send`.
+        channel_queue: The queue construct; allow a router to send with `grant_send`.
         secrets: The channel's secrets.
         processor: The function, its alias and its log group.
-        router: The policy of whoever sends to the queue.
-        operator: The policy of the people on duty.
+        router: The managed policy of senders to the queue.
+        operator: The managed policy of the channel's operators.
     """
 
     def __init__(
@@ -57,7 +55,7 @@ class ChannelStack(Stack):
             scope,
             construct_id,
             stack_name=names.stack,
-            description=f"The {channel.display} channel: from its queue to a message sent",
+            description=f"The {channel.display} channel, from its queue to the message sent",
             env=Target(account=environment.account, region=environment.region),
             termination_protection=environment.deletion_protection,
         )
@@ -103,49 +101,55 @@ class ChannelStack(Stack):
             secrets=self.secrets,
             function=self.processor.alias,
         )
-        self._wake_people(names, environment, shared)
-        dashboard = self._show(names, environment)
-        self._give_out(dashboard)
+        alarms = self._add_alarms(names, environment, shared)
+        dashboard = self._add_dashboard(names, environment, alarms)
+        self._add_outputs(dashboard)
 
-    def _wake_people(
+    def _add_alarms(
         self, names: ChannelNames, environment: Environment, shared: SharedStack
-    ) -> None:
-        on_call = OnCall(topic=shared.alerts.topic, runbook=environment.runbook)
-        for lines in alarming_lines(environment.max_receive_count, names.channel.vendor):
+    ) -> list[cloudwatch.Alarm]:
+        """Add the alarms and return them in the order of the dashboard."""
+        notifier = AlarmNotifier(topic=shared.alerts.topic, runbook=environment.runbook)
+        on_log_lines = [
             LogAlarm(
                 self,
-                lines.rule.subject,
+                rule.alarm.subject,
                 names=names,
-                lines=lines,
+                rule=rule,
                 log_group=self.processor.log_group,
-                on_call=on_call,
-            )
-        QueueAlarms(
+                notifier=notifier,
+            ).alarm
+            for rule in log_alarm_rules(environment.max_receive_count, names.channel.vendor)
+        ]
+        on_queues = QueueAlarms(
             self,
             "QueueAlarms",
             names=names,
             queue=self.channel_queue.queue,
             dead_letter_queue=self.channel_queue.dead_letter_queue,
-            on_call=on_call,
-        )
-        FunctionAlarms(
+            notifier=notifier,
+        ).alarms
+        on_function = FunctionAlarms(
             self,
             "FunctionAlarms",
             names=names,
             function=self.processor.function,
             timeout=environment.function_timeout,
-            on_call=on_call,
-        )
-        SilenceAlarm(
+            notifier=notifier,
+        ).alarms
+        no_throughput = NoThroughputAlarm(
             self,
             "NoMessageSent",
             names=names,
             queue=self.channel_queue.queue,
             log_group=self.processor.log_group,
-            on_call=on_call,
-        )
+            notifier=notifier,
+        ).alarm
+        return [*on_log_lines, *on_queues, *on_function, no_throughput]
 
-    def _show(self, names: ChannelNames, environment: Environment) -> ChannelDashboard:
+    def _add_dashboard(
+        self, names: ChannelNames, environment: Environment, alarms: list[cloudwatch.Alarm]
+    ) -> ChannelDashboard:
         return ChannelDashboard(
             self,
             "ChannelDashboard",
@@ -155,10 +159,10 @@ class ChannelStack(Stack):
             function=self.processor.function,
             timeout=environment.function_timeout,
             maximum_concurrency=environment.maximum_concurrency,
-            alarms=alarms_in(self),
+            alarms=alarms,
         )
 
-    def _give_out(self, dashboard: ChannelDashboard) -> None:
+    def _add_outputs(self, dashboard: ChannelDashboard) -> None:
         CfnOutput(self, "QueueUrl", value=self.channel_queue.queue.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=self.channel_queue.dead_letter_queue.queue_url)
         CfnOutput(self, "FunctionName", value=self.processor.function.function_name)

@@ -1,4 +1,4 @@
-"""The table of conversations: each item is one conversation's record and its ledger."""
+"""The conversations table; each item is the record of one conversation."""
 
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from aws_cdk import aws_dynamodb as dynamodb
@@ -7,8 +7,8 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from lambda_src.core.contract import EXPIRES_AT
-from stacks.encryption_key import grant_key_use
-from stacks.invariants import guard
+from stacks.grants import grant_key_use
+from stacks.invariants import attach_rules
 
 KEY_USE = (
     "kms:Encrypt",
@@ -19,23 +19,23 @@ KEY_USE = (
     "kms:GenerateDataKeyWithoutPlaintext",
     "kms:DescribeKey",
 )
-"""What DynamoDB checks of its callers where a table is encrypted with a key of our own."""
+"""What DynamoDB requires of the callers of a table that is encrypted with the environment's key."""
 
 
 class ConversationsTable(Construct):
-    """On-demand table keyed by whom a conversation is with and which one it is.
+    """On-demand table keyed by recipient and conversation.
 
-    It has no secondary index: each would multiply the cost of every write of the ledger.
+    It has no secondary index, because each one multiplies the cost of every write.
 
     Args:
         table_name: Its name.
         point_in_time_recovery: Whether it can be restored to any second of the last 35 days.
         deletion_protection: Whether DynamoDB refuses to delete it.
-        removal_policy: What becomes of it when it leaves its stack.
+        removal_policy: Of the table.
         encryption_key: Encrypts it; None: a key that DynamoDB owns.
 
     Attributes:
-        table: The table itself.
+        table: The table.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class ConversationsTable(Construct):
         )
         if not point_in_time_recovery:
             self._acknowledge_no_recovery()
-        guard(self)
+        attach_rules(self)
 
     def grant_ledger(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a processor keep the ledger: conditional writes and a conversation's look-up."""
+        """Allow a processor to write records conditionally and to query conversations."""
         return self._grant(
             grantee,
             "dynamodb:ConditionCheckItem",
@@ -81,7 +81,7 @@ class ConversationsTable(Construct):
         )
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a person find, decide and erase conversations, and suppress recipients."""
+        """Allow an operator to find, change and erase conversations, and to suppress recipients."""
         return self._grant(
             grantee,
             "dynamodb:DeleteItem",
@@ -94,7 +94,7 @@ class ConversationsTable(Construct):
 
     def _grant(self, grantee: iam.IGrantable, *actions: str) -> iam.Grant:
         if self._key:
-            grant_key_use(grantee, self._key, *KEY_USE, through="dynamodb")
+            grant_key_use(grantee, self._key, *KEY_USE, service="dynamodb")
         return iam.Grant.add_to_principal(
             grantee=grantee, actions=list(actions), resource_arns=[self.table.table_arn]
         )
@@ -103,7 +103,7 @@ class ConversationsTable(Construct):
         Validations.of(self.table).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-DDB3",
-                reason="The environment turns point-in-time recovery off: its data is disposable.",
+                reason="The environment turns recovery off: its data can be recreated.",
             )
         )
 

@@ -1,4 +1,4 @@
-"""The topic that wakes a person."""
+"""The topic that alarms notify."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -7,23 +7,23 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.invariants import guard
+from stacks.invariants import attach_rules
 
 
 class CriticalAlertsTopic(Construct):
     """TLS-only topic that the account's alarms can publish to.
 
-    Its policy names CloudWatch because any policy replaces the default one, under which alarms
-    publish. Without a key of the environment's own it is not encrypted: an alarm cannot publish
-    through the one that AWS manages, and what it says holds ids and names of alarms only.
+    Its policy allows CloudWatch explicitly, because any policy replaces the default one that lets
+    alarms publish. Without the environment's own key it is not encrypted: alarms cannot publish
+    through the key that AWS manages, and notifications hold only ids and names of alarms.
 
     Args:
         topic_name: Its name.
-        email: Who is told; None: nobody, until somebody subscribes.
+        email: The address to subscribe; None: no subscriber.
         encryption_key: Encrypts it, and has to let CloudWatch use it, as `EncryptionKey` does.
 
     Attributes:
-        topic: The topic itself.
+        topic: The topic.
     """
 
     def __init__(
@@ -39,16 +39,15 @@ class CriticalAlertsTopic(Construct):
         self.topic = sns.Topic(
             self, "Topic", topic_name=topic_name, enforce_ssl=True, master_key=encryption_key
         )
-        self.topic.add_to_resource_policy(self._alarms_may_publish())
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AllowAlarmsOfThisAccount",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
         if email is not None:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
-        guard(self)
-
-    def _alarms_may_publish(self) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
-            sid="AllowAlarmsOfThisAccount",
-            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-            actions=["sns:Publish"],
-            resources=[self.topic.topic_arn],
-            conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
-        )
+        attach_rules(self)

@@ -1,27 +1,27 @@
-"""The environment's own key, under which its data is encrypted at rest."""
+"""The environment's own key, which encrypts its data at rest."""
 
-from aws_cdk import ArnFormat, Aws, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.invariants import guard
+from stacks.invariants import attach_rules
 
 
 class EncryptionKey(Construct):
-    """Rotating key that an environment's log groups and alarms may use, and whoever is granted it.
+    """Rotated key that an environment's log groups and alarms may use.
 
-    Queues and the table need no line in its policy: SQS and DynamoDB use it with the privileges of
-    their callers, which the constructs of queue and table grant. CloudWatch Logs and alarms act in
-    their own name.
+    Queues and the table need no statement in its policy: SQS and DynamoDB use it with the
+    permissions of their callers, which the constructs of queue and table grant. CloudWatch Logs and
+    alarms use it as services.
 
     Args:
         alias: Its name, `alias/…`.
-        log_groups: Names of the log groups that it may encrypt, as a pattern.
-        removal_policy: What becomes of it when it leaves its stack.
+        log_groups: A pattern for the names of the log groups that it may encrypt.
+        removal_policy: Of the key.
 
     Attributes:
-        key: The key itself.
+        key: The key.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class EncryptionKey(Construct):
             enable_key_rotation=True,
             removal_policy=removal_policy,
         )
-        self.key.add_to_resource_policy(self._logs_may_use(log_groups))
-        self.key.add_to_resource_policy(self._alarms_may_use())
-        guard(self)
+        self.key.add_to_resource_policy(self._allow_logs(log_groups))
+        self.key.add_to_resource_policy(self._allow_alarms())
+        attach_rules(self)
 
-    def _logs_may_use(self, log_groups: str) -> iam.PolicyStatement:
-        # By a pattern: with a group's own ARN, key and group would wait for each other.
+    def _allow_logs(self, log_groups: str) -> iam.PolicyStatement:
+        # A pattern, because a log group's ARN would make key and group depend on each other.
         stack = Stack.of(self)
         arn = stack.format_arn(
             service="logs",
@@ -69,7 +69,7 @@ class EncryptionKey(Construct):
             conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arn}},
         )
 
-    def _alarms_may_use(self) -> iam.PolicyStatement:
+    def _allow_alarms(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(
             sid="AllowAlarmsOfThisAccount",
             principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -77,20 +77,3 @@ class EncryptionKey(Construct):
             resources=["*"],
             conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
         )
-
-
-def grant_key_use(grantee: iam.IGrantable, key: kms.IKey, *actions: str, through: str) -> iam.Grant:
-    """Let somebody use a key through one service, and never by itself.
-
-    Args:
-        grantee: Who.
-        key: The key.
-        actions: Such as `kms:Decrypt`.
-        through: The service, as its address spells it: `sqs`.
-    """
-    return iam.Grant.add_to_principal(
-        grantee=grantee,
-        actions=list(actions),
-        resource_arns=[key.key_arn],
-        conditions={"StringEquals": {"kms:ViaService": f"{through}.{Aws.REGION}.{Aws.URL_SUFFIX}"}},
-    )

@@ -1,12 +1,12 @@
-"""Errors that stop synth with one message for the person who asked for it."""
+"""Errors that stop synth with one message."""
 
 
 class SynthesisError(Exception):
-    """Synth cannot go on; the message says what is wrong, where, and what to do."""
+    """Synth cannot continue; the message says what is wrong, where, and what to do."""
 
 
 class ConfigurationError(SynthesisError):
-    """What `cdk.json` or the command line asks for is not possible."""
+    """`cdk.json` or the command line asks for something impossible."""
 
 
 class PackageError(SynthesisError):

@@ -1,4 +1,4 @@
-"""The function that processes a channel's messages, and all that it needs to run."""
+"""The function that processes a channel's messages, with its log group, role, alias and mapping."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -13,32 +13,32 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, RELEASE, Variable
-from stacks.environments import Environment
-from stacks.invariants import guard
-from stacks.names import ChannelNames
+from stacks.config.environments import Environment
+from stacks.config.names import ChannelNames
+from stacks.invariants import attach_rules
 
 ALIAS = "live"
 
 
 class Processor(Construct):
-    """Function behind an alias, fed from a queue, with a log group and a role of its own.
+    """Function behind an alias, fed from a queue, with its own log group and role.
 
-    The role can write to the log group, and nothing else until it is granted something.
+    The role may write to the log group, and nothing else until it is granted more.
 
     Args:
-        names: The channel's names; the channel says which handler is called.
+        names: The channel's names; the channel also gives the handler.
         environment: Runtime, memory, timeout, batch size and what else may differ.
         code: The package that holds the handler.
-        queue: What feeds it; let it work with `ChannelQueue.grant_process`.
-        table: The ledger; let it work with `ConversationsTable.grant_ledger`.
-        secret_prefixes: Which secrets are the channel's; let it read with
+        queue: The queue that feeds it; grant access with `ChannelQueue.grant_process`.
+        table: The conversations table; grant access with `ConversationsTable.grant_ledger`.
+        secret_prefixes: The prefixes of the channel's secrets; grant access with
             `ChannelSecrets.grant_read`.
         encryption_key: Encrypts the log group; None: CloudWatch's own key.
 
     Attributes:
         function: The function; grant it what it works with.
-        alias: The published version that messages go to.
-        log_group: Where the function writes its log.
+        alias: The published version that processes the messages.
+        log_group: The function's log group.
     """
 
     def __init__(
@@ -55,8 +55,15 @@ class Processor(Construct):
         encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = self._make_log_group(names, environment, encryption_key)
-        self.function = self._make_function(
+        self.log_group = logs.LogGroup(
+            self,
+            "LogGroup",
+            log_group_name=names.log_group,
+            retention=environment.log_retention,
+            removal_policy=environment.removal_policy,
+            encryption_key=encryption_key,
+        )
+        self.function = self._function(
             names, environment, code, _variables(names, environment, queue, table, secret_prefixes)
         )
         self._acknowledge()
@@ -72,32 +79,21 @@ class Processor(Construct):
             max_concurrency=environment.maximum_concurrency,
             report_batch_item_failures=True,
         )
-        guard(self, environment)
+        attach_rules(self, environment)
 
-    def _make_log_group(
-        self, names: ChannelNames, environment: Environment, encryption_key: kms.IKey | None
-    ) -> logs.LogGroup:
-        return logs.LogGroup(
-            self,
-            "LogGroup",
-            log_group_name=names.log_group,
-            retention=environment.log_retention,
-            removal_policy=environment.removal_policy,
-            encryption_key=encryption_key,
-        )
-
-    def _make_role(self) -> iam.Role:
+    def _role(self) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.log_group.grant_write(role)
         return role
 
-    def _make_function(
+    def _function(
         self,
         names: ChannelNames,
         environment: Environment,
         code: lambda_.Code,
-        variables: dict[Variable, str],
+        variables: dict[str, str],
     ) -> lambda_.Function:
+        snap_start = lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if environment.snap_start else None
         return lambda_.Function(
             self,
             "Function",
@@ -109,15 +105,10 @@ class Processor(Construct):
             architecture=environment.function_architecture,
             memory_size=environment.function_memory_mb,
             timeout=environment.function_timeout,
-            snap_start=(
-                lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if environment.snap_start else None
-            ),
-            role=self._make_role(),
+            snap_start=snap_start,
+            role=self._role(),
             log_group=self.log_group,
-            environment={
-                **{name.value: value for name, value in variables.items()},
-                METRICS_NAMESPACE: names.metrics_namespace,
-            },
+            environment=variables,
         )
 
     def _acknowledge(self) -> None:
@@ -127,7 +118,7 @@ class Processor(Construct):
                 reason="The environment chooses the runtime, which the package is built for.",
             )
         )
-        # The CDK lets the function wait for its role's policy by a list that names the role too.
+        # The CDK makes the function depend on its role's policy by a list that also has the role.
         resource = cast("lambda_.CfnFunction", self.function.node.default_child)
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
 
@@ -138,7 +129,7 @@ def _variables(
     queue: sqs.IQueue,
     table: dynamodb.ITable,
     secret_prefixes: Sequence[str],
-) -> dict[Variable, str]:
+) -> dict[str, str]:
     variables = DEFAULTS | {
         Variable.CHANNEL: names.channel.name,
         Variable.QUEUE_URL: queue.queue_url,
@@ -147,10 +138,8 @@ def _variables(
         Variable.LOG_LEVEL: environment.log_level,
         Variable.VERSION: RELEASE,
         Variable.MAX_CONCURRENCY: str(environment.batch_size),
+        Variable.ASSISTANTS_BASE_URL: environment.assistants_base_url or "",
+        Variable.CONVERSATION_RETENTION_DAYS: str(environment.conversation_retention_days or ""),
     }
-    if environment.assistants_base_url is not None:
-        variables[Variable.ASSISTANTS_BASE_URL] = environment.assistants_base_url
-    if environment.conversation_retention_days is not None:
-        days = str(environment.conversation_retention_days)
-        variables[Variable.CONVERSATION_RETENTION_DAYS] = days
-    return {name: value for name, value in variables.items() if value}
+    used = {name.value: value for name, value in variables.items() if value}
+    return used | {METRICS_NAMESPACE: names.metrics_namespace}

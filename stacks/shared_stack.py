@@ -1,16 +1,16 @@
-"""What the channels of an environment share."""
+"""The resources that an environment's channels share, as a wiring diagram."""
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import Environment as Target
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.config.environments import Environment
+from stacks.config.names import SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.encryption_key import EncryptionKey
-from stacks.environments import Environment
-from stacks.invariants import guard
-from stacks.names import SharedNames
+from stacks.invariants import attach_rules
 
 
 class SharedStack(Stack):
@@ -18,12 +18,12 @@ class SharedStack(Stack):
 
     Args:
         environment: What may differ between environments.
-        names: Another repository's own, where it has some.
+        names: Another repository's own names, where it has some.
 
     Attributes:
         conversations: The table construct.
         alerts: The topic construct.
-        encryption_key: The environment's own key; None where AWS's keys serve.
+        encryption_key: The environment's own key; None where AWS's keys are used.
     """
 
     def __init__(
@@ -60,9 +60,7 @@ class SharedStack(Stack):
             email=environment.alert_email,
             encryption_key=self.encryption_key,
         )
-
-        guard(self, environment)
-
+        attach_rules(self, environment)
         CfnOutput(self, "TableName", value=self.conversations.table.table_name)
         CfnOutput(self, "TopicName", value=self.alerts.topic.topic_name)
         CfnOutput(self, "TopicArn", value=self.alerts.topic.topic_arn)

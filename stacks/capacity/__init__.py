@@ -1,4 +1,4 @@
-"""What a channel carries, and what holds it back: arithmetic for synth and for the planner.
+"""Throughput and limits of a channel: arithmetic for synth and for the planner.
 
-The standard library only. Rates are messages a second, times are seconds.
+It uses the standard library only. Rates are in messages per second, times in seconds.
 """

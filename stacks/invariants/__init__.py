@@ -1,9 +1,8 @@
-"""What must hold of everything that is deployed: checked at every synth, over the templates.
+"""Rules that every synthesized template must satisfy (docs/invariants.md).
 
-`guard` stands in each construct, so that whoever uses one of them is guarded. The rules are in
-files by subject, and listed in `catalogue`; docs/invariants.md shows them.
+Each construct calls `attach_rules`, so that the rules run in every app that uses one of them.
 """
 
-from stacks.invariants.guard import guard
+from stacks.invariants.plugin import attach_rules
 
-__all__ = ["guard"]
+__all__ = ["attach_rules"]

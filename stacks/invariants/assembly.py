@@ -1,22 +1,94 @@
-"""Synthesized templates, as the invariants read them."""
+"""Synthesized templates as the invariants read them: resources, references, policies, metadata."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from stacks.invariants.facts import Facts
+from stacks.config.environments import Environment, Tier
+
+METADATA = "Invariants"
+"""The key of a template's metadata that holds `StackMetadata`."""
+
+TABLE = "AWS::DynamoDB::Table"
+FUNCTION = "AWS::Lambda::Function"
+MAPPING = "AWS::Lambda::EventSourceMapping"
+QUEUE = "AWS::SQS::Queue"
+TOPIC = "AWS::SNS::Topic"
+LOG_GROUP = "AWS::Logs::LogGroup"
+METRIC_FILTER = "AWS::Logs::MetricFilter"
+ALARM = "AWS::CloudWatch::Alarm"
+KEY = "AWS::KMS::Key"
+
+Statement = Mapping[str, Any]
+"""A statement of an IAM policy."""
 
 
-class NotPlain(Exception):
-    """A value that an invariant rests on is not written out in the template.
+@dataclass(frozen=True, kw_only=True)
+class StackMetadata:
+    """The keys of a stack's environment that invariants need and a template does not have."""
+
+    environment: str = ""
+    tier: Tier = Tier.DEVELOPMENT
+    messages_per_second: Mapping[str, float] = field(default_factory=dict)
+    ai_seconds_per_message: float | None = None
+    openai_requests_per_minute: int | None = None
+    openai_tokens_per_minute: int | None = None
+    tokens_per_message: int | None = None
+    messages_per_day: Mapping[str, float] = field(default_factory=dict)
+    peak_hour_share: float | None = None
+    longest_wait_seconds: int | None = None
+
+    @classmethod
+    def of(cls, environment: Environment) -> Self:
+        """Return the metadata of an environment."""
+        names = {key.name for key in fields(cls)} - {"environment"}
+        return cls(
+            environment=environment.name, **{name: getattr(environment, name) for name in names}
+        )
+
+    @classmethod
+    def read(cls, template: Mapping[str, Any]) -> Self | None:
+        """Return the metadata of a template; None if it has none of our constructs."""
+        values = template.get("Metadata", {}).get(METADATA)
+        if values is None:
+            return None
+        texts = {"environment": values.get("environment", ""), "tier": Tier(values["tier"])}
+        numbers = {name: _to_number(values[name]) for name in values.keys() - texts.keys()}
+        return cls(**texts, **numbers)
+
+    def write(self) -> dict[str, Any]:
+        """Return the template's metadata, without the keys that the environment does not set."""
+        return {
+            name: _to_json(value)
+            for name, value in asdict(self).items()
+            if value not in ("", None, {})
+        }
+
+
+def _to_json(value: Any) -> Any:
+    # A template's metadata must not have fractions (cfn-lint E4002), so they are written as text.
+    if isinstance(value, Mapping):
+        return {name: _to_json(part) for name, part in value.items()}
+    return str(value) if isinstance(value, float | str) else value
+
+
+def _to_number(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _to_number(part) for name, part in value.items()}
+    return float(value) if isinstance(value, str) else value
+
+
+class UnresolvedValue(Exception):
+    """A value that an invariant needs is not a literal in the template.
 
     Args:
-        resource: Whose value it is.
-        path: Its path among the resource's properties.
-        expected: What it has to be.
+        resource: The resource of the value.
+        path: The property's path.
+        expected: What the value has to be.
     """
 
     def __init__(self, resource: "Resource", path: str, expected: str) -> None:
@@ -33,9 +105,9 @@ class Template:
     Attributes:
         stack: The stack's construct path.
         stack_name: The stack's name in CloudFormation.
-        body: The template itself.
-        file: Where it was read from.
-        is_protected: Whether the stack cannot be deleted.
+        body: The template.
+        file: The file that it was read from.
+        is_protected: Whether the stack has termination protection.
     """
 
     stack: str
@@ -46,7 +118,7 @@ class Template:
 
     @classmethod
     def read(cls, stack: str, file: Path) -> "Template":
-        """Read a template, and what the cloud assembly around it says of its stack."""
+        """Read a template, and its stack's properties from the manifest of the cloud assembly."""
         manifest = json.loads((file.parent / "manifest.json").read_text())
         ((artifact, properties),) = [
             (name, artifact["properties"])
@@ -62,9 +134,9 @@ class Template:
         )
 
     @cached_property
-    def facts(self) -> Facts | None:
-        """What the stack's environment says of itself; None for a stack without our constructs."""
-        return Facts.read(self.body)
+    def metadata(self) -> StackMetadata | None:
+        """The metadata of the stack's environment; None for a stack without our constructs."""
+        return StackMetadata.read(self.body)
 
     @cached_property
     def resources(self) -> Mapping[str, "Resource"]:
@@ -82,14 +154,14 @@ class Resource:
     body: Mapping[str, Any]
 
     @property
-    def kind(self) -> str:
+    def type(self) -> str:
         """Its CloudFormation type."""
         return str(self.body["Type"])
 
     @property
-    def facts(self) -> Facts:
-        """What its environment says of itself."""
-        return self.template.facts or Facts()
+    def metadata(self) -> StackMetadata:
+        """The metadata of its environment."""
+        return self.template.metadata or StackMetadata()
 
     def value(self, path: str, default: object = None) -> Any:
         """Return a property by its path such as `ScalingConfig.MaximumConcurrency`."""
@@ -100,54 +172,54 @@ class Resource:
             found = found[part]
         return found
 
-    def whole(self, path: str, default: int | None = None) -> int | None:
-        """Return a whole number, which CloudFormation takes as text too.
+    def integer(self, path: str, default: int | None = None) -> int | None:
+        """Return a whole number, which CloudFormation also accepts as text.
 
         Raises:
-            NotPlain: It is something else, a reference for instance, so that nobody can tell.
+            UnresolvedValue: It is something else, for example a reference.
         """
         value = self.value(path, default)
         if value is None or type(value) is int:
             return value
         if isinstance(value, str) and value.isdecimal():
             return int(value)
-        raise NotPlain(self, path, "a number that is written out")
+        raise UnresolvedValue(self, path, "a literal number")
 
 
 class Assembly:
-    """The templates of one synth, and what in them refers to what.
+    """The templates of one synth, and the references between their resources.
 
     Args:
-        templates: All of them; the invariants hold for those that carry facts, the others may be
+        templates: All of them. The invariants apply to those with metadata; the others may be
             referred to.
     """
 
     def __init__(self, templates: Sequence[Template]) -> None:
         self.templates = templates
-        self.guarded = [template for template in templates if template.facts]
+        self.checked = [template for template in templates if template.metadata]
 
-    def of(self, *kinds: str) -> Iterator[Resource]:
-        """Yield the guarded resources of these CloudFormation types."""
-        for template in self.guarded:
-            yield from (each for each in template.resources.values() if each.kind in kinds)
+    def resources(self, *types: str) -> Iterator[Resource]:
+        """Yield the resources of these CloudFormation types in the checked templates."""
+        for template in self.checked:
+            yield from (each for each in template.resources.values() if each.type in types)
 
-    def all_of(self, *kinds: str) -> Iterator[Resource]:
-        """Yield the resources of these types, guarded or not."""
+    def all_resources(self, *types: str) -> Iterator[Resource]:
+        """Yield the resources of these types in all templates."""
         for template in self.templates:
-            yield from (each for each in template.resources.values() if each.kind in kinds)
+            yield from (each for each in template.resources.values() if each.type in types)
 
-    def referred(self, template: Template, value: object, *kinds: str) -> Resource | None:
+    def resolve(self, template: Template, value: object, *types: str) -> Resource | None:
         """Return the first resource of these types that a value of a template refers to.
 
-        References into another stack of the assembly are followed.
+        References to another stack of the assembly are followed.
         """
-        found = (each for each in self._mentioned(template, value) if each.kind in kinds)
+        found = (each for each in self._references(template, value) if each.type in types)
         return next(found, None)
 
-    def _mentioned(self, template: Template, value: object) -> Iterator[Resource]:
+    def _references(self, template: Template, value: object) -> Iterator[Resource]:
         if isinstance(value, list):
             for part in value:
-                yield from self._mentioned(template, part)
+                yield from self._references(template, part)
         if not isinstance(value, Mapping):
             return
         for key, part in value.items():
@@ -159,7 +231,7 @@ class Assembly:
                 case "Fn::ImportValue":
                     yield from self._export(part)
                 case _:
-                    yield from self._mentioned(template, part)
+                    yield from self._references(template, part)
 
     def _named(self, template: Template, target: object) -> Iterator[Resource]:
         name = target[0] if isinstance(target, list) else str(target).split(".")[0]
@@ -167,17 +239,73 @@ class Assembly:
         if resource is None:
             return
         yield resource
-        if resource.kind in {"AWS::Lambda::Alias", "AWS::Lambda::Version"}:
-            yield from self._mentioned(template, resource.value("FunctionName"))
+        if resource.type in {"AWS::Lambda::Alias", "AWS::Lambda::Version"}:
+            yield from self._references(template, resource.value("FunctionName"))
 
     def _output(self, target: Mapping[str, object]) -> Iterator[Resource]:
         for template in self.templates:
             output = template.body.get("Outputs", {}).get(target.get("OutputName"))
             if output and template.stack_name == target.get("StackName"):
-                yield from self._mentioned(template, output["Value"])
+                yield from self._references(template, output["Value"])
 
     def _export(self, name: object) -> Iterator[Resource]:
         for template in self.templates:
             for output in template.body.get("Outputs", {}).values():
                 if output.get("Export", {}).get("Name") == name:
-                    yield from self._mentioned(template, output["Value"])
+                    yield from self._references(template, output["Value"])
+
+    def statements(self, resource: Resource, policy_type: str, attached_by: str) -> list[Statement]:
+        """Return the statements of the policies that are attached to a resource.
+
+        Args:
+            resource: The resource.
+            policy_type: The policies' CloudFormation type.
+            attached_by: The policies' property that names the resources.
+        """
+        found: list[Statement] = []
+        for policy in self.all_resources(policy_type):
+            targets = as_list(policy.value(attached_by, []))
+            attached = (self.resolve(policy.template, each, resource.type) for each in targets)
+            if resource in attached:
+                found += policy.value("PolicyDocument.Statement", [])
+        return found
+
+
+def as_list(value: object) -> list[Any]:
+    """Return a list; a policy may have a single value in its place."""
+    return value if isinstance(value, list) else [value]
+
+
+def allows(statements: Iterable[Statement], service: str, action: str) -> bool:
+    """Return whether one of the statements allows an action to a service."""
+    return any(
+        statement.get("Effect") == "Allow"
+        and service in as_list(_principal(statement).get("Service"))
+        and covers(statement, action)
+        for statement in statements
+    )
+
+
+def denies_plain_connections(statements: Iterable[Statement]) -> bool:
+    """Return whether one of the statements denies all requests without TLS."""
+    return any(
+        statement.get("Effect") == "Deny"
+        and "*" in as_list(_principal(statement).get("AWS"))
+        and str(_secure_transport(statement)).lower() == "false"
+        for statement in statements
+    )
+
+
+def covers(statement: Statement, action: str) -> bool:
+    """Return whether a statement applies to an action, which it may name by a pattern."""
+    patterns = as_list(statement.get("Action", []))
+    return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _secure_transport(statement: Statement) -> object:
+    return statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
+
+
+def _principal(statement: Statement) -> Mapping[str, Any]:
+    principal = statement.get("Principal", {})
+    return {"AWS": "*"} if principal == "*" else principal

@@ -1,33 +1,33 @@
-"""What an invariant is, and what it finds."""
+"""The form of an invariant and of its findings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stacks.invariants.assembly import Assembly, NotPlain, Resource, Template
+from stacks.invariants.assembly import Assembly, Resource, Template, UnresolvedValue
 
 Check = Callable[[Assembly], Iterator["Finding"]]
 
 
 class Severity(StrEnum):
-    """How much a finding weighs, in the CDK's words."""
+    """The severity of a finding, in the CDK's terms."""
 
     FATAL = "fatal"
-    """Messages would be lost, sent twice or failed for nothing: nobody can acknowledge it."""
+    """Messages would be lost, sent twice or fail without need; it cannot be acknowledged."""
     ERROR = "error"
     """Stops synth, unless it is acknowledged with a reason."""
     WARNING = "warning"
-    """Is told, and stops nothing."""
+    """Is reported, and does not stop synth."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One place where an invariant does not hold.
+    """One violation of an invariant.
 
     Attributes:
-        place: The resource, or the stack as a whole.
-        property: The property that is wrong, as a path.
-        problem: What is wrong, with the values that are.
+        place: The resource, or the whole stack.
+        property: The path of the wrong property.
+        problem: What is wrong, with the values.
     """
 
     place: Resource | Template
@@ -37,14 +37,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Invariant:
-    """Something that must hold of every guarded template.
+    """A rule for the templates of every stack with our constructs.
 
     Attributes:
-        name: Stable, in words with hyphens; a finding is known by it.
-        severity: What a finding does to synth.
-        holds: What must hold, in one sentence.
-        remedy: What to do where it does not hold.
-        check: Yields the places where it does not.
+        name: Its stable id, in words with hyphens; findings are acknowledged by it.
+        severity: The effect of a finding.
+        holds: The rule, in one sentence.
+        remedy: What to do about a finding.
+        check: Yields the violations.
     """
 
     name: str
@@ -54,12 +54,12 @@ class Invariant:
     check: Check
 
     def findings(self, assembly: Assembly) -> Iterator[Finding]:
-        """Yield the places where it does not hold, or where nobody can tell."""
+        """Yield the violations, and the first value that cannot be checked."""
         try:
             yield from self.check(assembly)
-        except NotPlain as unknown:
-            problem = f"{unknown.path} is not {unknown.expected}, so this cannot be checked"
-            yield Finding(unknown.resource, unknown.path, problem)
+        except UnresolvedValue as error:
+            problem = f"is not {error.expected}, so this cannot be checked"
+            yield Finding(error.resource, error.path, problem)
 
 
 def invariant(

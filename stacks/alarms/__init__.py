@@ -1,0 +1,1 @@
+"""Alarms: their rules, the constructs that create them, and the topic that they notify."""

@@ -1,0 +1,1 @@
+"""What an app is configured with: environments, channels and the names that follow from both."""

@@ -1,0 +1,141 @@
+"""Physical names of resources, which people and other systems type; each follows from one rule."""
+
+from dataclasses import dataclass
+
+from stacks.config.channels import Channel
+from stacks.config.environments import Environment
+
+PROJECT = "ai-multi-comms"
+"""The prefix of names in this repository's app."""
+
+
+@dataclass(frozen=True)
+class SharedNames:
+    """Names of the resources that an environment's channels share.
+
+    Another repository passes its own `project`, or overrides single properties.
+    """
+
+    environment: Environment
+    project: str = PROJECT
+
+    @property
+    def stack(self) -> str:
+        """The shared stack."""
+        return f"{self.project}-shared-{self.environment.name}"
+
+    @property
+    def table(self) -> str:
+        """The conversations table."""
+        return f"conversations-{self.environment.name}"
+
+    @property
+    def key_alias(self) -> str:
+        """The environment's own key, where it has one."""
+        return f"alias/{self.project}-{self.environment.name}"
+
+    @property
+    def log_groups(self) -> str:
+        """A pattern for the log groups of all processor functions."""
+        return f"/aws/lambda/*-channel-processor-{self.environment.name}"
+
+    @property
+    def topic(self) -> str:
+        """The topic of critical alerts."""
+        return f"ai-comms-critical-alerts-{self.environment.name}"
+
+
+@dataclass(frozen=True)
+class LogMetricNames:
+    """Names of a metric filter and of the metric that it feeds."""
+
+    metric_filter: str
+    metric: str
+    namespace: str
+
+
+@dataclass(frozen=True)
+class ChannelNames:
+    """Names of one channel's resources in one environment.
+
+    Another repository passes its own `project`, or overrides single properties.
+    """
+
+    channel: Channel
+    environment: Environment
+    project: str = PROJECT
+
+    @property
+    def stack(self) -> str:
+        """The channel's stack."""
+        return f"{self.project}-{self.channel.name}-{self.environment.name}"
+
+    @property
+    def queue(self) -> str:
+        """The queue that the router sends to."""
+        return self._named("queue")
+
+    @property
+    def dead_letter_queue(self) -> str:
+        """The dead-letter queue."""
+        return self._named("dlq")
+
+    @property
+    def function(self) -> str:
+        """The processor function."""
+        return f"{self.channel.name}-channel-processor-{self.environment.name}"
+
+    @property
+    def log_group(self) -> str:
+        """The processor function's log group."""
+        return f"/aws/lambda/{self.function}"
+
+    @property
+    def openai_secret(self) -> str:
+        """The channel's OpenAI key; further keys have names below it, after a slash."""
+        return f"{self.project}/{self.environment.name}/openai-api-key/{self.channel.name}"
+
+    @property
+    def credentials_prefix(self) -> str:
+        """The prefix of all tenants' credentials for this channel."""
+        return f"{self.project}/{self.environment.name}/{self.channel.name}-credentials/"
+
+    @property
+    def router_policy(self) -> str:
+        """The managed policy of senders to the queue."""
+        return self._named("router")
+
+    @property
+    def operator_policy(self) -> str:
+        """The managed policy of the channel's operators."""
+        return self._named("operator")
+
+    @property
+    def dashboard(self) -> str:
+        """The channel's dashboard."""
+        return self._named("dashboard")
+
+    @property
+    def metrics_namespace(self) -> str:
+        """The namespace of the channel's own metrics, from its log and from its runtime."""
+        return f"AIComms/{self.channel.display}Processor/{self.environment.title}"
+
+    def log_metric(self, subject: str) -> LogMetricNames:
+        """Return the names of the metric that counts one kind of log line.
+
+        Args:
+            subject: The kind of line, in PascalCase: `FinalDbUpdateFailure`.
+        """
+        title, part = self.environment.title, self.channel.metric_filter_part
+        return LogMetricNames(
+            metric_filter="-".join(filter(None, (f"{subject}Filter", part, title))),
+            metric=f"{subject}Count",
+            namespace=self.metrics_namespace,
+        )
+
+    def alarm(self, subject: str) -> str:
+        """Return the name of the alarm on a subject in PascalCase, such as `DeadLetters`."""
+        return f"{self.channel.display}Processor{subject}Alarm-{self.environment.title}"
+
+    def _named(self, role: str) -> str:
+        return f"{self.project}-{self.channel.name}-{role}-{self.environment.name}"

@@ -1,0 +1,171 @@
+"""A function's environment variables and secrets, against what the runtime reads and its role."""
+
+from collections.abc import Iterator, Mapping
+from itertools import permutations
+
+from lambda_src.core.contract import (
+    HANDLER,
+    METRICS_NAMESPACE,
+    REQUIRED_VARIABLES,
+    TWILIO_BASE_URL,
+    Variable,
+)
+from stacks.grants import readable_secrets
+from stacks.invariants.assembly import (
+    QUEUE,
+    Assembly,
+    Resource,
+    UnresolvedValue,
+    as_list,
+    covers,
+)
+from stacks.invariants.consumers import (
+    DEPLOYED,
+    VARIABLES,
+    Function,
+    consumers,
+    processor_functions,
+)
+from stacks.invariants.invariant import Finding, Severity, invariant
+
+KNOWN_VARIABLES = frozenset({*Variable, METRICS_NAMESPACE})
+"""The variables that the runtime and its libraries read and that a template may set."""
+
+LOCAL_SERVERS = frozenset({"AWS_ENDPOINT_URL", "OPENAI_BASE_URL", TWILIO_BASE_URL})
+"""Variables that redirect requests, and with them keys, to local servers."""
+
+PREFIXES = f"{VARIABLES}.{Variable.SECRET_PREFIXES}"
+READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action's name
+
+
+@invariant(
+    "required-variables-are-set",
+    severity=Severity.FATAL,
+    holds="A function has every environment variable that the runtime requires.",
+    remedy="Set the variable: the function does not start without it.",
+)
+def required_variables_are_set(assembly: Assembly) -> Iterator[Finding]:
+    """The required variables are those without a default."""
+    for function in processor_functions(assembly):
+        for name in sorted(REQUIRED_VARIABLES - function.variables.keys()):
+            yield Finding(function.resource, f"{VARIABLES}.{name}", "is required and not set")
+
+
+@invariant(
+    "variables-are-read",
+    holds="A function has no environment variable that the runtime does not read.",
+    remedy="Remove the variable, or correct its name: its value has no effect.",
+)
+def variables_are_read(assembly: Assembly) -> Iterator[Finding]:
+    """Another repository's handler may read more, but not the variables for local servers."""
+    for function in processor_functions(assembly):
+        is_ours = function.resource.value("Handler") == HANDLER
+        unread = function.variables.keys() - KNOWN_VARIABLES
+        for name in sorted(unread if is_ours else unread & LOCAL_SERVERS):
+            yield Finding(function.resource, f"{VARIABLES}.{name}", "is not read by the runtime")
+
+
+@invariant(
+    "variables-are-valid",
+    severity=Severity.FATAL,
+    holds="The runtime accepts the values of the function's environment variables.",
+    remedy="Correct the value: the function does not start with it.",
+)
+def variables_are_valid(assembly: Assembly) -> Iterator[Finding]:
+    """The runtime's own settings read the values."""
+    for function in processor_functions(assembly):
+        if function.settings_error:
+            problem = f"are rejected by the runtime: {function.settings_error}"
+            yield Finding(function.resource, VARIABLES, problem)
+
+
+@invariant(
+    "heartbeat-beats-on-its-queue",
+    severity=Severity.FATAL,
+    holds="QUEUE_URL is the URL of the queue that feeds the function.",
+    remedy="Set QUEUE_URL from the mapping's queue.",
+)
+def heartbeat_beats_on_its_queue(assembly: Assembly) -> Iterator[Finding]:
+    """The heartbeat cannot extend the visibility timeout of another queue's messages."""
+    for consumer in consumers(assembly):
+        function, path = consumer.function.resource, f"{VARIABLES}.{Variable.QUEUE_URL}"
+        url = function.value(path)
+        if url is None or not consumer.function.is_processor:
+            continue
+        if assembly.resolve(function.template, url, QUEUE) is not consumer.queue:
+            problem = f"is not the URL of {consumer.queue.logical_id}, which feeds the function"
+            yield Finding(function, path, problem)
+
+
+@invariant(
+    "secrets-have-one-owner",
+    holds="No secret is within the prefixes of two channels.",
+    remedy="Name the prefixes after the channel, as `ChannelNames` does, none within another.",
+)
+def secrets_have_one_owner(assembly: Assembly) -> Iterator[Finding]:
+    """A channel that reads another channel's secrets sends with the wrong keys."""
+    for function, other in permutations(_with_secrets(assembly), 2):
+        for prefix in _prefixes(function):
+            for taken in _prefixes(other):
+                if _contains(prefix, taken):
+                    problem = f"holds {prefix!r}, and {other.resource.logical_id} has {taken!r}"
+                    yield Finding(function.resource, PREFIXES, problem)
+
+
+@invariant(
+    "secrets-match-the-role",
+    holds="A function's role may read the secrets within its prefixes, and no others.",
+    remedy="Grant the role what `ChannelSecrets.grant_read` grants, for the same prefixes.",
+)
+def secrets_match_the_role(assembly: Assembly) -> Iterator[Finding]:
+    """The variable and the role's policy must name the same secrets."""
+    for function in _with_secrets(assembly):
+        expected = {each for prefix in _prefixes(function) for each in readable_secrets(prefix)}
+        allowed = set(_allowed_secrets(assembly, function.resource))
+        for pattern in sorted(expected - allowed):
+            yield Finding(function.resource, PREFIXES, f"needs {pattern!r}, which no grant allows")
+        for pattern in sorted(allowed - expected):
+            yield Finding(function.resource, PREFIXES, f"lacks {pattern!r}, which a grant allows")
+
+
+def _with_secrets(assembly: Assembly) -> list[Function]:
+    """Return the functions with valid settings that name their secrets' prefixes."""
+    return [
+        function
+        for function in processor_functions(assembly)
+        if function.settings and Variable.SECRET_PREFIXES in function.variables
+    ]
+
+
+def _prefixes(function: Function) -> tuple[str, ...]:
+    if function.variables[Variable.SECRET_PREFIXES] == DEPLOYED:
+        raise UnresolvedValue(function.resource, PREFIXES, "a literal text")
+    return function.settings.secret_prefixes if function.settings else ()
+
+
+def _contains(prefix: str, other: str) -> bool:
+    root, below = prefix.rstrip("/"), other.rstrip("/")
+    return root == below or below.startswith(f"{root}/")
+
+
+def _allowed_secrets(assembly: Assembly, function: Resource) -> Iterator[str]:
+    """Yield the names of secrets, as patterns, that a function's role may read."""
+    role = assembly.resolve(function.template, function.value("Role"), "AWS::IAM::Role")
+    if role is None:
+        return
+    statements = assembly.statements(role, "AWS::IAM::Policy", "Roles")
+    statements += assembly.statements(role, "AWS::IAM::ManagedPolicy", "Roles")
+    for inline in role.value("Policies", []):
+        statements += inline["PolicyDocument"]["Statement"]
+    for statement in statements:
+        if statement["Effect"] == "Allow" and covers(statement, READ_SECRET):
+            for arn in as_list(statement["Resource"]):
+                yield _text(arn).rpartition(":secret:")[2]
+
+
+def _text(arn: object) -> str:
+    """Return an ARN as text, without the parts that are known only after deployment."""
+    if isinstance(arn, Mapping):
+        _, parts = arn.get("Fn::Join", ("", [f"<{arn}>"]))
+        return "".join(part if isinstance(part, str) else "" for part in parts)
+    return str(arn)
