@@ -1,1 +1,1 @@
-"""The operator's command line: see, decide, release, redrive, on AWS and on the local cloud."""
+"""The operator's command line for a deployed channel, on AWS and on the local cloud."""

@@ -1,4 +1,4 @@
-"""The operator's command line."""
+"""The command line: all commands under one typer application."""
 
 import typer
 
@@ -14,13 +14,17 @@ from ops.commands import (
     unknown,
 )
 
+FORMER_OPTIONS = {"mended": "fixed-cause", "letter": "message", "letters": "messages"}
+"""Hidden aliases of renamed options, accepted until version 3.0."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="See, decide, release, redrive: for the person on duty. Every command works on AWS with"
-    " the usual credentials, on any endpoint of AWS_ENDPOINT_URL, and with --local on the local"
-    " cloud. Nothing is changed without being shown and asked for; personal data is masked.",
+    context_settings={"token_normalize_func": lambda name: FORMER_OPTIONS.get(name, name)},
+    help="Operate a deployed channel: inspect, decide, release, redrive. Commands work on AWS with"
+    " the default credentials, on any endpoint in AWS_ENDPOINT_URL, and with --local on the local"
+    " cloud. Every change is shown and confirmed first; personal data is masked.",
 )
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(conversation.app, name="conversation")

@@ -1,4 +1,4 @@
-"""What every command has: where it looks, how it shows things, and an orderly end."""
+"""Everything that a command needs: the session, the console, common options, error handling."""
 
 import functools
 import inspect
@@ -9,42 +9,64 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.core.errors import ProcessingError
+from lambda_src.core import ProcessingError
 from lambda_src.core.settings import ConfigurationError
-from ops.desk import Desk
+from ops.console import MASK, UNCHANGED, Console, mask_recipient, mask_record
 from ops.errors import Declined, OperatorError
-from ops.screen import UNCHANGED, Screen
+from ops.session import Session
 
-INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
-HERE = "Where"
-NOBODY = "nobody answered: add --yes to go on without being asked, or --dry-run to look"
+__all__ = [
+    "MASK",
+    "Console",
+    "DryRun",
+    "OperatorError",
+    "Reason",
+    "Recipient",
+    "Session",
+    "ShowPersonalData",
+    "Yes",
+    "command",
+    "describe",
+    "mask_recipient",
+    "mask_record",
+    "require_reason",
+]
+
+INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
+TARGET_PANEL = "Target"
+NO_ANSWER = "no answer: add --yes to continue without a question, or --dry-run to look only"
 
 Environment = Annotated[
-    str, typer.Option("--env", envvar="OPS_ENV", help="The environment.", rich_help_panel=HERE)
+    str,
+    typer.Option("--env", envvar="OPS_ENV", help="The environment.", rich_help_panel=TARGET_PANEL),
 ]
 Channel = Annotated[
     str,
-    typer.Option("--channel", envvar="OPS_CHANNEL", help="The channel.", rich_help_panel=HERE),
+    typer.Option(
+        "--channel", envvar="OPS_CHANNEL", help="The channel.", rich_help_panel=TARGET_PANEL
+    ),
 ]
 Local = Annotated[
     bool,
     typer.Option(
-        "--local", help="The local cloud of `make local`, instead of AWS.", rich_help_panel=HERE
+        "--local",
+        help="Use the local cloud of `make local` instead of AWS.",
+        rich_help_panel=TARGET_PANEL,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-Why = Annotated[str, typer.Option("--reason", help="Why: it stands in the record's audit line.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; stored in the record's audit entry.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")]
 Recipient = Annotated[
-    str, typer.Option("--recipient", help="Whom it is with; spares reading the whole table.")
+    str, typer.Option("--recipient", help="The recipient; avoids a scan of the whole table.")
 ]
 ShowPersonalData = Annotated[
     bool, typer.Option("--show-personal-data", help="Do not mask names, numbers and texts.")
 ]
 
-COMMON = {
+COMMON_OPTIONS = {
     "environment": (Environment, "dev"),
     "channel": (Channel, "whatsapp"),
     "is_local": (Local, False),
@@ -53,12 +75,12 @@ COMMON = {
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add a function to an app as a command; its first parameter is the desk.
+    """Register a function as a command; its first parameter is the session.
 
     The options that all commands share are added to its own.
     """
 
-    def add(function: Callable[..., None]) -> Callable[..., None]:
+    def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def run(
             *arguments: Any,
@@ -66,64 +88,74 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             channel: str,
             is_local: bool,
             as_json: bool,
-            **own: Any,
+            **options: Any,
         ) -> None:
-            screen = Screen(as_json=as_json)
-            with orderly_end(screen):
-                function(Desk(environment, channel, is_local, screen), *arguments, **own)
+            console = Console(as_json=as_json)
+            with handle_errors(console):
+                function(Session(environment, channel, is_local, console), *arguments, **options)
 
-        run.__signature__ = _with_common(function)  # type: ignore[attr-defined]  # read by typer
+        run.__signature__ = _with_common_options(function)  # type: ignore[attr-defined]  # for typer
         return app.command(name)(run)
 
-    return add
+    return register
 
 
 @contextmanager
-def orderly_end(screen: Screen) -> Iterator[None]:
-    """Turn foreseen errors into one message and an exit code; never a traceback with data in it."""
+def handle_errors(console: Console) -> Iterator[None]:
+    """Report expected errors in one message with an exit code, never as a traceback."""
     try:
         yield
     except Declined as declined:
-        screen.note(str(declined))
+        console.note(str(declined))
         raise typer.Exit(1) from None
     except (OperatorError, ConfigurationError) as error:
-        screen.error(str(error))
+        console.error(str(error))
         raise typer.Exit(1) from None
     except (ProcessingError, ClientError, BotoCoreError) as error:
-        screen.error(told(error))
-        if screen.aftermath != UNCHANGED:
-            screen.note(screen.aftermath)
+        console.error(describe(error))
+        if console.if_interrupted != UNCHANGED:
+            console.note(console.if_interrupted)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        raise _interrupted(screen) from None
+        raise _interrupted(console) from None
     except typer.Abort as abort:
-        # At a question the library makes the same of Ctrl-C and of the input's end.
+        # At a prompt typer raises Abort for Ctrl-C and for the end of the input.
         if isinstance(abort.__context__, KeyboardInterrupt):
-            raise _interrupted(screen) from None
-        screen.error(NOBODY)
+            raise _interrupted(console) from None
+        console.error(NO_ANSWER)
         raise typer.Exit(1) from None
 
 
-def _interrupted(screen: Screen) -> typer.Exit:
-    screen.note(f"interrupted: {screen.aftermath}")
-    return typer.Exit(INTERRUPTED)
-
-
-def told(error: ProcessingError | ClientError | BotoCoreError) -> str:
-    """What an error of the ledger, of AWS or on the way there says to a person."""
+def describe(error: ProcessingError | ClientError | BotoCoreError) -> str:
+    """Return the message of an error of the ledger, of AWS or of the connection to it."""
     if isinstance(error, ClientError):
-        return f"AWS refuses {error.operation_name}: {error.response['Error']['Code']}"
+        return f"AWS refused {error.operation_name}: {error.response['Error']['Code']}"
     if isinstance(error, BotoCoreError):
-        return f"AWS cannot be asked: {type(error).__name__}: {error}"
+        return f"AWS cannot be reached: {type(error).__name__}: {error}"
     return str(error)
 
 
-def _with_common(function: Callable[..., None]) -> inspect.Signature:
+def require_reason(reason: str) -> None:
+    """Check that a reason is given.
+
+    Raises:
+        OperatorError: It is empty.
+    """
+    if not reason.strip():
+        raise OperatorError("--reason is empty: it is stored in the audit entry")
+
+
+def _interrupted(console: Console) -> typer.Exit:
+    console.note(f"interrupted: {console.if_interrupted}")
+    return typer.Exit(INTERRUPTED)
+
+
+def _with_common_options(function: Callable[..., None]) -> inspect.Signature:
     _, *own = inspect.signature(function, eval_str=True).parameters.values()
     common = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
         )
-        for name, (annotation, default) in COMMON.items()
+        for name, (annotation, default) in COMMON_OPTIONS.items()
     ]
     return inspect.Signature([*own, *common])

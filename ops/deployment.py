@@ -1,4 +1,4 @@
-"""One channel of one environment, found by what its stacks give out."""
+"""One channel of one environment, found by its stack's outputs."""
 
 from __future__ import annotations
 
@@ -11,56 +11,65 @@ from botocore.exceptions import ClientError
 from lambda_src.channels import parts_of
 from lambda_src.core.contract import TWILIO_BASE_URL
 from lambda_src.core.settings import Settings
-from lambda_src.services.retention import Retention
+from lambda_src.services.dynamodb.updates import Retention
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser
 from ops.errors import OperatorError
-from ops.surroundings import OPENAI_BASE_URL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from lambda_src.core.channel_parts import ChannelParts
-    from ops.aws import Aws
-    from ops.surroundings import Surroundings
+    from lambda_src.core import ChannelParts
+    from ops.endpoints import AwsClients, Endpoints
 
 PROJECT = "ai-multi-comms"
-ALARM = "AWS::CloudWatch::Alarm"
+ALARM_TYPE = "AWS::CloudWatch::Alarm"
 
 
 def stack_name(environment: str, part: str) -> str:
-    """The name of a stack: `part` is a channel, or `shared`."""
+    """Return the name of a stack; `part` is a channel's name, or `shared`."""
     return f"{PROJECT}-{part}-{environment}"
+
+
+def channel_names(aws: AwsClients, environment: str) -> Iterator[str]:
+    """Yield the environment's channels: those whose stack outputs a dead-letter queue."""
+    pages = aws.cloudformation.get_paginator("describe_stacks").paginate()
+    for stack in (stack for page in pages for stack in page["Stacks"]):
+        name = stack["StackName"]
+        start, end = f"{PROJECT}-", f"-{environment}"
+        has_queue = any(
+            out.get("OutputKey") == "DeadLetterQueueUrl" for out in stack.get("Outputs", [])
+        )
+        if name.startswith(start) and name.endswith(end) and has_queue:
+            yield name.removeprefix(start).removesuffix(end)
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed channel, with the settings that its function runs by.
+    """A deployed channel.
 
-    What the tool judges by (the form of a context object, secrets' prefixes, times, how long
-    records are kept) is the deployed function's own configuration, and so never another opinion.
+    The rules that this tool applies (context object schema, secret prefixes, time limits,
+    retention) come from the deployed function's own configuration, so the two cannot differ.
 
     Attributes:
         environment: The environment's name.
-        settings: The function's configuration; the vendors' addresses are those of the tool.
-        dead_letter_queue_url: Where messages end that could not be sent.
-        function: The function's name, with its alias.
-        dashboard_url: Where the channel is drawn.
-        openai_base_url: Where OpenAI answers; None for its own address.
-        aws: The services.
+        settings: The function's configuration, with the vendors' URLs of this tool.
+        dead_letter_queue_url: URL of the dead-letter queue.
+        function: The function's name with its alias.
+        openai_base_url: OpenAI's URL; None for its own.
+        aws: AWS clients.
     """
 
     environment: str
     settings: Settings
     dead_letter_queue_url: str
     function: str
-    dashboard_url: str
     openai_base_url: str | None
-    aws: Aws
+    aws: AwsClients
 
     @classmethod
     def find(
-        cls, aws: Aws, environment: str, channel: str, surroundings: Surroundings
+        cls, aws: AwsClients, environment: str, channel: str, endpoints: Endpoints
     ) -> Deployment:
         """Read the channel's stack and its function's configuration.
 
@@ -71,14 +80,13 @@ class Deployment:
         name, alias = outputs["FunctionName"], outputs["FunctionAlias"]
         configuration = aws.functions.get_function_configuration(FunctionName=name, Qualifier=alias)
         variables = dict(configuration["Environment"]["Variables"])
-        variables[TWILIO_BASE_URL] = surroundings.base_urls.get(TWILIO_BASE_URL, "")
+        variables[TWILIO_BASE_URL] = endpoints.base_urls.get(TWILIO_BASE_URL, "")
         return cls(
             environment=environment,
             settings=Settings.from_environment(variables),
             dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
             function=f"{name}:{alias}",
-            dashboard_url=outputs.get("DashboardUrl", ""),
-            openai_base_url=surroundings.base_urls.get(OPENAI_BASE_URL),
+            openai_base_url=endpoints.openai_base_url,
             aws=aws,
         )
 
@@ -94,7 +102,7 @@ class Deployment:
 
     @cached_property
     def parts(self) -> ChannelParts:
-        """What the channel brings: its sender, its addresses."""
+        """The channel's sender and addressing rules."""
         return parts_of(self.channel)
 
     @cached_property
@@ -103,12 +111,12 @@ class Deployment:
         return ContextParser(self.channel, self.is_own_secret, self.parts.addressing)
 
     def is_own_secret(self, reference: str) -> bool:
-        """Whether a secret lies within the channel's prefixes."""
+        """Return whether a secret has one of the channel's prefixes."""
         return is_within(reference, self.settings.secret_prefixes)
 
     @cached_property
     def alarm_names(self) -> tuple[str, ...]:
-        """The names of the channel's alarms, in the stack's order."""
+        """Names of the channel's alarms, in the stack's order."""
         pages = self.aws.cloudformation.get_paginator("list_stack_resources").paginate(
             StackName=stack_name(self.environment, self.channel)
         )
@@ -116,18 +124,18 @@ class Deployment:
             resource["PhysicalResourceId"]
             for page in pages
             for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == ALARM
+            if resource["ResourceType"] == ALARM_TYPE
         )
 
 
-def _outputs(aws: Aws, stack: str) -> Mapping[str, str]:
+def _outputs(aws: AwsClients, stack: str) -> Mapping[str, str]:
     try:
         (description,) = aws.cloudformation.describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
         raise OperatorError(
-            f"no stack {stack} in this account and region: look at --env, --channel, and at"
-            " whose credentials are in use (`aws sts get-caller-identity`)"
+            f"no stack {stack} in this account and region: check --env, --channel, and whose"
+            " credentials are in use (`aws sts get-caller-identity`)"
         ) from None
     return {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}

@@ -1,9 +1,9 @@
-"""What keeps a command from being done, in words for the person on duty."""
+"""Errors that a command reports in one message, without a traceback."""
 
 
 class OperatorError(Exception):
-    """A command that cannot be done, or must not be; the text says why and what to do instead."""
+    """A command that cannot or must not be executed; the text gives the reason and the remedy."""
 
 
 class Declined(OperatorError):
-    """The person was asked and said no: nothing was changed."""
+    """The operator answered the confirmation with no: nothing was changed."""

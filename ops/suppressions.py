@@ -1,4 +1,4 @@
-"""Suppressions: who is not to be written to on a channel, as a person on duty changes it."""
+"""A channel's suppressions: recipients who must not be messaged, changed by an operator."""
 
 from __future__ import annotations
 
@@ -6,40 +6,37 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core.contract import EXPIRES_AT, LEAST_RETENTION_DAYS
-from lambda_src.core.errors import Step
-from lambda_src.core.ledger import ConditionFailed
-from lambda_src.services import conversation_item as item
-from lambda_src.services.dynamodb_errors import translated
-from lambda_src.services.dynamodb_values import deserialized, serialized
-from lambda_src.services.recipient_marks import SHARDS, key_of, partition
-from ops.register_writes import ACTIONS
+from lambda_src.core import ConditionFailed, Step
+from lambda_src.core.contract import EXPIRES_AT, MIN_RETENTION_DAYS
+from lambda_src.services.dynamodb import items
+from lambda_src.services.dynamodb.errors import map_errors
+from lambda_src.services.dynamodb.marshalling import deserialize, serialize
+from lambda_src.services.dynamodb.suppression import SHARDS, partition_key, suppression_key
+from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ops.register_writes import Signature
+    from ops.audit import AuditContext
 
 BY_OPERATOR = "suppressed_by_operator"
-"""The reason of a suppression that no vendor asked for; why it was added stands in its line."""
+"""Reason of a suppression that an operator added; the audit entry has the operator's own words."""
 ADDED, LIFTED = "suppression added", "suppression lifted"
-KEPT = timedelta(days=LEAST_RETENTION_DAYS)
-"""How long a mark is kept that suppresses nobody: longer than any message stays in its queues."""
-
-_LINE = f"{ACTIONS} = list_append(if_not_exists({ACTIONS}, :none), :line)"
+RETENTION = timedelta(days=MIN_RETENTION_DAYS)
+"""How long an item without a suppression is kept: longer than any message stays in its queues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A recipient who is not written to, known by a digest alone.
+    """A suppressed recipient, identified only by a digest.
 
     Attributes:
-        digest: Tells suppressions apart; `digest_of` a recipient finds theirs.
-        since: When it began, ISO 8601.
-        reason: The vendor's code that brought it, or `suppressed_by_operator`.
-        actions: What people did to it: at, who, what, why.
+        digest: `recipient_digest` of the recipient.
+        since: Start, ISO 8601.
+        reason: The vendor's code that caused it, or `suppressed_by_operator`.
+        actions: Audit entries: at, who, what, why.
     """
 
     digest: str
@@ -48,18 +45,18 @@ class Suppression:
     actions: Sequence[Mapping[str, str]] = field(default=())
 
 
-def digest_of(channel: str, recipient: str) -> str:
-    """What a recipient is known by on a channel."""
-    return key_of(channel, recipient)["conversation_id"]
+def recipient_digest(channel: str, recipient: str) -> str:
+    """Return the digest that identifies a recipient on a channel."""
+    return suppression_key(channel, recipient)["conversation_id"]
 
 
 class Suppressions:
-    """A channel's suppressions; errors are those of `lambda_src.services.dynamodb_errors`.
+    """The suppressions of one channel; methods raise the errors of `map_errors`.
 
     Args:
         client: A DynamoDB client.
         table_name: The conversations table.
-        channel: Such as `whatsapp`.
+        channel: The channel's name, such as `whatsapp`.
     """
 
     def __init__(self, client: DynamoDBClient, table_name: str, channel: str) -> None:
@@ -68,84 +65,85 @@ class Suppressions:
         self._channel = channel
 
     def all(self) -> Iterator[Suppression]:
-        """Everybody who is suppressed, by digest."""
+        """Yield every suppression, by digest."""
         for shard in SHARDS:
-            yield from self._in(partition(self._channel, shard))
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table_name,
+                KeyConditionExpression="primary_channel = :shard",
+                FilterExpression="attribute_exists(suppressed_at)",
+                ExpressionAttributeValues=serialize(
+                    {":shard": partition_key(self._channel, shard)}
+                ),
+            )
+            for page in pages:
+                yield from (_suppression(deserialize(row)) for row in page["Items"])
 
     def find(self, recipient: str) -> Suppression | None:
-        """A recipient's suppression, None where they may be written to."""
-        stored = self._mark(recipient)
+        """Return a recipient's suppression, None if there is none."""
+        stored = self._item(recipient)
         return _suppression(stored) if "suppressed_at" in stored else None
 
-    def was_erased(self, recipient: str, asked_at: float) -> bool:
-        """Whether a recipient was erased after something was asked for (epoch seconds)."""
-        return "erased_at" in (mark := self._mark(recipient)) and mark["erased_at"] >= asked_at
+    def was_erased(self, recipient: str, requested_at: float) -> bool:
+        """Return whether a recipient was erased after a request (epoch seconds)."""
+        stored = self._item(recipient)
+        return "erased_at" in stored and stored["erased_at"] >= requested_at
 
-    def add(self, recipient: str, signature: Signature) -> bool:
-        """Suppress a recipient; whether they were not suppressed before."""
-        return self._change(
+    def add(self, recipient: str, audit: AuditContext) -> bool:
+        """Suppress a recipient; return False if they were suppressed already."""
+        return self._update(
             recipient,
-            f"SET suppressed_at = :at, suppressed_for = :reason, {_LINE} REMOVE {EXPIRES_AT}",
+            f"SET suppressed_at = :at, suppressed_for = :reason, {APPEND_ENTRY}"
+            f" REMOVE {EXPIRES_AT}",
             "attribute_not_exists(suppressed_at)",
             {
-                ":at": item.timestamp(signature.at),
+                ":at": items.timestamp(audit.at),
                 ":reason": BY_OPERATOR,
-                **_line(signature, ADDED),
+                **entry_values(audit.entry(ADDED)),
             },
         )
 
-    def lift(self, recipient: str, signature: Signature) -> bool:
-        """Let a recipient be written to again; whether they were suppressed."""
-        return self._change(
+    def lift(self, recipient: str, audit: AuditContext) -> bool:
+        """Remove a recipient's suppression; return False if there was none."""
+        return self._update(
             recipient,
-            f"SET {EXPIRES_AT} = :end, {_LINE} REMOVE suppressed_at, suppressed_for",
+            f"SET {EXPIRES_AT} = :end, {APPEND_ENTRY} REMOVE suppressed_at, suppressed_for",
             "attribute_exists(suppressed_at)",
-            {":end": _end(signature.at), **_line(signature, LIFTED)},
+            {":end": _expiry(audit.at), **entry_values(audit.entry(LIFTED))},
         )
 
-    def mark_erased(self, recipient: str, signature: Signature, what: str) -> None:
-        """Let nothing that was asked for until now bring the recipient back into the table.
+    def mark_erased(self, recipient: str, audit: AuditContext, what: str) -> None:
+        """Reject everything about a recipient that was requested until now.
 
-        The mark outlasts the queues; a suppression stays, since it is what the person asked for.
+        The mark outlives the queues. A suppression stays, because the recipient asked for it.
         """
-        values = {":at": item.number(signature.at), **_line(signature, what)}
-        marked = f"SET erased_at = :at, {_LINE}"
+        values = {":at": items.to_decimal(audit.at), **entry_values(audit.entry(what))}
+        update = f"SET erased_at = :at, {APPEND_ENTRY}"
         is_free = "attribute_not_exists(suppressed_at)"
-        dated = {**values, ":end": _end(signature.at)}
-        if not self._change(recipient, f"{marked}, {EXPIRES_AT} = :end", is_free, dated):
-            self._change(recipient, marked, "attribute_exists(conversation_id)", values)
+        dated = {**values, ":end": _expiry(audit.at)}
+        if not self._update(recipient, f"{update}, {EXPIRES_AT} = :end", is_free, dated):
+            self._update(recipient, update, "attribute_exists(conversation_id)", values)
 
-    def _mark(self, recipient: str) -> dict[str, Any]:
-        found = translated(
+    def _item(self, recipient: str) -> dict[str, Any]:
+        found = map_errors(
             Step.SETTLE,
             lambda: self._client.get_item(
                 TableName=self._table_name, Key=self._key(recipient), ConsistentRead=True
             ),
         )
-        return deserialized(found.get("Item", {}))
+        return deserialize(found.get("Item", {}))
 
-    def _in(self, shard: str) -> Iterator[Suppression]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table_name,
-            KeyConditionExpression="primary_channel = :shard",
-            FilterExpression="attribute_exists(suppressed_at)",
-            ExpressionAttributeValues=serialized({":shard": shard}),
-        )
-        for page in pages:
-            yield from (_suppression(deserialized(row)) for row in page["Items"])
-
-    def _change(
+    def _update(
         self, recipient: str, expression: str, condition: str, values: Mapping[str, Any]
     ) -> bool:
         try:
-            translated(
+            map_errors(
                 Step.RECORD,
                 lambda: self._client.update_item(
                     TableName=self._table_name,
                     Key=self._key(recipient),
                     UpdateExpression=expression,
                     ConditionExpression=condition,
-                    ExpressionAttributeValues=serialized(values),
+                    ExpressionAttributeValues=serialize(values),
                 ),
             )
         except ConditionFailed:
@@ -153,7 +151,7 @@ class Suppressions:
         return True
 
     def _key(self, recipient: str) -> dict[str, Any]:
-        return serialized(key_of(self._channel, recipient))
+        return serialize(suppression_key(self._channel, recipient))
 
 
 def _suppression(stored: Mapping[str, Any]) -> Suppression:
@@ -165,9 +163,5 @@ def _suppression(stored: Mapping[str, Any]) -> Suppression:
     )
 
 
-def _line(signature: Signature, what: str) -> dict[str, Any]:
-    return {":line": [signature.line(what)], ":none": []}
-
-
-def _end(at: float) -> int:
-    return int(at + KEPT.total_seconds())
+def _expiry(at: float) -> int:
+    return int(at + RETENTION.total_seconds())

@@ -1,1 +1,1 @@
-"""The commands, one group a file: each reads its options, and shows what came of it."""
+"""The commands, one group in each file."""

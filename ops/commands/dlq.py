@@ -1,182 +1,187 @@
-"""`dlq`: the dead letters, with their reasons; back on the queue, or given up."""
+"""`dlq`: list dead-letter messages with their causes, redrive them, or discard them."""
 
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from lambda_src.core.rejection import RejectedContext
-from ops import letter_overview as overview
-from ops import masking
-from ops.choice import Choice
-from ops.command import DryRun, ShowPersonalData, Why, Yes, command
-from ops.desk import Desk
-from ops.dropping import Dropping
-from ops.errors import OperatorError
-from ops.letter_case import Case
-from ops.letter_run import LetterRun
-from ops.pace import Pace
-from ops.redriving import Redriving
+from ops.command import (
+    DryRun,
+    OperatorError,
+    Reason,
+    Session,
+    ShowPersonalData,
+    Yes,
+    command,
+    require_reason,
+)
+from ops.dlq import report
+from ops.dlq.actions import Discard, Redrive
+from ops.dlq.inspection import Filter, Inspection
+from ops.dlq.runner import RateLimiter, Runner
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: see why, redrive, or give up.")
+app = typer.Typer(
+    no_args_is_help=True, help="Dead-letter messages: see the causes, redrive, or discard."
+)
 
 Many = list[str] | None
-Causes = Annotated[Many, typer.Option("--cause", help="Of this cause, as `dlq list` names it.")]
-Companies = Annotated[Many, typer.Option("--company", help="Of this tenant.")]
-Conversations = Annotated[Many, typer.Option("--conversation", help="Of this conversation.")]
-LetterIds = Annotated[Many, typer.Option("--letter", help="The letter of this id.")]
-Mended = Annotated[
+Causes = Annotated[
+    Many, typer.Option("--cause", help="Only messages with this cause, as `dlq list` names it.")
+]
+Companies = Annotated[Many, typer.Option("--company", help="Only messages of this tenant.")]
+Conversations = Annotated[
+    Many, typer.Option("--conversation", help="Only messages of this conversation.")
+]
+MessageIds = Annotated[Many, typer.Option("--message", help="Only the message with this id.")]
+FixedCauses = Annotated[
     Many,
     typer.Option(
-        "--mended", help="Also those that failed of this cause, which is mended: they are released."
+        "--fixed-cause",
+        help="Also release messages that failed with this cause, because it is fixed.",
     ),
 ]
 Rate = Annotated[
-    float, typer.Option("--rate", min=0.1, help="Letters a second: how fast the vendors are asked.")
+    float,
+    typer.Option("--rate", min=0.1, help="Messages per second, which limits vendor requests."),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many; a trial run.")]
-EachLetter = Annotated[bool, typer.Option("--letters", help="Each letter, beside the groups.")]
-LetterId = Annotated[str, typer.Argument(help="A letter's id, or its conversation's.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Maximum number of messages; for a trial run.")
+]
+EachMessage = Annotated[
+    bool, typer.Option("--messages", help="List each message in addition to the causes.")
+]
+MessageId = Annotated[str, typer.Argument(help="The id of a message or of its conversation.")]
 
 
 @command(app, "list")
-def show_list(desk: Desk, each: EachLetter = False) -> None:  # noqa: FBT002 - an option
-    """Why messages were given up, grouped by cause, with what to do about each.
+def show_list(session: Session, each: EachMessage = False) -> None:  # noqa: FBT002 - an option
+    """List the causes of dead-letter messages, with advice for each.
 
-    Letters are looked at and stay where they are.
+    The messages stay in the queue.
 
         python -m ops dlq list --env prod
-        python -m ops dlq list --env prod --letters --json
+        python -m ops dlq list --env prod --messages --json
     """
-    now, rows = desk.clock(), []
+    now, rows = session.clock(), []
 
-    def noted(case: Case) -> Case:
+    def collect(inspection: Inspection) -> Inspection:
         if each:
-            rows.append(overview.row(case, now))
-        return case
+            rows.append(report.summary(inspection, now))
+        return inspection
 
-    with desk.letters() as letters:
-        groups = overview.by_cause(map(noted, overview.cases(letters, desk.case_file)), now)
-    desk.screen.result({"groups": groups, **({"letters": rows} if each else {})})
-    table = [{k: v for k, v in group.items() if k != "what_to_do"} for group in groups]
-    desk.screen.rows(table, nothing="no dead letters")
+    with session.dead_letters() as scanner:
+        inspections = session.inspector.inspect_all(scanner)
+        causes = report.by_cause(map(collect, inspections), now)
+    console = session.console
+    console.result({"causes": causes, **({"messages": rows} if each else {})})
+    table = [{k: v for k, v in cause.items() if k != "advice"} for cause in causes]
+    console.rows(table, empty="no dead-letter messages")
     if each:
-        desk.screen.rows(rows)
-    desk.screen.steps(f"{group['cause']}: {group['what_to_do']}" for group in groups)
+        console.rows(rows)
+    console.steps(f"{cause['cause']}: {cause['advice']}" for cause in causes)
 
 
 @command(app, "show")
-def show(desk: Desk, letter: LetterId, show_personal_data: ShowPersonalData = False) -> None:  # noqa: FBT002 - an option
-    """One dead letter: everything wrong with it, its record, and its body if asked for.
+def show(
+    session: Session,
+    message: MessageId,
+    show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
+) -> None:
+    """Show one dead-letter message: all its problems, its record and, on request, its body.
 
     python -m ops dlq show 5fea7756-0ea4-451a-a703-a558b933e274
     python -m ops dlq show 'demo-company#spring-intake#req-0001' --show-personal-data
     """
-    with desk.letters() as letters:
+    with session.dead_letters() as scanner:
         found = [
-            case
-            for case in overview.cases(letters, desk.case_file)
-            if letter in {case.letter.message_id, case.conversation_id}
+            inspection
+            for inspection in session.inspector.inspect_all(scanner)
+            if message in {inspection.message.message_id, inspection.conversation_id}
         ]
     if not found:
-        raise OperatorError("no such dead letter is visible now: look at `dlq list --letters`")
-    documents = [_document(case, desk.clock(), show=show_personal_data) for case in found]
-    desk.screen.result(documents)
+        raise OperatorError("no such dead-letter message is visible: see `dlq list --messages`")
+    console, now = session.console, session.clock()
+    documents = [report.details(each, now, show=show_personal_data) for each in found]
+    console.result(documents)
     for document in documents:
-        desk.screen.heading(f"letter {document['letter']}")
-        desk.screen.fields({name: each for name, each in document.items() if name != "record"})
-        desk.screen.heading("its conversation's record")
-        desk.screen.fields(document["record"] or {"conversation": "has no record"})
+        console.heading(f"message {document['message_id']}")
+        console.fields({name: each for name, each in document.items() if name != "record"})
+        console.heading("the conversation's record")
+        console.fields(document["record"] or {"conversation": "has no record"})
 
 
 @command(app, "redrive")
-def redrive(  # noqa: PLR0917 - options, each by its name
-    desk: Desk,
+def redrive(  # noqa: PLR0917 - options, passed by name
+    session: Session,
     cause: Causes = None,
     company: Companies = None,
     conversation: Conversations = None,
-    letter: LetterIds = None,
-    mended: Mended = None,
+    message: MessageIds = None,
+    fixed_cause: FixedCauses = None,
     rate: Rate = 5,
     limit: Limit = None,
-    reason: Why = "",
+    reason: Reason = "",
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Put dead letters back on the queue, through the ledger: nothing is sent twice.
+    """Send dead-letter messages back to the queue; the ledger ensures that none is sent twice.
 
-    Letters whose message was sent are removed; those whose send is unknown stay, and so do those
-    that failed, unless their cause is named as mended. Interrupted and started again it goes on
-    where it was.
+    Messages that were sent already are only removed. Sends of unknown outcome stay, and so do
+    failed messages, unless --fixed-cause names their cause. The command can be interrupted and
+    repeated.
 
         python -m ops dlq redrive --env prod --dry-run
         python -m ops dlq redrive --env prod --limit 10
-        python -m ops dlq redrive --env prod --mended twilio_21606 --reason 'the sender is set up'
+        python -m ops dlq redrive --env prod --fixed-cause twilio_21606 --reason 'sender is set up'
         python -m ops dlq redrive --env prod --company demo-company --rate 20 --yes
     """
-    pace = Pace(rate)
-    with desk.letters() as letters:
-        redriving = Redriving(
-            choice=_choice(cause, company, conversation, letter),
-            mended=frozenset(mended or ()),
-            letters=letters,
-            queue=desk.queue,
-            register=desk.register,
-            marks=desk.suppressions,
-            pace=pace,
-            signature=desk.signature(reason),
+    limiter = RateLimiter(rate)
+    with session.dead_letters() as scanner:
+        action = Redrive(
+            filter=_filter(cause, company, conversation, message),
+            fixed_causes=frozenset(fixed_cause or ()),
+            scanner=scanner,
+            queue=session.queue,
+            conversations=session.conversations,
+            suppressions=session.suppressions,
+            limiter=limiter,
+            audit=session.audit(reason),
         )
-        LetterRun(desk, letters, redriving, pace, limit).go(dry_run=dry_run, yes=yes)
+        runner = Runner(session.console, scanner, session.inspector, action, limiter, limit)
+        runner.run(dry_run=dry_run, yes=yes)
 
 
 @command(app, "drop")
-def drop(  # noqa: PLR0917 - options, each by its name
-    desk: Desk,
-    reason: Why,
+def drop(  # noqa: PLR0917 - options, passed by name
+    session: Session,
+    reason: Reason,
     cause: Causes = None,
     company: Companies = None,
     conversation: Conversations = None,
-    letter: LetterIds = None,
+    message: MessageIds = None,
     limit: Limit = None,
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Give dead letters up for good: their records say so, by whom and why.
+    """Discard dead-letter messages for good; their records say by whom and why.
 
-    A letter is the only copy of its context object. One that may have been sent stays until that
-    is decided (`unknown resolve`).
+    A message is the only copy of its context object. One that may have been sent stays until
+    `unknown resolve` has decided about it.
 
         python -m ops dlq drop --cause body_not_json --reason 'a test of the router' --dry-run
-        python -m ops dlq drop --letter 5fea7756-0ea4-451a-a703-a558b933e274 --reason 'withdrawn'
+        python -m ops dlq drop --message 5fea7756-0ea4-451a-a703-a558b933e274 --reason 'withdrawn'
     """
-    choice = _choice(cause, company, conversation, letter)
-    if not choice:
-        raise OperatorError("say which: --cause, --company, --conversation or --letter")
-    if not reason.strip():
-        raise OperatorError("--reason is empty: it stands in the record's audit line")
-    with desk.letters() as letters:
-        signature = desk.signature(reason)
-        dropping = Dropping(choice, letters, desk.register, desk.suppressions, signature)
-        LetterRun(desk, letters, dropping, Pace(0), limit).go(dry_run=dry_run, yes=yes)
+    selected = _filter(cause, company, conversation, message)
+    if not selected:
+        raise OperatorError("select messages with --cause, --company, --conversation or --message")
+    require_reason(reason)
+    limiter = RateLimiter()
+    with session.dead_letters() as scanner:
+        audit = session.audit(reason)
+        action = Discard(selected, scanner, session.conversations, session.suppressions, audit)
+        runner = Runner(session.console, scanner, session.inspector, action, limiter, limit)
+        runner.run(dry_run=dry_run, yes=yes)
 
 
-def _choice(causes: Many, companies: Many, conversations: Many, letters: Many) -> Choice:
-    return Choice(*(frozenset(each or ()) for each in (causes, companies, conversations, letters)))
-
-
-def _document(case: Case, now: float, *, show: bool) -> dict[str, Any]:
-    problems = (
-        [str(problem) for problem in case.content.problems]
-        if isinstance(case.content, RejectedContext)
-        else []
-    )
-    record = masking.record(case.record.attributes, show=show) if case.record else None
-    body = _read(case.letter.body) if show else masking.MASK
-    return {**overview.row(case, now), "problems": problems, "record": record, "body": body}
-
-
-def _read(body: str) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body
+def _filter(causes: Many, companies: Many, conversations: Many, message_ids: Many) -> Filter:
+    criteria = (causes, companies, conversations, message_ids)
+    return Filter(*(frozenset(each or ()) for each in criteria))

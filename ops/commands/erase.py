@@ -1,4 +1,4 @@
-"""`erase`: everything kept about a person, found and removed, with a receipt that names nobody."""
+"""`erase`: erase a person from all channels, with a receipt without personal data."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -6,13 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ops.command import DryRun, Why, Yes, command
-from ops.desk import Desk
-from ops.erasure import Erasure
-from ops.erasure_receipt import Progress, Receipt
-from ops.errors import OperatorError
-from ops.places import places
-from ops.screen import Screen
+from ops.command import Console, DryRun, OperatorError, Reason, Session, Yes, command
+from ops.erasure import Erasure, ErasureTarget, Progress, Receipt
 
 Person = Annotated[str, typer.Option("--recipient", help="The person's number (E.164) or address.")]
 
@@ -23,62 +18,63 @@ def register(app: typer.Typer) -> None:
 
 
 def erase(
-    desk: Desk,
+    session: Session,
     recipient: Person,
-    reason: Why,
+    reason: Reason,
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Erase a person from all channels: records, and messages still queued or dead.
+    """Erase a person from all channels: records, and messages in queues and dead-letter queues.
 
-    Afterwards nothing that was asked for before brings them back. What is being sent at this moment
-    stays until it has settled: then run the command again. What OpenAI and Twilio keep is named in
-    the receipt by its ids. The reason stands in the audit line: name the request, not the person.
+    No earlier request can store the person again. A send in progress stays until it has ended:
+    repeat the command then. The receipt has the ids of what OpenAI and Twilio store. The reason is
+    stored in the audit entry: name the request, not the person.
 
         python -m ops erase --recipient +447700900123 --reason 'request 17' --dry-run --env prod
         python -m ops erase --recipient +447700900123 --reason 'request 17' --env prod
     """
     if not recipient.strip() or not reason.strip():
         raise OperatorError("--recipient and --reason: expected a value, found an empty text")
-    found = places(desk.aws, desk.environment, desk.surroundings)
-    table = desk.deployment.settings.conversations_table
-    erasure, signature = Erasure(desk.aws.dynamodb, table, found), desk.signature(reason)
-    survey = erasure.survey(recipient, signature)
+    console = session.console
+    targets = [ErasureTarget.of(deployment) for deployment in session.all_deployments()]
+    table_name = session.deployment.settings.conversations_table
+    erasure, audit = Erasure(session.aws.dynamodb, table_name, targets), session.audit(reason)
+    survey = erasure.survey(recipient, audit)
     if dry_run:
-        _show(desk.screen, survey, "what would be erased", is_complete=survey.is_complete)
+        _show(console, survey, "would be erased", is_complete=survey.is_complete)
         return
     if not yes:
-        _tell(desk.screen, survey, "what is to be erased")
-    desk.screen.confirm("Erase this? It cannot be undone.", yes=yes)
-    done = Progress()
+        _print(console, survey, "to be erased")
+    console.confirm("Erase this? It cannot be undone.", yes=yes)
+    progress = Progress()
     try:
-        receipt = erasure.erase(recipient, signature, done)
+        receipt = erasure.erase(recipient, audit, progress)
     except BaseException:
-        so_far = done.receipt(signature)
-        _show(desk.screen, so_far, "what was erased before it was called off", is_complete=False)
+        partial = progress.receipt(audit)
+        _show(console, partial, "erased before the interruption", is_complete=False)
         raise
-    _show(desk.screen, receipt, "receipt", is_complete=receipt.is_complete)
+    _show(console, receipt, "receipt", is_complete=receipt.is_complete)
     if not receipt.is_complete:
-        desk.screen.steps(_left_to_do(receipt))
-        desk.screen.error("not everything could be erased yet: run the same command in an hour")
+        console.steps(_next_steps(receipt))
+        console.error("the erasure is not complete: run the same command again in an hour")
         raise typer.Exit(1)
 
 
-def _show(screen: Screen, receipt: Receipt, title: str, *, is_complete: bool) -> None:
-    screen.result({**asdict(receipt), "is_complete": is_complete})
-    _tell(screen, receipt, title)
+def _show(console: Console, receipt: Receipt, title: str, *, is_complete: bool) -> None:
+    console.result({**asdict(receipt), "is_complete": is_complete})
+    _print(console, receipt, title)
 
 
-def _tell(screen: Screen, receipt: Receipt, title: str) -> None:
-    screen.heading(title)
-    screen.fields(
+def _print(console: Console, receipt: Receipt, title: str) -> None:
+    console.heading(title)
+    console.fields(
         {
             "records": receipt.conversations,
-            "messages": _counted(receipt.removed),
+            "messages": _counts(receipt.removed),
             "records that stay": receipt.open,
-            "in somebody's hands": _counted(receipt.in_flight),
-            "to erase at OpenAI": receipt.threads,
-            "to erase at Twilio": receipt.messages,
+            "messages in flight": _counts(receipt.in_flight),
+            "to delete at OpenAI": receipt.threads,
+            "to delete at Twilio": receipt.messages,
             "suppressed on": receipt.suppressed,
             "at": receipt.at,
             "by": receipt.who,
@@ -87,12 +83,12 @@ def _tell(screen: Screen, receipt: Receipt, title: str) -> None:
     )
 
 
-def _counted(messages: Mapping[str, int]) -> list[str]:
+def _counts(messages: Mapping[str, int]) -> list[str]:
     return [f"{number} in {queue}" for queue, number in messages.items() if number]
 
 
-def _left_to_do(receipt: Receipt) -> Iterator[str]:
+def _next_steps(receipt: Receipt) -> Iterator[str]:
     for conversation in receipt.open:
         yield f"conversation show '{conversation}': if it is send_unknown, unknown resolve it"
     if any(receipt.in_flight.values()):
-        yield "messages in somebody's hands may be of anybody: look again when they are back"
+        yield "messages in flight may be about anybody: repeat the command when they are visible"

@@ -1,23 +1,26 @@
-"""`send`: one context object onto the queue, checked as the processor will check it."""
+"""`send`: validate a context object as the processor does, and send it to the queue."""
 
 from typing import Annotated, Any
 
 import typer
 
-from lambda_src.core.context import ContextObject
-from lambda_src.core.contract import Status
-from lambda_src.core.rejection import RejectedContext
-from ops import masking
-from ops.command import DryRun, ShowPersonalData, Yes, command
-from ops.desk import Desk
-from ops.errors import OperatorError
-from ops.following import follow
+from lambda_src.core import ContextObject, RejectedContext, Status
+from ops.command import (
+    DryRun,
+    OperatorError,
+    Session,
+    ShowPersonalData,
+    Yes,
+    command,
+    mask_recipient,
+)
+from ops.conversations import wait_for_outcome
 
 File = Annotated[
-    typer.FileText, typer.Argument(help="A context object, JSON; - for standard input.")
+    typer.FileText, typer.Argument(help="A context object as JSON; - for standard input.")
 ]
-Follow = Annotated[bool, typer.Option("--follow", help="Stay until the conversation has ended.")]
-Patience = Annotated[float, typer.Option("--patience", min=0, help="Seconds to follow it for.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Wait until the conversation has ended.")]
+Patience = Annotated[float, typer.Option("--patience", min=0, help="Maximum wait in seconds.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,75 +28,72 @@ def register(app: typer.Typer) -> None:
     command(app, "send")(send)
 
 
-def send(  # noqa: PLR0917 - options, each by its name
-    desk: Desk,
+def send(  # noqa: PLR0917 - options, passed by name
+    session: Session,
     file: File,
-    is_followed: Follow = False,  # noqa: FBT002 - an option
+    follow: Follow = False,  # noqa: FBT002 - an option
     patience: Patience = 120,
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Check a context object with the processor's own rules, and put it on the queue.
+    """Validate a context object with the processor's own rules, and send it to the queue.
 
-    Everything wrong with it is told at once, and then nothing is sent. Its tenant is its message
-    group, so that no tenant waits behind another's burst.
+    All problems are reported at once, and then nothing is sent. The message group is the tenant's,
+    so that no tenant waits behind another's burst.
 
         python -m ops send examples/contexts/whatsapp.json --local --follow
         python -m ops send - --env prod --dry-run < context.json
     """
-    body = file.read()
-    context = _checked(desk, body)
-    before = desk.register.read(context.key)
+    console, body = session.console, file.read()
+    context = _parse(session, body)
+    before = session.conversations.read(context.key)
     company = str(context.attributes["company_id"])
     summary = {
         "conversation": context.key.conversation_id,
-        "recipient": masking.recipient(context.recipient, show=show_personal_data),
+        "recipient": mask_recipient(context.recipient, show=show_personal_data),
         "company": company,
         "recorded_already": before.status if before else "",
     }
-    desk.screen.fields(summary)
+    console.fields(summary)
     if dry_run:
-        desk.screen.result({**summary, "sent_to_queue": False})
-        desk.screen.say("would be put on the queue: nothing is wrong with it")
+        console.result({**summary, "sent_to_queue": False})
+        console.say("valid: it would be sent to the queue")
         return
-    desk.screen.confirm("Put it on the queue?", yes=yes)
-    message_id = desk.queue.put(body, company)
-    desk.screen.aftermath = (
-        f"the message is on the queue: conversation show '{context.key.conversation_id}'"
-        " tells what becomes of it"
+    console.confirm("Send it to the queue?", yes=yes)
+    message_id = session.queue.send(body, company)
+    console.if_interrupted = (
+        "the message is on the queue: see its progress with conversation show"
+        f" '{context.key.conversation_id}'"
     )
-    desk.screen.say(f"on the queue: message {message_id}")
-    end = _end(desk, context, patience) if is_followed else {}
-    desk.screen.result({**summary, "sent_to_queue": True, "sqs_message_id": message_id, **end})
-    if is_followed and end["status"] != Status.SENT:
+    console.say(f"on the queue: message {message_id}")
+    outcome = _wait(session, context, patience) if follow else {}
+    console.result({**summary, "sent_to_queue": True, "sqs_message_id": message_id, **outcome})
+    if follow and outcome["status"] != Status.SENT:
         raise typer.Exit(1)
 
 
-def _checked(desk: Desk, body: str) -> ContextObject:
+def _parse(session: Session, body: str) -> ContextObject:
     try:
-        return desk.deployment.parse(body)
+        return session.deployment.parse(body)
     except RejectedContext as rejected:
         problems = [
             {"field": each.field, "expected": each.expected, "found": each.found}
             for each in rejected.problems
         ]
-        desk.screen.result({"code": rejected.code, "problems": problems})
-        desk.screen.rows(problems)
+        session.console.result({"code": rejected.code, "problems": problems})
+        session.console.rows(problems)
         raise OperatorError(
-            f"refused: {rejected.code}, {len(problems)} problem(s); nothing was sent"
+            f"rejected: {rejected.code}, {len(problems)} problem(s); nothing was sent"
         ) from None
 
 
-def _end(desk: Desk, context: ContextObject, patience: float) -> dict[str, Any]:
+def _wait(session: Session, context: ContextObject, patience: float) -> dict[str, Any]:
     status, attributes = "", {}
-    for record in follow(desk.register, context.key, patience):
+    for record in wait_for_outcome(session.conversations, context.key, patience):
         if record and record.status != status:
             status, attributes = record.status, dict(record.attributes)
-            desk.screen.say(f"{status} {_reason(attributes)}".rstrip())
+            failure = attributes.get("failure")
+            reason = f" ({failure['code']} at {failure['step']})" if failure else ""
+            session.console.say(f"{status}{reason}")
     return {"status": status, "failure": attributes.get("failure")}
-
-
-def _reason(attributes: dict[str, Any]) -> str:
-    failure = attributes.get("failure")
-    return f"({failure['code']} at {failure['step']})" if failure else ""

@@ -1,23 +1,23 @@
-"""`status` and `watch`: how a channel is, and what to do next."""
+"""`status` and `watch`: the state of a channel, and what to do next."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from itertools import count, islice
 from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.advice import next_steps
-from ops.command import command, told
-from ops.desk import Desk
-from ops.screen import Screen
-from ops.sight import Sight, look
+from ops.channel_status import ChannelStatus, read_status
+from ops.command import Console, Session, command, describe
 
-Hours = Annotated[float, typer.Option("--hours", min=0.1, help="How far back outcomes go.")]
-Every = Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")]
-Times = Annotated[int, typer.Option("--times", min=0, help="How often; 0 until Ctrl-C.")]
+Hours = Annotated[float, typer.Option("--hours", min=0.1, help="The period of the outcomes.")]
+Every = Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two updates.")]
+Times = Annotated[
+    int, typer.Option("--times", min=0, help="Number of updates; 0 means until Ctrl-C.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,65 +26,68 @@ def register(app: typer.Typer) -> None:
     command(app, "watch")(watch)
 
 
-def status(desk: Desk, hours: Hours = 3) -> None:
-    """Where messages wait, what became of the last hours', which alarms are on, what to do next.
+def status(session: Session, hours: Hours = 3) -> None:
+    """Show queue depths, recent outcomes, active alarms, and what to do next.
 
     python -m ops status --env prod
     python -m ops status --local --hours 1 --json
     """
-    _show(desk.screen, look(desk.deployment, hours, desk.clock()))
+    _show(session.console, read_status(session.deployment, hours, session.clock()))
 
 
-def watch(desk: Desk, hours: Hours = 3, every: Every = 5, times: Times = 0) -> None:
-    """The same again and again, until Ctrl-C, whatever AWS says meanwhile.
+def watch(session: Session, hours: Hours = 3, every: Every = 5, times: Times = 0) -> None:
+    """Show the status repeatedly, until Ctrl-C; errors of AWS do not end it.
 
-    With --json one document after the other.
+    With --json it prints one document after the other.
 
     python -m ops watch --env prod
     python -m ops watch --local --every 1
     """
+    console = session.console
     for number in islice(count(), times or None):
         if number:
             time.sleep(every)
-        with _outlived(desk.screen) if number else nullcontext():
-            sight = look(desk.deployment, hours, desk.clock())
-            if desk.screen.console.is_terminal:
-                desk.screen.console.clear()
-            _show(desk.screen, sight)
+        # At the first update an error is rather a wrong environment or missing permissions.
+        with _report_errors(console) if number else nullcontext():
+            channel_status = read_status(session.deployment, hours, session.clock())
+            if console.output.is_terminal:
+                console.output.clear()
+            _show(console, channel_status)
 
 
 @contextmanager
-def _outlived(screen: Screen) -> Iterator[None]:
-    """Tell of AWS's trouble, and go on: once a look went well, the next one may again."""
+def _report_errors(console: Console) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        screen.error(f"{told(error)}; looking again")
+        console.error(f"{describe(error)}; trying again")
 
 
-def _show(screen: Screen, sight: Sight) -> None:
-    steps = list(next_steps(sight))
-    screen.result({**sight.document(), "next": steps})
-    screen.heading("queue")
-    screen.fields(
+def _show(console: Console, channel_status: ChannelStatus) -> None:
+    steps = list(channel_status.next_steps())
+    console.result({**asdict(channel_status), "next": steps})
+    console.heading("queue")
+    console.fields(
         {
-            "waiting": sight.waiting,
-            "in flight or in backoff": sight.in_flight,
-            "oldest": _duration(sight.oldest_seconds),
-            "dead letters": sight.dead_letters,
-            "mapping": sight.mapping,
+            "waiting": channel_status.waiting,
+            "in flight or in backoff": channel_status.in_flight,
+            "oldest": _duration(channel_status.oldest_seconds),
+            "dead-letter messages": channel_status.dead_letters,
+            "event source mapping": channel_status.mapping,
         }
     )
-    screen.heading(f"deliveries of the last {sight.hours:g} h")
-    screen.fields({_words(name): number for name, number in sight.outcomes.items()})
-    screen.heading(f"alarms: {len(sight.alarming)} of {len(sight.alarms)} are on")
-    if sight.alarming:
-        screen.rows([{"alarm": alarm.name, "since": alarm.since} for alarm in sight.alarming])
-    screen.steps(steps or ["nothing needs you"])
-
-
-def _words(metric: str) -> str:
-    return metric.removeprefix("Messages").lower()
+    console.heading(f"deliveries of the last {channel_status.hours:g} h")
+    console.fields(
+        {
+            metric.removeprefix("Messages").lower(): number
+            for metric, number in channel_status.outcomes.items()
+        }
+    )
+    active, alarms = channel_status.active_alarms, channel_status.alarms
+    console.heading(f"alarms: {len(active)} of {len(alarms)} active")
+    if active:
+        console.rows([{"alarm": alarm.name, "since": alarm.since} for alarm in active])
+    console.steps(steps or ["nothing to do"])
 
 
 def _duration(seconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""`suppression`: who is not written to on a channel, because they opted out or a person said so."""
+"""`suppression`: list, add and lift suppressions of recipients on a channel."""
 
 import re
 from dataclasses import asdict
@@ -6,89 +6,88 @@ from typing import Annotated
 
 import typer
 
-from ops.command import DryRun, Why, Yes, command
-from ops.desk import Desk
-from ops.errors import OperatorError
-from ops.suppressions import digest_of
+from ops.command import DryRun, OperatorError, Reason, Session, Yes, command, require_reason
+from ops.suppressions import recipient_digest
 
-app = typer.Typer(no_args_is_help=True, help="Who is not written to on the channel.")
+app = typer.Typer(
+    no_args_is_help=True, help="Suppressions: recipients who must not be messaged on the channel."
+)
 
 Person = Annotated[str, typer.Argument(help="The recipient's number (E.164) or address.")]
-Only = Annotated[str, typer.Option("--recipient", help="Only whether this one is among them.")]
+OnlyRecipient = Annotated[str, typer.Option("--recipient", help="Only this recipient.")]
 
 
 @command(app, "list")
-def show_list(desk: Desk, recipient: Only = "") -> None:
-    """Who is suppressed: by a digest, since the table keeps no number of them.
+def show_list(session: Session, recipient: OnlyRecipient = "") -> None:
+    """List suppressions, by digest: the table does not store the numbers.
 
     python -m ops suppression list --env prod
     python -m ops suppression list --recipient +447700900123
     """
-    table = desk.suppressions
-    one = table.find(recipient) if recipient else None
-    found = ([one] if one else []) if recipient else list(table.all())
-    desk.screen.result([asdict(each) for each in found])
-    desk.screen.rows(
+    if recipient:
+        one = session.suppressions.find(recipient)
+        found = [one] if one else []
+    else:
+        found = list(session.suppressions.all())
+    session.console.result([asdict(each) for each in found])
+    session.console.rows(
         [{"digest": each.digest, "since": each.since, "reason": each.reason} for each in found],
-        nothing="nobody is suppressed",
+        empty="no suppressions",
     )
 
 
 @command(app, "add")
 def add(
-    desk: Desk,
+    session: Session,
     recipient: Person,
-    reason: Why,
+    reason: Reason,
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Write to somebody no more: their later messages end as failed before the AI is asked.
+    """Suppress a recipient: later messages to them fail without a request to the AI.
 
     python -m ops suppression add +447700900123 --reason 'asked for it by telephone'
     """
-    table = desk.suppressions
-    if _is_to_go_on(desk, "suppress", recipient, reason, dry_run=dry_run, yes=yes):
-        changed = table.add(recipient, desk.signature(reason))
-        _tell(desk, recipient, "suppressed" if changed else "was suppressed already")
+    if _confirmed(session, "suppress", recipient, reason, dry_run=dry_run, yes=yes):
+        changed = session.suppressions.add(recipient, session.audit(reason))
+        _show(session, recipient, "suppressed" if changed else "was already suppressed")
 
 
 @command(app, "lift")
 def lift(
-    desk: Desk,
+    session: Session,
     recipient: Person,
-    reason: Why,
+    reason: Reason,
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Let somebody be written to again, once they have agreed to it.
+    """Lift a suppression, after the recipient has agreed.
 
-    Twilio keeps an opt-out of its own, which only the person ends. Their dead letters can be
-    redriven afterwards (dlq redrive --mended recipient_suppressed).
+    Twilio keeps its own opt-out, which only the recipient can end. Their dead-letter messages can
+    be redriven afterwards (dlq redrive --fixed-cause recipient_suppressed).
 
         python -m ops suppression lift +447700900123 --reason 'opted in again, form 12'
     """
-    table = desk.suppressions
-    if _is_to_go_on(desk, "let be written to", recipient, reason, dry_run=dry_run, yes=yes):
-        changed = table.lift(recipient, desk.signature(reason))
-        _tell(desk, recipient, "may be written to" if changed else "was not suppressed")
+    if _confirmed(session, "lift the suppression of", recipient, reason, dry_run=dry_run, yes=yes):
+        changed = session.suppressions.lift(recipient, session.audit(reason))
+        _show(session, recipient, "suppression lifted" if changed else "was not suppressed")
 
 
-def _is_to_go_on(
-    desk: Desk, what: str, recipient: str, reason: str, *, dry_run: bool, yes: bool
+def _confirmed(
+    session: Session, what: str, recipient: str, reason: str, *, dry_run: bool, yes: bool
 ) -> bool:
-    if not reason.strip():
-        raise OperatorError("--reason is empty: it stands in the audit line")
-    form = desk.deployment.parts.addressing.recipient
-    if not re.fullmatch(form.pattern, recipient):
-        raise OperatorError(f"the recipient: expected {form.words}, found another text")
+    require_reason(reason)
+    address = session.deployment.parts.addressing.recipient
+    if not re.fullmatch(address.pattern, recipient):
+        raise OperatorError(f"the recipient: expected {address.words}, found other text")
     if dry_run:
-        _tell(desk, recipient, f"would be done: {what}")
+        _show(session, recipient, f"would {what} this recipient")
         return False
-    desk.screen.confirm(f"On {desk.channel}, {what} this recipient?", yes=yes)
+    session.console.confirm(f"On {session.channel}, {what} this recipient?", yes=yes)
     return True
 
 
-def _tell(desk: Desk, recipient: str, outcome: str) -> None:
-    digest = digest_of(desk.channel, recipient)
-    desk.screen.result({"digest": digest, "outcome": outcome})
-    desk.screen.say(outcome)
+def _show(session: Session, recipient: str, outcome: str) -> None:
+    digest = recipient_digest(session.channel, recipient)
+    session.console.result({"digest": digest, "outcome": outcome})
+    session.console.say(outcome)

@@ -1,4 +1,4 @@
-"""`unknown`: sends whose outcome nobody knows, and a person's decision about each."""
+"""`unknown`: list sends of unknown outcome, and decide about each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,19 +6,25 @@ from typing import Annotated, Any
 
 import typer
 
-from lambda_src.core.contract import Status
-from lambda_src.services.dynamodb_update import Update
-from ops import change, masking
-from ops.command import DryRun, Recipient, ShowPersonalData, Why, Yes, command
-from ops.desk import Desk
-from ops.errors import OperatorError
-from ops.inquiry import Findings, Inquiry
-from ops.lookup import find_one
-from ops.moments import hours_since
-from ops.register import Record
-from ops.unknown_send import UnknownSend, check_sid
+from lambda_src.core import ConditionFailed, Status
+from lambda_src.services.dynamodb.updates import Update
+from ops.command import (
+    MASK,
+    DryRun,
+    OperatorError,
+    Reason,
+    Recipient,
+    Session,
+    ShowPersonalData,
+    Yes,
+    command,
+    mask_recipient,
+    mask_record,
+)
+from ops.conversations import ConversationRecord, age_hours
+from ops.unknown_sends import Findings, UnknownSend, VendorLookup, check_sid
 
-app = typer.Typer(no_args_is_help=True, help="Sends of unknown outcome: look, and decide.")
+app = typer.Typer(no_args_is_help=True, help="Sends of unknown outcome: look them up, and decide.")
 
 ConversationId = Annotated[str, typer.Argument(help="The conversation's id.")]
 Sent = Annotated[str, typer.Option("--sent", help="It was sent: the sid of the message.")]
@@ -28,11 +34,11 @@ NotSent = Annotated[
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the person decided, if anything.
+class OutcomeDecision:
+    """The operator's decision, if any.
 
     Raises:
-        OperatorError: Both at once, or no sid.
+        OperatorError: Both outcomes were given, or the sid is invalid_secret.
     """
 
     sid: str
@@ -40,7 +46,7 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if self.sid and self.is_not_sent:
-            raise OperatorError("--sent or --not-sent, not both")
+            raise OperatorError("give --sent or --not-sent, not both")
         if self.sid:
             check_sid(self.sid)
 
@@ -48,88 +54,109 @@ class Wanted:
         return bool(self.sid) or self.is_not_sent
 
     @property
-    def what(self) -> str:
-        """The decision in words."""
+    def description(self) -> str:
+        """The decision as text, for the question and the audit entry."""
         if self.sid:
             return f"recorded as sent: {self.sid}"
         return "released to retry: it was not sent"
 
     def update(
-        self, unknown: UnknownSend, inquiry: Inquiry, findings: Findings, now: float
+        self, unknown: UnknownSend, lookup: VendorLookup, findings: Findings, now: float
     ) -> Update:
-        """The change that it means; raises `OperatorError` where it must not be made."""
+        """Return the update to make; raises `OperatorError` if the facts contradict it."""
         if self.sid:
-            return unknown.sent(inquiry.message(self.sid), findings.taken, now)
-        return unknown.not_sent(findings.free, now)
+            return unknown.mark_sent(lookup.message(self.sid), findings.recorded, now)
+        return unknown.release(findings.unassigned, now)
 
 
 @command(app, "list")
-def show_list(desk: Desk, show_personal_data: ShowPersonalData = False) -> None:  # noqa: FBT002 - an option
-    """Conversations that wait for a decision, and those still being settled. Reads the whole table.
+def show_list(
+    session: Session,
+    show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
+) -> None:
+    """List sends that need a decision, and sends in reconciliation. Reads the whole table.
 
     python -m ops unknown list --env prod
     """
-    open_sends = (Status.SEND_UNKNOWN, Status.SENDING)
-    records = [each for status in open_sends for each in _in(desk, status)]
-    rows = [_row(record, desk.clock(), show=show_personal_data) for record in records]
-    desk.screen.result(rows)
-    desk.screen.rows(rows, nothing="no send is open")
-    waiting = [row for row in rows if row["status"] == Status.SEND_UNKNOWN]
-    desk.screen.steps(f"unknown resolve '{row['conversation']}'" for row in waiting)
+    records = (
+        record
+        for status in (Status.SEND_UNKNOWN, Status.SENDING)
+        for record in session.conversations.scan(conversation_status=status)
+    )
+    rows = [_row(record, session.clock(), show=show_personal_data) for record in records]
+    session.console.result(rows)
+    session.console.rows(rows, empty="no sends of unknown outcome")
+    undecided = [row for row in rows if row["status"] == Status.SEND_UNKNOWN]
+    session.console.steps(f"unknown resolve '{row['conversation']}'" for row in undecided)
 
 
 @command(app, "resolve")
-def resolve(  # noqa: PLR0917 - options, each by its name
-    desk: Desk,
+def resolve(  # noqa: PLR0917 - options, passed by name
+    session: Session,
     conversation: ConversationId,
     sent: Sent = "",
     not_sent: NotSent = False,  # noqa: FBT002 - an option
     recipient: Recipient = "",
-    reason: Why = "",
+    reason: Reason = "",
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Show what is known of a send and what Twilio has; then, if you say so, decide.
+    """Show the record of a send and what Twilio lists; with --sent or --not-sent, decide.
 
-    --sent is refused for a message of somebody else's; --not-sent while Twilio has one that reads
-    like it, or may not list it yet. Both hold only while the record is as it was shown. The dead
-    letter is redriven afterwards.
+    --sent is refused for another recipient's or another conversation's message; --not-sent while
+    Twilio lists a message with matching content, or may not list it yet. Neither is applied if the
+    record has changed since it was shown. Redrive the dead-letter message afterwards.
 
         python -m ops unknown resolve 'demo-company#spring-intake#req-0001'
         python -m ops unknown resolve req-0001 --sent SM00000000000000000000000000000001
         python -m ops unknown resolve req-0001 --not-sent --reason 'not in the console, 14:20'
     """
-    wanted = Wanted(sent, is_not_sent=not_sent)
-    record = find_one(desk.register, conversation, recipient)
-    unknown = UnknownSend.of(record, desk.channel)
-    inquiry = Inquiry(desk.deployment, unknown)
-    findings = inquiry.findings()
-    document = _document(unknown, findings, desk.clock(), show=show_personal_data)
-    _show(desk, document)
-    if not wanted:
-        desk.screen.result(document)
-        desk.screen.steps(_ways_out(unknown, findings, desk.clock()), "your decision")
+    console, decision = session.console, OutcomeDecision(sent, is_not_sent=not_sent)
+    record = session.conversations.find_one(conversation, recipient)
+    unknown = UnknownSend.from_record(record, session.channel)
+    lookup = VendorLookup(session.deployment, unknown)
+    findings = lookup.findings()
+    document = _document(unknown, findings, session.clock(), show=show_personal_data)
+    _show(session, document)
+    if not decision:
+        console.result(document)
+        console.steps(_options(unknown, findings, session.clock()), "decide")
         return
-    update = wanted.update(unknown, inquiry, findings, desk.clock())
-    changed = change.make(desk, update, wanted.what, reason=reason, dry_run=dry_run, yes=yes)
-    desk.screen.result({**document, "decision": wanted.what, "changed": changed})
-    desk.screen.steps([f"dlq redrive --conversation '{conversation}'"] if changed else [])
+    update = decision.update(unknown, lookup, findings, session.clock())
+    changed = _apply(session, update, decision.description, reason, dry_run=dry_run, yes=yes)
+    console.result({**document, "decision": decision.description, "changed": changed})
+    console.steps([f"dlq redrive --conversation '{conversation}'"] if changed else [])
 
 
-def _in(desk: Desk, status: Status) -> Iterator[Record]:
-    return desk.register.all(conversation_status=status)
+def _apply(
+    session: Session, update: Update, what: str, reason: str, *, dry_run: bool, yes: bool
+) -> bool:
+    """Apply an update after confirmation; return False for a dry run."""
+    conversation = update.key.conversation_id
+    if dry_run:
+        session.console.say(f"would be done: {what}")
+        return False
+    session.console.confirm(f"{conversation}: {what}?", yes=yes)
+    try:
+        session.conversations.apply(update, session.audit(reason).entry(what))
+    except ConditionFailed:
+        raise OperatorError(
+            f"{conversation} has changed since it was shown, and nothing was changed: look again"
+        ) from None
+    session.console.say(f"done: {what}", "green")
+    return True
 
 
-def _row(record: Record, now: float, *, show: bool) -> dict[str, object]:
-    intent = record.entry.intent if record.entry else None
+def _row(record: ConversationRecord, now: float, *, show: bool) -> dict[str, object]:
+    intent = record.ledger.intent if record.ledger else None
     return {
         "conversation": record.attributes["conversation_id"],
-        "recipient": masking.recipient(record.attributes["primary_channel"], show=show),
+        "recipient": mask_recipient(record.attributes["primary_channel"], show=show),
         "company": record.attributes.get("company_id", ""),
         "status": record.status,
-        "hours_since_the_send": hours_since(intent.at if intent else 0.0, now),
-        "looks": record.entry.looks if record.entry else 0,
+        "hours_since_send": age_hours(intent.at if intent else 0.0, now),
+        "lookups": record.ledger.lookups if record.ledger else 0,
     }
 
 
@@ -139,34 +166,34 @@ def _document(
     content = unknown.answer.content
     return {
         **_row(unknown.record, now, show=show),
-        "text": content if show else masking.MASK,
-        "record": masking.record(unknown.record.attributes, show=show),
+        "text": content if show else MASK,
+        "record": mask_record(unknown.record.attributes, show=show),
         "candidates": [
             {
                 "sid": found.sid,
                 "twilio_status": found.status,
                 "created": found.created,
-                "of": "another conversation" if found.sid in findings.taken else "perhaps this one",
+                "conversation": "another" if found.sid in findings.recorded else "possibly this",
             }
             for found in findings.candidates
         ],
     }
 
 
-def _show(desk: Desk, document: Mapping[str, Any]) -> None:
+def _show(session: Session, document: Mapping[str, Any]) -> None:
     nested = ("record", "candidates")
-    desk.screen.heading("the record")
-    desk.screen.fields({name: value for name, value in document.items() if name not in nested})
-    desk.screen.heading("messages at Twilio that read like it")
-    desk.screen.rows(document["candidates"])
+    session.console.heading("the record")
+    session.console.fields({name: value for name, value in document.items() if name not in nested})
+    session.console.heading("messages at Twilio with matching content")
+    session.console.rows(document["candidates"])
 
 
-def _ways_out(unknown: UnknownSend, findings: Findings, now: float) -> Iterator[str]:
-    name = unknown.entry.key.conversation_id
-    for sid in sorted(findings.free):
+def _options(unknown: UnknownSend, findings: Findings, now: float) -> Iterator[str]:
+    name = unknown.ledger.key.conversation_id
+    for sid in sorted(findings.unassigned):
         yield f"it was sent: unknown resolve '{name}' --sent {sid}"
-    if not findings.free:
-        yield f"Twilio's console has it after all: unknown resolve '{name}' --sent SID"
+    if not findings.unassigned:
+        yield f"Twilio's console shows it: unknown resolve '{name}' --sent SID"
         minutes = max(0, round((unknown.listed_by - now) / 60))
         when = f"in {minutes} minutes" if minutes else "from now on"
         yield f"it was not sent ({when}): unknown resolve '{name}' --not-sent"

@@ -1,0 +1,164 @@
+"""Status of a channel: queue depths, outcomes, alarms, and what the operator should do next."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lambda_src.core import Metric
+from lambda_src.core.contract import ENDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+    from ops.deployment import Deployment
+
+AGE_WINDOW_MINUTES = 15
+"""SQS publishes the age of a queue's oldest message every minute while the queue is in use."""
+MAX_AGE_SECONDS = 900
+"""The age from which the alarm OldestMessage counts."""
+
+_ALARM_SUBJECT = re.compile(r"Processor(\w+)Alarm-")
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm of the channel; `since` is the time of its last state change."""
+
+    name: str
+    state: str
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class ChannelStatus:
+    """A channel at one moment.
+
+    Attributes:
+        waiting: Visible messages on the queue.
+        in_flight: Messages in processing or in backoff.
+        dead_letters: Messages in the dead-letter queue, including those in flight.
+        oldest_seconds: Age of the oldest message on the queue; None if CloudWatch has no value.
+        mapping: State of the event source mapping: `Enabled`, or another one.
+        hours: The period of `outcomes`.
+        outcomes: Number of deliveries by outcome.
+        alarms: The channel's alarms.
+    """
+
+    waiting: int
+    in_flight: int
+    dead_letters: int
+    oldest_seconds: float | None
+    mapping: str
+    hours: float
+    outcomes: Mapping[str, int]
+    alarms: tuple[Alarm, ...]
+
+    @property
+    def active_alarms(self) -> tuple[Alarm, ...]:
+        """The alarms in the state ALARM."""
+        return tuple(alarm for alarm in self.alarms if alarm.state == "ALARM")
+
+    def next_steps(self) -> Iterator[str]:
+        """Yield what the operator should do, the most important first."""
+        for alarm in self.active_alarms:
+            yield f"{alarm.name} is in ALARM: {_runbook_section(alarm.name)}"
+        if self.mapping != "Enabled":
+            yield f"the event source mapping is {self.mapping}: docs/runbook.md, Pausing"
+        if self.outcomes.get(Metric.MESSAGES_UNKNOWN):
+            yield "some sends have an unknown outcome: unknown list"
+        if self.dead_letters:
+            yield f"{self.dead_letters} dead-letter messages: dlq list"
+        if (self.oldest_seconds or 0) > MAX_AGE_SECONDS:
+            yield "messages wait too long: docs/runbook.md#oldestmessage"
+
+
+def read_status(deployment: Deployment, hours: float, now: float) -> ChannelStatus:
+    """Read a channel's status; `now` is in epoch seconds."""
+    aws, settings = deployment.aws, deployment.settings
+    waiting, in_flight = _message_counts(deployment, settings.queue_url)
+    mappings = aws.functions.list_event_source_mappings(FunctionName=deployment.function)
+    states = [mapping["State"] for mapping in mappings["EventSourceMappings"]]
+    return ChannelStatus(
+        waiting=waiting,
+        in_flight=in_flight,
+        dead_letters=sum(_message_counts(deployment, deployment.dead_letter_queue_url)),
+        oldest_seconds=_oldest_seconds(deployment, now),
+        mapping=", ".join(states) or "missing",
+        hours=hours,
+        outcomes=_outcomes(deployment, hours, now),
+        alarms=_alarms(deployment),
+    )
+
+
+def _runbook_section(alarm: str) -> str:
+    """Return the runbook's section about an alarm, which has the name of the alarm's subject."""
+    subject = _ALARM_SUBJECT.search(alarm)
+    return f"docs/runbook.md#{subject[1].lower()}" if subject else "docs/runbook.md"
+
+
+def _message_counts(deployment: Deployment, url: str) -> tuple[int, int]:
+    """Return a queue's visible messages, and its messages in flight or delayed."""
+    names = ("", "NotVisible", "Delayed")
+    attributes: Mapping[Any, str] = deployment.aws.sqs.get_queue_attributes(
+        QueueUrl=url,
+        AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names],  # type: ignore[misc]  # composed names
+    )["Attributes"]
+    visible, *hidden = (int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names)
+    return visible, sum(hidden)
+
+
+def _oldest_seconds(deployment: Deployment, now: float) -> float | None:
+    query = _query(
+        "age",
+        "AWS/SQS",
+        "ApproximateAgeOfOldestMessage",
+        "Maximum",
+        60,
+        {"QueueName": deployment.settings.queue_url.rpartition("/")[2]},
+    )
+    values = _values(deployment, [query], now - AGE_WINDOW_MINUTES * 60, now)["age"]
+    return values[0] if values else None
+
+
+def _outcomes(deployment: Deployment, hours: float, now: float) -> dict[str, int]:
+    namespace = deployment.settings.powertools_metrics_namespace
+    names: dict[str, Metric] = {f"m{number}": end for number, end in enumerate(ENDS)}
+    queries = [_query(id_, namespace, end, "Sum", 300, {}) for id_, end in names.items()]
+    values = _values(deployment, queries, now - hours * 3600, now)
+    return {str(end): int(sum(values[id_])) for id_, end in names.items()}
+
+
+def _alarms(deployment: Deployment) -> tuple[Alarm, ...]:
+    names = list(deployment.alarm_names)
+    found = deployment.aws.cloudwatch.describe_alarms(AlarmNames=names, MaxRecords=100)
+    alarms = [
+        Alarm(alarm["AlarmName"], alarm["StateValue"], alarm.get("StateUpdatedTimestamp"))
+        for alarm in found["MetricAlarms"]
+    ]
+    return tuple(sorted(alarms, key=lambda alarm: names.index(alarm.name)))
+
+
+def _query(  # noqa: PLR0917 - the parts of CloudWatch's metric identity
+    id_: str, namespace: str, name: str, statistic: str, period: int, dimensions: Mapping[str, str]
+) -> MetricDataQueryTypeDef:
+    filters = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    metric: Any = {"Namespace": namespace, "MetricName": name, "Dimensions": filters}
+    return {"Id": id_, "MetricStat": {"Metric": metric, "Period": period, "Stat": statistic}}
+
+
+def _values(
+    deployment: Deployment, queries: Sequence[MetricDataQueryTypeDef], start: float, end: float
+) -> dict[str, list[float]]:
+    """Return each query's values, the newest first."""
+    results = deployment.aws.cloudwatch.get_metric_data(
+        MetricDataQueries=queries,
+        StartTime=datetime.fromtimestamp(start, UTC),
+        EndTime=datetime.fromtimestamp(end, UTC) + timedelta(minutes=1),
+        ScanBy="TimestampDescending",
+    )["MetricDataResults"]
+    return {result["Id"]: result["Values"] for result in results}

@@ -1,0 +1,295 @@
+"""Console output: tables for people or one JSON document for programs; personal data is masked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import rich.console
+import typer
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from ops.errors import Declined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+UNCHANGED = "nothing was changed"
+RESUMABLE = "completed work is kept: run the same command again to continue"
+
+PADDING_LEFT, PADDING_RIGHT = 2, 1
+"""Columns of space beside a cell."""
+
+MASK = "•••"
+PUBLIC_FIELDS = frozenset(
+    {
+        "conversation_id",
+        "conversation_status",
+        "company_id",
+        "project_id",
+        "project_status",
+        "request_id",
+        "channel_method",
+        "comms_consent",
+        "message_sid",
+        "thread_id",
+        "message_id",
+        "task_complete",
+        "initial_processing_time_ms",
+        "processor_version",
+        "router_version",
+        "hand_off_to_human",
+        "function_call",
+        "attempt",
+        "settle_looks",
+        "lease_expires_at",
+        "send_intent_at",
+        "send_deadline",
+        "created_at",
+        "updated_at",
+        "expires_at",
+        "failure",
+        "operator_actions",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "timestamp",
+        "role",
+        "messages",
+    }
+)
+"""Fields without personal data; all others are masked, including fields that are added later."""
+PUBLIC_TREES = frozenset({"failure", "operator_actions"})
+"""Fields that are shown with everything in them."""
+
+_PHONE_NUMBER = re.compile(r"\+\d{4,}")
+
+
+class Console:
+    """Writes results to standard output, and everything else to standard error.
+
+    Args:
+        as_json: Whether to print results as one JSON document instead of tables.
+        output: Replaces standard output.
+        errors: Replaces standard error.
+
+    Attributes:
+        as_json: As given.
+        output: The rich console of the results.
+        errors: The rich console of everything else.
+        if_interrupted: What the operator reads if the command ends at this moment.
+    """
+
+    def __init__(
+        self,
+        *,
+        as_json: bool = False,
+        output: rich.console.Console | None = None,
+        errors: rich.console.Console | None = None,
+    ) -> None:
+        self.as_json = as_json
+        self.output = output or rich.console.Console(highlight=False)
+        self.errors = errors or rich.console.Console(highlight=False, stderr=True)
+        self.if_interrupted = UNCHANGED
+
+    def result(self, document: object) -> None:
+        """Print the result for programs; the other methods show it to people."""
+        if self.as_json:
+            typer.echo(json.dumps(document, default=_to_json, ensure_ascii=False, indent=2))
+
+    def heading(self, text: str) -> None:
+        """Begin a new section."""
+        if not self.as_json:
+            self.output.print()
+            self.output.print(Text(text, "bold"))
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a sentence, without markup."""
+        if not self.as_json:
+            self.output.print(Padding(Text(text, style), (0, 0, 0, 2), expand=False))
+
+    def rows(self, rows: Sequence[Mapping[str, object]], empty: str = "none") -> None:
+        """Print rows with the same fields as a table, or as blocks on a narrow terminal."""
+        if self.as_json:
+            return
+        if not rows:
+            self.say(empty, "dim")
+            return
+        columns = [_column(name, [row[name] for row in rows]) for name in rows[0]]
+        if sum(column.min_width + PADDING_LEFT + PADDING_RIGHT for column in columns) <= (
+            self.output.width
+        ):
+            self.output.print(_table(columns))
+            return
+        for number, row in enumerate(rows):
+            if number:
+                self.output.print()
+            self.fields(row)
+
+    def fields(self, fields: Mapping[str, object]) -> None:
+        """Print named values, one a line; nested values as JSON."""
+        if not self.as_json:
+            pairs = ((_words(name), _to_text(value)) for name, value in fields.items())
+            self.output.print(fields_table(pairs))
+
+    def steps(self, texts: Iterable[str], title: str = "next steps") -> None:
+        """Print what to do next."""
+        texts = [] if self.as_json else list(texts)
+        if texts:
+            self.heading(title)
+        for text in texts:  # never wrapped, so that the commands in them can be copied
+            self.output.print(Text(f"  → {text}"), soft_wrap=True)
+
+    def error(self, text: str) -> None:
+        """Print what went wrong; the terminal wraps it."""
+        self.errors.print(Text(text, "red"), soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Print a remark beside the result."""
+        self.errors.print(Text(text, "dim"), soft_wrap=True)
+
+    def progress(self) -> Progress:
+        """Return a transient progress bar, which only terminals show."""
+        return Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.errors,
+            transient=True,
+            disable=not self.errors.is_terminal,
+        )
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before a change, unless the command line has the answer.
+
+        Raises:
+            Declined: The answer is no.
+            Abort: Standard input has ended, or Ctrl-C was pressed; typer's own.
+        """
+        if not yes and not typer.confirm(question, err=True):
+            raise Declined(UNCHANGED)
+        self.if_interrupted = RESUMABLE
+
+
+def fields_table(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Return a table of named values, one a line."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def mask_number(value: str) -> str:
+    """Mask a phone number except its ends, such as `+4…23`; mask other text completely."""
+    return f"{value[:2]}…{value[-2:]}" if _PHONE_NUMBER.fullmatch(value) else MASK
+
+
+def mask_recipient(value: str, *, show: bool) -> str:
+    """Mask a recipient unless `show`."""
+    return value if show else mask_number(value)
+
+
+def mask_record(attributes: Mapping[str, Any], *, show: bool) -> dict[str, Any]:
+    """Mask the personal data of a record's attributes unless `show`."""
+    if show:
+        return dict(attributes)
+    return {name: _mask_field(name, value) for name, value in attributes.items()}
+
+
+def _mask_field(name: str, value: Any) -> Any:
+    if name in PUBLIC_TREES:
+        return value
+    if name == "primary_channel":
+        return mask_number(str(value))
+    if name not in PUBLIC_FIELDS:
+        return MASK
+    if isinstance(value, list):
+        return [
+            mask_record(each, show=False) if isinstance(each, Mapping) else MASK for each in value
+        ]
+    return value
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of a table, whose ids and codes are never broken.
+
+    Attributes:
+        name: Its heading.
+        cells: Its texts.
+        is_number: Whether it is right-aligned.
+    """
+
+    name: str
+    cells: Sequence[str]
+    is_number: bool
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether a cell has several words, and may be wrapped between them."""
+        return any(" " in cell for cell in self.cells)
+
+    @property
+    def min_width(self) -> int:
+        """Length of the longest word."""
+        words = [word for text in (self.name, *self.cells) for word in text.split()]
+        return max(map(len, words), default=0)
+
+
+def _column(name: str, values: Sequence[object]) -> _Column:
+    is_number = isinstance(values[0], int | float)
+    return _Column(_words(name), [_to_text(value) for value in values], is_number)
+
+
+def _table(columns: Sequence[_Column]) -> Table:
+    table = Table(box=None, padding=(0, PADDING_RIGHT, 0, PADDING_LEFT), header_style="dim")
+    for column in columns:
+        heading = column.name
+        if not column.is_prose:
+            heading = "\n".join(wrap(heading, column.min_width))
+        table.add_column(
+            Text(heading),
+            justify="right" if column.is_number else "left",
+            no_wrap=not column.is_prose,
+            vertical="top",
+        )
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _to_text(value: object) -> str:
+    if value is None or value == "" or value in ([], {}, ()):
+        return "–"
+    if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, default=_to_json, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(_to_json(value) if isinstance(value, Decimal | datetime) else value)
+
+
+def _to_json(value: Any) -> object:
+    """Convert what JSON has no type for."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return sorted(value) if isinstance(value, set | frozenset) else str(value)

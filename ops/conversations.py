@@ -1,0 +1,300 @@
+"""The conversations table for operators: read records, and change them while they are unchanged.
+
+The update functions here are the transitions of the ledger that only an operator makes; those of
+the workers are in `lambda_src.services.dynamodb.updates`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lambda_src.core import RecordKey, Status, Step, UnrecognizedRecord
+from lambda_src.services.dynamodb import items, updates
+from lambda_src.services.dynamodb.errors import map_errors, too_large
+from lambda_src.services.dynamodb.marshalling import deserialize, exceeds_size, serialize
+from lambda_src.services.dynamodb.updates import Update, if_unchanged
+from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
+from ops.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from lambda_src.core import ContextObject, Failure, LedgerRecord, SentRecord
+    from lambda_src.services.dynamodb.updates import Retention
+
+T = TypeVar("T")
+
+STATUS = "conversation_status"
+PROCESSOR_VERSION = "by-hand"
+"""`processor_version` of a record that this tool created."""
+FINAL_STATUSES = frozenset({Status.SENT, Status.FAILED, Status.SEND_UNKNOWN})
+"""Statuses that do not change without an operator."""
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRecord:
+    """A conversation's record.
+
+    Attributes:
+        attributes: The item as plain values.
+        ledger: The ledger's view of it; None if its status is not one of the ledger's.
+    """
+
+    attributes: Mapping[str, Any]
+    ledger: LedgerRecord | None
+
+    @classmethod
+    def from_item(cls, stored: Mapping[str, Any]) -> ConversationRecord:
+        """Read a DynamoDB item."""
+        try:
+            ledger = items.to_ledger_record(stored, Step.SETTLE)
+        except UnrecognizedRecord:
+            ledger = None
+        return cls(deserialize(stored), ledger)
+
+    @property
+    def status(self) -> str:
+        """The stored status."""
+        return str(self.ledger.status if self.ledger else self.attributes[STATUS])
+
+    @property
+    def updated_at(self) -> float:
+        """The last change in epoch seconds; 0 if the stored time is not ISO 8601."""
+        try:
+            return datetime.fromisoformat(str(self.attributes.get("updated_at"))).timestamp()
+        except ValueError:
+            return 0.0
+
+
+class ConversationRepository:
+    """The conversations table.
+
+    All methods raise the errors of `map_errors`; those that write also raise `ConditionFailed`.
+
+    Args:
+        client: A DynamoDB client.
+        table_name: The table.
+        retention: How long the environment keeps records.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str, retention: Retention) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._retention = retention
+
+    def read(self, key: RecordKey) -> ConversationRecord | None:
+        """Return a record, read consistently; None if there is none."""
+        found = map_errors(
+            Step.SETTLE,
+            lambda: self._client.get_item(
+                TableName=self._table_name,
+                Key=serialize(items.key_attributes(key)),
+                ConsistentRead=True,
+            ),
+        )
+        return ConversationRecord.from_item(found["Item"]) if "Item" in found else None
+
+    def scan(self, **attributes: str) -> Iterator[ConversationRecord]:
+        """Yield the records whose attributes have these values; reads the whole table."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table_name, **_filter(attributes)
+        )
+        return (ConversationRecord.from_item(row) for page in pages for row in page["Items"])
+
+    def find(self, conversation_id: str, recipient: str = "") -> list[ConversationRecord]:
+        """Return the records of a conversation, one for each recipient.
+
+        Args:
+            conversation_id: The conversation's id.
+            recipient: Number (E.164) or address; if empty, the whole table is read.
+
+        Raises:
+            OperatorError: There is none.
+        """
+        if recipient:
+            record = self.read(RecordKey(recipient, conversation_id))
+            found = [record] if record else []
+        else:
+            found = list(self.scan(conversation_id=conversation_id))
+        if not found:
+            raise OperatorError(f"no record of the conversation {conversation_id}")
+        return found
+
+    def find_one(self, conversation_id: str, recipient: str = "") -> ConversationRecord:
+        """Return the only record of a conversation.
+
+        Raises:
+            OperatorError: There is none, or there are several.
+        """
+        found = self.find(conversation_id, recipient)
+        if len(found) > 1:
+            raise OperatorError(f"{len(found)} records have that id: choose one with --recipient")
+        return found[0]
+
+    def apply(self, update: Update, entry: Mapping[str, str] | None = None) -> None:
+        """Make one conditional update; append an audit entry in the same write."""
+        if entry:
+            update = _with_entry(update, entry)
+        expression, values = self._retention.apply_to_update(update)
+        map_errors(
+            update.step,
+            lambda: self._client.update_item(
+                TableName=self._table_name,
+                Key=serialize(items.key_attributes(update.key)),
+                UpdateExpression=expression,
+                ConditionExpression=update.condition,
+                ExpressionAttributeValues=serialize(values),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            ),
+        )
+
+    def create_failed(self, key: RecordKey, failure: Failure, entry: Mapping[str, str]) -> None:
+        """Create the record of a conversation that has none, as ended with this failure."""
+        record = items.rejected_record(key, failure, None, PROCESSOR_VERSION)
+        self._create(record, failure.at, entry)
+
+    def create_retry(
+        self, context: ContextObject, failure: Failure, entry: Mapping[str, str]
+    ) -> None:
+        """Create the record of a conversation that has none, for a worker to take over."""
+        rejected = items.rejected_record(
+            context.key, failure, context.request_id, PROCESSOR_VERSION
+        )
+        self._create({**context.attributes, **rejected}, failure.at, entry)
+
+    def release_rejected(
+        self, context: ContextObject, seen: ConversationRecord, at: float, entry: Mapping[str, str]
+    ) -> None:
+        """Set `retry` on a record that was rejected before a lease was acquired.
+
+        Such a record lacks the context object's attributes, and a worker that takes it over does
+        not add them, so they are written here.
+
+        Raises:
+            PermanentFailure: The record would be too large.
+        """
+        old = {name: value for name, value in seen.attributes.items() if name != "failure"}
+        record = {
+            **context.attributes,
+            **old,
+            "request_id": context.request_id,
+            STATUS: Status.RETRY,
+            "updated_at": items.timestamp(at),
+            ACTIONS: [*seen.attributes.get(ACTIONS, []), dict(entry)],
+        }
+        condition = (
+            "conversation_status = :failed AND attribute_not_exists(lease_owner)"
+            " AND updated_at = :seen"
+        )
+        values = {":failed": Status.FAILED, ":seen": seen.attributes["updated_at"]}
+        self._put(record, at, condition, values)
+
+    def _create(self, record: Mapping[str, Any], at: float, entry: Mapping[str, str]) -> None:
+        audited = {**record, ACTIONS: [dict(entry)]}
+        self._put(audited, at, "attribute_not_exists(conversation_id)", {})
+
+    def _put(
+        self, record: Mapping[str, Any], at: float, condition: str, values: Mapping[str, Any]
+    ) -> None:
+        retained = self._retention.apply_to_record(record, at)
+        if exceeds_size(items.MAX_RECORD_BYTES, retained):
+            raise too_large(Step.CLAIM)
+        options: dict[str, Any] = {"ExpressionAttributeValues": serialize(values)}
+        map_errors(
+            Step.RECORD,
+            lambda: self._client.put_item(
+                TableName=self._table_name,
+                Item=serialize(retained),
+                ConditionExpression=condition,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **(options if values else {}),
+            ),
+        )
+
+
+def release(seen: LedgerRecord, at: float) -> Update:
+    """Set `retry` and remove intent and failure; the AI's answer stays, since it is paid for."""
+    update = Update(
+        Step.SETTLE,
+        seen.key,
+        "SET conversation_status = :retry, updated_at = :at"
+        " REMOVE failure, send_intent_at, send_deadline, settle_looks",
+        "",
+        {":retry": Status.RETRY, ":at": items.timestamp(at)},
+        retained_from=at,
+    )
+    return if_unchanged(update, seen)
+
+
+def close(seen: LedgerRecord, failure: Failure) -> Update:
+    """Set `failed` on a conversation without a running worker and without a send."""
+    return replace(updates.mark_failed_if_unchanged(seen, failure), step=Step.SETTLE)
+
+
+def record_sent(seen: LedgerRecord, sent: SentRecord) -> Update:
+    """Record the sid of a message that the operator found at Twilio."""
+    return if_unchanged(updates.record_sent(seen.key, sent), seen)
+
+
+def annotate(key: RecordKey, at: float) -> Update:
+    """Change only `updated_at`; for an audit entry on an existing record."""
+    values = {":at": items.timestamp(at)}
+    exists = "attribute_exists(conversation_id)"
+    return Update(Step.RECORD, key, "SET updated_at = :at", exists, values)
+
+
+def age_hours(then: float, now: float) -> float | None:
+    """Return the hours between two epoch times, with one decimal; None if `then` is 0."""
+    return round((now - then) / 3600, 1) if then else None
+
+
+def poll(  # noqa: PLR0917 - the clock's parts, for tests
+    read: Callable[[], T],
+    is_final: Callable[[T], bool],
+    seconds: float,
+    interval: float = POLL_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[T]:
+    """Yield what `read` returns, until it is final or `seconds` have passed."""
+    deadline = clock() + seconds
+    while True:
+        value = read()
+        yield value
+        if is_final(value) or clock() >= deadline:
+            return
+        sleep(interval)
+
+
+def wait_for_outcome(
+    conversations: ConversationRepository, key: RecordKey, seconds: float
+) -> Iterator[ConversationRecord | None]:
+    """Yield a record repeatedly, until its conversation has ended or `seconds` have passed."""
+
+    def is_final(record: ConversationRecord | None) -> bool:
+        return bool(record and record.ledger and record.ledger.status in FINAL_STATUSES)
+
+    return poll(lambda: conversations.read(key), is_final, seconds, POLL_SECONDS)
+
+
+def _with_entry(update: Update, entry: Mapping[str, str]) -> Update:
+    return replace(
+        update,
+        expression=update.expression.replace("SET ", f"SET {APPEND_ENTRY}, ", 1),
+        values={**update.values, **entry_values(entry)},
+    )
+
+
+def _filter(attributes: Mapping[str, str]) -> dict[str, Any]:
+    names = {f"#{name}": name for name in attributes}
+    values = serialize({f":{name}": value for name, value in attributes.items()})
+    # The table also holds suppression items, which have no status.
+    conditions = [f"attribute_exists({STATUS})", *(f"#{name} = :{name}" for name in attributes)]
+    options = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+    return {"FilterExpression": " AND ".join(conditions), **(options if attributes else {})}

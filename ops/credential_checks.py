@@ -1,0 +1,286 @@
+"""The channel's secrets: stored, read, checked against their schema and with their vendor.
+
+Checks use the vendors' cheapest read-only requests; nothing here sends a message.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import openai
+from twilio.base.exceptions import TwilioRestException
+from twilio.rest import Client
+
+from lambda_src.core import ProcessingError, Step
+from lambda_src.core.ai.errors import classify_status
+from lambda_src.services import secret_schemas
+from lambda_src.services.twilio.errors import classify
+from lambda_src.services.twilio.http import DeadlineHttpClient
+from lambda_src.services.twilio_service import SDK_ERRORS
+from lambda_src.utils.assistant_definitions import DIRECTORY
+from ops.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from openai.types import Model
+
+    from lambda_src.services.secret_schemas import TwilioCredentials
+    from ops.deployment import Deployment
+
+T = TypeVar("T")
+
+OPENAI_TIMEOUT_SECONDS = 15.0
+OPENAI_NAME_PART = "/openai-api-key/"
+"""In the name of a secret that holds an OpenAI key; all others hold a tenant's credentials."""
+
+
+@dataclass(frozen=True)
+class OpenAILookup:
+    """Read-only requests to OpenAI.
+
+    Attributes:
+        api_key: The key.
+        base_url: URL of a local server; None for OpenAI's own.
+    """
+
+    api_key: str
+    base_url: str | None
+
+    @classmethod
+    def of_channel(cls, store: SecretStore) -> OpenAILookup:
+        """Use the channel's own key."""
+        deployment = store.deployment
+        secret = store.read(deployment.settings.secret_prefixes[0])
+        return cls(secret_schemas.openai_key(secret), deployment.openai_base_url)
+
+    def model(self, name: str) -> Model:
+        """Return a model that the key may use (`GET /v1/models/{model}`, free of charge).
+
+        Raises:
+            ProcessingError: OpenAI refuses the key, or has no such model.
+            OperatorError: OpenAI cannot be reached.
+        """
+        client = openai.OpenAI(
+            api_key=self.api_key,
+            base_url=self.base_url,
+            max_retries=1,
+            timeout=OPENAI_TIMEOUT_SECONDS,
+        )
+        try:
+            return client.models.retrieve(name)
+        except openai.APIStatusError as error:
+            raise classify_status(error.status_code, error.code, param=error.param) from None
+        except openai.APIError as error:
+            raise OperatorError(f"OpenAI cannot be reached: {type(error).__name__}") from None
+
+
+@dataclass(frozen=True)
+class TwilioMessage:
+    """A message as Twilio lists it; `to` is an address such as `whatsapp:+447700900123`."""
+
+    sid: str
+    status: str
+    created: datetime | None
+    to: str
+
+    def is_to(self, recipient: str) -> bool:
+        """Return whether it was sent to a number, on any channel."""
+        return self.to.rpartition(":")[2] == recipient
+
+
+class TwilioLookup:
+    """Read-only requests to Twilio with a tenant's credentials.
+
+    Args:
+        timeout: Seconds for each request.
+        base_url: Scheme and host of a local server, or empty.
+    """
+
+    def __init__(self, timeout: float, base_url: str) -> None:
+        self._http_client = DeadlineHttpClient(timeout, base_url)
+
+    def message(self, credentials: TwilioCredentials, sid: str) -> TwilioMessage | None:
+        """Return a message by its sid; None if the account has none.
+
+        Raises:
+            ProcessingError: Twilio refuses the request.
+            OperatorError: Twilio cannot be reached.
+        """
+        found = _request(lambda: self._client(credentials).messages(sid).fetch())
+        if found is None:
+            return None
+        return TwilioMessage(str(found.sid), str(found.status), found.date_created, str(found.to))
+
+    def account_status(self, credentials: TwilioCredentials) -> str:
+        """Return the account's status, `active` if it can send.
+
+        Raises:
+            ProcessingError: Twilio refuses the credentials.
+            OperatorError: Twilio cannot be reached.
+        """
+        client = self._client(credentials)
+        account = _request(lambda: client.api.accounts(credentials.account_sid).fetch())
+        return str(account.status) if account else "missing"
+
+    def _client(self, credentials: TwilioCredentials) -> Client:
+        return Client(  # type: ignore[no-untyped-call]
+            credentials.account_sid, credentials.auth_token, http_client=self._http_client
+        )
+
+
+@dataclass(frozen=True)
+class SecretField:
+    """One field of a secret; a hidden one is not shown while it is typed."""
+
+    name: str
+    is_hidden: bool = True
+    is_required: bool = True
+
+
+@dataclass(frozen=True)
+class SecretKind:
+    """A kind of secret.
+
+    Attributes:
+        vendor: Name of the vendor that issues it.
+        fields: Its fields.
+        parse: Checks a value's schema; raises `PermanentFailure` if it does not match.
+        check: Asks the vendor about a valid value; raises `ProcessingError` or `OperatorError` if
+            the vendor refuses it or cannot be reached.
+    """
+
+    vendor: str
+    fields: tuple[SecretField, ...]
+    parse: Callable[[Any], Any]
+    check: Callable[[Deployment, Any], object]
+
+    def problem(self, deployment: Deployment, value: Any) -> str:
+        """Return what is wrong with a value of the right schema, empty if nothing is."""
+        try:
+            self.check(deployment, self.parse(value))
+        except (ProcessingError, OperatorError) as error:
+            return str(error)
+        return ""
+
+
+def _check_openai(deployment: Deployment, key: str) -> None:
+    lookup = OpenAILookup(key, deployment.openai_base_url)
+    first, *_ = sorted(DIRECTORY.glob("*.toml"))
+    lookup.model(tomllib.loads(first.read_text("utf-8"))["model"])
+
+
+def _check_twilio(deployment: Deployment, credentials: TwilioCredentials) -> None:
+    settings = deployment.settings
+    lookup = TwilioLookup(settings.twilio_timeout_seconds, settings.twilio_base_url)
+    status = lookup.account_status(credentials)
+    if status != "active":
+        raise OperatorError(f"the account is {status}")
+
+
+OPENAI = SecretKind(
+    "OpenAI", (SecretField("ai_api_key"),), secret_schemas.openai_key, _check_openai
+)
+TWILIO = SecretKind(
+    "Twilio",
+    (
+        SecretField("twilio_account_sid", is_hidden=False),
+        SecretField("twilio_auth_token"),
+        SecretField("twilio_template_sid", is_hidden=False, is_required=False),
+    ),
+    secret_schemas.twilio_credentials,
+    _check_twilio,
+)
+
+
+def kind_of(name: str) -> SecretKind:
+    """Return the kind of one of the channel's secrets, by its name or ARN."""
+    return OPENAI if OPENAI_NAME_PART in f"{name}/" else TWILIO
+
+
+@dataclass(frozen=True)
+class SecretStore:
+    """The channel's secrets in Secrets Manager, and no others.
+
+    Attributes:
+        client: A Secrets Manager client.
+        deployment: The channel.
+    """
+
+    client: SecretsManagerClient
+    deployment: Deployment
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of the channel's secrets."""
+        for prefix in self.deployment.settings.secret_prefixes:
+            pages = self.client.get_paginator("list_secrets").paginate(
+                Filters=[{"Key": "name", "Values": [prefix]}]
+            )
+            found = (secret["Name"] for page in pages for secret in page["SecretList"])
+            # Secrets Manager's filter ignores case and matches the start of any part of a name.
+            yield from filter(self.deployment.is_own_secret, found)
+
+    def check_name(self, name: str) -> str:
+        """Return the name of one of the channel's secrets.
+
+        Raises:
+            OperatorError: It has none of the channel's prefixes.
+        """
+        if not self.deployment.is_own_secret(name):
+            prefixes = " or ".join(self.deployment.settings.secret_prefixes)
+            raise OperatorError(
+                f"{name}: the names of this channel's secrets begin with {prefixes}"
+            )
+        return name
+
+    def read(self, name: str) -> Any:
+        """Return a secret's JSON value.
+
+        Raises:
+            PermanentFailure: It is not JSON.
+            ClientError: It does not exist, or access is denied.
+        """
+        return parse_secret(self.client.get_secret_value(SecretId=name).get("SecretString", ""))
+
+    def write(self, name: str, value: Any) -> str:
+        """Store a value as a new version; create the secret if needed.
+
+        Returns:
+            `created` or `stored`.
+        """
+        text = json.dumps(value)
+        try:
+            self.client.put_secret_value(SecretId=name, SecretString=text)
+        except self.client.exceptions.ResourceNotFoundException:
+            self.client.create_secret(Name=name, SecretString=text)
+            return "created"
+        return "stored"
+
+
+def parse_secret(text: str) -> Any:
+    """Parse a secret's text as JSON.
+
+    Raises:
+        PermanentFailure: It is not JSON; the error does not quote the text.
+    """
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise secret_schemas.invalid_secret("a JSON object", "other text") from None
+
+
+def _request(call: Callable[[], T]) -> T | None:
+    try:
+        return call()
+    except TwilioRestException as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return None
+        raise classify(error.status, error.code, Step.SETTLE) from None
+    except SDK_ERRORS as error:
+        raise OperatorError(f"Twilio cannot be reached: {type(error).__name__}") from None

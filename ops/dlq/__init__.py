@@ -1,0 +1,1 @@
+"""Dead-letter messages: inspect them, decide by policy, redrive or discard them."""

@@ -1,0 +1,125 @@
+"""Inspect a dead-letter message: its parsed body and its conversation's record."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_src.core import ContextObject, RecordKey, RejectedContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from lambda_src.core import LedgerRecord
+    from ops.conversations import ConversationRecord, ConversationRepository
+    from ops.queues import QueueMessage, QueueScanner
+
+NO_RECORD = "no_record"
+"""Cause of a message that no worker acquired."""
+UNRECOGNIZED = "record_foreign"
+"""Cause of a message whose record has a status that is not one of the ledger's."""
+WORKERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A dead-letter message with everything known about it.
+
+    Attributes:
+        message: The message.
+        content: The parsed context object, or why it is rejected now.
+        record: The conversation's record; None if there is none or the body names none.
+    """
+
+    message: QueueMessage
+    content: ContextObject | RejectedContext
+    record: ConversationRecord | None
+
+    @property
+    def key(self) -> RecordKey | None:
+        """The conversation's key; None if the body names none."""
+        return self.content.key
+
+    @property
+    def ledger(self) -> LedgerRecord | None:
+        """The ledger's view of the record."""
+        return self.record.ledger if self.record else None
+
+    @property
+    def conversation_id(self) -> str:
+        """The conversation's id, empty if the body names none."""
+        return self.key.conversation_id if self.key else ""
+
+    @property
+    def company_id(self) -> str:
+        """The tenant, empty if unknown."""
+        if isinstance(self.content, ContextObject):
+            return str(self.content.attributes.get("company_id", ""))
+        recorded = self.record.attributes.get("company_id", "") if self.record else ""
+        return str(recorded) or self.message.group
+
+    @property
+    def status(self) -> str:
+        """The record's status, empty if there is no record."""
+        return self.record.status if self.record else ""
+
+    @property
+    def cause(self) -> str:
+        """Why the message is in the dead-letter queue, as a stable code."""
+        if self.record and not self.ledger:
+            return UNRECOGNIZED
+        if self.ledger:
+            return self.ledger.failure_code or str(self.ledger.status)
+        return self.content.code if isinstance(self.content, RejectedContext) else NO_RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class Inspector:
+    """Inspects dead-letter messages.
+
+    Attributes:
+        parse: Parses a body as the deployed function does.
+        conversations: The conversations table.
+    """
+
+    parse: Callable[[str], ContextObject]
+    conversations: ConversationRepository
+
+    def inspect(self, message: QueueMessage) -> Inspection:
+        """Parse a message's body and read its conversation's record."""
+        content: ContextObject | RejectedContext
+        try:
+            content = self.parse(message.body)
+        except RejectedContext as rejected:
+            content = rejected
+        record = self.conversations.read(content.key) if content.key else None
+        return Inspection(message, content, record)
+
+    def inspect_all(self, scanner: QueueScanner) -> Iterator[Inspection]:
+        """Inspect every message of a queue, a batch at a time."""
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="inspection") as pool:
+            for batch in scanner.batches():
+                yield from pool.map(self.inspect, batch)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Selects dead-letter messages; an empty criterion accepts all."""
+
+    causes: Collection[str] = ()
+    companies: Collection[str] = ()
+    conversations: Collection[str] = ()
+    message_ids: Collection[str] = ()
+
+    def __contains__(self, inspection: Inspection) -> bool:
+        pairs = (
+            (inspection.cause, self.causes),
+            (inspection.company_id, self.companies),
+            (inspection.conversation_id, self.conversations),
+            (inspection.message.message_id, self.message_ids),
+        )
+        return all(value in accepted for value, accepted in pairs if accepted)
+
+    def __bool__(self) -> bool:
+        return bool(self.causes or self.companies or self.conversations or self.message_ids)

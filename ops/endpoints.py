@@ -1,0 +1,180 @@
+"""Where AWS and the vendors are reached: as the environment says, or in the running local cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+
+from lambda_src.core.contract import TWILIO_BASE_URL
+from ops.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
+
+STATE_FILE = Path(__file__).parents[1] / ".cache" / "local" / "running.json"
+"""Where `make local` writes its `LocalCloudState` as JSON while it runs."""
+OPENAI_BASE_URL = "OPENAI_BASE_URL"  # the SDK's own variable
+
+CLIENT_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,  # longer than a long poll
+    max_pool_connections=32,
+    retries={"mode": "standard", "total_max_attempts": 4},
+)
+
+
+@dataclass(frozen=True)
+class LocalCloudState:
+    """How to reach a local cloud that another process keeps running.
+
+    Attributes:
+        pid: Id of that process.
+        endpoint: URL of the embedded AWS.
+        account: Account id of the embedded AWS.
+        region: Region of the embedded AWS.
+        phones: Origin of the Twilio fake; None if the real vendors are in use.
+        base_urls: Vendors' base URLs by environment variable; empty for the real vendors.
+    """
+
+    pid: int
+    endpoint: str
+    account: str
+    region: str
+    phones: str | None = None
+    base_urls: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def find(cls, state_file: Path = STATE_FILE) -> LocalCloudState | None:
+        """Return the running local cloud; None if there is none, or only a stale or broken file."""
+        try:
+            state = cls(**json.loads(state_file.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return state if state.is_alive() else None
+
+    def is_alive(self) -> bool:
+        """Return whether the process exists and the embedded AWS accepts connections."""
+        address = urlsplit(self.endpoint)
+        try:
+            os.kill(self.pid, 0)
+            socket.create_connection((address.hostname, address.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """An AWS session and the vendors' base URLs.
+
+    Attributes:
+        session: Creates clients with the credentials in use.
+        aws_url: URL of an AWS emulator; None lets the SDK decide (`AWS_ENDPOINT_URL` or region).
+        base_urls: Vendors' base URLs by environment variable; a missing one is the vendor's own.
+    """
+
+    session: boto3.Session
+    aws_url: str | None = None
+    base_urls: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def openai_base_url(self) -> str | None:
+        """URL of a local OpenAI server; None for OpenAI's own."""
+        return self.base_urls.get(OPENAI_BASE_URL)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Endpoints:
+        """Use the default credential chain, and the vendors' URLs that the environment sets."""
+        names = (TWILIO_BASE_URL, OPENAI_BASE_URL)
+        base_urls = {name: environment[name] for name in names if environment.get(name)}
+        # Like the AWS CLI; boto3 by itself reads AWS_DEFAULT_REGION only.
+        session = boto3.Session(region_name=environment.get("AWS_REGION") or None)
+        return cls(session, base_urls=base_urls)
+
+    @classmethod
+    def from_local_cloud(cls, state_file: Path = STATE_FILE) -> Endpoints:
+        """Use the local cloud that `make local` keeps running in another terminal.
+
+        Raises:
+            OperatorError: No local cloud is running.
+        """
+        state = LocalCloudState.find(state_file)
+        if state is None:
+            raise OperatorError(
+                "no local cloud is running: start one with `make local` in another terminal"
+            )
+        session = boto3.Session(
+            aws_access_key_id=f"local-cloud-{state.account}",
+            aws_secret_access_key="local-cloud",  # noqa: S106 - the embedded AWS accepts any
+            region_name=state.region,
+        )
+        return cls(session, state.endpoint, state.base_urls)
+
+
+class _ClientOptions(TypedDict):
+    endpoint_url: str | None
+    config: Config
+
+
+class AwsClients:
+    """AWS clients, each created on first use.
+
+    Args:
+        endpoints: Session and URL.
+    """
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._session = endpoints.session
+        self._options = _ClientOptions(endpoint_url=endpoints.aws_url, config=CLIENT_CONFIG)
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """Stacks, whose outputs name all resources."""
+        return self._session.client("cloudformation", **self._options)
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """Alarms and metrics."""
+        return self._session.client("cloudwatch", **self._options)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """The conversations table."""
+        return self._session.client("dynamodb", **self._options)
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """The processor's configuration and its event source mapping."""
+        return self._session.client("lambda", **self._options)
+
+    @cached_property
+    def secretsmanager(self) -> SecretsManagerClient:
+        """The channel's secrets."""
+        return self._session.client("secretsmanager", **self._options)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """The channel's queue and its dead-letter queue."""
+        return self._session.client("sqs", **self._options)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """The identity of the credentials in use."""
+        return self._session.client("sts", **self._options)

@@ -1,0 +1,93 @@
+"""One invocation of the tool: the deployment, its resources, the console and the operator."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ops.audit import AuditContext
+from ops.conversations import ConversationRepository
+from ops.deployment import Deployment, channel_names
+from ops.dlq.inspection import Inspector
+from ops.endpoints import AwsClients, Endpoints
+from ops.queues import ChannelQueue, QueueScanner
+from ops.suppressions import Suppressions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ops.console import Console
+
+
+@dataclass(frozen=True)
+class Session:
+    """One invocation of the tool.
+
+    Attributes:
+        environment: The environment's name.
+        channel: The channel's name.
+        is_local: Whether to use the local cloud.
+        console: Shows results.
+        clock: Returns epoch seconds.
+    """
+
+    environment: str
+    channel: str
+    is_local: bool
+    console: Console
+    clock: Callable[[], float] = time.time
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Where AWS and the vendors are reached."""
+        return Endpoints.from_local_cloud() if self.is_local else Endpoints.from_environment()
+
+    @cached_property
+    def aws(self) -> AwsClients:
+        """AWS clients."""
+        return AwsClients(self.endpoints)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The deployed channel."""
+        return self._find(self.channel)
+
+    def all_deployments(self) -> list[Deployment]:
+        """Return every channel of the environment."""
+        return [self._find(name) for name in sorted(channel_names(self.aws, self.environment))]
+
+    @cached_property
+    def conversations(self) -> ConversationRepository:
+        """The conversations table."""
+        deployment = self.deployment
+        table_name = deployment.settings.conversations_table
+        return ConversationRepository(self.aws.dynamodb, table_name, deployment.retention)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        """The channel's suppressions."""
+        table_name = self.deployment.settings.conversations_table
+        return Suppressions(self.aws.dynamodb, table_name, self.channel)
+
+    @cached_property
+    def queue(self) -> ChannelQueue:
+        """The channel's queue."""
+        return ChannelQueue(self.aws.sqs, self.deployment.settings.queue_url)
+
+    def _find(self, channel: str) -> Deployment:
+        return Deployment.find(self.aws, self.environment, channel, self.endpoints)
+
+    @property
+    def inspector(self) -> Inspector:
+        """Inspects the channel's dead-letter messages."""
+        return Inspector(self.deployment.parse, self.conversations)
+
+    def dead_letters(self) -> QueueScanner:
+        """Return a scanner of the dead-letter queue."""
+        return QueueScanner(self.aws.sqs, self.deployment.dead_letter_queue_url)
+
+    def audit(self, why: str) -> AuditContext:
+        """Return the audit context of a change that is made now, by the AWS caller identity."""
+        return AuditContext(self.aws.sts.get_caller_identity()["Arn"], why, self.clock())
