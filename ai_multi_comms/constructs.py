@@ -7,34 +7,30 @@ made of. Every name of a resource follows from the channel and the environment (
 messages.
 """
 
-from stacks.alarming_lines import AlarmingLines, alarming_lines
+from stacks.alarms.log_alarms import LogAlarm, LogAlarmRule, log_alarm_rules
+from stacks.alarms.metric_alarms import FunctionAlarms, QueueAlarms
+from stacks.alarms.no_throughput_alarm import NoThroughputAlarm
+from stacks.alarms.notifier import AlarmNotifier, AlarmRule
 from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.channel_stack import ChannelStack
-from stacks.channels import Channel
+from stacks.config.channels import Channel
+from stacks.config.environments import Environment, Tier, load_environment
+from stacks.config.names import ChannelNames, LogMetricNames, SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.encryption_key import EncryptionKey
-from stacks.environments import Environment, load_environment
 from stacks.errors import ConfigurationError, PackageError, SynthesisError
-from stacks.function_alarms import FunctionAlarms
-from stacks.lambda_package import LambdaPackage, build_package
-from stacks.log_alarm import LogAlarm
-from stacks.names import ChannelNames, LogMetricNames, SharedNames
-from stacks.on_call import AlarmRule, OnCall
-from stacks.package_sources import Additions
-from stacks.package_target import Target, requested_target
+from stacks.packaging.contents import Additions
+from stacks.packaging.lambda_package import LambdaPackage, Target, build_package, requested_target
 from stacks.processor import Processor
-from stacks.queue_alarms import QueueAlarms
 from stacks.shared_stack import SharedStack
-from stacks.silence_alarm import SilenceAlarm
-from stacks.tiers import Tier
 
 __all__ = [
     "Additions",
+    "AlarmNotifier",
     "AlarmRule",
-    "AlarmingLines",
     "Channel",
     "ChannelDashboard",
     "ChannelNames",
@@ -49,19 +45,19 @@ __all__ = [
     "FunctionAlarms",
     "LambdaPackage",
     "LogAlarm",
+    "LogAlarmRule",
     "LogMetricNames",
-    "OnCall",
+    "NoThroughputAlarm",
     "PackageError",
     "Processor",
     "QueueAlarms",
     "SharedNames",
     "SharedStack",
-    "SilenceAlarm",
     "SynthesisError",
     "Target",
     "Tier",
-    "alarming_lines",
     "build_package",
     "load_environment",
+    "log_alarm_rules",
     "requested_target",
 ]

@@ -1,40 +1,41 @@
 """The public names of the local cloud: an app, deployed and run on one machine.
 
-`World` deploys a `Project` with the CDK's own command line to an embedded AWS, and lets its mapping
-call its function. Vendors answer on loopback: OpenAI's stand-in is here, a channel of your own
-brings its vendor's, made of `StandIn`, together with it as a `Composite`.
+`LocalCloud` deploys a `Project` with the CDK's own command line to an embedded AWS, whose event
+source mapping invokes its function. Vendors respond on loopback: the OpenAI fake is here; a channel
+of your own has its vendor's fake, a subclass of `FakeService`, and combines both in a `Composite`.
 """
 
+from lambda_src.core import RecordKey
 from local.aws import Aws
-from local.channel import Channel, RecordKey
-from local.composite import Composite
+from local.channel import Channel, Resources
+from local.cloud import LocalCloud
+from local.deployment import Project
 from local.errors import LocalCloudError
-from local.journey import Failure, Journey, Milestone, Sighting
-from local.project import Project
-from local.resources import Resources
-from local.stand_ins import Fault, FaultKind, Match, OpenAIStandIn, RecordedCall, Rule, StandIn
-from local.vendors import Vendors
-from local.world import World
+from local.fakes import FakeOpenAI, FakeService, Fault, FaultKind, Match, RecordedRequest, Rule
+from local.lifecycle import Composite
+from local.message_tracker import Failure, MessageState, MessageStatus, MessageTracker
+from local.vendors import Inbox, Vendors
 
 __all__ = [
     "Aws",
     "Channel",
     "Composite",
     "Failure",
+    "FakeOpenAI",
+    "FakeService",
     "Fault",
     "FaultKind",
-    "Journey",
+    "Inbox",
+    "LocalCloud",
     "LocalCloudError",
     "Match",
-    "Milestone",
-    "OpenAIStandIn",
+    "MessageState",
+    "MessageStatus",
+    "MessageTracker",
     "Project",
     "RecordKey",
-    "RecordedCall",
+    "RecordedRequest",
     "Resources",
     "Rule",
-    "Sighting",
-    "StandIn",
     "Vendors",
-    "World",
 ]

@@ -1,4 +1,4 @@
-"""`python -m local`: the local cloud's commands."""
+"""Command line of the local cloud: `python -m local`."""
 
 from local.cli import app
 

@@ -6,7 +6,7 @@ import functools
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -24,26 +24,21 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-DUMMY_SECRET = "local-cloud"  # noqa: S105 - the embedded AWS takes any
-NO_USER_SETUP = {
+DUMMY_SECRET = "local-cloud"  # noqa: S105 - the embedded AWS accepts any
+NO_USER_CONFIGURATION = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""Session variables of botocore (config key, environment variable, default, conversion) which keep
-it from looking for a profile in the environment and in the user's files."""
+"""Session variables of botocore (config key, environment variable, default, conversion) that keep
+it from reading a profile from the environment and from the user's files."""
 
-_making_clients = threading.Lock()  # boto3's sessions are not safe to make clients from in parallel
-
-
-class _ClientArguments(TypedDict):
-    endpoint_url: str
-    config: Config
+_client_creation = threading.Lock()  # boto3's sessions are not thread-safe when creating clients
 
 
 @dataclass(frozen=True)
 class Aws:
-    """Where an AWS answers on this machine.
+    """The address of an AWS on this machine, and its clients.
 
     Attributes:
         endpoint: URL of every service.
@@ -58,104 +53,104 @@ class Aws:
     @functools.cached_property
     def cloudformation(self) -> CloudFormationClient:
         """The deployed stacks."""
-        with _making_clients:
-            return self._session.client("cloudformation", **self._arguments)
+        client: CloudFormationClient = self._client("cloudformation")
+        return client
 
     @functools.cached_property
     def cloudwatch(self) -> CloudWatchClient:
         """Metrics and alarms."""
-        with _making_clients:
-            return self._session.client("cloudwatch", **self._arguments)
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
 
     @functools.cached_property
     def dynamodb(self) -> DynamoDBClient:
         """The conversations table."""
-        with _making_clients:
-            return self._session.client("dynamodb", **self._arguments)
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
 
     @functools.cached_property
     def functions(self) -> LambdaClient:
         """The deployed function and its event source mapping."""
-        with _making_clients:
-            return self._session.client("lambda", **self._arguments)
+        client: LambdaClient = self._client("lambda")
+        return client
 
     @functools.cached_property
     def logs(self) -> CloudWatchLogsClient:
         """The function's log lines, and the metric filters over them."""
-        with _making_clients:
-            return self._session.client("logs", **self._arguments)
+        client: CloudWatchLogsClient = self._client("logs")
+        return client
 
     @functools.cached_property
     def secretsmanager(self) -> SecretsManagerClient:
         """The channel's secrets."""
-        with _making_clients:
-            return self._session.client("secretsmanager", **self._arguments)
+        client: SecretsManagerClient = self._client("secretsmanager")
+        return client
 
     @functools.cached_property
     def sns(self) -> SNSClient:
         """The alerts topic."""
-        with _making_clients:
-            return self._session.client("sns", **self._arguments)
+        client: SNSClient = self._client("sns")
+        return client
 
     @functools.cached_property
     def sqs(self) -> SQSClient:
         """The channel's queue and its dead-letter queue."""
-        with _making_clients:
-            return self._session.client("sqs", **self._arguments)
-
-    @functools.cached_property
-    def _session(self) -> boto3.Session:
-        """A session without the user's profile, so that no real account can be meant."""
-        return boto3.Session(
-            aws_access_key_id=self._access_key,
-            aws_secret_access_key=DUMMY_SECRET,
-            region_name=self.region,
-            botocore_session=botocore.session.Session(session_vars=NO_USER_SETUP),
-        )
-
-    @property
-    def _access_key(self) -> str:
-        """A key of the account's own: the CDK's command line remembers each key's account."""
-        return f"local-cloud-{self.account}"
-
-    @property
-    def _arguments(self) -> _ClientArguments:
-        """Straight to the loopback address, past any proxy of the environment."""
-        config = Config(proxies={}, connect_timeout=5, read_timeout=30, retries={"max_attempts": 2})
-        return {"endpoint_url": self.endpoint, "config": config}
+        client: SQSClient = self._client("sqs")
+        return client
 
     def command_environment(self) -> dict[str, str]:
-        """The environment in which AWS's command lines talk to this AWS and no other.
+        """Return the environment in which AWS's command lines reach this AWS and no other.
 
-        Nothing of the user's AWS setup or of this process's environment gets in, except what
-        programs need to run at all.
+        It contains nothing of the user's AWS configuration, and of this process's environment only
+        what programs need to run at all.
         """
-        nowhere = str(paths.CACHE / "no-such-file")
+        missing_file = str(paths.CACHE / "no-such-file")
         return base_environment() | {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "AWS_ACCESS_KEY_ID": self._access_key,
             "AWS_SECRET_ACCESS_KEY": DUMMY_SECRET,
             "AWS_REGION": self.region,
-            "AWS_CONFIG_FILE": nowhere,
-            "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+            "AWS_CONFIG_FILE": missing_file,
+            "AWS_SHARED_CREDENTIALS_FILE": missing_file,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    @functools.cached_property
+    def _session(self) -> boto3.Session:
+        """A session without the user's profile, so that no request can reach a real account."""
+        return boto3.Session(
+            aws_access_key_id=self._access_key,
+            aws_secret_access_key=DUMMY_SECRET,
+            region_name=self.region,
+            botocore_session=botocore.session.Session(session_vars=NO_USER_CONFIGURATION),
+        )
+
+    @property
+    def _access_key(self) -> str:
+        """A key per account: the CDK's command line caches the account of a key."""
+        return f"local-cloud-{self.account}"
+
+    def _client(self, service: str) -> Any:
+        """Create a client that connects to the loopback address, bypassing any proxy."""
+        config = Config(proxies={}, connect_timeout=5, read_timeout=30, retries={"max_attempts": 2})
+        with _client_creation:
+            return self._session.client(service, endpoint_url=self.endpoint, config=config)  # type: ignore[call-overload]  # any service's name
+
 
 def base_environment() -> dict[str, str]:
-    """What programs need of this process's environment, with the project's programs first."""
+    """Return the variables that programs need, with the project's programs first in the path."""
     kept = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-    return {name: os.environ[name] for name in kept if name in os.environ} | _programs()
+    return {name: os.environ[name] for name in kept if name in os.environ} | _program_path()
 
 
 def environment_without_aws() -> dict[str, str]:
-    """This process's environment, for programs that fetch packages, without the user's AWS."""
+    """Return this process's environment, for programs that download packages, without AWS's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | _programs()
+    return kept | _program_path()
 
 
-def _programs() -> dict[str, str]:
+def _program_path() -> dict[str, str]:
     return {
         "PATH": f"{paths.VENV_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -1,51 +1,65 @@
-"""The deployed channel as its neighbours see it: queue, dead letters, records and log."""
+"""A deployed channel as its users see it: queue, dead-letter queue, records and log."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from lambda_src.core import RecordKey
 from local.aws import Aws
-from local.contexts import message_group
-from local.function_logs import LogLine, LogTail
-from local.resources import Resources
+from local.contexts import company_id
+from local.deployment import Project
+from local.emulator.function_logs import LogLine, LogReader
+from local.emulator.queue_metrics import queued_messages
+from ops.queues import ChannelQueue
 
 _deserialize = TypeDeserializer().deserialize
 
 
-class _Grouped(TypedDict, total=False):
-    MessageGroupId: str
-
-
 @dataclass(frozen=True)
-class RecordKey:
-    """Where a conversation's record stands.
+class Resources:
+    """Names of the deployed resources of one channel, and of those that the channels share."""
 
-    Attributes:
-        primary_channel: the recipient's phone number.
-        conversation_id: the conversation's.
-    """
-
-    primary_channel: str
-    conversation_id: str
+    queue_url: str
+    dead_letter_queue_url: str
+    function: str
+    log_group: str
+    table: str
+    topic_arn: str
 
     @classmethod
-    def of(cls, body: str) -> "RecordKey | None":
-        """The key that a context object names; None where it cannot be told."""
-        try:
-            context = json.loads(body)
-            number = context["frontend_payload"]["recipient_data"]["recipient_tel"]
-            conversation = context["conversation_data"]["conversation_id"]
-        except (ValueError, KeyError, TypeError):
-            return None
-        if isinstance(number, str) and isinstance(conversation, str):
-            return cls(number, conversation)
-        return None
+    def deployed(cls, aws: Aws, project: Project, channel: str) -> "Resources":
+        """Read the outputs of the project's stacks.
+
+        Args:
+            aws: where the stacks are deployed.
+            project: their app.
+            channel: the channel's name.
+
+        Raises:
+            KeyError: a stack does not have an output that is used here.
+        """
+        shared = _outputs(aws, project.shared_stack)
+        own = _outputs(aws, project.channel_stacks[channel])
+        return cls(
+            queue_url=own["QueueUrl"],
+            dead_letter_queue_url=own["DeadLetterQueueUrl"],
+            function=own["FunctionName"],
+            log_group=own["LogGroupName"],
+            table=shared["TableName"],
+            topic_arn=shared["TopicArn"],
+        )
+
+
+def _outputs(aws: Aws, stack: str) -> dict[str, str]:
+    (description,) = aws.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
 
 
 class Channel:
-    """Sends context objects to the channel, and looks at what becomes of them.
+    """Sends context objects to a channel, and reads what it has done with them.
 
     Args:
         aws: where it is deployed.
@@ -58,22 +72,20 @@ class Channel:
     def __init__(self, aws: Aws, resources: Resources) -> None:
         self.resources = resources
         self._aws = aws
-        self._tail = LogTail(aws, resources.log_group)
+        self._reader = LogReader(aws, resources.log_group)
         self._lines: list[LogLine] = []
 
     def send(self, body: str) -> str:
-        """Put a context object on the queue, in its company's message group.
+        """Send a context object to the queue, in its company's message group.
 
         Returns:
             The queue message's id.
         """
-        sent = self._aws.sqs.send_message(
-            QueueUrl=self.resources.queue_url, MessageBody=body, **_in_group(message_group(body))
-        )
-        return sent["MessageId"]
+        queue = ChannelQueue(self._aws.sqs, self.resources.queue_url)
+        return queue.send(body, company_id(body))
 
     def record(self, key: RecordKey) -> dict[str, Any]:
-        """A conversation's record, as plain values; empty while there is none."""
+        """Return a conversation's record as plain values; empty if there is none."""
         found = self._aws.dynamodb.get_item(
             TableName=self.resources.table,
             Key={
@@ -85,38 +97,48 @@ class Channel:
         return {name: _deserialize(value) for name, value in found.get("Item", {}).items()}
 
     def log(self) -> list[LogLine]:
-        """Every line that the function has logged since the local cloud started."""
-        self._lines += self._tail.new_lines()
+        """Return every line that the function has logged since the local cloud was started."""
+        self._lines += self._reader.new_lines()
         return list(self._lines)
 
     def log_of(self, message_id: str) -> list[dict[str, Any]]:
-        """The fields of the lines about one queue message, oldest first."""
-        every = (line.fields for line in self.log())
-        return [fields for fields in every if fields.get("sqs_message_id") == message_id]
-
-    def dead_letter_count(self) -> int:
-        """How many messages are in the dead-letter queue."""
-        attributes = self._aws.sqs.get_queue_attributes(
-            QueueUrl=self.resources.dead_letter_queue_url,
-            AttributeNames=["ApproximateNumberOfMessages"],
-        )["Attributes"]
-        return int(attributes["ApproximateNumberOfMessages"])
+        """Return the fields of the log lines about one queue message, oldest first."""
+        fields = (line.fields for line in self.log())
+        return [each for each in fields if each.get("sqs_message_id") == message_id]
 
     def dead_letters(self) -> dict[str, str]:
-        """Bodies of the messages in the dead-letter queue, by id; they stay there."""
-        letters: dict[str, str] = {}
-        while batch := self._peek():
-            letters |= batch
-        return letters
-
-    def _peek(self) -> dict[str, str]:
-        received = self._aws.sqs.receive_message(
-            QueueUrl=self.resources.dead_letter_queue_url,
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=1,  # long enough to read on behind them, soon there for others
-        )
-        return {letter["MessageId"]: letter["Body"] for letter in received.get("Messages", [])}
+        """Return the bodies of the messages in the dead-letter queue, by id; they stay there."""
+        messages = queued_messages(self._aws, self.resources.dead_letter_queue_url)
+        return {message.message_id: message.body for message in messages}
 
 
-def _in_group(group: str | None) -> "_Grouped":
-    return {"MessageGroupId": group} if group else {}
+Channels = Mapping[str, Channel]
+"""Channels by name, in the order of their registration."""
+
+
+def deployed_channels(aws: Aws, project: Project) -> Channels:
+    """Return all channels of a project, by the outputs of their stacks."""
+    names = project.channel_stacks
+    return {name: Channel(aws, Resources.deployed(aws, project, name)) for name in names}
+
+
+def channel_for(body: str, channels: Channels) -> Channel:
+    """Return the channel of a context object; the first one if it does not name a known channel."""
+    try:
+        name = str(json.loads(body)["frontend_payload"]["request_data"]["channel_method"])
+    except (ValueError, KeyError, TypeError):
+        name = ""
+    return channels.get(name, next(iter(channels.values())))
+
+
+def record_key(body: str) -> RecordKey | None:
+    """Return the key of a context object's record; None if the object does not contain it."""
+    try:
+        context = json.loads(body)
+        number = context["frontend_payload"]["recipient_data"]["recipient_tel"]
+        conversation = context["conversation_data"]["conversation_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if isinstance(number, str) and isinstance(conversation, str):
+        return RecordKey(number, conversation)
+    return None

@@ -10,30 +10,28 @@ from typing import Annotated
 
 import typer
 
-from local import paths
 from local.demo.run import run
 from local.errors import LocalCloudError
 from local.screen import Screen
 from local.send import send as send_context
-from local.up import up as keep_up
+from local.up import up as keep_running
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="The app on an embedded AWS, with stand-ins for OpenAI and Twilio, on this machine alone.",
+    help="Run the app on an embedded AWS, with fakes of OpenAI and Twilio, on this machine only.",
 )
 
-DASHBOARD_PICTURE = paths.ROOT / "docs" / "dashboard.png"
-INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130  # the shells' exit code for Ctrl-C
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @app.command()
 def demo() -> None:
-    """Watch messages travel, fail and recover; every claim is checked."""
+    """Show messages being sent, failing and recovering; every claim is checked."""
     screen = Screen()
-    with _orderly_end(screen):
+    with _clean_exit(screen):
         raise typer.Exit(run(screen))
 
 
@@ -41,8 +39,8 @@ def demo() -> None:
 def up() -> None:
     """Keep the local cloud running until Ctrl-C, and show what happens in it."""
     screen = Screen()
-    with _orderly_end(screen, interrupted=0):
-        keep_up(screen, os.environ)
+    with _clean_exit(screen, interrupted=0):
+        keep_running(screen, os.environ)
 
 
 @app.command()
@@ -51,26 +49,14 @@ def send(
 ) -> None:
     """Send a context object through the local cloud and show its outcome."""
     screen = Screen()
-    with _orderly_end(screen):
+    with _clean_exit(screen):
         raise typer.Exit(send_context(Path(context) if context else None, screen, os.environ))
 
 
-@app.command()
-def dashboard(
-    picture: Annotated[Path, typer.Argument(help="File to draw into.")] = DASHBOARD_PICTURE,
-) -> None:
-    """Send messages through the local cloud, and draw what the deployed dashboard shows of them."""
-    from local.dashboard.run import run as draw  # noqa: PLC0415 - would slow every other command
-
-    screen = Screen()
-    with _orderly_end(screen):
-        draw(screen, picture.resolve())
-
-
 @contextmanager
-def _orderly_end(screen: Screen, interrupted: int = INTERRUPTED) -> Iterator[None]:
-    """Let signals unwind what was started, and turn foreseen errors into one message."""
-    before = {number: signal.signal(number, _interrupt) for number in ENDING_SIGNALS}
+def _clean_exit(screen: Screen, interrupted: int = INTERRUPTED) -> Iterator[None]:
+    """Stop everything on a signal, and report expected errors in one message."""
+    before = {number: signal.signal(number, _interrupt) for number in SIGNALS}
     try:
         yield
     except LocalCloudError as error:
@@ -85,7 +71,7 @@ def _orderly_end(screen: Screen, interrupted: int = INTERRUPTED) -> Iterator[Non
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Begin to unwind, and let nothing interrupt the unwinding."""
-    for ending in ENDING_SIGNALS:
-        signal.signal(ending, signal.SIG_IGN)
+    """Raise KeyboardInterrupt, and ignore further signals so that stopping is not interrupted."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     signal.default_int_handler(number, frame)

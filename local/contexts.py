@@ -1,7 +1,6 @@
 """Context objects to send: read from files, and varied."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,15 @@ from local.errors import LocalCloudError
 
 EXAMPLE = paths.EXAMPLE_CONTEXTS / "whatsapp.json"
 
-GROUP_ID = re.compile(r"[!-~]{1,128}")
-"""What SQS takes as a message group's id: letters, digits and punctuation of ASCII.
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
-
 
 def read_context(path: Path) -> str:
-    """Read a context object's file.
+    """Read a context object from a file.
 
     Returns:
-        Its text, as it goes on the queue.
+        The file's text, which is sent unchanged.
 
     Raises:
-        LocalCloudError: there is no such file, or it holds no JSON; the text says where.
+        LocalCloudError: the file cannot be read or is not JSON; the text says where.
     """
     try:
         text = path.read_text("utf-8")
@@ -37,7 +32,7 @@ def read_context(path: Path) -> str:
 
 
 def example(name: str, *, conversation_id: str, recipient: str) -> str:
-    """An example context object, as a conversation of its own.
+    """Return an example context object with a conversation and a recipient of its own.
 
     Args:
         name: of the file in `examples/contexts`, without its extension.
@@ -51,15 +46,10 @@ def example(name: str, *, conversation_id: str, recipient: str) -> str:
     return json.dumps(context)
 
 
-def message_group(body: str) -> str | None:
-    """The message group of a context object: its company, so that the queue is fair to each.
-
-    Returns:
-        The company's id, as a router sets it; None where there is none that SQS takes. A message
-        without a group counts as a company of its own.
-    """
+def company_id(body: str) -> str:
+    """Return the company id of a context object; empty if it does not contain one."""
     try:
         company = json.loads(body)["frontend_payload"]["company_data"]["company_id"]
     except (ValueError, KeyError, TypeError):
-        return None
-    return company if isinstance(company, str) and GROUP_ID.fullmatch(company) else None
+        return ""
+    return company if isinstance(company, str) else ""

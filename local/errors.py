@@ -1,5 +1,5 @@
-"""What can go wrong in the local cloud in a way its user can do something about."""
+"""Errors of the local cloud that its user can act on."""
 
 
 class LocalCloudError(Exception):
-    """The local cloud cannot do what was asked; the text says what, and what helps."""
+    """The local cloud cannot do what was asked; the text says why, and what helps."""

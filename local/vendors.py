@@ -1,39 +1,111 @@
-"""The services beyond AWS that the deployed function talks to: stand-ins, or the real ones."""
+"""OpenAI and Twilio for the deployed function, fake or real, and their credentials."""
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import lambda_src
 from lambda_src.core.contract import TWILIO_BASE_URL
+from local import paths
 from local.aws import Aws
-from local.composite import Composite
-from local.credentials import Credentials, store_secrets
-from local.phones import Phones
-from local.stand_ins import OpenAIStandIn, TwilioStandIn
+from local.deployment import ENVIRONMENT
+from local.errors import LocalCloudError
+from local.fakes import FakeOpenAI, FakeTwilio, InboxMessage
+from local.lifecycle import Composite
+from stacks.config.channels import CHANNELS
 
-MADE_UP = Credentials(
+REQUIRED = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+TEMPLATE = "TWILIO_TEMPLATE_SID"
+PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+
+_PREFIX = f"ai-multi-comms/{ENVIRONMENT}/"
+OPENAI_SECRETS = tuple(f"{_PREFIX}openai-api-key/{channel.name}" for channel in CHANNELS)
+CREDENTIALS = tuple(f"{_PREFIX}{channel.name}-credentials/" for channel in CHANNELS)
+"""Prefixes of the names of the tenants' secrets, by channel."""
+
+ASSISTANTS = Path(lambda_src.__file__).parent / "assistants"
+TEMPLATE_TEXT = "Hello {{1}}! {{2}}"
+"""The content template whose variables the assistant `first_contact` writes."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Credentials for OpenAI and Twilio, which are not shown when printed.
+
+    Attributes:
+        template_sid: the content template of first messages; None for free text.
+    """
+
+    openai_api_key: str = field(repr=False)
+    twilio_account_sid: str = field(repr=False)
+    twilio_auth_token: str = field(repr=False)
+    template_sid: str | None = field(default=None, repr=False)
+
+    @property
+    def openai_secret(self) -> str:
+        """The value of a channel's OpenAI secret, in its documented form."""
+        return json.dumps({"ai_api_key": self.openai_api_key})
+
+    @property
+    def twilio_secret(self) -> str:
+        """The value of a tenant's Twilio secret, in its documented form."""
+        value = {
+            "twilio_account_sid": self.twilio_account_sid,
+            "twilio_auth_token": self.twilio_auth_token,
+        }
+        template = {"twilio_template_sid": self.template_sid} if self.template_sid else {}
+        return json.dumps(value | template)
+
+
+FAKE_CREDENTIALS = Credentials(
     openai_api_key="made-up-openai-key",
     twilio_account_sid=f"AC{'0' * 32}",
-    twilio_auth_token="made-up-twilio-token",  # noqa: S106 - known to the stand-in only
+    twilio_auth_token="made-up-twilio-token",  # noqa: S106 - known to the fake only
     template_sid=f"HX{'0' * 32}",
 )
-TEMPLATE_TEXT = "Hello {{1}}! {{2}}"
-"""The content template for which the shipped assistant `first_contact` writes the variables."""
 
-PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+
+class Inbox:
+    """The messages that recipients have received, read from a Twilio fake in any process.
+
+    Args:
+        origin: the fake's scheme, host and port.
+
+    Attributes:
+        origin: as given.
+    """
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def messages(self, number: str) -> list[InboxMessage]:
+        """Return the messages of one recipient, by E.164 number, oldest first."""
+        return self.all().get(number, [])
+
+    def all(self) -> dict[str, list[InboxMessage]]:
+        """Return the messages of all recipients, by number."""
+        with self._direct.open(f"{self.origin}/_control/state", timeout=5) as response:
+            inboxes = json.load(response)["phones"]
+        return {
+            number: [InboxMessage(**message) for message in messages]
+            for number, messages in inboxes.items()
+        }
 
 
 class Vendors(Protocol):
-    """OpenAI and the channel's vendor, for the length of a `with` block."""
+    """OpenAI and the channels' vendor, for the length of a `with` block."""
 
     @property
-    def phones(self) -> Phones | None:
-        """What recipients see; None where only the recipients themselves do."""
+    def inbox(self) -> Inbox | None:
+        """The recipients' messages; None if only the recipients can see them."""
 
     def __enter__(self) -> Self: ...
 
@@ -46,49 +118,48 @@ class Vendors(Protocol):
     ) -> None: ...
 
     def function_environment(self) -> dict[str, str]:
-        """Variables that lead the function's process to them."""
+        """Return environment variables with which the function reaches them."""
 
     def store_secrets(self, aws: Aws) -> None:
-        """Give the deployed placeholder secrets the values that they take."""
+        """Replace the deployed placeholder secrets by their credentials."""
 
 
-class StandIns(Composite):
-    """The stand-ins of `local.stand_ins`, on loopback.
+class FakeVendors(Composite):
+    """The fakes of `local.fakes`, on loopback.
 
     Attributes:
-        openai: the stand-in for OpenAI.
-        twilio: the stand-in for Twilio.
+        openai: the OpenAI fake.
+        twilio: the Twilio fake.
     """
-
-    credentials = MADE_UP
 
     def __init__(self) -> None:
         super().__init__()
-        self.openai = OpenAIStandIn(keys={MADE_UP.openai_api_key}, models=_models())
-        self.twilio = TwilioStandIn(
-            accounts={MADE_UP.twilio_account_sid: MADE_UP.twilio_auth_token},
-            templates={str(MADE_UP.template_sid): TEMPLATE_TEXT},
+        self.credentials = FAKE_CREDENTIALS
+        self.openai = FakeOpenAI(keys={FAKE_CREDENTIALS.openai_api_key}, models=_models())
+        self.twilio = FakeTwilio(
+            accounts={FAKE_CREDENTIALS.twilio_account_sid: FAKE_CREDENTIALS.twilio_auth_token},
+            templates={str(FAKE_CREDENTIALS.template_sid): TEMPLATE_TEXT},
         )
-        self.phones: Phones | None = None
+        self.inbox: Inbox | None = None
 
     def _start_parts(self, starting: ExitStack) -> None:
         starting.enter_context(self.openai)
         starting.enter_context(self.twilio)
-        self.phones = Phones(self.twilio.origin)
+        self.inbox = Inbox(self.twilio.origin)
 
     def function_environment(self) -> dict[str, str]:
-        """The base URLs by which the SDKs find the stand-ins."""
+        """Return the base URLs with which the SDKs reach the fakes."""
         return {"OPENAI_BASE_URL": self.openai.base_url, TWILIO_BASE_URL: self.twilio.base_url}
 
     def store_secrets(self, aws: Aws) -> None:
-        """Store the made-up credentials that the stand-ins take."""
+        """Store the credentials that the fakes accept."""
         store_secrets(aws, self.credentials)
 
 
-class RealServices:
+class RealVendors:
     """OpenAI and Twilio themselves, with the user's credentials."""
 
-    phones: Phones | None = None
+    inbox: Inbox | None = None
 
     def __init__(self, credentials: Credentials) -> None:
         self.credentials = credentials
@@ -103,24 +174,103 @@ class RealServices:
         trace: TracebackType | None,
         /,
     ) -> None:
-        """Nothing was started."""
+        """Do nothing: nothing was started."""
 
     def function_environment(self) -> dict[str, str]:
-        """The user's way to the internet; the embedded AWS is reached directly all the same."""
-        way = _first_set(os.environ)
-        return way | {"NO_PROXY": "127.0.0.1"} if way else {}
+        """Return the user's proxy and certificates; the embedded AWS is reached directly."""
+        given = {name: os.environ.get(name) or os.environ.get(name.lower()) for name in PASSED_ON}
+        internet = {name: value for name, value in given.items() if value}
+        return internet | {"NO_PROXY": "127.0.0.1"} if internet else {}
 
     def store_secrets(self, aws: Aws) -> None:
         """Store the user's credentials."""
         store_secrets(aws, self.credentials)
 
 
-def _first_set(environment: Mapping[str, str]) -> dict[str, str]:
-    spelt = {name: environment.get(name) or environment.get(name.lower()) for name in PASSED_ON}
-    return {name: value for name, value in spelt.items() if value}
+def select_vendors(environment: Mapping[str, str]) -> Vendors:
+    """Return the real vendors if the environment contains their credentials, else the fakes.
+
+    Args:
+        environment: the process environment.
+
+    Raises:
+        LocalCloudError: only some variables are set; the text names those missing.
+    """
+    credentials = credentials_from(environment)
+    return RealVendors(credentials) if credentials else FakeVendors()
+
+
+def credentials_from(environment: Mapping[str, str]) -> Credentials | None:
+    """Return the credentials of an environment; None if no variable is set.
+
+    Raises:
+        LocalCloudError: only some variables are set; the text names those missing.
+    """
+    given = {name: environment[name] for name in (*REQUIRED, TEMPLATE) if environment.get(name)}
+    if not given:
+        return None
+    missing = [name for name in REQUIRED if name not in given]
+    if missing:
+        raise LocalCloudError(
+            f"{', '.join(given)} set but not {', '.join(missing)}: set all of them to use the real"
+            " services, or none to use the fakes"
+        )
+    openai_api_key, account_sid, auth_token = (given[name] for name in REQUIRED)
+    return Credentials(openai_api_key, account_sid, auth_token, given.get(TEMPLATE))
+
+
+def store_secrets(aws: Aws, credentials: Credentials) -> None:
+    """Replace the deployed placeholder secrets by credentials, the same for each tenant.
+
+    The secrets of the example contexts' tenants are created if they are not deployed; a tenant that
+    is added later needs no deployment.
+    """
+    pages = aws.secretsmanager.get_paginator("list_secrets").paginate()
+    deployed = {secret["Name"] for page in pages for secret in page["SecretList"]}
+    examples = example_secrets()
+    for name in sorted(deployed | examples.keys()):
+        value = _secret_value(name, credentials, has_template=examples.get(name, True))
+        if value and name in deployed:
+            aws.secretsmanager.put_secret_value(SecretId=name, SecretString=value)
+        elif value:
+            aws.secretsmanager.create_secret(Name=name, SecretString=value)
+
+
+def _secret_value(name: str, credentials: Credentials, *, has_template: bool) -> str | None:
+    """Return the value of a secret; None for a secret that does not belong to a channel."""
+    if name in OPENAI_SECRETS:
+        return credentials.openai_secret
+    if not name.startswith(CREDENTIALS):
+        return None
+    return (credentials if has_template else replace(credentials, template_sid=None)).twilio_secret
+
+
+def example_secrets() -> dict[str, bool]:
+    """Return the tenants' secrets of the example contexts, and whether they name a template.
+
+    A tenant has one secret for each kind of message: for a template's variables or for free text.
+    """
+    found: dict[str, bool] = {}
+    for secret, assistant in _example_assistants():
+        found[secret] = found.get(secret, False) or _writes_variables(assistant)
+    return found
+
+
+def _example_assistants() -> Iterator[tuple[str, str]]:
+    """Yield the secret and the assistant of each channel in each example context."""
+    for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
+        company: dict[str, Any] = json.loads(path.read_text("utf-8"))["company_data_payload"]
+        for channel, config in company["channel_config"].items():
+            openai = company["ai_config"]["openai_config"][channel]
+            yield config[f"{channel}_credentials_id"], openai["assistant_id_template_sender"]
+
+
+def _writes_variables(assistant: str) -> bool:
+    path = ASSISTANTS / f"{assistant}.toml"
+    return path.exists() and "variables" in tomllib.loads(path.read_text("utf-8"))
 
 
 def _models() -> list[str]:
-    """The models that the shipped assistants name."""
-    definitions = (Path(lambda_src.__file__).parent / "assistants").glob("*.toml")
+    """Return the models that the assistants name."""
+    definitions = ASSISTANTS.glob("*.toml")
     return sorted({tomllib.loads(path.read_text("utf-8"))["model"] for path in definitions})

@@ -1,1 +1,1 @@
-"""The demonstration: messages travel, fail and recover, and each claim about it is checked."""
+"""The demonstration: messages are sent, fail and recover, and each claim about it is checked."""

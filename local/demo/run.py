@@ -1,54 +1,52 @@
-"""The demonstration from its beginning to its exit code."""
+"""The demonstration from start to exit code."""
 
 import time
 
 from local import paths
-from local.demo import bad_input, delivery, failure_story
-from local.demo.checks import Checks
-from local.demo.stage import Stage
+from local.cloud import LocalCloud
+from local.demo.scenarios import Checks, Scenario, bad_input, delivery, failed_update
 from local.screen import Screen
-from local.vendors import StandIns
-from local.world import World
+from local.vendors import FakeVendors
 
 WORKDIR = paths.CACHE / "demo"
 
 
 def run(screen: Screen) -> int:
-    """Set the local cloud up, play the three acts in it, and take it down.
+    """Start the local cloud, run the three scenarios in it, and stop it.
 
     Returns:
-        The exit code: 0 when every claim holds, else 1.
+        The exit code: 0 if every claim holds, else 1.
 
     Raises:
-        LocalCloudError: the local cloud could not be set up.
+        LocalCloudError: the local cloud could not be started.
     """
     start = time.monotonic()
-    checks, stand_ins = Checks(screen), StandIns()
-    screen.heading("Setting up, all on 127.0.0.1; stand-ins answer for OpenAI and Twilio")
-    with World(stand_ins, workdir=WORKDIR, step=screen.step) as world:
-        play(Stage(world, stand_ins, screen, checks))
-    screen.heading("The end")
-    screen.say(f"everything is stopped; {time.monotonic() - start:.0f} s in all")
-    return conclude(screen, checks)
+    checks, vendors = Checks(screen), FakeVendors()
+    screen.heading("Start everything on 127.0.0.1, with fakes of OpenAI and Twilio")
+    with LocalCloud(vendors, workdir=WORKDIR, step=screen.step) as cloud:
+        run_scenarios(Scenario(cloud, vendors, screen, checks))
+    screen.heading("Result")
+    screen.say(f"everything is stopped; {time.monotonic() - start:.0f} s in total")
+    return report(screen, checks)
 
 
-def play(stage: Stage) -> None:
-    """Play the acts in a running local cloud; the others need what the first one shows."""
-    delivery.play(stage)
-    if stage.checks.failed:
-        stage.screen.say("the other acts are left out: the first message failed already", "red")
+def run_scenarios(scenario: Scenario) -> None:
+    """Run the scenarios in a running local cloud; without the first, the others are skipped."""
+    delivery(scenario)
+    if scenario.checks.failed:
+        scenario.screen.say("the other scenarios are skipped: the first message failed", "red")
         return
-    failure_story.play(stage)
-    bad_input.play(stage)
+    failed_update(scenario)
+    bad_input(scenario)
 
 
-def conclude(screen: Screen, checks: Checks) -> int:
-    """Sum the claims up; the exit code is 0 when each holds, else 1."""
+def report(screen: Screen, checks: Checks) -> int:
+    """Show how many claims hold; return the exit code, 0 if all do, else 1."""
     if not checks.failed:
         screen.say(f"all {checks.count} claims hold", "bold green")
         return 0
     screen.say(f"{len(checks.failed)} of {checks.count} claims do not hold:", "bold red")
     for claim in checks.failed:
         screen.verdict(claim, holds=False)
-    screen.say(f"logs of the parts: {WORKDIR.relative_to(paths.ROOT)}")
+    screen.say(f"logs: {WORKDIR.relative_to(paths.ROOT)}")
     return 1

@@ -1,0 +1,147 @@
+"""The local cloud: the app on an embedded AWS, and everything that a message passes through."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local import paths
+from local.aws import Aws
+from local.channel import Channel, Channels, Resources, deployed_channels
+from local.deployment import (
+    ENVIRONMENT,
+    CloudAssembly,
+    Project,
+    bootstrap,
+    default_project,
+    deploy,
+)
+from local.dynamodb_proxy import DynamoDBProxy
+from local.emulator.alerts import AlertSubscription
+from local.emulator.metric_relay import MetricRelay, RelayThread
+from local.emulator.ministack import AWS_LOG, HOST, MiniStack, free_port, map_connection_errors
+from local.emulator.queue_metrics import QueueAgeMetric, QueueDepthMetric
+from local.vendors import Vendors
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+Step = Callable[[str], AbstractContextManager[object]]
+"""Receives the description of a step; the context manager is entered while the step runs."""
+
+
+class LocalCloud:
+    """The deployed development environment, running on this machine for a `with` block.
+
+    Args:
+        vendors: OpenAI and the channels' vendor.
+        workdir: the directory of the parts' logs.
+        step: called for each step of starting, and for stopping.
+        project: the app; this repository's own by default.
+
+    Attributes:
+        aws: the embedded AWS.
+        dynamodb_proxy: between the deployed function and DynamoDB.
+        vendors: as given.
+        ministack: the embedded AWS's process; set on entry.
+        channels: the channels by name; set on entry.
+        alerts: a subscription of the alerts topic; set on entry.
+    """
+
+    ministack: MiniStack
+    channels: Channels
+    alerts: AlertSubscription
+
+    def __init__(
+        self,
+        vendors: Vendors,
+        *,
+        workdir: Path,
+        step: Step = lambda _: nullcontext(),
+        project: Project | None = None,
+    ) -> None:
+        self._project = project or default_project()
+        account, region = _account_and_region(self._project)
+        self.aws = Aws(f"http://{HOST}:{free_port()}", account, region)
+        self.dynamodb_proxy = DynamoDBProxy(self.aws.endpoint)
+        self.vendors = vendors
+        self._workdir = workdir
+        self._step = step
+        self._running = ExitStack()
+
+    @property
+    def channel(self) -> Channel:
+        """The default channel, which was registered first."""
+        return next(iter(self.channels.values()))
+
+    @property
+    def resources(self) -> Resources:
+        """The names of the default channel's resources."""
+        return self.channel.resources
+
+    def __enter__(self) -> Self:
+        try:
+            self._start(self._running)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        with self._step("stop everything"):
+            return self._running.__exit__(kind, error, trace)
+
+    def _start(self, starting: ExitStack) -> None:
+        """Start all parts; the synthesis, if one is needed, runs at the same time."""
+        starting.enter_context(map_connection_errors(self._workdir / AWS_LOG))
+        assembly = starting.enter_context(CloudAssembly(paths.CACHE / "assemblies", self._project))
+        self._start_servers(starting)
+        if not assembly.ready:
+            with self._step(f"synthesize the infrastructure: cdk synth -c env={ENVIRONMENT}"):
+                assembly.directory()
+        with self._step("deploy it: cdk deploy --all"):
+            deploy(self.aws, assembly.directory(), self._workdir)
+        with self._step("store the secrets, start the metrics"):
+            self._connect(starting)
+
+    def _start_servers(self, starting: ExitStack) -> None:
+        with self._step("start the embedded AWS and the vendors"):
+            starting.enter_context(self.vendors)
+            starting.enter_context(self.dynamodb_proxy)
+            self.ministack = MiniStack(
+                self.aws,
+                workdir=self._workdir,
+                function_environment={
+                    **self.vendors.function_environment(),
+                    "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_proxy.url,
+                },
+            )
+            starting.enter_context(self.ministack)
+            bootstrap(self.aws)
+
+    def _connect(self, starting: ExitStack) -> None:
+        self.vendors.store_secrets(self.aws)
+        self.channels = deployed_channels(self.aws, self._project)
+        self.alerts = AlertSubscription(self.aws, self.resources.topic_arn)
+        starting.enter_context(RelayThread(*self._metric_updates()))
+
+    def _metric_updates(self) -> Iterator[Callable[[], object]]:
+        for channel in self.channels.values():
+            resources = channel.resources
+            yield MetricRelay(self.aws, resources.log_group).update
+            yield QueueDepthMetric(self.aws, resources.dead_letter_queue_url).update
+            yield QueueAgeMetric(self.aws, resources.queue_url).update
+
+
+def _account_and_region(project: Project) -> tuple[str, str]:
+    """Return the account and region of the environment, or arbitrary ones if it has none."""
+    configuration = json.loads((project.root / "cdk.json").read_text("utf-8"))
+    environment = configuration["context"]["environments"][ENVIRONMENT]
+    return environment.get("account") or ACCOUNT, environment.get("region") or REGION

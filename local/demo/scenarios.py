@@ -1,0 +1,321 @@
+"""The demonstration's scenarios: a delivery, a failed update with its recovery, bad input."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lambda_src.core import LogEvent, Status
+from local.channel import channel_for
+from local.cloud import LocalCloud
+from local.contexts import example
+from local.dynamodb_proxy import DynamoDBError, Parameters
+from local.emulator.alerts import Alert, LogLineAlarm, alarms_on_line
+from local.fakes import InboxMessage
+from local.lifecycle import wait_for
+from local.message_tracker import MessageState, MessageStatus, MessageTracker
+from local.screen import Screen
+from local.vendors import FakeVendors
+
+TIMEOUT_SECONDS = 90
+"""How long a scenario waits for something that should take seconds."""
+
+CONVERSATION = "demo-company#spring-intake#"
+DELIVERY_RECIPIENT = "+447700900101"
+FAILED_UPDATE_RECIPIENT = "+447700900102"
+BAD_INPUT_RECIPIENT = "+447700900103"
+DEAD_LETTER_METRIC = "AWS/SQS/ApproximateNumberOfMessagesVisible"
+WRONG_FIELDS = ("company_name", "project_status", "allowed_channels", "company_whatsapp_number")
+"""The fields that are missing or wrong in the example `bad-several-problems`."""
+
+_SID = re.compile("(SM|MM)[0-9a-f]{32}")
+
+
+class Checks:
+    """Checks claims, shows the results and collects the claims that do not hold.
+
+    Args:
+        screen: where each claim is shown.
+
+    Attributes:
+        failed: the claims that did not hold, in the order of checking.
+        count: the number of claims that were checked.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self.failed: list[str] = []
+        self.count = 0
+
+    def check(self, claim: str, condition: Callable[[], object]) -> None:
+        """Check a claim.
+
+        Args:
+            claim: one sentence that can be understood without the code.
+            condition: returns something true if the claim holds; if it reads a missing value
+                (KeyError and the like), the claim does not hold.
+        """
+        try:
+            holds = bool(condition())
+        except (LookupError, TypeError, AttributeError):
+            holds = False
+        self.count += 1
+        if not holds:
+            self.failed.append(claim)
+        self._screen.verdict(claim, holds=holds)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What every scenario uses.
+
+    Attributes:
+        cloud: a running local cloud.
+        vendors: its OpenAI and Twilio.
+        screen: where scenarios are shown.
+        checks: checks their claims.
+    """
+
+    cloud: LocalCloud
+    vendors: FakeVendors
+    screen: Screen
+    checks: Checks
+
+    def send(self, name: str, *, conversation: str, recipient: str) -> MessageTracker:
+        """Send an example context object, and show that."""
+        body = example(name, conversation_id=f"{CONVERSATION}{conversation}", recipient=recipient)
+        channel = channel_for(body, self.cloud.channels)
+        queue = channel.resources.queue_url.rpartition("/")[2]
+        self.screen.say(f"examples/contexts/{name}.json → {queue} ({len(body):,} bytes)", "dim")
+        return MessageTracker.send(channel, body)
+
+    def follow(
+        self,
+        tracker: MessageTracker,
+        step: str,
+        until: Callable[[MessageStatus], bool] = lambda _: False,
+    ) -> MessageStatus:
+        """Wait until a message's status is final or `until` returns true.
+
+        Args:
+            tracker: the message's.
+            step: shown while waiting.
+            until: ends the wait before the final status.
+
+        Returns:
+            The last status.
+        """
+        with self.screen.step(step):
+            for status in tracker.poll(TIMEOUT_SECONDS):
+                if until(status):
+                    break
+        return status
+
+    def inbox(self, number: str) -> list[InboxMessage]:
+        """Return the messages on a recipient's phone."""
+        return self.vendors.twilio.inbox(number)
+
+    def wait_for_alert(self, metric: str, step: str) -> Alert | None:
+        """Wait for the notification of an alarm on a metric, and show it.
+
+        Args:
+            metric: namespace and name, joined by a slash.
+            step: shown while waiting.
+
+        Returns:
+            The notification; None if none was received in time.
+        """
+        with self.screen.step(step):
+            alert = wait_for(lambda: self.cloud.alerts.alarm_on(metric), TIMEOUT_SECONDS)
+        if alert:
+            self.screen.say(f"notification  {alert.subject}", "magenta")
+            self.screen.say(alert.description, "dim")
+        return alert
+
+
+def delivery(scenario: Scenario) -> None:
+    """Send a valid context object on each channel, and show the phone and the record."""
+    scenario.screen.heading("1 · A context object becomes a message, on each channel")
+    for channel in scenario.cloud.channels:
+        _deliver(channel, scenario)
+
+
+def _deliver(channel: str, scenario: Scenario) -> None:
+    screen, check = scenario.screen, scenario.checks.check
+    before = len(scenario.inbox(DELIVERY_RECIPIENT))
+    tracker = scenario.send(
+        channel, conversation=f"delivery-{channel}", recipient=DELIVERY_RECIPIENT
+    )
+    status = scenario.follow(tracker, "queue → mapping → function → OpenAI → Twilio → phone")
+    messages, record = scenario.inbox(DELIVERY_RECIPIENT)[before:], status.record
+    screen.inbox(DELIVERY_RECIPIENT, messages)
+    screen.record(record)
+    if failure := status.failure:
+        screen.say(f"it failed, {failure.code} at {failure.step}: {status.reason}", "red")
+
+    check("the function logged that the message was sent", lambda: _is_sent(status))
+    check("the phone shows exactly one message", lambda: len(messages) == 1)
+    check("it addresses the recipient by name", lambda: "Amara" in messages[0].body)
+    check(
+        f"the record's status is {Status.SENT}, with the message's sid",
+        lambda: _is_recorded_as_sent(record, messages[0].sid),
+    )
+    dead_letters = scenario.cloud.channels[channel].dead_letters
+    check("the dead-letter queue is empty", lambda: not dead_letters())
+
+
+def failed_update(scenario: Scenario) -> None:
+    """Let the final update fail, then show the alarm and the recovery by redelivery."""
+    scenario.screen.heading("2 · The final update fails: an alarm, and recovery by redelivery")
+    tracker = _send_with_failed_update(scenario)
+    line = next(iter(scenario.cloud.channel.log_of(tracker.message_id)), {})
+    _check_failure(scenario, tracker, line)
+    _check_alarm(scenario, line)
+    _check_recovery(scenario, tracker, line)
+
+
+def writes_message_sid(parameters: Parameters) -> bool:
+    """Return whether an UpdateItem request writes a message's sid: only the final update does."""
+    values = parameters.get("ExpressionAttributeValues", {}).values()
+    return any(_SID.fullmatch(value.get("S", "")) for value in values)
+
+
+def _send_with_failed_update(scenario: Scenario) -> MessageTracker:
+    proxy = scenario.cloud.dynamodb_proxy
+    proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED, writes_message_sid)
+    scenario.screen.say("from now on, DynamoDB denies every update that records a sid", "yellow")
+    tracker = scenario.send(
+        "whatsapp", conversation="failed-update", recipient=FAILED_UPDATE_RECIPIENT
+    )
+    scenario.follow(
+        tracker, "the message is sent, the final update fails", lambda status: bool(status.failure)
+    )
+    proxy.clear_rules()
+    scenario.screen.say("DynamoDB accepts every request again", "yellow")
+    return tracker
+
+
+def _check_failure(scenario: Scenario, tracker: MessageTracker, line: dict[str, Any]) -> None:
+    check, messages = scenario.checks.check, scenario.inbox(FAILED_UPDATE_RECIPIENT)
+    text = json.dumps(line)
+    scenario.screen.log_line(line)
+    check("the final update failed", lambda: scenario.cloud.dynamodb_proxy.failed_count)
+    check(
+        f"the function logged one CRITICAL line, {LogEvent.FINAL_DB_UPDATE_FAILED}",
+        lambda: (line["level"], line["event"]) == ("CRITICAL", LogEvent.FINAL_DB_UPDATE_FAILED),
+    )
+    check(
+        "it contains the sid of the message on the phone",
+        lambda: line["message_sid"] in [message.sid for message in messages],
+    )
+    check(
+        "it contains neither the phone number nor the message's text",
+        lambda: FAILED_UPDATE_RECIPIENT not in text and messages[0].body not in text,
+    )
+    check(
+        f"the record's status is still {Status.SENDING}",
+        lambda: tracker.status().record["conversation_status"] == Status.SENDING,
+    )
+
+
+def _check_alarm(scenario: Scenario, line: dict[str, Any]) -> None:
+    check, say = scenario.checks.check, scenario.screen.say
+    step = "log line → metric filter → metric → alarm → topic → subscriber"
+    alerts = [scenario.wait_for_alert(alarm.full_metric, step) for alarm in _alarms(scenario, line)]
+    alarms = _alarms(scenario, line)
+    for alarm in alarms:
+        say(f"filter        {alarm.metric_filter}  {alarm.pattern}")
+        say(f"metric        {alarm.namespace} {alarm.metric}")
+        say(f"alarm         {alarm.alarm}  {alarm.state}", "magenta")
+    check("the line matches exactly one metric filter with an alarm", lambda: len(alarms) == 1)
+    check("the alarm is in state ALARM", lambda: alarms[0].state == "ALARM")
+    check("the topic's subscriber was notified of that alarm", lambda: alerts[0])
+
+
+def _alarms(scenario: Scenario, line: dict[str, Any]) -> list[LogLineAlarm]:
+    cloud = scenario.cloud
+    return alarms_on_line(cloud.aws, cloud.resources.log_group, json.dumps(line))
+
+
+def _check_recovery(scenario: Scenario, tracker: MessageTracker, line: dict[str, Any]) -> None:
+    check = scenario.checks.check
+    status = scenario.follow(
+        tracker, "redelivery after the lease: lookup at Twilio, no second send"
+    )
+    messages = scenario.inbox(FAILED_UPDATE_RECIPIENT)
+    scenario.screen.inbox(FAILED_UPDATE_RECIPIENT, messages)
+    scenario.screen.record(status.record)
+    check("the redelivery succeeds", lambda: _is_sent(status))
+    check(
+        f"the record's status is {Status.SENT}, with the sid in that line",
+        lambda: _is_recorded_as_sent(status.record, line["message_sid"]),
+    )
+    check("the phone still shows exactly one message", lambda: len(messages) == 1)
+    check(
+        "the message is not in the dead-letter queue",
+        lambda: tracker.message_id not in scenario.cloud.channel.dead_letters(),
+    )
+
+
+def bad_input(scenario: Scenario) -> None:
+    """Send two invalid context objects, with and without a key for a record."""
+    scenario.screen.heading("3 · Bad input moves to the dead-letter queue, with the reason")
+    requests_before = _request_counts(scenario)
+    _send_with_key(scenario)
+    _send_without_key(scenario)
+    step = "dead-letter queue → metric → alarm → topic → subscriber"
+    alert = scenario.wait_for_alert(DEAD_LETTER_METRIC, step)
+    check = scenario.checks.check
+    check("no vendor received a request", lambda: _request_counts(scenario) == requests_before)
+    check("the topic's subscriber was notified of the dead letters", lambda: alert)
+    check("the phone shows no message", lambda: not scenario.inbox(BAD_INPUT_RECIPIENT))
+
+
+def _send_with_key(scenario: Scenario) -> None:
+    status = _send_invalid(scenario, "bad-several-problems")
+    scenario.screen.record(status.record)
+    check, record = scenario.checks.check, status.record
+    check("it is in the dead-letter queue", lambda: _is_dead_letter(status))
+    check(
+        f"its record's status is {Status.FAILED}, with every problem",
+        lambda: (
+            record["conversation_status"] == Status.FAILED
+            and all(field in record["failure"]["detail"] for field in WRONG_FIELDS)
+        ),
+    )
+
+
+def _send_without_key(scenario: Scenario) -> None:
+    status = _send_invalid(scenario, "bad-no-key")
+    scenario.screen.say(f"log  {status.reason}", "dim")
+    check = scenario.checks.check
+    check(
+        "without a conversation id, it is in the dead-letter queue, too",
+        lambda: _is_dead_letter(status),
+    )
+    check(
+        "it has no record; the log contains the reason",
+        lambda: not status.record and "conversation_data" in status.reason,
+    )
+
+
+def _send_invalid(scenario: Scenario, name: str) -> MessageStatus:
+    tracker = scenario.send(name, conversation="bad-input", recipient=BAD_INPUT_RECIPIENT)
+    return scenario.follow(tracker, "rejected at each delivery, until the queue's maximum")
+
+
+def _request_counts(scenario: Scenario) -> tuple[int, int]:
+    return len(scenario.vendors.openai.requests), len(scenario.vendors.twilio.requests)
+
+
+def _is_sent(status: MessageStatus) -> bool:
+    return status.state is MessageState.SENT
+
+
+def _is_dead_letter(status: MessageStatus) -> bool:
+    return status.state is MessageState.DEAD_LETTER
+
+
+def _is_recorded_as_sent(record: dict[str, Any], sid: str) -> bool:
+    return (record["conversation_status"], record["message_sid"]) == (Status.SENT, sid)

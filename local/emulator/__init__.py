@@ -1,0 +1,1 @@
+"""The embedded AWS: MiniStack, and the parts of AWS that it lacks."""

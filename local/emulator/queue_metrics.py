@@ -1,0 +1,118 @@
+"""Metrics of queues, which SQS publishes and the embedded AWS does not: depth and age."""
+
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.aws import Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricDatumTypeDef
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+COUNTED: tuple["QueueAttributeNameType", ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+)
+"""Includes messages that are being read: on AWS that is shorter than the metric's minute."""
+AGE_SECONDS = 30
+"""Between two ages; AWS publishes one a minute. A measurement reads the bodies of all messages."""
+REQUEST_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """A message in a queue, visible or in flight.
+
+    Attributes:
+        message_id: its id in the queue.
+        body: its text.
+        sent_at: when it was first sent to a queue, in epoch seconds.
+    """
+
+    message_id: str
+    body: str
+    sent_at: float
+
+
+def queued_messages(aws: Aws, queue_url: str) -> list[QueuedMessage]:
+    """Return all messages of a queue, the oldest first, without receiving them.
+
+    The embedded AWS has an endpoint of its own for this; AWS has none.
+    """
+    query = urllib.parse.urlencode({"account": aws.account, "QueueUrl": queue_url})
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    url = f"{aws.endpoint}/_ministack/sqs/messages?{query}"
+    with direct.open(url, timeout=REQUEST_SECONDS) as response:
+        by_account = json.load(response)["messages"]
+    messages = [
+        QueuedMessage(
+            each["MessageId"], each["Body"], int(each["Attributes"]["SentTimestamp"]) / 1000
+        )
+        for by_region in by_account.values()
+        for by_queue in by_region.values()
+        for each in by_queue[queue_url]
+    ]
+    return sorted(messages, key=lambda message: message.sent_at)
+
+
+class QueueDepthMetric:
+    """Publishes the number of a queue's messages whenever it has changed.
+
+    Args:
+        aws: where the queue is.
+        queue_url: its URL.
+    """
+
+    def __init__(self, aws: Aws, queue_url: str) -> None:
+        self._aws = aws
+        self._queue_url = queue_url
+        self._published = 0
+
+    def update(self) -> None:
+        """Publish the number unless it is the last one published, which is initially 0."""
+        attributes = self._aws.sqs.get_queue_attributes(
+            QueueUrl=self._queue_url, AttributeNames=COUNTED
+        )["Attributes"]
+        count = sum(int(attributes[name]) for name in COUNTED)
+        if count != self._published:
+            _publish(self._aws, self._queue_url, "ApproximateNumberOfMessagesVisible", count)
+            self._published = count
+
+
+class QueueAgeMetric:
+    """Publishes the age of a queue's oldest message, 0 while the queue is empty.
+
+    Args:
+        aws: where the queue is.
+        queue_url: its URL.
+        clock: epoch seconds.
+    """
+
+    def __init__(self, aws: Aws, queue_url: str, clock: Callable[[], float] = time.time) -> None:
+        self._aws = aws
+        self._queue_url = queue_url
+        self._clock = clock
+        self._next = 0.0
+
+    def update(self) -> None:
+        """Publish the age unless it was published within the last `AGE_SECONDS`."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + AGE_SECONDS
+        messages = queued_messages(self._aws, self._queue_url)
+        age = max(0.0, now - messages[0].sent_at) if messages else 0.0
+        _publish(self._aws, self._queue_url, "ApproximateAgeOfOldestMessage", age)
+
+
+def _publish(aws: Aws, queue_url: str, metric: str, value: float) -> None:
+    dimensions: list[DimensionTypeDef] = [
+        {"Name": "QueueName", "Value": queue_url.rpartition("/")[2]}
+    ]
+    datum: MetricDatumTypeDef = {"MetricName": metric, "Dimensions": dimensions, "Value": value}
+    aws.cloudwatch.put_metric_data(Namespace="AWS/SQS", MetricData=[datum])

@@ -1,0 +1,20 @@
+"""Stateful, strict fakes of the vendors' APIs, which the real SDKs call over loopback HTTP."""
+
+from local.fakes.faults import Fault, FaultKind, Match, RecordedRequest, Rule
+from local.fakes.openai import FakeOpenAI, OpenAISettings
+from local.fakes.service import FakeService
+from local.fakes.twilio import FakeTwilio, InboxMessage, TwilioSettings
+
+__all__ = [
+    "FakeOpenAI",
+    "FakeService",
+    "FakeTwilio",
+    "Fault",
+    "FaultKind",
+    "InboxMessage",
+    "Match",
+    "OpenAISettings",
+    "RecordedRequest",
+    "Rule",
+    "TwilioSettings",
+]

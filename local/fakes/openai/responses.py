@@ -1,0 +1,237 @@
+"""Models, conversations and responses.
+
+https://developers.openai.com/api/reference/resources/responses and …/conversations
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask, request
+
+from local.fakes.openai.errors import OpenAIError
+from local.fakes.openai.model import OpenAISettings, Output, check_model, generate
+from local.fakes.openai.requests import ConversationBody, ResponseBody, parse
+from local.fakes.server import InterruptibleWait, injected_fault
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A conversation.
+
+    Attributes:
+        resource: Its JSON.
+        items: Its items as JSON, oldest first.
+        lock: Held while a response is generated in it.
+    """
+
+    resource: dict[str, Any]
+    items: list[dict[str, Any]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Lock the conversation.
+
+        Raises:
+            OpenAIError: It is locked.
+        """
+        if not self.lock.acquire(blocking=False):
+            raise OpenAIError("conversation_locked")
+        try:
+            yield
+        finally:
+            self.lock.release()
+
+    def texts(self) -> list[str]:
+        """Return the texts of all items, newest first."""
+        return [item["content"][0].get("text", "") for item in reversed(self.items)]
+
+
+class ResponseRoutes:
+    """The routes of models, conversations and responses, with their state.
+
+    Args:
+        models: The models that exist.
+        settings: Returns the current settings.
+        wait: Returns how requests wait.
+    """
+
+    def __init__(
+        self,
+        models: Collection[str],
+        settings: Callable[[], OpenAISettings],
+        wait: Callable[[], InterruptibleWait],
+    ) -> None:
+        self._models = models
+        self._settings = settings
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._conversations: dict[str, Conversation] = {}
+
+    def register(self, application: Flask) -> None:
+        """Add the routes to an application."""
+        application.get("/v1/models/<name>")(self._retrieve_model)
+        application.post("/v1/conversations")(self._create_conversation)
+        application.post("/v1/responses")(self._create_response)
+
+    def clear(self) -> None:
+        """Remove all conversations."""
+        with self._lock:
+            self._conversations.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return all conversations with their items."""
+        with self._lock:
+            conversations = [
+                {**conversation.resource, "items": list(conversation.items)}
+                for conversation in self._conversations.values()
+            ]
+        return {"conversations": conversations}
+
+    def _retrieve_model(self, name: str) -> dict[str, Any]:
+        check_model(name, self._models)
+        return {
+            "id": name,
+            "object": "model",
+            "created": 0,
+            "owned_by": "system",
+            "shutdown_date": None,
+        }
+
+    def _create_conversation(self) -> dict[str, Any]:
+        body = parse(ConversationBody, request.get_data())
+        id_ = new_id("conv")
+        resource = {
+            "id": id_,
+            "object": "conversation",
+            "created_at": int(time.time()),
+            "metadata": body.metadata or {},
+        }
+        with self._lock:
+            self._conversations[id_] = Conversation(resource)
+        return resource
+
+    def _conversation(self, id_: str) -> Conversation:
+        with self._lock:
+            found = self._conversations.get(id_)
+        if found is None:
+            raise OpenAIError.not_found(f"Conversation with id '{id_}' not found.")
+        return found
+
+    def _create_response(self) -> dict[str, Any]:
+        body = parse(ResponseBody, request.get_data())
+        check_model(body.model, self._models)
+        format_ = body.text.format
+        properties = format_.properties("text.format") if format_ else None
+        conversation = self._conversation(body.conversation) if body.conversation else None
+        with conversation.exclusive() if conversation else nullcontext():
+            return self._respond(body, properties, conversation)
+
+    def _respond(
+        self,
+        body: ResponseBody,
+        properties: dict[str, str] | None,
+        conversation: Conversation | None,
+    ) -> dict[str, Any]:
+        created, fault = time.time(), injected_fault(request.environ)
+        self._wait().sleep(self._settings().answer_seconds + (fault.seconds if fault else 0))
+        history = conversation.texts() if conversation else []
+        prompt = [body.input, *history, *filter(None, [body.instructions])]
+        output = generate(prompt, properties, body.max_output_tokens, fault)
+        items = _output_items(output)
+        if conversation is not None and items:
+            text = {"type": "input_text", "text": body.input}
+            with self._lock:
+                conversation.items.extend([_item("user", "completed", text), *items])
+        return _response_resource(body, output, items, created)
+
+
+def new_id(kind: str) -> str:
+    """Return a new identifier, such as `conv_` and 48 hexadecimal digits for the kind `conv`."""
+    return f"{kind}_{(uuid.uuid4().hex + uuid.uuid4().hex)[:48]}"
+
+
+def _item(role: str, status: str, part: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": new_id("msg"),
+        "type": "message",
+        "role": role,
+        "status": status,
+        "content": [part],
+    }
+
+
+def _output_items(output: Output) -> list[dict[str, Any]]:
+    if output.status == "failed":
+        return []
+    part: dict[str, Any] = {"type": "refusal", "refusal": output.text}
+    if not output.refused:
+        part = {"type": "output_text", "text": output.text, "annotations": [], "logprobs": []}
+    return [_item("assistant", output.status, part)]
+
+
+def _response_resource(
+    body: ResponseBody, output: Output, items: list[dict[str, Any]], created: float
+) -> dict[str, Any]:
+    failed, incomplete = output.status == "failed", output.status == "incomplete"
+    return {
+        "id": new_id("resp"),
+        "object": "response",
+        "created_at": int(created),
+        "completed_at": int(time.time()) if output.status == "completed" else None,
+        "status": output.status,
+        "output": items,
+        "error": {"code": output.reason, "message": output.error} if failed else None,
+        "incomplete_details": {"reason": output.reason} if incomplete else None,
+        "usage": None if failed else _usage(output),
+        **_echoed(body),
+        **_DEFAULTS,
+    }
+
+
+def _usage(output: Output) -> dict[str, Any]:
+    return {
+        "input_tokens": output.input_tokens,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": output.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": output.input_tokens + output.output_tokens,
+    }
+
+
+def _echoed(body: ResponseBody) -> dict[str, Any]:
+    format_ = body.text.format
+    return {
+        "model": body.model,
+        "instructions": body.instructions,
+        "conversation": {"id": body.conversation} if body.conversation else None,
+        "max_output_tokens": body.max_output_tokens,
+        "metadata": body.metadata or {},
+        "text": {
+            "format": format_.model_dump(by_alias=True, exclude_none=True)
+            if format_
+            else {"type": "text"},
+            "verbosity": "medium",
+        },
+    }
+
+
+_DEFAULTS: dict[str, Any] = {
+    "background": False,
+    "max_tool_calls": None,
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "reasoning": {"effort": None, "summary": None},
+    "service_tier": "default",
+    "temperature": 1.0,
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+}

@@ -1,0 +1,6 @@
+"""The fake of Twilio's messaging API."""
+
+from local.fakes.twilio.messages import InboxMessage, TwilioSettings
+from local.fakes.twilio.service import FakeTwilio
+
+__all__ = ["FakeTwilio", "InboxMessage", "TwilioSettings"]

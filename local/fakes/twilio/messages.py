@@ -1,0 +1,222 @@
+"""Accepted messages: their storage, delivery status, price and JSON.
+
+https://www.twilio.com/docs/messaging/api/message-resource
+"""
+
+import math
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from email.utils import formatdate
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from local.fakes.faults import STRICT, Seconds
+from local.fakes.twilio.errors import TwilioError, message_of
+from local.fakes.twilio.requests import SendRequest, is_whatsapp, number_of
+
+API = "/2010-04-01"
+PRICE = Decimal("0.0079")
+"""Fictitious price of a segment in dollars."""
+_GSM7_BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM7_ESCAPED = "^{}\\[~]|€"
+
+
+@pydantic_dataclass(frozen=True, slots=True, config=STRICT)
+class TwilioSettings:
+    """Delays of the fake.
+
+    Attributes:
+        sent_after_seconds: Age at which a message changes from `queued` to `sent`.
+        delivered_after_seconds: Age at which it changes to `delivered`.
+        list_lag_seconds: Age below which lists do not show a message.
+        list_lag_requests: Number of matching lists that omit a message.
+        max_page_size: Maximum page size of a list, whatever is requested.
+    """
+
+    sent_after_seconds: Seconds = 0.05
+    delivered_after_seconds: Seconds = 0.2
+    list_lag_seconds: Seconds = 0.0
+    list_lag_requests: Annotated[int, Field(ge=0)] = 0
+    max_page_size: Annotated[int, Field(ge=1)] = 1000
+
+
+class Delivery(NamedTuple):
+    """How far a message has come, with times in seconds since the epoch."""
+
+    status: str
+    updated: float
+    sent: float | None = None
+    error_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An accepted message.
+
+    Attributes:
+        sid: Its identifier.
+        account_sid: The account that sent it.
+        request: The request that was accepted.
+        created: When it was accepted, in seconds since the epoch.
+        late_error: Code with which it becomes undelivered; None if it is delivered.
+        omitted: Number of lists that omitted it.
+    """
+
+    sid: str
+    account_sid: str
+    request: SendRequest
+    created: float
+    late_error: int | None = None
+    omitted: int = 0
+
+    def delivery(self, now: float, settings: TwilioSettings) -> Delivery:
+        """Return how far the message has come at a time in seconds since the epoch."""
+        age, sent = now - self.created, self.created + settings.sent_after_seconds
+        if age < settings.sent_after_seconds:
+            return Delivery("queued", self.created)
+        if age < settings.delivered_after_seconds:
+            return Delivery("sent", sent, sent)
+        status = "delivered" if self.late_error is None else "undelivered"
+        delivered = self.created + settings.delivered_after_seconds
+        return Delivery(status, delivered, sent, self.late_error)
+
+    def resource(self, now: float, settings: TwilioSettings) -> dict[str, Any]:
+        """Return the JSON of the message at a time in seconds since the epoch."""
+        request, delivery = self.request, self.delivery(now, settings)
+        is_sent = delivery.sent is not None
+        segments = 1 if is_whatsapp(request.to) else segment_count(request.body)
+        uri = f"{API}/Accounts/{self.account_sid}/Messages/{self.sid}"
+        return {
+            "sid": self.sid,
+            "account_sid": self.account_sid,
+            "messaging_service_sid": request.service or None,
+            "api_version": API.strip("/"),
+            "direction": "outbound-api",
+            "to": request.to,
+            # A messaging service chooses the sender when it sends.
+            "from": request.sender if is_sent or not request.service else None,
+            "body": request.body,
+            "num_media": "0",
+            "num_segments": str(segments),
+            "status": delivery.status,
+            "error_code": delivery.error_code,
+            "error_message": delivery.error_code and message_of(delivery.error_code),
+            "price": f"-{PRICE * segments:.5f}" if is_sent else None,
+            "price_unit": "USD",
+            "date_created": _rfc2822(self.created),
+            "date_updated": _rfc2822(delivery.updated),
+            "date_sent": _rfc2822(delivery.sent),
+            "uri": f"{uri}.json",
+            "subresource_uris": {"media": f"{uri}/Media.json"},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMessage:
+    """A message on the recipient's phone.
+
+    Attributes:
+        sid: Twilio's identifier of the message.
+        sender: The sender's address, `whatsapp:` before the number on WhatsApp.
+        body: The text with the placeholders filled in.
+        at: When Twilio accepted it, in seconds since the epoch.
+    """
+
+    sid: str
+    sender: str
+    body: str
+    at: float
+
+    @property
+    def application(self) -> str:
+        """The application on the phone that shows it."""
+        return "WhatsApp" if is_whatsapp(self.sender) else "SMS"
+
+    @property
+    def number(self) -> str:
+        """The sender's bare number."""
+        return number_of(self.sender)
+
+
+class MessageStore:
+    """All messages; thread-safe.
+
+    Args:
+        clock: Returns seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._messages: dict[str, Message] = {}
+
+    def accept(self, account_sid: str, request: SendRequest, late_error: int | None) -> Message:
+        """Store a new message."""
+        sid = f"SM{uuid.uuid4().hex}"
+        message = Message(sid, account_sid, request, self.clock(), late_error)
+        with self._lock:
+            self._messages[sid] = message
+        return message
+
+    def get(self, account_sid: str, sid: str) -> Message:
+        """Return one of an account's messages.
+
+        Raises:
+            TwilioError: The account has none with this sid.
+        """
+        with self._lock:
+            message = self._messages.get(sid)
+        if message is None or message.account_sid != account_sid:
+            raise TwilioError(20404)
+        return message
+
+    def oldest_first(self) -> list[Message]:
+        """Return every message of every account."""
+        with self._lock:
+            return list(self._messages.values())
+
+    def count_omission(self, messages: list[Message]) -> None:
+        """Count that a list omitted these messages."""
+        with self._lock:
+            for message in messages:
+                current = self._messages.get(message.sid)
+                if current is not None:
+                    self._messages[message.sid] = replace(current, omitted=current.omitted + 1)
+
+    def clear(self) -> None:
+        """Remove all messages."""
+        with self._lock:
+            self._messages.clear()
+
+    def inbox(self, number: str) -> list[InboxMessage]:
+        """Return the messages that have reached or will reach a number, oldest first."""
+        return [
+            InboxMessage(message.sid, message.request.sender, message.request.body, message.created)
+            for message in self.oldest_first()
+            if number_of(message.request.to) == number and message.late_error is None
+        ]
+
+
+def segment_count(text: str) -> int:
+    """Return the number of SMS segments of a text; 0 for an empty one.
+
+    https://www.twilio.com/docs/glossary/what-sms-character-limit: 160 characters of GSM-7, or 153
+    a segment if there are several; 70 and 67 if one character is outside GSM-7 (UCS-2).
+    """
+    if all(character in _GSM7_BASIC or character in _GSM7_ESCAPED for character in text):
+        length, single, several = sum(2 if c in _GSM7_ESCAPED else 1 for c in text), 160, 153
+    else:
+        length, single, several = len(text.encode("utf-16-be")) // 2, 70, 67
+    return min(length, 1) if length <= single else math.ceil(length / several)
+
+
+def _rfc2822(seconds: float | None) -> str | None:
+    return None if seconds is None else formatdate(int(seconds)).replace("-0000", "+0000")

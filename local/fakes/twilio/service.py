@@ -1,0 +1,141 @@
+"""The fake of Twilio's Messages API, version 2010-04-01."""
+
+import hmac
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, jsonify, request
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.wrappers import Response
+
+from local.fakes.faults import Fault, FaultKind, Match
+from local.fakes.server import CONTROL_PREFIX, injected_fault
+from local.fakes.service import FakeService
+from local.fakes.twilio.errors import NAMED_FAULTS, TwilioError, error_response
+from local.fakes.twilio.listing import MessageList
+from local.fakes.twilio.messages import API, InboxMessage, MessageStore, TwilioSettings
+from local.fakes.twilio.requests import number_of, parse_send_request
+
+
+class FakeTwilio(FakeService[TwilioSettings]):
+    """Twilio on loopback: send, fetch and list messages, check credentials.
+
+    Args:
+        accounts: Auth token of each account by its sid.
+        templates: Text of each content template, with `{{1}}` or `{{name}}`, by its sid.
+        services: The senders of each messaging service by its sid.
+        settings: Delays.
+        clock: Returns seconds since the epoch.
+        port: Where to listen; 0 for any free port.
+    """
+
+    vendor_faults = frozenset({FaultKind.UNDELIVERED})
+    vendor_requests = Match(method="POST", paths=(f"{API}/Accounts/*/Messages.json",))
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[str, str],
+        templates: Mapping[str, str] | None = None,
+        services: Mapping[str, Sequence[str]] | None = None,
+        settings: TwilioSettings | None = None,
+        clock: Callable[[], float] = time.time,
+        port: int = 0,
+    ) -> None:
+        self._accounts, self._templates, self._services = accounts, templates or {}, services or {}
+        self._store = MessageStore(clock)
+        self._flask = self._build_application()
+        super().__init__(
+            self._flask, settings=settings or TwilioSettings(), named_faults=NAMED_FAULTS, port=port
+        )
+
+    def inbox(self, number: str) -> list[InboxMessage]:
+        """Return a recipient's messages, oldest first.
+
+        Args:
+            number: The recipient's number, E.164, with or without `whatsapp:`.
+        """
+        return self._store.inbox(number_of(number))
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the JSON of every accepted message, oldest first, regardless of list lag."""
+        now = self._store.clock()
+        return [message.resource(now, self.settings) for message in self._store.oldest_first()]
+
+    def clear_state(self) -> None:
+        """Remove all messages."""
+        self._store.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return the accepted messages (`messages`) and each recipient's inbox (`phones`)."""
+        messages = self.messages()
+        numbers = sorted({number_of(message["to"]) for message in messages})
+        return {
+            "messages": messages,
+            "phones": {number: [asdict(m) for m in self.inbox(number)] for number in numbers},
+        }
+
+    def error_response(self, fault: Fault) -> Response:
+        """Return the error response of a fault."""
+        with self._flask.app_context():
+            return error_response(fault.status, fault.code, fault.message)
+
+    def _build_application(self) -> Flask:
+        application = Flask("twilio", static_folder=None)
+        application.before_request(self._check_credentials)
+        account = f"{API}/Accounts/<account_sid>"
+        application.get(f"{account}.json")(_account_resource)
+        application.post(f"{account}/Messages.json")(self._create)
+        application.get(f"{account}/Messages.json")(self._list)
+        application.get(f"{account}/Messages/<sid>.json")(self._fetch)
+        application.register_error_handler(TwilioError, TwilioError.response)
+        for kind, code in ((NotFound, 20404), (MethodNotAllowed, 20004)):
+            error = TwilioError(code)
+            application.register_error_handler(kind, lambda _, error=error: error.response())
+        return application
+
+    def _check_credentials(self) -> None:
+        if request.path.startswith(CONTROL_PREFIX):
+            return
+        given = request.authorization
+        if given is None or given.type != "basic":
+            raise TwilioError(20003)
+        sid = given.username or ""
+        token, password = self._accounts.get(sid), given.password or ""
+        if token is None or not hmac.compare_digest(token.encode(), password.encode()):
+            raise TwilioError(20003)
+        if (request.view_args or {}).get("account_sid", sid) != sid:
+            raise TwilioError(20404)
+
+    def _create(self, account_sid: str) -> tuple[Response, int]:
+        send_request = parse_send_request(request.form, self._templates, self._services)
+        fault = injected_fault(request.environ)
+        late_error = int(fault.code) if fault else None
+        message = self._store.accept(account_sid, send_request, late_error)
+        return jsonify(message.resource(message.created, self.settings)), HTTPStatus.CREATED
+
+    def _list(self, account_sid: str) -> dict[str, Any]:
+        return MessageList(account_sid, request.args.to_dict()).read(self._store, self.settings)
+
+    def _fetch(self, account_sid: str, sid: str) -> dict[str, Any]:
+        message = self._store.get(account_sid, sid)
+        return message.resource(self._store.clock(), self.settings)
+
+
+def _account_resource(account_sid: str) -> dict[str, Any]:
+    uri, epoch = f"{API}/Accounts/{account_sid}", formatdate(0)
+    return {
+        "sid": account_sid,
+        "friendly_name": "Fake account",
+        "status": "active",
+        "type": "Full",
+        "owner_account_sid": account_sid,
+        "date_created": epoch,
+        "date_updated": epoch,
+        "uri": f"{uri}.json",
+        "subresource_uris": {"messages": f"{uri}/Messages.json"},
+    }
