@@ -1,9 +1,9 @@
-"""How the distribution is made of this repository (hatchling's hooks; `make package` runs them).
+"""Hatchling's hooks, which build the distribution from this repository (`make package`).
 
-In a wheel, packages with names as common as `stacks` and `local` would hide, or be hidden by, the
-folders of whoever installs it. So there they stand below `ai_multi_comms`, and each import names
-them there. `lambda_src` keeps its name, which it also has in Lambda, where no other package is:
-so code that works with it is the same in both places, and what is deployed is what was tested.
+Packages with names as common as `stacks` and `local` would collide with folders of the repository
+that installs the wheel. In the wheel they are therefore subpackages of `ai_multi_comms`, and their
+imports are rewritten accordingly. `lambda_src` keeps its name, which it also has in Lambda: code
+that uses it is the same in both places, and the deployed code is the tested code.
 """
 
 import ast
@@ -18,7 +18,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 HOME = "ai_multi_comms"
 MOVED = ("stacks", "local", "ops", "conformance")
-"""The packages that stand below `HOME` in the distribution."""
+"""Subpackages of `HOME` in the distribution."""
 
 EXTRAS = {
     "runtime": ("lambda_src/requirements.txt",),
@@ -30,16 +30,16 @@ EXTRAS = {
         "conformance/requirements.txt",
     ),
 }
-"""What an extra installs: the versions that everything here is tested with."""
+"""Requirements of each extra: the versions that the tests use."""
 
 
 class RequirementsHook(MetadataHookInterface):
-    """The extras' requirements, out of the files that this repository installs from."""
+    """Reads the extras' requirements from this repository's requirements files."""
 
     PLUGIN_NAME = "custom"
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Add them to the metadata."""
+        """Add the extras to the metadata."""
         metadata["optional-dependencies"] = {
             extra: [line for name in names for line in _requirements(Path(self.root, name))]
             for extra, names in EXTRAS.items()
@@ -47,12 +47,12 @@ class RequirementsHook(MetadataHookInterface):
 
 
 class MovedPackagesHook(BuildHookInterface[Any]):
-    """The packages below `HOME`, written anew with their imports, and taken into the wheel."""
+    """Writes the packages below `HOME` with rewritten imports, and adds them to the wheel."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's
-        """Write them, and tell hatchling where they are."""
+        """Write the packages and add them to `build_data`."""
         root, written = Path(self.root), Path(self.root, ".build", "moved")
         shutil.rmtree(written, ignore_errors=True)
         for name in (HOME, *MOVED):
@@ -62,7 +62,7 @@ class MovedPackagesHook(BuildHookInterface[Any]):
                 target.write_bytes(_moved(path))
             inside = HOME if name == HOME else f"{HOME}/{name}"
             build_data["force_include"][str(written / name)] = inside
-        build_data["force_include"][str(root / "README.md")] = f"{HOME}/docs/README.md"
+        build_data["force_include"][str(root / "README.md")] = f"{HOME}/README.md"
         for page in sorted((root / "docs").rglob("*.md")):
             build_data["force_include"][str(page)] = f"{HOME}/{page.relative_to(root)}"
 
@@ -85,14 +85,14 @@ def _moved(path: Path) -> bytes:
 
 
 def renamed_imports(source: str, file: str) -> str:
-    """Return a module's source with imports of the moved packages from where they stand.
+    """Return a module's source with imports of the moved packages rewritten.
 
     Args:
-        source: The module's.
+        source: The module's source.
         file: Its path, for errors.
 
     Raises:
-        ValueError: It imports one by `import …`, whose name would then be another in the code.
+        ValueError: It uses `import …` for a moved package, whose name in the code would change.
     """
     lines = source.splitlines(keepends=True)
     for node in ast.walk(ast.parse(source)):

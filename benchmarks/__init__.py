@@ -1,1 +1,1 @@
-"""What the claims about speed, weight and cost rest on: measured beside others, in one run."""
+"""Measurements of speed, package size and cost, compared with other implementations in one run."""

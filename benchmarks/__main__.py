@@ -1,5 +1,66 @@
-"""The benchmarks from the command line: `python -m benchmarks --help`."""
+"""Run all measurements: `python -m benchmarks --help`."""
 
-from benchmarks.command import app
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
 
-app()
+import typer
+from rich.console import Console
+
+from benchmarks import bundles, local_cloud, measurements
+from benchmarks.backend import backend
+from benchmarks.figures import Figure, figure_table
+from local.paths import ROOT
+from tests.faults import report
+
+DOCUMENT = ROOT / "docs" / "performance.md"
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def bench(
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each contestant.")] = 5,
+    messages: Annotated[int, typer.Option(min=100, help="Messages of the long runs.")] = 1_000,
+    write: Annotated[bool, typer.Option(help="Write docs/performance.md.")] = True,
+) -> None:
+    """Measure our runtime, two other handlers and the limit; exit with 1 if a goal is missed."""
+    console = Console()
+    figures = list(_measure(console, rounds, messages))
+    with report.progress(console, "local cloud") as on_progress:
+        tables = [figure_table(figures), local_cloud.measure(messages, on_progress)]
+    for table in tables:
+        report.show(console, table)
+    if write:
+        run = (
+            f"Run on {datetime.now(UTC).date()} ({platform.machine()}, Linux), medians of {rounds}"
+            f" rounds: `make bench ROUNDS={rounds} MESSAGES={messages}`."
+        )
+        report.write(tables, run, DOCUMENT)
+    is_met = all(figure.is_met(goal) for figure in figures for goal in figure.goals)
+    raise typer.Exit(0 if is_met else 1)
+
+
+def _measure(console: Console, rounds: int, messages: int) -> Iterator[Figure]:
+    with console.status("building the bundles …"):
+        contestants = [bundles.ours(), bundles.straightforward(), bundles.powertools()]
+    yield measurements.package_size(contestants)
+    with backend() as services:
+        with report.progress(console, "cold starts") as on_progress:
+            yield from measurements.cold_starts(
+                services, contestants, bundles.limit(), rounds, on_progress
+            )
+        with report.progress(console, "batches of ten") as on_progress:
+            yield measurements.batch_duration(services, contestants, rounds, on_progress)
+        with report.progress(console, "processor and memory") as on_progress:
+            yield from measurements.resources(services, contestants, rounds, on_progress)
+        with report.progress(console, "many messages") as on_progress:
+            yield from measurements.long_run(services, contestants[0], messages, on_progress)
+    with report.progress(console, "cdk synth") as on_progress:
+        yield measurements.synthesis(rounds, on_progress)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,4 +1,4 @@
-"""Bundles: what Lambda unpacks for each contestant, for its Python and this machine's processor."""
+"""The packages of all contestants, for the function's Python and this machine's processor."""
 
 import hashlib
 import os
@@ -15,8 +15,7 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from local.paths import ROOT
-from stacks.lambda_package import build_package
-from stacks.package_target import Target
+from stacks.packaging.lambda_package import Target, build_package
 from tests.function_python import function_versions
 
 HERE = Path(__file__).resolve().parent
@@ -25,12 +24,12 @@ CACHE = ROOT / ".cache" / "benchmarks"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A handler and where its modules are.
+    """A contestant's package.
 
     Attributes:
-        name: Of the contestant.
-        handler: As Lambda is told it.
-        path: Directories to import from, as `sys.path` has them.
+        name: The contestant's name.
+        handler: The Lambda handler.
+        path: Directories to import from, in the order of `sys.path`.
     """
 
     name: str
@@ -38,7 +37,7 @@ class Bundle:
     path: tuple[Path, ...]
 
     def zipped_bytes(self) -> int:
-        """What the bundle weighs as it is uploaded."""
+        """Return the size of the package as it is uploaded."""
         with tempfile.TemporaryFile() as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for directory in self.path:
@@ -49,7 +48,7 @@ class Bundle:
 
 
 def ours() -> Bundle:
-    """Our package, as it is deployed but for the processor of its compiled modules."""
+    """Return our package as it is deployed, except for the architecture of compiled modules."""
     target = Target(python=python_version(), platform=f"{platform.machine()}-manylinux2014")
     return Bundle(
         "ours", "lambda_src.index.lambda_handler", (build_package(target, project=ROOT).directory,)
@@ -57,47 +56,47 @@ def ours() -> Bundle:
 
 
 def straightforward() -> Bundle:
-    """The straightforward handler, zipped as is common: what pip installs, and no bytecode."""
+    """Return the straightforward handler with what pip installs, without bytecode."""
     path = (HERE / "contestants" / "straightforward", installed("straightforward"))
     return Bundle("straightforward", "straightforward.lambda_handler", path)
 
 
 def powertools() -> Bundle:
-    """The same within Powertools' utilities."""
+    """Return the straightforward handler inside Powertools' utilities."""
     own = (HERE / "contestants" / name for name in ("powertools", "straightforward"))
     return Bundle("powertools", "with_powertools.lambda_handler", (*own, installed("powertools")))
 
 
 def limit() -> Bundle:
-    """Three AWS clients, out of our package."""
+    """Return a handler that only creates three AWS clients, with our package's SDK."""
     own = HERE / "contestants" / "limit"
     return Bundle("limit", "three_clients.lambda_handler", (own, *ours().path))
 
 
 @cache
 def installed(contestant: str) -> Path:
-    """A contestant's dependencies, in a directory made once."""
+    """Return the directory of a contestant's dependencies, installed once."""
     requirements = HERE / "contestants" / contestant / "requirements.txt"
     return _installed(requirements, "--python-platform", f"{platform.machine()}-manylinux2014")
 
 
 @cache
 def runtime_interface() -> Path:
-    """The directory of the programs that stand between Lambda and a handler."""
-    made = _installed(HERE / "requirements.txt", "--no-deps")
-    subprocess.run([function_python(), "-m", "compileall", "-q", made], check=False)  # noqa: S603
-    return made
+    """Return the directory of Lambda's runtime interface client and its emulator."""
+    directory = _installed(HERE / "requirements.txt", "--no-deps")
+    subprocess.run([function_python(), "-m", "compileall", "-q", directory], check=False)  # noqa: S603
+    return directory
 
 
 @cache
 def python_version() -> str:
-    """The Python of the deployed functions, the newest where they differ."""
+    """Return the newest Python version of the deployed functions."""
     return function_versions()[-1]
 
 
 @cache
 def function_python() -> str:
-    """An interpreter of that version, without anything installed."""
+    """Return an interpreter of that version without packages."""
     version = python_version()
     found = subprocess.run(  # noqa: S603 - our own arguments
         [find_uv_bin(), "python", "find", "--no-project", "--system", version],
@@ -108,13 +107,15 @@ def function_python() -> str:
         check=False,
     )
     if found.returncode:
-        sys.exit(f"Python {version} is needed, which the functions run on: {found.stderr.strip()}")
+        sys.exit(
+            f"Python {version} is needed, the version of the functions: {found.stderr.strip()}"
+        )
     return found.stdout.strip()
 
 
 def _installed(requirements: Path, *arguments: str) -> Path:
-    wanted = requirements.read_bytes() + " ".join((python_version(), *arguments)).encode()
-    directory = CACHE / hashlib.sha256(wanted).hexdigest()[:16]
+    key = requirements.read_bytes() + " ".join((python_version(), *arguments)).encode()
+    directory = CACHE / hashlib.sha256(key).hexdigest()[:16]
     if directory.is_dir():
         return directory
     scratch = directory.with_suffix(".unfinished")

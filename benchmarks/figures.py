@@ -1,17 +1,18 @@
-"""What was measured, as a row of the table."""
+"""Measured values, their goals, and the table of both."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
+
+from tests.faults.report import Table
+
+CONTESTANTS = ("ours", "straightforward", "powertools", "limit")
+COLUMNS = ("what", *CONTESTANTS, "ours relative to", "goal", "met")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure of ours is held against.
-
-    Attributes:
-        at_most: The largest ratio that is good enough.
-        of: Whose figure ours is divided by.
-    """
+    """The largest acceptable ratio of our value to another contestant's."""
 
     at_most: float
     of: str
@@ -19,13 +20,13 @@ class Goal:
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing measured, of every contestant in turn, several times.
+    """A measured quantity.
 
     Attributes:
-        what: What it is.
-        unit: Of its values.
-        values: The contestants' values, one for each round.
-        goals: What ours is held against.
+        what: Its name.
+        unit: Unit of its values.
+        values: Values by contestant, one per round.
+        goals: Goals for our value.
     """
 
     what: str
@@ -34,15 +35,15 @@ class Figure:
     goals: tuple[Goal, ...]
 
     def value(self, contestant: str) -> float | None:
-        """The median of a contestant's values, if it was measured."""
+        """Return the median of a contestant's values; None if it was not measured."""
         values = self.values.get(contestant)
         return median(values) if values else None
 
     def ratio(self, goal: Goal) -> float:
-        """Ours divided by another's: the median of the rounds' own ratios, if they have as many.
+        """Return the median of the ratios of each round, or the ratio of medians.
 
-        A round's contestants run one after the other, so that a machine that is slower for a while
-        is slower for all of them.
+        The contestants of a round run directly after each other, so that varying speed of the
+        machine affects all of them. Series of different length are compared by their medians.
         """
         ours, others = self.values["ours"], self.values[goal.of]
         if len(ours) != len(others):
@@ -50,5 +51,22 @@ class Figure:
         return median(our / other for our, other in zip(ours, others, strict=True))
 
     def is_met(self, goal: Goal) -> bool:
-        """Whether ours is good enough."""
+        """Whether our value meets a goal."""
         return self.ratio(goal) <= goal.at_most
+
+
+def figure_table(figures: Iterable[Figure]) -> Table:
+    """Return a table with one row per goal."""
+    rows = (_row(figure, goal) for figure in figures for goal in figure.goals)
+    return Table("Measured in one run", COLUMNS, tuple(rows))
+
+
+def _row(figure: Figure, goal: Goal) -> tuple[str, ...]:
+    values = (figure.value(contestant) for contestant in CONTESTANTS)
+    return (
+        f"{figure.what}, {figure.unit}",
+        *("" if value is None else f"{value:.3g}" for value in values),
+        f"{figure.ratio(goal):.2f} × {goal.of}",
+        f"≤ {goal.at_most:g} ×",
+        "yes" if figure.is_met(goal) else "no",
+    )

@@ -1,4 +1,4 @@
-"""A function as Lambda runs it: AWS's emulator of the runtime interface, and its bootstrap."""
+"""Run a function with AWS's runtime interface emulator and client, as Lambda does."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from typing import Any, Self
 import psutil
 
 from benchmarks.bundles import Bundle, function_python, runtime_interface
-from local.ministack import HOST, free_port
+from local.emulator.ministack import HOST, free_port
 
 EMULATOR = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 READY_SECONDS = 10
@@ -28,14 +28,14 @@ _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
 class FunctionError(Exception):
-    """The function did not do what is measured; its text is the end of its log."""
+    """The function failed; the text contains the end of its log."""
 
 
 class Function:
-    """One execution environment of a bundle; it starts, cold, with the first invocation.
+    """An execution environment of a package; it starts with the first invocation.
 
     Args:
-        bundle: What to run.
+        bundle: The package.
         environment: The function's environment variables.
     """
 
@@ -59,7 +59,7 @@ class Function:
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
-        self._await_emulator()
+        self._wait_for_emulator()
         return self
 
     def __exit__(
@@ -72,15 +72,15 @@ class Function:
         self._process.kill()
         self._process.wait()
         for process in below:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it ends with the emulator
+            with contextlib.suppress(psutil.NoSuchProcess):  # ended with the emulator
                 process.kill()
         self._log.close()
 
     def invoke(self, event: Mapping[str, Any]) -> float:
-        """Let the function handle an event whose messages must all be sent.
+        """Invoke the function with an event; every message must be sent.
 
         Returns:
-            Seconds that it took, the start included where it is the first.
+            Seconds; the first invocation includes the cold start.
 
         Raises:
             FunctionError: A message was reported as failed, or the handler raised.
@@ -98,28 +98,28 @@ class Function:
 
     @property
     def init_seconds(self) -> float:
-        """From the process's start until it asked for its first event, as the emulator reports."""
+        """Seconds from the start of the process until its first request, from the emulator."""
         found = _INIT.search(self.log())
         if not found:
             raise FunctionError(f"{self._bundle.name} did not start:\n{self.log()[-6000:]}")
         return float(found[1]) / 1000
 
     def cpu_seconds(self) -> float:
-        """Processor time of the function's process so far."""
+        """Return the processor time of the function's process."""
         times = self._runtime().cpu_times()
         return float(times.user + times.system)
 
     def memory_mb(self) -> float:
-        """What the function's process holds at present."""
+        """Return the current memory of the function's process."""
         return float(self._runtime().memory_info().rss / 1_000_000)
 
     def peak_memory_mb(self) -> float:
-        """The most that the function's process has held at any time."""
+        """Return the peak memory of the function's process."""
         status = Path(f"/proc/{self._runtime().pid}/status").read_text("utf-8")
         return int(_PEAK.findall(status)[0]) * 1024 / 1_000_000
 
     def log(self) -> str:
-        """What was printed so far."""
+        """Return the output so far."""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")
 
@@ -139,7 +139,7 @@ class Function:
             **self._environment,
         }
 
-    def _await_emulator(self) -> None:
+    def _wait_for_emulator(self) -> None:
         ends_at = time.monotonic() + READY_SECONDS
         while f":{self._port:04X} " not in _listening():
             if time.monotonic() > ends_at:
@@ -148,6 +148,6 @@ class Function:
 
 
 def _listening() -> str:
-    # Asked of the kernel, since a connection that brings no request would disturb what is measured.
+    # Read from the kernel: a connection without a request would affect the measurement.
     lines = Path("/proc/net/tcp").read_text("ascii").splitlines()
     return " ".join(f"{line.split()[1]} " for line in lines[1:] if line.split()[3] == "0A")

@@ -1,4 +1,4 @@
-"""What is published of this repository: its public surface, and the pages that document it."""
+"""Build and check the distribution for other repositories, its public API and the API pages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`python -m distribution package`, `… pages` and `… surface`."""
+"""Commands: `python -m distribution package`, `… pages` and `… surface`."""
 
 import shutil
 import subprocess
@@ -7,17 +7,16 @@ import sysconfig
 from pathlib import Path
 
 from distribution import ROOT
+from distribution.api import CHANGED, PAGES, RECORD, differences, surface, write_pages
 from distribution.build import build
-from distribution.pages import PAGES, build_pages
-from distribution.surface import CHANGED, RECORD, differences, surface
 
 BUILT = ROOT / "dist"
 
 
 def package() -> str:
-    """Build the distribution anew, with its API pages, and check what is in the wheel."""
+    """Build the distribution with its API pages, and check the wheel's content."""
     shutil.rmtree(BUILT, ignore_errors=True)
-    build_pages(PAGES)
+    write_pages(PAGES)
     if changes := differences(RECORD.read_text("utf-8"), surface()):
         sys.exit("error: " + CHANGED.format(changes=changes))
     wheel = build(BUILT)
@@ -28,20 +27,20 @@ def package() -> str:
 
 def pages() -> str:
     """Write the API pages."""
-    build_pages(PAGES)
+    write_pages(PAGES)
     return f"the API pages are in {PAGES.relative_to(ROOT)}"
 
 
 def record() -> str:
-    """Record the public surface as it is now."""
+    """Record the public API."""
     RECORD.write_text(surface(), "utf-8")
-    return f"the public surface is recorded in {RECORD.relative_to(ROOT)}"
+    return f"the public API is recorded in {RECORD.relative_to(ROOT)}"
 
 
 COMMANDS = {"package": package, "pages": pages, "surface": record}
 
 if __name__ == "__main__":
-    _, *words = sys.argv
-    if len(words) != 1 or words[0] not in COMMANDS:
+    _, *arguments = sys.argv
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
         sys.exit(f"usage: python -m distribution {' | '.join(COMMANDS)}")
-    sys.stdout.write(COMMANDS[words[0]]() + "\n")
+    sys.stdout.write(COMMANDS[arguments[0]]() + "\n")

@@ -1,4 +1,4 @@
-"""Building the distribution, and an environment that has it as another repository would."""
+"""Build the distribution, and an environment in which it is installed."""
 
 import subprocess
 import sys
@@ -11,15 +11,13 @@ from distribution import ROOT
 
 
 def build(directory: Path) -> Path:
-    """Build the source distribution, and the wheel from it, into a directory.
-
-    Offline: hatchling is that of the environment which runs this.
+    """Build the source distribution, and the wheel from it; offline, with the installed hatchling.
 
     Returns:
         The wheel.
 
     Raises:
-        subprocess.CalledProcessError: It cannot be built; `stderr` says why.
+        subprocess.CalledProcessError: The build fails; `stderr` has the reason.
     """
     _uv("build", "--no-build-isolation", "--python", sys.executable, "-o", str(directory), ROOT)
     (wheel,) = directory.glob("*.whl")
@@ -27,9 +25,9 @@ def build(directory: Path) -> Path:
 
 
 def install(wheel: Path, venv: Path) -> Path:
-    """Make an environment in which a wheel is installed, and see what it needs from this one's.
+    """Create an environment with a wheel, which shares the dependencies of this environment.
 
-    The wheel comes first, and nothing of this repository's directory is seen.
+    Nothing of this repository's directory is importable there.
 
     Returns:
         The environment's interpreter.

@@ -1,4 +1,4 @@
-"""PLANNER: what a load takes, what holds it back and what it costs; run as `python -m planner`.
+"""Capacity and cost planner: concurrency, limits and cost for a load; run as `python -m planner`.
 
-The arithmetic of calls and limits is `stacks.capacity`, which synth holds environments against.
+`stacks.capacity`, which synth also uses, calculates capacity and limits.
 """

@@ -1,4 +1,4 @@
-"""Runs the planner: `python -m planner --help`."""
+"""Run the planner: `python -m planner --help`."""
 
 from planner.cli import app
 

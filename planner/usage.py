@@ -1,17 +1,19 @@
-"""What a message takes of AWS when nothing goes wrong: recorded, and held to the real runtime.
+"""AWS calls, bytes and write units of a successful message, and monthly resources of a channel.
 
-`tests/contract/test_usage.py` counts the same over a clean run.
+`tests/contract` compares all of it with the runtime and the synthesized template.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
-from stacks.capacity.limits import MARK_UNITS, SECRET_SECONDS
+from planner.prices import PRICES, Price
+from stacks.capacity.limits import SECRET_SECONDS, SUPPRESSION_UNITS
 
 KB = 1_024
-IN_TRANSACTION = 2
-"""Units of a transaction's part, for each that it would take by itself."""
+TRANSACTION_FACTOR = 2
+"""Write units of a part of a transaction, relative to the same write on its own."""
 
 
 class Per(StrEnum):
@@ -19,20 +21,20 @@ class Per(StrEnum):
 
     MESSAGE = "message"
     BATCH = "batch"
-    INSTANCE = f"instance each {SECRET_SECONDS} s"
+    INSTANCE = f"instance every {SECRET_SECONDS} s"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Call:
-    """One call to AWS of a clean run.
+    """One AWS call of a message that succeeds.
 
     Attributes:
-        action: Its name.
-        by: Who makes it: the router, AWS's event source mapping or the runtime.
+        action: Service and operation.
+        by: The caller: the router, AWS's event source mapping or the runtime.
         per: How often.
-        purpose: What it is for.
-        without: What would break, by the rules of docs/reliability.md.
-        shown_by: The broken variant of the proof that leaves it out, or mistakes its answer.
+        purpose: The reason for it.
+        without: What breaks without it, by the rules of docs/reliability.md.
+        shown_by: Broken variants of the fault proof that omit it or ignore its result.
     """
 
     action: str
@@ -45,123 +47,140 @@ class Call:
 
 CALLS = (
     Call(
-        action="sqs:SendMessage",
-        by="router",
-        per=Per.MESSAGE,
-        purpose="the context object",
+        *("sqs:SendMessage", "router", Per.MESSAGE),
+        purpose="enqueue the context object",
         without="there is no message",
     ),
     Call(
-        action="sqs:ReceiveMessage",
-        by="mapping",
-        per=Per.BATCH,
-        purpose="the delivery",
-        without="there is no delivery",
+        *("sqs:ReceiveMessage", "mapping", Per.BATCH),
+        purpose="receive the batch",
+        without="nothing is delivered",
     ),
     Call(
-        action="sqs:ChangeMessageVisibilityBatch",
-        by="runtime",
-        per=Per.BATCH,
-        purpose="the first beat of the heart, for all messages at once",
+        *("sqs:ChangeMessageVisibilityBatch", "runtime", Per.BATCH),
+        purpose="the first heartbeat, for all messages at once",
         without=(
-            "rule 7: the queue hides a message for six times the function's timeout, and a crashed"
-            " worker's would be back after 18 minutes instead of 2"
+            "rule 7: the queue hides a message for six times the function's timeout, so a crashed"
+            " worker's messages would return after 18 minutes instead of 2"
         ),
     ),
     Call(
-        action="dynamodb:TransactWriteItems",
-        by="runtime",
-        per=Per.MESSAGE,
-        purpose="the claim, and that the recipient has not opted out and was not erased",
+        *("dynamodb:TransactWriteItems", "runtime", Per.MESSAGE),
+        purpose="acquire the lease, and check that the recipient has not opted out or been erased",
         without=(
-            "rules 3 to 5: a delivery would ask the AI before it knows of an answer that stands"
-            " written, and what fails before the send would leave no record. To read instead costs"
-            " less, and lets two duplicates ask at once; to look at the recipient's mark apart from"
-            " the claim would let an erasure in between"
+            "rules 3 to 5: a delivery would ask the AI before it knows of a stored answer, and a"
+            " failure before the send would leave no record. A read instead would cost less, but"
+            " two duplicates could ask the AI at once; a separate check of the suppression record"
+            " would let an erasure happen in between"
         ),
         shown_by="unclaimed",
     ),
     Call(
-        action="secretsmanager:GetSecretValue",
-        by="runtime",
-        per=Per.INSTANCE,
-        purpose="the OpenAI key, and each tenant's credentials",
-        without="nothing can be sent; kept for minutes, so that a rotated key is taken up",
+        *("secretsmanager:GetSecretValue", "runtime", Per.INSTANCE),
+        purpose="read the OpenAI key and each tenant's credentials",
+        without="nothing can be sent; cached for minutes only, so that a rotated key is picked up",
     ),
     Call(
-        action="dynamodb:UpdateItem",
-        by="runtime",
-        per=Per.MESSAGE,
-        purpose="the announcement of the send, with the AI's answer in the same write",
+        *("dynamodb:UpdateItem", "runtime", Per.MESSAGE),
+        purpose="record the intent to send, together with the AI's answer",
         without="rule 1: a crash between the send and its record would send again",
         shown_by="no_intent",
     ),
     Call(
-        action="dynamodb:UpdateItem",
-        by="runtime",
-        per=Per.MESSAGE,
-        purpose="the sid",
-        without="rule 3: the record would not say what was sent",
+        *("dynamodb:UpdateItem", "runtime", Per.MESSAGE),
+        purpose="record the message SID",
+        without="rule 3: the record would not show what was sent",
         shown_by="failed_write_ignored",
     ),
     Call(
-        action="sqs:DeleteMessageBatch",
-        by="mapping",
-        per=Per.BATCH,
-        purpose="the end of the messages that were sent",
-        without="each message would come again, until it is a dead letter",
+        *("sqs:DeleteMessageBatch", "mapping", Per.BATCH),
+        purpose="delete the messages that were sent",
+        without="each message would be delivered again until it is a dead-letter message",
     ),
 )
-"""Every call of a clean run, in order."""
+"""Every call, in order."""
+
+
+def calls_per_batch() -> int:
+    """Return the number of queue calls per batch, independent of the number of its messages."""
+    return sum(call.per is Per.BATCH for call in CALLS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """What is stored and logged, in bytes.
+    """Stored and logged bytes.
 
     Attributes:
-        claimed: The record when it is claimed.
-        announced: When the send is announced.
-        sent: When the sid is in it.
-        logged: The log's lines and metrics of a message.
-        logged_a_batch: Those of a batch besides.
+        leased: Record size after the lease is acquired.
+        intent: Record size after the intent to send is recorded.
+        sent: Record size after the message SID is recorded.
+        log_per_message: Log lines and metrics per message.
+        log_per_batch: Additional log lines and metrics per batch.
     """
 
-    claimed: int
-    announced: int
+    leased: int
+    intent: int
     sent: int
-    logged: int
-    logged_a_batch: int
+    log_per_message: int
+    log_per_batch: int
 
     @classmethod
-    def of_record(cls, claimed: int) -> "Sizes":
-        """Return the sizes for a context object whose record is that large; the rest as usual."""
-        more = claimed - EXAMPLE.claimed
+    def of_record(cls, leased: int) -> "Sizes":
+        """Return the example's sizes, scaled to a record of that many bytes when it is leased."""
+        extra = leased - EXAMPLE.leased
         return cls(
-            claimed=claimed,
-            announced=EXAMPLE.announced + more,
-            sent=EXAMPLE.sent + more,
-            logged=EXAMPLE.logged,
-            logged_a_batch=EXAMPLE.logged_a_batch,
+            leased=leased,
+            intent=EXAMPLE.intent + extra,
+            sent=EXAMPLE.sent + extra,
+            log_per_message=EXAMPLE.log_per_message,
+            log_per_batch=EXAMPLE.log_per_batch,
         )
 
     @property
     def write_units(self) -> int:
-        """DynamoDB's units of the three writes.
+        """DynamoDB write units of the three writes.
 
-        One for each KB begun of the larger of the item before and after; in a transaction twice as
-        many, also for an item that is only looked at.
+        One per started KB of the larger of the item before and after. A transaction takes twice as
+        many, also for an item that it only checks.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
         """
-        announced = max(self.claimed, self.announced)
-        claim = IN_TRANSACTION * ceil(self.claimed / KB) + MARK_UNITS
-        return claim + ceil(announced / KB) + ceil(max(announced, self.sent) / KB)
+        intent = max(self.leased, self.intent)
+        acquire = TRANSACTION_FACTOR * ceil(self.leased / KB) + SUPPRESSION_UNITS
+        return acquire + ceil(intent / KB) + ceil(max(intent, self.sent) / KB)
 
 
-EXAMPLE = Sizes(claimed=1_223, announced=1_788, sent=1_775, logged=450, logged_a_batch=1_550)
-"""Those of `examples/contexts/whatsapp.json`."""
+EXAMPLE = Sizes(leased=1_223, intent=1_788, sent=1_775, log_per_message=450, log_per_batch=1_550)
+"""The sizes for `examples/contexts/whatsapp.json`."""
 
 
-def calls_a_batch(by: str) -> int:
-    """Return how many calls somebody makes for a batch, however many messages it has."""
-    return sum(call.by == by and call.per is Per.BATCH for call in CALLS)
+@dataclass(frozen=True, kw_only=True)
+class MonthlyResources:
+    """Resources of a channel that AWS bills by the month.
+
+    Attributes:
+        secrets: The OpenAI key and each tenant's credentials.
+        metrics: Custom metrics: the runtime's and those of the log's metric filters.
+        alarm_metrics: Metrics in alarms; an alarm with metric math has several.
+        dashboards: Dashboards.
+    """
+
+    secrets: int
+    metrics: int
+    alarm_metrics: int
+    dashboards: int
+
+    def items(self) -> Iterator[tuple[int, Price]]:
+        """Yield quantities and prices."""
+        yield self.secrets, PRICES["secret"]
+        yield self.metrics, PRICES["metric"]
+        yield self.alarm_metrics, PRICES["alarm"]
+        yield self.dashboards, PRICES["dashboard"]
+
+    @property
+    def dollars(self) -> float:
+        """US dollars per month."""
+        return sum(number * price.dollars for number, price in self.items())
+
+
+CHANNEL_RESOURCES = MonthlyResources(secrets=2, metrics=19, alarm_metrics=13, dashboards=1)
+"""A channel with one tenant and no failures; each failed step and failure kind adds a metric."""

@@ -1,4 +1,4 @@
-"""The least that any handler of this job does at start: an interpreter, and three AWS clients."""
+"""The minimum of any such handler at start: an interpreter and three AWS clients."""
 
 from typing import Any
 

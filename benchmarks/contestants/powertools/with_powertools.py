@@ -1,4 +1,4 @@
-"""The straightforward way inside Powertools' batch processor and idempotency utility.
+"""The straightforward handler with Powertools' batch processor and idempotency utility.
 
 As Powertools' documentation combines the two
 (https://docs.aws.amazon.com/powertools/python/latest/utilities/batch/).
@@ -30,13 +30,13 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 @idempotent_function(data_keyword_argument="record", config=config, persistence_store=store)
 def send_once(record: SQSRecord) -> None:
-    """Work on one message, unless it was worked on before."""
+    """Process a message unless it was processed before."""
     with Heartbeat(record.receipt_handle):
         process(record.json_body)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Work on a batch, message by message."""
+    """Process a batch, message by message."""
     config.register_lambda_context(context)
     response = process_partial_response(
         event=event, record_handler=send_once, processor=processor, context=context

@@ -1,7 +1,7 @@
-"""The job in the straightforward way: one message after the other, with boto3, openai and twilio.
+"""A straightforward handler: one message after the other, with boto3, openai and twilio.
 
-Clients are made once, at import, and secrets are read once: what an experienced engineer would
-write in a day. It parses what it needs, keeps no ledger, and does not tell errors apart.
+Clients are created at import, and secrets are read once: what an experienced engineer would
+write in a day. It parses what it needs, and has no ledger and no error handling.
 """
 
 import json
@@ -40,7 +40,7 @@ serializer = TypeSerializer()
 
 
 class LocalHttpClient(TwilioHttpClient):
-    """Twilio's HTTP client, led to a server on this machine."""
+    """Twilio's HTTP client with another base URL."""
 
     def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:
         """Make a request."""
@@ -50,7 +50,7 @@ class LocalHttpClient(TwilioHttpClient):
 
 
 def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Work on a batch, message by message."""
+    """Process a batch, message by message."""
     failed = []
     for record in event["Records"]:
         try:
@@ -63,7 +63,7 @@ def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def process(context: dict[str, Any]) -> None:
-    """Bring one context object to its message, and record it."""
+    """Generate and send the message of a context object, and record it."""
     recipient = context["frontend_payload"]["recipient_data"]
     company = context["company_data_payload"]
     key = {
@@ -81,7 +81,7 @@ def process(context: dict[str, Any]) -> None:
 
 
 def create_record(key: dict[str, str], context: dict[str, Any]) -> None:
-    """Put the first record, unless there is one."""
+    """Create the record; fails if it exists."""
     front, company = context["frontend_payload"], context["company_data_payload"]
     now = datetime.now(UTC).isoformat()
     record = {
@@ -104,7 +104,7 @@ def create_record(key: dict[str, str], context: dict[str, Any]) -> None:
 
 
 def write(openai_config: dict[str, Any], context: dict[str, Any]) -> tuple[str, Any]:
-    """Let the AI write the template's variables."""
+    """Generate the template's variables."""
     client = openai_client(secret(openai_config["api_key_reference"])["ai_api_key"])
     conversation = client.conversations.create()
     response = client.responses.create(
@@ -120,7 +120,7 @@ def write(openai_config: dict[str, Any], context: dict[str, Any]) -> tuple[str, 
 
 
 def send(channel_config: dict[str, Any], recipient: str, answer: Any) -> str | None:
-    """Send through Twilio."""
+    """Send with Twilio."""
     credentials = secret(channel_config["whatsapp_credentials_id"])
     client = twilio_client(credentials["twilio_account_sid"], credentials["twilio_auth_token"])
     return client.messages.create(
@@ -134,7 +134,7 @@ def send(channel_config: dict[str, Any], recipient: str, answer: Any) -> str | N
 def finish_record(
     key: dict[str, str], thread_id: str, answer: Any, sid: str | None, milliseconds: int
 ) -> None:
-    """Record what was sent."""
+    """Record the sent message."""
     message = {
         "message_id": answer.id,
         "role": "assistant",
@@ -162,7 +162,7 @@ def finish_record(
 
 @cache
 def secret(name: str) -> dict[str, str]:
-    """A secret, read once."""
+    """Return a secret, read once."""
     value: dict[str, str] = json.loads(
         secretsmanager.get_secret_value(SecretId=name)["SecretString"]
     )
@@ -171,18 +171,18 @@ def secret(name: str) -> dict[str, str]:
 
 @cache
 def openai_client(api_key: str) -> OpenAI:
-    """A client for an API key, made once."""
+    """Return the client of an API key."""
     return OpenAI(api_key=api_key)
 
 
 @cache
 def twilio_client(account_sid: str, auth_token: str) -> Client:
-    """A client for an account, made once."""
+    """Return the client of an account."""
     return Client(account_sid, auth_token, http_client=LocalHttpClient())
 
 
 class Heartbeat:
-    """Keeps one message invisible while the context lasts."""
+    """Keep a message invisible for a `with` block."""
 
     def __init__(self, receipt_handle: str) -> None:
         self._receipt_handle = receipt_handle

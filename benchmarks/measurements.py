@@ -1,0 +1,209 @@
+"""Package size, cold starts, warm batches, a long run, and `cdk synth`."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from openai import OpenAI
+
+from benchmarks.backend import BATCH_SIZE, Backend
+from benchmarks.bundles import Bundle
+from benchmarks.figures import Figure, Goal
+from benchmarks.runtime import Function
+from local import paths
+from tests.faults.report import OnProgress
+from tests.support.channel import API_KEY, MODEL
+
+AI_SECONDS = 2.0
+WARM_UP_BATCHES = 3
+COUNTED_BATCHES = 5
+"""Processor time is reported in ticks of 10 ms, hence measured over several batches."""
+LONG_RUN_WARM_UP_MESSAGES = 100
+EMPTY_APP = "from aws_cdk import App, Stack; app = App(); Stack(app, 'Empty'); app.synth()"
+
+
+def package_size(contestants: Sequence[Bundle]) -> Figure:
+    """Measure the zipped packages."""
+    sizes = {bundle.name: [bundle.zipped_bytes() / 1_000_000] for bundle in contestants}
+    return Figure("package, zipped", "MB", sizes, (Goal(0.4, "straightforward"),))
+
+
+def cold_starts(
+    backend: Backend,
+    contestants: Sequence[Bundle],
+    limit: Bundle,
+    rounds: int,
+    on_progress: OnProgress,
+) -> list[Figure]:
+    """Measure initialization and the first message of new execution environments.
+
+    Packages are unpacked, as when Lambda starts them; their files are in the page cache.
+    """
+    inits: dict[str, list[float]] = defaultdict(list)
+    firsts: dict[str, list[float]] = defaultdict(list)
+    for number in range(rounds + 1):
+        for bundle in (*contestants, limit):
+            event = backend.receive(0 if bundle is limit else 1)
+            with Function(bundle, backend.environment) as function:
+                first = function.invoke(event)
+                backend.finish(event)
+                init = function.init_seconds
+            if number:  # the first round warms the page cache
+                inits[bundle.name].append(init)
+                if bundle is not limit:
+                    firsts[bundle.name].append(first)
+        on_progress(number, rounds)
+    return [
+        Figure("cold start until the first event", "s", inits, (Goal(0.3, "straightforward"),)),
+        Figure(
+            "cold start until the first message is sent",
+            "s",
+            firsts,
+            (Goal(0.33, "straightforward"),),
+        ),
+    ]
+
+
+def batch_duration(
+    backend: Backend, contestants: Sequence[Bundle], rounds: int, on_progress: OnProgress
+) -> Figure:
+    """Measure a warm batch of ten messages with an AI time of two seconds each."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    with ExitStack() as running:
+        functions = _start(backend, contestants, running)
+        backend.set_ai_seconds(AI_SECONDS)
+        for number in range(rounds):
+            seconds["limit"].append(_ai_seconds(backend))
+            for name, function in functions.items():
+                seconds[name].append(_process(backend, function))
+            on_progress(number + 1, rounds)
+    backend.set_ai_seconds(0)
+    what = f"batch of {BATCH_SIZE}, {AI_SECONDS:g} s of AI each"
+    return Figure(what, "s", seconds, (Goal(1.1, "limit"), Goal(0.15, "straightforward")))
+
+
+def resources(
+    backend: Backend, contestants: Sequence[Bundle], rounds: int, on_progress: OnProgress
+) -> list[Figure]:
+    """Measure processor time and memory of warm batches of ten with an immediate AI."""
+    cpu: dict[str, list[float]] = defaultdict(list)
+    with ExitStack() as running:
+        functions = _start(backend, contestants, running)
+        for number in range(rounds):
+            for name, function in functions.items():
+                before = function.cpu_seconds()
+                for _ in range(COUNTED_BATCHES):
+                    _process(backend, function)
+                seconds = function.cpu_seconds() - before
+                cpu[name].append(seconds * 1000 / (COUNTED_BATCHES * BATCH_SIZE))
+            on_progress(number + 1, rounds)
+        memory = {name: [function.peak_memory_mb()] for name, function in functions.items()}
+    return [
+        Figure(
+            "processor time per message, warm",
+            "ms",
+            cpu,
+            (Goal(1.05, "straightforward"), Goal(1.0, "powertools")),
+        ),
+        Figure(
+            f"peak memory with {BATCH_SIZE} concurrent messages",
+            "MB",
+            memory,
+            (Goal(1.0, "powertools"),),
+        ),
+    ]
+
+
+def long_run(
+    backend: Backend, bundle: Bundle, messages: int, on_progress: OnProgress
+) -> list[Figure]:
+    """Compare the last tenth of a long run of one execution environment with its first tenth."""
+    cpu: list[float] = []
+    memory: list[float] = []
+    with Function(bundle, backend.environment) as function:
+        for _ in range(LONG_RUN_WARM_UP_MESSAGES // BATCH_SIZE):
+            _process(backend, function)
+        for number in range(messages // BATCH_SIZE):
+            before = function.cpu_seconds()
+            _process(backend, function)
+            cpu.append((function.cpu_seconds() - before) * 1000 / BATCH_SIZE)
+            memory.append(function.memory_mb())
+            on_progress((number + 1) * BATCH_SIZE, messages)
+    what, tenth = f"the last of {messages:,} messages", max(1, len(cpu) // 10)
+    return [
+        Figure(
+            f"{what}, {name}",
+            unit,
+            {"ours": values[-tenth:], "limit": values[:tenth]},
+            (Goal(at_most, "limit"),),
+        )
+        for name, unit, values, at_most in (
+            ("processor time", "ms", cpu, 1.1),
+            ("memory", "MB", memory, 1.05),
+        )
+    ]
+
+
+def synthesis(rounds: int, on_progress: OnProgress) -> Figure:
+    """Measure `cdk synth` without changes, and of an app with one empty stack."""
+    seconds: dict[str, list[float]] = {"ours": [], "limit": []}
+    with tempfile.TemporaryDirectory() as scratch:
+        empty = f'{sys.executable} -c "{EMPTY_APP}"'
+        for number in range(rounds + 1):
+            ours = _synthesize(paths.ROOT, Path(scratch) / "ours", "-c", "env=dev")
+            limit = _synthesize(Path(scratch), Path(scratch) / "empty", "--app", empty)
+            if number:  # the first round builds the package if necessary
+                seconds["ours"].append(ours)
+                seconds["limit"].append(limit)
+            on_progress(number, rounds)
+    return Figure("cdk synth, warm, nothing changed", "s", seconds, (Goal(1.5, "limit"),))
+
+
+def _start(
+    backend: Backend, contestants: Sequence[Bundle], running: ExitStack
+) -> Mapping[str, Function]:
+    """Start and warm up a function of each contestant."""
+    functions = {
+        bundle.name: running.enter_context(Function(bundle, backend.environment))
+        for bundle in contestants
+    }
+    for function in functions.values():
+        for _ in range(WARM_UP_BATCHES):
+            _process(backend, function)
+    return functions
+
+
+def _process(backend: Backend, function: Function) -> float:
+    """Process a batch of ten; return the duration in seconds."""
+    event = backend.receive(BATCH_SIZE)
+    seconds = function.invoke(event)
+    backend.finish(event)
+    return seconds
+
+
+def _ai_seconds(backend: Backend) -> float:
+    """Return the duration of one AI call, the lower limit of a batch."""
+    with OpenAI(api_key=API_KEY, base_url=backend.openai.base_url) as client:
+        conversation = client.conversations.create()
+        started = time.perf_counter()
+        client.responses.create(model=MODEL, input="hello", conversation=conversation.id)
+        return time.perf_counter() - started
+
+
+def _synthesize(directory: Path, output: Path, *arguments: str) -> float:
+    command = [str(paths.CDK), "synth", "--no-notices", "--quiet", "--output", str(output)]
+    started = time.perf_counter()
+    subprocess.run(  # noqa: S603 - our own arguments
+        [*command, *arguments],
+        cwd=directory,
+        env={**os.environ, "PATH": f"{paths.VENV_BIN}{os.pathsep}{os.environ['PATH']}"},
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - started
