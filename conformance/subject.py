@@ -1,54 +1,41 @@
-"""A channel as the checks see it."""
+"""The description of a channel that the checks take."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
-from lambda_src.core.channel_parts import ChannelParts
-from lambda_src.core.ports import Clock
-from stacks.names import ChannelNames
+from lambda_src.core import ChannelParts, Clock
+from stacks.config.names import ChannelNames
 
 
-class Vendor(Protocol):
-    """The channel's vendor, made up, on loopback for the length of a `with` block.
+class Vendor(AbstractContextManager["Vendor"], Protocol):
+    """A fake of the channel's vendor, on loopback within a `with` block."""
 
-    Attributes:
-        secret: What a tenant's secret holds, in its documented form.
-    """
-
-    secret: Mapping[str, str]
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> bool | None: ...
+    @property
+    def secret(self) -> Mapping[str, str]:
+        """Content of a tenant's secret, in its documented format."""
 
     def environment(self) -> Mapping[str, str]:
-        """Variables that lead the channel's sender to it."""
+        """Return the variables that direct the channel's sender to the fake."""
 
-    def forget(self) -> None:
-        """Be as good as new: no messages, no faults."""
+    def reset(self) -> None:
+        """Remove all messages and faults."""
 
-    def accepted(self) -> Sequence[str]:
-        """The ids of the messages that it accepted, the oldest first."""
+    def accepted_ids(self) -> Sequence[str]:
+        """Return the ids of the accepted messages, oldest first."""
 
-    def lose_the_next_answer(self, *, accepted: bool) -> None:
-        """Cut the connection of the next send, after it was accepted or instead of that."""
+    def lose_next_response(self, *, accepted: bool) -> None:
+        """Reset the connection of the next send, after it was accepted or instead of that."""
 
-    def refuse_the_next(self) -> None:
-        """Refuse the next send for good."""
+    def reject_next_send(self) -> None:
+        """Reject the next send permanently."""
 
-    def be_busy_at_the_next(self) -> None:
-        """Turn the next send away because there are too many."""
+    def rate_limit_next_send(self) -> None:
+        """Reject the next send because there are too many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +43,11 @@ class Subject:
     """A channel.
 
     Attributes:
-        names: The channel and the names of its resources in the environment that is looked at.
+        names: The channel and the names of its resources in an environment.
         template: The synthesized template of its stack.
-        parts: What its runtime brings.
-        vendor: Makes its vendor, which goes by the clock given.
-        example: File with a good context object for that environment.
+        parts: Its runtime's parts.
+        vendor: Creates the fake of its vendor, which uses the given clock.
+        example: File with a valid context object for that environment.
     """
 
     names: ChannelNames
@@ -75,25 +62,22 @@ class Subject:
         return self.names.channel.name
 
     @cached_property
-    def resources(self) -> Mapping[str, Mapping[str, Any]]:
-        """The template's resources by their logical ids."""
-        resources: Mapping[str, Mapping[str, Any]] = json.loads(self.template.read_text("utf-8"))[
-            "Resources"
-        ]
+    def _resources(self) -> Mapping[str, Mapping[str, Any]]:
+        resources: Mapping[str, Any] = json.loads(self.template.read_text("utf-8"))["Resources"]
         return resources
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
-        """The properties of the template's resources of a CloudFormation type."""
-        found = (part for part in self.resources.values() if part["Type"] == kind)
+        """Return the properties of the template's resources of a CloudFormation type."""
+        found = (part for part in self._resources.values() if part["Type"] == kind)
         return [part["Properties"] for part in found]
 
     def context(self) -> dict[str, Any]:
-        """A good context object, to be changed at will."""
+        """Return a copy of the valid context object."""
         document: dict[str, Any] = json.loads(self.example.read_text("utf-8"))
         return document
 
     def variables(self) -> dict[str, str]:
-        """The function's environment variables; what is known at deployment only is left out."""
+        """Return the function's environment variables without those known only at deployment."""
         (function,) = self.of_type("AWS::Lambda::Function")
         variables = function["Environment"]["Variables"].items()
         return {name: value for name, value in variables if isinstance(value, str)}

@@ -1,1 +1,1 @@
-"""The push channel's own part of the function; the flow and the ledger are `lambda_src`'s."""
+"""The push channel's own part of the function; the flow and the ledger are in `lambda_src`."""

@@ -1,4 +1,4 @@
-"""The Lambda handler: the flow that all channels share, put together with this channel's parts."""
+"""The Lambda handler: the flow that all channels share, with this channel's parts."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.processors import Settings, answer, put_together
+from lambda_src.processors import Settings, build_handler, handle_event
 
 from push_processor.parts import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_lambda_powertools.utilities.typing import LambdaContext
     from lambda_src.processors import BatchHandler
 
 
-def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Work on one batch of context objects; returns those that must not be deleted."""
-    return answer(batch_handler(), event, context)
+def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Process a batch of context objects; return those that must not be deleted."""
+    return handle_event(batch_handler(), event, context)
 
 
 @cache
 def batch_handler() -> BatchHandler:
-    """Put the parts together, once per container.
+    """Build the handler, once per container.
 
     Raises:
         ConfigurationError: An environment variable is missing or invalid.
     """
-    return put_together(Settings.from_environment(), PARTS)
+    return build_handler(Settings.from_environment(), PARTS)
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # In Lambda everything is put together at start: a misconfigured function never takes a batch.
+    # In Lambda the handler is built at start: a misconfigured function never receives a batch.
     batch_handler()

@@ -1,4 +1,4 @@
-"""All that the push channel has of its own: addresses, credentials, lengths and the sender."""
+"""The push channel's own parts: addresses, credentials, lengths and the sender."""
 
 import os
 import re
@@ -6,55 +6,56 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_src.processors import (
-    AddressForm,
+    AddressFormat,
     Addressing,
     ChannelParts,
     Limit,
     Settings,
     TextRules,
-    malformed,
+    invalid_secret,
 )
 
 from push_processor.sender import PushSender
 
 VENDOR = "https://push.example.com"
 BASE_URL = "PUSH_BASE_URL"
-"""Where the vendor answers, for local servers only: never set by a template."""
+"""Variable with another base URL, for local servers only: no template sets it."""
 
-DEVICE = AddressForm(
+DEVICE = AddressFormat(
     "device_malformed", "[0-9a-f]{64}", "a device token: 64 hexadecimal digits in lower case"
 )
-APP = AddressForm(
+APP = AddressFormat(
     "app_malformed", r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+", "an app's id such as com.example.app"
 )
-LONGEST_TEXT = 178
-"""Characters that a locked screen shows."""
+MAX_LENGTH = 178
+"""Characters that a lock screen shows."""
 
 _KEY = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
 class PushCredentials:
-    """A tenant's key for the vendor; this channel knows no templates."""
+    """A tenant's key for the vendor; this channel has no templates."""
 
     app_key: str = field(repr=False)
     template_sid: str | None = None
 
 
 def read_credentials(secret: object) -> PushCredentials:
-    """The credentials of `{"push_app_key": "…"}`.
+    """Return the credentials of `{"push_app_key": "…"}`.
 
     Raises:
-        PermanentFailure: The secret is not of that form; no value is told.
+        PermanentFailure: The secret has another format; its text contains no value.
     """
     key = secret.get("push_app_key") if isinstance(secret, dict) else None
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise malformed("push_app_key to be printable ASCII without blanks", type(key).__name__)
+        expected = "push_app_key to be printable ASCII without blanks"
+        raise invalid_secret(expected, type(key).__name__)
     return PushCredentials(key)
 
 
 def make_sender(settings: Settings) -> PushSender:
-    """The channel's sender."""
+    """Return the channel's sender."""
     return PushSender(settings.twilio_timeout_seconds, os.environ.get(BASE_URL, VENDOR))
 
 
@@ -62,6 +63,6 @@ PARTS = ChannelParts(
     make_sender=make_sender,
     read_credentials=read_credentials,
     addressing=Addressing(sender=APP, recipient_field="recipient_device", recipient=DEVICE),
-    text_rules=TextRules(body=(Limit(LONGEST_TEXT),)),
+    text_rules=TextRules(body=(Limit(MAX_LENGTH),)),
     assistants=Path(__file__).parent / "assistants",
 )

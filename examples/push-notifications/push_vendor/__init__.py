@@ -1,1 +1,1 @@
-"""The push vendor on loopback, and a local cloud with it; never deployed."""
+"""A fake of the push vendor, and a local cloud with it; never deployed."""

@@ -1,4 +1,4 @@
-"""The sender tells what is known of each outcome, and asks no vendor twice."""
+"""The sender classifies each outcome and never repeats a request."""
 
 from collections.abc import Iterator
 
@@ -16,28 +16,28 @@ from lambda_src.processors import (
 
 from push_processor.parts import PushCredentials
 from push_processor.sender import PushSender
-from push_vendor.stand_in import PATH, PushStandIn
+from push_vendor.fake import KEY, PATH, FakePushVendor
 
 MESSAGE = OutgoingMessage("com.example.shifts", "a" * 64, body="A shift is free on Monday.")
-CREDENTIALS = PushCredentials("made-up-push-key")
+CREDENTIALS = PushCredentials(KEY)
 
 
 @pytest.fixture(scope="module")
-def vendor() -> Iterator[PushStandIn]:
+def vendor() -> Iterator[FakePushVendor]:
     """The vendor on loopback."""
-    with PushStandIn(CREDENTIALS.app_key) as vendor:
+    with FakePushVendor() as vendor:
         yield vendor
 
 
 @pytest.fixture
-def sender(vendor: PushStandIn) -> PushSender:
-    """A sender for a vendor that knows of nothing yet."""
+def sender(vendor: FakePushVendor) -> PushSender:
+    """A sender for the vendor, which has no notifications."""
     vendor.reset()
-    return PushSender(2, vendor.base_url)
+    return PushSender(1, vendor.base_url)
 
 
-def test_a_notification_is_sent_and_found(vendor: PushStandIn, sender: PushSender) -> None:
-    """What was sent shows on the device, and is found by its text and time."""
+def test_a_notification_is_sent_and_found(vendor: FakePushVendor, sender: PushSender) -> None:
+    """A sent notification is on the device, and is found by its text and time."""
     sent = sender.send(CREDENTIALS, MESSAGE)
     (shown,) = vendor.on_device(MESSAGE.recipient)
     assert (sent, MESSAGE.body) == (shown.id, shown.text)
@@ -61,10 +61,10 @@ def test_a_notification_is_sent_and_found(vendor: PushStandIn, sender: PushSende
     ],
     ids=lambda value: getattr(value, "kind", getattr(value, "__name__", None)),
 )
-def test_a_failed_send_says_what_is_known(
-    vendor: PushStandIn, sender: PushSender, fault: Fault, expected: type[ProcessingError]
+def test_a_failed_send_is_classified(
+    vendor: FakePushVendor, sender: PushSender, fault: Fault, expected: type[ProcessingError]
 ) -> None:
-    """Each failure is the error that says what comes next, after one request."""
+    """Each failure raises the error for what happens next, after one request."""
     vendor.fail_next(fault)
     with pytest.raises(ProcessingError) as failed:
         sender.send(CREDENTIALS, MESSAGE)
@@ -72,19 +72,18 @@ def test_a_failed_send_says_what_is_known(
 
 
 @pytest.mark.parametrize("fault", [Fault.error(500), Fault.reset(), Fault.empty()])
-def test_a_list_that_cannot_be_read_is_looked_at_again(
-    vendor: PushStandIn, sender: PushSender, fault: Fault
+def test_a_failed_lookup_is_transient(
+    vendor: FakePushVendor, sender: PushSender, fault: Fault
 ) -> None:
-    """Looking has no unknown outcome."""
+    """A lookup has no unknown outcome."""
     vendor.fail_next(fault, match=Match(method="GET", paths=(PATH,)))
     with pytest.raises(TransientFailure):
         sender.find(CREDENTIALS, MESSAGE, since=0)
 
 
-def test_nothing_is_sent_where_nobody_listens() -> None:
-    """A connection that is never made has certainly sent nothing."""
-    gone = PushStandIn(CREDENTIALS.app_key)
-    with gone:
-        address = gone.base_url
+def test_without_a_connection_nothing_is_sent() -> None:
+    """A refused connection is a transient failure."""
+    with FakePushVendor() as stopped:
+        address = stopped.base_url
     with pytest.raises(TransientFailure, match="push_unreachable"):
-        PushSender(2, address).send(CREDENTIALS, MESSAGE)
+        PushSender(1, address).send(CREDENTIALS, MESSAGE)

@@ -1,0 +1,43 @@
+"""The files of which a channel of this repository consists."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+REGISTRY = "stacks/config/channels.py"
+
+
+def missing_parts(channel: str, root: Path, registered: tuple[str, ...]) -> Iterator[str]:
+    """Yield each missing part of a channel with the file to write.
+
+    Args:
+        channel: Its name.
+        root: The repository's directory.
+        registered: The names of the channels that the app deploys.
+    """
+    if channel not in registered:
+        yield f"{REGISTRY}: add {channel} to CHANNELS, or it is not deployed"
+    sender = f"lambda_src/channels/{channel}.py"
+    if not (root / sender).is_file():
+        yield f"{sender}: write the channel's sender, and name its parts as PARTS"
+    elif "PARTS = " not in (root / sender).read_text("utf-8"):
+        yield f"{sender}: name the channel's parts as PARTS (ChannelParts)"
+    example = f"examples/contexts/{channel}.json"
+    if (root / example).is_file():
+        yield from _missing_in_assistant(channel, example, root)
+    else:
+        yield f"{example}: write a valid context object, which demo, send and checks start from"
+
+
+def _missing_in_assistant(channel: str, example: str, root: Path) -> Iterator[str]:
+    company = json.loads((root / example).read_text("utf-8"))["company_data_payload"]
+    config = company["ai_config"]["openai_config"].get(channel)
+    if config is None:
+        yield f"{example}: configure the AI for {channel}"
+    elif "assistant" not in config:
+        file = f"lambda_src/assistants/{config['assistant_id_template_sender']}.toml"
+        if not (root / file).is_file():
+            yield f"{file}: write the assistant that the example names"
+        elif not {"model", "instructions"} <= tomllib.loads((root / file).read_text()).keys():
+            yield f"{file}: name its model and its instructions"
