@@ -1,1 +1,1 @@
-"""The tests, by what they need: unit, services, infra, contract, local."""
+"""Tests, grouped by what they test and what they need; see CONTRIBUTING.md."""

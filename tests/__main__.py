@@ -1,11 +1,11 @@
-"""Runs every test, once: the runtime's on the functions' own Python, all others on this machine's.
+"""Runs every test once: the runtime's on the functions' own Python, all others on this one.
 
-Where an interpreter of the functions' version can be neither found nor fetched, the output says so,
-and all tests run on this machine's own. The parts of the runtime that synth and the local cloud use
-are run on it all the same, by the tests of those, by the alarms' and by the proof's.
+If no interpreter of the functions' version can be found or downloaded, the output says so and all
+tests run on this Python. The parts of the runtime that synth and the local cloud use are tested on
+it in any case.
 
-About half of a test's time is waiting, for servers, timeouts and processes; so the runs are made at
-once, and each shows its report when the one before has.
+Tests wait for servers, timeouts and processes for much of their time, so both runs proceed at the
+same time, and each report is shown after the one before.
 """
 
 import os
@@ -18,26 +18,28 @@ from typing import IO
 
 from tests.function_python import ROOT, SUITES, other_versions, prepare, python_of
 
-WORKERS = 2 * (os.cpu_count() or 1)
-"""Of each run: more than there are cores, since most of their time is waiting."""
-SPREAD = ("-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder")
-"""A file's tests share what it has started, hence one worker for each; the longest files begin."""
+CORES = os.cpu_count() or 1
+WORKERS, RUNTIME_WORKERS = 2 * CORES - 1, CORES
+"""Processes of each run. Each imports and collects all tests of its run, which takes seconds, so
+more of them gain nothing although their tests wait."""
+DISTRIBUTION = ("--dist", "loadfile", "--no-loadscope-reorder")
+"""A file's tests share what it has started, so one worker runs them; the longest files start."""
 
 
 class Run:
-    """A run of pytest, whose report is kept until it is asked for.
+    """A run of pytest in the background, whose report is stored until it is requested.
 
     Args:
-        title: What is shown above the report.
+        title: Shown above the report.
         python: The interpreter.
-        arguments: Of pytest.
+        arguments: Pytest's.
     """
 
     def __init__(self, title: str, python: Path, *arguments: str) -> None:
         self._title = title
-        self._report: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
+        self._report: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
         self._process = subprocess.Popen(  # noqa: S603 - our own arguments
-            [python, "-m", "pytest", "-q", *SPREAD, *arguments],
+            [python, "-m", "pytest", "-q", "-n", str(RUNTIME_WORKERS), *DISTRIBUTION, *arguments],
             cwd=ROOT,
             env=environment(),
             stdout=self._report,
@@ -45,49 +47,51 @@ class Run:
         )
 
     def status(self) -> int:
-        """Wait for its end, show its report, and return its exit status."""
+        """Wait for the end, show the report, and return the exit status."""
         status = self._process.wait()
         self._report.seek(0)
         text = self._report.read().decode(errors="replace")
         sys.stdout.write(f"{self._title}\n{text}\n")
         return status
 
-    def end(self) -> None:
-        """End it, if it still runs."""
+    def stop(self) -> None:
+        """Stop it if it is still running."""
         self._process.terminate()
         self._report.close()
 
 
 def environment() -> dict[str, str]:
-    """This process's, in which bytecode may be kept.
+    """Return this process's environment, but with bytecode files.
 
-    A fifth of the whole time would go into compiling the same libraries in each process anew.
+    Compiling the same libraries in each process would take a fifth of the whole time.
     """
     return {name: v for name, v in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def main() -> int:
-    """Run all; return the exit status of the first that fails."""
-    with ExitStack() as running:
+    """Run all tests, and return the exit status of the first run that fails."""
+    with ExitStack() as stack:
         runs = []
-        for version in _prepared():
+        for version in _prepared_versions():
             title = f"the runtime's tests, on the functions' Python {version}:"
             runs.append(Run(title, python_of(version), *SUITES))
-            running.callback(runs[-1].end)
-        left_out = [f"--ignore={suite}" for suite in SUITES] if runs else []
+            stack.callback(runs[-1].stop)
+        ignored = [f"--ignore={suite}" for suite in SUITES] if runs else []
         own = subprocess.call(  # noqa: S603 - our own arguments
-            [sys.executable, "-m", "pytest", *SPREAD, *left_out], cwd=ROOT, env=environment()
+            [sys.executable, "-m", "pytest", "-n", str(WORKERS), *DISTRIBUTION, *ignored],
+            cwd=ROOT,
+            env=environment(),
         )
         return max([own, *(run.status() for run in runs)], key=bool)
 
 
-def _prepared() -> list[str]:
-    """The functions' versions that the runtime's tests can be run on, and are not run on anyway."""
+def _prepared_versions() -> list[str]:
+    """Return the functions' versions besides this one that have an interpreter."""
     prepared = []
     for version in other_versions():
-        missing = prepare(version)
-        if missing:
-            sys.stdout.write(f"NOT RUN on the functions' Python {version}: {missing}\n")
+        problem = prepare(version)
+        if problem:
+            sys.stdout.write(f"NOT RUN on the functions' Python {version}: {problem}\n")
         else:
             prepared.append(version)
     return prepared

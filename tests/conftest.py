@@ -1,4 +1,4 @@
-"""For every test: the AWS setup of whoever runs it does not exist."""
+"""For all tests: no AWS configuration of the user, and the order of files."""
 
 import gc
 import os
@@ -12,27 +12,33 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 TABLE = "table"
-"""The name of a property that a test records to have it shown, whether it passes or not."""
+"""Name of the property with a table that a test records for the terminal summary."""
 
 LONGEST_FIRST = (
-    "tests/conformance/test_channels.py",
-    "tests/conformance/test_document.py",
+    "tests/conformance/",
     "tests/distribution/test_example.py",
     "tests/local/world/",
+    "tests/local/emulator/",
     "tests/local/test_whole_commands.py",
     "tests/services/test_handler_time.py",
+    "tests/services/test_handler_bodies.py",
+    "tests/services/test_handler.py",
+    "tests/services/test_handler_reconciliation.py",
     "tests/infra/test_app.py",
     "tests/infra/test_package_contents.py",
-    "tests/faults/test_grid.py",
-    "tests/faults/test_grid_stories.py",
+    "tests/infra/test_differences.py",
+    "tests/faults/test_process_faults.py",
+    "tests/faults/test_model.py",
+    "tests/faults/test_mutants.py",
+    "tests/privacy/test_canaries.py",
 )
-"""Files of which each takes a worker 15 seconds or more: last, they would be waited for alone.
+"""Files that take a worker 10 seconds or more; started last, they would run alone at the end.
 
 A directory stands for all of its files."""
 
 
 def pytest_configure() -> None:
-    """Forget the user's AWS variables, lead AWS's SDKs past the user's files; no garbage as yet."""
+    """Remove the user's AWS configuration; collect no garbage while tests are imported."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.devnull
@@ -41,19 +47,19 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files; the rest stays in its order."""
+    """Start with the longest files."""
     items.sort(key=lambda item: _rank(item.nodeid))
 
 
 def _rank(nodeid: str) -> int:
-    begins = (rank for rank, name in enumerate(LONGEST_FIRST) if nodeid.startswith(name))
-    return next(begins, len(LONGEST_FIRST))
+    ranks = (rank for rank, name in enumerate(LONGEST_FIRST) if nodeid.startswith(name))
+    return next(ranks, len(LONGEST_FIRST))
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage from now on, and not among what was collected and imported.
+    """Collect garbage from now on, except among what was imported.
 
-    That stays to the end, and is so much that a tenth of the whole time went into looking at it.
+    That is never freed, and examining it took a tenth of the whole time.
     """
     gc.collect()
     gc.freeze()
@@ -64,12 +70,12 @@ def pytest_collection_finish() -> None:
 def pytest_xdist_make_scheduler(
     config: pytest.Config, log: "Producer"
 ) -> DirectoryScheduling | None:
-    """Keep together what shares a started local cloud."""
+    """Run the tests that share a fixture in one process."""
     return scheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the tables that tests recorded."""
+    """Show the tables that tests recorded, whether they passed or not."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
     tables = [text for report in reports for name, text in report.user_properties if name == TABLE]
     for table in sorted(map(str, tables)):

@@ -1,4 +1,4 @@
-"""What test processes share: a directory's tests may use one expensive fixture, whatever file."""
+"""Distribution of test files to processes: some directories share one expensive fixture."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     import pytest
     from xdist.remote import Producer
 
-SHARING = ("tests/local/world/",)
-"""Directories of which all tests go to one process, since they share what it has started."""
+SHARING = ("tests/local/world/", "tests/local/emulator/", "tests/conformance/")
+"""Directories whose tests all run in one process, since they share what it has started."""
 
 
 class DirectoryScheduling(LoadFileScheduling):
-    """As `--dist loadfile` does it, but the directories of `SHARING` count as one file each."""
+    """Distributes by file like `--dist loadfile`, but each directory of `SHARING` counts as one."""
 
     def _split_scope(self, nodeid: str) -> str:
         shared = [directory for directory in SHARING if nodeid.startswith(directory)]
@@ -23,6 +23,6 @@ class DirectoryScheduling(LoadFileScheduling):
 
 
 def scheduling(config: pytest.Config, log: Producer) -> DirectoryScheduling | None:
-    """The scheduling of `--dist loadfile`; None leaves any other to its own."""
+    """Return the scheduling for `--dist loadfile`, else None for the default."""
     by_file = config.getoption("dist") == "loadfile"
     return DirectoryScheduling(config, log) if by_file else None

@@ -1,40 +1,39 @@
-"""Vendors that hang or trickle, over real sockets: the handler returns before its end, cleanly.
+"""Vendors that hang or answer slowly, over real sockets: the handler returns in time, cleanly.
 
-All times are a fraction of the real ones. What a call may take by the arithmetic is several times
-what its sockets' timeouts come to, so that a busy machine does not matter.
+All times are scaled down. What a call may take by the time budget is several times what its socket
+timeouts add up to, so that a busy machine does not matter.
 """
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from lambda_src import composition, index
-from lambda_src.core import timing
+from lambda_src import bootstrap, index
+from lambda_src.core import time_budget
 from lambda_src.core.settings import Settings
-from tests.services.channel import Channel, context
-from tests.services.slow_proxy import Pace, SlowProxy
+from tests.support.channel import Channel, context
+from tests.support.servers import Pace, SlowProxy
 
 SCALED = {
     "AWS_CALL_SECONDS": 0.8,
-    "STALL_SECONDS": 0.5,
-    "SKEW_SECONDS": 0.1,
+    "MAX_SEND_DELAY_SECONDS": 0.5,
+    "CLOCK_SKEW_SECONDS": 0.1,
     "MARGIN_SECONDS": 1.5,
     "OVERRUN_SECONDS": 1.5,
     "AI_GRACE_SECONDS": 0.3,
-    "LEAST_AI_SECONDS": 0.1,
+    "MIN_AI_SECONDS": 0.1,
 }
 READ_SECONDS = 0.5
 VENDOR_SECONDS = 0.5
-PLENTY = 10.0
-"""Seconds that the function has, of which only a part is needed."""
-
-SLOW_VARIABLES = {
+FUNCTION_SECONDS = 10.0
+"""Of which only a part is needed."""
+URL_VARIABLES = {
     "sqs": "AWS_ENDPOINT_URL_SQS",
     "dynamodb": "AWS_ENDPOINT_URL_DYNAMODB",
     "secrets": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
@@ -43,23 +42,23 @@ SLOW_VARIABLES = {
 }
 
 
-@dataclass
-class Ending:
-    """Lambda's context of a function that ends so many seconds after the first look at it."""
+class LambdaDeadline:
+    """Lambda's context of a function that ends after so many seconds."""
 
-    seconds: float
-    ends_at: float = field(init=False)
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
 
-    def __post_init__(self) -> None:
-        self.ends_at = time.monotonic() + self.seconds
+    def seconds_left(self) -> float:
+        """Return the seconds until then, which may be negative."""
+        return self._ends_at - time.monotonic()
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the function."""
-        return max(0, round((self.ends_at - time.monotonic()) * 1000))
+        """Return the milliseconds until Lambda ends the function."""
+        return max(0, round(self.seconds_left() * 1000))
 
 
 @pytest.fixture(scope="module")
-def aws_server(account: None) -> Iterator[str]:  # noqa: ARG001 - the account that it serves
+def aws_url(account: None) -> Iterator[str]:  # noqa: ARG001 - the account that it serves
     """The account over HTTP."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -69,93 +68,82 @@ def aws_server(account: None) -> Iterator[str]:  # noqa: ARG001 - the account th
 
 
 @pytest.fixture
-def proxies(channel: Channel, aws_server: str) -> Iterator[dict[str, SlowProxy]]:
-    """Proxies before all that the handler calls, none of them slow yet."""
-    upstreams = dict.fromkeys(("sqs", "dynamodb", "secrets"), aws_server)
+def proxies(channel: Channel, aws_url: str) -> Iterator[dict[str, SlowProxy]]:
+    """Proxies before all services, none of them slow yet."""
+    upstreams = dict.fromkeys(("sqs", "dynamodb", "secrets"), aws_url)
     upstreams |= {"openai": channel.openai.origin, "twilio": channel.twilio.origin}
     with ExitStack() as stack:
         yield {name: stack.enter_context(SlowProxy(server)) for name, server in upstreams.items()}
 
 
 @contextmanager
-def in_between(proxies: Mapping[str, SlowProxy]) -> Iterator[None]:
+def scaled_handler(proxies: Mapping[str, SlowProxy]) -> Iterator[None]:
     """Let the handler call through the proxies, with its times scaled down."""
     index.batch_handler.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         for name, proxy in proxies.items():
             path = "/v1" if name == "openai" else ""
-            patch.setenv(SLOW_VARIABLES[name], proxy.base_url + path)
-        scale_down(patch)
+            patch.setenv(URL_VARIABLES[name], proxy.base_url + path)
+        scale_times(patch)
         index.batch_handler()
         yield
     index.batch_handler.cache_clear()
 
 
-def scale_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def scale_times(patch: pytest.MonkeyPatch) -> None:
     """Let everything take a fraction of its time."""
     for name, seconds in SCALED.items():
-        monkeypatch.setattr(timing, name, seconds)
-    cut_off = 2 * timing.AWS_CALL_SECONDS + timing.MARGIN_SECONDS
-    returns = cut_off + timing.OVERRUN_SECONDS
-    monkeypatch.setattr(timing, "CUT_OFF_SECONDS", cut_off)
-    monkeypatch.setattr(timing, "RETURN_SECONDS", returns)
-    monkeypatch.setattr(timing, "BEGIN_SECONDS", timing.AWS_CALL_SECONDS + returns)
+        patch.setattr(time_budget, name, seconds)
+    hard_stop = 2 * time_budget.AWS_CALL_SECONDS + time_budget.MARGIN_SECONDS
+    shutdown = hard_stop + time_budget.OVERRUN_SECONDS
+    patch.setattr(time_budget, "HARD_STOP_SECONDS", hard_stop)
+    patch.setattr(time_budget, "SHUTDOWN_RESERVE_SECONDS", shutdown)
+    patch.setattr(time_budget, "MIN_START_SECONDS", time_budget.AWS_CALL_SECONDS + shutdown)
     client = Config(
         connect_timeout=READ_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1}
     )
-    monkeypatch.setattr(composition, "AWS_CLIENT", client)
+    patch.setattr(bootstrap, "AWS_CLIENT", client)
     read = Settings.from_environment
-    monkeypatch.setattr(
+    seconds = cast("int", VENDOR_SECONDS)
+    patch.setattr(
         Settings,
         "from_environment",
-        lambda: replace(
-            read(),
-            twilio_timeout_seconds=cast("int", VENDOR_SECONDS),
-            openai_timeout_seconds=cast("int", VENDOR_SECONDS),
-        ),
+        lambda: replace(read(), twilio_timeout_seconds=seconds, openai_timeout_seconds=seconds),
     )
 
 
-def invoke(channel: Channel, *bodies: str, seconds: float = PLENTY) -> tuple[list[str], float]:
-    """Invoke the handler; return the bodies it reports, and the seconds left when it returned."""
-    ending = Ending(seconds)
+def invoke(
+    channel: Channel, *bodies: str, seconds: float = FUNCTION_SECONDS
+) -> tuple[list[str], float]:
+    """Invoke the handler; return the bodies that it reports, and the seconds left."""
+    deadline = LambdaDeadline(seconds)
     failed = channel.deliver(
         *bodies,
         receive_count=2,
-        handler=lambda event, _: index.lambda_handler(event, cast("Any", ending)),
+        handler=lambda event, _: index.lambda_handler(event, cast("Any", deadline)),
     )
-    return failed, ending.ends_at - time.monotonic()
+    return failed, deadline.seconds_left()
 
 
-TROUBLES = [
-    ("openai", Pace.NEVER, 0),
-    ("openai", Pace.HEADERS_TRICKLE, 0),
-    ("openai", Pace.BODY_TRICKLES, 1),
-    ("twilio", Pace.NEVER, 0),
-    ("twilio", Pace.LOST, 0),
-    ("twilio", Pace.HEADERS_TRICKLE, 0),
-    ("twilio", Pace.BODY_TRICKLES, 0),
-    ("secrets", Pace.NEVER, 0),
-    ("secrets", Pace.BODY_TRICKLES, 1),
-    ("sqs", Pace.NEVER, 0),
-    ("sqs", Pace.HEADERS_TRICKLE, 0),
-    ("dynamodb", Pace.NEVER, 0),
-    ("dynamodb", Pace.LOST, 0),
-    ("dynamodb", Pace.BODY_TRICKLES, 1),
-    ("dynamodb", Pace.LOST, 1),
-    ("dynamodb", Pace.NEVER, 2),
-    ("dynamodb", Pace.HEADERS_TRICKLE, 2),
-]
-"""Who is slow, in which way, and after how many answers at once."""
-
-
-@pytest.mark.parametrize(("name", "pace", "skip"), TROUBLES)
-def test_whoever_is_slow_the_handler_returns_and_one_message_is_sent(
+@pytest.mark.parametrize(
+    ("name", "pace", "skip"),
+    [
+        ("openai", Pace.NEVER, 0), ("openai", Pace.HEADERS_TRICKLE, 0),
+        ("openai", Pace.BODY_TRICKLES, 1), ("twilio", Pace.NEVER, 0), ("twilio", Pace.LOST, 0),
+        ("twilio", Pace.HEADERS_TRICKLE, 0), ("twilio", Pace.BODY_TRICKLES, 0),
+        ("secrets", Pace.NEVER, 0), ("secrets", Pace.BODY_TRICKLES, 1), ("sqs", Pace.NEVER, 0),
+        ("sqs", Pace.HEADERS_TRICKLE, 0), ("dynamodb", Pace.NEVER, 0),
+        ("dynamodb", Pace.LOST, 0), ("dynamodb", Pace.BODY_TRICKLES, 1),
+        ("dynamodb", Pace.LOST, 1), ("dynamodb", Pace.NEVER, 2),
+        ("dynamodb", Pace.HEADERS_TRICKLE, 2),
+    ],
+)  # fmt: skip
+def test_a_slow_service_delays_one_message_only(
     channel: Channel, proxies: dict[str, SlowProxy], name: str, pace: Pace, skip: int
 ) -> None:
-    """It gives up in time and holds nothing; once the slowness has passed, one message is sent."""
+    """The handler gives up in time; once the service is fast again, one message is sent."""
     proxies[name].slow_down(pace, skip)
-    with in_between(proxies):
+    with scaled_handler(proxies):
         failed, seconds_left = invoke(channel, context())
 
     assert seconds_left > 0
@@ -166,24 +154,24 @@ def test_whoever_is_slow_the_handler_returns_and_one_message_is_sent(
         assert "ledger_unavailable" in codes.values()
     if name == "dynamodb" and channel.phone():
         assert "ledger_unavailable" == codes["final_db_update_failed"]
-    if record:  # the time passes in which a send may be under way, and a lease lasts
+    if record:  # the lease expires, and the time in which a send may be in progress passes
         channel.set_fields(send_deadline=0, lease_expires_at=0)
 
     channel.deliver(context(), receive_count=3)
 
-    is_open = channel.record()["conversation_status"] == "sending"
-    assert (0 if is_open else 1) == len(channel.phone())
+    is_unresolved = channel.record()["conversation_status"] == "sending"
+    assert (0 if is_unresolved else 1) == len(channel.phone())
 
 
-def test_a_batch_behind_a_vendor_that_hangs_ends_in_time(
+def test_a_batch_behind_a_hanging_vendor_ends_in_time(
     channel: Channel, proxies: dict[str, SlowProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten messages, two at a time: those for which no time is left are not begun, none is held."""
+    """Of ten messages, two at a time, those without enough time are not started."""
     monkeypatch.setenv("MAX_CONCURRENCY", "2")
     proxies["openai"].slow_down(Pace.NEVER)
     bodies = [context(conversation_id=f"c-{number}") for number in range(10)]
-    with in_between(proxies):
-        reserve = index.batch_handler().flow.timing.claim_reserve
+    with scaled_handler(proxies):
+        reserve = index.batch_handler().flow.times.acquire_reserve
         failed, seconds_left = invoke(channel, *bodies, seconds=reserve + 1.5)
 
     assert bodies == failed
@@ -196,13 +184,13 @@ def test_a_batch_behind_a_vendor_that_hangs_ends_in_time(
 
 
 @pytest.mark.parametrize("seconds", [0.0, 2.0, 4.0])
-def test_with_hardly_any_time_nothing_is_begun(
+def test_with_hardly_any_time_nothing_is_started(
     channel: Channel, proxies: dict[str, SlowProxy], seconds: float
 ) -> None:
-    """However little is left, and although the queue itself hangs: reported, and nothing else."""
+    """The message is reported, although even the queue hangs."""
     for proxy in proxies.values():
         proxy.slow_down(Pace.NEVER)
-    with in_between(proxies):
+    with scaled_handler(proxies):
         failed, _ = invoke(channel, context(), seconds=seconds)
 
     assert [context()] == failed

@@ -1,21 +1,20 @@
-"""The AI through OpenAI's real SDK: one try, ids and facts only, and clients kept."""
+"""The AI through OpenAI's real SDK: one request per answer, ids and facts only, bounded in time."""
 
 import json
+import os
 import time
 from collections.abc import Sequence
 
 import pytest
 
-from lambda_src.core.context import AssistantDefinition, Engine, VariableRule
-from lambda_src.core.errors import PermanentFailure, ProcessingError, RateLimited, TransientFailure
-from lambda_src.core.message import Assignment
-from lambda_src.core.openai_errors import ConfigurationRefused
-from lambda_src.core.openai_processor import KEPT_CLIENTS, OpenAIProcessor
-from local.stand_ins.fault_plan import Match
-from local.stand_ins.faults import Fault
-from local.stand_ins.openai import OpenAISettings, OpenAIStandIn
-from tests.services.channel import API_KEY, MODEL
-from tests.services.raw_server import RawServer, http_answer, json_answer
+from lambda_src.core.ai.errors import ConfigurationRefused
+from lambda_src.core.errors import ProcessingError, RateLimited, TransientFailure
+from lambda_src.core.models import AssistantDefinition, Engine, GenerationRequest, VariableRule
+from lambda_src.core.openai_processor import MAX_CLIENTS, OpenAIProcessor
+from local.fakes.faults import Fault, Match
+from local.fakes.openai import FakeOpenAI
+from tests.support.channel import API_KEY, MODEL
+from tests.support.servers import RawServer, http_answer, json_answer
 
 DEFINITION = AssistantDefinition(
     model=MODEL,
@@ -26,54 +25,49 @@ DEFINITION = AssistantDefinition(
     },
     max_output_tokens=500,
 )
+each_engine = pytest.mark.parametrize("engine", list(Engine))
 
 
-def assignment(**changes: object) -> Assignment:
-    """A template message to be written."""
+def request(**changes: object) -> GenerationRequest:
+    """Return a request for a template message."""
     values: dict[str, object] = {
         "engine": Engine.RESPONSES,
         "assistant_id": "first_contact",
         "definition": DEFINITION,
-        "briefing": {"company_name": "Harbour Logistics"},
+        "prompt_context": {"company_name": "Harbour Logistics"},
         "metadata": {"conversation_id": "c-1", "request_id": "r-1"},
         "timeout": 10.0,
     }
-    return Assignment(**{**values, **changes})  # type: ignore[arg-type]
+    return GenerationRequest(**{**values, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def processor(openai: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch) -> OpenAIProcessor:
-    """The adapter; both engines answer on loopback."""
+def processor(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> OpenAIProcessor:
+    """The adapter; both engines answer on loopback, without TLS."""
+    monkeypatch.setenv("SSL_CERT_DIR", os.devnull)
     monkeypatch.setenv("OPENAI_BASE_URL", openai.base_url)
     return OpenAIProcessor(openai.base_url)
 
 
-@pytest.mark.parametrize("engine", list(Engine))
-def test_fills_every_variable(processor: OpenAIProcessor, engine: Engine) -> None:
-    """The strict schema makes the answer name just the definition's variables."""
-    answer = processor.write(API_KEY, assignment(engine=engine))
-
+@each_engine
+def test_an_answer_has_every_variable_or_free_text(
+    processor: OpenAIProcessor, engine: Engine
+) -> None:
+    """As the definition says."""
+    answer = processor.generate(API_KEY, request(engine=engine))
     assert {"name", "text"} == set(answer.variables)
     assert answer.usage.total_tokens > 0
-
-
-@pytest.mark.parametrize("engine", list(Engine))
-def test_writes_free_text_without_variables(processor: OpenAIProcessor, engine: Engine) -> None:
-    """A definition without variables gives text."""
-    definition = AssistantDefinition(MODEL, "Write briefly.", {}, None)
-
-    answer = processor.write(API_KEY, assignment(engine=engine, definition=definition))
-
+    free_text = AssistantDefinition(MODEL, "Write briefly.", {}, None)
+    answer = processor.generate(API_KEY, request(engine=engine, definition=free_text))
     assert answer.text
     assert {} == answer.variables
 
 
-def test_response_stands_in_a_conversation_of_its_own(
-    processor: OpenAIProcessor, openai: OpenAIStandIn
+def test_a_response_has_its_own_conversation(
+    processor: OpenAIProcessor, openai: FakeOpenAI
 ) -> None:
-    """The thread id is the conversation's; its metadata holds ids and nothing else."""
-    answer = processor.write(API_KEY, assignment())
-
+    """Its id is the thread id; its metadata contains ids only."""
+    answer = processor.generate(API_KEY, request())
     created, response = openai.requests
     assert answer.thread_id == response.body["conversation"]
     assert {"conversation_id": "c-1", "request_id": "r-1"} == created.body["metadata"]
@@ -84,180 +78,138 @@ def test_response_stands_in_a_conversation_of_its_own(
 @pytest.mark.parametrize(
     "fault",
     [Fault.error(500), Fault.empty(), Fault.not_json(200), Fault.not_json(502), Fault.reset()],
-    ids=["500", "empty", "page of HTML", "bad gateway", "reset"],
+    ids=["500", "empty", "HTML page", "bad gateway", "reset"],
 )
-@pytest.mark.parametrize("engine", list(Engine))
-def test_failed_request_is_not_repeated(
-    processor: OpenAIProcessor, openai: OpenAIStandIn, engine: Engine, fault: Fault
+@each_engine
+def test_a_failed_request_is_not_repeated(
+    processor: OpenAIProcessor, openai: FakeOpenAI, engine: Engine, fault: Fault
 ) -> None:
-    """The SDK's own retries are off: each request is made and billed once."""
+    """The SDK's retries are off: each request is made and billed once."""
     openai.fail_next(fault)
-
     with pytest.raises(TransientFailure):
-        processor.write(API_KEY, assignment(engine=engine))
-
+        processor.generate(API_KEY, request(engine=engine))
     assert 1 == len([call for call in openai.requests if call.fault])
 
 
-def test_asked_for_patience_is_passed_on(processor: OpenAIProcessor, openai: OpenAIStandIn) -> None:
-    """The Retry-After of a rate limit tells when to try again."""
+def test_rate_limits_are_passed_on(processor: OpenAIProcessor, openai: FakeOpenAI) -> None:
+    """With their Retry-After; also that of a run."""
     openai.fail_next(Fault.error(429, "rate_limit_exceeded", retry_after=37))
-
     with pytest.raises(RateLimited) as raised:
-        processor.write(API_KEY, assignment())
-
+        processor.generate(API_KEY, request())
     assert 37 == raised.value.retry_after
+    openai.fail_next(Fault.failed("rate_limit_exceeded"))
+    with pytest.raises(RateLimited):
+        processor.generate(API_KEY, request(engine=Engine.ASSISTANTS))
 
 
-def test_run_that_takes_too_long_is_cancelled(
-    processor: OpenAIProcessor, openai: OpenAIStandIn
+CANCEL = Match(paths=("*/cancel",))
+POLL = Match(method="GET", paths=("*/runs/*",))
+
+
+@pytest.mark.parametrize(
+    ("fault", "match", "error"),
+    [
+        (None, None, "openai_run_timeout"),
+        (Fault.error(400, "invalid_request_error"), CANCEL, "openai_run_timeout"),
+        (Fault.error(500), POLL, "openai_500"),
+    ],
+    ids=["timeout", "cancelling fails", "poll fails"],
+)
+def test_an_abandoned_run_is_cancelled(
+    processor: OpenAIProcessor,
+    openai: FakeOpenAI,
+    fault: Fault | None,
+    match: Match | None,
+    error: str,
 ) -> None:
-    """A run beyond its time is cancelled, so that nobody pays for what nobody reads."""
+    """It would be billed; a failed cancellation does not matter."""
     openai.fail_next(Fault.thinking(30))
-
-    with pytest.raises(TransientFailure, match="openai_run_timeout"):
-        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=1.0))
-
+    if fault:
+        openai.fail_next(fault, match=match)
+    with pytest.raises(TransientFailure, match=error):
+        processor.generate(API_KEY, request(engine=Engine.ASSISTANTS, timeout=1.0))
     assert openai.requests[-1].path.endswith("/cancel")
 
 
-def test_cancelling_that_fails_says_nothing_of_the_run(
-    processor: OpenAIProcessor, openai: OpenAIStandIn
+@pytest.mark.parametrize("path", ["*/runs/*", "*/messages"])
+def test_a_refused_read_is_transient(
+    processor: OpenAIProcessor, openai: FakeOpenAI, path: str
 ) -> None:
-    """A run that ended just then cannot be cancelled; its message is tried again all the same."""
-    openai.fail_next(Fault.thinking(30))
-    openai.fail_next(Fault.error(400, "invalid_request_error"), match=Match(paths=("*/cancel",)))
-
-    with pytest.raises(TransientFailure, match="openai_run_timeout"):
-        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=1.0))
-
-
-def test_run_whose_state_cannot_be_told_is_cancelled(
-    processor: OpenAIProcessor, openai: OpenAIStandIn
-) -> None:
-    """A look that fails ends the wait, and with it the run."""
-    openai.fail_next(Fault.thinking(30))
-    openai.fail_next(Fault.error(500), match=Match(method="GET", paths=("*/runs/*",)))
-
-    with pytest.raises(TransientFailure, match="openai_500"):
-        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS))
-
-    assert openai.requests[-1].path.endswith("/cancel")
-
-
-@pytest.mark.parametrize("looked_at", ["*/runs/*", "*/messages"])
-def test_refused_look_at_a_run_does_not_end_the_message(
-    processor: OpenAIProcessor, openai: OpenAIStandIn, looked_at: str
-) -> None:
-    """It holds nothing of the message: what refuses it now may answer another time."""
+    """It contains nothing of the message, so it does not refuse it."""
     refusal = Fault.error(400, "context_length_exceeded")
     openai.fail_next(Fault.thinking(0.1))
-    openai.fail_next(refusal, match=Match(method="GET", paths=(looked_at,)))
+    openai.fail_next(refusal, match=Match(method="GET", paths=(path,)))
+    with pytest.raises(TransientFailure, match="reading the answer is refused"):
+        processor.generate(API_KEY, request(engine=Engine.ASSISTANTS))
 
-    with pytest.raises(TransientFailure, match="a look at the answer is refused"):
-        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS))
 
-
-def test_requests_of_a_run_end_with_its_time(
-    processor: OpenAIProcessor, openai: OpenAIStandIn
-) -> None:
-    """A slow look and a slow cancelling have what is left, and a second at least."""
+def test_a_runs_requests_end_with_its_time(processor: OpenAIProcessor, openai: FakeOpenAI) -> None:
+    """A slow poll and a slow cancellation have the time left, and a second at least."""
     openai.fail_next(Fault.thinking(30))
-    openai.fail_next(Fault.slow(30), match=Match(method="GET", paths=("*/runs/*",)))
-    openai.fail_next(Fault.slow(30), match=Match(paths=("*/cancel",)))
-    begun = time.monotonic()
-
+    openai.fail_next(Fault.slow(30), match=POLL)
+    openai.fail_next(Fault.slow(30), match=CANCEL)
+    started = time.monotonic()
     with pytest.raises(TransientFailure):
-        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS, timeout=1.0))
+        processor.generate(API_KEY, request(engine=Engine.ASSISTANTS, timeout=1.0))
+    assert time.monotonic() - started < 20
 
-    assert time.monotonic() - begun < 20
 
-
-def test_response_that_takes_too_long_is_transient(
-    processor: OpenAIProcessor, openai: OpenAIStandIn
-) -> None:
-    """A response beyond its time is given up."""
+def test_a_slow_response_is_transient(processor: OpenAIProcessor, openai: FakeOpenAI) -> None:
+    """It is abandoned at its timeout."""
     openai.fail_next(Fault.thinking(30))
-
     with pytest.raises(TransientFailure, match="APITimeoutError"):
-        processor.write(API_KEY, assignment(timeout=0.2))
+        processor.generate(API_KEY, request(timeout=0.2))
 
 
-def test_assistants_engine_needs_a_configured_server() -> None:
-    """Without a base URL of our own configuration the engine is refused."""
-    with pytest.raises(PermanentFailure, match="assistants_engine_not_configured"):
-        OpenAIProcessor().write(API_KEY, assignment(engine=Engine.ASSISTANTS))
-
-
-def test_client_of_a_key_is_kept(processor: OpenAIProcessor) -> None:
-    """The same key uses the same client; of many keys the last used are kept."""
+def test_clients_are_reused(processor: OpenAIProcessor) -> None:
+    """One per key, the last used of many."""
     first = processor._client(Engine.RESPONSES, API_KEY)
     assert first is processor._client(Engine.RESPONSES, API_KEY)
-
-    for number in range(KEPT_CLIENTS):
+    for number in range(MAX_CLIENTS):
         processor._client(Engine.RESPONSES, f"key-{number}")
-
-    assert KEPT_CLIENTS == len(processor._clients)
+    assert MAX_CLIENTS == len(processor._clients)
     assert first is not processor._client(Engine.RESPONSES, API_KEY)
 
 
-def test_refused_answer_of_a_run_costs_no_second_run(
-    processor: OpenAIProcessor, openai: OpenAIStandIn
-) -> None:
-    """A run that ends as failed for a rate limit is told apart from one that fails for good."""
-    openai.settings = OpenAISettings()
-    openai.fail_next(Fault.failed("rate_limit_exceeded"))
-
-    with pytest.raises(RateLimited):
-        processor.write(API_KEY, assignment(engine=Engine.ASSISTANTS))
-
-
-@pytest.mark.parametrize("engine", list(Engine))
-def test_retired_model_calls_a_person_and_loses_nothing(
-    processor: OpenAIProcessor, engine: Engine
-) -> None:
-    """A model that is no longer served is tried again late, until somebody names another."""
+@each_engine
+def test_a_retired_model_raises_an_alarm(processor: OpenAIProcessor, engine: Engine) -> None:
+    """No message is lost: it is attempted late, until another model is configured."""
     retired = AssistantDefinition("retired", "Write briefly.", {}, None)
-
     with pytest.raises(ConfigurationRefused, match="openai_model_not_found") as raised:
-        processor.write(API_KEY, assignment(engine=engine, definition=retired))
-
+        processor.generate(API_KEY, request(engine=engine, definition=retired))
     assert raised.value.alarm
+
+
+CALL = "Call +15550100999"
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (json_answer({"error": {"code": "Call +15550100999"}}, 400), "openai_400 at ai: "),
+        (json_answer({"error": {"code": CALL}}, 400), "openai_400 at ai: "),
         (json_answer({"id": "r", "status": "completed", "output": None}), "openai_answer_unread"),
         (http_answer(200, b"[" * 100_000), "openai_answer_unreadable at ai"),
         (
-            json_answer({"id": "r", "status": "failed", "error": {"code": "Call +15550100999"}}),
+            json_answer({"id": "r", "status": "failed", "error": {"code": CALL}}),
             "openai_failed at ai",
         ),
         (
             json_answer(
-                {
-                    "id": "r",
-                    "status": "incomplete",
-                    "incomplete_details": {"reason": "Call +15550100999"},
-                }
+                {"id": "r", "status": "incomplete", "incomplete_details": {"reason": CALL}}
             ),
             "ai_answer_cut_off at ai: by the service",
         ),
         (json_answer({"id": "r", "status": "cancelled"}), "openai_failed at ai"),
     ],
 )
-def test_odd_answers_are_judged_without_their_text(
+def test_unusual_answers_are_classified_without_their_text(
     monkeypatch: pytest.MonkeyPatch, answer: bytes, expected: str
 ) -> None:
-    """Whatever stands where a code or a list should: an error of ours, without a word of it."""
+    """Whatever is in the place of a code or a list."""
     with RawServer(answer) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-
         with pytest.raises(ProcessingError) as raised:
-            OpenAIProcessor().write(API_KEY, assignment())
-
+            OpenAIProcessor().generate(API_KEY, request())
     assert str(raised.value).startswith(expected)
 
 
@@ -269,15 +221,13 @@ def test_odd_answers_are_judged_without_their_text(
     ],
     ids=["length", "chunks"],
 )
-def test_answer_that_trickles_in_ends_in_time(
+def test_an_answer_that_arrives_byte_by_byte_ends_at_the_timeout(
     monkeypatch: pytest.MonkeyPatch, parts: Sequence[bytes]
 ) -> None:
-    """Blanks that a server sends while it thinks do not prolong the time for the answer."""
-    with RawServer(*parts, pause=0.1) as server:
+    """White space that a server sends while it works does not extend it."""
+    with RawServer(*parts, pause=0.05) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-        begun = time.monotonic()
-
+        started = time.monotonic()
         with pytest.raises(TransientFailure, match="APITimeoutError"):
-            OpenAIProcessor().write(API_KEY, assignment(timeout=0.5))
-
-    assert time.monotonic() - begun < 20
+            OpenAIProcessor().generate(API_KEY, request(timeout=0.3))
+    assert time.monotonic() - started < 10

@@ -1,20 +1,18 @@
-"""The channel's secrets on Secrets Manager: cached, fresh on demand, asked for once."""
+"""The channel's secrets on Secrets Manager: cached, read fresh on demand, and requested once."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lambda_src.core.errors import PermanentFailure, TransientFailure
-from lambda_src.services.secret_forms import TwilioCredentials
-from lambda_src.services.secrets_manager_service import ChannelSecrets
-from tests.services.channel import (
+from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.secrets_manager_service import MAX_AGE_SECONDS, ChannelSecrets
+from tests.support.channel import (
     ACCOUNT,
     API_KEY,
     OPENAI_SECRET,
@@ -23,6 +21,7 @@ from tests.services.channel import (
     TOKEN,
     TWILIO_SECRET,
 )
+from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.usefixtures("secrets")
 
@@ -34,133 +33,123 @@ def client(aws: None) -> Any:  # noqa: ARG001 - a boto3 client, of that account
 
 
 @pytest.fixture
-def channel_secrets(client: Any) -> ChannelSecrets:
-    """The adapter with an empty cache."""
-    return ChannelSecrets(client, PREFIXES)
+def secret_clock() -> FakeClock:
+    """The clock of the adapter's cache."""
+    return FakeClock()
 
 
 @pytest.fixture
-def reads(client: Any) -> Callable[[], int]:
-    """Gives how often Secrets Manager was asked for a value."""
-    calls: list[object] = []
+def channel_secrets(client: Any, secret_clock: FakeClock) -> ChannelSecrets:
+    """The adapter with an empty cache."""
+    return ChannelSecrets(client, PREFIXES, clock=secret_clock)
+
+
+@pytest.fixture
+def requests(client: Any) -> list[object]:
+    """The requests for a value."""
+    made: list[object] = []
     client.meta.events.register(
-        "before-call.secrets-manager.GetSecretValue", lambda **_: calls.append(None)
+        "before-call.secrets-manager.GetSecretValue", lambda **_: made.append(None)
     )
-    return lambda: len(calls)
+    return made
 
 
-def test_reads_both_kinds(channel_secrets: ChannelSecrets) -> None:
-    """The documented forms become a key, and credentials with a template."""
-    credentials = channel_secrets.credentials(TWILIO_SECRET)
+def fail_requests(client: Any, error: Exception, delay: float = 0) -> None:
+    """Let every request fail."""
 
-    assert API_KEY == channel_secrets.openai_key(OPENAI_SECRET)
-    assert TwilioCredentials(ACCOUNT, TOKEN, TEMPLATE) == credentials
+    def fail(**_: object) -> None:
+        time.sleep(delay)
+        raise error
+
+    client.meta.events.register_last("before-call.secrets-manager.GetSecretValue", fail)
 
 
-def test_reads_by_arn(channel_secrets: ChannelSecrets, client: Any) -> None:
-    """A reference may be the secret's ARN."""
+def test_both_kinds_of_secret_are_read(channel_secrets: ChannelSecrets, client: Any) -> None:
+    """By name or ARN, as a key and as credentials with a template."""
     arn = client.describe_secret(SecretId=OPENAI_SECRET)["ARN"]
+    assert API_KEY == channel_secrets.openai_key(OPENAI_SECRET) == channel_secrets.openai_key(arn)
+    expected = TwilioCredentials(ACCOUNT, TOKEN, TEMPLATE)
+    assert expected == channel_secrets.credentials(TWILIO_SECRET)
 
-    assert API_KEY == channel_secrets.openai_key(arn)
 
-
-def test_asks_once_while_the_value_is_kept(
-    channel_secrets: ChannelSecrets, reads: Callable[[], int]
+def test_a_cached_secret_is_not_requested(
+    channel_secrets: ChannelSecrets, requests: list[object], secret_clock: FakeClock
 ) -> None:
-    """A secret used again within its expiry is not read again, even by a batch at once."""
+    """One request serves a whole batch, until the value is too old."""
     with ThreadPoolExecutor(10) as pool:
         keys = set(pool.map(lambda _: channel_secrets.openai_key(OPENAI_SECRET), range(10)))
+    assert ({API_KEY}, 1) == (keys, len(requests))
+    secret_clock.advance(MAX_AGE_SECONDS - 1)
+    channel_secrets.openai_key(OPENAI_SECRET)
+    assert 1 == len(requests)
+    secret_clock.advance(1)
+    channel_secrets.openai_key(OPENAI_SECRET)
+    assert 2 == len(requests)
 
-    assert {API_KEY} == keys
-    assert 1 == reads()
 
-
-def test_fresh_passes_the_cache_by(channel_secrets: ChannelSecrets, client: Any) -> None:
-    """A fresh read gives the new value, which is then the one that is kept."""
+def test_a_fresh_read_bypasses_the_cache(channel_secrets: ChannelSecrets, client: Any) -> None:
+    """Its value is cached instead."""
     channel_secrets.openai_key(OPENAI_SECRET)
     client.put_secret_value(SecretId=OPENAI_SECRET, SecretString='{"ai_api_key": "rotated"}')
-
     assert API_KEY == channel_secrets.openai_key(OPENAI_SECRET)
     assert "rotated" == channel_secrets.openai_key(OPENAI_SECRET, fresh=True)
     assert "rotated" == channel_secrets.openai_key(OPENAI_SECRET)
 
 
-def test_value_expires(
-    channel_secrets: ChannelSecrets,
-    reads: Callable[[], int],
-    monkeypatch: pytest.MonkeyPatch,
+def test_another_channels_secret_is_not_requested(
+    channel_secrets: ChannelSecrets, requests: list[object]
 ) -> None:
-    """After its expiry a secret is read anew."""
-    channel_secrets.openai_key(OPENAI_SECRET)
-    monkeypatch.setattr(SecretsProvider, "has_not_expired_in_cache", lambda *_: False)
-    channel_secrets.openai_key(OPENAI_SECRET)
-
-    assert 2 == reads()
-
-
-def test_reference_of_another_channel_is_refused_unasked(
-    channel_secrets: ChannelSecrets, reads: Callable[[], int]
-) -> None:
-    """A reference outside the prefixes is refused before Secrets Manager is asked."""
+    """A reference outside the prefixes is refused before."""
     with pytest.raises(PermanentFailure, match="secret_reference_refused"):
         channel_secrets.openai_key("ai-multi-comms/dev/openai-api-key/sms")
-
-    assert 0 == reads()
-
-
-def test_missing_secret_fails_for_good(channel_secrets: ChannelSecrets) -> None:
-    """A secret that does not exist is a permanent failure."""
-    with pytest.raises(PermanentFailure, match="secret_missing"):
-        channel_secrets.credentials(f"{PREFIXES[1]}nobody")
+    assert [] == requests
 
 
-def test_binary_secret_is_malformed(channel_secrets: ChannelSecrets, client: Any) -> None:
-    """A secret without a text is not in its documented form."""
-    name = f"{PREFIXES[1]}binary"
-    client.create_secret(Name=name, SecretBinary=b"\x00")
-
-    with pytest.raises(PermanentFailure, match="secret_malformed"):
-        channel_secrets.credentials(name)
-
-
-def test_service_that_hangs_is_waited_for_once(
-    channel_secrets: ChannelSecrets, client: Any
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "secret_missing"),
+        ({"SecretBinary": b"\x00"}, "secret_malformed"),
+        ({"SecretString": "plain text"}, "secret_malformed"),
+    ],
+)
+def test_an_unusable_secret_is_a_permanent_failure(
+    channel_secrets: ChannelSecrets, client: Any, content: dict[str, Any] | None, code: str
 ) -> None:
-    """A batch does not wait ten times in turn: all learn from the one try."""
-    calls: list[object] = []
-    everybody = Barrier(10)
+    """Missing, binary, or not JSON; its value is not quoted."""
+    name = f"{PREFIXES[1]}another"
+    if content:
+        client.create_secret(Name=name, **content)
+    with pytest.raises(PermanentFailure, match=code) as raised:
+        channel_secrets.credentials(name)
+    assert "plain" not in str(raised.value)
 
-    def hang(**_: object) -> None:
-        calls.append(None)
-        time.sleep(0.3)
-        raise ReadTimeoutError(endpoint_url="https://secrets.example")
+
+def test_concurrent_reads_share_a_hanging_request(
+    channel_secrets: ChannelSecrets, client: Any, requests: list[object]
+) -> None:
+    """A batch waits for it once, and each message gets its error."""
+    barrier = Barrier(10)
 
     def read(_: int) -> str:
-        everybody.wait(5)
+        barrier.wait(60)
         with pytest.raises(TransientFailure) as raised:
             channel_secrets.openai_key(OPENAI_SECRET)
         return str(raised.value)
 
-    client.meta.events.register("before-call.secrets-manager.*", hang)
+    fail_requests(client, ReadTimeoutError(endpoint_url="https://secrets.example"), delay=0.5)
     with ThreadPoolExecutor(10) as pool:
         errors = set(pool.map(read, range(10)))
-
     assert {"secrets_unavailable at secrets: ReadTimeoutError"} == errors
-    assert 1 == len(calls)
+    assert 1 == len(requests)
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
-def test_service_that_does_not_answer_is_transient(
-    channel_secrets: ChannelSecrets,
-    client: Any,
-    code: str,
+def test_an_error_of_the_service_is_transient(
+    channel_secrets: ChannelSecrets, client: Any, code: str
 ) -> None:
-    """An error of Secrets Manager itself may pass, and is named by its code."""
-
-    def fail(**_: object) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "GetSecretValue")
-
-    client.meta.events.register("before-call.secrets-manager.*", fail)
-
+    """It is named by its code."""
+    error = ClientError({"Error": {"Code": code, "Message": "no"}}, "GetSecretValue")
+    fail_requests(client, error)
     with pytest.raises(TransientFailure, match=code):
         channel_secrets.openai_key(OPENAI_SECRET)

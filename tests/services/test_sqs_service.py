@@ -1,4 +1,4 @@
-"""The channel's queue on SQS: visibility kept, and given back."""
+"""The channel's queue on SQS: visibility extended and changed, and the receive limit."""
 
 import time
 from typing import Any
@@ -10,6 +10,7 @@ from moto.sqs.models import sqs_backends
 
 from lambda_src.core.errors import TransientFailure
 from lambda_src.services.sqs_service import ChannelQueue
+from local.fakes.aws import ACCOUNT, QUEUE, REGION
 
 VISIBILITY = 90
 
@@ -26,8 +27,8 @@ def queue(client: Any, queue_url: str) -> ChannelQueue:
     return ChannelQueue(client, queue_url, VISIBILITY)
 
 
-def received(client: Any, queue_url: str, count: int) -> dict[str, str]:
-    """Messages received, as message id to receipt handle."""
+def receive(client: Any, queue_url: str, count: int) -> dict[str, str]:
+    """Return received messages as message id → receipt handle."""
     for number in range(count):
         client.send_message(QueueUrl=queue_url, MessageBody=str(number))
     messages: dict[str, str] = {}
@@ -37,70 +38,47 @@ def received(client: Any, queue_url: str, count: int) -> dict[str, str]:
     return messages
 
 
-def seconds_until_visible(message_id: str) -> int:
-    """Seconds until the queue shows a message again, rounded."""
-    (queue, *_) = [q for q in _queues() if q.name == "queue"]
-    (message,) = [m for m in queue._messages if m.id == message_id]
-    seconds: float = message.visible_at / 1000 - time.time()
-    return round(seconds)
+def invisible_for(message_id: str) -> int:
+    """Return the seconds until a message is visible again."""
+    messages = sqs_backends[ACCOUNT][REGION].queues[QUEUE]._messages
+    (message,) = [m for m in messages if m.id == message_id]
+    return round(message.visible_at / 1000 - time.time())
 
 
-def _queues() -> list[Any]:
-    return list(sqs_backends["123456789012"]["eu-west-1"].queues.values())
-
-
-def test_extends_every_message_of_a_batch(queue: ChannelQueue, client: Any, queue_url: str) -> None:
-    """One call keeps all messages invisible for the configured time, more than ten too."""
-    messages = received(client, queue_url, 12)
-
+def test_every_message_of_a_batch_is_extended(
+    queue: ChannelQueue, client: Any, queue_url: str
+) -> None:
+    """Also more than SQS's ten; a refused receipt handle is named."""
+    messages = receive(client, queue_url, 12)
     assert frozenset() == queue.extend(messages)
-
-    assert {VISIBILITY} == {seconds_until_visible(message) for message in messages}
-
-
-def test_names_the_messages_that_could_not_be_extended(
-    queue: ChannelQueue, client: Any, queue_url: str
-) -> None:
-    """A message whose receipt handle the queue refuses is named, the others are extended."""
-    messages = {**received(client, queue_url, 1), "gone": "no-such-handle"}
-
-    assert frozenset({"gone"}) == queue.extend(messages)
+    assert {VISIBILITY} == {invisible_for(message) for message in messages}
+    assert frozenset({"gone"}) == queue.extend({**messages, "gone": "no-such-handle"})
 
 
-def test_shows_each_message_again_in_its_own_time(
-    queue: ChannelQueue, client: Any, queue_url: str
-) -> None:
-    """Failed messages come back after the delay given for each."""
-    first, second = received(client, queue_url, 2).items()
-
-    queue.show_again({first[1]: 0, second[1]: 600})
-
-    assert [0, 600] == [seconds_until_visible(first[0]), seconds_until_visible(second[0])]
+def test_each_message_gets_its_own_delay(queue: ChannelQueue, client: Any, queue_url: str) -> None:
+    """A failed message is visible again after it."""
+    (first, handle), (second, other) = receive(client, queue_url, 2).items()
+    queue.change_visibility({handle: 0, other: 600})
+    assert [0, 600] == [invisible_for(first), invisible_for(second)]
 
 
-def test_queue_that_does_not_answer_fails_no_batch(
+def test_a_queue_that_does_not_answer_fails_no_batch(
     queue: ChannelQueue, client: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A visibility that cannot be changed is logged; the messages come back by themselves."""
+    """It is logged; the messages come back when their visibility timeout ends."""
 
     def fail(**_: object) -> None:
         raise ClientError({"Error": {"Code": "Throttled", "Message": "no"}}, "ChangeVisibility")
 
     client.meta.events.register("before-call.sqs.*", fail)
+    queue.change_visibility({"a-handle": 10})
+    expected = "failed messages are delivered again when their visibility timeout ends"
+    assert expected in caplog.messages
 
-    queue.show_again({"a-handle": 10})
 
-    assert "failed messages come back when their visibility ends" in caplog.messages
-
-
-def test_tells_the_most_receives(queue: ChannelQueue) -> None:
-    """The redrive policy's maxReceiveCount is read from the queue."""
+def test_the_receive_limit_is_the_redrive_policys(client: Any, queue: ChannelQueue) -> None:
+    """A queue that does not answer is a transient failure."""
     assert 10 == queue.max_receive_count()
-
-
-def test_queue_that_does_not_tell_is_transient(client: Any) -> None:
-    """A queue that does not answer is a passing fault."""
-    queue = ChannelQueue(client, "https://sqs.eu-west-1.amazonaws.com/123456789012/none", 90)
-
+    missing = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/none"
     with pytest.raises(TransientFailure, match="queue_unavailable"):
-        queue.max_receive_count()
+        ChannelQueue(client, missing, VISIBILITY).max_receive_count()

@@ -1,46 +1,68 @@
-"""Twilio through its real SDK: one request a send, and finding what was sent."""
+"""Twilio through its real SDK: one request per send, bounded in time, and lookups."""
 
+import datetime
 import socket
+import ssl
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from lambda_src.channels import sms
 from lambda_src.channels.whatsapp import addresses
-from lambda_src.core.errors import CredentialsRefused, PermanentFailure, TransientFailure
-from lambda_src.core.message import OutgoingMessage
-from lambda_src.core.send_errors import SendOutcomeUnknown
-from lambda_src.services.secret_forms import TwilioCredentials
+from lambda_src.core.contract import Step
+from lambda_src.core.errors import (
+    CredentialsRefused,
+    PermanentFailure,
+    SendOutcomeUnknown,
+    TransientFailure,
+)
+from lambda_src.core.models import OutgoingMessage
+from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.twilio import http
+from lambda_src.services.twilio.http import DeadlineHttpClient
 from lambda_src.services.twilio_service import TwilioSender
-from local.stand_ins.fault_plan import Match
-from local.stand_ins.faults import Fault
-from local.stand_ins.twilio import TwilioSettings, TwilioStandIn
-from tests.services.channel import ACCOUNT, RECIPIENT, TEMPLATE, TOKEN
-from tests.services.raw_server import RawServer, json_answer
+from local.fakes.faults import Fault, Match
+from local.fakes.twilio import FakeTwilio, TwilioSettings
+from tests.support.channel import ACCOUNT, RECIPIENT, TEMPLATE, TOKEN
+from tests.support.servers import RawServer, http_answer, json_answer
 
 CREDENTIALS = TwilioCredentials(ACCOUNT, TOKEN, TEMPLATE)
-TEXT = OutgoingMessage("+15550100001", RECIPIENT, body="Good morning from Harbour Logistics.")
+NUMBER, SERVICE, OTHER_SERVICE = "+15550100001", f"MG{'1' * 32}", f"MG{'2' * 32}"
+TEXT = OutgoingMessage(NUMBER, RECIPIENT, body="Good morning from Harbour Logistics.")
 BY_TEMPLATE = OutgoingMessage(
-    "+15550100001",
+    NUMBER,
     RECIPIENT,
     template_sid=TEMPLATE,
     variables={"1": "Amara", "2": "Your application has arrived."},
 )
+ACCEPTED = json_answer({"sid": "SM1"}, status=201)
+each_kind = pytest.mark.parametrize("message", [TEXT, BY_TEMPLATE], ids=["free text", "template"])
+
+
+def sender_to(base_url: str, timeout: float = 2.0) -> TwilioSender:
+    """Return the adapter of a server."""
+    return TwilioSender(timeout, base_url, addresses)
 
 
 @pytest.fixture
-def sender(twilio: TwilioStandIn) -> TwilioSender:
+def sender(twilio: FakeTwilio) -> TwilioSender:
     """The adapter, with two seconds for a request."""
-    return TwilioSender(2.0, twilio.base_url, addresses)
+    return sender_to(twilio.base_url)
 
 
-@pytest.mark.parametrize("message", [TEXT, BY_TEMPLATE], ids=["free text", "template"])
-def test_sends_with_one_request(
-    sender: TwilioSender, twilio: TwilioStandIn, message: OutgoingMessage
+@each_kind
+def test_a_send_is_one_request(
+    sender: TwilioSender, twilio: FakeTwilio, message: OutgoingMessage
 ) -> None:
-    """A send is one request, and its sid that of the one message on the phone."""
+    """Its sid is that of the one message."""
     sid = sender.send(CREDENTIALS, message)
-
     assert [sid] == [sent["sid"] for sent in twilio.messages()]
     assert 1 == len(twilio.requests)
 
@@ -48,115 +70,20 @@ def test_sends_with_one_request(
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault.error(500),
-        Fault.error(503, 20503),
-        Fault.error(500, 63012, effect_applied=True),
-        Fault.hang(),
-        Fault.reset(),
-        Fault.empty(),
-        Fault.not_json(502),
+        Fault.error(500), Fault.error(503, 20503), Fault.error(500, 63012, effect_applied=True),
+        Fault.hang(), Fault.reset(), Fault.empty(), Fault.not_json(502),
         Fault.not_json(200, effect_applied=True),
     ],
-    ids=[
-        "500",
-        "503",
-        "500 with a code of a retry",
-        "hang",
-        "reset",
-        "empty",
-        "bad gateway",
-        "page of HTML",
-    ],
-)
-def test_failed_send_is_not_repeated(
-    sender: TwilioSender, twilio: TwilioStandIn, fault: Fault
+    ids=["500", "503", "retryable code", "hang", "reset", "empty", "bad gateway", "HTML page"],
+)  # fmt: skip
+def test_a_failed_send_is_not_repeated(
+    sender: TwilioSender, twilio: FakeTwilio, fault: Fault
 ) -> None:
-    """Whatever happens to it, a request is made once; its outcome is unknown."""
+    """Its outcome is unknown."""
     twilio.fail_next(fault)
-
     with pytest.raises(SendOutcomeUnknown):
         sender.send(CREDENTIALS, TEXT)
-
     assert 1 == len(twilio.requests)
-
-
-def test_no_connection_is_certainly_not_sent() -> None:
-    """Where nobody listens nothing was sent, and it may be tried again."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        sender = TwilioSender(2.0, f"http://127.0.0.1:{unused.getsockname()[1]}", addresses)
-
-        with pytest.raises(TransientFailure, match="twilio_unreachable"):
-            sender.send(CREDENTIALS, TEXT)
-
-
-@pytest.mark.parametrize("message", [TEXT, BY_TEMPLATE], ids=["free text", "template"])
-def test_finds_its_message_among_others(sender: TwilioSender, message: OutgoingMessage) -> None:
-    """Among other messages to the same recipient, the one with that text is found."""
-    since = time.time()
-    sender.send(CREDENTIALS, replace(TEXT, body="Something else."))
-    other = {"1": "Amara", "2": "Another message to the same person."}
-    sender.send(CREDENTIALS, replace(BY_TEMPLATE, variables=other))
-    sid = sender.send(CREDENTIALS, message)
-    looked_for = replace(message, template_sid="")
-
-    assert (sid,) == sender.find(CREDENTIALS, looked_for, since=since)
-
-
-def test_finds_all_of_one_text_the_oldest_first(
-    sender: TwilioSender, twilio: TwilioStandIn
-) -> None:
-    """Which of several equal messages is meant, others decide."""
-    twilio.settings = TwilioSettings(sent_after_seconds=0)  # lists show them newest first
-    since = time.time()
-    sids = [sender.send(CREDENTIALS, TEXT) for _ in range(4)]
-
-    assert tuple(sids) == sender.find(CREDENTIALS, TEXT, since=since)
-
-
-def test_message_of_before_is_not_found(sender: TwilioSender) -> None:
-    """A message of the same text that is older than the intent is not the one."""
-    sender.send(CREDENTIALS, TEXT)
-
-    later = time.time() + 60
-    assert () == sender.find(CREDENTIALS, TEXT, since=later)
-
-
-def test_older_message_that_was_sent_later_hides_nothing() -> None:
-    """The list goes by when messages were sent: one of before the intent may stand ahead."""
-    now = [1_000_000.0]
-    settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
-    with TwilioStandIn(
-        accounts={ACCOUNT: TOKEN}, settings=settings, clock=lambda: now[0]
-    ) as twilio:
-        sender = TwilioSender(2.0, twilio.base_url, addresses)
-        sender.send(CREDENTIALS, TEXT)
-        now[0] += 50
-        sid = sender.send(CREDENTIALS, TEXT)
-        now[0] += 11  # the first is sent, the second still waits
-
-        assert (sid,) == sender.find(CREDENTIALS, TEXT, since=now[0] - 20)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [Fault.error(404), Fault.error(500), Fault.empty(), Fault.not_json(200), Fault.reset()],
-    ids=["404", "500", "empty", "page of HTML", "reset"],
-)
-def test_error_of_the_list_is_transient(
-    sender: TwilioSender, twilio: TwilioStandIn, fault: Fault
-) -> None:
-    """A list that cannot be read settles nothing and refuses nothing."""
-    twilio.fail_next(fault, match=Match(method="GET"))
-
-    with pytest.raises(TransientFailure):
-        sender.find(CREDENTIALS, TEXT, since=0)
-
-
-def test_list_tells_of_refused_credentials(sender: TwilioSender) -> None:
-    """So that the look is made again with a secret freshly read."""
-    with pytest.raises(CredentialsRefused, match="twilio_20003"):
-        sender.find(replace(CREDENTIALS, auth_token="rotated"), TEXT, since=0)
 
 
 @pytest.mark.parametrize(
@@ -178,12 +105,223 @@ def test_list_tells_of_refused_credentials(sender: TwilioSender) -> None:
         (201, {"sid": None}, SendOutcomeUnknown, "twilio_answer_without_sid"),
     ],
 )
-def test_odd_answers_are_judged_without_their_text(
+def test_unusual_answers_are_classified_without_their_text(
     status: int, answer: object, kind: type[Exception], code: str
 ) -> None:
-    """Whatever stands where a code or a message should: an error of ours, without a word of it."""
+    """Whatever is in the place of a code or a message."""
     with RawServer(json_answer(answer, status)) as server, pytest.raises(kind) as raised:
-        TwilioSender(2.0, server.base_url, addresses).send(CREDENTIALS, TEXT)
-
+        sender_to(server.base_url).send(CREDENTIALS, TEXT)
     assert str(raised.value).startswith(f"{code} at send")
     assert "+1555" not in repr(raised.value)
+
+
+# --- the HTTP client
+
+
+def test_without_a_connection_nothing_was_sent() -> None:
+    """It may be attempted again."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        sender = sender_to(f"http://127.0.0.1:{unused.getsockname()[1]}")
+        with pytest.raises(TransientFailure, match="twilio_unreachable"):
+            sender.send(CREDENTIALS, TEXT)
+
+
+def test_without_a_trusted_certificate_nothing_was_sent(tmp_path: Path) -> None:
+    """The handshake precedes the request."""
+    with (
+        RawServer(ACCEPTED, tls=self_signed(tmp_path / "own.pem")) as server,
+        pytest.raises(TransientFailure, match="twilio_unreachable at send"),
+    ):
+        sender_to(server.base_url).send(CREDENTIALS, TEXT)
+    assert [] == server.headers
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"HTTP/1.1 201 Created\r\n", *(b"X-Late-%d: 1\r\n" % number for number in range(300))],
+        [b"HTTP/1.1 201 Created\r\nContent-Length: 300\r\n\r\n", *([b" "] * 300)],
+    ],
+    ids=["headers", "body"],
+)
+def test_a_slow_answer_ends_at_the_timeout(parts: list[bytes]) -> None:
+    """Which is the whole request's, however many bytes arrive."""
+    with RawServer(*parts, pause=0.05) as server:
+        started = time.monotonic()
+        with pytest.raises(SendOutcomeUnknown, match="twilio_answer_lost"):
+            sender_to(server.base_url, 0.4).send(CREDENTIALS, TEXT)
+    assert time.monotonic() - started < 10
+
+
+def test_each_request_on_a_connection_has_the_whole_timeout() -> None:
+    """The time of one is not taken from the next."""
+    with RawServer(ACCEPTED[:20], ACCEPTED[20:], pause=0.3) as server:
+        sender = sender_to(server.base_url)
+        assert ["SM1"] * 4 == [sender.send(CREDENTIALS, TEXT) for _ in range(4)]
+    assert 1 == server.connections
+
+
+def test_no_cookie_is_kept() -> None:
+    """The client serves every tenant."""
+    answer = http_answer(201, b'{"sid": "SM1"}', "Set-Cookie: tenant=one; Path=/")
+    with RawServer(answer) as server:
+        sender = sender_to(server.base_url)
+        for _ in range(2):
+            sender.send(CREDENTIALS, TEXT)
+    assert 2 == len(server.headers)
+    assert "cookie" not in "".join(server.headers).lower()
+
+
+def test_an_idle_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reset on it would leave the outcome unknown."""
+    with RawServer(ACCEPTED) as server:
+        sender = sender_to(server.base_url)
+        for _ in range(2):
+            sender.send(CREDENTIALS, TEXT)
+        assert 1 == server.connections
+        later = time.monotonic() + http.MAX_IDLE_SECONDS + 1
+        monkeypatch.setattr("lambda_src.services.twilio.http.time.monotonic", lambda: later)
+        sender.send(CREDENTIALS, TEXT)
+    assert 2 == server.connections
+
+
+def test_idle_connections_are_closed_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second would close what the first has begun to use."""
+    client = DeadlineHttpClient(2.0, "")
+    closed: list[None] = []
+    monkeypatch.setattr(client.session, "close", lambda: closed.append(None))
+    later = time.monotonic() + http.MAX_IDLE_SECONDS + 1
+    monkeypatch.setattr("lambda_src.services.twilio.http.time.monotonic", lambda: later)
+    with ThreadPoolExecutor(10) as pool:
+        for _ in range(10):
+            pool.submit(client._close_idle_connections)
+    assert 1 == len(closed)
+
+
+def test_an_earlier_requests_error_does_not_classify_this_one() -> None:
+    """The cause of the error before it belongs to that request."""
+    with RawServer(json_answer([], status=201)) as server:
+        try:
+            raise CredentialsRefused("twilio_401", Step.SEND) from ssl.SSLCertVerificationError()  # noqa: TRY301 - the error before
+        except CredentialsRefused:
+            with pytest.raises(SendOutcomeUnknown):
+                sender_to(server.base_url).send(CREDENTIALS, TEXT)
+
+
+def self_signed(path: Path) -> ssl.SSLContext:
+    """Return a server's TLS context with a self-signed certificate, stored at `path`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+# --- lookups
+
+
+@each_kind
+def test_a_message_is_found_among_others(sender: TwilioSender, message: OutgoingMessage) -> None:
+    """By its text, among others to the same recipient; not if it is older than the intent."""
+    since = time.time()
+    sender.send(CREDENTIALS, replace(TEXT, body="Something else."))
+    other = {"1": "Amara", "2": "Another message to the same person."}
+    sender.send(CREDENTIALS, replace(BY_TEMPLATE, variables=other))
+    sid = sender.send(CREDENTIALS, message)
+    wanted = replace(message, template_sid="")
+    assert (sid,) == sender.find(CREDENTIALS, wanted, since=since)
+    assert () == sender.find(CREDENTIALS, wanted, since=time.time() + 60)
+
+
+def test_equal_messages_are_found_oldest_first(sender: TwilioSender, twilio: FakeTwilio) -> None:
+    """The reconciliation assigns them."""
+    twilio.settings = TwilioSettings(sent_after_seconds=0)  # lists show them newest first
+    since = time.time()
+    sids = [sender.send(CREDENTIALS, TEXT) for _ in range(4)]
+    assert tuple(sids) == sender.find(CREDENTIALS, TEXT, since=since)
+
+
+def test_an_older_message_sent_later_hides_nothing() -> None:
+    """The list is sorted by the time of sending: a message from before the intent may precede."""
+    now = [1_000_000.0]
+    settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
+    with FakeTwilio(accounts={ACCOUNT: TOKEN}, settings=settings, clock=lambda: now[0]) as twilio:
+        sender = sender_to(twilio.base_url)
+        sender.send(CREDENTIALS, TEXT)
+        now[0] += 50
+        sid = sender.send(CREDENTIALS, TEXT)
+        now[0] += 11  # the first is sent, the second still waits
+        assert (sid,) == sender.find(CREDENTIALS, TEXT, since=now[0] - 20)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.error(404), Fault.error(500), Fault.empty(), Fault.not_json(200), Fault.reset()],
+    ids=["404", "500", "empty", "HTML page", "reset"],
+)
+def test_an_error_of_the_list_is_transient(
+    sender: TwilioSender, twilio: FakeTwilio, fault: Fault
+) -> None:
+    """It resolves nothing and refuses nothing."""
+    twilio.fail_next(fault, match=Match(method="GET"))
+    with pytest.raises(TransientFailure):
+        sender.find(CREDENTIALS, TEXT, since=0)
+
+
+def test_a_lookup_reports_refused_credentials(sender: TwilioSender) -> None:
+    """So that it is repeated with a freshly read secret."""
+    with pytest.raises(CredentialsRefused, match="twilio_20003"):
+        sender.find(replace(CREDENTIALS, auth_token="rotated"), TEXT, since=0)
+
+
+# --- SMS
+
+
+@pytest.fixture(scope="module")
+def pooled_server() -> Iterator[FakeTwilio]:
+    """Twilio with two messaging services that send from one number."""
+    services = {SERVICE: [NUMBER], OTHER_SERVICE: [NUMBER]}
+    with FakeTwilio(accounts={ACCOUNT: TOKEN}, services=services) as twilio:
+        yield twilio
+
+
+@pytest.fixture
+def pooled(pooled_server: FakeTwilio) -> FakeTwilio:
+    """The same, without messages."""
+    pooled_server.reset()
+    return pooled_server
+
+
+@pytest.mark.parametrize("source", [NUMBER, SERVICE])
+def test_an_sms_is_not_mistaken_for_a_whatsapp_message(pooled: FakeTwilio, source: str) -> None:
+    """One phone, one text, two channels: neither finds the other's message."""
+    by_sms = TwilioSender(2.0, pooled.base_url, sms.addresses, sms.REFUSALS)
+    by_whatsapp = sender_to(pooled.base_url)
+    message = replace(TEXT, sender=source)
+    theirs = by_whatsapp.send(CREDENTIALS, TEXT)
+    assert () == by_sms.find(CREDENTIALS, message, since=0)
+    ours = by_sms.send(CREDENTIALS, message)
+    assert (theirs,) == by_whatsapp.find(CREDENTIALS, TEXT, since=0)
+    assert (ours,) == by_sms.find(CREDENTIALS, message, since=0)
+    (shown,) = [shown for shown in pooled.inbox(RECIPIENT) if shown.application == "SMS"]
+    assert (NUMBER, TEXT.body) == (shown.number, shown.body)
+
+
+def test_another_services_message_is_not_found(pooled: FakeTwilio) -> None:
+    """Although the two services share a number."""
+    by_sms = TwilioSender(2.0, pooled.base_url, sms.addresses, sms.REFUSALS)
+    by_sms.send(CREDENTIALS, replace(TEXT, sender=OTHER_SERVICE))
+    assert () == by_sms.find(CREDENTIALS, replace(TEXT, sender=SERVICE), since=0)

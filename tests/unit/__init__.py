@@ -1,1 +1,1 @@
-"""Tests of kind `unit`."""
+"""Unit tests: the runtime on in-memory fakes, without sockets."""

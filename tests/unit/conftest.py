@@ -1,28 +1,28 @@
-"""What every unit test stands on: no sockets, and a world of fakes."""
+"""Unit tests open no sockets and run on the kit's fakes."""
 
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from lambda_src.core.send_errors import SendOutcomeUnknown
-from tests.unit.fakes.world import World
-from tests.unit.log_lines import LogLines, configured
+from lambda_src.core.errors import SendOutcomeUnknown
+from tests.support.logs import LogLines, configured
+from tests.support.runtime import FakeRuntime
 
-# Reproducible and leaving nothing behind: a red run is about the change at hand.
+# Reproducible and without files: a failure is due to the change at hand.
 settings.register_profile("unit", deadline=None, database=None, derandomize=True)
 settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)
 def _no_sockets(socket_disabled: None) -> None:
-    """Whatever opens a socket fails, and names itself."""
+    """Let every attempt to open a socket fail."""
 
 
 @pytest.fixture
-def world() -> World:
-    """Fakes, in a state in which a valid context object is sent."""
-    return World()
+def runtime() -> FakeRuntime:
+    """Fakes, in a state in which the default context object is sent."""
+    return FakeRuntime()
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def log_lines() -> Iterator[LogLines]:
 
 
 @pytest.fixture
-def unsettled(world: World) -> World:
-    """A message that was sent after 2 s, although its answer was lost; its sender has given up."""
-    world.while_writing(lambda: world.clock.advance(2))
-    world.sender.lose_answer()
+def unresolved(runtime: FakeRuntime) -> FakeRuntime:
+    """A message that was sent after 2 s with its answer lost, past its sender's deadline."""
+    runtime.while_generating(lambda: runtime.clock.advance(2))
+    runtime.sender.lose_answer()
     with pytest.raises(SendOutcomeUnknown):
-        world.process()
-    world.clock.advance(world.timing.send_span)
-    return world
+        runtime.process()
+    runtime.clock.advance(runtime.times.max_send_duration)
+    return runtime

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.core.context import AssistantDefinition, VariableRule
 from lambda_src.core.errors import PermanentFailure
-from lambda_src.utils.assistant_definitions import DIRECTORY, KEPT, AssistantFiles
+from lambda_src.core.models import AssistantDefinition, VariableRule
+from lambda_src.utils.assistant_definitions import CACHE_SIZE, DIRECTORY, AssistantFiles
 
 SHIPPED = sorted(path.stem for path in DIRECTORY.glob("*.toml"))
 VALID = """
@@ -29,39 +29,26 @@ def files(tmp_path: Path) -> AssistantFiles:
     return AssistantFiles(tmp_path)
 
 
-def test_definitions_are_shipped() -> None:
-    """The project has assistants of its own, for templates and for free text."""
-    assert {"first_contact", "free_text"} <= set(SHIPPED)
-
-
 @pytest.mark.parametrize("assistant_id", SHIPPED)
 def test_shipped_definitions_are_valid(assistant_id: str) -> None:
-    """Every shipped file is a definition with a model and instructions."""
+    """Every shipped file has a model and instructions."""
     definition = AssistantFiles().find(assistant_id)
     assert definition
     assert definition.model
     assert len(definition.instructions) > 100
 
 
-def test_the_shipped_assistants_serve_both_kinds_of_message() -> None:
-    """One fills a template's numbered variables, the other writes free text."""
+def test_both_kinds_of_message_have_a_shipped_assistant() -> None:
+    """One fills a template's variables, within a template's length; the other writes free text."""
     template, text = AssistantFiles().find("first_contact"), AssistantFiles().find("free_text")
     assert template
     assert text
-    assert ["1", "2"] == list(template.variables)
-    assert {} == text.variables
+    assert (["1", "2"], {}) == (list(template.variables), text.variables)
+    assert sum(rule.max_length or 1024 for rule in template.variables.values()) < 1024
 
 
-def test_the_shipped_variables_fit_one_template() -> None:
-    """What a template's variables may have together is less than a rendered template takes."""
-    definition = AssistantFiles().find("first_contact")
-    assert definition
-    lengths = [rule.max_length or 1024 for rule in definition.variables.values()]
-    assert sum(lengths) < 1024
-
-
-def test_a_file_becomes_a_definition(files: AssistantFiles) -> None:
-    """A file's keys are those of an inline definition."""
+def test_a_file_becomes_a_definition_once(files: AssistantFiles, tmp_path: Path) -> None:
+    """Its keys are those of an inline definition; it is cached."""
     expected = AssistantDefinition(
         model="model-of-the-day",
         instructions="Grüße freundlich.",
@@ -71,26 +58,22 @@ def test_a_file_becomes_a_definition(files: AssistantFiles) -> None:
         },
         max_output_tokens=300,
     )
-    assert expected == files.find("valid")
-
-
-def test_a_definition_is_read_once(files: AssistantFiles, tmp_path: Path) -> None:
-    """What is shipped does not change while the function runs."""
     first = files.find("valid")
+    assert expected == first
     (tmp_path / "valid.toml").unlink()
     assert first is files.find("valid")
 
 
-def test_a_bounded_number_of_definitions_is_kept(files: AssistantFiles) -> None:
-    """Ids come out of messages: made-up ones do not fill the memory."""
-    for number in range(KEPT + 10):
+def test_the_cache_is_bounded(files: AssistantFiles) -> None:
+    """The ids come from messages."""
+    for number in range(CACHE_SIZE + 10):
         files.find(f"unknown-{number}")
-    assert KEPT == files.find.cache_info().currsize
+    assert CACHE_SIZE == files.find.cache_info().currsize
 
 
 @pytest.mark.parametrize("assistant_id", ["unknown", "", "valid.toml", "VALID "])
 def test_an_unknown_id_finds_nothing(files: AssistantFiles, assistant_id: str) -> None:
-    """An id without a file is no error here: some engines need none."""
+    """That is no error here: some engines need no definition."""
     assert files.find(assistant_id) is None
 
 
@@ -123,7 +106,7 @@ def test_an_id_never_leaves_its_directory(tmp_path: Path, assistant_id: str) -> 
     ids=["toml", "missing", "empty", "negative", "name", "encoding", "too many"],
 )
 def test_an_invalid_file_is_a_permanent_failure(tmp_path: Path, content: bytes) -> None:
-    """A file that is no definition fails every message that names it, and says so by its code."""
+    """It fails every message that names it."""
     (tmp_path / "broken.toml").write_bytes(content)
     with pytest.raises(PermanentFailure, match=re.escape("assistant_definition_invalid at ai")):
         AssistantFiles(tmp_path).find("broken")

@@ -1,4 +1,4 @@
-"""The heartbeat: keeps messages invisible and leases alive, and remembers what failed."""
+"""The heartbeat: keeps messages invisible and leases valid, and reports what failed."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,19 +8,19 @@ from threading import enumerate as enumerate_threads
 import pytest
 
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
-from tests.unit.fakes.faults import Unforeseen
-from tests.unit.log_lines import LogLines
+from tests.support.fakes import UnexpectedTestError
+from tests.support.logs import LogLines
 
 HANDLES = {"message-1": "handle-1", "message-2": "handle-2"}
 QUICK = 0.005
-"""Seconds between beats where several are needed."""
+"""Seconds between heartbeats where several are needed."""
 NEVER = 3600.0
-"""Seconds between beats where only the first one counts."""
+"""Seconds between heartbeats where only the first one counts."""
 PATIENCE = 60.0
 
 
 class Extender:
-    """Takes the beats; fails those messages that it is told to, at the beats it is told to."""
+    """Receives the heartbeats, and fails as planned, one entry for each."""
 
     def __init__(self, *failures: frozenset[str] | Exception) -> None:
         self.beats: list[Mapping[str, str]] = []
@@ -28,7 +28,7 @@ class Extender:
         self._lock = Lock()
 
     def __call__(self, receipt_handles: Mapping[str, str]) -> frozenset[str]:
-        """One beat."""
+        """Receive one heartbeat."""
         with self._lock:
             self.beats.append(dict(receipt_handles))
             failure = self._failures.pop(0) if self._failures else frozenset[str]()
@@ -37,47 +37,63 @@ class Extender:
         return failure
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so, which it will be in no time."""
+class Renewals:
+    """Counts a lease's renewals."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        """Renew the lease."""
+        self.count += 1
+
+
+@pytest.fixture
+def extend() -> Extender:
+    """Receives every heartbeat."""
+    return Extender()
+
+
+@pytest.fixture
+def heartbeat(extend: Extender) -> SQSHeartbeat:
+    """A quick heartbeat, not started."""
+    return SQSHeartbeat(HANDLES, extend, QUICK)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, which is true in a moment."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(QUICK / 5)
 
 
 def run(extend: Extender, beats: int, interval: float = QUICK) -> frozenset[str]:
-    """Start, let it beat so often, stop."""
+    """Start, wait for so many heartbeats, stop."""
     heartbeat = SQSHeartbeat(HANDLES, extend, interval)
     heartbeat.start()
-    until(lambda: len(extend.beats) >= beats)
+    wait_until(lambda: len(extend.beats) >= beats)
     return heartbeat.stop()
 
 
-def test_the_first_beat_is_at_once() -> None:
-    """However long the interval: the visibility is shrunk at the start."""
-    extend = Extender()
+def test_the_first_heartbeat_is_immediate(extend: Extender) -> None:
+    """However long the interval, for which stopping does not wait either."""
+    start = time.monotonic()
     assert frozenset() == run(extend, beats=1, interval=NEVER)
+    assert time.monotonic() - start < PATIENCE
     assert [HANDLES] == extend.beats
 
 
-def test_every_beat_keeps_every_message() -> None:
-    """All messages of the batch, with each beat."""
-    extend = Extender()
-    run(extend, beats=4)
-    assert all(HANDLES == beat for beat in extend.beats)
-
-
-def test_beats_keep_their_distance() -> None:
-    """Between two beats passes the interval."""
-    extend = Extender()
+def test_every_heartbeat_covers_every_message(extend: Extender) -> None:
+    """The interval passes between two of them."""
     start = time.monotonic()
     run(extend, beats=4)
     assert time.monotonic() - start >= 3 * QUICK
+    assert all(HANDLES == beat for beat in extend.beats)
 
 
-def test_a_stopped_heart_does_not_beat() -> None:
-    """Stopping waits for the thread: no beat follows that could undo a visibility set later."""
-    extend = Extender()
+def test_no_heartbeat_follows_the_stop(extend: Extender) -> None:
+    """A late one would overwrite a visibility that was set since."""
     run(extend, beats=2)
     assert "sqs-heartbeat" not in {thread.name for thread in enumerate_threads()}
     beats = len(extend.beats)
@@ -85,138 +101,109 @@ def test_a_stopped_heart_does_not_beat() -> None:
     assert beats == len(extend.beats)
 
 
-def test_stopping_waits_for_the_beat_under_way() -> None:
-    """A beat that has begun is over when stop returns."""
-    begun, ended = Event(), Event()
+def test_stopping_waits_for_the_heartbeat_in_progress() -> None:
+    """It has ended when stop returns."""
+    started, ended = Event(), Event()
 
     def extend_slowly(_: Mapping[str, str]) -> frozenset[str]:
-        begun.set()
+        started.set()
         time.sleep(4 * QUICK)
         ended.set()
         return frozenset()
 
     heartbeat = SQSHeartbeat(HANDLES, extend_slowly, NEVER)
     heartbeat.start()
-    begun.wait(PATIENCE)
+    started.wait(PATIENCE)
     heartbeat.stop()
     assert ended.is_set()
 
 
-def test_stopping_does_not_wait_for_the_interval() -> None:
-    """A batch that is done is not held up."""
-    start = time.monotonic()
-    run(Extender(), beats=1, interval=NEVER)
-    assert time.monotonic() - start < PATIENCE
-
-
-def test_a_beat_refused_once_is_remembered() -> None:
-    """A message that was not kept for one beat is not certain for ever after."""
+def test_one_refused_heartbeat_is_reported() -> None:
+    """A message that was visible for a moment may have been received by others."""
     extend = Extender(frozenset(), frozenset({"message-2"}))
     assert frozenset({"message-2"}) == run(extend, beats=4)
 
 
-def test_a_beat_that_raises_failed_for_all_and_is_not_the_last() -> None:
-    """An error of the queue's fails every message, and the heart goes on beating."""
-    extend = Extender(Unforeseen())
-    assert frozenset(HANDLES) == run(extend, beats=3)
+def test_a_heartbeat_that_raises_fails_every_message_and_is_not_the_last() -> None:
+    """The next one may succeed."""
+    assert frozenset(HANDLES) == run(Extender(UnexpectedTestError()), beats=3)
 
 
-def test_a_failed_beat_is_logged_with_its_message(log_lines: LogLines) -> None:
-    """Event, level and the message's id, without the error's text."""
-    run(Extender(Unforeseen()), beats=1, interval=NEVER)
-    lines = [
-        (li["level"], li["event"], li["sqs_message_id"], li["error_type"]) for li in log_lines.all
-    ]
-    expected = [("ERROR", "heartbeat_failed", name, "Unforeseen") for name in sorted(HANDLES)]
-    assert expected == sorted(lines)
-    assert str(Unforeseen()) not in log_lines.text
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (UnexpectedTestError(), dict.fromkeys(HANDLES, "UnexpectedTestError")),
+        (frozenset({"message-2"}), {"message-2": "refused"}),
+    ],
+)
+def test_a_failed_heartbeat_is_logged_for_its_messages(
+    log_lines: LogLines, failure: frozenset[str] | Exception, expected: dict[str, str]
+) -> None:
+    """With the error's type and without its text."""
+    run(Extender(failure), beats=1, interval=NEVER)
+    assert expected == {line["sqs_message_id"]: line["error_type"] for line in log_lines.all}
+    assert {("ERROR", "heartbeat_failed")} == {
+        (line["level"], line["event"]) for line in log_lines.all
+    }
+    assert str(UnexpectedTestError()) not in log_lines.text
 
 
-def test_a_refused_beat_is_logged_for_its_message_alone(log_lines: LogLines) -> None:
-    """What the queue refuses for one message is said of that one."""
-    run(Extender(frozenset({"message-2"})), beats=1, interval=NEVER)
-    assert ("message-2", "refused") == (
-        log_lines.of("heartbeat_failed")["sqs_message_id"],
-        log_lines.of("heartbeat_failed")["error_type"],
-    )
-
-
-class Lease:
-    """Counts its renewals."""
-
-    def __init__(self) -> None:
-        self.renewals = 0
-
-    def renew(self) -> None:
-        """Extend it."""
-        self.renewals += 1
-
-
-@pytest.fixture
-def extend() -> Extender:
-    """Takes every beat."""
-    return Extender()
-
-
-def test_leases_are_renewed_with_each_beat_but_the_first(extend: Extender) -> None:
-    """Whatever keeps the messages invisible keeps the leases alive as well, once they have aged."""
-    heartbeat, lease = SQSHeartbeat(HANDLES, extend, QUICK), Lease()
-    with heartbeat.renewing("message-1", lease.renew):
+def test_leases_are_renewed_with_each_heartbeat_but_the_first(
+    heartbeat: SQSHeartbeat, extend: Extender
+) -> None:
+    """At the first one they are new."""
+    renewals = Renewals()
+    with heartbeat.renewing("message-1", renewals):
         heartbeat.start()
-        until(lambda: lease.renewals >= 3)
+        wait_until(lambda: renewals.count >= 3)
         heartbeat.stop()
-    assert len(extend.beats) - lease.renewals in {1, 2}  # the last one may meet the end
+    assert len(extend.beats) - renewals.count in {1, 2}  # the last may meet the stop
 
 
-def test_no_lease_is_renewed_after_its_context(extend: Extender) -> None:
-    """Once the AI has written, nobody extends the lease; the messages are still kept."""
-    heartbeat, lease = SQSHeartbeat(HANDLES, extend, QUICK), Lease()
+def test_no_lease_is_renewed_after_its_context(heartbeat: SQSHeartbeat, extend: Extender) -> None:
+    """The messages are still extended."""
+    renewals = Renewals()
     heartbeat.start()
-    with heartbeat.renewing("message-1", lease.renew):
-        until(lambda: lease.renewals >= 1)
-    until(lambda: len(extend.beats) >= len(HANDLES) + 2)
-    renewals, beats = lease.renewals, len(extend.beats)
-    until(lambda: len(extend.beats) >= beats + 2)
+    with heartbeat.renewing("message-1", renewals):
+        wait_until(lambda: renewals.count >= 1)
+    wait_until(lambda: len(extend.beats) >= len(HANDLES) + 2)
+    count, beats = renewals.count, len(extend.beats)
+    wait_until(lambda: len(extend.beats) >= beats + 2)
     heartbeat.stop()
-    assert renewals == lease.renewals
+    assert count == renewals.count
 
 
-def test_a_context_that_ends_in_an_error_ends_its_renewals(extend: Extender) -> None:
-    """A failure does not leave a lease alive."""
-    heartbeat, lease = SQSHeartbeat(HANDLES, extend, QUICK), Lease()
-    with pytest.raises(Unforeseen), heartbeat.renewing("message-1", lease.renew):
-        raise Unforeseen
-    run_beats(heartbeat, extend, 3)
-    assert 0 == lease.renewals
-
-
-def run_beats(heartbeat: SQSHeartbeat, extend: Extender, beats: int) -> None:
-    """Let a heartbeat live for so many beats."""
+def test_an_error_ends_a_leases_renewals(heartbeat: SQSHeartbeat, extend: Extender) -> None:
+    """A failure does not keep a lease valid."""
+    renewals = Renewals()
+    with pytest.raises(UnexpectedTestError), heartbeat.renewing("message-1", renewals):
+        raise UnexpectedTestError
     heartbeat.start()
-    until(lambda: len(extend.beats) >= beats)
+    wait_until(lambda: len(extend.beats) >= 3)
     heartbeat.stop()
+    assert 0 == renewals.count
 
 
-def test_one_failing_lease_does_not_end_the_others(extend: Extender, log_lines: LogLines) -> None:
-    """A renewal that fails is logged, and neither another lease nor the beat suffers."""
-    heartbeat, lease = SQSHeartbeat(HANDLES, extend, QUICK), Lease()
+def test_a_failed_renewal_affects_no_other(heartbeat: SQSHeartbeat, log_lines: LogLines) -> None:
+    """It is logged; neither another lease nor the messages suffer."""
+    renewals = Renewals()
 
     def fail() -> None:
-        raise Unforeseen
+        raise UnexpectedTestError
 
-    with heartbeat.renewing("message-1", fail), heartbeat.renewing("message-2", lease.renew):
+    with heartbeat.renewing("message-1", fail), heartbeat.renewing("message-2", renewals):
         heartbeat.start()
-        until(lambda: lease.renewals >= 2)
+        wait_until(lambda: renewals.count >= 2)
         assert frozenset() == heartbeat.stop()
-    assert {"message-1"} == {line["sqs_message_id"] for line in log_lines.all}
-    assert {("WARNING", "lease_renewal_failed", "Unforeseen")} == {
-        (line["level"], line["event"], line["error_type"]) for line in log_lines.all
+    assert {("message-1", "WARNING", "lease_renewal_failed", "UnexpectedTestError")} == {
+        (line["sqs_message_id"], line["level"], line["event"], line["error_type"])
+        for line in log_lines.all
     }
 
 
-def test_leases_are_renewed_at_once_and_not_in_turn(extend: Extender) -> None:
-    """A renewal that hangs for a while does not hold up another message's."""
-    heartbeat, renewed = SQSHeartbeat(HANDLES, extend, QUICK), Event()
+def test_leases_are_renewed_concurrently(heartbeat: SQSHeartbeat) -> None:
+    """A renewal that hangs does not delay another message's."""
+    renewed = Event()
     saw_the_other: list[bool] = []
 
     def hang() -> None:
@@ -224,6 +211,6 @@ def test_leases_are_renewed_at_once_and_not_in_turn(extend: Extender) -> None:
 
     with heartbeat.renewing("message-1", hang), heartbeat.renewing("message-2", renewed.set):
         heartbeat.start()
-        until(lambda: bool(saw_the_other))
+        wait_until(lambda: bool(saw_the_other))
         heartbeat.stop()
     assert all(saw_the_other)

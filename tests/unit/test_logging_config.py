@@ -2,21 +2,33 @@
 
 import json
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
 
-from lambda_src.core import log_context
+from lambda_src.core.log import LOG_FIELDS
 from lambda_src.utils import logging_config
-from tests.unit.log_lines import LogLines, configured
+from tests.support.logs import LogLines, configured
 
 log = logging.getLogger("lambda_src.core.example")
 
 
-def test_a_line_is_one_json_object(log_lines: LogLines) -> None:
-    """Whatever a message holds, it stays one line."""
+@contextmanager
+def fields(**ids: str) -> Iterator[None]:
+    """Set the ids of the current message."""
+    token = LOG_FIELDS.set(ids)
+    try:
+        yield
+    finally:
+        LOG_FIELDS.reset(token)
+
+
+def test_a_line_is_one_ascii_json_object(log_lines: LogLines) -> None:
+    """Whatever a message contains, it stays one line."""
     odd = 'first\nsecond \N{BIRTHDAY CAKE} "quoted" \u2028 third \u202e\x85\x1b'
     log.info(odd, extra={"event": "example"})
     [line] = log_lines.text.splitlines()
@@ -24,57 +36,48 @@ def test_a_line_is_one_json_object(log_lines: LogLines) -> None:
     assert line.isascii()
 
 
-def test_a_line_has_what_every_line_has(log_lines: LogLines) -> None:
-    """Level, time in UTC, message, service and version stand at the top level."""
-    log.warning("careful", extra={"event": "example"})
+def test_a_line_has_the_common_and_its_own_fields_at_the_top_level(log_lines: LogLines) -> None:
+    """Level, UTC time, message, service and version, and what the caller adds."""
+    log.warning("careful", extra={"event": "example", "messages": 3, "message_sid": "SM1"})
     line = log_lines.of("example")
-    expected = ("WARNING", "careful", "whatsapp-channel-processor", "1.2.3")
-    names = ("level", "message", "service", "processor_version")
+    expected = ("WARNING", "careful", "whatsapp-channel-processor", "1.2.3", 3, "SM1")
+    names = ("level", "message", "service", "processor_version", "messages", "message_sid")
     assert expected == tuple(line[name] for name in names)
-    assert 0 == datetime.fromisoformat(line["timestamp"]).utcoffset().total_seconds()  # type: ignore[union-attr]
+    assert timedelta(0) == datetime.fromisoformat(line["timestamp"]).utcoffset()
 
 
-def test_extra_fields_stand_at_the_top_level(log_lines: LogLines) -> None:
-    """Filters and people find them without looking deeper."""
-    log.info("counted", extra={"event": "example", "messages": 3, "message_sid": "SM1"})
-    line = log_lines.of("example")
-    assert (3, "SM1") == (line["messages"], line["message_sid"])
+def test_an_exceptions_text_is_not_written(log_lines: LogLines) -> None:
+    """It may contain what a message or a secret contains."""
+    try:
+        int("canary")
+    except ValueError:
+        log.exception("failed", extra={"event": "example"})
+    assert "canary" not in log_lines.text
 
 
-def test_bound_ids_stand_in_every_line(log_lines: LogLines) -> None:
-    """While a message is worked on, its lines carry its ids; outer ones stay."""
-    with log_context.bound(sqs_message_id="m"):
-        with log_context.bound(conversation_id="c"):
-            log.info("inside", extra={"event": "inside"})
-        log.info("between", extra={"event": "between"})
-    log.info("after", extra={"event": "after"})
-    found = [
-        [n for n in ("sqs_message_id", "conversation_id") if n in line] for line in log_lines.all
-    ]
-    assert [["sqs_message_id", "conversation_id"], ["sqs_message_id"], []] == found
+def test_a_trace_id_is_written(log_lines: LogLines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Lambda provides one."""
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+    log.info("traced", extra={"event": "example"})
+    assert "1-5759e988-bd862e3fe1be46a994272793" == log_lines.of("example")["xray_trace_id"]
 
 
-def test_a_lines_own_fields_go_before_bound_ids(log_lines: LogLines) -> None:
-    """A line that names another message means that one."""
-    with log_context.bound(sqs_message_id="bound"):
+def test_a_messages_ids_are_in_its_lines(log_lines: LogLines) -> None:
+    """A line's own fields have precedence, and no later line has them."""
+    with fields(sqs_message_id="m", conversation_id="c"):
+        log.info("inside", extra={"event": "inside"})
         log.info("own", extra={"event": "own", "sqs_message_id": "own"})
-    assert "own" == log_lines.of("own")["sqs_message_id"]
-
-
-def test_ids_are_unbound_by_an_error(log_lines: LogLines) -> None:
-    """A failure leaves no ids to the next message."""
-    with pytest.raises(KeyError), log_context.bound(sqs_message_id="m"):
-        raise KeyError
     log.info("after", extra={"event": "after"})
-    assert "sqs_message_id" not in log_lines.of("after")
+    found = [(line.get("sqs_message_id"), line.get("conversation_id")) for line in log_lines.all]
+    assert [("m", "c"), ("own", "c"), (None, None)] == found
 
 
 def test_threads_do_not_share_ids(log_lines: LogLines) -> None:
-    """Messages worked on at once do not mix up their lines."""
-    barrier = Barrier(8, timeout=5)
+    """Concurrent messages do not mix up their lines."""
+    barrier = Barrier(8, timeout=60)
 
     def work(number: int) -> None:
-        with log_context.bound(sqs_message_id=str(number)):
+        with fields(sqs_message_id=str(number)):
             barrier.wait()
             log.info("%d", number, extra={"event": "work"})
 
@@ -85,7 +88,7 @@ def test_threads_do_not_share_ids(log_lines: LogLines) -> None:
 
 
 def test_lines_below_the_level_are_not_written() -> None:
-    """The configured level is the least that is written."""
+    """The configured level is the lowest that is written."""
     with configured("ERROR") as lines:
         log.warning("too quiet", extra={"event": "quiet"})
         log.error("loud", extra={"event": "loud"})
@@ -93,7 +96,7 @@ def test_lines_below_the_level_are_not_written() -> None:
 
 
 def test_a_line_is_written_once(log_lines: LogLines) -> None:
-    """Configuring again adds no handler, and Lambda's own root handler sees nothing."""
+    """Configuring again adds no handler, and Lambda's root handler gets nothing."""
     logger = logging.getLogger(logging_config.PACKAGE)
     before = len(logger.handlers)
     with configured() as lines:
@@ -113,9 +116,8 @@ def test_a_line_is_written_once(log_lines: LogLines) -> None:
         "openai._base_client",
         "twilio.http_client",
         "urllib3.connectionpool",
-        "httpx2",
     ],
 )
 def test_libraries_are_quiet(name: str) -> None:
-    """Their lines may quote addresses, numbers or bodies, at whatever level."""
+    """Their lines may contain addresses, numbers or bodies, at any level."""
     assert not logging.getLogger(name).isEnabledFor(logging.ERROR)

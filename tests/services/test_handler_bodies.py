@@ -1,0 +1,228 @@
+"""Extreme bodies and records through the real handler, in a batch with an ordinary message."""
+
+import json
+from bisect import bisect_left
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lambda_src import index
+from lambda_src.services.dynamodb.items import MAX_RECORD_BYTES, new_record
+from lambda_src.services.dynamodb.marshalling import exceeds_size, serialize
+from local.fakes.faults import Fault
+from tests.faults.inputs.generators import (
+    MARK,
+    MAX_MESSAGE_BYTES,
+    Edit,
+    Expectation,
+    ExtremeBody,
+    JsonText,
+    edited,
+    extreme_bodies,
+)
+from tests.faults.inputs.trial import ANSWERS, EXTREME, Aftermath, deliver, find_problems
+from tests.support.channel import (
+    ACCOUNT,
+    RECIPIENT,
+    TOKEN,
+    TWILIO_SECRET,
+    Channel,
+    context,
+    openai_config,
+)
+from tests.support.records import HELD_LEASE
+
+PROJECT = "frontend_payload.project_data.odd"
+LONGEST_TEXT = "國" * 1_600
+"""The longest free text that Twilio accepts, in characters of three bytes."""
+
+
+@pytest.fixture(autouse=True)
+def _long_timeout(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - comes first
+    """Bodies of megabytes delay a busy machine; a timeout is not the subject here."""
+    monkeypatch.setenv("TWILIO_TIMEOUT_SECONDS", "20")
+
+
+def check(channel: Channel, body: ExtremeBody, answer: str = ANSWERS[0]) -> Aftermath:
+    """Deliver a body, and check what became of it."""
+    after = deliver(channel, body, answer)
+    assert [] == list(find_problems(body, after))
+    return after
+
+
+def with_project_data(text: str, expectation: Expectation, padding: int = 0) -> ExtremeBody:
+    """Return a body whose project data contains that JSON text."""
+    return edited(EXTREME, [Edit(PROJECT, JsonText(text, expectation))], padding)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(body=extreme_bodies(EXTREME), answer=st.sampled_from(ANSWERS))
+def test_any_body_is_sent_or_fails_with_its_reason(
+    channel: Channel, body: ExtremeBody, answer: str
+) -> None:
+    """It is sent and recorded unchanged, or refused with a code; the other message is sent."""
+    check(channel, body, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("NaN", "body_not_json"),
+        ("[1,-Infinity]", "body_not_json"),
+        (rf'{{"{MARK}":"\udc00\ud83d\ude00\ud83d"}}', "body_not_json"),
+        (f"[{'9' * 4_301}]", "body_not_json"),
+        ('{"a":1,"b":[],"a":1}', "body_ambiguous"),
+        ("[" * 300 + "]" * 300, "context_invalid"),
+        (json.dumps(MARK * 200_000), "record_too_large"),
+        (f"[{'7,' * 300_000}7]", "record_too_large"),
+        (f'{{"{MARK * 200_000}":0}}', "record_too_large"),
+    ],
+    ids=[
+        "NaN", "infinity", "half characters", "long number", "repeated name", "nesting",
+        "half a megabyte", "300,000 numbers", "long name",
+    ],
+)  # fmt: skip
+def test_a_body_that_cannot_be_stored_is_refused(channel: Channel, text: str, code: str) -> None:
+    """The record is `failed` with the reason."""
+    after = check(channel, with_project_data(text, Expectation.REFUSED))
+    assert after.extreme_record
+    assert code == after.extreme_record["failure"]["code"]
+
+
+SENT = {
+    "levels": "[" * 150 + "]" * 150,
+    "empty names": '{"":{"":[{}, {"":""}]}}',
+    "forty digits": "[0.1234567890123456789012345678901234567890, -1e400, 1e-400, -0.0]",
+    "long numbers": f"[{'9' * 38},{'9' * 39},{'9' * 4_300}]",
+    "a long name": f'{{"{"é" * 40_000}":0}}',
+    "hundreds of elements": f"[{'[],' * 499}[]]",
+    "control characters": json.dumps(f"{MARK}\x00\x1b\x85\u2028\u202e\ufeff\U0010ffff"),
+}
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_a_body_that_can_be_stored_is_sent(channel: Channel, kind: str) -> None:
+    """However unusual it is; the record has each value."""
+    check(channel, with_project_data(SENT[kind], Expectation.SENT))
+
+
+def test_the_largest_message_of_the_queue_is_sent(channel: Channel) -> None:
+    """A megabyte with little content."""
+    body = with_project_data('"little"', Expectation.SENT, padding=MAX_MESSAGE_BYTES)
+    assert MAX_MESSAGE_BYTES == len(body.text.encode())
+    check(channel, body)
+
+
+def with_record_size(size: int, **changes: Any) -> str:
+    """Return a context object whose first record has that many bytes."""
+
+    def filled(length: int) -> str:
+        return context(
+            lambda d: d["frontend_payload"].update(project_data={"text": "x" * length}),
+            lambda d: openai_config(d).update(changes),
+            conversation_id=EXTREME,
+        )
+
+    def is_enough(length: int) -> bool:
+        parsed = index.batch_handler().parse(filled(length))
+        lease = replace(HELD_LEASE, key=parsed.key, owner="o" * 32)
+        return exceeds_size(size - 1, new_record(parsed, lease, "unversioned"))
+
+    return filled(bisect_left(range(size), True, lo=size - 5_000, key=is_enough))
+
+
+@pytest.mark.parametrize("excess", [-1, 0, 1])
+def test_the_largest_record_is_sent_with_the_longest_text(channel: Channel, excess: int) -> None:
+    """Whatever the AI writes, a record that was created has room for it."""
+    credentials = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN}
+    channel.set_secret(TWILIO_SECRET, json.dumps(credentials))
+    channel.openai.fail_next(Fault.wrong_output(LONGEST_TEXT))
+    body = with_record_size(MAX_RECORD_BYTES + excess, assistant_id_template_sender="free_text")
+
+    failed = channel.deliver(body)
+
+    record = channel.record(EXTREME)
+    if excess > 0:
+        assert [body] == failed
+        assert ("failed", "record_too_large") == (
+            record["conversation_status"],
+            record["failure"]["code"],
+        )
+    else:
+        assert [] == failed
+        assert "initial_message_sent" == record["conversation_status"]
+        assert record["messages"]
+
+
+def test_the_largest_record_is_sent_with_the_longest_variables(channel: Channel) -> None:
+    """They are stored twice, once as JSON, in which quotes are escaped."""
+    variables = {"1": '"' * 60, "2": "\\" * 600}
+    channel.openai.fail_next(Fault.wrong_output(json.dumps(variables)))
+    assert [] == channel.deliver(with_record_size(MAX_RECORD_BYTES))
+    assert variables == json.loads(channel.record(EXTREME)["messages"][0]["content"])
+
+
+def fill_record(channel: Channel, room: int) -> None:
+    """Let another system fill the record, to about so many bytes below the table's limit."""
+    key = serialize({"primary_channel": RECIPIENT, "conversation_id": EXTREME})
+
+    def is_refused(length: int) -> bool:
+        # Removed first, since moto adds the new value's size to the old one's.
+        channel.dynamodb.update_item(
+            TableName=channel.table, Key=key, UpdateExpression="REMOVE filling"
+        )
+        try:
+            channel.set_fields(EXTREME, filling="x" * length)
+        except ClientError:
+            return True
+        return False
+
+    maximum = bisect_left(range(500_000), True, lo=395_000, hi=410_000, key=is_refused) - 1
+    assert not is_refused(maximum - room)
+
+
+def test_an_intent_that_does_not_fit_sends_nothing(channel: Channel) -> None:
+    """Another system filled the record, and the answer exceeds the limit."""
+    channel.openai.fail_next(Fault.error(500, "server_error"))
+    body = context(conversation_id=EXTREME)
+    channel.deliver(body)
+    fill_record(channel, room=300)
+
+    assert [body] == channel.deliver(body, receive_count=2)
+
+    assert [] == channel.phone()
+    assert "ERROR" == channel.events()["record_too_large"]["level"]
+    record = channel.record(EXTREME)
+    assert ("failed", "record_too_large") == (
+        record["conversation_status"],
+        record["failure"]["code"],
+    )
+
+
+def test_a_final_write_that_does_not_fit_raises_an_alarm(channel: Channel) -> None:
+    """At each delivery; the message is never sent again."""
+    body = context(conversation_id=EXTREME)
+
+    def fill_first(params: dict[str, Any], **_: object) -> None:
+        if "message_sid" in str(params["body"]):
+            channel.set_fields(EXTREME, send_deadline=0)
+            fill_record(channel, room=0)
+
+    channel.openai.fail_next(Fault.wrong_output(json.dumps({"1": "Amara", "2": '"' * 600})))
+    channel.table_client().meta.events.register("before-call.dynamodb.UpdateItem", fill_first)
+
+    for receive_count in (1, 2):
+        assert [body] == channel.deliver(body, receive_count=receive_count)
+        line = channel.events()["final_db_update_failed"]
+        assert ("CRITICAL", "record_too_large") == (line["level"], line["failure_code"])
+        assert [line["message_sid"]] == [message["sid"] for message in channel.twilio.messages()]

@@ -1,0 +1,309 @@
+"""The conversations table in memory, with the conditions of the real one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from lambda_src.core.contract import Status, Step
+from lambda_src.core.errors import (
+    LedgerRefused,
+    LedgerUnavailable,
+    PermanentFailure,
+    RecipientErased,
+)
+from lambda_src.core.ledger import (
+    ConditionFailed,
+    Failure,
+    Intent,
+    Lease,
+    LedgerRecord,
+    RecipientSuppressed,
+    SentRecord,
+)
+from lambda_src.core.models import Answer, ContextObject, RecordKey
+from tests.support.fakes import Fault, FaultPlan, UnexpectedTestError
+
+STEPS = {
+    "create": Step.CLAIM,
+    "take_over": Step.CLAIM,
+    "renew": Step.CLAIM,
+    "checkpoint_answer": Step.AI,
+    "record_intent": Step.SEND,
+    "record_sent": Step.RECORD,
+    "record_failure": Step.RECORD,
+    "record_rejection": Step.RECORD,
+    "mark_failed_if_unchanged": Step.RECORD,
+    "count_lookup": Step.SETTLE,
+    "mark_unknown": Step.SETTLE,
+    "related_records": Step.SETTLE,
+}
+"""The step that a call's failure names."""
+UNRESOLVED = frozenset({Status.SENDING, Status.SEND_UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One conversation as the fake table has it."""
+
+    key: RecordKey
+    status: Status
+    created_at: float
+    owner: str = ""
+    attempt: int = 0
+    lease_expires_at: float = 0.0
+    answer: Answer | None = None
+    intent: Intent | None = None
+    lookups: int = 0
+    sid: str = ""
+    failure: Failure | None = None
+    sent: SentRecord | None = None
+    request_id: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_held_by(self, lease: Lease) -> bool:
+        """Return whether the record has this lease."""
+        return (self.owner, self.attempt) == (lease.owner, lease.attempt)
+
+    def is_related_to(self, key: RecordKey) -> bool:
+        """Return whether it is another send, past or possible, to that recipient."""
+        is_another = self.key != key and self.key.primary_channel == key.primary_channel
+        return is_another and (bool(self.sid) or self.status in UNRESOLVED)
+
+    def ledger_record(self) -> LedgerRecord:
+        """Return what a failed condition returns."""
+        return LedgerRecord(
+            key=self.key,
+            status=self.status,
+            owner=self.owner,
+            attempt=self.attempt,
+            lease_expires_at=self.lease_expires_at,
+            answer=self.answer,
+            intent=self.intent,
+            lookups=self.lookups,
+            sid=self.sid,
+            created_at=self.created_at,
+            failure_code=self.failure.code if self.failure else "",
+            channel=self.attributes.get("channel_method", ""),
+        )
+
+
+class FakeLedgerStore:
+    """Implements the port `LedgerStore`; each write is applied whole or not at all.
+
+    Attributes:
+        records: The table's content.
+        writes: The names of the applied writes, in order.
+        before: Called just before the next call of that name, e.g. as another worker.
+        suppressed: Recipients who opted out.
+        erased: When recipients were erased, in epoch seconds.
+    """
+
+    def __init__(self) -> None:
+        self.records: dict[RecordKey, Record] = {}
+        self.writes: list[str] = []
+        self.before: dict[str, Callable[[], object]] = {}
+        self.suppressed: set[str] = set()
+        self.erased: dict[str, float] = {}
+        self._faults: FaultPlan[Fault] = FaultPlan()
+        self._lock = Lock()
+
+    def fail(self, call: str, fault: Fault, times: int = 1) -> None:
+        """Let the next calls of that name fail."""
+        self._faults.add(call, fault, times)
+
+    def alter(self, key: RecordKey, **changes: Any) -> None:
+        """Change a record as another worker might."""
+        self.records[key] = replace(self.records[key], **changes)
+
+    def create(self, context: ContextObject, lease: Lease) -> None:
+        """Write the first record, if there is none and the recipient may be written to."""
+        record = Record(
+            context.key,
+            Status.PROCESSING,
+            lease.started_at,
+            owner=lease.owner,
+            attempt=lease.attempt,
+            lease_expires_at=_ms(lease.expires_at),
+            request_id=context.request_id,
+            attributes=context.attributes,
+        )
+        self._put("create", record, partial(self._check_recipient, lease))
+
+    def take_over(self, lease: Lease, found: LedgerRecord) -> None:
+        """Write a new lease into an unchanged record, if the recipient may be written to."""
+        self._update(
+            "take_over",
+            lease.key,
+            _unchanged(found),
+            partial(self._check_recipient, lease),
+            status=Status.PROCESSING,
+            owner=lease.owner,
+            attempt=lease.attempt,
+            lease_expires_at=_ms(lease.expires_at),
+        )
+
+    def renew(self, lease: Lease, expires_at: float) -> None:
+        """Extend the lease, while `processing` under the same lease."""
+        self._update("renew", lease.key, _processing(lease), lease_expires_at=_ms(expires_at))
+
+    def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
+        """Store the answer, while `processing` under the same lease."""
+        self._update("checkpoint_answer", lease.key, _processing(lease), answer=answer)
+
+    def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
+        """Change `processing` to `sending`, while the lease is valid."""
+        is_ours = _processing(lease)
+        self._update(
+            "record_intent",
+            lease.key,
+            lambda record: is_ours(record) and record.lease_expires_at > _ms(intent.at),
+            status=Status.SENDING,
+            answer=answer,
+            intent=Intent(_ms(intent.at), _ms(intent.deadline)),
+            lookups=0,
+        )
+
+    def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
+        """Write the sid, while `sending` or `send_unknown`."""
+        self._update(
+            "record_sent",
+            key,
+            lambda record: record.status in UNRESOLVED,
+            status=Status.SENT,
+            sid=sent.sid,
+            sent=sent,
+            answer=None,
+            failure=None,
+            lease_expires_at=0.0,
+        )
+
+    def record_failure(self, lease: Lease, failure: Failure) -> None:
+        """Write `failed` or `retry`, while `processing` or `sending` under the same lease."""
+        allowed = {Status.PROCESSING, Status.SENDING, failure.status}
+        suppress = partial(self.suppressed.add, lease.key.primary_channel)
+        self._update(
+            "record_failure",
+            lease.key,
+            lambda record: record.status in allowed and record.is_held_by(lease),
+            suppress if failure.suppresses else _nothing,
+            status=failure.status,
+            failure=failure,
+        )
+
+    def record_rejection(
+        self, key: RecordKey, failure: Failure, request_id: str | None, requested_at: float
+    ) -> None:
+        """Write `failed` for a rejected context object, unless a record exists."""
+        record = Record(key, failure.status, failure.at, failure=failure, request_id=request_id)
+        self._put("record_rejection", record, partial(self._check_erasure, key, requested_at))
+
+    def mark_failed_if_unchanged(self, found: LedgerRecord, failure: Failure) -> None:
+        """Write `failed` into an unchanged record without a lease."""
+        changes: dict[str, Any] = {"status": failure.status, "failure": failure}
+        self._update("mark_failed_if_unchanged", found.key, _unchanged(found), **changes)
+
+    def count_lookup(self, key: RecordKey, found: LedgerRecord) -> None:
+        """Count one more lookup of an unresolved send."""
+        self._update(
+            "count_lookup",
+            key,
+            lambda record: (record.status, record.owner) == (Status.SENDING, found.owner),
+            lookups=found.lookups + 1,
+        )
+
+    def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
+        """Write `send_unknown`, while still `sending` by the same owner."""
+        self._update(
+            "mark_unknown",
+            key,
+            lambda record: record.status in UNRESOLVED and record.owner == found.owner,
+            status=failure.status,
+            failure=failure,
+        )
+
+    def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
+        """Return the recipient's other conversations that have a sid, or may yet get one."""
+        _raise_fault("related_records", self._faults.pop("related_records"))
+        with self._lock:
+            related = [record for record in self.records.values() if record.is_related_to(key)]
+        return tuple(replace(record, failure=None).ledger_record() for record in related)
+
+    def _check_recipient(self, lease: Lease) -> None:
+        self._check_erasure(lease.key, lease.requested_at)
+        if lease.key.primary_channel in self.suppressed:
+            raise RecipientSuppressed("recipient_suppressed", Step.CLAIM)
+
+    def _check_erasure(self, key: RecordKey, requested_at: float) -> None:
+        if self.erased.get(key.primary_channel, -1.0) >= _ms(requested_at):
+            raise RecipientErased("recipient_erased", Step.CLAIM)
+
+    def _put(self, name: str, record: Record, in_same_write: Callable[[], object]) -> None:
+        self._write(name, record.key, lambda found: None if found else record, in_same_write)
+
+    def _update(
+        self,
+        name: str,
+        key: RecordKey,
+        allowed: Callable[[Record], bool],
+        in_same_write: Callable[[], object] = lambda: None,
+        **changes: Any,
+    ) -> None:
+        def changed(found: Record | None) -> Record | None:
+            return replace(found, **changes) if found and allowed(found) else None
+
+        self._write(name, key, changed, in_same_write)
+
+    def _write(
+        self,
+        name: str,
+        key: RecordKey,
+        changed: Callable[[Record | None], Record | None],
+        in_same_write: Callable[[], object],
+    ) -> None:
+        self.before.pop(name, _nothing)()
+        fault = self._faults.pop(name)
+        if fault not in {Fault.ANSWER_LOST, Fault.REPEATED}:
+            _raise_fault(name, fault)
+        with self._lock:
+            for _ in range(2 if fault is Fault.REPEATED else 1):
+                found = self.records.get(key)
+                after = changed(found)
+                if after is None:
+                    raise ConditionFailed(found.ledger_record() if found else None)
+                in_same_write()
+                self.records[key] = after
+                self.writes.append(name)
+        _raise_fault(name, fault)
+
+
+def _raise_fault(call: str, fault: Fault | None) -> None:
+    match fault:
+        case Fault.UNAVAILABLE | Fault.ANSWER_LOST:
+            raise LedgerUnavailable("ledger_unavailable", STEPS[call])
+        case Fault.REFUSED:
+            raise LedgerRefused("ledger_refused", STEPS[call])
+        case Fault.TOO_LARGE:
+            raise PermanentFailure("record_too_large", STEPS[call])
+        case Fault.UNEXPECTED:
+            raise UnexpectedTestError
+
+
+def _nothing() -> None:
+    pass
+
+
+def _unchanged(found: LedgerRecord) -> Callable[[Record], bool]:
+    state = (found.status, found.owner, found.attempt, _ms(found.lease_expires_at))
+    return lambda record: (
+        state == (record.status, record.owner, record.attempt, record.lease_expires_at)
+    )
+
+
+def _processing(lease: Lease) -> Callable[[Record], bool]:
+    return lambda record: record.status is Status.PROCESSING and record.is_held_by(lease)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds, 3)  # the table stores milliseconds

@@ -1,0 +1,129 @@
+"""Pytest fixtures: the AWS account, the fake vendors, and a channel on them.
+
+Servers and account live for the session and are emptied for each test. A conftest imports the
+fixtures that it needs.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from moto.moto_api._internal.models import moto_api_backend
+
+from lambda_src import index
+from local.fakes.clock import VirtualClock
+from local.fakes.openai import FakeOpenAI, OpenAISettings
+from local.fakes.twilio import FakeTwilio, TwilioSettings
+from tests.support.aws_account import (
+    clients,
+    create_queue,
+    create_secrets,
+    create_table,
+    fake_openai,
+    fake_twilio,
+    mocked_account,
+    variables,
+)
+from tests.support.channel import Channel
+from tests.support.logs import Output
+
+__all__ = [
+    "account", "aws", "channel", "clock", "openai", "openai_server", "queue_url", "secrets",
+    "table", "twilio", "twilio_server",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def openai_server() -> Iterator[FakeOpenAI]:
+    """OpenAI on loopback."""
+    with fake_openai() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def twilio_server() -> Iterator[FakeTwilio]:
+    """Twilio on loopback."""
+    with fake_twilio() as server:
+        yield server
+
+
+@pytest.fixture
+def openai(openai_server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> FakeOpenAI:
+    """OpenAI on loopback, empty; runs are polled without delay."""
+    monkeypatch.setattr("lambda_src.core.ai.threads.POLL_SECONDS", 0.02)
+    openai_server.reset()
+    openai_server.settings = OpenAISettings()
+    return openai_server
+
+
+@pytest.fixture
+def twilio(twilio_server: FakeTwilio) -> FakeTwilio:
+    """Twilio on loopback, empty."""
+    twilio_server.reset()
+    twilio_server.settings = TwilioSettings()
+    return twilio_server
+
+
+@pytest.fixture(scope="session")
+def account() -> Iterator[None]:
+    """An AWS account without credentials."""
+    with mocked_account():
+        yield
+
+
+@pytest.fixture
+def aws(account: None) -> None:  # noqa: ARG001 - the account that is emptied
+    """The account, empty."""
+    moto_api_backend.reset()
+
+
+@pytest.fixture
+def table(aws: None) -> str:  # noqa: ARG001 - the table's account
+    """The name of an empty conversations table."""
+    return create_table()
+
+
+@pytest.fixture
+def queue_url(aws: None) -> str:  # noqa: ARG001 - the queue's account
+    """The URL of an empty queue with a dead-letter queue."""
+    return create_queue()
+
+
+@pytest.fixture
+def secrets(aws: None) -> None:  # noqa: ARG001 - the secrets' account
+    """The channel's secrets, in their documented form."""
+    create_secrets()
+
+
+@pytest.fixture
+def channel(  # noqa: PLR0917 - fixtures are positional
+    queue_url: str,
+    table: str,
+    secrets: None,  # noqa: ARG001 - read by the channel
+    openai: FakeOpenAI,
+    twilio: FakeTwilio,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Channel]:
+    """A channel whose handler starts cold."""
+    for name, value in variables(queue_url, table, openai, twilio).items():
+        monkeypatch.setenv(name, value)
+    index.batch_handler.cache_clear()
+    output = Output(lambda: capsys.readouterr().out)
+    yield Channel(
+        sqs=clients().sqs,
+        dynamodb=clients().dynamodb,
+        secretsmanager=clients().secretsmanager,
+        queue_url=queue_url,
+        table=table,
+        openai=openai,
+        twilio=twilio,
+        read_log=output.log,
+        read_metrics=output.metrics,
+    )
+    index.batch_handler.cache_clear()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """Virtual time, starting with the present."""
+    return VirtualClock()

@@ -1,0 +1,367 @@
+"""What every implementation of the port `LedgerStore` does: the fake and the one on DynamoDB.
+
+A test class inherits `LedgerContract` and provides four fixtures: `store`, an empty table;
+`release`, which sets the record at `KEY` to `retry` as the operator's tool does; `erase`, which
+erases the recipient of `KEY` at a time; `unavailable`, a table that answers no call.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambda_src.core.contract import Status, Step
+from lambda_src.core.errors import LedgerUnavailable, RecipientErased
+from lambda_src.core.ledger import (
+    ConditionFailed,
+    Intent,
+    Lease,
+    LedgerRecord,
+    LedgerStore,
+    RecipientSuppressed,
+)
+from tests.support import contexts
+from tests.support.clock import START
+from tests.support.fakes import ANSWER
+from tests.support.records import (
+    HELD_LEASE,
+    INTENT,
+    LEDGER_RECORD,
+    SENT,
+    failure,
+    lease,
+    ledger_record,
+)
+from tests.support.runtime import KEY
+
+CONTEXT = contexts.parse(contexts.complete())
+ANOTHER = lease(owner="owner-2")
+NEXT_LEASE = lease(owner="owner-2", attempt=2)
+RETRY, FAILED, UNKNOWN = map(failure, (Status.RETRY, Status.FAILED, Status.SEND_UNKNOWN))
+OPTED_OUT = replace(failure(Status.FAILED, "twilio_21610"), suppresses=True)
+OTHER_KEY = replace(KEY, conversation_id="another")
+OTHER_CONTEXT = replace(CONTEXT, key=OTHER_KEY)
+OTHER_RECIPIENT = replace(KEY, primary_channel="+447700900999")
+
+Write = Callable[[LedgerStore], object]
+WRITES: dict[str, tuple[Step, Callable[[LedgerStore, Lease], object]]] = {
+    "create": (Step.CLAIM, lambda store, held: store.create(CONTEXT, held)),
+    "take_over": (Step.CLAIM, lambda store, held: store.take_over(held, LEDGER_RECORD)),
+    "renew": (Step.CLAIM, lambda store, held: store.renew(held, START + 500)),
+    "checkpoint_answer": (Step.AI, lambda store, held: store.checkpoint_answer(held, ANSWER)),
+    "record_intent": (Step.SEND, lambda store, held: store.record_intent(held, INTENT, ANSWER)),
+    "record_sent": (Step.RECORD, lambda store, _: store.record_sent(KEY, SENT)),
+    "record_failure": (Step.RECORD, lambda store, held: store.record_failure(held, FAILED)),
+    "record_rejection": (
+        Step.RECORD,
+        lambda store, _: store.record_rejection(KEY, FAILED, None, START),
+    ),
+    "mark_failed_if_unchanged": (
+        Step.RECORD,
+        lambda store, _: store.mark_failed_if_unchanged(LEDGER_RECORD, FAILED),
+    ),
+    "count_lookup": (Step.SETTLE, lambda store, _: store.count_lookup(KEY, LEDGER_RECORD)),
+    "mark_unknown": (Step.SETTLE, lambda store, _: store.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)),
+    "related_records": (Step.SETTLE, lambda store, _: store.related_records(KEY)),
+}
+"""Every call with the step that its failure names."""
+
+
+def found(store: LedgerStore) -> LedgerRecord | None:
+    """Return the conversation's record, by a write whose condition fails."""
+    with pytest.raises(ConditionFailed) as failed:
+        store.renew(lease(owner="none"), START)
+    return failed.value.record
+
+
+def state(store: LedgerStore) -> LedgerRecord:
+    """Return the conversation's record, which exists."""
+    record = found(store)
+    assert record
+    return record
+
+
+def refuses(store: LedgerStore, write: Write) -> bool:
+    """Return whether the write fails by its condition and leaves the record unchanged."""
+    before = found(store)
+    with pytest.raises(ConditionFailed) as failed:
+        write(store)
+    return before == failed.value.record == found(store)
+
+
+class LedgerContract:
+    """The ledger's table of conditional writes, row by row."""
+
+    @pytest.fixture
+    def processing(self, store: LedgerStore) -> LedgerStore:
+        """A table in which `HELD_LEASE` holds the conversation."""
+        store.create(CONTEXT, HELD_LEASE)
+        return store
+
+    @pytest.fixture
+    def sending(self, processing: LedgerStore) -> LedgerStore:
+        """A table in which `HELD_LEASE` has recorded its intent."""
+        processing.record_intent(HELD_LEASE, INTENT, ANSWER)
+        return processing
+
+    @pytest.fixture
+    def suppressed(self, sending: LedgerStore) -> LedgerStore:
+        """A table in which the vendor reported that the recipient opted out."""
+        sending.record_failure(HELD_LEASE, OPTED_OUT)
+        return sending
+
+    def test_a_first_lease_creates_the_record_once(self, store: LedgerStore) -> None:
+        """A record is created `processing` with its lease; a second creation finds it."""
+        assert refuses(store, lambda store: store.renew(HELD_LEASE, START))
+        store.create(CONTEXT, HELD_LEASE)
+        assert found(store) == LEDGER_RECORD
+        assert refuses(store, lambda store: store.create(CONTEXT, ANOTHER))
+        assert refuses(store, lambda store: store.create(CONTEXT, HELD_LEASE))
+
+    def test_an_unchanged_record_is_taken_over(self, processing: LedgerStore) -> None:
+        """Taking over writes the new owner, attempt and lease, and keeps the rest."""
+        taken = lease(owner="owner-2", attempt=2, expires_at=START + 180.5)
+        processing.take_over(taken, LEDGER_RECORD)
+        expected = ledger_record(owner="owner-2", attempt=2, lease_expires_at=START + 180.5)
+        assert found(processing) == expected
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"status": Status.RETRY},
+            {"owner": "owner-0"},
+            {"attempt": 2},
+            {"lease_expires_at": START},
+        ],
+    )
+    def test_a_changed_record_is_not_taken_over(
+        self, processing: LedgerStore, changes: dict[str, Any]
+    ) -> None:
+        """Of two workers that found the same record, one gets the lease."""
+        seen = ledger_record(**changes)
+        assert refuses(processing, lambda store: store.take_over(ANOTHER, seen))
+
+    def test_a_renewal_moves_only_the_leases_end(self, processing: LedgerStore) -> None:
+        """Renewing changes nothing else."""
+        processing.renew(HELD_LEASE, START + 500.25)
+        assert found(processing) == ledger_record(lease_expires_at=START + 500.25)
+
+    def test_a_stored_answer_survives_retry_and_takeover(self, processing: LedgerStore) -> None:
+        """A checkpoint, repeated or not, has the whole answer and is there for the next attempt."""
+        processing.checkpoint_answer(HELD_LEASE, ANSWER)
+        processing.checkpoint_answer(HELD_LEASE, ANSWER)
+        assert found(processing) == ledger_record(answer=ANSWER)
+        processing.record_failure(HELD_LEASE, RETRY)
+        retry = state(processing)
+        assert retry == ledger_record(status=Status.RETRY, answer=ANSWER, failure_code=RETRY.code)
+        processing.take_over(NEXT_LEASE, retry)
+        assert found(processing) == replace(
+            retry, status=Status.PROCESSING, owner="owner-2", attempt=2
+        )
+
+    def test_a_failure_is_kept_until_the_message_is_sent(self, processing: LedgerStore) -> None:
+        """A worker that crashes after taking over leaves a record with the failure before."""
+        processing.record_failure(HELD_LEASE, RETRY)
+        processing.take_over(NEXT_LEASE, state(processing))
+        processing.record_intent(NEXT_LEASE, INTENT, ANSWER)
+        record = state(processing)
+        assert (Status.SENDING, RETRY.code) == (record.status, record.failure_code)
+        processing.record_sent(KEY, SENT)
+        record = state(processing)
+        assert (Status.SENT, "") == (record.status, record.failure_code)
+
+    def test_an_intent_is_recorded_with_its_answer(self, sending: LedgerStore) -> None:
+        """One write changes to `sending`, with the answer, the intent and no lookup yet."""
+        assert found(sending) == ledger_record(status=Status.SENDING, answer=ANSWER, intent=INTENT)
+
+    def test_an_intent_needs_a_lease_beyond_its_time(self, processing: LedgerStore) -> None:
+        """A lease that expires when the intent begins is not valid."""
+        late = Intent(HELD_LEASE.expires_at, HELD_LEASE.expires_at + 15)
+        assert refuses(processing, lambda store: store.record_intent(HELD_LEASE, late, ANSWER))
+
+    @pytest.mark.parametrize("other", [ANOTHER, lease(attempt=2)], ids=["owner", "attempt"])
+    @pytest.mark.parametrize(
+        "name", ["renew", "checkpoint_answer", "record_intent", "record_failure"]
+    )
+    def test_another_lease_writes_nothing(
+        self, processing: LedgerStore, name: str, other: Lease
+    ) -> None:
+        """Every write of a worker needs its own owner and its own attempt."""
+        assert refuses(processing, lambda store: WRITES[name][1](store, other))
+
+    @pytest.mark.parametrize("name", ["renew", "checkpoint_answer", "record_intent"])
+    def test_the_lease_ends_with_the_intent(self, sending: LedgerStore, name: str) -> None:
+        """Nothing that belongs to `processing` can be written once an intent is recorded."""
+        assert refuses(sending, lambda store: WRITES[name][1](store, HELD_LEASE))
+
+    def test_a_rejection_is_recorded_where_no_record_exists(
+        self, store: LedgerStore, release: Callable[[], None]
+    ) -> None:
+        """It has no owner; once an operator released it, one worker gets its lease."""
+        store.record_rejection(KEY, FAILED, "request-1", START)
+        assert (Status.FAILED, "", 0) == (
+            state(store).status,
+            state(store).owner,
+            state(store).attempt,
+        )
+        release()
+        seen = state(store)
+        assert (Status.RETRY, "", 0, 0.0) == (
+            seen.status,
+            seen.owner,
+            seen.attempt,
+            seen.lease_expires_at,
+        )
+        store.take_over(HELD_LEASE, seen)
+        expected = ledger_record(created_at=FAILED.at, failure_code=FAILED.code, channel="")
+        assert found(store) == expected
+        assert refuses(store, lambda store: store.take_over(ANOTHER, seen))
+
+    def test_a_rejection_changes_no_record(self, processing: LedgerStore) -> None:
+        """A refused message does not affect the conversation in progress."""
+        assert refuses(processing, lambda store: store.record_rejection(KEY, FAILED, None, START))
+
+    def test_a_released_failure_is_taken_over(
+        self, processing: LedgerStore, release: Callable[[], None]
+    ) -> None:
+        """A failed conversation that an operator released continues its attempts."""
+        processing.record_failure(HELD_LEASE, FAILED)
+        release()
+        processing.take_over(NEXT_LEASE, state(processing))
+        expected = ledger_record(owner="owner-2", attempt=2, failure_code=FAILED.code)
+        assert found(processing) == expected
+
+    def test_the_final_write_needs_no_lease(self, sending: LedgerStore) -> None:
+        """The sid is recorded whoever holds the lease, also over `send_unknown`, but once."""
+        sending.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)
+        sending.record_sent(KEY, SENT)
+        record = state(sending)
+        assert (Status.SENT, "SM1", None) == (record.status, record.sid, record.answer)
+        again = replace(SENT, sid="SM2")
+        assert refuses(sending, lambda store: store.record_sent(KEY, again))
+
+    def test_the_final_write_needs_an_intent(self, processing: LedgerStore) -> None:
+        """A record that is `processing` takes no sid."""
+        assert refuses(processing, lambda store: store.record_sent(KEY, SENT))
+
+    def test_a_failure_is_recorded_after_the_intent(self, sending: LedgerStore) -> None:
+        """A definite refusal ends `sending`; the same write may be repeated, another not."""
+        sending.record_failure(HELD_LEASE, RETRY)
+        sending.record_failure(HELD_LEASE, RETRY)
+        assert Status.RETRY is state(sending).status
+        assert refuses(sending, lambda store: store.record_failure(HELD_LEASE, FAILED))
+
+    def test_lookups_are_counted_for_the_send_that_was_found(self, sending: LedgerStore) -> None:
+        """A lookup counts one up, while the send is still the same owner's."""
+        sending.count_lookup(KEY, LEDGER_RECORD)
+        assert 1 == state(sending).lookups
+        other = ledger_record(owner="owner-2")
+        assert refuses(sending, lambda store: store.count_lookup(KEY, other))
+
+    def test_an_unknown_send_is_marked_for_the_send_that_was_found(
+        self, sending: LedgerStore
+    ) -> None:
+        """`send_unknown` needs the owner that was found, and may be written twice."""
+        other = ledger_record(owner="owner-2")
+        assert refuses(sending, lambda store: store.mark_unknown(KEY, UNKNOWN, other))
+        sending.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)
+        sending.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)
+        assert Status.SEND_UNKNOWN is state(sending).status
+
+    @pytest.mark.parametrize("status", [Status.SENDING, Status.SEND_UNKNOWN, Status.SENT])
+    def test_sends_are_related_to_the_recipients_other_conversations(
+        self, sending: LedgerStore, status: Status
+    ) -> None:
+        """A conversation with a sid, or that may get one, is related to that recipient's others."""
+        if status is Status.SEND_UNKNOWN:
+            sending.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)
+        if status is Status.SENT:
+            sending.record_sent(KEY, SENT)
+        expected = replace(state(sending), failure_code="")
+        assert (expected,) == sending.related_records(OTHER_KEY)
+        assert () == sending.related_records(KEY)
+        assert () == sending.related_records(OTHER_RECIPIENT)
+
+    def test_a_conversation_without_a_send_is_not_related(self, processing: LedgerStore) -> None:
+        """Neither work in progress nor a failure concerns the recipient's other conversations."""
+        assert () == processing.related_records(OTHER_KEY)
+        processing.record_failure(HELD_LEASE, FAILED)
+        assert () == processing.related_records(OTHER_KEY)
+
+    def test_an_opt_out_suppresses_the_recipient(self, suppressed: LedgerStore) -> None:
+        """The record is `failed`, and only this recipient's next conversation gets no lease."""
+        assert (Status.FAILED, OPTED_OUT.code) == (
+            state(suppressed).status,
+            state(suppressed).failure_code,
+        )
+        suppressed.record_failure(HELD_LEASE, OPTED_OUT)
+        with pytest.raises(RecipientSuppressed):
+            suppressed.create(OTHER_CONTEXT, lease(key=OTHER_KEY))
+        suppressed.record_rejection(OTHER_KEY, FAILED, None, START)  # so there was no record yet
+        suppressed.create(replace(CONTEXT, key=OTHER_RECIPIENT), lease(key=OTHER_RECIPIENT))
+
+    def test_an_opt_out_needs_the_lease(self, sending: LedgerStore) -> None:
+        """A worker that lost the conversation suppresses nobody."""
+        other = lease(attempt=2)
+        assert refuses(sending, lambda store: store.record_failure(other, OPTED_OUT))
+        sending.create(OTHER_CONTEXT, lease(key=OTHER_KEY))
+
+    def test_an_existing_record_takes_precedence(self, suppressed: LedgerStore) -> None:
+        """A conversation that ended is found as such, although its recipient opted out since."""
+        assert refuses(suppressed, lambda store: store.create(CONTEXT, ANOTHER))
+
+    def test_a_retry_of_a_suppressed_recipient_is_marked_failed(
+        self, processing: LedgerStore
+    ) -> None:
+        """A record in `retry` whose recipient opted out meanwhile is not taken over, but ended."""
+        processing.record_failure(HELD_LEASE, RETRY)
+        seen = state(processing)
+        processing.create(OTHER_CONTEXT, lease(key=OTHER_KEY))
+        processing.record_failure(lease(key=OTHER_KEY), OPTED_OUT)
+
+        with pytest.raises(RecipientSuppressed):
+            processing.take_over(NEXT_LEASE, seen)
+        assert seen == found(processing)
+        processing.mark_failed_if_unchanged(seen, FAILED)
+
+        assert Status.FAILED is state(processing).status
+
+    @pytest.mark.parametrize("changes", [{"status": Status.RETRY}, {"owner": "owner-2"}])
+    def test_a_changed_record_is_not_marked_failed(
+        self, processing: LedgerStore, changes: dict[str, Any]
+    ) -> None:
+        """A record that changed since it was found stays unchanged."""
+        other = ledger_record(**changes)
+        assert refuses(processing, lambda store: store.mark_failed_if_unchanged(other, FAILED))
+
+    def test_requests_from_before_an_erasure_are_dropped(
+        self, store: LedgerStore, erase: Callable[[float], None]
+    ) -> None:
+        """Neither a lease nor a rejection writes a record; a later request does."""
+        erase(START)
+        with pytest.raises(RecipientErased):
+            store.create(CONTEXT, lease(requested_at=START - 1))
+        with pytest.raises(RecipientErased):
+            store.record_rejection(KEY, FAILED, None, START - 1)
+        assert found(store) is None
+        store.create(CONTEXT, lease(requested_at=START + 0.001))
+        assert Status.PROCESSING is state(store).status
+
+    def test_an_opt_out_survives_an_erasure(
+        self, suppressed: LedgerStore, erase: Callable[[float], None]
+    ) -> None:
+        """Earlier requests are dropped, later ones are suppressed."""
+        erase(START)
+        with pytest.raises(RecipientErased):
+            suppressed.create(OTHER_CONTEXT, lease(key=OTHER_KEY, requested_at=START))
+        with pytest.raises(RecipientSuppressed):
+            suppressed.create(OTHER_CONTEXT, lease(key=OTHER_KEY, requested_at=START + 1))
+
+    @pytest.mark.parametrize("name", WRITES)
+    def test_an_outage_names_its_step(self, unavailable: LedgerStore, name: str) -> None:
+        """The failure says how far the message had come."""
+        step, call = WRITES[name]
+        with pytest.raises(LedgerUnavailable) as failed:
+            call(unavailable, HELD_LEASE)
+        assert step is failed.value.step

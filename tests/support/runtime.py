@@ -1,0 +1,217 @@
+"""The real core, built as `lambda_src.bootstrap` does, on fakes or on any other ports."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from lambda_src.core.batch import BatchHandler
+from lambda_src.core.composer import MessageComposer
+from lambda_src.core.delivery.reconciliation import Reconciler
+from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.flow import FailureRecorder, MessageFlow
+from lambda_src.core.ledger import LeaseManager, LedgerStore
+from lambda_src.core.models import (
+    AssistantDefinition,
+    ContextObject,
+    Delivery,
+    Outcome,
+    RecordKey,
+    VariableRule,
+)
+from lambda_src.core.ports import Assistants, Heartbeat, Queue, Secrets, Sender, TextGenerator
+from lambda_src.core.time_budget import TimeBudget
+from lambda_src.services.secret_schemas import TwilioCredentials
+from tests.support import contexts
+from tests.support.clock import START, FakeClock
+from tests.support.fake_ledger import FakeLedgerStore, Record
+from tests.support.fakes import (
+    FakeAssistants,
+    FakeHeartbeat,
+    FakeMetrics,
+    FakeQueue,
+    FakeSecrets,
+    FakeSender,
+    FakeTextGenerator,
+)
+
+LEASE_SECONDS = 90.0
+BACKOFF_BASE = 10.0
+"""Seconds of the first backoff."""
+FUNCTION_TIMEOUT = 300.0
+"""Seconds that Lambda gives the function, from the test's beginning."""
+KEY = RecordKey(contexts.RECIPIENT, contexts.CONVERSATION)
+"""The key of the default context object's record."""
+API_KEY = "sk-1"
+TWILIO = TwilioCredentials("AC1", "token-1", "HX1")
+TIMES = TimeBudget(60.0, 10.0, (15.0, 60.0, 300.0))
+FIRST_CONTACT = AssistantDefinition(
+    model="model-of-the-day",
+    instructions="Write a greeting.",
+    variables={"1": VariableRule("The first name.", 60), "2": VariableRule("The message.")},
+)
+
+
+class SleepClock(Protocol):
+    """A clock on which one can wait."""
+
+    def __call__(self) -> float:
+        """Return the time in epoch seconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Runtime:
+    """Builds the real core; a subclass provides the ports."""
+
+    clock: SleepClock
+    store: LedgerStore
+    secrets: Secrets
+    assistants: Assistants
+    generator: TextGenerator
+    sender: Sender
+    queue: Queue
+    times: TimeBudget
+    lease_seconds: float = LEASE_SECONDS
+
+    def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> Heartbeat:
+        """Return a heartbeat for messages given as message id → receipt handle."""
+        raise NotImplementedError
+
+    @cached_property
+    def metrics(self) -> FakeMetrics:
+        """What is recorded and published."""
+        return FakeMetrics()
+
+    @property
+    def leases(self) -> LeaseManager:
+        """The lease manager."""
+        return LeaseManager(self.store, self.clock, self.lease_seconds)
+
+    @property
+    def composer(self) -> MessageComposer:
+        """The composer, which measures with the clock."""
+        return MessageComposer(
+            self.secrets,
+            self.assistants,
+            self.generator,
+            self.metrics,
+            self.clock,
+            self.times,
+            stopwatch=self.clock,
+        )
+
+    @property
+    def at_most_once(self) -> AtMostOnceSender:
+        """The sender with its intent and its final write."""
+        return AtMostOnceSender(
+            self.leases,
+            self.secrets,
+            self.sender,
+            self.metrics,
+            self.clock,
+            self.times,
+            self.clock.sleep,
+            self.clock,
+        )
+
+    @property
+    def failures(self) -> FailureRecorder:
+        """What records failures."""
+        return FailureRecorder(self.store, self.clock, self.clock.sleep)
+
+    @property
+    def flow(self) -> MessageFlow:
+        """The flow of one message."""
+        reconciler = Reconciler(
+            self.store, self.secrets, self.sender, self.at_most_once, self.clock, self.times
+        )
+        return MessageFlow(
+            leases=self.leases,
+            secrets=self.secrets,
+            composer=self.composer,
+            sender=self.at_most_once,
+            failures=self.failures,
+            reconciler=reconciler,
+            queue=self.queue,
+            clock=self.clock,
+            times=self.times,
+        )
+
+    def batch(self, max_concurrency: int = 10, **changes: Any) -> BatchHandler:
+        """Return the handler of whole batches."""
+        return BatchHandler(
+            queue=self.queue,
+            heartbeat=self.heartbeat_for,
+            parse=contexts.parser,
+            flow=self.flow,
+            metrics=self.metrics,
+            clock=self.clock,
+            max_concurrency=max_concurrency,
+            backoff_base=BACKOFF_BASE,
+            **changes,
+        )
+
+
+@dataclass
+class FakeRuntime(Runtime):
+    """The core on fakes, in a state in which the default context object is sent."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    store: FakeLedgerStore = field(default_factory=FakeLedgerStore)
+    secrets: FakeSecrets = field(default_factory=FakeSecrets)
+    assistants: FakeAssistants = field(default_factory=FakeAssistants)
+    journal: list[str] = field(default_factory=list)
+    times: TimeBudget = TIMES
+    deadline: float = START + FUNCTION_TIMEOUT
+    """When Lambda ends the function, in epoch seconds."""
+
+    def __post_init__(self) -> None:
+        self.generator: FakeTextGenerator = FakeTextGenerator(API_KEY)
+        self.sender: FakeSender = FakeSender(self.clock, TWILIO.auth_token)
+        self.queue: FakeQueue = FakeQueue(self.journal)
+        self.heartbeat = FakeHeartbeat(self.journal)
+        store_defaults(self.secrets, self.assistants)
+
+    def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> FakeHeartbeat:
+        """Return the heartbeat for the messages of one batch."""
+        return self.heartbeat.for_messages(receipt_handles)
+
+    def time_left(self) -> float:
+        """Return the seconds until Lambda ends the function."""
+        return self.deadline - self.clock()
+
+    def begin_invocation(self) -> None:
+        """Let Lambda invoke the function again, with all of its time."""
+        self.deadline = self.clock() + FUNCTION_TIMEOUT
+
+    def delivery(
+        self, body: str = "", *, message_id: str = "message-1", receive_count: int = 1
+    ) -> Delivery:
+        """Return a delivery from the queue."""
+        owner = f"{message_id}-{receive_count}"
+        handle = f"handle-of-{owner}"
+        return Delivery(message_id, handle, body, receive_count, self.deadline, owner=owner)
+
+    def process(self, context: ContextObject | None = None, *, receive_count: int = 1) -> Outcome:
+        """Process one delivery of a context object."""
+        delivery = self.delivery(receive_count=receive_count)
+        context = context or contexts.parse(contexts.valid())
+        return self.flow.process(delivery, context, self.heartbeat)
+
+    @property
+    def record(self) -> Record:
+        """The default context object's record."""
+        return self.store.records[KEY]
+
+    def while_generating(self, action: Callable[[], object]) -> None:
+        """Let something happen while the AI writes."""
+        self.generator.during = lambda _: action()
+
+
+def store_defaults(secrets: FakeSecrets, assistants: FakeAssistants) -> None:
+    """Store the secrets and the assistant that the default context object names."""
+    secrets.openai_keys.stored[contexts.OPENAI_SECRET] = API_KEY
+    secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = TWILIO
+    assistants.definitions["first_contact"] = FIRST_CONTACT

@@ -1,0 +1,696 @@
+"""Context objects: their structure, their rules, what they become, and what errors reveal."""
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import FrozenInstanceError
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambda_src.core.errors import Problem, Redelivery, RejectedContext
+from lambda_src.core.models import AssistantDefinition, Engine, RecordKey, VariableRule
+from lambda_src.core.ports import AddressFormat, Addressing
+from lambda_src.services.secrets_manager_service import is_within
+from lambda_src.utils.context_processor import ContextParser
+from tests.support import contexts
+from tests.support.contexts import body, changed, complete, parse, parser, valid, without
+
+KEY = RecordKey(contexts.RECIPIENT, contexts.CONVERSATION)
+FRONT, COMPANY = "frontend_payload", "company_data_payload"
+CONVERSATION = "conversation_data.conversation_id"
+RECIPIENT = f"{FRONT}.recipient_data.recipient_tel"
+CONSENT = f"{FRONT}.recipient_data.comms_consent"
+REQUEST = f"{FRONT}.request_data.request_id"
+METHOD = f"{FRONT}.request_data.channel_method"
+REQUESTED_AT = f"{FRONT}.request_data.initial_request_timestamp"
+PROJECT = f"{FRONT}.project_data"
+STATUS = f"{COMPANY}.project_status"
+ALLOWED = f"{COMPANY}.allowed_channels"
+OPENAI = f"{COMPANY}.ai_config.openai_config.whatsapp"
+ASSISTANT = f"{OPENAI}.assistant"
+VARIABLES = f"{ASSISTANT}.variables"
+CHANNEL = f"{COMPANY}.channel_config.whatsapp"
+SENDER = f"{CHANNEL}.company_whatsapp_number"
+CREDENTIALS = f"{CHANNEL}.whatsapp_credentials_id"
+IDS = [
+    REQUEST,
+    f"{FRONT}.company_data.company_id",
+    f"{FRONT}.company_data.project_id",
+    f"{COMPANY}.company_id",
+    f"{COMPANY}.project_id",
+]
+REQUIRED = [
+    "metadata", "conversation_data", CONVERSATION, FRONT, f"{FRONT}.company_data",
+    f"{FRONT}.recipient_data", RECIPIENT, CONSENT, f"{FRONT}.request_data", METHOD, COMPANY,
+    *IDS, f"{COMPANY}.company_name", f"{COMPANY}.project_name", STATUS, ALLOWED,
+    f"{COMPANY}.ai_config", f"{COMPANY}.ai_config.openai_config", OPENAI,
+    f"{OPENAI}.api_key_reference", f"{OPENAI}.assistant_id_template_sender",
+    f"{COMPANY}.channel_config", CHANNEL, SENDER, CREDENTIALS,
+]  # fmt: skip
+
+
+def rejected(text: str, parse_body: ContextParser = parser) -> RejectedContext:
+    """Return the error of a body."""
+    with pytest.raises(RejectedContext) as raised:
+        parse_body(text)
+    return raised.value
+
+
+def rejection(document: object) -> RejectedContext:
+    """Return the error of a document."""
+    return rejected(body(document))
+
+
+def problems(document: object) -> dict[str, str]:
+    """Return the kind of value that was found, by the field's path."""
+    return {problem.field: problem.found for problem in rejection(document).problems}
+
+
+def with_project_text(text: str, *, escape: bool = True) -> str:
+    """Return a body whose project data is `{"x": …}` with that JSON text."""
+    document = changed(PROJECT, {"x": "here"})
+    return json.dumps(document, ensure_ascii=escape).replace('"here"', text)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """Return objects in each other, that many levels deep."""
+    document: dict[str, Any] = {}
+    for _ in range(levels):
+        document = {"deeper": document}
+    return document
+
+
+# --- structure
+
+
+@pytest.mark.parametrize("text", ["", " ", "hello", "{", '{"a": NaN}', "\ufeff{}", "]" * 100_000])
+def test_text_that_is_not_json_is_rejected(text: str) -> None:
+    """As a whole, without a key."""
+    assert ("body_not_json", None) == (rejected(text).code, rejected(text).key)
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [([], "an array"), ("text", "a string"), (7, "a number"), (None, "null"), (True, "a boolean")],
+)
+def test_a_body_that_is_not_an_object_is_rejected(document: object, found: str) -> None:
+    """The error has its kind."""
+    expected = f"body_not_object at parse: body: expected an object, found {found}"
+    assert expected == str(rejection(document))
+
+
+@pytest.mark.parametrize("path", REQUIRED)
+def test_required_fields_are_checked(path: str) -> None:
+    """A missing, empty or wrongly typed field is named by its path, and nothing is coerced."""
+    assert {path: "nothing"} == problems(without(path))
+    assert {path: "an empty string"} == problems(changed(path, ""))
+    wrong: dict[str, object] = {"null": None, "a number": 7, "a boolean": True}
+    for found, value in ({"an array": []} if path == CONSENT else wrong).items():
+        assert {path: found} == problems(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("metadata.router_version", 2),
+        ("conversation_data.conversation_status", ["pending"]),
+        (f"{FRONT}.recipient_data.recipient_first_name", 1),
+        (f"{FRONT}.recipient_data.recipient_email", {}),
+        (REQUESTED_AT, "yesterday"),
+        (PROJECT, []),
+        (f"{COMPANY}.company_rep", "Tom"),
+        (f"{OPENAI}.engine", "telegraph"),
+        (f"{OPENAI}.assistant_id_template_sender", "../secrets"),
+        (f"{OPENAI}.assistant_id_template_sender", "first/contact"),
+        (f"{OPENAI}.assistant_id_template_sender", "first_contact\n"),
+        (f"{ASSISTANT}.model", ""),
+        (f"{ASSISTANT}.max_output_tokens", 0),
+        (f"{ASSISTANT}.max_output_tokens", "500"),
+        (VARIABLES, []),
+    ],
+)
+def test_optional_fields_are_checked_where_they_are_given(path: str, value: object) -> None:
+    """An optional field may be missing, but not invalid."""
+    assert [path] == list(problems(changed(path, value, complete())))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("metadata", [], "expected an object, found an array"),
+        (PROJECT, 1.5, "expected an object, found a number"),
+        (ALLOWED, {}, "expected an array, found an object"),
+        (CONVERSATION, 7, "expected a string, found a number"),
+        (CONVERSATION, " ", "expected a non-empty string, found a string"),
+        (f"{OPENAI}.engine", "x", "expected 'responses' or 'assistants', found a string"),
+        (f"{ASSISTANT}.max_output_tokens", "5", "expected a whole number, found a string"),
+        (f"{ASSISTANT}.max_output_tokens", 0, "expected greater than 0, found a number"),
+    ],
+)
+def test_a_problem_names_field_expectation_and_kind(
+    path: str, value: object, expected: str
+) -> None:
+    """It reads as a sentence."""
+    error = rejection(changed(path, value, complete()))
+    assert f"context_invalid at parse: {path}: {expected}" == str(error)
+
+
+def test_one_error_lists_all_problems() -> None:
+    """Whoever corrects a context object sees everything at once; it is not attempted again."""
+    document = without("metadata")
+    document["conversation_data"]["conversation_id"] = ""
+    document[FRONT]["request_data"]["request_id"] = 7
+    del document[COMPANY]["ai_config"]
+    error = rejection(document)
+    assert ("context_invalid", Redelivery.AT_ONCE) == (error.code, error.redelivery)
+    expected = {
+        "metadata": "nothing",
+        CONVERSATION: "an empty string",
+        REQUEST: "a number",
+        f"{COMPANY}.ai_config": "nothing",
+    }
+    assert expected == {problem.field: problem.found for problem in error.problems}
+    assert all(field in str(error) for field in expected)
+    assert dict.fromkeys([p for p in REQUIRED if "." not in p], "nothing") == problems({})
+
+
+@pytest.mark.parametrize("path", [COMPANY, "metadata"])
+def test_the_error_has_the_key_where_the_body_has_it(path: str) -> None:
+    """Number and conversation suffice, also if the number's form is wrong."""
+    error = rejection(without(path))
+    assert (KEY, "request-1") == (error.key, error.request_id)
+    error = rejection(changed(RECIPIENT, "0155-5010"))
+    assert ("phone_not_e164", RecordKey("0155-5010", contexts.CONVERSATION)) == (
+        error.code,
+        error.key,
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (CONVERSATION, ""),
+        (CONVERSATION, "c" * 1025),
+        ("conversation_data", "text"),
+        (RECIPIENT, 15550100123),
+        (FRONT, None),
+    ],
+)
+def test_no_key_is_invented(path: str, value: object) -> None:
+    """Without a usable number or conversation there is no key."""
+    assert rejection(changed(path, value)).key is None
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """The router may send more than the processor reads."""
+    document: dict[str, Any] = valid() | {"added_later": {"deep": [1]}}
+    assert contexts.CONVERSATION == parse(document).key.conversation_id
+
+
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [
+        ('"metadata": {}', '"metadata": 1, "metadata": {}'),
+        ('"comms_consent": true', '"comms_consent": false, "comms_consent": true'),
+    ],
+    ids=["at the top", "consent"],
+)
+def test_a_repeated_name_is_rejected(once: str, twice: str) -> None:
+    """JSON readers differ in which value they take."""
+    error = rejected(body(valid()).replace(once, twice))
+    assert ("body_ambiguous", KEY) == (error.code, error.key)
+    assert "body: expected each name once in an object, found a name twice" in str(error)
+
+
+def test_a_repeated_key_is_no_key() -> None:
+    """The record must not say that another conversation's message failed."""
+    repeated = '"conversation_id": "another", "conversation_id"'
+    assert rejected(body(valid()).replace('"conversation_id"', repeated)).key is None
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_pythons_own_numbers_are_rejected_with_the_key(number: str) -> None:
+    """They are not JSON, although Python writes them."""
+    error = rejected(with_project_text(number))
+    assert ("body_not_json", KEY) == (error.code, error.key)
+    assert "body: expected JSON text, without NaN and infinities" in str(error)
+
+
+# --- rules
+
+
+@pytest.mark.parametrize("path", [RECIPIENT, SENDER])
+@pytest.mark.parametrize(
+    "number",
+    [
+        "15550100123", "+05550100123", "+1", "+1555010012345678", "+1 555 010 0123",
+        "+1-555-010-0123", "whatsapp:+15550100123", "+15550100123\n", "+١٥٥٥٠١٠٠١٢٣",
+    ],
+)  # fmt: skip
+def test_phone_numbers_are_e164(path: str, number: str) -> None:
+    """A plus, no leading zero, 2 to 15 ASCII digits, and nothing else."""
+    error = rejection(changed(path, number))
+    assert ("phone_not_e164", path) == (error.code, error.problems[0].field)
+
+
+@pytest.mark.parametrize("number", ["+12", "+15550100123", "+447700900123", "+123456789012345"])
+def test_e164_numbers_of_any_length_are_valid(number: str) -> None:
+    """From 2 to 15 digits."""
+    assert number == parse(changed(RECIPIENT, number)).recipient
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "code"),
+    [
+        (CONSENT, [False, "true", "yes", 1, None, [], {"given": True}], "consent_not_given"),
+        (METHOD, ["sms", "email", "WhatsApp", "whatsapp "], "wrong_channel"),
+        (STATUS, ["inactive", "paused", "Active", "active "], "project_not_active"),
+        (ALLOWED, [[], ["sms"], ["whatsapp_business"], ["WhatsApp"]], "channel_not_allowed"),
+        (
+            f"{OPENAI}.api_key_reference",
+            ["ai-multi-comms/dev/sms-credentials/harbour"],
+            "secret_reference_refused",
+        ),
+        (CREDENTIALS, ["ai-multi-comms/dev/sms-credentials/harbour"], "secret_reference_refused"),
+    ],
+)
+def test_each_rule_has_its_own_code(path: str, values: list[object], code: str) -> None:
+    """Consent is the JSON value true; channel, project and secrets must be the channel's own."""
+    for value in values:
+        error = rejection(changed(path, value))
+        assert (code, path) == (error.code, error.problems[0].field)
+
+
+def test_missing_consent_is_an_incomplete_context_object() -> None:
+    """Nothing is sent."""
+    assert "context_invalid" == rejection(without(CONSENT)).code
+
+
+def test_the_code_of_several_problems() -> None:
+    """The wrong channel explains all others; different problems have the general code."""
+    error = rejection(without(CHANNEL, changed(METHOD, "sms")))
+    assert ("wrong_channel", 2) == (error.code, len(error.problems))
+    error = rejection(changed(STATUS, "paused", changed(CONSENT, False)))
+    assert "context_invalid" == error.code
+    assert {"consent_not_given", "project_not_active"} == {p.code for p in error.problems}
+
+
+def test_field_names_contain_the_channels_name() -> None:
+    """The same schema reads another channel."""
+    prefixes = [prefix.replace("whatsapp", "sms") for prefix in contexts.SECRET_PREFIXES]
+    parse_sms = ContextParser("sms", partial(is_within, prefixes=prefixes))
+    assert contexts.SENDER == parse_sms(body(valid()).replace("whatsapp", "sms")).sender
+
+
+MAIL = AddressFormat("mail_malformed", r"[^@\s]+@[^@\s]+", "an e-mail address")
+parse_mail = ContextParser(
+    "whatsapp",
+    lambda _: True,
+    Addressing(sender=MAIL, recipient_field="recipient_email", recipient=MAIL),
+)
+EMAIL = f"{FRONT}.recipient_data.recipient_email"
+
+
+def test_a_channel_defines_where_its_addresses_are() -> None:
+    """A conversation by e-mail has the mailbox in its key, and needs no phone number."""
+    document = changed(EMAIL, "amara@example.org", changed(SENDER, "jobs@example.org"))
+    context = parse_mail(body(without(RECIPIENT, document)))
+    expected = ("amara@example.org", "jobs@example.org", "amara@example.org", "amara@example.org")
+    assert expected == (
+        context.recipient,
+        context.sender,
+        context.key.primary_channel,
+        context.attributes["recipient_email"],
+    )
+
+
+def test_an_address_of_another_format_is_rejected_in_the_channels_words() -> None:
+    """The problem names the channel's field and format; without its address there is no other."""
+    error = rejected(body(changed(EMAIL, "amara", changed(SENDER, "jobs@example.org"))), parse_mail)
+    (problem,) = error.problems
+    assert ("mail_malformed", EMAIL, "an e-mail address") == (
+        error.code,
+        problem.field,
+        problem.expected,
+    )
+    assert error.key
+    assert "amara" == error.key.primary_channel
+    error = rejected(body(changed(SENDER, "jobs@example.org")), parse_mail)
+    assert [EMAIL] == [problem.field for problem in error.problems]
+
+
+# --- content
+
+
+def test_required_fields_are_a_complete_context_object() -> None:
+    """It has everything that the flow needs, and cannot be changed."""
+    context = parse(valid())
+    assert (KEY, "request-1", "first_contact") == (
+        context.key,
+        context.request_id,
+        context.assistant_id,
+    )
+    assert (contexts.SENDER, contexts.RECIPIENT) == (context.sender, context.recipient)
+    assert (contexts.OPENAI_SECRET, contexts.TWILIO_SECRET) == (
+        context.api_key_reference,
+        context.credentials_reference,
+    )
+    assert (Engine.RESPONSES, None) == (context.engine, context.assistant)
+    with pytest.raises(FrozenInstanceError):
+        context.recipient = "+15550100999"  # type: ignore[misc]
+
+
+def test_an_inline_assistant_is_a_definition() -> None:
+    """The same object as from a file."""
+    context = parse(complete())
+    expected = AssistantDefinition(
+        model="model-of-the-day",
+        instructions="Write a greeting.",
+        variables={"1": VariableRule("The first name.", 40)},
+        max_output_tokens=500,
+    )
+    assert (Engine.ASSISTANTS, expected) == (context.engine, context.assistant)
+
+
+def test_the_prompt_context_has_names_and_no_addresses() -> None:
+    """The AI reads names, the representative and the project's data."""
+    expected = {
+        "company_name": "Harbour Logistics",
+        "project_name": "Spring Intake",
+        "company_rep": {"name": "Tom Reed", "role": "Recruiter"},
+        "recipient_first_name": "Amara",
+        "recipient_last_name": "Okafor",
+        "project_data": {"job": {"title": "Operative", "hourly_rate": 12.85}},
+    }
+    assert expected == parse(complete()).prompt_context
+
+
+def test_a_null_is_no_value() -> None:
+    """Neither the prompt context nor the record has it."""
+    document = complete()
+    for path in ("metadata.router_version", f"{FRONT}.recipient_data.recipient_first_name"):
+        changed(path, None, document)
+    context = parse(document)
+    assert "recipient_first_name" not in context.prompt_context
+    assert not {"router_version", "recipient_first_name"} & set(context.attributes)
+
+
+def test_the_record_has_the_documented_fields_at_its_top_level() -> None:
+    """Identifying and configuration fields, also of other channels, and nothing undocumented."""
+    document = changed(f"{COMPANY}.internal_note", "secret", complete())
+    document = changed(f"{COMPANY}.channel_config.sms", {"company_sms_number": "+1"}, document)
+    context = parse(document)
+    expected = {
+        "company_id": "harbour",
+        "project_id": "spring",
+        "company_name": "Harbour Logistics",
+        "project_name": "Spring Intake",
+        "project_status": "active",
+        "allowed_channels": ["sms", "whatsapp"],
+        "company_rep": {"name": "Tom Reed", "role": "Recruiter"},
+        "auto_queue_start": "08:00",
+        "auto_queue_windows": [{"from": 8, "to": 18.5}],
+        "rate_limits": {"per_minute": 20},
+        "ai_config": document[COMPANY]["ai_config"],
+        "channel_config": document[COMPANY]["channel_config"],
+        "recipient_tel": contexts.RECIPIENT,
+        "recipient_email": "amara@example.org",
+        "recipient_first_name": "Amara",
+        "recipient_last_name": "Okafor",
+        "comms_consent": True,
+        "request_id": "request-1",
+        "channel_method": "whatsapp",
+        "initial_request_timestamp": "2026-11-22T09:00:00Z",
+        "project_data": {"job": {"title": "Operative", "hourly_rate": 12.85}},
+        "router_version": "2.4.0",
+    }
+    assert expected == context.attributes
+    assert "router-key-1" not in repr(context)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(), parts, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), json_values, max_size=4))
+def test_any_project_data_is_unchanged(project_data: dict[str, Any]) -> None:
+    """Whatever JSON it is, prompt context and record have it."""
+    context = parse(changed(PROJECT, project_data))
+    assert project_data == context.prompt_context["project_data"]
+    assert project_data == context.attributes["project_data"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1e400", "1E+400"),
+        ("-1e400", "-1E+400"),
+        ("12345678901234567890", 12345678901234567890),
+        ("9" * 4300, int("9" * 4300)),
+        ("1e-400", "1E-400"),
+        (
+            "0.1234567890123456789012345678901234567890",
+            "0.1234567890123456789012345678901234567890",
+        ),
+        ("1.00000000000000000001", "1.00000000000000000001"),
+        ("12.850", 12.85),
+        ("0.30000000000000004", 0.30000000000000004),
+        ("5e-324", 5e-324),
+        ("2e-324", "2E-324"),
+        ("-0.0", 0.0),
+        (r'"\ud83c\udf82"', "🎂"),
+        ('"👩‍🚀 grüßt"', "👩‍🚀 grüßt"),
+        ('"' + r"[{\"\\" * 1000 + '"', '[{"\\' * 1000),
+    ],
+)
+def test_unusual_values_are_exact(text: str, expected: object) -> None:
+    """A number that a float does not represent is kept as text; brackets in text do not nest."""
+    assert expected == parser(with_project_text(text)).prompt_context["project_data"]["x"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9" * 4301, "-" + "9" * 5000, "0e99999999999999999999", "1e99999999999999999999",
+        r'"\ud83c"', r'"a\uDF82b"', r'"\udf82\ud83c"',
+    ],
+)  # fmt: skip
+def test_values_that_cannot_be_stored_are_rejected(text: str) -> None:
+    """Numbers beyond decimal arithmetic, and halves of surrogate pairs."""
+    assert "body_not_json" == rejected(with_project_text(text)).code
+
+
+def test_raw_halves_of_surrogate_pairs_are_rejected() -> None:
+    """They are no key either."""
+    document = changed(PROJECT, {"x": "\ud83c"})
+    assert "body_not_json" == rejected(json.dumps(document, ensure_ascii=False)).code
+    document = changed(RECIPIENT, "\ud83c")
+    assert rejected(json.dumps(document, ensure_ascii=False)).key is None
+
+
+@pytest.mark.parametrize("path", [PROJECT, f"{COMPANY}.company_rep", f"{COMPANY}.rate_limits"])
+def test_deep_nesting_is_read(path: str) -> None:
+    """A hundred and fifty levels are unusual, but valid."""
+    context = parse(changed(path, nested(150)))
+    assert nested(150) == context.attributes[path.rpartition(".")[2]]
+
+
+def test_nesting_beyond_the_limit_is_rejected_with_its_key() -> None:
+    """The limit is the same on every Python."""
+    error = rejection(changed(PROJECT, nested(250)))
+    assert "body: expected at most 200 levels of nesting, found more" in str(error)
+    assert (KEY, "request-1") == (error.key, error.request_id)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "context_invalid"),
+        ('{"a":' * 60_000 + "1" + "}" * 60_000, "context_invalid"),
+        ("[" * 100_000, "context_invalid"),
+        ("]" * 100_000, "body_not_json"),
+    ],
+    ids=["arrays", "objects", "never closed", "never opened"],
+)
+def test_extreme_nesting_is_rejected(text: str, code: str) -> None:
+    """It is an error like any other, not a crash."""
+    error = rejected(with_project_text(text))
+    assert (code, None) == (error.code, error.key)
+
+
+@pytest.mark.parametrize("unit", [r"\"", '"', "\\\\", r"\u005c\"", '"[', '["{'])
+def test_unterminated_text_is_read_once(unit: str) -> None:
+    """Not once for each of its quotes, which would take hours."""
+    rejected("[" * 501 + '"' + unit * (400_000 // len(unit)))
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-22T09:00:00Z", "2026-11-22T10:00:00.250+01:00", "20261122T090000"]
+)
+def test_times_are_iso_8601(text: str) -> None:
+    """The record has the text as it was sent."""
+    assert text == parse(changed(REQUESTED_AT, text)).attributes["initial_request_timestamp"]
+
+
+# --- sizes
+
+
+@pytest.mark.parametrize(
+    ("count", "end"), [(20, "field_19"), (21, "and 1 more"), (99, "and 79 more")]
+)
+def test_an_error_lists_twenty_problems(count: int, end: str) -> None:
+    """The text has the first twenty and the number of the others; the error has them all."""
+    found = [Problem("context_invalid", f"field_{n}", "a string", "a number") for n in range(count)]
+    error = RejectedContext("context_invalid", found)
+    assert end in error.detail.rpartition("; ")[2]
+    assert min(count, 20) == error.detail.count("expected a string, found a number")
+    assert count == len(error.problems)
+
+
+def unnamed(count: int) -> dict[str, Any]:
+    """Return variables without descriptions, with names as long as names may be."""
+    return {f"{number:x>64}": {} for number in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (ALLOWED, [1] * 100_000), (VARIABLES, unnamed(100)), (VARIABLES, unnamed(5_000)),
+        (CONVERSATION, "c" * 500_000), (REQUEST, "r" * 500_000), (STATUS, "p" * 500_000),
+        (CREDENTIALS, "s" * 500_000),
+    ],
+)  # fmt: skip
+def test_an_error_is_small_and_cheap(path: str, value: object) -> None:
+    """A large body makes no large log line or record, and does not exhaust the memory."""
+    text = body(changed(path, value, complete()))
+    tracemalloc.start()
+    try:
+        error = rejected(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(str(error)) < 4_000
+    assert peak < 50 * len(text)
+
+
+@pytest.mark.parametrize("path", IDS)
+def test_ids_have_at_most_256_bytes(path: str) -> None:
+    """Whatever their characters, since they are logged."""
+    assert parse(changed(path, "é" * 128))
+    error = rejection(changed(path, "é" * 128 + "x"))
+    assert [f"{path}: expected a string of at most 256 bytes, found a string"] == [
+        str(problem) for problem in error.problems
+    ]
+
+
+def test_a_conversation_id_fits_the_sort_key() -> None:
+    """DynamoDB allows 1,024 bytes."""
+    assert "é" * 512 == parse(changed(CONVERSATION, "é" * 512)).key.conversation_id
+    assert {CONVERSATION: "a string"} == problems(changed(CONVERSATION, "é" * 513))
+
+
+@pytest.mark.parametrize(("length", "expected"), [(256, "r" * 256), (257, None), (500_000, None)])
+def test_a_rejected_bodys_request_id_is_kept_if_it_is_valid(
+    length: int, expected: str | None
+) -> None:
+    """An invalid one gets into no log line and no record."""
+    document = changed("metadata", 7, changed(REQUEST, "r" * length))
+    assert expected == rejection(document).request_id
+
+
+# --- errors contain no values
+
+MARK = "canary!"
+FIXED = {"whatsapp", "active", "assistants"}
+"""Strings that a valid context object must have."""
+
+
+def planted(value: Any) -> Any:
+    """Return the same JSON with a mark in every string that may be any text."""
+    match value:
+        case dict():
+            return {name: planted(part) for name, part in value.items()}
+        case list():
+            return [planted(part) for part in value]
+        case str() if value not in FIXED:
+            return f"{MARK} {value}"
+    return value
+
+
+def paths(value: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted paths of everything in an object that is not in an array."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield f"{prefix}{name}"
+            yield from paths(part, f"{prefix}{name}.")
+
+
+wrong_values = st.one_of(
+    st.just(MARK),
+    st.just([MARK]),
+    st.just({MARK: MARK}),
+    st.just({f"{MARK} {{expected}}": {"description": MARK}}),
+    st.text(max_size=5).map(lambda text: MARK + text),
+    st.integers(),
+    st.none(),
+)
+
+
+def errors_of(document: object) -> list[RejectedContext]:
+    """Return a document's error, if it is invalid."""
+    try:
+        parse(document)
+    except RejectedContext as error:
+        return [error]
+    return []
+
+
+@settings(max_examples=200)
+@given(
+    breakages=st.dictionaries(st.sampled_from(list(paths(complete()))), wrong_values, min_size=1),
+    is_planted=st.booleans(),
+)
+def test_no_value_gets_into_an_error(breakages: dict[str, object], is_planted: bool) -> None:
+    """However a context object is broken, its error contains none of its values."""
+    document = planted(complete()) if is_planted else complete()
+    for path, value in breakages.items():
+        with suppress(TypeError, KeyError):  # its parent is broken already
+            changed(path, json.loads(json.dumps(value)), document)
+    for error in errors_of(document):
+        texts = [str(error), repr(error), error.detail, error.code, error.event, *error.args]
+        assert not [text for text in texts if MARK in text]
+        assert not [problem for problem in error.problems if MARK in repr(problem)]
+        assert error.__cause__ is None
+        assert error.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Amara_Okafor", "447700900123", f"{MARK} Amara", f"{MARK}@example.org", MARK * 11, "🎂"],
+)
+def test_names_from_the_message_are_not_quoted(name: str) -> None:
+    """A variable's name may be personal data as well."""
+    error = rejection(changed(VARIABLES, {name: {"description": "", "max_length": 0}}, complete()))
+    expected = {f"{VARIABLES}.?.description", f"{VARIABLES}.?.max_length"}
+    assert expected == {p.field for p in error.problems} - {f"{VARIABLES}.?.[key]"}
+    assert name not in str(error)
+
+
+@pytest.mark.parametrize("text", [MARK, f'{{"a": "{MARK}', f'["{MARK}"]', f'"{MARK}"'])
+def test_a_body_that_is_not_an_object_is_not_quoted(text: str) -> None:
+    """Neither by the error nor by its cause."""
+    error = rejected(text)
+    assert MARK not in str(error)
+    assert error.__suppress_context__ or error.__context__ is None
