@@ -1,7 +1,7 @@
 """The proof from the command line: `python -m tests.faults --help`."""
 
 if __name__ == "__main__":
-    # Only here: the processes that play cells import this file, too, and must not import more.
+    # Only here: worker processes import this file, too, and must not import more.
     from tests.faults.command import app
 
     app()

@@ -1,14 +1,14 @@
-"""What the tests of the proof share."""
+"""Fixtures of the proof's tests."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.grid.driver import Driver, driver
+from tests.faults.process_faults.run import Driver, driver
 
 
 @pytest.fixture(scope="module")
-def grid() -> Iterator[Driver]:
-    """Plays cells of the grid in this process, whose SQS goes by the cells' time meanwhile."""
+def cells() -> Iterator[Driver]:
+    """Run cells in this process, whose SQS uses the cells' time meanwhile."""
     with driver() as one:
         yield one

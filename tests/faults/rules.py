@@ -1,38 +1,36 @@
-"""The rules of the promise, judged over what the world shows of one conversation."""
+"""The oracle: what must always hold, and the evidence on which every driver is judged."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lambda_src.core.contract import Status
+from lambda_src.core.contract import LogEvent, Status
 
-NOT_SENT = {Status.FAILED, Status.RETRY}
-BACK_SECONDS = 120.0
-"""After a crash, a message that was kept invisible by a heartbeat is seen again within this."""
+REDELIVERY_SECONDS = 120.0
+"""A crashed worker's message, once kept invisible by a heartbeat, is visible again within this."""
+OPEN_SEND_ALARMS = frozenset({LogEvent.SEND_OUTCOME_UNKNOWN, LogEvent.FINAL_DB_UPDATE_FAILED})
+"""Log events that call an operator about a message which may have been sent."""
 
 
 class Rule(StrEnum):
-    """What must hold, always."""
+    """What must always hold."""
 
-    AT_MOST_ONCE = "1. at most one message, unless a person releases it"
+    AT_MOST_ONCE = "1. at most one message, unless an operator releases it"
     DELETED_ONLY_IF_SENT = "2. deleted from the queue only if sent"
-    RECORD_IS_TRUE = "3. the record says the truth"
-    SENT_IN_THE_END = "4. a fault that passes leaves no message unsent"
+    RECORD_IS_TRUE = "3. the record is correct"
+    SENT_IN_THE_END = "4. a temporary fault leaves no message unsent"
     AI_NOT_ASKED_AGAIN = "5. the AI is not asked again once its answer was stored"
-    SILENT_WITHOUT_LEASE = "6. who lost the lease writes nothing and sends nothing"
-    BACK_SOON = "7. a crashed worker's message is back within two minutes"
-    OPT_OUT_IS_HEEDED = "8. who opted out is not written to again"
+    SILENT_WITHOUT_LEASE = "6. a worker without the lease writes nothing and sends nothing"
+    BACK_SOON = "7. a crashed worker's message is visible again within two minutes"
+    OPT_OUT_IS_HEEDED = "8. a recipient who opted out gets no further message"
 
 
 LOSING = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
-"""Whoever breaks these has lost a message."""
-DOUBLING = frozenset({Rule.AT_MOST_ONCE})
-"""Whoever breaks this has sent one twice."""
-WRONG = frozenset(Rule) - LOSING - DOUBLING
-"""Whoever breaks these wrote what is not so, or did what it must not."""
+DUPLICATING = frozenset({Rule.AT_MOST_ONCE})
+WRONG = frozenset(Rule) - LOSING - DUPLICATING
 
 
-class Place(StrEnum):
+class Location(StrEnum):
     """Where a queue message is."""
 
     ON_QUEUE = "on the queue"
@@ -43,57 +41,118 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What the world shows of one conversation, at one moment.
+    """What can be observed of one conversation at one moment.
 
     Attributes:
         sids: Messages of this conversation that the vendor accepted, oldest first.
-        places: Where each of its queue messages is.
-        status: `conversation_status` of its record; None if there is none.
+        locations: Where each of its queue messages is.
+        status: `conversation_status` of its record; None if there is no record.
         recorded_sid: The sid in its record; empty if there is none.
-        is_alarmed: Whether a person was called about this conversation: a line at CRITICAL.
-        releases: How often a person released it to be sent (again).
+        failure_code: Why the record says that it failed; empty if it does not.
+        alarms: Events of the lines at CRITICAL about it.
+        releases: How often an operator released it to be sent (again).
         asked_again: How often the AI was asked although the record held its answer.
-        acts_without_lease: What workers did after another worker had taken their conversation:
-            writes that were applied and messages that were sent, except the record of a sid.
-        claims_after_opt_out: How often it was claimed after a record had said, of any conversation,
-            that its recipient opted out.
-        is_at_rest: No worker is at it, and what was done to it is over: the record is up to date.
-        is_over: Besides, every fault has passed and every delivery was made: nothing will change
-            by itself any more.
-        is_refused: A fault does not pass by itself: what was asked for cannot be sent.
-        back_after: Seconds from a crash until the message is seen again, if its first beat was
-            made; None where none crashed, or before that beat.
+        acts_without_lease: Writes that were applied and messages that were sent by workers that had
+            lost the lease; recording a sid is allowed.
+        acquired_after_opt_out: How often it was acquired although a record of the same recipient
+            said that they opted out.
+        is_at_rest: Whether no worker is at it.
+        is_final: Whether, besides, every fault has passed and every delivery was made.
+        is_refused: Whether what was asked for cannot be sent, however often it is tried.
+        redelivered_after: Seconds from a crash after a first heartbeat until the message is visible
+            again; None if no worker crashed then.
     """
 
     sids: tuple[str, ...]
-    places: tuple[Place, ...]
+    locations: tuple[Location, ...]
     status: str | None
     recorded_sid: str = ""
-    is_alarmed: bool = False
+    failure_code: str = ""
+    alarms: frozenset[str] = frozenset()
     releases: int = 0
     asked_again: int = 0
     acts_without_lease: tuple[str, ...] = ()
-    claims_after_opt_out: int = 0
+    acquired_after_opt_out: int = 0
     is_at_rest: bool = True
-    is_over: bool = False
+    is_final: bool = False
     is_refused: bool = False
-    back_after: float | None = None
+    redelivered_after: float | None = None
+
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether an operator was called: about an unknown send, by that very event."""
+        if self.status == Status.SEND_UNKNOWN:
+            return LogEvent.SEND_OUTCOME_UNKNOWN in self.alarms
+        return bool(self.alarms & OPEN_SEND_ALARMS)
+
+
+@dataclass
+class History:
+    """What workers did to one conversation, in order: the evidence that depends on the order.
+
+    Attributes:
+        holders: Workers that have, or must have, held the lease.
+    """
+
+    holders: set[str] = field(default_factory=set)
+    asked_again: int = 0
+    acts_without_lease: list[str] = field(default_factory=list)
+    _holder: str = ""
+    _may_ask: set[str] = field(default_factory=set)
+
+    def acquired(self, worker: str, *, has_answer: bool) -> None:
+        """Note that a worker acquired the lease, and whether the record held an answer then."""
+        self._holder = worker
+        self.holders.add(worker)
+        if not has_answer:
+            self._may_ask.add(worker)
+
+    def asked(self, worker: str, *, has_answer: bool) -> None:
+        """Note that a worker asked the AI; it may if it acquired the lease before the answer."""
+        self.asked_again += has_answer and worker not in self._may_ask
+
+    def stored(self, worker: str) -> None:
+        """Note that a worker stored the AI's answer."""
+        self._may_ask.discard(worker)
+
+    def has_lost(self, worker: str) -> bool:
+        """Return whether another worker has taken the conversation over."""
+        return worker in self.holders and worker != self._holder
+
+    def acted(self, worker: str, action: str) -> None:
+        """Note that a worker wrote or sent something that needs the lease."""
+        if self.has_lost(worker):
+            self.acts_without_lease.append(action)
 
 
 def broken_rules(evidence: Evidence) -> tuple[Rule, ...]:
-    """Name each rule that the evidence breaks, in their order."""
-    return tuple(rule for rule, is_kept in _verdicts(evidence) if not is_kept)
+    """Return each rule that the evidence breaks, in their order."""
+    return tuple(rule for rule, is_kept in _judge(evidence) if not is_kept)
 
 
-def _verdicts(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
+def is_unresolved(evidence: Evidence) -> bool:
+    """Return whether a conversation that changes no more is neither sent, nor alarmed, nor dead.
+
+    A dead-letter message counts only if the record says why it failed.
+    """
+    is_dead = set(evidence.locations) <= {Location.DEAD, Location.DELETED}
+    is_explained = is_dead and bool(evidence.failure_code)
+    return not (evidence.status == Status.SENT or evidence.is_alarmed or is_explained)
+
+
+def _judge(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
+    after = evidence.redelivered_after
     yield Rule.AT_MOST_ONCE, len(evidence.sids) <= 1 + evidence.releases
-    yield Rule.DELETED_ONLY_IF_SENT, bool(evidence.sids) or Place.DELETED not in evidence.places
+    yield (
+        Rule.DELETED_ONLY_IF_SENT,
+        bool(evidence.sids) or Location.DELETED not in evidence.locations,
+    )
     yield Rule.RECORD_IS_TRUE, _is_true(evidence)
-    yield Rule.SENT_IN_THE_END, _is_sent_or_known_not_to_be(evidence)
+    yield Rule.SENT_IN_THE_END, _is_sent_or_refused(evidence)
     yield Rule.AI_NOT_ASKED_AGAIN, not evidence.asked_again
     yield Rule.SILENT_WITHOUT_LEASE, not evidence.acts_without_lease
-    yield Rule.BACK_SOON, evidence.back_after is None or evidence.back_after <= BACK_SECONDS
-    yield Rule.OPT_OUT_IS_HEEDED, not evidence.claims_after_opt_out
+    yield Rule.BACK_SOON, after is None or after <= REDELIVERY_SECONDS
+    yield Rule.OPT_OUT_IS_HEEDED, not evidence.acquired_after_opt_out
 
 
 def _is_true(evidence: Evidence) -> bool:
@@ -101,15 +160,54 @@ def _is_true(evidence: Evidence) -> bool:
         return evidence.recorded_sid in evidence.sids
     if evidence.recorded_sid:
         return False
-    if evidence.status in NOT_SENT:
+    if evidence.status in {Status.FAILED, Status.RETRY}:
         return not evidence.sids
     if evidence.status == Status.SEND_UNKNOWN:
         return evidence.is_alarmed or not evidence.is_at_rest
-    # What was sent, and is not recorded, must at the end have called a person.
-    return not (evidence.is_over and evidence.sids) or evidence.is_alarmed
+    # A message that was sent and is not recorded must in the end have called an operator.
+    return not (evidence.is_final and evidence.sids) or evidence.is_alarmed
 
 
-def _is_sent_or_known_not_to_be(evidence: Evidence) -> bool:
-    if evidence.sids or not evidence.is_over:
+def _is_sent_or_refused(evidence: Evidence) -> bool:
+    if evidence.sids or not evidence.is_final:
         return True
     return evidence.is_refused and evidence.status == Status.FAILED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """A case that broke a rule, ended unresolved, or was not tested at all.
+
+    Attributes:
+        subject: The case: a cell, a seed, a conversation, an alarm or a message body.
+        rules: The rules that it broke.
+        what: The evidence, without personal data.
+        is_unresolved: Whether it ended without a record of its outcome and without an alarm.
+        replay: What repeats exactly this case; empty if nothing does.
+    """
+
+    subject: str
+    rules: tuple[Rule, ...] = ()
+    what: str
+    is_unresolved: bool = False
+    replay: str = ""
+
+    def __str__(self) -> str:
+        replay = f"\n  {self.replay}" if self.replay else ""
+        return f"{self.subject}: {', '.join(self.rules)} {self.what}{replay}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a part of the proof found."""
+
+    violations: tuple[Violation, ...] = ()
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """How many cases were lost, duplicated, wrong and unresolved; one may be several."""
+        lost, duplicated, wrong = (self._breaking(r) for r in (LOSING, DUPLICATING, WRONG))
+        return lost, duplicated, wrong, sum(v.is_unresolved for v in self.violations)
+
+    def _breaking(self, rules: frozenset[Rule]) -> int:
+        return sum(not rules.isdisjoint(violation.rules) for violation in self.violations)

@@ -1,4 +1,4 @@
-"""What the proof found is told as it is: in tables, in the documentation and by its exit code."""
+"""The proof's findings: tables, documentation, progress, and whether the proof is clean."""
 
 from io import StringIO
 from pathlib import Path
@@ -7,76 +7,69 @@ import pytest
 from rich.console import Console
 
 from lambda_src.core.contract import Status
-from tests.faults.grid.cells import Cell
-from tests.faults.grid.faults import Fault
-from tests.faults.grid.handlers import OURS
-from tests.faults.grid.results import CellResult, GridResult
-from tests.faults.proof import Extent, Proof
-from tests.faults.report import document, tables
-from tests.faults.report.findings import Finding
-from tests.faults.report.matrix import matrix
-from tests.faults.report.table import Table
-from tests.faults.report.terminal import progress, show
-from tests.faults.rules import Evidence, Place, Rule
+from tests.faults import report, tables
+from tests.faults.command import Extent, Proof
+from tests.faults.process_faults.calls import Fault
+from tests.faults.process_faults.cells import Cell, CellResult, CellsResult
+from tests.faults.process_faults.worker import OURS
+from tests.faults.report import Table, progress, show
+from tests.faults.rules import Evidence, Location, Rule
+from tests.faults.tables import Finding
 
-SEND = "first contact / twilio.POST Messages#1"
-DELETED = (Place.DELETED,)
-SENT = Evidence(sids=("SM1",), places=DELETED, status=Status.SENT, is_over=True)
-UNSENT = Evidence(sids=(), places=(Place.DEAD,), status=Status.FAILED, is_over=True)
-TABLE = Table("Found", ("part", "lost"), (("grid", "0"),), "A caption.")
+SENT = Evidence(sids=("SM1",), locations=(Location.DELETED,), status=Status.SENT, is_final=True)
+UNSENT = Evidence(sids=(), locations=(Location.DEAD,), status=Status.FAILED, is_final=True)
+TABLE = Table("Found", ("part", "lost"), (("cells", "0"),), "A caption.")
 
 
-def cell(rest: str, ending: Evidence = SENT, **told: object) -> CellResult:
-    """The result of a cell at the send."""
-    said = {"is_reached": True, **told}
-    return CellResult(Cell.parse(f"{SEND} / {rest}"), ending=ending, **said)  # type: ignore[arg-type]
-
-
-def outcome(*results: CellResult) -> str:
-    """What the matrix says of the cells' fault."""
-    (row,) = matrix(GridResult(OURS, results))
-    return row.outcomes[list(Fault).index(results[0].cell.fault)]
+def cell(rest: str, evidence: Evidence = SENT, **values: object) -> CellResult:
+    """Return the result of a cell at the send."""
+    name = f"first contact / twilio.POST Messages#1 / {rest}"
+    given = {"is_reached": True, **values}
+    return CellResult(Cell.parse(name), evidence=evidence, **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("expected", "results"),
     [
         ("sent", [cell("timeout / redelivered"), cell("timeout / late duplicate")]),
-        ("person", [cell("timeout / redelivered"), cell("timeout / late duplicate", people=1)]),
+        (
+            "operator",
+            [cell("timeout / redelivered"), cell("timeout / late duplicate", operator_actions=1)],
+        ),
         ("refused", [cell("refused / redelivered", UNSENT)]),
         ("✗ 1 3", [cell("timeout / alone", broken=(Rule.RECORD_IS_TRUE, Rule.AT_MOST_ONCE))]),
         ("open", [cell("timeout / redelivered", is_unresolved=True)]),
         ("not reached", [cell("timeout / redelivered"), cell("timeout / alone", is_reached=False)]),
     ],
 )
-def test_boundary_shows_the_worst_of_its_companies(
-    expected: str, results: list[CellResult]
-) -> None:
-    """One bad company among good ones decides what a boundary's fault came to."""
-    assert expected == outcome(*results)
-
-
-def test_faults_that_cannot_happen_are_left_empty() -> None:
-    """A fault that was not played is told from one that went well."""
-    (row,) = matrix(GridResult(OURS, (cell("timeout / redelivered"),)))
-
-    assert [""] * (len(Fault) - 1) == [told for told in row.outcomes if told != "sent"]
+def test_boundary_shows_the_worst_of_its_cells(expected: str, results: list[CellResult]) -> None:
+    """One bad redelivery decides a boundary's fault; faults that were not run are empty."""
+    (row,) = tables.boundaries("Boundaries", CellsResult.of(OURS, results)).rows
+    outcomes = dict(zip(Fault, row[1:], strict=True))
+    assert expected == outcomes.pop(results[0].cell.fault)
+    assert {""} == set(outcomes.values())
 
 
 def finding(*results: CellResult) -> Finding:
-    """What a grid of these cells found."""
-    result = GridResult(OURS, results)
-    return Finding(part="grid", size="2 cells", result=result, seconds=90, people=result.people)
+    """Return what these cells found."""
+    result = CellsResult.of(OURS, results)
+    return Finding(
+        part="cells",
+        size="2 cells",
+        result=result,
+        seconds=90,
+        operator_needed=result.operator_needed,
+    )
 
 
 def test_summary_counts_by_the_kind_of_rule() -> None:
-    """Lost, doubled, wrong, unresolved, people and minutes stand in columns of their own."""
+    """Lost, duplicated, wrong, unresolved, operator and minutes have columns of their own."""
     lost = cell("timeout / redelivered", broken=(Rule.SENT_IN_THE_END,), is_unresolved=True)
-    doubled = cell("timeout / late duplicate", broken=(Rule.AT_MOST_ONCE,), people=1)
+    duplicated = cell("timeout / late duplicate", broken=(Rule.AT_MOST_ONCE,), operator_actions=1)
 
-    summary = tables.summary("Found", [finding(lost, doubled)])
+    summary = tables.summary("Found", [finding(lost, duplicated)])
 
-    assert (("grid", "2 cells", "1", "1", "0", "1", "1", "1.5"),) == summary.rows
+    assert (("cells", "2 cells", "1", "1", "0", "1", "1", "1.5"),) == summary.rows
 
 
 @pytest.mark.parametrize(
@@ -90,42 +83,48 @@ def test_summary_counts_by_the_kind_of_rule() -> None:
 def test_proof_is_clean_only_if_it_could_have_failed(
     expected: bool, broken: tuple[Rule, ...], unproven: list[str]
 ) -> None:
-    """A broken rule of ours spoils it, and so does a broken design that nothing caught."""
+    """A broken rule of ours is a failure, and so is a mutant or a competitor without one."""
     found = finding(cell("timeout / redelivered", broken=broken))
     extent = Extent(schedules=1, messages=1, bodies=1, seed=1)
-
     proof = Proof(Console(file=StringIO()), extent, ours=[found], unproven=unproven)
-
     assert expected is proof.is_clean
 
 
 def test_documentation_gets_the_tables_between_its_marks(tmp_path: Path) -> None:
     """Figures of the last run are replaced, and the text around them stays."""
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{document.BEGIN}\nold\n{document.END}\nafter\n", "utf-8")
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", "utf-8")
 
-    document.write([TABLE], "Run with seed 1.", page)
+    report.write([TABLE], "Run with seed 1.", page)
 
-    drawn = "### Found\n\nA caption.\n\n| part | lost |\n| --- | --- |\n| grid | 0 |"
-    written = f"{document.BEGIN}\n\nRun with seed 1.\n\n{drawn}\n\n{document.END}"
+    drawn = "### Found\n\nA caption.\n\n| part | lost |\n| --- | --- |\n| cells | 0 |"
+    written = f"{report.BEGIN}\n\nRun with seed 1.\n\n{drawn}\n\n{report.END}"
     assert f"before\n{written}\nafter\n" == page.read_text("utf-8")
 
 
-def test_documentation_without_marks_is_left_alone(tmp_path: Path) -> None:
+def test_documentation_without_marks_is_not_changed(tmp_path: Path) -> None:
     """A page that does not say where figures go is refused by its name."""
     page = tmp_path / "page.md"
     page.write_text("no marks", "utf-8")
 
     with pytest.raises(ValueError, match=r"page\.md: expected the marks"):
-        document.write([TABLE], "Run.", page)
+        report.write([TABLE], "Run.", page)
 
     assert "no marks" == page.read_text("utf-8")
 
 
+def test_the_results_page_has_the_marks_and_the_argument_links_it() -> None:
+    """The generated tables have a page of their own."""
+    text = report.DOCUMENT.read_text("utf-8")
+    assert (1, 1) == (text.count(report.BEGIN), text.count(report.END))
+    argument = report.DOCUMENT.with_name("reliability.md").read_text("utf-8")
+    assert f"({report.DOCUMENT.name})" in argument
+
+
 def test_wide_table_fits_a_terminal() -> None:
-    """A table of many columns is told in letters and signs, with a legend."""
+    """A table of many columns is shortened to letters and signs, with a legend."""
     written = StringIO()
-    wide = tables.boundaries("Boundaries", GridResult(OURS, (cell("timeout / redelivered"),)))
+    wide = tables.boundaries("Boundaries", CellsResult.of(OURS, [cell("timeout / redelivered")]))
 
     show(Console(file=written, width=100), wide)
 
@@ -135,13 +134,13 @@ def test_wide_table_fits_a_terminal() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_progress_into_a_file_is_told_by_tenths() -> None:
+def test_progress_into_a_file_is_a_line_for_each_tenth() -> None:
     """A log gets a line for each tenth that was reached, and none twice."""
     written = StringIO()
 
-    with progress(Console(file=written), "grid") as told:
+    with progress(Console(file=written), "cells") as on_progress:
         for done in range(26):
-            told(done, 50)
+            on_progress(done, 50)
 
-    tenths = [f"grid: {done} of 50" for done in (5, 10, 15, 20, 25)]
+    tenths = [f"cells: {done} of 50" for done in (5, 10, 15, 20, 25)]
     assert tenths == written.getvalue().splitlines()

@@ -1,111 +1,103 @@
-"""The six rules judge evidence: each is kept by what keeps it, and broken by what breaks it."""
+"""The rules judge evidence, and the operator decides what no worker may decide."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import boto3
 import pytest
 
-from lambda_src.core.contract import Status
-from tests.faults.rules import Evidence, Place, Rule, broken_rules
-
-SENT = Evidence(sids=("SM1",), places=(Place.DELETED,), status=Status.SENT, recorded_sid="SM1")
-WAITING = Evidence(sids=(), places=(Place.ON_QUEUE,), status=None)
-UNSETTLED = Evidence(sids=("SM1",), places=(Place.DEAD,), status=Status.SENDING)
-UNKNOWN = replace(UNSETTLED, status=Status.SEND_UNKNOWN, is_alarmed=True)
-FAILED = Evidence(sids=(), places=(Place.DEAD,), status=Status.FAILED)
-
-
-@pytest.mark.parametrize(
-    "evidence",
-    [
-        pytest.param(replace(SENT, is_over=True), id="sent and recorded"),
-        pytest.param(replace(SENT, sids=("SM0", "SM1"), releases=1), id="sent again once released"),
-        pytest.param(WAITING, id="not begun"),
-        pytest.param(replace(WAITING, status=Status.RETRY), id="to be tried again"),
-        pytest.param(UNSETTLED, id="sent, and to be settled"),
-        pytest.param(
-            replace(UNSETTLED, is_alarmed=True, is_over=True), id="sent, a person was called"
-        ),
-        pytest.param(UNKNOWN, id="unknown, a person was called"),
-        pytest.param(
-            replace(UNKNOWN, is_alarmed=False, is_at_rest=False), id="unknown, about to be told"
-        ),
-        pytest.param(replace(FAILED, is_refused=True, is_over=True), id="refused"),
-    ],
+from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.ledger import ConditionFailed, LedgerRecord, LedgerStore
+from lambda_src.services.dynamodb_service import ConversationsTable
+from tests.faults.operator_decisions import (
+    Decision,
+    DynamoDBOperatorTable,
+    InMemoryOperatorTable,
+    Operator,
+    OperatorTable,
 )
+from tests.faults.rules import Evidence, Location, Rule, broken_rules, is_unresolved
+from tests.support import contexts
+from tests.support.clock import START
+from tests.support.fake_ledger import FakeLedgerStore
+from tests.support.fakes import ANSWER
+from tests.support.fixtures import account, aws, table  # noqa: F401 - fixtures
+from tests.support.records import HELD_LEASE, INTENT, LEDGER_RECORD, failure, lease
+from tests.support.runtime import KEY
+
+ALARM = frozenset({LogEvent.SEND_OUTCOME_UNKNOWN})
+SENT = Evidence(
+    sids=("SM1",), locations=(Location.DELETED,), status=Status.SENT, recorded_sid="SM1"
+)
+WAITING = Evidence(sids=(), locations=(Location.ON_QUEUE,), status=None)
+SENDING = Evidence(sids=("SM1",), locations=(Location.DEAD,), status=Status.SENDING)
+UNKNOWN = replace(SENDING, status=Status.SEND_UNKNOWN, alarms=ALARM)
+FAILED = Evidence(
+    sids=(), locations=(Location.DEAD,), status=Status.FAILED, failure_code="twilio_21211"
+)
+
+KEPT = {
+    "sent and recorded": replace(SENT, is_final=True),
+    "sent again once released": replace(SENT, sids=("SM0", "SM1"), releases=1),
+    "not begun": WAITING,
+    "to be tried again": replace(WAITING, status=Status.RETRY),
+    "sent, and to be reconciled": SENDING,
+    "sent, and alarmed": replace(SENDING, alarms=ALARM, is_final=True),
+    "unknown, and alarmed": UNKNOWN,
+    "unknown, about to be alarmed": replace(UNKNOWN, alarms=frozenset(), is_at_rest=False),
+    "refused": replace(FAILED, is_refused=True, is_final=True),
+    "redelivered in time": replace(WAITING, redelivered_after=120.0),
+}
+BROKEN = {
+    "sent twice": (replace(SENT, sids=("SM1", "SM2")), Rule.AT_MOST_ONCE),
+    "sent twice after one release": (
+        replace(SENT, sids=("SM0", "SM2", "SM1"), releases=1),
+        Rule.AT_MOST_ONCE,
+    ),
+    "deleted and not sent": (
+        replace(WAITING, locations=(Location.DELETED,)),
+        Rule.DELETED_ONLY_IF_SENT,
+    ),
+    "another message's sid": (replace(SENT, recorded_sid="SM2"), Rule.RECORD_IS_TRUE),
+    "a sid, and not recorded as sent": (replace(SENDING, recorded_sid="SM1"), Rule.RECORD_IS_TRUE),
+    "sent, and to be sent": (replace(SENDING, status=Status.RETRY), Rule.RECORD_IS_TRUE),
+    "sent, and failed": (replace(SENDING, status=Status.FAILED), Rule.RECORD_IS_TRUE),
+    "unknown, without an alarm": (replace(UNKNOWN, alarms=frozenset()), Rule.RECORD_IS_TRUE),
+    "unknown, with another alarm": (
+        replace(UNKNOWN, alarms=frozenset({LogEvent.FINAL_DB_UPDATE_FAILED})),
+        Rule.RECORD_IS_TRUE,
+    ),
+    "unrecorded in the end": (replace(SENDING, is_final=True), Rule.RECORD_IS_TRUE),
+    "never sent": (replace(WAITING, is_final=True), Rule.SENT_IN_THE_END),
+    "failed, though not refused": (replace(FAILED, is_final=True), Rule.SENT_IN_THE_END),
+    "refused, and not recorded": (
+        replace(WAITING, is_refused=True, is_final=True),
+        Rule.SENT_IN_THE_END,
+    ),
+    "asked again": (replace(SENT, asked_again=1), Rule.AI_NOT_ASKED_AGAIN),
+    "sent without the lease": (
+        replace(SENT, acts_without_lease=("sender.send",)),
+        Rule.SILENT_WITHOUT_LEASE,
+    ),
+    "redelivered late": (replace(WAITING, redelivered_after=121.0), Rule.BACK_SOON),
+    "acquired after an opt-out": (replace(SENT, acquired_after_opt_out=1), Rule.OPT_OUT_IS_HEEDED),
+}
+
+
+@pytest.mark.parametrize("evidence", KEPT.values(), ids=KEPT)
 def test_what_keeps_the_promise_breaks_no_rule(evidence: Evidence) -> None:
-    """Each state that a conversation may be in, at that moment."""
+    """Each state that a conversation may be in at that moment."""
     assert () == broken_rules(evidence)
 
 
-@pytest.mark.parametrize(
-    ("evidence", "rule"),
-    [
-        pytest.param(replace(SENT, sids=("SM1", "SM2")), Rule.AT_MOST_ONCE, id="sent twice"),
-        pytest.param(
-            replace(SENT, sids=("SM0", "SM2", "SM1"), releases=1),
-            Rule.AT_MOST_ONCE,
-            id="sent twice after one release",
-        ),
-        pytest.param(
-            replace(WAITING, places=(Place.DELETED,)),
-            Rule.DELETED_ONLY_IF_SENT,
-            id="deleted and not sent",
-        ),
-        pytest.param(
-            replace(SENT, recorded_sid="SM2"), Rule.RECORD_IS_TRUE, id="another message's sid"
-        ),
-        pytest.param(
-            replace(UNSETTLED, recorded_sid="SM1"),
-            Rule.RECORD_IS_TRUE,
-            id="a sid, and not recorded as sent",
-        ),
-        pytest.param(
-            replace(UNSETTLED, status=Status.RETRY), Rule.RECORD_IS_TRUE, id="sent, and to be sent"
-        ),
-        pytest.param(
-            replace(UNSETTLED, status=Status.FAILED), Rule.RECORD_IS_TRUE, id="sent, and failed"
-        ),
-        pytest.param(
-            replace(UNKNOWN, is_alarmed=False), Rule.RECORD_IS_TRUE, id="unknown, and nobody called"
-        ),
-        pytest.param(
-            replace(UNSETTLED, is_over=True),
-            Rule.RECORD_IS_TRUE,
-            id="over, unrecorded, nobody called",
-        ),
-        pytest.param(
-            replace(WAITING, is_over=True), Rule.SENT_IN_THE_END, id="over and never sent"
-        ),
-        pytest.param(
-            replace(FAILED, is_over=True),
-            Rule.SENT_IN_THE_END,
-            id="failed, though nothing was refused",
-        ),
-        pytest.param(
-            replace(WAITING, is_refused=True, is_over=True),
-            Rule.SENT_IN_THE_END,
-            id="refused, and the record does not say so",
-        ),
-        pytest.param(replace(SENT, asked_again=1), Rule.AI_NOT_ASKED_AGAIN, id="asked again"),
-        pytest.param(
-            replace(SENT, acts_without_lease=("sender.send",)),
-            Rule.SILENT_WITHOUT_LEASE,
-            id="sent without the lease",
-        ),
-        pytest.param(
-            replace(SENT, claims_after_opt_out=1),
-            Rule.OPT_OUT_IS_HEEDED,
-            id="claimed after an opt-out",
-        ),
-    ],
-)
-def test_what_breaks_the_promise_is_named(evidence: Evidence, rule: Rule) -> None:
-    """One rule is broken, and it is this one."""
+@pytest.mark.parametrize(("evidence", "rule"), BROKEN.values(), ids=BROKEN)
+def test_what_breaks_the_promise_breaks_one_rule(evidence: Evidence, rule: Rule) -> None:
+    """Exactly that rule is broken."""
     assert (rule,) == broken_rules(evidence)
 
 
-def test_broken_rules_are_named_in_their_order() -> None:
-    """Whatever is wrong at once is told at once."""
+def test_broken_rules_are_in_order() -> None:
+    """Everything that is wrong is reported at once."""
     evidence = replace(
         SENT, sids=("SM1", "SM2"), recorded_sid="", asked_again=1, acts_without_lease=("renew",)
     )
@@ -116,3 +108,122 @@ def test_broken_rules_are_named_in_their_order() -> None:
         Rule.SILENT_WITHOUT_LEASE,
     )
     assert expected == broken_rules(evidence)
+
+
+@pytest.mark.parametrize(
+    ("expected", "evidence"),
+    [
+        (False, SENT),
+        (False, UNKNOWN),
+        (False, FAILED),
+        (True, SENDING),
+        (True, replace(FAILED, failure_code="")),
+        (True, replace(FAILED, locations=(Location.ON_QUEUE,))),
+    ],
+)
+def test_unresolved_is_neither_sent_nor_alarmed_nor_dead_with_a_reason(
+    expected: bool, evidence: Evidence
+) -> None:
+    """A conversation must not end so that somebody has to search for it."""
+    assert expected is is_unresolved(evidence)
+
+
+NOW = START + 3600
+CONTEXT = contexts.parse(contexts.valid())
+NEXT_LEASE = lease(owner="another", attempt=2)
+FAILURE = failure(Status.FAILED, "secret_malformed")
+
+
+class Office:
+    """A table whose conversation ended `send_unknown`, and the operator at it."""
+
+    def __init__(self, store: LedgerStore, operator_table: OperatorTable) -> None:
+        self.store = store
+        self.table = operator_table
+        self.operator = Operator(operator_table)
+        store.create(CONTEXT, HELD_LEASE)
+        store.record_intent(HELD_LEASE, INTENT, ANSWER)
+        store.mark_unknown(KEY, failure(Status.SEND_UNKNOWN, "not_found_at_vendor"), LEDGER_RECORD)
+
+    def record(self) -> LedgerRecord:
+        """Return the record."""
+        record = self.table.read(KEY)
+        assert record
+        return record
+
+
+@pytest.fixture(params=["in memory", "DynamoDB"])
+def office(request: pytest.FixtureRequest) -> Office:
+    """Return an office on each kind of table."""
+    if request.param == "in memory":
+        fake = FakeLedgerStore()
+        return Office(fake, InMemoryOperatorTable(fake))
+    name = request.getfixturevalue("table")
+    client = boto3.client("dynamodb")
+    store = ConversationsTable(client, name, "1.0.0", channel="whatsapp")
+    return Office(store, DynamoDBOperatorTable(client, name))
+
+
+def test_operator_records_what_the_vendor_has(office: Office) -> None:
+    """The message was sent: its sid ends the conversation."""
+    assert Decision.RECORDED is office.operator.decide(KEY, "SM1", NOW)
+    assert (Status.SENT, "SM1") == (office.record().status, office.record().sid)
+
+
+def test_operator_releases_what_the_vendor_does_not_have(office: Office) -> None:
+    """The message was not sent: the next worker acquires it, with its answer."""
+    assert Decision.RELEASED is office.operator.decide(KEY, "", NOW)
+    released = office.record()
+    expected = (Status.RETRY, None, 0, "")
+    assert expected == (
+        released.status,
+        released.intent,
+        released.lookups,
+        released.failure_code,
+    )
+    assert 1 == office.operator.releases[KEY]
+    office.store.take_over(NEXT_LEASE, released)
+    assert ANSWER == office.record().answer
+
+
+@pytest.mark.parametrize("sid", ["", "SM1"])
+def test_operator_leaves_alone_what_is_not_unknown(office: Office, sid: str) -> None:
+    """A conversation in progress, and one that never began, are not decided."""
+    office.operator.decide(KEY, "", NOW)
+    before = office.record()
+    assert Decision.NOTHING is office.operator.decide(KEY, sid, NOW)
+    assert before == office.record()
+    never_seen = replace(KEY, conversation_id="never-seen")
+    assert Decision.NOTHING is office.operator.decide(never_seen, sid, NOW)
+
+
+def test_operator_releases_a_failure_whose_cause_is_fixed(office: Office) -> None:
+    """A failed conversation is to be tried again; an unknown send is no failure."""
+    assert Decision.NOTHING is office.operator.release_failed(KEY, NOW)
+    office.operator.decide(KEY, "", NOW)
+    office.store.take_over(NEXT_LEASE, office.record())
+    office.store.record_failure(NEXT_LEASE, FAILURE)
+    assert Decision.RELEASED is office.operator.release_failed(KEY, NOW)
+    assert Status.RETRY is office.record().status
+
+
+def release(office: Office) -> None:
+    """Let another operator be faster."""
+    office.table.release(office.record(), NOW)
+
+
+def release_and_take_over(office: Office) -> None:
+    """Let another operator be faster, and a worker after that."""
+    release(office)
+    office.store.take_over(NEXT_LEASE, office.record())
+
+
+@pytest.mark.parametrize("change", [release, release_and_take_over])
+def test_changed_record_is_not_released(office: Office, change: Callable[[Office], None]) -> None:
+    """A release applies to the record that was seen: a second one must not undo later work."""
+    seen = office.record()
+    change(office)
+    before = office.record()
+    with pytest.raises(ConditionFailed):
+        office.table.release(seen, NOW)
+    assert before == office.record()

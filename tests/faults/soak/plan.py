@@ -1,52 +1,57 @@
-"""What a soak does, drawn from its seed: who is written to, when, and what goes wrong meanwhile."""
+"""What a soak does, drawn from its seed: who gets a message when, and what goes wrong meanwhile."""
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
+from typing import TYPE_CHECKING
 
-from local.channel import RecordKey
+from lambda_src.core.contract import Variable
+from lambda_src.core.models import RecordKey
 from local.contexts import example
 
-SECONDS_A_MESSAGE = 0.25
-"""How long messages go on arriving, for each message."""
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
+    from local.cloud import LocalCloud
+
+SECONDS_PER_MESSAGE = 0.25
+"""How long messages keep arriving, for each message."""
 REFUSED_SHARE = 0.04
 FREE_TEXT_SHARE = 0.25
 SAME_RECIPIENT_SHARE = 0.1
 DUPLICATE_SHARE = 0.25
-DUPLICATE_WITH_IT_SHARE = 0.5
-LATEST_DUPLICATE_SECONDS = 40
-
-MESSAGES_A_STRIKE = 5
+IMMEDIATE_DUPLICATE_SHARE = 0.5
+MAX_DUPLICATE_DELAY = 40
+MESSAGES_PER_INJECTION = 5
 FREEZE_SHARE = 0.15
-CALLS_A_STRIKE = 35
-"""Calls to the table from one strike to the next, on average: so that the same work is done between
-them on a slow machine as on a quick one."""
-LONGEST_PAUSE = 1.0
-"""Seconds from that call to the strike, at most: so that it falls anywhere in a message's way."""
-STRIKES_A_LAG = 8
+CALLS_PER_INJECTION = 35
+"""Average calls to the table from one injection to the next: the same work is done between them on
+a slow machine as on a fast one."""
+MAX_PAUSE = 1.0
+"""Seconds from that call to the injection at most, so that it happens anywhere in processing."""
+INJECTIONS_PER_LAG = 8
 LAGS = (0.0, 3.0, 12.0, 90.0)
-"""Seconds by which the vendor's list may lag, for a while; the last outlasts every look."""
+"""Seconds by which the vendor's list may lag for a while; the last outlasts every lookup."""
+MAX_MESSAGES = 8_000
+"""As many test numbers exist for recipients."""
 
-LARGEST_SOAK = 8_000
-"""As many numbers are made up for recipients."""
 
-
-class Fate(StrEnum):
-    """What should become of a conversation."""
+class Expected(StrEnum):
+    """What must happen to a conversation."""
 
     SENT = "sent"
     NO_CONSENT = "refused: no consent"
-    UNREACHABLE = "refused: the vendor knows the number for unreachable"
+    UNREACHABLE = "refused: the vendor cannot reach the number"
     AI_REFUSES = "refused: the AI does not write this"
 
 
-REFUSED = tuple(fate for fate in Fate if fate is not Fate.SENT)
+REFUSED = tuple(expected for expected in Expected if expected is not Expected.SENT)
 
 
-class Blow(StrEnum):
+class ProcessFault(StrEnum):
     """What happens to a process of the function."""
 
     KILL = "kill"
@@ -58,26 +63,26 @@ class Conversation:
     """One conversation to begin.
 
     Attributes:
-        conversation_id: its id, which also stands in its message's text.
+        conversation_id: Its id, which is also in its message's text.
         recipient: E.164 number.
-        fate: what should become of it.
-        body: its context object.
+        expected: What must happen to it.
+        body: Its context object.
     """
 
     conversation_id: str
     recipient: str
-    fate: Fate
+    expected: Expected
     body: str = field(repr=False)
 
     @property
     def key(self) -> RecordKey:
-        """Where its record stands."""
+        """Its record's key."""
         return RecordKey(self.recipient, self.conversation_id)
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A context object that gets visible on the queue `after` so many seconds."""
+    """A context object that becomes visible on the queue after so many seconds."""
 
     conversation: Conversation
     after: int
@@ -85,97 +90,171 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Strike:
-    """A blow on one of the function's processes.
+class Injection:
+    """A fault of one of the function's processes.
 
     Attributes:
-        calls: after how many calls to the table it falls, counted from the strike before.
-        pause: and after how many seconds from then.
-        blow: what befalls the process.
-        pick: from 0 to below 1, chooses the process.
-        lag: by how many seconds the vendor's list lags from then on.
+        calls: After how many calls to the table it happens, counted from the injection before.
+        pause: And after how many seconds from then.
+        fault: What happens to the process.
+        pick: From 0 to below 1, chooses the process.
+        lag: Seconds by which the vendor's list lags from then on.
     """
 
     calls: int
     pause: float
-    blow: Blow
+    fault: ProcessFault
     pick: float
     lag: float
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a seed decides."""
+    """Everything that a seed decides."""
 
     seed: int
     conversations: tuple[Conversation, ...]
     arrivals: tuple[Arrival, ...]
-    strikes: tuple[Strike, ...]
+    injections: tuple[Injection, ...]
 
     @classmethod
     def drawn(cls, messages: int, seed: int) -> "Plan":
-        """Draw a plan.
-
-        Args:
-            messages: how many conversations, from 1 to `LARGEST_SOAK`.
-            seed: decides everything.
+        """Draw a plan for so many conversations, from 1 to `MAX_MESSAGES`.
 
         Raises:
-            ValueError: there cannot be so many messages.
+            ValueError: There cannot be so many messages.
         """
-        if not 1 <= messages <= LARGEST_SOAK:
-            raise ValueError(f"messages: {messages} is not from 1 to {LARGEST_SOAK:,}")
+        if not 1 <= messages <= MAX_MESSAGES:
+            raise ValueError(f"messages: {messages} is not from 1 to {MAX_MESSAGES:,}")
         random = Random(seed)  # noqa: S311 - repeatable, no cryptography
         conversations = tuple(_conversations(random, messages, seed))
         return cls(
             seed=seed,
             conversations=conversations,
             arrivals=tuple(_arrivals(random, conversations)),
-            strikes=tuple(_strikes(random, messages // MESSAGES_A_STRIKE)),
+            injections=tuple(_injections(random, messages // MESSAGES_PER_INJECTION)),
         )
 
 
 def _conversations(random: Random, messages: int, seed: int) -> Iterator[Conversation]:
     recipient = ""
     for number in range(messages):
-        fate = random.choice(REFUSED) if random.random() < REFUSED_SHARE else Fate.SENT
+        expected = random.choice(REFUSED) if random.random() < REFUSED_SHARE else Expected.SENT
         is_same = recipient and random.random() < SAME_RECIPIENT_SHARE
         recipient = recipient if is_same else f"+1555010{1000 + number:04}"
         name = "whatsapp-free-text" if random.random() < FREE_TEXT_SHARE else "whatsapp"
         conversation_id = f"soak-{seed}-{number:04}"
-        body = _body(name, conversation_id, recipient, fate)
-        yield Conversation(conversation_id, recipient, fate, body)
+        body = _body(name, conversation_id, recipient, expected)
+        yield Conversation(conversation_id, recipient, expected, body)
 
 
-def _body(name: str, conversation_id: str, recipient: str, fate: Fate) -> str:
+def _body(name: str, conversation_id: str, recipient: str, expected: Expected) -> str:
     context = json.loads(example(name, conversation_id=conversation_id, recipient=recipient))
     frontend = context["frontend_payload"]
     frontend["request_data"]["request_id"] = f"request-{conversation_id}"
-    # The stand-in for the AI tells the title, so that each message names its conversation.
+    # The fake AI writes the title, so that each message names its conversation.
     frontend["project_data"]["job"]["title"] = conversation_id
-    if fate is Fate.NO_CONSENT:
+    if expected is Expected.NO_CONSENT:
         frontend["recipient_data"]["comms_consent"] = False
     return json.dumps(context)
 
 
 def _arrivals(random: Random, conversations: tuple[Conversation, ...]) -> Iterator[Arrival]:
     for conversation in conversations:
-        after = int(random.uniform(0, SECONDS_A_MESSAGE * len(conversations)))
+        after = int(random.uniform(0, SECONDS_PER_MESSAGE * len(conversations)))
         yield Arrival(conversation, after)
         if random.random() < DUPLICATE_SHARE:
-            is_with_it = random.random() < DUPLICATE_WITH_IT_SHARE
-            later = 0 if is_with_it else random.randint(1, LATEST_DUPLICATE_SECONDS)
+            is_immediate = random.random() < IMMEDIATE_DUPLICATE_SHARE
+            later = 0 if is_immediate else random.randint(1, MAX_DUPLICATE_DELAY)
             yield Arrival(conversation, after + later, is_duplicate=True)
 
 
-def _strikes(random: Random, number: int) -> Iterator[Strike]:
+def _injections(random: Random, number: int) -> Iterator[Injection]:
     lag = 0.0
     for _ in range(number):
-        lag = random.choice(LAGS) if random.random() < 1 / STRIKES_A_LAG else lag
-        yield Strike(
-            calls=random.randint(1, 2 * CALLS_A_STRIKE),
-            pause=random.uniform(0, LONGEST_PAUSE),
-            blow=Blow.FREEZE if random.random() < FREEZE_SHARE else Blow.KILL,
+        lag = random.choice(LAGS) if random.random() < 1 / INJECTIONS_PER_LAG else lag
+        yield Injection(
+            calls=random.randint(1, 2 * CALLS_PER_INJECTION),
+            pause=random.uniform(0, MAX_PAUSE),
+            fault=ProcessFault.FREEZE if random.random() < FREEZE_SHARE else ProcessFault.KILL,
             pick=random.random(),
             lag=lag,
         )
+
+
+# Shorter times than deployed, with the same rules, so that a soak takes minutes. They are changed
+# as an operator would: by the function's configuration, a new version behind the alias, the queue's
+# attributes and the mapping's scaling.
+LEASE_SECONDS = 21
+VARIABLES = {
+    Variable.HEARTBEAT_INTERVAL_SECONDS: "2",
+    Variable.HEARTBEAT_VISIBILITY_SECONDS: "23",
+    Variable.LEASE_SECONDS: str(LEASE_SECONDS),
+    Variable.OPENAI_TIMEOUT_SECONDS: "5",
+    Variable.TWILIO_TIMEOUT_SECONDS: "2",
+    Variable.SETTLE_DELAYS_SECONDS: "2,4,8",
+    Variable.BACKOFF_BASE_SECONDS: "1",
+}
+"""As short as the rules for the deployed ones allow."""
+FUNCTION_SECONDS = 90
+VISIBILITY_SECONDS = 90
+"""The visibility of a message whose worker dies before its first heartbeat."""
+MAX_RECEIVE_COUNT = 6
+"""Low enough that some messages use it up, and must be redriven."""
+CONCURRENCY = 4
+
+
+def shorten_times(cloud: "LocalCloud") -> None:
+    """Give the deployed function, its queue and its mapping the soak's times."""
+    _configure_function(cloud)
+    queue_url = cloud.resources.queue_url
+    attributes = cloud.aws.sqs.get_queue_attributes(
+        QueueUrl=queue_url, AttributeNames=["RedrivePolicy"]
+    )["Attributes"]
+    policy = json.loads(attributes["RedrivePolicy"]) | {"maxReceiveCount": MAX_RECEIVE_COUNT}
+    cloud.aws.sqs.set_queue_attributes(
+        QueueUrl=queue_url,
+        Attributes={
+            "VisibilityTimeout": str(VISIBILITY_SECONDS),
+            "RedrivePolicy": json.dumps(policy),
+        },
+    )
+    cloud.aws.functions.update_event_source_mapping(
+        UUID=_mapping(cloud)["UUID"], ScalingConfig={"MaximumConcurrency": CONCURRENCY}
+    )
+
+
+@contextmanager
+def mapping_paused(cloud: "LocalCloud") -> "Iterator[None]":
+    """Pause deliveries inside the context.
+
+    The embedded AWS may lose a message that is sent while its mapping works on the same queue.
+    """
+    functions, mapping = cloud.aws.functions, _mapping(cloud)["UUID"]
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+    finally:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+def _configure_function(cloud: "LocalCloud") -> None:
+    functions, name = cloud.aws.functions, cloud.resources.function
+    deployed = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    functions.update_function_configuration(
+        FunctionName=name,
+        Timeout=FUNCTION_SECONDS,
+        Environment={"Variables": deployed | {str(key): value for key, value in VARIABLES.items()}},
+    )
+    functions.get_waiter("function_updated_v2").wait(
+        FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    version = functions.publish_version(FunctionName=name)["Version"]
+    alias = _mapping(cloud)["FunctionArn"].rpartition(":")[2]
+    functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
+
+
+def _mapping(cloud: "LocalCloud") -> "EventSourceMappingConfigurationTypeDef":
+    queue = cloud.resources.queue_url.rpartition("/")[2]
+    mappings = cloud.aws.functions.list_event_source_mappings()["EventSourceMappings"]
+    return next(one for one in mappings if one["EventSourceArn"].endswith(f":{queue}"))

@@ -1,0 +1,1 @@
+"""Handlers of other designs for the same job, measured by the same faults and rules."""

@@ -1,0 +1,1 @@
+"""Extreme message bodies: random inputs delivered to the real handler."""

@@ -1,0 +1,1 @@
+"""The model: random schedules of the real core over in-memory fakes, checked after every step."""

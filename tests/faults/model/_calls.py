@@ -1,0 +1,308 @@
+"""Tasks that stop at each outside call, and what can go wrong with each call."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from lambda_src.core import errors
+from lambda_src.core.contract import Step
+from lambda_src.core.models import Delivery, RecordKey
+from lambda_src.utils.sqs_heartbeat import SQSHeartbeat, _renew
+from tests.faults.model.schedules import Situation
+from tests.support.fake_ledger import STEPS
+from tests.support.fakes import UnexpectedTestError
+
+OPT_OUT = "twilio_21610"
+"""The vendor's code for a recipient who opted out."""
+
+
+class Effect(Enum):
+    """Whether a call takes effect when it goes wrong; LATE: after its caller gave up waiting."""
+
+    NONE = auto()
+    ANSWER_LOST = auto()
+    LATE = auto()
+    TWICE = auto()  # the answer is lost, and the SDK repeats the call
+
+
+@dataclass(frozen=True, slots=True)
+class CallFault:
+    """One way in which a call goes wrong."""
+
+    name: str
+    effect: Effect
+    error: Callable[[], Exception] | None = None
+    is_refusal: bool = False
+    is_fixable: bool = False
+
+
+def _failures(step: Step, **kinds: type[errors.ProcessingError]) -> tuple[CallFault, ...]:
+    return tuple(
+        CallFault(
+            code,
+            Effect.NONE,
+            partial(kind, code, step),
+            is_refusal=issubclass(kind, errors.PermanentFailure),
+        )
+        for code, kind in kinds.items()
+    )
+
+
+def _of_store(call: str) -> tuple[CallFault, ...]:
+    step = STEPS[call]
+    unavailable = partial(errors.LedgerUnavailable, "ledger_unavailable", step)
+    writes = (
+        CallFault("answer-lost", Effect.ANSWER_LOST, unavailable),
+        CallFault("repeated-by-sdk", Effect.TWICE),
+        CallFault("applied-late", Effect.LATE, unavailable),
+    )
+    return (
+        *(writes if call != "related_records" else ()),
+        CallFault("table-unavailable", Effect.NONE, unavailable),
+        *_failures(step, ledger_refused=errors.LedgerRefused),
+        _UNEXPECTED,
+    )
+
+
+_UNEXPECTED = CallFault("unexpected-none", Effect.NONE, UnexpectedTestError)
+_UNREACHABLE = partial(errors.TransientFailure, "openai_unreachable", Step.AI)
+_UNKNOWN = partial(errors.SendOutcomeUnknown, "twilio_answer_lost", Step.SEND)
+_MALFORMED = partial(errors.PermanentFailure, "secret_malformed", Step.SECRETS)
+_SECRET = (
+    *_failures(Step.SECRETS, secrets_unavailable=errors.TransientFailure),
+    CallFault("secret_malformed", Effect.NONE, _MALFORMED, is_fixable=True),
+    _UNEXPECTED,
+)
+CALL_FAULTS: dict[str, tuple[CallFault, ...]] = {
+    **{f"store.{call}": _of_store(call) for call in STEPS},
+    "secrets.openai_key": _SECRET,
+    "secrets.credentials": _SECRET,
+    "generator.generate": (
+        *_failures(Step.AI, openai_500=errors.TransientFailure),
+        CallFault("answer-lost", Effect.ANSWER_LOST, _UNREACHABLE),
+        *_failures(Step.AI, openai_429=errors.RateLimited, openai_401=errors.CredentialsRefused),
+        *_failures(Step.AI, openai_insufficient_quota=errors.AccountRefused),
+        *_failures(Step.AI, openai_400=errors.PermanentFailure),
+        _UNEXPECTED,
+    ),
+    "sender.send": (
+        CallFault("never-arrived", Effect.NONE, _UNKNOWN),
+        CallFault("accepted-answer-lost", Effect.ANSWER_LOST, _UNKNOWN),
+        CallFault("accepted-late", Effect.LATE, _UNKNOWN),
+        *_failures(Step.SEND, twilio_unreachable=errors.TransientFailure),
+        *_failures(Step.SEND, twilio_20429=errors.RateLimited),
+        *_failures(Step.SEND, twilio_20003=errors.CredentialsRefused),
+        *_failures(Step.SEND, twilio_20005=errors.AccountRefused),
+        *_failures(Step.SEND, twilio_21211=errors.PermanentFailure),
+        *_failures(Step.SEND, **{OPT_OUT: errors.RecipientOptedOut}),
+        _UNEXPECTED,
+        CallFault("unexpected-answer-lost", Effect.ANSWER_LOST, UnexpectedTestError),
+    ),
+    "sender.find": (
+        *_failures(Step.SETTLE, twilio_503=errors.TransientFailure),
+        *_failures(Step.SETTLE, twilio_20003=errors.CredentialsRefused),
+        *_failures(Step.SETTLE, twilio_20005=errors.AccountRefused),
+        _UNEXPECTED,
+    ),
+    "queue.extend": (CallFault("queue-silent", Effect.NONE, ConnectionError),),
+    "queue.change_visibility": (CallFault("queue-silent", Effect.NONE),),
+    "queue.max_receive_count": _failures(Step.SETTLE, queue_unavailable=errors.TransientFailure),
+}
+"""The ways in which each call can go wrong; a call that is not listed cannot."""
+_OUTAGES = (
+    *("table-unavailable", "openai_500", "twilio_unreachable", "twilio_503"),
+    *("secrets_unavailable", "queue-silent", "queue_unavailable"),
+)
+OUTAGES = {
+    call: next(fault for fault in faults if fault.name in _OUTAGES)
+    for call, faults in CALL_FAULTS.items()
+}
+"""What every call of a service gets while the service is down."""
+SERVICES = tuple(sorted({call.split(".")[0] for call in CALL_FAULTS}))
+"""What can be down: the part of a call's name before its dot."""
+INTERVAL = 25.0
+"""Seconds between heartbeats."""
+
+
+class Moment(StrEnum):
+    """On which side of a call's effect a task has stopped."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Stop(NamedTuple):
+    """Where a task has stopped; its text is like `before:sender.send`."""
+
+    moment: Moment
+    call: str
+
+    def __str__(self) -> str:
+        return f"{self.moment}:{self.call}"
+
+    @classmethod
+    def read(cls, text: str) -> "Stop":
+        moment, _, call = text.partition(":")
+        return cls(Moment(moment), call)
+
+
+class Author(NamedTuple):
+    """On whose behalf a task works: one delivery, and its conversation."""
+
+    owner: str
+    key: RecordKey
+
+
+class Task(greenlet):
+    """One piece of work."""
+
+    def __init__(self, work: Callable[[], object], author: Author | None = None) -> None:
+        super().__init__(work)
+        self.author = author
+        self.at: Stop | None = None
+        self.fault: CallFault | None = None
+        self._condition: Callable[[], bool] | None = None
+
+    @property
+    def is_new(self) -> bool:
+        return not (self or self.dead)
+
+    @property
+    def is_ready(self) -> bool:
+        return not self.dead and (self._condition is None or self._condition())
+
+    def is_of(self, key: RecordKey) -> bool:
+        return self.author is not None and self.author.key == key and not self.dead
+
+    def go_on(self) -> None:
+        self.parent = getcurrent()
+        self.switch()
+
+    def end(self) -> None:
+        self.parent = getcurrent()
+        self.throw(GreenletExit)
+
+    def stop(self, moment: Moment, call: str) -> None:
+        self.at = Stop(moment, call)
+        _switch_to_parent()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        self._condition = condition
+        while not condition():
+            _switch_to_parent()
+        self._condition = None
+
+
+def current() -> Task:
+    """Return the task that is running."""
+    return cast("Task", getcurrent())
+
+
+def _switch_to_parent() -> None:
+    parent = getcurrent().parent
+    if parent is not None:
+        parent.switch()
+
+
+class SteppedPort:
+    """A port all of whose calls are made by `call(name, effect)`."""
+
+    def __init__(self, name: str, port: object, call: Callable[[str, "partial[Any]"], Any]) -> None:
+        self._name = name
+        self._port = port
+        self._call = call
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        function = getattr(self._port, method)
+
+        def call(*args: Any, **keywords: Any) -> Any:
+            return self._call(f"{self._name}.{method}", partial(function, *args, **keywords))
+
+        return call
+
+
+class TaskPool(Executor):
+    """A container's thread pool, whose threads are tasks; it has as many as there are items."""
+
+    def __init__(self, host: Any, reached: set[Situation]) -> None:
+        self._host = host
+        self._reached = reached
+        self._tasks: list[Task] = []
+
+    def map(  # type: ignore[override]  # of one iterable, and never in chunks
+        self, fn: Callable[[Any], Any], items: Sequence[Any], *, timeout: float
+    ) -> Iterator[Any]:
+        results: dict[int, Any] = {}
+        ends_at = self._host.clock() + timeout
+        self._tasks = [
+            self._host.spawn(partial(_keep, results, place, fn, item), self._author_of(item))
+            for place, item in enumerate(items)
+        ]
+        current().wait_until(lambda: self._is_done or self._host.clock() > ends_at)
+        if not self._is_done:
+            self._reached.add(Situation.BATCH_TIMED_OUT)
+            raise TimeoutError
+        return iter([results[place] for place in range(len(items))])
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - the base class's own signature
+        for task in self._tasks:
+            if task.is_new:
+                task.end()
+
+    @property
+    def _is_done(self) -> bool:
+        return all(task.dead for task in self._tasks)
+
+    def _author_of(self, item: object) -> Author | None:
+        return self._host.authors[item.message_id] if isinstance(item, Delivery) else None
+
+
+def _keep(results: dict[int, Any], place: int, fn: Callable[[Any], Any], item: Any) -> None:
+    results[place] = fn(item)
+
+
+class SteppedHeartbeat(SQSHeartbeat):
+    """The runtime's own heartbeat, but that the schedule decides when it beats."""
+
+    def __init__(
+        self,
+        receipt_handles: Mapping[str, str],
+        extend: Callable[[Mapping[str, str]], frozenset[str]],
+        host: Any,
+    ) -> None:
+        super().__init__(receipt_handles, extend, INTERVAL)
+        self.is_abandoned = False
+        self._host = host
+        self._beating: Task | None = None
+
+    @property
+    def is_beating(self) -> bool:
+        return self._beating is not None and not self._beating.dead
+
+    def start(self) -> None:
+        self.beat()
+
+    def beat(self) -> None:
+        if not (self._stopped.is_set() or self.is_beating):
+            self._beating = self._host.spawn(self._beat)
+
+    def stop(self) -> frozenset[str]:
+        self._host.check_alive()
+        self._stopped.set()
+        current().wait_until(lambda: self.is_abandoned or not self.is_beating)
+        if self.is_beating:
+            self._add_failures(self._receipt_handles, "hanging")
+        return frozenset(self._failed)
+
+    def _renew_all(self) -> None:
+        renewals = dict(self._renewals)
+        if renewals and not self._stopped.is_set():
+            for message_id, renew in renewals.items():
+                current().author = self._host.authors[message_id]
+                _renew(message_id, renew)
+            current().author = None

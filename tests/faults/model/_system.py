@@ -1,0 +1,601 @@
+"""The modelled system: queue, observer, shared services, and containers that run the real core."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from math import inf
+from random import Random
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from greenlet import GreenletExit
+
+from lambda_src.core.batch import BatchHandler
+from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.errors import ProcessingError
+from lambda_src.core.ledger import ConditionFailed, RecipientSuppressed
+from lambda_src.core.log import LOG_FIELDS
+from lambda_src.core.models import Answer, Delivery, GenerationRequest, OutgoingMessage, RecordKey
+from lambda_src.services.secret_schemas import TwilioCredentials
+from tests.faults.model._calls import (
+    INTERVAL,
+    OPT_OUT,
+    OUTAGES,
+    Author,
+    CallFault,
+    Effect,
+    Moment,
+    SteppedHeartbeat,
+    SteppedPort,
+    Task,
+    TaskPool,
+    current,
+)
+from tests.faults.model.schedules import Situation
+from tests.faults.rules import History, Location
+from tests.support import contexts
+from tests.support.clock import FakeClock
+from tests.support.fake_ledger import FakeLedgerStore, Record
+from tests.support.fakes import (
+    ANSWER,
+    FakeAssistants,
+    FakeSecrets,
+    FakeSender,
+    FakeTextGenerator,
+    SentMessage,
+)
+from tests.support.runtime import (
+    API_KEY,
+    FUNCTION_TIMEOUT,
+    LEASE_SECONDS,
+    TIMES,
+    TWILIO,
+    Runtime,
+    SleepClock,
+    store_defaults,
+)
+
+VISIBILITY_SECONDS = 900.0
+"""Visibility timeout of the queue; the first heartbeat shortens it."""
+HEARTBEAT_VISIBILITY_SECONDS = 90.0
+"""Visibility timeout that each heartbeat sets."""
+
+
+@dataclass
+class InMemoryMessage:
+    """One message; `handle` is its latest delivery's, `receives` counts the deliveries."""
+
+    number: int
+    key: RecordKey
+    body: str
+    visible_at: float
+    receives: int = 0
+    handle: str = ""
+    is_deleted: bool = False
+    is_dead: bool = False
+
+    @property
+    def message_id(self) -> str:
+        return f"message-{self.number}"
+
+    @property
+    def is_on_queue(self) -> bool:
+        return not (self.is_deleted or self.is_dead)
+
+
+class InMemoryQueue:
+    """One queue and its dead-letter queue; implements the port `Queue`, and `extend`."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.messages: list[InMemoryMessage] = []
+        self.max_receives = 10
+        self._now = now
+        self._arrived = 0
+        self._by_handle: dict[str, InMemoryMessage] = {}
+
+    def put(self, key: RecordKey, body: str) -> None:
+        self._arrived += 1
+        self.messages.append(InMemoryMessage(self._arrived, key, body, self._now()))
+
+    @property
+    def on_queue(self) -> list[InMemoryMessage]:
+        return sorted((m for m in self.messages if m.is_on_queue), key=lambda m: m.visible_at)
+
+    @property
+    def visible(self) -> list[InMemoryMessage]:
+        return [m for m in self.on_queue if m.visible_at <= self._now()]
+
+    @property
+    def dead(self) -> list[InMemoryMessage]:
+        return [m for m in self.messages if m.is_dead]
+
+    def receive(self, message: InMemoryMessage) -> bool:
+        if message.receives >= self.max_receives:
+            message.is_dead = True
+            return False
+        message.is_deleted = False
+        message.receives += 1
+        message.handle = f"{message.message_id}/{len(self._by_handle)}"
+        message.visible_at = self._now() + VISIBILITY_SECONDS
+        self._by_handle[message.handle] = message
+        return True
+
+    def delete(self, handle: str) -> None:
+        message = self._by_handle[handle]
+        if not message.is_dead:
+            message.is_deleted = True
+
+    def redrive(self, message: InMemoryMessage) -> None:
+        self.messages.remove(message)
+        self.put(message.key, message.body)
+
+    def location(self, message: InMemoryMessage) -> Location:
+        if message.is_dead:
+            return Location.DEAD
+        if message.is_deleted:
+            return Location.DELETED
+        return Location.ON_QUEUE if message.visible_at <= self._now() else Location.IN_FLIGHT
+
+    def extend(self, receipt_handles: Mapping[str, str]) -> frozenset[str]:
+        return frozenset(
+            message_id
+            for message_id, handle in receipt_handles.items()
+            if not self._hide(handle, HEARTBEAT_VISIBILITY_SECONDS)
+        )
+
+    def change_visibility(self, seconds: Mapping[str, int]) -> None:
+        for handle, delay in seconds.items():
+            self._hide(handle, delay)
+
+    def max_receive_count(self) -> int:
+        return self.max_receives
+
+    def _hide(self, handle: str, seconds: float) -> bool:
+        message = self._by_handle[handle]
+        if message.handle != handle or not message.is_on_queue:
+            return False
+        message.visible_at = self._now() + seconds
+        return True
+
+
+ACQUIRING = frozenset({"store.create", "store.take_over"})
+WITHOUT_LEASE = frozenset({"store.related_records", "store.record_sent"})
+STORING = frozenset({"store.checkpoint_answer", "store.record_intent"})
+FAILURE_SITUATIONS = {
+    "stalled_before_send": Situation.STALLED,
+    "receives_used_up": Situation.LAST_RECEIVE,
+}
+CALL_SITUATIONS = {"store.renew": Situation.RENEWED, "store.mark_unknown": Situation.MARKED_UNKNOWN}
+
+
+@dataclass
+class Observation:
+    """What was observed of one conversation."""
+
+    sids: list[str] = field(default_factory=list)
+    history: History = field(default_factory=History)
+    acquired_after_opt_out: int = 0
+    alarms: set[str] = field(default_factory=set)
+    is_refused: bool = False
+    is_fixable: bool = False
+
+
+class Observer(logging.Handler):
+    """Observes each conversation, what the schedule has reached, and the log."""
+
+    def __init__(self, store: FakeLedgerStore) -> None:
+        super().__init__(logging.CRITICAL)
+        self.observations: dict[RecordKey, Observation] = {}
+        self.reached: set[Situation] = set()
+        self._store = store
+
+    def of(self, key: RecordKey) -> Observation:
+        return self.observations.setdefault(key, Observation())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        conversation = LOG_FIELDS.get({}).get("conversation_id")
+        event = str(vars(record)["event"])
+        for key, observation in self.observations.items():
+            if key.conversation_id == conversation:
+                observation.alarms.add(event)
+        if event == LogEvent.FINAL_DB_UPDATE_FAILED:
+            self.reached.add(Situation.UNRECORDED)
+
+    def note_fault(self, author: Author | None, fault: CallFault) -> None:
+        if author:
+            observation = self.of(author.key)
+            observation.is_refused |= fault.is_refusal
+            observation.is_fixable |= fault.is_fixable
+        if fault.is_refusal:
+            self.reached.add(Situation.REFUSED)
+        if fault.effect is Effect.TWICE:
+            self.reached.add(Situation.REPEATED)
+
+    def observed(self, call: str, author: Author | None, effect: partial[Any]) -> Callable[[], Any]:
+        return partial(self._run, call, author, effect) if author else effect
+
+    def _run(self, call: str, author: Author, effect: partial[Any]) -> Any:
+        before = self._store.records.get(author.key)
+        try:
+            result = effect()
+        except ConditionFailed as failed:
+            self._note_refused_write(call, author, failed)
+            raise
+        except RecipientSuppressed:
+            self.reached.add(Situation.SUPPRESSED)
+            self.of(author.key).is_refused = True
+            raise
+        self._note_effect(call, author, before, result)
+        if situation := _situation(call, author, effect, before):
+            self.reached.add(situation)
+        return result
+
+    def _note_effect(self, call: str, author: Author, before: Record | None, result: Any) -> None:
+        observation = self.of(author.key)
+        history, owner = observation.history, author.owner
+        if call in ACQUIRING:
+            history.acquired(owner, has_answer=bool(before and before.answer))
+            observation.acquired_after_opt_out += self._has_opted_out(author.key)
+        elif call == "generator.generate":
+            history.asked(owner, has_answer=bool(before and before.answer))
+        elif call == "sender.send":
+            history.acted(owner, call)
+            observation.sids.append(result)
+        elif call == "sender.find":
+            own, listed = set(observation.sids), set(result)
+            self.reached |= {Situation.NOT_LISTED} if own - listed else set()
+            self.reached |= {Situation.SAME_TEXT} if listed - own else set()
+        elif call.startswith("store.") and call not in WITHOUT_LEASE:
+            history.acted(owner, call)
+            if call in STORING:
+                history.stored(owner)
+
+    def _has_opted_out(self, key: RecordKey) -> bool:
+        codes = (
+            record.failure.code
+            for record in self._store.records.values()
+            if record.failure and record.key.primary_channel == key.primary_channel
+        )
+        return OPT_OUT in codes
+
+    def _note_refused_write(self, call: str, author: Author, failed: ConditionFailed) -> None:
+        if failed.record is None:
+            return
+        status = failed.record.status
+        if call == "store.create" and status is Status.SENT:
+            self.reached.add(Situation.SENT_ALREADY)
+        elif call == "store.create" and status is Status.PROCESSING:
+            self.reached.add(Situation.LEASE_HELD)
+        elif self.of(author.key).history.has_lost(author.owner):
+            self.reached.add(Situation.FENCED_OFF)
+        elif call == "store.record_intent" and status is Status.PROCESSING:
+            self.reached.add(Situation.LEASE_EXPIRED)
+
+
+def _situation(
+    call: str, author: Author, effect: partial[Any], before: Record | None
+) -> Situation | None:
+    """Return what an effect has reached."""
+    if call == "secrets.credentials" and effect.keywords.get("fresh"):
+        return Situation.SECRET_READ_AGAIN
+    if call == "store.record_failure":
+        return FAILURE_SITUATIONS.get(effect.args[1].code)
+    if call == "store.take_over" and before:
+        was_held = before.status is Status.PROCESSING
+        return Situation.TAKEN_OVER if was_held else Situation.RETRIED
+    if call == "store.record_sent" and before:
+        return Situation.SENT if before.owner == author.owner else Situation.RECONCILED
+    if call == "store.record_intent" and before and before.answer:
+        return Situation.ANSWER_REUSED
+    return CALL_SITUATIONS.get(call)
+
+
+SHORT_LEASE, SLOW_GENERATION = 40.0, 50.0
+"""Seconds, where the AI takes longer than a lease lasts."""
+
+T = TypeVar("T")
+
+
+class NothingToDo(Exception):
+    """There is nothing to act on: the step does nothing."""
+
+
+def pick(things: Sequence[T], number: int) -> T:
+    """Return the thing of that number, counted round and round."""
+    if not things:
+        raise NothingToDo
+    return things[number % len(things)]
+
+
+class LateEffect(NamedTuple):
+    """A call's effect that is still to come, although its caller gave up."""
+
+    call: str
+    author: Author | None
+    effect: Callable[[], Any]
+
+
+class LaggingSender(FakeSender):
+    """The channel's vendor, whose list may lag behind what it accepted."""
+
+    listed_until = inf
+
+    def find(
+        self, credentials: TwilioCredentials, message: OutgoingMessage, *, since: float
+    ) -> tuple[str, ...]:
+        unlisted = {sent.sid for sent in self.sent if sent.at >= self.listed_until}
+        found = super().find(credentials, message, since=since)
+        return tuple(sid for sid in found if sid not in unlisted)
+
+
+class ModelGenerator(FakeTextGenerator):
+    """The AI, which writes the same text for all conversations, or each one its own."""
+
+    is_original = False
+
+    def generate(self, api_key: str, request: GenerationRequest) -> Answer:
+        written = super().generate(api_key, request)
+        if not self.is_original:
+            return written
+        text = f"About {request.metadata['conversation_id']}: when may we call?"
+        return replace(written, variables={**ANSWER.variables, "2": text})
+
+
+@dataclass
+class Environment:
+    """What surrounds the containers; each name in `ACTIONS` is an action of schedules."""
+
+    ACTIONS: ClassVar = (
+        *("wait", "wait_for_queue", "outage", "lag", "catch_up", "change_token", "change_key"),
+        *("fix_secrets", "foreign_message", "apply_late"),
+    )
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    store: FakeLedgerStore = field(default_factory=FakeLedgerStore)
+    secrets: FakeSecrets = field(default_factory=FakeSecrets)
+    assistants: FakeAssistants = field(default_factory=FakeAssistants)
+    late: list[LateEffect] = field(default_factory=list)
+    down: Counter[str] = field(default_factory=Counter)
+    is_ai_slow: bool = False
+    is_late_last: bool = False
+
+    def __post_init__(self) -> None:
+        self.queue = InMemoryQueue(self.clock)
+        self.sender = LaggingSender(self.clock, TWILIO.auth_token)
+        self.generator = ModelGenerator(API_KEY)
+        self.observer = Observer(self.store)
+        store_defaults(self.secrets, self.assistants)
+
+    @property
+    def lease_seconds(self) -> float:
+        return SHORT_LEASE if self.is_ai_slow else LEASE_SECONDS
+
+    @property
+    def ai_seconds(self) -> float:
+        return SLOW_GENERATION if self.is_ai_slow else 0.0
+
+    @property
+    def are_secrets_right(self) -> bool:
+        token = self.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET].auth_token
+        key = self.secrets.openai_keys.stored[contexts.OPENAI_SECRET]
+        return (token, key) == (self.sender.auth_token, self.generator.api_key)
+
+    def fault_of_outage(self, call: str) -> CallFault | None:
+        service = call.partition(".")[0]
+        if not self.down[service] or call not in OUTAGES:
+            return None
+        self.down[service] -= 1
+        return OUTAGES[call]
+
+    def apply(self, late: LateEffect) -> None:
+        self.late.remove(late)
+        with suppress(ConditionFailed, ProcessingError):
+            late.effect()
+            is_send = late.call == "sender.send"
+            situation = Situation.ACCEPTED_LATE if is_send else Situation.APPLIED_LATE
+            self.observer.reached.add(situation)
+
+    def wait(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    def wait_for_queue(self) -> None:
+        if queued := self.queue.on_queue:
+            self.clock.now = max(self.clock.now, queued[0].visible_at)
+
+    def outage(self, service: str, calls: int) -> None:
+        self.down[service] = calls
+
+    def lag(self) -> None:
+        self.sender.listed_until = min(self.sender.listed_until, self.clock())
+
+    def catch_up(self) -> None:
+        self.sender.listed_until = inf
+
+    def change_token(self) -> None:
+        self.sender.auth_token += "+"
+
+    def change_key(self) -> None:
+        self.generator.api_key += "+"
+
+    def fix_secrets(self) -> None:
+        tokens, token = self.secrets.twilio_credentials.stored, self.sender.auth_token
+        tokens[contexts.TWILIO_SECRET] = replace(tokens[contexts.TWILIO_SECRET], auth_token=token)
+        self.secrets.openai_keys.stored[contexts.OPENAI_SECRET] = self.generator.api_key
+
+    def foreign_message(self) -> None:
+        variables = {**ANSWER.variables, "2": "Your parcel has been left with a neighbour."}
+        message = OutgoingMessage(contexts.SENDER, contexts.RECIPIENT, variables=variables)
+        sid = f"SM-foreign-{len(self.sender.sent)}"
+        self.sender.sent.append(SentMessage(sid, message, self.clock()))
+
+    def apply_late(self, which: int) -> None:
+        self.apply(pick(self.late, which))
+
+    def end_faults(self) -> None:
+        self.down.clear()
+        self.fix_secrets()
+        if not self.is_late_last:
+            self.end_lateness()
+
+    def end_lateness(self) -> None:
+        self.catch_up()
+        while self.late:
+            self.apply(self.late[0])
+
+
+Alter = Callable[[BatchHandler], BatchHandler]
+"""Makes another handler of a handler: a mutant."""
+
+parse = cache(contexts.parser)
+
+
+def unaltered(handler: BatchHandler) -> BatchHandler:
+    """Return the handler as it is."""
+    return handler
+
+
+class SkewedClock:
+    """The container's own clock, which differs a little from the others'."""
+
+    def __init__(self, container: "Container", skew: float) -> None:
+        self._call = container.call
+        self._true_time = container.environment.clock
+        self._skew = skew
+
+    def __call__(self) -> float:
+        return self._true_time() + self._skew
+
+    def sleep(self, seconds: float) -> None:
+        self._call("clock.sleep", partial(self._true_time.advance, seconds))
+
+
+class Container(Runtime):
+    """Processes one batch at a time; a container that was killed has no effect any more."""
+
+    def __init__(self, environment: Environment, skew: float, alter: Alter) -> None:
+        self.environment = environment
+        self.is_dead = False
+        self.ends_at = 0.0
+        self.tasks: list[Task] = []
+        self.heartbeat: SteppedHeartbeat | None = None
+        self.messages: Sequence[InMemoryMessage] = ()
+        self.authors: dict[str, Author] = {}
+        self._invocation: Task | None = None
+        self.clock: SleepClock = SkewedClock(self, skew)
+        self.times = TIMES
+        self.lease_seconds = environment.lease_seconds
+        self.assistants = environment.assistants
+        secrets = FakeSecrets()  # with a cache of its own
+        secrets.openai_keys.stored = environment.secrets.openai_keys.stored
+        secrets.twilio_credentials.stored = environment.secrets.twilio_credentials.stored
+        self.secrets = self._stepped("secrets", secrets)
+        self._extend = self._stepped("queue", environment.queue).extend
+        for name in ("store", "generator", "sender", "queue"):
+            setattr(self, name, self._stepped(name, getattr(environment, name)))
+        self._handler = alter(
+            replace(
+                self.batch(),
+                parse=parse,
+                pool=lambda _: TaskPool(self, environment.observer.reached),
+                random=Random(0),  # noqa: S311 - jitter, the same in every run
+            )
+        )
+
+    def _stepped(self, name: str, port: object) -> Any:
+        return SteppedPort(name, port, self.call)
+
+    def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> SteppedHeartbeat:
+        self.heartbeat = SteppedHeartbeat(receipt_handles, self._extend, self)
+        return self.heartbeat
+
+    @property
+    def is_busy(self) -> bool:
+        return self._invocation is not None and not self._invocation.dead
+
+    @property
+    def ready(self) -> list[Task]:
+        return [task for task in self.tasks if task.is_ready]
+
+    @property
+    def has_no_time(self) -> bool:
+        return self.clock() >= self.ends_at
+
+    def is_at(self, key: RecordKey) -> bool:
+        is_in_batch = self.is_busy and any(author.key == key for author in self.authors.values())
+        return is_in_batch or any(task.is_of(key) for task in self.tasks)
+
+    def begin(self, messages: Sequence[InMemoryMessage]) -> None:
+        self.ends_at = self.clock() + FUNCTION_TIMEOUT
+        self.tasks = [task for task in self.tasks if not task.dead]
+        self.messages = messages
+        self.authors = {m.message_id: Author(m.handle, m.key) for m in messages}
+        deliveries = [
+            Delivery(m.message_id, m.handle, m.body, m.receives, self.ends_at, owner=m.handle)
+            for m in messages
+        ]
+        self._invocation = self.spawn(partial(self._invoke, deliveries))
+
+    def spawn(self, work: Callable[[], object], author: Author | None = None) -> Task:
+        task = Task(work, author)
+        self.tasks.append(task)
+        return task
+
+    def kill(self) -> None:
+        self.is_dead = True
+        for task in self.tasks:
+            task.end()
+
+    def check_alive(self) -> None:
+        if self.is_dead:
+            raise GreenletExit
+
+    def call(self, name: str, effect: "partial[Any]") -> Any:
+        task = current()
+        self._stop(task, Moment.BEFORE, name)
+        fault, task.fault = task.fault or self.environment.fault_of_outage(name), None
+        observed = self.environment.observer.observed(name, task.author, effect)
+        if name == "generator.generate":
+            self._beat_for(task, self.environment.ai_seconds)
+        try:
+            late = LateEffect(name, task.author, observed)
+            return self._fail(late, fault) if fault else observed()
+        finally:
+            self._stop(task, Moment.AFTER, name)
+
+    def _beat_for(self, task: Task, seconds: float) -> None:
+        ends_at = self.clock() + seconds
+        while self.heartbeat and self.clock() < ends_at:
+            self.environment.clock.advance(INTERVAL)
+            self.heartbeat.beat()
+            task.wait_until(lambda: not (self.heartbeat and self.heartbeat.is_beating))
+
+    def _stop(self, task: Task, moment: Moment, name: str) -> None:
+        self.check_alive()
+        task.stop(moment, name)
+
+    def _fail(self, call: LateEffect, fault: CallFault) -> Any:
+        self.environment.observer.note_fault(call.author, fault)
+        match fault.effect:
+            case Effect.ANSWER_LOST:
+                with suppress(Exception):
+                    call.effect()
+            case Effect.LATE:
+                self.environment.late.append(call)
+            case Effect.TWICE:
+                with suppress(Exception):
+                    call.effect()
+                self._stop(current(), Moment.AFTER, call.call)
+                return call.effect()
+        if fault.error:
+            raise fault.error()
+        return None
+
+    def _invoke(self, deliveries: list[Delivery]) -> None:
+        failed = self._handler.handle(deliveries)
+        for delivery in deliveries:
+            # The result of an invocation that timed out is not used.
+            if delivery.message_id not in failed and not self.has_no_time:
+                delete = partial(self.environment.queue.delete, delivery.receipt_handle)
+                self.call("mapping.delete", delete)

@@ -1,0 +1,102 @@
+"""Schedules as text: a line of steps that people can read, keep and replay.
+
+A schedule may begin with its settings: `begin`, the queue's maximum receives, and (0 or 1) whether
+no two texts are the same, the AI takes longer than a lease, and late effects come last.
+"""
+
+# ruff: noqa: E501 - a table's rows are long
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+_NUMBER = re.compile(r"-?\d+")
+
+
+class Step(NamedTuple):
+    """One decision: an action of the model and its arguments."""
+
+    action: str
+    arguments: tuple[int | str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join((self.action, *map(str, self.arguments)))
+
+
+Schedule = tuple[Step, ...]
+
+
+def written(steps: Iterable[Step]) -> str:
+    """Return a schedule on one line."""
+    return "; ".join(map(str, steps))
+
+
+def read(text: str) -> Schedule:
+    """Return the steps of a schedule; line breaks count as blanks."""
+    parts = [step.split() for step in text.split(";") if step.strip()]
+    return tuple(Step(action, tuple(map(_argument, rest))) for action, *rest in parts)
+
+
+def _argument(text: str) -> int | str:
+    return int(text) if _NUMBER.fullmatch(text) else text
+
+
+DELIVERED = "arrive 0; deliver 1"
+FAILING_SEND = f"{DELIVERED}; fail_at 0 sender.send"
+UNRECORDED = f"{DELIVERED}; fail_at 0 store.record_sent ledger_refused"
+UNLISTED = f"begin 10 0 0 1; lag; {FAILING_SEND} accepted-answer-lost"
+LAST_LOOKUP = f"begin 2 0 0 0; {FAILING_SEND} never-arrived; finish 0; wait_for_queue; deliver 1"
+TWO_AT_THE_AI = "arrive 0; arrive 0; deliver 1; run_to 0 before:generator.generate"
+INTENT_RECORDED = f"begin 2 0 0 0; {DELIVERED}; run_to 0 after:store.record_intent"
+OPTED_OUT = f"{FAILING_SEND} twilio_21610; finish 0; arrive 1"
+KILLED_AT_THE_AI = f"{DELIVERED}; kill_at 0 before:generator.generate"
+
+
+class Situation(StrEnum):
+    """A situation that random schedules must reach, and a schedule that reaches it."""
+
+    schedule: str
+
+    def __new__(cls, text: str, schedule: str) -> "Situation":
+        """Make a member whose value is its text."""
+        member = str.__new__(cls, text)
+        member._value_, member.schedule = text, schedule
+        return member
+
+    # fmt: off
+    SENT = "sent and recorded by one worker", f"{DELIVERED}; finish 0"
+    RETRIED = "acquired again after a temporary failure", f"{DELIVERED}; fail_at 0 generator.generate openai_500"
+    TAKEN_OVER = "taken over after a lease had expired", KILLED_AT_THE_AI
+    FENCED_OFF = "a worker that lost its lease was refused a write", f"{TWO_AT_THE_AI}; wait 95; redeliver 0; finish -1; finish 0"
+    LEASE_HELD = "a duplicate while another worker held the lease", f"{TWO_AT_THE_AI}; deliver 1; finish -1"
+    SENT_ALREADY = "a duplicate after the message was sent", f"{DELIVERED}; finish 0; duplicate 0; finish 0"
+    LEASE_EXPIRED = "a lease expired before the intent was recorded", f"{DELIVERED}; run_to 0 after:generator.generate; wait 95; finish 0"
+    STALLED = "a worker delayed after its intent did not send", f"{INTENT_RECORDED}; wait 5; finish 0"
+    RENEWED = "a lease was renewed by a heartbeat", f"begin 10 0 1 0; {DELIVERED}; finish 0"
+    REPEATED = "a write whose answer was lost was repeated by the SDK", f"{DELIVERED}; fail_at 0 store.create repeated-by-sdk"
+    APPLIED_LATE = "a write was applied after its caller had given up", f"{DELIVERED}; fail_at 0 store.create applied-late"
+    ACCEPTED_LATE = "a message was accepted after its sender had given up", f"{FAILING_SEND} accepted-late; finish 0; apply_late 0"
+    KILLED_BEFORE_SEND = "killed between the intent and the send", f"{DELIVERED}; kill_at 0 before:sender.send"
+    KILLED_AFTER_SEND = "killed between the send and its record", f"{DELIVERED}; kill_at 0 after:sender.send"
+    KILLED_MARKING_UNKNOWN = "killed while marking a send as unknown", f"{LAST_LOOKUP}; kill_at 0 after:store.mark_unknown"
+    RAN_TOO_LONG = "a worker went on after its invocation had timed out", f"{INTENT_RECORDED}; wait 400; finish 0"
+    UNRECORDED = "sent, but the record could not be written", UNRECORDED
+    RECONCILED = "an unknown send was found at the vendor and recorded", f"{FAILING_SEND} accepted-answer-lost"
+    NOT_LISTED = "the vendor's list lagged behind a message that it had accepted", UNLISTED
+    SAME_TEXT = "the vendor listed messages of the same text of other conversations", f"arrive 1; {FAILING_SEND} accepted-answer-lost"
+    MARKED_UNKNOWN = "a send was marked unknown", f"{FAILING_SEND} never-arrived"
+    RECORDED_BY_OPERATOR = "an operator found the sid and recorded it", UNLISTED
+    RELEASED = "an operator released an unknown send", f"{FAILING_SEND} never-arrived"
+    FIXED = "an operator fixed the cause of a failure and released the message", f"{DELIVERED}; fail_at 0 secrets.credentials secret_malformed"
+    LAST_RECEIVE = "the last receive only reconciled", f"begin 2 0 0 0; {KILLED_AT_THE_AI}"
+    DEAD_LETTER = "a message went to the dead-letter queue", f"{DELIVERED}; fail_at 0 generator.generate openai_400"
+    REDRIVEN = "a dead-letter message was redriven", f"begin 2 0 0 0; {DELIVERED}; kill 0"
+    REFUSED = "refused for good", f"{FAILING_SEND} twilio_21211"
+    SUPPRESSED = "a recipient who had opted out was refused", OPTED_OUT
+    ANSWER_REUSED = "a stored answer was sent by a later delivery", f"{FAILING_SEND} twilio_20429"
+    SECRET_READ_AGAIN = "a refused secret was read again", f"{FAILING_SEND} twilio_20003"
+    SEVERAL_IN_A_BATCH = "several messages in one batch", "arrive 0; arrive 2; deliver 2"
+    BATCH_TIMED_OUT = "a batch returned while a message was still in progress", f"{DELIVERED}; run_to 0 before:generator.generate; wait 400; advance 0 0 1"
+    HEARTBEAT_HUNG = "a heartbeat hung past the end of its batch", f"{DELIVERED}; advance 0 0 1; hang 0"
+    # fmt: on

@@ -1,0 +1,58 @@
+"""Every mutant, in the cases that are known to show its mistake."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.faults.model.model import Played
+from tests.faults.model.schedules import read
+from tests.faults.mutants.catalogue import MUTANTS, Mutant
+from tests.faults.process_faults.cells import Cell
+from tests.faults.process_faults.run import Driver, driver
+from tests.faults.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """The rules that a mutant broke in the model, and in its cell if it has one."""
+
+    mutant: Mutant
+    in_model: tuple[Rule, ...]
+    in_cell: tuple[Rule, ...]
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether it broke a rule that its mistake can break."""
+        return not self.mutant.breaks.isdisjoint(self.in_model + self.in_cell)
+
+
+@dataclass(frozen=True, slots=True)
+class MutantsResult:
+    """What happened with all mutants, in their order."""
+
+    mutants: tuple[Caught, ...] = ()
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The mutants that were not caught."""
+        return tuple(caught.mutant.name for caught in self.mutants if not caught.is_caught)
+
+
+def run(on_progress: Callable[[int, int], None] = lambda _done, _all: None) -> MutantsResult:
+    """Run each mutant's schedule and cell."""
+    caught: list[Caught] = []
+    with driver() as one:
+        for mutant in MUTANTS.values():
+            caught.append(Caught(mutant, broken_in_model(mutant), broken_in_cell(mutant, one)))
+            on_progress(len(caught), len(MUTANTS))
+    return MutantsResult(tuple(caught))
+
+
+def broken_in_model(mutant: Mutant) -> tuple[Rule, ...]:
+    """Return the rules that a mutant breaks in its schedule."""
+    problem = Played(read(mutant.schedule[1]), mutant.alter).problem
+    return problem.rules if problem else ()
+
+
+def broken_in_cell(mutant: Mutant, one: Driver) -> tuple[Rule, ...]:
+    """Return the rules that a mutant breaks in its cell."""
+    return one.run(Cell.parse(mutant.cell[1]), mutant.name).broken if mutant.cell else ()

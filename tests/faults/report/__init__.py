@@ -1,1 +1,0 @@
-"""What the proof found, for the terminal and for the documentation."""

@@ -1,0 +1,387 @@
+"""What a soak leaves on phones, in the table, on the queues and in the log; and the verdict."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.models import RecordKey
+from lambda_src.services.dynamodb.suppression import NAMESPACE
+from local.emulator.alerts import alarms_on_line
+from local.lifecycle import wait_for
+from local.message_tracker import FINAL_EVENTS
+from tests.faults.rules import (
+    Evidence,
+    History,
+    Location,
+    Rule,
+    Violation,
+    broken_rules,
+    is_unresolved,
+)
+from tests.faults.soak.plan import Expected
+from tests.faults.soak.queues import TrackedMessage
+from tests.support.metrics import metric_sum
+
+if TYPE_CHECKING:
+    from local.cloud import LocalCloud
+    from local.dynamodb_proxy import ForwardedRequest
+    from local.emulator.function_logs import LogLine
+    from local.fakes import RecordedRequest
+    from local.vendors import FakeVendors
+    from tests.faults.soak.plan import Conversation
+    from tests.faults.soak.queues import SoakQueues
+
+RELAY_SECONDS = 30
+"""How long it takes at most from a log line to the notification of its alarm."""
+_ID = re.compile(r"soak-\d+-\d{4}")
+_STATUS = re.compile(r"\bconversation_status = (:\w+)")
+
+
+def conversation_of_text(text: str) -> str:
+    """Return the conversation that a message's text names; empty if it names none."""
+    found = _ID.search(text)
+    return found[0] if found else ""
+
+
+def conversation_sent(request: "RecordedRequest") -> str:
+    """Return the conversation whose message Twilio is to send; empty if there is none."""
+    body = request.body
+    return conversation_of_text(f"{body.get('ContentVariables', '')}{body.get('Body', '')}")
+
+
+def conversation_asked_about(request: "RecordedRequest") -> str:
+    """Return the conversation for which the AI is to write; empty if there is none."""
+    if request.path != "/v1/responses":
+        return ""
+    return str(request.body.get("metadata", {}).get("conversation_id", ""))
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write that was applied to a record.
+
+    Attributes:
+        at: Epoch seconds.
+        status: The record's status from then on; empty where it does not change.
+        owner: The lease's owner that the write requires or sets; empty where none is required.
+        has_answer: Whether it stores the AI's answer.
+        from_expired: Whether it takes the conversation over from a worker whose lease had expired.
+    """
+
+    at: float
+    status: str = ""
+    owner: str = ""
+    has_answer: bool = False
+    from_expired: bool = False
+
+    @property
+    def is_acquisition(self) -> bool:
+        """Whether its owner has the lease from then on."""
+        return bool(self.owner) and self.status == Status.PROCESSING
+
+
+def applied_writes(requests: "Iterable[ForwardedRequest]") -> dict[RecordKey, list[Write]]:
+    """Return every write that was applied, by record, in their order."""
+    writes: dict[RecordKey, list[Write]] = {}
+    for request in requests:
+        if request.status == HTTPStatus.OK:
+            for key, write in _writes(request):
+                writes.setdefault(key, []).append(write)
+    return writes
+
+
+def _writes(request: "ForwardedRequest") -> Iterator[tuple[RecordKey, Write]]:
+    at, parameters = request.at, request.parameters
+    if request.operation == "UpdateItem":
+        yield _key(parameters["Key"]), _update(at, parameters)
+    for part in parameters.get("TransactItems", ()):
+        if "Put" in part:
+            item = part["Put"]["Item"]
+            write = Write(at, _text(item, "conversation_status"), _text(item, "lease_owner"))
+            yield _key(item), write
+        elif "Update" in part:
+            key = _key(part["Update"]["Key"])
+            if not key.primary_channel.startswith(NAMESPACE):
+                yield key, _update(at, part["Update"])
+
+
+def _update(at: float, parameters: Mapping[str, Any]) -> Write:
+    values = parameters.get("ExpressionAttributeValues", {})
+    changed = _STATUS.search(parameters["UpdateExpression"])
+    return Write(
+        at=at,
+        status=_text(values, changed[1]) if changed else "",
+        owner=_text(values, ":owner"),
+        has_answer=":answer" in values,
+        from_expired=_text(values, ":found_status") == Status.PROCESSING,
+    )
+
+
+def _key(attributes: Mapping[str, Any]) -> RecordKey:
+    return RecordKey(_text(attributes, "primary_channel"), _text(attributes, "conversation_id"))
+
+
+def _text(attributes: Mapping[str, Any], name: str) -> str:
+    return str(attributes.get(name, {}).get("S", ""))
+
+
+def asked_again(writes: Iterable[Write], asks: int) -> int:
+    """Return how often the AI was asked by workers that had found its answer stored.
+
+    Requests to the AI do not name their worker: each one that acquired the lease before the answer
+    was stored may ask once.
+    """
+    acquired = 0
+    for write in writes:
+        if write.has_answer:
+            return max(0, asks - acquired)
+        acquired += write.is_acquisition
+    return 0
+
+
+def acts_without_lease(writes: Sequence[Write], sends: Iterable[float]) -> tuple[str, ...]:
+    """Return what workers wrote without the lease, and what they sent without an intent.
+
+    Args:
+        writes: Those of one conversation, in their order.
+        sends: When the vendor was asked to send its message, in epoch seconds.
+    """
+    history = History(holders={write.owner for write in writes if write.owner})
+    for write in writes:
+        if write.is_acquisition:
+            history.acquired(write.owner, has_answer=False)
+        elif write.owner:
+            history.acted(write.owner, f"wrote {write.status or 'without a status'}")
+    for at in sends:
+        before = [write.status for write in writes if write.status and write.at <= at]
+        if not before or before[-1] != Status.SENDING:
+            history.acts_without_lease.append(
+                f"sent while {before[-1] if before else 'unacquired'}"
+            )
+    return tuple(history.acts_without_lease)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What there is of one conversation.
+
+    Attributes:
+        key: Its record's key.
+        expected: What must happen to it.
+        sids: Its messages that the vendor accepted, oldest first.
+        messages: Its queue messages.
+        record: Its record; empty if there is none.
+        releases: How often the operator released it.
+        writes: The workers' writes to its record that were applied.
+        asks: How often the AI was asked for its text, with credentials that it accepted.
+        sends: When the vendor was asked to send it, in epoch seconds.
+        alarms: Events of the lines at CRITICAL about it.
+        unacknowledged: Ids of queue messages that were deleted without a log line saying why.
+    """
+
+    key: RecordKey
+    expected: Expected = Expected.SENT
+    sids: tuple[str, ...] = ()
+    messages: tuple[TrackedMessage, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+    releases: int = 0
+    writes: tuple[Write, ...] = ()
+    asks: int = 0
+    sends: tuple[float, ...] = ()
+    alarms: frozenset[str] = frozenset()
+    unacknowledged: tuple[str, ...] = ()
+
+    def evidence(self, *, is_final: bool) -> Evidence:
+        """Return the facts as evidence for the rules."""
+        return Evidence(
+            sids=self.sids,
+            locations=tuple(message.location for message in self.messages),
+            status=self.record.get("conversation_status"),
+            recorded_sid=str(self.record.get("message_sid", "")),
+            failure_code=str(self.record.get("failure", {}).get("code", "")),
+            alarms=self.alarms,
+            releases=self.releases,
+            asked_again=asked_again(self.writes, self.asks),
+            acts_without_lease=acts_without_lease(self.writes, self.sends),
+            is_final=is_final,
+            is_refused=self.expected is not Expected.SENT,
+        )
+
+
+def collect(
+    cloud: "LocalCloud",
+    vendors: "FakeVendors",
+    queues: "SoakQueues",
+    conversations: "Iterable[Conversation]",
+    releases: Mapping[RecordKey, int],
+) -> list[Facts]:
+    """Return what there is of each conversation, except what the log has."""
+    writes = applied_writes(cloud.dynamodb_proxy.forwarded)
+    sids: dict[str, list[str]] = {}
+    for message in vendors.twilio.messages():
+        sids.setdefault(conversation_of_text(message["body"]), []).append(message["sid"])
+    messages: dict[str, list[TrackedMessage]] = {}
+    for tracked in queues.messages():
+        messages.setdefault(tracked.conversation_id, []).append(tracked)
+    sends: dict[str, list[float]] = {}
+    for request in vendors.twilio.requests:
+        sends.setdefault(conversation_sent(request), []).append(request.at)
+    accepted = (r for r in vendors.openai.requests if r.status != HTTPStatus.UNAUTHORIZED)
+    asks = Counter(map(conversation_asked_about, accepted))
+    return [
+        Facts(
+            key=(key := conversation.key),
+            expected=conversation.expected,
+            sids=tuple(sids.get(key.conversation_id, ())),
+            messages=tuple(messages.get(key.conversation_id, ())),
+            record=cloud.channel.record(key),
+            releases=releases.get(key, 0),
+            writes=tuple(writes.get(key, ())),
+            asks=asks[key.conversation_id],
+            sends=tuple(sends.get(key.conversation_id, ())),
+        )
+        for conversation in conversations
+    ]
+
+
+class FunctionLog:
+    """The function's log, read when all is over.
+
+    Not before: the embedded AWS may show an invocation's last lines with the next invocation of the
+    same process only. Each line has its own time.
+    """
+
+    def __init__(self, lines: "Iterable[LogLine]") -> None:
+        self._lines = [(line, line.fields) for line in lines]
+
+    def completed(self, facts: Iterable[Facts], until: float = math.inf) -> list[Facts]:
+        """Return the facts with what the log says of each conversation.
+
+        Args:
+            facts: As they were at some moment.
+            until: That moment in epoch seconds: later alarms do not count.
+        """
+        alarms: dict[str, set[str]] = {}
+        acknowledged: set[str] = set()
+        for _, fields in self._lines:
+            event = str(fields.get("event"))
+            if event in FINAL_EVENTS:
+                acknowledged.add(str(fields.get("sqs_message_id")))
+            if fields.get("level") == "CRITICAL" and _time_of(fields) <= until:
+                alarms.setdefault(str(fields.get("conversation_id")), set()).add(event)
+        return [
+            replace(
+                one,
+                alarms=frozenset(alarms.get(one.key.conversation_id, ())),
+                unacknowledged=tuple(
+                    message.message_id
+                    for message in one.messages
+                    if message.location is Location.DELETED
+                    and message.message_id not in acknowledged
+                ),
+            )
+            for one in facts
+        ]
+
+    def counts(self) -> Counter[str]:
+        """Return how many lines there are of each event."""
+        return Counter(str(fields.get("event")) for _, fields in self._lines)
+
+    def critical(self) -> "dict[str, list[LogLine]]":
+        """Return the lines at CRITICAL, by their event."""
+        lines: dict[str, list[LogLine]] = {}
+        for line, fields in self._lines:
+            if fields.get("level") == "CRITICAL":
+                lines.setdefault(str(fields.get("event")), []).append(line)
+        return lines
+
+    def interrupted(self) -> tuple[int, int]:
+        """Return how many invocations ended with their process: in the batch, and before it."""
+        counts, invocations = self.counts(), len({line.stream for line, _ in self._lines})
+        begun = counts[LogEvent.BATCH_RECEIVED]
+        return begun - counts[LogEvent.BATCH_FINISHED], invocations - begun
+
+
+def _time_of(fields: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(fields["timestamp"]).timestamp()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmFacts:
+    """What happened to the lines at CRITICAL with one event.
+
+    Attributes:
+        event: The event.
+        lines: How many lines there are.
+        counted: The sum of the metrics behind them; the least, where there are several.
+        notified: The alarms on those metrics that notified the topic's subscribers.
+    """
+
+    event: str
+    lines: int
+    counted: float
+    notified: tuple[str, ...]
+
+
+def alarm_facts(
+    cloud: "LocalCloud", critical: "Mapping[str, Sequence[LogLine]]"
+) -> list[AlarmFacts]:
+    """Return what happened to the lines at CRITICAL, given by their event."""
+    return [_alarm_facts(cloud, event, lines) for event, lines in sorted(critical.items())]
+
+
+def _alarm_facts(cloud: "LocalCloud", event: str, lines: "Sequence[LogLine]") -> AlarmFacts:
+    alarms = alarms_on_line(cloud.aws, cloud.resources.log_group, lines[0].text)
+    metrics = {(alarm.namespace, alarm.metric) for alarm in alarms}
+
+    def counted() -> float:
+        return min((metric_sum(cloud.aws, *metric) for metric in metrics), default=0)
+
+    def notified() -> set[str]:
+        alerted = {alert.alarm for alert in cloud.alerts.all_alerts() if alert.is_alarm}
+        return alerted & {alarm.alarm for alarm in alarms}
+
+    wait_for(lambda: counted() >= len(lines) and notified(), RELAY_SECONDS)
+    names = tuple(sorted(notified()))
+    return AlarmFacts(event=event, lines=len(lines), counted=counted(), notified=names)
+
+
+def reconcile(conversations: Iterable[Facts], *, is_final: bool) -> list[Violation]:
+    """Judge every conversation.
+
+    Args:
+        conversations: As they are when no worker is at any.
+        is_final: Whether, besides, the operator has decided and redriven.
+    """
+    violations = []
+    for facts in conversations:
+        evidence = facts.evidence(is_final=is_final)
+        rules = set(broken_rules(evidence))
+        if facts.unacknowledged:
+            rules.add(Rule.DELETED_ONLY_IF_SENT)
+        is_open = is_final and is_unresolved(evidence)
+        if rules or is_open:
+            violations.append(
+                Violation(
+                    subject=facts.key.conversation_id,
+                    rules=tuple(rule for rule in Rule if rule in rules),
+                    what=f"{evidence}, {facts.unacknowledged=}, {facts.expected=}",
+                    is_unresolved=is_open,
+                )
+            )
+    return violations
+
+
+def silent_alarms(alarms: Iterable[AlarmFacts]) -> list[Violation]:
+    """Judge whether every line at CRITICAL was counted and its alarm notified the subscribers."""
+    return [
+        Violation(subject=facts.event, rules=(Rule.RECORD_IS_TRUE,), what=f"not notified: {facts}")
+        for facts in alarms
+        if facts.counted < facts.lines or not facts.notified
+    ]

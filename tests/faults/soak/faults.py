@@ -1,0 +1,297 @@
+"""What goes wrong in a soak: processes killed and frozen, vendors and table failing at random."""
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from local.dynamodb_proxy import DynamoDBError
+from local.fakes import Fault, Match, Rule
+from local.lifecycle import Composite
+from tests.faults.soak.evidence import conversation_asked_about, conversation_sent
+from tests.faults.soak.plan import LEASE_SECONDS, Expected, Injection, Plan, ProcessFault
+
+if TYPE_CHECKING:
+    from local.dynamodb_proxy import DynamoDBProxy
+    from local.vendors import FakeVendors
+
+PROGRAM = "_worker.py"
+"""The program with which the embedded AWS runs a Python function."""
+FREEZE_SECONDS = LEASE_SECONDS + 4.0
+"""Until another worker has the conversation."""
+POLL_SECONDS = 0.02
+TOO_LATE = 6.0
+"""Seconds after which no sender waits any longer."""
+
+
+class FunctionProcesses:
+    """The function's processes below the embedded AWS, to be killed and frozen.
+
+    A process is identified by its id and its start time, so that a reused id is no mistake.
+
+    Args:
+        pid: Process id of the embedded AWS.
+        port: Port to which every process keeps a connection once it works.
+
+    Attributes:
+        injected: How many processes each fault has happened to.
+    """
+
+    def __init__(self, pid: int, port: int) -> None:
+        self._aws = psutil.Process(pid)
+        self._port = port
+        self._frozen: dict[psutil.Process, float] = {}
+        self.injected: Counter[ProcessFault] = Counter()
+
+    def inject(self, fault: ProcessFault, pick: float) -> psutil.Process | None:
+        """Kill or freeze one of the working processes, and return it; None if there is none.
+
+        `pick` chooses among them by age, from 0 to below 1.
+        """
+        working = self.at_work()
+        if not working:
+            return None
+        process = working[int(pick * len(working))]
+        try:
+            if fault is ProcessFault.KILL:
+                process.kill()
+            else:
+                process.suspend()
+                self._frozen[process] = time.monotonic()
+        except psutil.NoSuchProcess:
+            return None
+        self.injected[fault] += 1
+        return process
+
+    def at_work(self) -> list[psutil.Process]:
+        """Return the processes that have begun to work and are not frozen, the oldest first."""
+        found = [process for process in self.living() if self._is_at_work(process)]
+        return sorted(found, key=lambda process: (process.create_time(), process.pid))
+
+    def living(self) -> list[psutil.Process]:
+        """Return all of the function's processes, also those that are starting."""
+        return [p for p in self._aws.children(recursive=True) if _is_of_function(p)]
+
+    def thaw(self, *, frozen_for: float = 0) -> None:
+        """Let the processes go on that have been frozen for so many seconds."""
+        for process, since in list(self._frozen.items()):
+            if time.monotonic() - since >= frozen_for:
+                del self._frozen[process]
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    def _is_at_work(self, process: psutil.Process) -> bool:
+        try:
+            connections = process.net_connections(kind="tcp4")
+        except psutil.Error:
+            return False
+        is_connected = any(c.raddr and c.raddr.port == self._port for c in connections)
+        return is_connected and process not in self._frozen
+
+
+def _is_of_function(process: psutil.Process) -> bool:
+    try:
+        return any(part.endswith(PROGRAM) for part in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+Probabilities = Mapping[Fault, float]
+"""How likely each fault is for a request."""
+
+SENDS: Probabilities = {
+    Fault.error(429, 20429, retry_after=1): 0.03,
+    Fault.error(500, 20500): 0.03,
+    Fault.error(500, 20500, effect_applied=True): 0.03,
+    Fault.error(503, 20503): 0.02,
+    Fault.error(400, 63010): 0.01,
+    Fault.error(401, 20003): 0.01,
+    Fault.slow(1.2): 0.06,
+    Fault.slow(1.2, effect_applied=True): 0.06,
+    Fault.slow(TOO_LATE): 0.02,
+    Fault.slow(TOO_LATE, effect_applied=True): 0.02,
+    Fault.hang(): 0.02,
+    Fault.hang(effect_applied=True): 0.02,
+    Fault.reset(): 0.02,
+    Fault.reset(effect_applied=True): 0.02,
+    Fault.empty(): 0.02,
+    Fault.not_json(): 0.01,
+    Fault.not_json(effect_applied=True): 0.01,
+    Fault.undelivered(): 0.01,
+}
+LISTS: Probabilities = {
+    Fault.error(429, 20429, retry_after=1): 0.02,
+    Fault.error(500, 20500): 0.03,
+    Fault.error(401, 20003): 0.01,
+    Fault.slow(1.0): 0.05,
+    Fault.hang(): 0.02,
+    Fault.reset(): 0.02,
+    Fault.empty(): 0.01,
+    Fault.not_json(): 0.01,
+}
+GENERATING: Probabilities = {
+    Fault.error(429, "rate_limit_exceeded", retry_after=1): 0.01,
+    Fault.error(429, "insufficient_quota"): 0.003,
+    Fault.error(401, "invalid_api_key"): 0.01,
+    Fault.error(404, "model_not_found"): 0.003,
+    Fault.error(500, "server_error"): 0.02,
+    Fault.error(503, "service_unavailable"): 0.01,
+    Fault.slow(1.5): 0.1,
+    Fault.slow(TOO_LATE): 0.01,
+    Fault.hang(): 0.01,
+    Fault.reset(): 0.02,
+    Fault.empty(): 0.01,
+    Fault.not_json(): 0.01,
+    Fault.failed(): 0.01,
+    Fault.thinking(2.0): 0.1,
+}
+TABLE: Probabilities = {
+    DynamoDBError.THROTTLED.fault(): 0.05,
+    DynamoDBError.SERVER_ERROR.fault(): 0.03,
+    DynamoDBError.SERVER_ERROR.fault(effect_applied=True): 0.03,
+    DynamoDBError.ACCESS_DENIED.fault(): 0.01,
+    Fault.slow(0.5): 0.05,
+    Fault.slow(0.5, effect_applied=True): 0.05,
+    Fault.slow(TOO_LATE, effect_applied=True): 0.005,
+    Fault.hang(): 0.005,
+    Fault.reset(): 0.02,
+    Fault.reset(effect_applied=True): 0.03,
+}
+
+_MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
+_SENDS = Match(method="POST", paths=(_MESSAGES,))
+_LISTS = Match(method="GET", paths=(_MESSAGES,))
+_ASKS = Match(method="POST", paths=("/v1/responses",))
+
+
+class RandomFaults:
+    """Lets the vendors and the table fail at random; what is refused for good stays refused."""
+
+    def __init__(self, vendors: "FakeVendors", dynamodb_proxy: "DynamoDBProxy", plan: Plan) -> None:
+        self._vendors = vendors
+        self._dynamodb_proxy = dynamodb_proxy
+        self._plan = plan
+
+    def begin(self) -> None:
+        """Let requests fail from now on."""
+        self._refuse()
+        twilio, openai, proxy = self._vendors.twilio, self._vendors.openai, self._dynamodb_proxy
+        seed = 1000 * self._plan.seed
+        for number, (fault, chance) in enumerate(SENDS.items()):
+            twilio.add_rule(_rule(fault, chance, seed + number, _SENDS))
+        for number, (fault, chance) in enumerate(LISTS.items()):
+            twilio.add_rule(_rule(fault, chance, seed + 100 + number, _LISTS))
+        for number, (fault, chance) in enumerate(GENERATING.items()):
+            openai.add_rule(_rule(fault, chance, seed + 200 + number, openai.default_match(fault)))
+        for number, (fault, chance) in enumerate(TABLE.items()):
+            proxy.add_rule(_rule(fault, chance, seed + 300 + number, Match()))
+
+    def end(self) -> None:
+        """Let every fault pass, except what is refused for good."""
+        self._vendors.twilio.clear_faults()
+        self._vendors.openai.clear_faults()
+        self._dynamodb_proxy.clear_rules()
+        self._refuse()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many requests failed, by service and kind of fault."""
+        parts: dict[str, Any] = {
+            "OpenAI": self._vendors.openai,
+            "Twilio": self._vendors.twilio,
+            "DynamoDB": self._dynamodb_proxy,
+        }
+        counts: Counter[str] = Counter()
+        for name, part in parts.items():
+            for request in part.requests:
+                if request.fault:
+                    is_error = request.status and request.fault == "error"
+                    counts[f"{name}: {request.fault}{f' {request.status}' * bool(is_error)}"] += 1
+        return dict(sorted(counts.items()))
+
+    def _refuse(self) -> None:
+        unreachable, unwritten = self._ids(Expected.UNREACHABLE), self._ids(Expected.AI_REFUSES)
+        sends = replace(_SENDS, paths=(), predicate=lambda r: conversation_sent(r) in unreachable)
+        asks = replace(_ASKS, predicate=lambda r: conversation_asked_about(r) in unwritten)
+        rejected = Fault.error(400, 21211)
+        self._vendors.twilio.add_rule(Rule(fault=rejected, match=sends, times=None))
+        self._vendors.openai.add_rule(Rule(fault=Fault.refusal(), match=asks, times=None))
+
+    def _ids(self, expected: Expected) -> frozenset[str]:
+        found = (one for one in self._plan.conversations if one.expected is expected)
+        return frozenset(one.conversation_id for one in found)
+
+
+def _rule(fault: Fault, chance: float, seed: int, match: Match) -> Rule:
+    return Rule(fault=fault, match=match, times=None, probability=chance, seed=seed)
+
+
+class FaultInjection(Composite):
+    """Injects the plan's faults, and random ones, from the beginning to the end of the context.
+
+    Args:
+        plan: The injections.
+        processes: The processes that they happen to.
+        random_faults: What fails at random meanwhile.
+        vendors: The list of Twilio lags.
+        dynamodb_proxy: Its number of requests measures the work that has been done.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        processes: FunctionProcesses,
+        random_faults: RandomFaults,
+        vendors: "FakeVendors",
+        dynamodb_proxy: "DynamoDBProxy",
+    ) -> None:
+        super().__init__()
+        self._injections = plan.injections
+        self._processes = processes
+        self._random_faults = random_faults
+        self._vendors = vendors
+        self._dynamodb_proxy = dynamodb_proxy
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fault-injection", daemon=True)
+
+    def _start_parts(self, starting: ExitStack) -> None:
+        starting.callback(self._random_faults.end)
+        starting.callback(self._lag, 0)
+        starting.callback(self._processes.thaw)
+        self._random_faults.begin()
+        self._thread.start()
+        starting.callback(self._thread.join)
+        starting.callback(self._ended.set)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every injection has happened."""
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        for injection in self._injections:
+            if not self._await_calls(injection) or self._ended.wait(injection.pause):
+                return
+            self._lag(injection.lag)
+            while not self._processes.inject(injection.fault, injection.pick):
+                if self._ended.wait(POLL_SECONDS):  # no process is at work for a moment
+                    return
+
+    def _await_calls(self, injection: Injection) -> bool:
+        """Wait until so many calls were made; False if the context ends before."""
+        due = len(self._dynamodb_proxy.requests) + injection.calls
+        while len(self._dynamodb_proxy.requests) < due:
+            self._processes.thaw(frozen_for=FREEZE_SECONDS)
+            if self._ended.wait(POLL_SECONDS):
+                return False
+        return True
+
+    def _lag(self, seconds: float) -> None:
+        self._vendors.twilio.settings = replace(
+            self._vendors.twilio.settings, list_lag_seconds=seconds
+        )

@@ -1,0 +1,236 @@
+"""The model: random schedules keep the promise, and every situation is reached."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from lambda_src.core.contract import Status
+from tests.faults.model._calls import CALL_FAULTS, CallFault, Effect, Moment, Task, current
+from tests.faults.model._system import (
+    HEARTBEAT_VISIBILITY_SECONDS,
+    VISIBILITY_SECONDS,
+    InMemoryQueue,
+)
+from tests.faults.model.model import BODIES, KEYS, STOPS, Model, Played, RuleBroken, smallest
+from tests.faults.model.run import SchedulesResult, run_shard
+from tests.faults.model.schedules import Schedule, Situation, read, written
+from tests.faults.mutants.catalogue import MUTANTS
+from tests.faults.rules import Location, Rule
+from tests.support.clock import FakeClock
+
+KEY = KEYS[0]
+RARE = frozenset({
+    Situation.FIXED, Situation.APPLIED_LATE, Situation.LEASE_EXPIRED, Situation.ACCEPTED_LATE,
+    Situation.REFUSED, Situation.SUPPRESSED, Situation.FENCED_OFF,
+})  # fmt: skip
+"""What two hundred schedules may miss; the full proof's thousands do not."""
+CLEAN = "arrive 0; deliver 1"
+RECONCILING = f"{CLEAN}; fail_at 0 sender.send accepted-answer-lost; finish 0; wait_for_queue"
+RUNS = {"clean run": CLEAN, "reconciling run": f"{RECONCILING}; deliver 1"}
+KILL_RUNS = (
+    *RUNS.values(),
+    f"begin 10 0 0 1; lag; {RECONCILING}; deliver 1",
+    f"begin 2 0 0 0; lag; {RECONCILING}; deliver 1",
+)
+NEEDS_OPERATOR = {
+    Situation.RELEASED, Situation.RECORDED_BY_OPERATOR, Situation.FIXED, Situation.DEAD_LETTER,
+}  # fmt: skip
+FAULTS = [
+    pytest.param(call, fault, id=f"{call} {fault.name}")
+    for call, faults in CALL_FAULTS.items()
+    for fault in faults
+]
+
+
+@pytest.fixture(scope="module")
+def result() -> SchedulesResult:
+    """Run two hundred schedules."""
+    return run_shard(1) + run_shard(2)
+
+
+def test_random_schedules_keep_the_promise(result: SchedulesResult) -> None:
+    """No rule is broken in random schedules, which reach every situation but the rarest."""
+    assert [] == list(map(str, result.violations))
+    assert 200 == result.schedules
+    assert set(result.unreached) <= RARE
+
+
+@pytest.mark.parametrize("situation", Situation, ids=lambda situation: situation.name)
+def test_every_situation_can_be_reached(situation: Situation) -> None:
+    """A known schedule leads there, and it keeps the promise."""
+    played = Played(read(situation.schedule))
+    assert played.problem is None
+    assert situation in played.reached
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize(("call", "fault"), FAULTS)
+def test_single_fault_needs_no_operator(run: str, call: str, fault: CallFault) -> None:
+    """The message is sent once and recorded by the workers alone, unless that is impossible."""
+    played = Played(read(f"{RUNS[run]}; fail_at 0 {call} {fault.name}"))
+    assert played.problem is None
+    is_refused = fault.is_refusal or fault.is_fixable
+    is_unknown = call == "sender.send" and fault.effect is Effect.NONE
+    if not (is_refused or (is_unknown and fault.name in {"never-arrived", "unexpected-none"})):
+        assert set() == played.reached & NEEDS_OPERATOR
+
+
+@pytest.mark.parametrize("run", KILL_RUNS)
+@pytest.mark.parametrize("stop", STOPS, ids=str)
+def test_single_kill_breaks_no_rule(run: str, stop: object) -> None:
+    """Wherever a container is killed: the message is sent once in the end, and recorded."""
+    assert Played(read(f"{run}; kill_at 0 {stop}")).problem is None
+
+
+def test_schedule_can_be_replayed() -> None:
+    """A schedule on one line is read again, and has the same trace each time."""
+    text = Situation.KILLED_MARKING_UNKNOWN.schedule
+    assert text == written(read(text))
+    assert Played(read(text)).trace == Played(read(text)).trace
+
+
+def test_task_stops_before_and_after_its_call() -> None:
+    """Two tasks change places where they have stopped, and nowhere else."""
+    done: list[str] = []
+
+    def work(name: str) -> None:
+        current().stop(Moment.BEFORE, name)
+        done.append(name)
+        current().stop(Moment.AFTER, name)
+
+    first, second = (Task(partial(work, name)) for name in ("first", "second"))
+    for task in (first, second, second, first):
+        task.go_on()
+    assert ["second", "first"] == done
+    assert "after:first" == str(first.at)
+    first.go_on()
+    assert (True, False) == (first.dead, second.dead)
+    second.end()
+
+
+def test_waiting_task_is_ready_when_its_condition_holds() -> None:
+    """A task that waits cannot go on before."""
+    arrived: list[str] = []
+    task = Task(lambda: current().wait_until(lambda: bool(arrived)))
+    task.go_on()
+    before = task.is_ready
+    arrived.append("it")
+    assert [False, True] == [before, task.is_ready]
+    task.go_on()
+    assert task.dead
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    """Return a model in which one message is being processed."""
+    made = Model()
+    _do(made, CLEAN)
+    yield made
+    made.close()
+
+
+def _do(model: Model, steps: str) -> None:
+    for step in read(steps):
+        model.do(step)
+
+
+@pytest.mark.parametrize("moment", Moment)
+def test_killed_container_has_no_effect(model: Model, moment: Moment) -> None:
+    """Killed before a call it never makes it; killed after it, nothing follows."""
+    _do(model, f"kill_at 0 {moment}:store.record_intent")
+    expected = Status.PROCESSING if moment is Moment.BEFORE else Status.SENDING
+    assert expected is model.environment.store.records[KEY].status
+    assert [] == model.environment.sender.sent
+    [container] = model.containers
+    assert all(task.dead for task in container.tasks)
+    assert [] == model.busy
+
+
+@pytest.mark.parametrize(
+    ("steps", "sent", "status"),
+    [
+        ("fail_at 0 sender.send accepted-answer-lost", 1, Status.SENDING),
+        ("fail_at 0 sender.send accepted-answer-lost; finish 0", 1, Status.SENDING),
+        ("fail_at 0 sender.send accepted-late; finish 0", 0, Status.SENDING),
+        ("fail_at 0 sender.send accepted-late; finish 0; apply_late 0", 1, Status.SENDING),
+        ("fail_at 0 store.record_intent repeated-by-sdk", 0, Status.SENDING),
+        ("fail_at 0 store.record_intent repeated-by-sdk; finish 0", 1, Status.SENT),
+        ("run_to 0 after:sender.send; outage store 3; finish 0", 1, Status.SENT),
+    ],
+)
+def test_fault_has_its_effect(model: Model, steps: str, sent: int, status: Status) -> None:
+    """A lost or late answer is an effect that happens; the SDK and the worker repeat writes."""
+    _do(model, steps)
+    assert sent == len(model.environment.sender.sent)
+    assert status is model.environment.store.records[KEY].status
+
+
+def test_every_fault_of_a_call_has_a_name_of_its_own() -> None:
+    """A schedule that names a fault means one, and is read as it was written."""
+    for faults in CALL_FAULTS.values():
+        names = [fault.name for fault in faults]
+        assert len(set(names)) == len(names)
+        assert not [name for name in names if not name or set(name) & set(" ;")]
+
+
+def test_step_without_anything_to_act_on_does_nothing() -> None:
+    """A schedule stays valid when steps are taken out of it; an unknown action is an error."""
+    text = "finish 3; kill 0; apply_late 0; redrive 0; operator 0; duplicate 0; arrive 0"
+    assert Played(read(text)).problem is None
+    with pytest.raises(ValueError, match="unknown action fly"):
+        Played(read("fly 1"))
+
+
+def test_broken_rule_has_its_evidence() -> None:
+    """A problem names the rule, and what shows it."""
+    mutant = MUTANTS["exists_is_done"]
+    problem = Played(read(mutant.schedule[1]), mutant.alter).problem
+    assert isinstance(problem, RuleBroken)
+    assert (Rule.DELETED_ONLY_IF_SENT,) == problem.rules
+    assert "deleted" in str(problem)
+
+
+def test_schedule_is_reduced() -> None:
+    """What is left are the steps that are needed, in their order, with low numbers."""
+
+    def shows(shorter: Schedule) -> bool:
+        actions = [step.action for step in shorter]
+        return actions.count("arrive") > 0 and actions.count("kill") == 2
+
+    schedule = read("arrive 2; lag; arrive 1; deliver 2; kill 4; wait 5; kill 1; foreign_message")
+    assert read("arrive 0; kill 0; kill 0") == smallest(schedule, shows)
+
+
+def test_queue_hides_received_messages_and_ignores_stale_handles() -> None:
+    """Visibility ends with time and is shortened by heartbeats; used-up receives kill a message."""
+    clock = FakeClock()
+    queue = InMemoryQueue(clock)
+    queue.max_receives = 3
+    queue.put(KEY, BODIES[KEY])
+    [message] = queue.visible
+    assert queue.receive(message)
+    assert (Location.IN_FLIGHT, []) == (queue.location(message), queue.visible)
+    clock.advance(VISIBILITY_SECONDS)
+    assert (Location.ON_QUEUE, [message]) == (queue.location(message), queue.visible)
+    assert queue.receive(message)
+    stale = message.handle
+    assert frozenset() == queue.extend({"message-1": stale})
+    clock.advance(HEARTBEAT_VISIBILITY_SECONDS)
+    assert Location.ON_QUEUE is queue.location(message)
+    assert queue.receive(message)
+    assert frozenset({"message-1"}) == queue.extend({"message-1": stale})
+    queue.change_visibility({stale: 0})
+    assert Location.IN_FLIGHT is queue.location(message)
+    assert not queue.receive(message)
+    assert Location.DEAD is queue.location(message)
+    queue.redrive(message)
+    [again] = queue.messages
+    assert (0, "message-2", Location.ON_QUEUE) == (
+        again.receives, again.message_id, queue.location(again),
+    )  # fmt: skip
+    queue.receive(again)
+    queue.delete(again.handle)
+    assert Location.DELETED is queue.location(again)
+    assert queue.receive(again)  # SQS delivers at least once: a copy may have missed the delete
+    assert Location.IN_FLIGHT is queue.location(again)
