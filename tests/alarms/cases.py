@@ -1,43 +1,71 @@
-"""Every alarm that there has to be, and how to tell whether it does what it should."""
+"""Every required alarm, and scenarios in which it must and must not go off.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+Written independently of the templates.
+"""
 
-from tests.alarms.chain import AlarmChain, Course
-from tests.alarms.conftest import Lines
-from tests.alarms.delivery import Address
-from tests.alarms.deployment import Deployment
-from tests.alarms.evaluation import State
-from tests.alarms.expectations import EXPECTATIONS, Expectation
-from tests.alarms.scenarios import Scenario, scenarios
-from tests.alarms.scenarios_of_math import growth, silence
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tests.alarms.chain import AlarmChain, DataPoint, Event, LogLine, Notification
+from tests.alarms.cloudwatch import Metric, State
+from tests.alarms.situations import Lines
 
 ON_CALL = "on-call@example.com"
+QUEUE = {"QueueName": "ai-multi-comms-whatsapp-queue-dev"}
+DEAD_LETTER_QUEUE = {"QueueName": "ai-multi-comms-whatsapp-dlq-dev"}
+FUNCTION = {"FunctionName": "whatsapp-channel-processor-dev"}
+ENQUEUED = Metric.of("AWS/SQS", "NumberOfMessagesSent", QUEUE)
+OLDEST = Metric.of("AWS/SQS", "ApproximateAgeOfOldestMessage", QUEUE)
+DEAD_LETTERS = Metric.of("AWS/SQS", "ApproximateNumberOfMessagesVisible", DEAD_LETTER_QUEUE)
+NEVER = (State.OK,)
+ONCE = (State.OK, State.ALARM, State.OK)
+TWICE = (*ONCE, State.ALARM, State.OK)
+NORMAL = ("sent", "delivered twice", "failed")
+"""Situations of normal operation."""
+
+Amounts = Sequence[tuple[int, float]]
+"""Amounts by minute."""
+
+
+class Scenario(NamedTuple):
+    """Events, the simulated minutes, and the states that an alarm must go through."""
+
+    name: str
+    events: Sequence[Event]
+    minutes: int
+    states: tuple[State, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """One alarm.
+class AlarmCase:
+    """An alarm, on one metric or with metric math.
 
     Attributes:
-        subject: As its name has it.
-        scenarios: What may happen, given the runtime's log by story.
-        tells_the_end: Whether the person learns that it is over.
-        statistics: By which its data points are made, by metric.
-        events: The events of the log lines that it counts, if it counts any.
-        expression: Its metric math, if it has any.
-        expected: Its rule, if it has only one metric.
+        subject: The subject in its name, and the situation whose log lines it counts.
+        metric: AWS's metric; None if it counts log lines.
+        is_gauge: Whether the highest data point counts; otherwise the amounts add up.
+        amount: The value from which a data point, of `minutes`, breaches.
+        breaching: The number of data points that must breach, out of `periods`.
+        log_events: The log events that its metric filter counts, if it names any.
+        notify_on_ok: Whether a notification is sent when it returns to OK.
+        expression: Its metric math, if any, with the statistics of its metrics and its scenarios.
     """
 
     subject: str
-    scenarios: Callable[[Lines], Iterable[Scenario]]
-    tells_the_end: bool
-    statistics: Mapping[str, str] = field(default_factory=dict)
-    events: tuple[str, ...] = ()
+    metric: Metric | None = None
+    is_gauge: bool = False
+    amount: float = 1
+    minutes: int = 5
+    breaching: int = 1
+    periods: int = 1
+    log_events: tuple[str, ...] = ()
+    notify_on_ok: bool = True
     expression: str = ""
-    expected: Expectation | None = None
+    math_statistics: Mapping[str, str] | None = None
+    math_scenarios: Callable[[Lines], Iterator[Scenario]] | None = None
 
     @property
     def alarm(self) -> str:
@@ -45,47 +73,111 @@ class Case:
         return f"WhatsAppProcessor{self.subject}Alarm-Dev"
 
     @property
-    def counts_lines(self) -> bool:
-        """Whether it listens to the runtime's log."""
-        return any(name.endswith("Count") for name in self.statistics)
+    def statistics(self) -> Mapping[str, str]:
+        """The statistics by metric name."""
+        name = self.metric.name if self.metric else f"{self.subject}Count"
+        return self.math_statistics or {name: "Maximum" if self.is_gauge else "Sum"}
 
     @property
-    def heeds_level(self) -> bool:
-        """Whether the level of the log's lines matters."""
-        return self.counts_lines and not self.expression
+    def counts_lines(self) -> bool:
+        """Whether one of its metrics counts log lines."""
+        return any(name.endswith("Count") for name in self.statistics)
 
-    def complaints(self, chain: AlarmChain, lines: Lines) -> Iterator[str]:
-        """Yield every scenario in which the alarm does not do what it should, with the reason."""
+    def failures(self, chain: AlarmChain, lines: Lines) -> Iterator[str]:
+        """Yield each scenario in which the alarm or its notifications are wrong, with a reason."""
         for scenario in self.scenarios(lines):
-            course = chain.run(self.alarm, scenario.happenings, scenario.minutes)
-            if scenario.states != course.states:
-                yield f"{scenario.name}: {' '.join(course.states)}"
-            yield from (f"{scenario.name}: {wrong}" for wrong in self._wrong_mail(course))
+            states, notifications = chain.run(self.alarm, scenario.events, scenario.minutes)
+            if scenario.states != tuple(states):
+                yield f"{scenario.name}: {' '.join(states)}"
+            for wrong in self._wrong_notifications(states, notifications):
+                yield f"{scenario.name}: {wrong}"
 
-    def differences(self, deployment: Deployment) -> Iterator[str]:
-        """Yield what of the alarm's rule is written otherwise than it should be.
-
-        For what shows in no scenario, because it makes no difference as long as nothing else is
-        changed.
-        """
-        for alarm in deployment.resources("AWS::CloudWatch::Alarm"):
-            if alarm.properties["AlarmName"] != self.alarm:
-                continue
+    def rule_differences(self, chain: AlarmChain) -> Iterator[str]:
+        """Yield differences of the properties that matter only together with another change."""
+        if alarm := chain.alarm(self.alarm):
             if (missing := alarm.properties["TreatMissingData"]) != "notBreaching":
                 yield f"missing data are {missing}"
-            if self.statistics != (written := _statistics(alarm.properties)):
-                yield f"the statistics are {written}"
+            if self.statistics != (found := _statistics(alarm.properties)):
+                yield f"the statistics are {found}"
 
-    def _wrong_mail(self, course: Course) -> Iterator[str]:
-        told = [State.ALARM, State.OK] if self.tells_the_end else [State.ALARM]
-        due = [state for state in course.states if state in told]
-        if due != [notification.state for notification in course.notifications]:
-            yield f"{len(course.notifications)} notifications instead of {len(due)}"
-        for notification in course.notifications:
-            if notification.address != Address("email", ON_CALL):
+    def _wrong_notifications(
+        self, states: Sequence[State], notifications: Sequence[Notification]
+    ) -> Iterator[str]:
+        notified = [State.ALARM, State.OK] if self.notify_on_ok else [State.ALARM]
+        expected = [state for state in states if state in notified]
+        if expected != [notification.state for notification in notifications]:
+            yield f"{len(notifications)} notifications instead of {len(expected)}"
+        for notification in notifications:
+            if notification.address != ("email", ON_CALL):
                 yield f"it went to {notification.address}"
             if f"Runbook: docs/runbook.md#{self.subject.lower()}" not in notification.text:
                 yield "its text names no section of the runbook"
+
+    def scenarios(self, lines: Lines) -> Iterator[Scenario]:
+        """Yield scenarios that distinguish the rule from every other one."""
+        if self.math_scenarios:
+            yield from self.math_scenarios(lines)
+            return
+        period, periods = self.minutes, self.periods
+        enough = [(1 + i * period, self.amount) for i in (*range(self.breaching - 1), periods - 1)]
+        alone = self._amounts(lines, enough), enough[-1][0] + (periods + 3) * period
+        yield Scenario("nothing happens", (), 2 * period, NEVER)
+        yield Scenario("just enough, then no data", *alone, ONCE)
+        yield Scenario("other situations", self._other_situations(lines), 4 * period, NEVER)
+        for name, amounts, states in self._amount_scenarios(enough):
+            minutes = max(minute for minute, _ in amounts) + (periods + 3) * period
+            events = [*self._amounts(lines, amounts), *self._normal_operation(lines, minutes)]
+            yield Scenario(name, events, minutes, states)
+
+    def _amount_scenarios(
+        self, enough: Amounts
+    ) -> Iterator[tuple[str, Amounts, tuple[State, ...]]]:
+        amount, period, periods = self.amount, self.minutes, self.periods
+
+        def row(number: int, amount: float, distance: int = period) -> Amounts:
+            return [(1 + index * distance, amount) for index in range(number)]
+
+        pause = enough[-1][0] + (periods + 1) * period
+        later = [(pause + minute, amount) for minute, _ in enough]
+        yield "just enough", enough, ONCE
+        yield "too small an amount", row(2 * periods, amount - 1), NEVER
+        yield "again after it ended", [*enough, *later], TWICE
+        yield "once while it lasts", row(periods + 2, amount), ONCE
+        if self.breaching > 1:
+            yield "too few data points", row(self.breaching - 1, amount), NEVER
+            apart = row(self.breaching, amount, 2 * periods * period)
+            yield "data points too far apart", apart, NEVER
+        if amount > 1 and not self.is_gauge:
+            first, second = math.ceil(amount / 2), math.floor(amount / 2)
+            yield "in two parts", [(1, first), (period, second)], ONCE
+            yield "in two parts too far apart", [(1, first), (2 * period, second)], NEVER
+
+    def _amounts(self, lines: Lines, amounts: Amounts) -> list[Event]:
+        """Return events of these amounts, with a data point of 0 beside each of AWS's metrics."""
+        if not (metric := self.metric):
+            logged = lines[self.subject]
+            return [LogLine(m, line) for m, amount in amounts for line in logged * int(amount)]
+        return [
+            DataPoint(minute, metric, value)
+            for minute, amount in amounts
+            for value in ((amount, amount, 0) if self.is_gauge else (*[1] * int(amount), 0))
+        ]
+
+    def _other_situations(self, lines: Lines) -> list[Event]:
+        return [
+            LogLine(1 + index * self.minutes, line)
+            for index in range(self.periods)
+            for situation, logged in lines.items()
+            if situation != self.subject
+            for line in logged
+        ]
+
+    def _normal_operation(self, lines: Lines, minutes: int) -> Iterator[Event]:
+        for minute in range(0, minutes, 5):
+            if self.metric:
+                yield DataPoint(minute + 0.5, self.metric, 0)
+            for situation in NORMAL:
+                yield from (LogLine(minute + 0.5, line) for line in lines[situation])
 
 
 def _statistics(alarm: Mapping[str, Any]) -> dict[str, str]:
@@ -95,40 +187,108 @@ def _statistics(alarm: Mapping[str, Any]) -> dict[str, str]:
     return {stat["Metric"]["MetricName"]: stat["Stat"] for stat in stats}
 
 
-EVENTS = {
-    "FinalDbUpdateFailure": ("final_db_update_failed",),
-    "SendOutcomeUnknown": ("send_outcome_unknown",),
-    "VendorAccountRefused": ("vendor_account_refused",),
-    "HeartbeatFailure": ("heartbeat_failed",),
-}
+def no_message_sent(lines: Lines) -> Iterator[Scenario]:
+    """Yield scenarios of messages enqueued in two quarters of an hour and none sent."""
+
+    def log(situation: str, *minutes: int, event: str = "") -> list[Event]:
+        chosen = [x for x in lines[situation] if not event or json.loads(x).get("event") == event]
+        return [LogLine(minute, line) for minute in minutes for line in chosen]
+
+    def enqueue(*minutes: int) -> list[Event]:
+        idle = [DataPoint(minute + 0.5, ENQUEUED, 0) for minute in range(0, 100, 5)]
+        return [*idle, *(DataPoint(minute, ENQUEUED, 1) for minute in minutes)]
+
+    two = enqueue(1, 16)
+    acknowledged = log("delivered twice", 2, 16, event="already_processed")
+    some_fail = [*log("sent", 2, 16), *log("failed", 4, 15)]
+    for name, events, minutes, states in (
+        ("nothing happens", [], 60, NEVER),
+        ("nothing is enqueued", [*enqueue(), *log("failed", 1, 16)], 60, NEVER),
+        ("nothing is processed", two, 90, ONCE),
+        ("all fail", [*two, *log("failed", 2, 17)], 90, ONCE),
+        ("each is sent, others fail", [*two, *some_fail], 90, NEVER),
+        ("each is reconciled", [*two, *log("reconciled", 2, 16)], 90, NEVER),
+        ("each was sent before", [*two, *acknowledged], 90, NEVER),
+        ("one is sent late", [*two, *log("sent", 15)], 90, NEVER),
+        ("only one is enqueued", enqueue(1), 90, NEVER),
+        ("they are enqueued far apart", enqueue(1, 61), 120, NEVER),
+        ("it lasts", enqueue(1, 16, 31, 46), 120, ONCE),
+        ("it recurs", [*two, *enqueue(76, 91)], 180, TWICE),
+    ):
+        yield Scenario(name, events, minutes, states)
 
 
-def _case(expected: Expectation) -> Case:
-    return Case(
-        subject=expected.subject,
-        scenarios=partial(scenarios, expected),
-        tells_the_end=expected.tells_the_end,
-        statistics={expected.signal.metric_name: expected.statistic},
-        events=EVENTS.get(expected.subject, ()),
-        expected=expected,
-    )
+def more_dead_letters(_: Lines) -> Iterator[Scenario]:
+    """Yield scenarios of ten more dead-letter messages within a quarter of an hour."""
+
+    def depth(until: int, number: Callable[[int], int], since: int = 0) -> list[Event]:
+        return [DataPoint(m, DEAD_LETTERS, number(m)) for m in range(since, until, 5)]
+
+    before_gap = depth(30, lambda _: 50)
+    for name, events, minutes, states in (
+        ("nothing happens", [], 60, NEVER),
+        ("ten more", depth(60, lambda m: 3 if m < 30 else 13), 90, ONCE),
+        ("nine more", depth(60, lambda m: 3 if m < 30 else 12), 90, NEVER),
+        ("ten in two parts", depth(60, lambda m: 5 * ((m >= 30) + (m >= 35))), 90, ONCE),
+        ("a slow rise", depth(120, lambda m: 5 * (m // 15)), 120, NEVER),
+        ("many, as before", depth(60, lambda _: 50), 90, NEVER),
+        ("a short peak", depth(60, lambda m: 10 * (m == 30)), 90, ONCE),
+        ("a gap", [*before_gap, *depth(90, lambda _: 50, 60)], 120, NEVER),
+        ("ten more after a gap", [*before_gap, *depth(90, lambda _: 60, 60)], 120, ONCE),
+        ("ten more, twice", depth(120, lambda m: 10 * ((m >= 30) + (m >= 75))), 150, TWICE),
+    ):
+        yield Scenario(name, events, minutes, states)
 
 
-CASES: Sequence[Case] = (
-    *map(_case, EXPECTATIONS),
-    Case(
-        subject="MoreDeadLetters",
-        scenarios=growth,
-        tells_the_end=False,
-        statistics={"ApproximateNumberOfMessagesVisible": "Maximum"},
-        expression="DIFF(FILL(letters, REPEAT))",
+CASES: Sequence[AlarmCase] = (
+    *(
+        AlarmCase(subject=subject, log_events=(event,), notify_on_ok=False)
+        for subject, event in (
+            ("FinalDbUpdateFailure", "final_db_update_failed"),
+            ("SendOutcomeUnknown", "send_outcome_unknown"),
+            ("VendorAccountRefused", "vendor_account_refused"),
+        )
     ),
-    Case(
+    AlarmCase(subject="HeartbeatFailure", log_events=("heartbeat_failed",), breaching=3, periods=6),
+    AlarmCase(subject="RepeatedFailure", amount=3, minutes=15),
+    AlarmCase(subject="DeadLetters", metric=DEAD_LETTERS, is_gauge=True),
+    AlarmCase(
+        subject="OldestMessage",
+        metric=OLDEST,
+        is_gauge=True,
+        amount=15 * 60,
+        breaching=2,
+        periods=2,
+    ),
+    *(
+        AlarmCase(
+            subject=f"Function{name}",
+            metric=Metric.of("AWS/Lambda", name, FUNCTION),
+            breaching=2,
+            periods=3,
+        )
+        for name in ("Errors", "Throttles")
+    ),
+    AlarmCase(
+        subject="FunctionNearTimeout",
+        metric=Metric.of("AWS/Lambda", "Duration", FUNCTION),
+        is_gauge=True,
+        amount=(180 - 19) * 1000,
+        breaching=2,
+        periods=3,
+    ),
+    AlarmCase(
+        subject="MoreDeadLetters",
+        notify_on_ok=False,
+        expression="DIFF(FILL(letters, REPEAT))",
+        math_statistics={"ApproximateNumberOfMessagesVisible": "Maximum"},
+        math_scenarios=more_dead_letters,
+    ),
+    AlarmCase(
         subject="NoMessageSent",
-        scenarios=silence,
-        tells_the_end=True,
-        statistics={"NumberOfMessagesSent": "Sum", "MessageSentCount": "Sum"},
-        events=("message_sent", "send_settled", "already_processed"),
+        log_events=("message_sent", "send_settled", "already_processed"),
         expression="IF(FILL(enqueued, 0) > 0 AND FILL(sent, 0) < 1, 1, 0)",
+        math_statistics={"NumberOfMessagesSent": "Sum", "MessageSentCount": "Sum"},
+        math_scenarios=no_message_sent,
     ),
 )

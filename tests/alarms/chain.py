@@ -1,148 +1,323 @@
-"""The whole chain: what happens, minute by minute, and what reaches whom because of it."""
+"""The alarm chain of a deployment: from log lines and metrics to notifications."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from local.filter_pattern import FilterPattern
-from tests.alarms.delivery import Address, Delivery
-from tests.alarms.deployment import Deployment, Resource
-from tests.alarms.evaluation import State, state_of
-from tests.alarms.metrics import Metric, Metrics
+from local.emulator.filter_patterns import FilterPattern
+from tests.alarms.cloudwatch import Alarm, Metric, Metrics, State, UnsupportedError
+from tests.infra.synthesis import STACKS, Synthesized
+
+ACCOUNT, REGION = "111122223333", "eu-west-1"
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Region": REGION,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+NAMES = {
+    "AWS::SQS::Queue": ("sqs", "QueueName", "{}"),
+    "AWS::SNS::Topic": ("sns", "TopicName", "{}"),
+    "AWS::Logs::LogGroup": ("logs", "LogGroupName", "log-group:{}"),
+    "AWS::Lambda::Function": ("lambda", "FunctionName", "function:{}"),
+    "AWS::KMS::Key": ("kms", "", "key/{}"),
+    "AWS::CloudWatch::Alarm": ("cloudwatch", "AlarmName", "alarm:{}"),
+}
+"""By type: the service, the property with the name, and the end of the ARN."""
+PARTS = {
+    *("AWS::CloudWatch::Alarm", "AWS::KMS::Key", "AWS::Lambda::Function"),
+    *("AWS::Logs::MetricFilter", "AWS::SNS::Subscription", "AWS::SNS::Topic"),
+    "AWS::SNS::TopicPolicy",
+}
+"""Types of the resources that form the chain."""
+CLOUDWATCH = "cloudwatch.amazonaws.com"
+AWS_MANAGED_KEY = "alias/aws/sns"
+STATEMENT_KEYS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+ANY_PRINCIPAL: tuple[object, ...] = ("*", {"AWS": "*"})
+CONDITION_OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": str.__eq__,
+    "StringLike": fnmatchcase,
+    "ArnEquals": fnmatchcase,
+    "ArnLike": fnmatchcase,
+    "Bool": lambda found, expected: found.lower() == expected.lower(),
+}
+
+Properties = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Logged:
-    """A line that the channel's function wrote."""
+class LogLine(NamedTuple):
+    """A line that the function wrote."""
 
     minute: float
     line: str
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A data point of AWS's own."""
+class DataPoint(NamedTuple):
+    """A data point of one of AWS's own metrics."""
 
     minute: float
     metric: Metric
     value: float
 
 
-Happening = Logged | Measured
+Event = LogLine | DataPoint
 
 
-@dataclass(frozen=True)
-class Notification:
-    """What a person reads, and where."""
+class Notification(NamedTuple):
+    """The subscriber's protocol and endpoint, the alarm's new state, and the text."""
 
-    address: Address
-    alarm: str
+    address: tuple[str, str]
     state: State
     text: str
 
 
+class Resource(NamedTuple):
+    """A resource with its references resolved."""
+
+    kind: str
+    arn: str
+    properties: Properties
+
+
+class _Resolver:
+    """Resolves the references of an environment's templates as CloudFormation does."""
+
+    def __init__(self, synthesized: Synthesized) -> None:
+        names = {s: synthesized.artifact(s)["properties"]["stackName"] for s in STACKS}
+        self._stack_ids = {name: stack for stack, name in names.items()}
+        self._templates = {stack: synthesized.template(stack) for stack in STACKS}
+
+    def resources(self) -> Iterator[Resource]:
+        for stack, template in self._templates.items():
+            for name, resource in template["Resources"].items():
+                if (kind := resource["Type"]) in PARTS:
+                    properties = self._resolve(resource.get("Properties", {}), stack)
+                    yield Resource(kind, self._arn(stack, name), properties)
+
+    def _resolve(self, value: Any, stack: str) -> Any:
+        match value:
+            case list():
+                return [self._resolve(part, stack) for part in value]
+            case dict() if len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::")):
+                return self._intrinsic(value, stack)
+            case dict():
+                return {key: self._resolve(part, stack) for key, part in value.items()}
+        return value
+
+    def _intrinsic(self, value: Properties, stack: str) -> Any:
+        match value:
+            case {"Ref": str() as name}:
+                return PSEUDO_PARAMETERS.get(name) or self._ref(stack, name)
+            case {"Fn::GetAtt": [str() as name, "Arn" | "TopicArn"]}:
+                return self._arn(stack, name)
+            case {"Fn::GetAtt": [str() as name, "QueueName" | "TopicName"]}:
+                return self._name(stack, name)
+            case {"Fn::Join": [str() as separator, list() as parts]}:
+                return separator.join(self._resolve(parts, stack))
+            case {"Fn::GetStackOutput": {"StackName": str() as name, "OutputName": output}}:
+                stack = self._stack_ids[name]
+                return self._resolve(self._templates[stack]["Outputs"][output]["Value"], stack)
+        return str(value)  # an attribute that no alarm depends on
+
+    def _ref(self, stack: str, logical_id: str) -> str:
+        is_topic = self._resource(stack, logical_id)["Type"] == "AWS::SNS::Topic"
+        return (self._arn if is_topic else self._name)(stack, logical_id)
+
+    def _resource(self, stack: str, logical_id: str) -> Properties:
+        found: Properties = self._templates[stack]["Resources"][logical_id]
+        return found
+
+    def _name(self, stack: str, logical_id: str) -> str:
+        resource = self._resource(stack, logical_id)
+        _, key, _ = NAMES.get(resource["Type"], ("", "", ""))
+        return str(self._resolve(resource.get("Properties", {}).get(key, logical_id), stack))
+
+    def _arn(self, stack: str, logical_id: str) -> str:
+        kind = self._resource(stack, logical_id)["Type"]
+        service, _, end = NAMES.get(kind, (kind, "", "{}"))
+        return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{end.format(self._name(stack, logical_id))}"
+
+
 @dataclass(frozen=True)
-class Course:
-    """What became of one alarm: the states it went through, and the notifications it sent."""
-
-    states: tuple[State, ...]
-    notifications: tuple[Notification, ...]
-
-
 class AlarmChain:
-    """Function, log group, filters, metrics, alarms, topic and subscribers of a deployment."""
+    """Function, metric filters, alarms, topic, policies, key and subscribers of a deployment."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        self._filters = deployment.resources("AWS::Logs::MetricFilter")
-        self._alarms = {
-            alarm.properties["AlarmName"]: alarm
-            for alarm in deployment.resources("AWS::CloudWatch::Alarm")
-        }
-        (function,) = deployment.resources("AWS::Lambda::Function")
-        self._log_group = function.properties["LoggingConfig"]["LogGroup"]
-        self._delivery = Delivery(deployment)
+    resources: list[Resource]
 
-    def run(self, alarm_name: str, happenings: Sequence[Happening], minutes: int) -> Course:
-        """Let things happen, evaluate an alarm every minute, and deliver what it sends.
+    @classmethod
+    def of(cls, synthesized: Synthesized) -> "AlarmChain":
+        """Read the templates of a synth."""
+        return cls(list(_Resolver(synthesized).resources()))
 
-        Args:
-            alarm_name: The alarm to look at.
-            happenings: What happens, by the minute.
-            minutes: How long to watch.
+    def copy(self) -> "AlarmChain":
+        """Return an independent copy, which tests may change."""
+        return AlarmChain([Resource(*each) for each in json.loads(json.dumps(self.resources))])
 
-        Returns:
-            What became of the alarm; nothing, if there is none of that name.
-        """
-        if alarm_name not in self._alarms:
-            return Course((), ())
-        alarm, metrics = self._alarms[alarm_name], self._measured(happenings)
-        states = list(_states(alarm.properties, metrics, minutes))
-        notifications = [n for state in states for n in self._sent(alarm, state)]
-        return Course(tuple(states), tuple(notifications))
+    def all(self, kind: str) -> list[Resource]:
+        """Return all resources of a CloudFormation type."""
+        return [resource for resource in self.resources if resource.kind == kind]
 
-    def _measured(self, happenings: Sequence[Happening]) -> Metrics:
+    def alarm(self, name: str) -> Resource | None:
+        """Return an alarm by its name."""
+        alarms = self.all("AWS::CloudWatch::Alarm")
+        return next((alarm for alarm in alarms if alarm.properties["AlarmName"] == name), None)
+
+    def run(
+        self, alarm_name: str, events: Sequence[Event], minutes: int
+    ) -> tuple[list[State], list[Notification]]:
+        """Evaluate an alarm every minute; return its changes of state and its notifications."""
+        if (alarm := self.alarm(alarm_name)) is None:
+            return [], []
+        evaluated, state = Alarm(alarm.properties, self._metrics(events)), State.INSUFFICIENT_DATA
+        states = []
+        for minute in range(minutes + 1):
+            before, state = state, evaluated.state(minute, state)
+            if state is not before:
+                states.append(state)
+        return states, [each for state in states for each in self._notifications(alarm, state)]
+
+    def _metrics(self, events: Sequence[Event]) -> Metrics:
         metrics = Metrics()
-        for happening in happenings:
-            if isinstance(happening, Measured):
-                metrics.put(happening.metric, happening.minute, happening.value)
-        lines = [happening for happening in happenings if isinstance(happening, Logged)]
-        for metric_filter in self._filters:
-            if metric_filter.properties["LogGroupName"] == self._log_group:
-                _count(metric_filter.properties, lines, metrics)
+        lines: dict[int, list[LogLine]] = defaultdict(list)
+        for event in events:
+            if isinstance(event, DataPoint):
+                metrics.put(event.metric, event.minute, event.value)
+            else:
+                lines[int(event.minute)].append(event)
+        (function,) = self.all("AWS::Lambda::Function")
+        log_group = function.properties["LoggingConfig"]["LogGroup"]
+        for metric_filter in self.all("AWS::Logs::MetricFilter"):
+            if metric_filter.properties["LogGroupName"] == log_group:
+                for lines_of_minute in lines.values():
+                    _filter(metric_filter.properties, lines_of_minute, metrics)
         return metrics
 
-    def _sent(self, alarm: Resource, state: State) -> Iterator[Notification]:
-        properties = alarm.properties
-        lists = {State.ALARM: "AlarmActions", State.OK: "OKActions"}
-        if not properties.get("ActionsEnabled", True) or state not in lists:
+    def _notifications(self, alarm: Resource, state: State) -> Iterator[Notification]:
+        actions = {State.ALARM: "AlarmActions", State.OK: "OKActions"}.get(state, "")
+        if alarm.properties.get("ActionsEnabled", True):
+            for action in alarm.properties.get(actions, []):
+                for address in self._addresses(alarm.arn, action):
+                    yield Notification(address, state, alarm.properties.get("AlarmDescription", ""))
+
+    def _addresses(self, alarm_arn: str, topic_arn: str) -> Iterator[tuple[str, str]]:
+        """Yield protocol and endpoint of each subscriber that an alarm's action reaches."""
+        topics = [topic for topic in self.all("AWS::SNS::Topic") if topic.arn == topic_arn]
+        if not topics or not self._may_publish(alarm_arn, *topics):
             return
-        for action in properties.get(lists[state], []):
-            for address in self._delivery.reached_by(alarm.arn, action):
-                text = properties.get("AlarmDescription", "")
-                yield Notification(address, properties["AlarmName"], state, text)
+        for subscription in self.all("AWS::SNS::Subscription"):
+            properties = subscription.properties
+            if unknown := properties.keys() - {"Protocol", "Endpoint", "TopicArn"}:
+                raise UnsupportedError(f"subscription properties {sorted(unknown)}")
+            if properties["TopicArn"] == topic_arn:
+                yield properties["Protocol"], properties["Endpoint"]
+
+    def _may_publish(self, alarm_arn: str, topic: Resource) -> bool:
+        context = {"aws:sourcearn": alarm_arn, "aws:sourceaccount": ACCOUNT}
+        context["aws:securetransport"] = "true"
+        # Without a policy the default one applies, which allows the account's alarms to publish.
+        return all(
+            allows(policy.properties["PolicyDocument"], "sns:Publish", topic.arn, context)
+            for policy in self.all("AWS::SNS::TopicPolicy")
+            if topic.arn in policy.properties["Topics"]
+        ) and self._may_encrypt(topic.properties.get("KmsMasterKeyId"), context)
+
+    def _may_encrypt(self, key_id: str | None, context: Mapping[str, str]) -> bool:
+        """Whether an alarm may use a key; the policy of the AWS managed key never allows it."""
+        if key_id is None:
+            return True
+        keys = [k for k in self.all("AWS::KMS::Key") if key_id in {k.arn, k.arn.split("/")[-1]}]
+        if not keys and key_id != AWS_MANAGED_KEY:
+            raise UnsupportedError(f"key {key_id}, which is in no template")
+        return bool(keys) and all(
+            allows(key.properties["KeyPolicy"], action, key.arn, context)
+            for key in keys
+            for action in ("kms:Decrypt", "kms:GenerateDataKey")
+        )
 
 
-def _states(alarm: Mapping[str, Any], metrics: Metrics, minutes: int) -> Iterator[State]:
-    state = State.INSUFFICIENT_DATA
-    for minute in range(minutes + 1):
-        before, state = state, state_of(alarm, metrics, minute, state)
-        if state is not before:
-            yield state
+def allows(
+    policy: Mapping[str, Any], action: str, resource: str, context: Mapping[str, str]
+) -> bool:
+    """Whether a resource policy allows CloudWatch an action; an explicit deny takes precedence.
+
+    Args:
+        policy: The document.
+        action: Such as `sns:Publish`.
+        resource: ARN of the resource.
+        context: Values of condition keys, which are in lower case.
+
+    Raises:
+        UnsupportedError: A key of a statement or a condition operator is not modelled.
+    """
+    statements = _list(policy["Statement"])
+    return {"Allow"} == {s["Effect"] for s in statements if _applies(s, action, resource, context)}
 
 
-def _count(metric_filter: Mapping[str, Any], lines: Sequence[Logged], metrics: Metrics) -> None:
-    """Put a filter's data points; a default value counts once a minute in which no line matched."""
-    pattern = metric_filter["FilterPattern"]
-    by_minute: dict[int, list[Logged]] = defaultdict(list)
-    for line in lines:
-        by_minute[int(line.minute)].append(line)
+def _applies(
+    statement: Mapping[str, Any], action: str, resource: str, context: Mapping[str, str]
+) -> bool:
+    if unknown := statement.keys() - STATEMENT_KEYS:
+        raise UnsupportedError(f"policy statement with {sorted(unknown)}")
+    principal, actions = statement["Principal"], _list(statement["Action"])
+    return (
+        (principal in ANY_PRINCIPAL or CLOUDWATCH in _list(principal.get("Service", [])))
+        and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in actions)
+        and any(fnmatchcase(resource, pattern) for pattern in _list(statement["Resource"]))
+        and all(
+            _is_met(operator, context.get(key.lower()), _list(values))
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, values in keys.items()
+        )
+    )
+
+
+def _is_met(operator: str, found: str | None, values: list[Any]) -> bool:
+    """Whether a condition is met; a key that the request does not have meets none."""
+    if operator not in CONDITION_OPERATORS:
+        raise UnsupportedError(f"condition operator {operator}")
+    matches = CONDITION_OPERATORS[operator]
+    return found is not None and any(matches(found, str(value)) for value in values)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@cache
+def _is_match(pattern: str, line: str) -> bool:
+    return _compile(pattern).matches(line)
+
+
+_compile = cache(FilterPattern)
+
+
+def _filter(metric_filter: Properties, lines: Sequence[LogLine], metrics: Metrics) -> None:
+    """Put a filter's data points of one minute; the default value counts if no line matches."""
+    matching = [line for line in lines if _is_match(metric_filter["FilterPattern"], line.line)]
     for transformation in metric_filter["MetricTransformations"]:
-        for together in by_minute.values():
-            matching = [line for line in together if _matches(pattern, line.line)]
-            for line in matching:
-                metric = _metric(transformation, line.line)
-                metrics.put(metric, line.minute, float(transformation["MetricValue"]))
-            if not matching and "DefaultValue" in transformation:
-                metric = _metric(transformation, "{}")
-                metrics.put(metric, together[0].minute, float(transformation["DefaultValue"]))
+        values = [(line, transformation["MetricValue"]) for line in matching]
+        if not matching and "DefaultValue" in transformation:
+            values = [(LogLine(lines[0].minute, "{}"), transformation["DefaultValue"])]
+        for line, value in values:
+            dimensions = {
+                dimension["Key"]: str(json.loads(line.line).get(dimension["Value"][2:]))  # "$.name"
+                for dimension in transformation.get("Dimensions", [])
+            }
+            name, namespace = transformation["MetricName"], transformation["MetricNamespace"]
+            metrics.put(Metric.of(namespace, name, dimensions), line.minute, float(value))
 
 
-def _metric(transformation: Mapping[str, Any], line: str) -> Metric:
-    dimensions = {
-        dimension["Key"]: str(json.loads(line).get(dimension["Value"].removeprefix("$.")))
-        for dimension in transformation.get("Dimensions", [])
-    }
-    return Metric.named(transformation["MetricNamespace"], transformation["MetricName"], dimensions)
+def filter_patterns(synthesized: Synthesized) -> dict[str, str]:
+    """Return the patterns of the channel's metric filters by filter name."""
+    filters = synthesized.resources("WhatsApp", "AWS::Logs::MetricFilter")
+    return {f["Properties"]["FilterName"]: f["Properties"]["FilterPattern"] for f in filters}
 
 
-@cache
-def _matches(pattern: str, line: str) -> bool:
-    return _compiled(pattern).matches(line)
-
-
-@cache
-def _compiled(pattern: str) -> FilterPattern:
-    return FilterPattern(pattern)
+def count_matches(synthesized: Synthesized, lines: Iterable[str]) -> Counter[str]:
+    """Return the number of lines that each metric filter of the channel matches, by its name."""
+    patterns = filter_patterns(synthesized).items()
+    return Counter(name for line in lines for name, text in patterns if _is_match(text, line))

@@ -1,44 +1,36 @@
-"""The template, and the lines that the runtime logs, for all tests of the alarm chain."""
+"""The log lines and the deployment that all tests of the alarm chain share."""
 
 import json
-from collections.abc import Mapping
 
 import pytest
 
-from tests.alarms.stories import STORIES
-from tests.infra.conftest import dev  # noqa: F401 - a fixture
-from tests.services.channel import Channel
-from tests.services.conftest import (  # noqa: F401 - fixtures
-    account,
-    aws,
-    channel,
-    openai,
-    openai_server,
-    queue_url,
-    secrets,
-    table,
-    twilio,
-    twilio_server,
-)
+from tests.alarms.cases import ON_CALL
+from tests.alarms.chain import AlarmChain
+from tests.alarms.situations import SITUATIONS, Lines
+from tests.infra.synthesis import Synthesized, synthesize
+from tests.support.fixtures import *  # noqa: F403 - fixtures
 
-Lines = Mapping[str, tuple[str, ...]]
-
-
-@pytest.fixture(scope="session")
-def recording() -> dict[str, tuple[str, ...]]:
-    """Return what keeps the lines for the session: the runtime needs to run once."""
-    return {}
+_recorded: dict[str, tuple[str, ...]] = {}
 
 
 @pytest.fixture
-def lines(request: pytest.FixtureRequest, recording: dict[str, tuple[str, ...]]) -> Lines:
-    """Return the log of each story, as the runtime wrote it."""
-    if not recording:
-        running: Channel = request.getfixturevalue("channel")
-        recording |= {name: _log_of(name, running) for name in STORIES}
-    return recording
+def lines(request: pytest.FixtureRequest) -> Lines:
+    """Return the runtime's log lines by situation; the runtime runs once per process."""
+    if not _recorded:
+        running = request.getfixturevalue("channel")
+        for name, situation in SITUATIONS.items():
+            situation.run(running)
+            _recorded[name] = tuple(map(json.dumps, running.read_log()))
+    return _recorded
 
 
-def _log_of(story: str, running: Channel) -> tuple[str, ...]:
-    STORIES[story].play(running)
-    return tuple(json.dumps(line) for line in running.read_log())
+@pytest.fixture(scope="session")
+def deployed() -> Synthesized:
+    """Return the sample environment with an alert address and a customer managed key."""
+    return synthesize(alert_email=ON_CALL, customer_managed_key=True)
+
+
+@pytest.fixture(scope="session")
+def chain(deployed: Synthesized) -> AlarmChain:
+    """Return the alarm chain of that environment."""
+    return AlarmChain.of(deployed)

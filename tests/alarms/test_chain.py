@@ -1,29 +1,80 @@
-"""Each alarm, executed: from what happens to the mail that a person reads."""
+"""The alarm chain, executed from log line or metric to e-mail, and with every single fault."""
 
 import pytest
 
-from tests.alarms.cases import CASES, ON_CALL, Case
-from tests.alarms.chain import AlarmChain
-from tests.alarms.conftest import Lines
-from tests.alarms.deployment import Deployment
-from tests.infra.synthesis import synthesize
+from tests.alarms.cases import CASES, ON_CALL, AlarmCase
+from tests.alarms.chain import AlarmChain, count_matches, filter_patterns
+from tests.alarms.mutations import MUTATIONS, Mutation, Target
+from tests.alarms.situations import SITUATIONS, Lines
+from tests.infra.synthesis import Synthesized, synthesize
+
+THRESHOLD_OF_ONE = "with a threshold of one, the sum reaches it exactly when the maximum does"
+FILLED = "its expression fills missing data"
+ANY_VALUE = "any positive value counts, whatever the statistic"
+SAME_BEHAVIOUR = {
+    **{
+        (subject, "alarm: statistic Maximum"): THRESHOLD_OF_ONE
+        for subject in (
+            *("FinalDbUpdateFailure", "SendOutcomeUnknown", "VendorAccountRefused"),
+            *("HeartbeatFailure", "FunctionErrors", "FunctionThrottles"),
+        )
+    },
+    ("DeadLetters", "alarm: statistic Sum"): THRESHOLD_OF_ONE,
+    ("NoMessageSent", "math: Maximum of MessageSentCount"): THRESHOLD_OF_ONE,
+    ("NoMessageSent", "math: Average of NumberOfMessagesSent"): ANY_VALUE,
+    ("NoMessageSent", "math: Maximum of NumberOfMessagesSent"): ANY_VALUE,
+    ("NoMessageSent", "alarm: missing data breaching"): FILLED,
+    ("NoMessageSent", "alarm: missing data ignore"): FILLED,
+    ("NoMessageSent", "alarm: missing data missing"): FILLED,
+}
+"""Mutations that no scenario can detect, with the reason; the alarm's properties show them."""
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["no key", "a key"])
-def deployment(request: pytest.FixtureRequest) -> Deployment:
-    """Return the sample environment with an address to be woken at, and perhaps an own key."""
-    return Deployment.of(synthesize(alert_email=ON_CALL, customer_managed_key=request.param))
-
-
+@pytest.mark.parametrize("has_key", [False, True], ids=["no key", "a key"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.subject)
-def test_alarm(deployment: Deployment, lines: Lines, case: Case) -> None:
-    """What happens goes all the way: line or metric, filter, alarm, topic, mail; or nowhere."""
-    assert [] == list(case.complaints(AlarmChain(deployment), lines))
-    assert [] == list(case.differences(deployment))
+def test_alarm(chain: AlarmChain, lines: Lines, case: AlarmCase, *, has_key: bool) -> None:
+    """Each scenario leads to the right states and e-mails, and the properties are as required."""
+    deployed = chain if has_key else AlarmChain.of(synthesize(alert_email=ON_CALL))
+
+    assert [] == list(case.failures(deployed, lines))
+    assert [] == list(case.rule_differences(deployed))
 
 
-def test_no_alarm_is_left_out(deployment: Deployment) -> None:
-    """The template has the alarms that were asked for, and no other."""
-    alarms = deployment.resources("AWS::CloudWatch::Alarm")
+def test_alarms_are_complete(chain: AlarmChain) -> None:
+    """The template has exactly the required alarms."""
+    alarms = chain.all("AWS::CloudWatch::Alarm")
 
     assert {case.alarm for case in CASES} == {alarm.properties["AlarmName"] for alarm in alarms}
+
+
+@pytest.mark.parametrize(
+    ("case", "mutation"),
+    [(case, mutation) for case in CASES for mutation in MUTATIONS if mutation.concerns(case)],
+    ids=lambda value: getattr(value, "subject", None) or value.name,
+)
+def test_mutation_is_detected(
+    chain: AlarmChain, lines: Lines, case: AlarmCase, mutation: Mutation
+) -> None:
+    """A scenario detects the fault; where none can, it truly changes nothing but the properties."""
+    target = Target(case, chain.copy(), dict(lines))
+    mutation.apply(target)
+    failures = case.failures(target.chain, target.lines)
+
+    if (case.subject, mutation.name) in SAME_BEHAVIOUR:
+        assert any(case.rule_differences(target.chain))
+        assert [] == list(failures)
+    else:
+        assert any(failures)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_lines_match_their_filters(lines: Lines, deployed: Synthesized, situation: str) -> None:
+    """A situation's log lines are counted by exactly the expected filters."""
+    assert SITUATIONS[situation].counted == count_matches(deployed, lines[situation])
+
+
+def test_every_filter_has_a_situation(deployed: Synthesized) -> None:
+    """For every filter of the template there is a situation that it counts."""
+    counted = {name for situation in SITUATIONS.values() for name in situation.counted}
+
+    assert counted == set(filter_patterns(deployed))

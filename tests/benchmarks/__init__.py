@@ -1,1 +1,1 @@
-"""Tests of how the benchmarks reckon; the benchmarks themselves are `make bench`."""
+"""Tests of the benchmarks' arithmetic; the measurements themselves are `make bench`."""

@@ -1,9 +1,9 @@
-"""Figures are compared as ratios of one run, and laid out with what they are held against."""
+"""Ratios, goals and rows of the benchmarks' tables."""
 
 import pytest
 
-from benchmarks.figures import Figure, Goal
-from benchmarks.table import table
+from benchmarks.figures import Figure, Goal, figure_table
+from benchmarks.local_cloud import Run, parts, run_sizes
 
 GOAL = Goal(0.5, "straightforward")
 
@@ -12,30 +12,47 @@ def _figure(ours: list[float], other: list[float]) -> Figure:
     return Figure("start", "s", {"ours": ours, "straightforward": other}, (GOAL,))
 
 
-def test_a_round_is_compared_with_itself() -> None:
-    """A machine that is slower for a while is slower for all, so that ratios outlast it."""
-    assert 0.5 == _figure([1.0, 5.0, 1.0], [2.0, 10.0, 2.0]).ratio(GOAL)
-
-
-def test_one_slow_turn_does_not_decide() -> None:
-    """The ratio is the median of the rounds'."""
-    assert 0.5 == _figure([1.0, 9.0, 1.0], [2.0, 2.0, 2.0]).ratio(GOAL)
-
-
-def test_series_of_other_lengths_are_compared_by_their_medians() -> None:
-    """Where rounds do not pair up, medians are compared."""
-    assert 0.25 == _figure([1.0], [2.0, 4.0, 6.0]).ratio(GOAL)
+@pytest.mark.parametrize(
+    ("ours", "other", "ratio"),
+    [
+        ([1.0, 5.0, 1.0], [2.0, 10.0, 2.0], 0.5),  # a slow round affects both
+        ([1.0, 9.0, 1.0], [2.0, 2.0, 2.0], 0.5),  # one slow measurement does not decide
+        ([1.0], [2.0, 4.0, 6.0], 0.25),  # series of different length: medians
+    ],
+)
+def test_ratio_is_median_of_rounds(ours: list[float], other: list[float], ratio: float) -> None:
+    """The ratio is the median of the rounds' ratios, or the ratio of medians."""
+    assert ratio == _figure(ours, other).ratio(GOAL)
 
 
 @pytest.mark.parametrize(("ours", "is_met"), [(0.9, True), (1.0, True), (1.1, False)])
-def test_a_goal_is_the_largest_ratio_that_is_good_enough(ours: float, is_met: bool) -> None:
+def test_goal_is_largest_ratio(ours: float, is_met: bool) -> None:
     """A goal is met up to its ratio."""
     assert is_met == _figure([ours], [2.0]).is_met(GOAL)
 
 
-def test_a_figure_is_a_row_for_each_goal() -> None:
-    """The table says what was measured, by whom, the ratio, the goal, and whether it is met."""
-    (row,) = table([_figure([1.0], [4.0])]).rows
+def test_figure_is_a_row_per_goal() -> None:
+    """A row has the contestants' values, the ratio, the goal, and whether it is met."""
+    (row,) = figure_table([_figure([1.0], [4.0])]).rows
 
     expected = ("start, s", "1", "4", "", "", "0.25 × straightforward", "≤ 0.5 ×", "yes")
     assert expected == row
+
+
+@pytest.mark.parametrize(
+    ("messages", "sizes"), [(1, [1]), (999, [1, 10, 100]), (1_000, [1, 10, 100, 1_000])]
+)
+def test_runs_grow_tenfold(messages: int, sizes: list[int]) -> None:
+    """The sizes of the runs are powers of ten up to the given number."""
+    assert sizes == list(run_sizes(messages))
+
+
+def test_large_run_is_split() -> None:
+    """At most a thousand messages are in the queue together."""
+    assert [(0, 1_000), (1_000, 2_000), (2_000, 2_500)] == list(parts(2_500))
+
+
+def test_run_is_reported_per_message() -> None:
+    """Duration and processor time are given per message."""
+    run = Run(messages=1_000, seconds=26.2, cpu_seconds=12.34, memory_mb=102.4)
+    assert ("1,000", "26.2", "26", "12.3", "102") == run.row()

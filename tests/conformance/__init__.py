@@ -1,1 +1,1 @@
-"""Every registered channel against what every channel must keep to."""
+"""Every registered channel against the conformance checks."""

@@ -1,4 +1,4 @@
-"""The checks notice what they are there for: channels with one mistake each."""
+"""The checks find the problems that they are made for: channels with one mistake each."""
 
 import json
 import logging
@@ -10,111 +10,99 @@ from typing import Any
 import pytest
 
 from conformance import CHECKS
-from lambda_src.core.message import OutgoingMessage
-from lambda_src.core.settings import Settings
-from stacks.channels import SMS
+from lambda_src.processors import OutgoingMessage, Settings
+from stacks.config.channels import SMS
 from tests.conformance.test_channels import subject
 
 BY_NAME = {check.__name__: check for check in CHECKS}
 log = logging.getLogger("lambda_src.channels.broken")
 
 
-class Broken:
-    """The channel's sender, which a mistake is made of."""
+class WorkingSender:
+    """The channel's sender, which the others change."""
 
     def __init__(self, settings: Settings) -> None:
         self._sender = subject(SMS).parts.make_sender(settings)
 
     def send(self, credentials: Any, message: OutgoingMessage) -> str:
-        """Send as it should."""
+        """Send the message."""
         return self._sender.send(credentials, message)
 
     def find(self, credentials: Any, message: OutgoingMessage, *, since: float) -> tuple[str, ...]:
-        """Look as it should."""
+        """Find the message."""
         return self._sender.find(credentials, message, since=since)
 
 
-class SendsTwice(Broken):
-    """Whatever fails is sent once more."""
+class SendsTwice(WorkingSender):
+    """Every message is sent twice."""
 
     def send(self, credentials: Any, message: OutgoingMessage) -> str:
-        """Send, and send again."""
+        """Send the message twice."""
         super().send(credentials, message)
         return super().send(credentials, message)
 
 
-class FindsNothing(Broken):
-    """Its list is always empty."""
+class FindsNothing(WorkingSender):
+    """No message is ever found."""
 
-    def find(
-        self,
-        credentials: Any,  # noqa: ARG002 - the port's own
-        message: OutgoingMessage,  # noqa: ARG002 - the port's own
-        *,
-        since: float,  # noqa: ARG002 - the port's own
-    ) -> tuple[str, ...]:
+    def find(self, *_: Any, **__: Any) -> tuple[str, ...]:
         """Find nothing."""
         return ()
 
 
-class Talks(Broken):
-    """It logs whom it sends to."""
+class LogsRecipients(WorkingSender):
+    """Recipients are logged."""
 
     def send(self, credentials: Any, message: OutgoingMessage) -> str:
-        """Say so, then send."""
+        """Log the recipient and send the message."""
         log.info("sending to %s", message.recipient, extra={"event": "sending"})
         return super().send(credentials, message)
 
 
-MISTAKES = {
-    "sends_and_records": SendsTwice,
-    "settles_what_was_accepted": FindsNothing,
-    "says_nothing_of_people": Talks,
-}
+@pytest.mark.parametrize(
+    ("check", "sender"),
+    [
+        ("check_send", SendsTwice),
+        ("check_reconciliation", FindsNothing),
+        ("check_log_privacy", LogsRecipients),
+    ],
+)
+def test_a_broken_sender_does_not_conform(check: str, sender: type[WorkingSender]) -> None:
+    """A broken sender is found by the check that is made for it."""
+    working = subject(SMS)
+    assert list(BY_NAME[check](replace(working, parts=replace(working.parts, make_sender=sender))))
 
 
-@pytest.mark.parametrize("check", MISTAKES)
-def test_a_sender_with_a_mistake_does_not_conform(check: str) -> None:
-    """Each mistake is told by the check that is there for it."""
-    whole = subject(SMS)
-    broken = replace(whole, parts=replace(whole.parts, make_sender=MISTAKES[check]))
-    assert list(BY_NAME[check](broken))
-
-
-Change = Callable[[dict[str, Any]], object]
-
-
-def _of(template: dict[str, Any], kind: str) -> dict[str, Any]:
+def _first(template: dict[str, Any], kind: str) -> dict[str, Any]:
     resources = template["Resources"].values()
     return next(part["Properties"] for part in resources if part["Type"] == kind)
 
 
 def _allow_all_secrets(template: dict[str, Any]) -> None:
-    for statement in _of(template, "AWS::IAM::Policy")["PolicyDocument"]["Statement"]:
+    for statement in _first(template, "AWS::IAM::Policy")["PolicyDocument"]["Statement"]:
         if statement["Action"] == "secretsmanager:GetSecretValue":
             statement["Resource"] = ["arn:aws:secretsmanager:::secret:ai-multi-comms/*"]
 
 
-MUTATIONS: dict[str, Change] = {
-    "is_named_by_the_rule": lambda t: _of(t, "AWS::Lambda::Function").update(FunctionName="sms"),
-    "is_fed_by_its_queue": lambda t: _of(t, "AWS::Lambda::EventSourceMapping").pop(
+MUTATIONS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "check_resource_names": lambda t: _first(t, "AWS::Lambda::Function").update(FunctionName="x"),
+    "check_event_source": lambda t: _first(t, "AWS::Lambda::EventSourceMapping").pop(
         "FunctionResponseTypes"
     ),
-    "wakes_a_person": lambda t: _of(t, "AWS::CloudWatch::Alarm").pop("AlarmActions"),
-    "may_do_no_more_than_it_does": _allow_all_secrets,
-    "starts_with_its_environment": lambda t: _of(t, "AWS::Lambda::Function")["Environment"][
+    "check_alarms": lambda t: _first(t, "AWS::CloudWatch::Alarm").pop("AlarmActions"),
+    "check_privileges": _allow_all_secrets,
+    "check_environment": lambda t: _first(t, "AWS::Lambda::Function")["Environment"][
         "Variables"
     ].update(CHANNEL="whatsapp"),
 }
 
 
 @pytest.mark.parametrize("check", MUTATIONS)
-def test_a_template_with_a_mistake_does_not_conform(check: str, tmp_path: Path) -> None:
-    """Each mistake is told by the check that is there for it."""
-    whole = subject(SMS)
-    template = json.loads(whole.template.read_text("utf-8"))
+def test_a_broken_template_does_not_conform(check: str, tmp_path: Path) -> None:
+    """A broken template is found by the check that is made for it."""
+    working = subject(SMS)
+    template = json.loads(working.template.read_text("utf-8"))
     MUTATIONS[check](template)
     path = tmp_path / "template.json"
     path.write_text(json.dumps(template))
-    assert [] == list(BY_NAME[check](whole))
-    assert list(BY_NAME[check](replace(whole, template=path)))
+    assert list(BY_NAME[check](replace(working, template=path)))

@@ -1,1 +1,1 @@
-"""Tests of kind `contract`."""
+"""Tests that the synthesized template and the runtime agree with each other."""

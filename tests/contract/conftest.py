@@ -1,7 +1,7 @@
-"""The template and the runtime side by side: the fixtures of both kinds of tests."""
+"""Fixtures of the template and of the runtime."""
 
 from tests.infra.conftest import dev  # noqa: F401 - a fixture
-from tests.services.conftest import (  # noqa: F401 - fixtures
+from tests.support.fixtures import (  # noqa: F401 - fixtures
     account,
     aws,
     channel,

@@ -1,1 +1,1 @@
-"""What is published: what the distribution holds, promises, and does where it is installed."""
+"""The distribution: its content, its public API, and its use in another repository."""

@@ -9,7 +9,7 @@ from distribution.build import build, install
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the wheel, built from the source distribution that lies beside it."""
+    """Return the wheel, built from the source distribution."""
     return build(tmp_path_factory.mktemp("dist"))
 
 

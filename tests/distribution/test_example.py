@@ -1,4 +1,4 @@
-"""The example is another repository: its app and its tests run from what is installed."""
+"""The example works as another repository, with the installed distribution."""
 
 import json
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from distribution import ROOT
-from stacks.package_target import Target
+from stacks.packaging.lambda_package import Target
 from tests.infra.packages import real_package
 
 EXAMPLE = ROOT / "examples" / "push-notifications"
-INSTALLED = ("ai_multi_comms.constructs", "ai_multi_comms.local.world", "lambda_src.processors")
+INSTALLED = ("ai_multi_comms.constructs", "ai_multi_comms.local.cloud", "lambda_src.processors")
 SUITES = sorted(path.relative_to(EXAMPLE).as_posix() for path in EXAMPLE.glob("tests/test_*.py"))
 WHERE = """
 import importlib, json, sys
@@ -24,8 +24,8 @@ print(json.dumps([importlib.import_module(name).__file__ for name in sys.argv[1:
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the example, with the tools that its README installs."""
-    real_package(Target.of_host())  # so that what the function needs can be had, or it is skipped
+    """Return a copy of the example with the tools that its README names."""
+    real_package(Target.of_host())  # skips if the function's packages are not available
     copy = tmp_path_factory.mktemp("repository") / "push-notifications"
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "cdk.out"))
     for tool in (".venv-cloud", "node_modules"):
@@ -34,7 +34,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(python: Path, repository: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run something there; this environment lends its Node.js, and no package of ours."""
+    """Run Python in the repository; only Node.js comes from this environment."""
     path = [str(python.parent), str(Path(sys.prefix) / "bin"), os.environ["PATH"]]
     return subprocess.run(  # noqa: S603 - our own arguments
         [python, *command],
@@ -47,8 +47,8 @@ def _run(python: Path, repository: Path, *command: str) -> subprocess.CompletedP
     )
 
 
-def test_the_example_sees_only_what_is_installed(python: Path, repository: Path) -> None:
-    """The constructs and the runtime that the app works with are those of the wheel."""
+def test_example_imports_installed_packages(python: Path, repository: Path) -> None:
+    """The app imports constructs and runtime from the wheel."""
     done = _run(python, repository, "-c", WHERE, "push_app", *INSTALLED)
     assert not done.returncode, done.stderr
     app, *installed = map(Path, json.loads(done.stdout))
@@ -58,14 +58,14 @@ def test_the_example_sees_only_what_is_installed(python: Path, repository: Path)
 
 @pytest.fixture(scope="session")
 def report(python: Path, repository: Path) -> str:
-    """Run the example's own tests, and return a report that has a line for each."""
+    """Run the example's tests; return the report, with a line for each."""
     options = ("-q", "-rpfEsxX", "-p", "no:cacheprovider")
     done = _run(python, repository, "-m", "pytest", *options)
     return done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_the_example_works(report: str, suite: str) -> None:
-    """Its own tests pass there: the sender's, the conformance checks, and the deployed app's."""
-    verdicts = {line.split()[0] for line in report.splitlines() if f" {suite}:" in line}
-    assert {"PASSED"} == verdicts, report
+def test_example_passes_its_tests(report: str, suite: str) -> None:
+    """Its tests pass: the sender's, the conformance checks and those of the deployed app."""
+    outcomes = {line.split()[0] for line in report.splitlines() if f" {suite}:" in line}
+    assert {"PASSED"} == outcomes, report

@@ -1,11 +1,10 @@
-"""Templates to look at, and how they are kept as snapshots."""
+"""Fixtures: synthesized templates, snapshots as JSON files, and the real package."""
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from stacks.lambda_package import LambdaPackage
-from stacks.package_target import Target
+from stacks.packaging.lambda_package import LambdaPackage, Target
 from tests.infra.packages import real_package
 from tests.infra.synthesis import Synthesized, synthesize
 
@@ -16,19 +15,13 @@ def dev() -> Synthesized:
     return synthesize()
 
 
-@pytest.fixture(scope="session")
-def prod() -> Synthesized:
-    """Return the templates of `prod`."""
-    return synthesize("prod")
-
-
 @pytest.fixture
 def json_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Return the test's snapshot, one JSON file a test."""
+    """Return the test's snapshot, one JSON file per test."""
     return snapshot.use_extension(JSONSnapshotExtension)
 
 
 @pytest.fixture(scope="session")
 def host_package() -> LambdaPackage:
-    """Return the real package, built for the Python that runs the tests."""
+    """Return the real package for the Python that runs the tests."""
     return real_package(Target.of_host())

@@ -1,4 +1,4 @@
-"""Run within the package alone: handles the SQS events of its input, and tells what it imported.
+"""Runs with the package only: handles the SQS events of its input, and prints what it imported.
 
 Every line of input is an event; the last line of output is a JSON array of modules.
 """
@@ -14,6 +14,6 @@ from lambda_src.index import lambda_handler
 if __name__ == "__main__":
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 170_000)
     for line in sys.stdin:
-        lambda_handler(json.loads(line), context)  # type: ignore[arg-type]
-        print("handled", flush=True)  # noqa: T201 - what its reader waits for
-    print(json.dumps(sorted(sys.modules)))  # noqa: T201 - the same
+        lambda_handler(json.loads(line), context)
+        print("handled", flush=True)  # noqa: T201 - the reader waits for it
+    print(json.dumps(sorted(sys.modules)))  # noqa: T201 - the output

@@ -1,6 +1,9 @@
-"""The app's templates, for tests: synthesized once per process, without building the package."""
+"""The app's templates, synthesized once per process and without building the package."""
 
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -10,8 +13,8 @@ from typing import Any
 from aws_cdk import App
 
 from app import build
-from stacks.environments import Environment, load_environment
-from stacks.lambda_package import LambdaPackage
+from stacks.config.environments import Environment, load_environment
+from stacks.packaging.lambda_package import LambdaPackage
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
@@ -34,17 +37,17 @@ SAMPLE: dict[str, Any] = {
     "max_receive_count": 10,
     "tenants": ["demo-company"],
 }
-"""An environment like `dev`, for tests of what a key changes rather than of what is deployed."""
+"""An environment like `dev`, for tests of what a key changes."""
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="synthesis-")
 
 
 @dataclass(frozen=True)
 class Synthesized:
-    """What a synth wrote.
+    """The cloud assembly of a synth.
 
     Attributes:
-        directory: The cloud assembly.
+        directory: Where it was written.
     """
 
     directory: Path
@@ -56,7 +59,7 @@ class Synthesized:
         return template
 
     def artifact(self, stack: str) -> dict[str, Any]:
-        """Return what the cloud assembly's manifest says of a stack."""
+        """Return a stack's artifact of the manifest."""
         manifest = json.loads((self.directory / "manifest.json").read_text())
         artifact: dict[str, Any] = manifest["artifacts"][stack]
         return artifact
@@ -72,12 +75,20 @@ class Synthesized:
         properties: dict[str, Any] = resource["Properties"]
         return properties
 
+    def variables(self) -> dict[str, Any]:
+        """Return the function's environment variables; a reference is a placeholder text."""
+        function = self.properties("WhatsApp", "AWS::Lambda::Function")
+        return {
+            name: value if isinstance(value, str) else "resolved-at-deployment"
+            for name, value in function["Environment"]["Variables"].items()
+        }
+
 
 def environment(name: str | None = None, **changes: object) -> Environment:
     """Return an environment with some of its keys' values changed.
 
     Args:
-        name: One of `cdk.json`; without a name, the sample, which no edit of that file changes.
+        name: One of `cdk.json`; None: the sample, which does not change with that file.
         changes: Values by key.
     """
     values = (CONTEXT["environments"][name] if name else SAMPLE) | changes
@@ -85,7 +96,7 @@ def environment(name: str | None = None, **changes: object) -> Environment:
 
 
 def new_app() -> App:
-    """Return an empty app with the feature flags that deployments have."""
+    """Return an empty app with the feature flags of deployments."""
     return App(
         context=CONTEXT,
         outdir=tempfile.mkdtemp(dir=_SCRATCH.name),
@@ -94,18 +105,15 @@ def new_app() -> App:
 
 
 def stub_package(edition: int = 0) -> LambdaPackage:
-    """Return a package that is not to be run, the same on every machine; editions differ."""
+    """Return a package that cannot run, the same on every machine; editions differ."""
     directory = Path(_SCRATCH.name) / f"package-{edition}"
     directory.mkdir(exist_ok=True)
-    (directory / "stub.txt").write_text(f"stands for edition {edition} of the package")
+    (directory / "stub.txt").write_text(f"edition {edition} of the package")
     return LambdaPackage(directory, fingerprint=f"{edition:064x}")
 
 
 def synthesize(name: str | None = None, **changes: object) -> Synthesized:
-    """Synthesize the app for what `environment` returns.
-
-    The same question is answered once per process.
-    """
+    """Synthesize the app for an environment, once per process for the same arguments."""
     return _synthesize(name, json.dumps(changes))
 
 
@@ -115,7 +123,38 @@ def _synthesize(name: str | None, changes: str) -> Synthesized:
 
 
 def assemble(environment: Environment, package: LambdaPackage) -> Synthesized:
-    """Synthesize the app anew, for an environment and with a package."""
+    """Synthesize the app for an environment and a package."""
     app = new_app()
     build(app, environment, package)
     return Synthesized(Path(app.synth().directory))
+
+
+def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]:
+    """Run app.py as the CDK's command line does, which passes context and output as variables."""
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ["HOME"],
+        "JSII_NODE": os.environ["JSII_NODE"],
+        "CDK_CONTEXT_JSON": json.dumps(CONTEXT | context),
+        "CDK_OUTDIR": str(output),
+    }
+    return subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def violations(directory: Path) -> list[dict[str, Any]]:
+    """Return the violated invariants in the report of a synth, each with its places."""
+    report = json.loads((directory / "validation-report.json").read_text())
+    return [
+        violation
+        for plugin in report["pluginReports"]
+        if plugin["pluginName"] == "Invariants"
+        for violation in plugin["violations"]
+    ]

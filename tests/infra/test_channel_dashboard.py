@@ -1,4 +1,4 @@
-"""The dashboard: every graph shows a metric that somebody emits, and every metric has a graph."""
+"""The dashboard: every graph shows an existing metric, and every metric of the runtime is shown."""
 
 import json
 import re
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lambda_src.core.metric_names import ENDS, Metric
-from tests.infra.outline import DASHBOARD, dashboard_body
+from lambda_src.core.contract import ENDS, Metric
 from tests.infra.synthesis import ENVIRONMENTS, Synthesized, synthesize
 
+DASHBOARD = "AWS::CloudWatch::Dashboard"
 NAMESPACE = "AIComms/WhatsAppProcessor/Dev"
 AWS_METRICS = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
@@ -35,7 +35,7 @@ SEARCH = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\
 
 @dataclass(frozen=True)
 class Shown:
-    """One line of a widget: a metric, or all that a search finds."""
+    """One line of a widget: a metric, or the metrics that a search finds."""
 
     namespace: str
     name: str
@@ -43,35 +43,42 @@ class Shown:
     statistic: str
 
 
-def widgets(synthesized: Synthesized) -> list[dict[str, Any]]:
-    """The dashboard's widgets."""
+def dashboard_body(joined: dict[str, Any]) -> dict[str, Any]:
+    """Return a dashboard's parsed body; a reference is written as `${LogicalId.Attribute}`."""
+    body: dict[str, Any] = json.loads("".join(map(_as_text, joined["Fn::Join"][1])))
+    return body
+
+
+def _as_text(part: str | dict[str, Any]) -> str:
+    if isinstance(part, str):
+        return part
+    [target] = part.values()
+    return "${%s}" % (target if isinstance(target, str) else ".".join(target))
+
+
+def _widgets(synthesized: Synthesized) -> list[dict[str, Any]]:
     joined = synthesized.properties("WhatsApp", DASHBOARD)["DashboardBody"]
     found: list[dict[str, Any]] = dashboard_body(joined)["widgets"]
     return found
 
 
-def shown(synthesized: Synthesized) -> Iterator[Shown]:
-    """Every metric that a widget shows."""
-    for widget in widgets(synthesized):
+def _shown(synthesized: Synthesized) -> Iterator[Shown]:
+    """Yield every metric that a widget shows."""
+    for widget in _widgets(synthesized):
         for line in widget["properties"].get("metrics", []):
-            yield _searched(line[0]) if isinstance(line[0], dict) else _named(line)
+            if isinstance(line[0], dict):
+                search = SEARCH.fullmatch(line[0]["expression"])
+                assert search
+                namespace, *dimensions = search["schema"].split(",")
+                yield Shown(namespace.strip('"'), search["name"], tuple(dimensions), "Sum")
+            else:
+                namespace, name, *pairs, rendering = line
+                yield Shown(namespace, name, tuple(pairs[::2]), rendering.get("stat", "Average"))
 
 
-def _searched(rendering: dict[str, str]) -> Shown:
-    found = SEARCH.fullmatch(rendering["expression"])
-    assert found
-    namespace, *dimensions = found["schema"].split(",")
-    return Shown(namespace.strip('"'), found["name"], tuple(dimensions), "Sum")
-
-
-def _named(line: list[Any]) -> Shown:
-    namespace, name, *pairs, rendering = line
-    return Shown(namespace, name, tuple(pairs[::2]), rendering.get("stat", "Average"))
-
-
-def test_every_graph_shows_a_metric_that_exists(dev: Synthesized) -> None:
-    """Namespace, name and dimensions are the runtime's own, or AWS's."""
-    for line in shown(dev):
+def test_every_graph_shows_an_existing_metric(dev: Synthesized) -> None:
+    """Namespace, name and dimensions are those of the runtime's or of AWS's metrics."""
+    for line in _shown(dev):
         if line.namespace == NAMESPACE:
             assert Metric(line.name).dimensions == line.dimensions
         else:
@@ -81,39 +88,36 @@ def test_every_graph_shows_a_metric_that_exists(dev: Synthesized) -> None:
 
 
 def test_every_metric_of_the_runtime_is_shown(dev: Synthesized) -> None:
-    """What is paid for is looked at."""
-    assert set(Metric) == {line.name for line in shown(dev) if line.namespace == NAMESPACE}
+    """Each metric is shown; counts as sums, times as percentiles."""
+    own = [line for line in _shown(dev) if line.namespace == NAMESPACE]
 
-
-def test_counts_are_summed_and_times_are_not(dev: Synthesized) -> None:
-    """A sum of seconds says nothing, and neither does an average of counts."""
-    own = [line for line in shown(dev) if line.namespace == NAMESPACE]
+    assert set(Metric) == {line.name for line in own}
     assert {"Sum"} == {line.statistic for line in own if not line.name.endswith("Seconds")}
     assert {"p50", "p99"} == {line.statistic for line in own if line.name.endswith("Seconds")}
 
 
-def test_outcomes_stand_on_each_other(dev: Synthesized) -> None:
-    """All ends of a delivery are in one graph, but for deliveries of what had ended before."""
-    [outcomes] = [w["properties"] for w in widgets(dev) if w["properties"]["title"] == "Outcomes"]
+def test_outcomes_are_stacked(dev: Synthesized) -> None:
+    """One graph stacks all outcomes of a delivery except repeated deliveries."""
+    [outcomes] = [w["properties"] for w in _widgets(dev) if w["properties"]["title"] == "Outcomes"]
     assert outcomes["stacked"]
     expected = [end for end in ENDS if end is not Metric.MESSAGES_REPEATED]
     assert expected == [line[1] for line in outcomes["metrics"]]
 
 
 def test_every_alarm_is_shown(dev: Synthesized) -> None:
-    """The first thing to see is the state of each alarm of the stack."""
+    """The first widget shows the state of every alarm of the stack."""
     template = dev.template("WhatsApp")["Resources"]
     alarms = [name for name, item in template.items() if item["Type"] == "AWS::CloudWatch::Alarm"]
-    first = widgets(dev)[0]
+    first = _widgets(dev)[0]
     assert "alarm" == first["type"]
-    assert {f"${{{name}.Arn}}" for name in alarms} == set(first["properties"]["alarms"])
+    assert [f"${{{name}.Arn}}" for name in alarms] == first["properties"]["alarms"]
 
 
 def test_widgets_fill_the_grid_without_overlap(dev: Synthesized) -> None:
     """Every cell of the 24 columns is covered once."""
     cells = [
         (x, y)
-        for widget in widgets(dev)
+        for widget in _widgets(dev)
         for x in range(widget["x"], widget["x"] + widget["width"])
         for y in range(widget["y"], widget["y"] + widget["height"])
     ]
@@ -122,25 +126,10 @@ def test_widgets_fill_the_grid_without_overlap(dev: Synthesized) -> None:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_the_output_leads_to_the_dashboard(name: str) -> None:
-    """Whoever deploys is told where to look."""
+def test_output_has_the_dashboards_address(name: str) -> None:
+    """The stack's output leads to the dashboard."""
     synthesized = synthesize(name)
     dashboard = synthesized.properties("WhatsApp", DASHBOARD)["DashboardName"]
     address = synthesized.template("WhatsApp")["Outputs"]["DashboardUrl"]["Value"]
     assert f"ai-multi-comms-whatsapp-dashboard-{name}" == dashboard
     assert json.dumps(address).endswith(f'#dashboards/dashboard/{dashboard}"]]}}')
-
-
-def test_limits_are_those_of_the_environment(dev: Synthesized) -> None:
-    """Duration is drawn against the function's timeout, concurrency against the mapping's."""
-    limits = {
-        widget["properties"]["title"]: limit["value"]
-        for widget in widgets(dev)
-        for limit in widget["properties"].get("annotations", {}).get("horizontal", [])
-    }
-    function = dev.properties("WhatsApp", "AWS::Lambda::Function")
-    mapping = dev.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")
-    assert {
-        "Duration of a call": 1000 * function["Timeout"],
-        "Concurrent calls": mapping["ScalingConfig"]["MaximumConcurrency"],
-    } == limits

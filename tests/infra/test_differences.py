@@ -1,4 +1,4 @@
-"""What a deployment would change, as `cdk diff` tells it."""
+"""The resources that a deployment would change, as `cdk diff` reports them."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.aws import base_environment
-from local.cdk import start_cdk
+from local.deployment import start_cdk
 from tests.infra.synthesis import STACKS, Synthesized, assemble, environment, stub_package
 
 CHANGE = re.compile(r"^\[[~+-]\] (?P<kind>AWS::\S+) ", re.MULTILINE)
@@ -16,7 +16,7 @@ OF_THE_CODE = {"AWS::Lambda::Function", "AWS::Lambda::Version", "AWS::Lambda::Al
 
 
 def changes(deployed: Synthesized, wanted: Synthesized, log: Path) -> dict[str, list[str]]:
-    """Return the types of the resources that a deployment would touch, by stack."""
+    """Return the types of the resources that a deployment would change, by stack."""
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda stack: list(_changes(stack, deployed, wanted, log)), STACKS)
         return dict(zip(STACKS, found, strict=True))
@@ -37,29 +37,27 @@ def _changes(
 
 @pytest.fixture(scope="module")
 def deployed() -> Synthesized:
-    """What stands in the account."""
+    """Return the deployed templates."""
     return assemble(environment(), stub_package())
 
 
-def test_no_change_is_no_difference(deployed: Synthesized, tmp_path: Path) -> None:
-    """Synthesized again from the same sources, nothing would be touched."""
+def test_same_sources(deployed: Synthesized, tmp_path: Path) -> None:
+    """A synth of the same sources changes nothing."""
     again = assemble(environment(), stub_package())
 
     assert {stack: [] for stack in STACKS} == changes(deployed, again, tmp_path)
 
 
-def test_a_change_of_the_code_touches_the_function_alone(
-    deployed: Synthesized, tmp_path: Path
-) -> None:
-    """New code is a new version of the function behind its alias, and nothing else."""
-    touched = changes(deployed, assemble(environment(), stub_package(edition=1)), tmp_path)
+def test_change_of_the_code(deployed: Synthesized, tmp_path: Path) -> None:
+    """New code makes a new version of the function behind its alias, and changes nothing else."""
+    changed = changes(deployed, assemble(environment(), stub_package(edition=1)), tmp_path)
 
-    assert not touched["Shared"]
-    assert sorted(OF_THE_CODE) == sorted(set(touched["WhatsApp"]))
+    assert not changed["Shared"]
+    assert sorted(OF_THE_CODE) == sorted(set(changed["WhatsApp"]))
 
 
-def test_a_change_of_an_environment_is_seen(deployed: Synthesized, tmp_path: Path) -> None:
-    """What the two tests above would overlook is told: one key, one resource."""
+def test_change_of_an_environment(deployed: Synthesized, tmp_path: Path) -> None:
+    """A change of one key changes one resource."""
     wanted = assemble(environment(log_retention_days=30), stub_package())
 
     assert {"Shared": [], "WhatsApp": ["AWS::Logs::LogGroup"]} == changes(

@@ -1,23 +1,27 @@
-"""Environments are read completely or refused with everything that is wrong with them."""
+"""Environments: the keys' types, errors about wrong keys, and the templates that follow."""
 
 import pytest
-from aws_cdk import RemovalPolicy
+from aws_cdk import App, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk.assertions import Template
 
-from stacks.environments import load_environment
+from lambda_src.core.contract import Variable
+from stacks.config.environments import RETENTION_DAYS, load_environment
 from stacks.errors import ConfigurationError
-from tests.infra.synthesis import CONTEXT, environment
+from tests.infra.synthesis import CONTEXT, STACKS, Synthesized, environment, synthesize
+
+FUNCTION = "AWS::Lambda::Function"
 
 
-def _refusal(environments: object, name: object) -> str:
-    with pytest.raises(ConfigurationError) as refused:
+def _error(environments: object, name: object) -> str:
+    with pytest.raises(ConfigurationError) as error:
         load_environment(environments, name)
-    return str(refused.value)
+    return str(error.value)
 
 
 def test_values_are_typed() -> None:
-    """What is text or a number in the file is a typed object afterwards."""
+    """Texts and numbers of the file become typed objects."""
     dev = environment(log_retention_days=14, function_timeout_seconds=120)
 
     assert logs.RetentionDays.TWO_WEEKS is dev.log_retention
@@ -26,8 +30,22 @@ def test_values_are_typed() -> None:
     assert lambda_.Architecture.ARM_64.name == dev.function_architecture.name
 
 
-def test_optional_keys_may_be_left_out() -> None:
-    """Account, region, alert address, runbook and Assistants server need not be named."""
+def test_every_retention_is_its_number_of_days() -> None:
+    """Each number of days becomes the CDK's value for that number."""
+    stack = Stack(App(), "Stack")
+    for days in RETENTION_DAYS:
+        logs.LogGroup(
+            stack, f"Days{days}", retention=environment(log_retention_days=days).log_retention
+        )
+
+    groups = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup").values()
+    assert sorted(RETENTION_DAYS) == sorted(
+        each["Properties"]["RetentionInDays"] for each in groups
+    )
+
+
+def test_optional_keys_may_be_omitted() -> None:
+    """Account, region, alert address, runbook and Assistants server may be left out."""
     optional = {"account", "region", "alert_email", "runbook_url", "assistants_base_url"}
     values = CONTEXT["environments"]["dev"]
     needed = {key: value for key, value in values.items() if key not in optional}
@@ -39,8 +57,8 @@ def test_optional_keys_may_be_left_out() -> None:
 
 @pytest.mark.parametrize("name", ["qa", "Dev", 7])
 def test_unknown_environment(name: object) -> None:
-    """An environment that does not exist is refused with the names of those that do."""
-    message = _refusal(CONTEXT["environments"], name)
+    """The error about an unknown environment lists the known ones."""
+    message = _error(CONTEXT["environments"], name)
 
     assert f"unknown environment {name!r}: give one of dev, prod, staging, as in `-c env=dev`" == (
         message
@@ -48,58 +66,58 @@ def test_unknown_environment(name: object) -> None:
 
 
 def test_no_environment_named() -> None:
-    """Leaving the environment out is refused with the names to choose from."""
-    message = _refusal(CONTEXT["environments"], None)
+    """The error about a missing environment lists the known ones."""
+    message = _error(CONTEXT["environments"], None)
 
     assert "no environment named: give one of dev, prod, staging, as in `-c env=dev`" == message
 
 
 @pytest.mark.parametrize("environments", [None, {}, "dev"])
 def test_no_environments(environments: object) -> None:
-    """Without the file's environments the message says where they come from."""
-    assert "run through `cdk`" in _refusal(environments, "dev")
+    """Without environments the error says which program reads them."""
+    assert "run through `cdk`" in _error(environments, "dev")
 
 
 @pytest.mark.parametrize("name", ["Dev", "eu-prod", "1st", "a" * 17])
 def test_environment_names(name: str) -> None:
-    """A name that resources could not bear is refused."""
+    """A name that is not allowed in resource names is rejected."""
     values = CONTEXT["environments"]["dev"]
 
-    assert "1 to 16 lower-case letters and digits" in _refusal({name: values}, name)
+    assert "1 to 16 lower-case letters and digits" in _error({name: values}, name)
 
 
-def test_environment_is_no_object() -> None:
-    """An environment that is not an object of keys and values is refused."""
+def test_environment_that_is_not_an_object() -> None:
+    """An environment that is not an object is rejected."""
     assert "environment 'dev' in cdk.json: 7 (int) is not an object" == (
-        _refusal({"dev": 7}, "dev").replace("\n ", "")
+        _error({"dev": 7}, "dev").replace("\n ", "")
     )
 
 
 def test_unknown_key() -> None:
-    """A key that nothing reads is refused with the keys that are known."""
+    """The error about an unknown key lists the known ones."""
     values = CONTEXT["environments"]["dev"] | {"function_memory": 512}
-    message = _refusal({"dev": values}, "dev")
+    message = _error({"dev": values}, "dev")
 
     assert "environment 'dev' in cdk.json:\n  function_memory: unknown; known keys are" in message
     assert "function_memory_mb" in message
 
 
 def test_missing_key() -> None:
-    """A key left out is refused with what it has to be."""
+    """The error about a missing key says what is expected."""
     values = {
         key: value for key, value in CONTEXT["environments"]["prod"].items() if key != "batch_size"
     }
 
     assert (
         "environment 'prod' in cdk.json:\n"
-        "  batch_size: missing; it has to be a whole number from 1 to 10"
-    ) == _refusal({"prod": values}, "prod")
+        "  batch_size: missing; expected a whole number from 1 to 10"
+    ) == _error({"prod": values}, "prod")
 
 
 def test_all_problems_at_once() -> None:
-    """Whatever is wrong with an environment is told in one go."""
+    """One error lists everything that is wrong with an environment."""
     values = CONTEXT["environments"]["dev"] | {"batch_size": 11, "snap_start": "yes", "colour": 1}
-    message = _refusal({"dev": values}, "dev")
+    message = _error({"dev": values}, "dev")
 
     assert {"batch_size", "snap_start", "colour"} == {
         line.split(":")[0].strip() for line in message.splitlines()[1:]
@@ -107,7 +125,7 @@ def test_all_problems_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "complaint"),
+    ("key", "value", "expected"),
     [
         ("account", 111122223333, "111122223333 (int) is not an account's 12 digits, as a string"),
         ("account", "1111", "'1111' (str) is not an account's 12 digits"),
@@ -148,34 +166,95 @@ def test_all_problems_at_once() -> None:
         ("assistants_base_url", "http://example.com", "is not an https:// address"),
     ],
 )
-def test_bad_value(key: str, value: object, complaint: str) -> None:
-    """A value that is not allowed is refused with itself, its kind and what is allowed."""
-    message = _refusal({"dev": CONTEXT["environments"]["dev"] | {key: value}}, "dev")
+def test_bad_value(key: str, value: object, expected: str) -> None:
+    """The error about a value has the key, the value, its type and what is expected."""
+    message = _error({"dev": CONTEXT["environments"]["dev"] | {key: value}}, "dev")
 
     assert message.startswith(f"environment 'dev' in cdk.json:\n  {key}: ")
-    assert complaint in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("keys", "complaint"),
+    ("keys", "expected"),
     [
-        ({"messages_per_second": {"sms": 1}}, "messages_per_second: says nothing without ai_sec"),
-        ({"messages_per_day": {"sms": 1}}, "messages_per_day: says nothing without ai_seconds"),
-        ({"peak_hour_share": 0.1}, "peak_hour_share: says nothing without messages_per_day"),
-        ({"longest_wait_seconds": 9}, "longest_wait_seconds: says nothing without messages_per"),
-        ({"openai_requests_per_minute": 1}, "openai_requests_per_minute: says nothing without ai_"),
-        ({"openai_tokens_per_minute": 1}, "openai_tokens_per_minute: says nothing without tokens_"),
-        ({"tokens_per_message": 1}, "tokens_per_message: says nothing without ai_seconds_per_"),
+        ({"messages_per_second": {"sms": 1}}, "messages_per_second: has no effect without ai_sec"),
+        ({"messages_per_day": {"sms": 1}}, "messages_per_day: has no effect without ai_seconds"),
+        ({"peak_hour_share": 0.1}, "peak_hour_share: has no effect without messages_per_day"),
+        ({"longest_wait_seconds": 9}, "longest_wait_seconds: has no effect without messages_per"),
+        (
+            {"openai_requests_per_minute": 1},
+            "openai_requests_per_minute: has no effect without ai_",
+        ),
+        (
+            {"openai_tokens_per_minute": 1},
+            "openai_tokens_per_minute: has no effect without tokens_",
+        ),
+        ({"tokens_per_message": 1}, "tokens_per_message: has no effect without ai_seconds_per_"),
     ],
 )
-def test_half_of_a_limit(keys: dict[str, object], complaint: str) -> None:
-    """A limit that cannot be held against anything is refused with the key that it needs."""
-    message = _refusal({"dev": CONTEXT["environments"]["dev"] | keys}, "dev")
+def test_limit_without_the_key_that_it_needs(keys: dict[str, object], expected: str) -> None:
+    """A limit that has no effect without another key is rejected."""
+    message = _error({"dev": CONTEXT["environments"]["dev"] | keys}, "dev")
 
-    assert f"environment 'dev' in cdk.json:\n  {complaint}" in message
+    assert f"environment 'dev' in cdk.json:\n  {expected}" in message
 
 
 @pytest.mark.parametrize("url", ["https://a.example.com/v1", "http://127.0.0.1:8080", None])
 def test_assistants_servers(url: str | None) -> None:
-    """Keys go to Assistants-compatible servers over TLS, or do not leave the machine."""
+    """An Assistants-compatible server needs TLS, unless it is on this machine."""
     assert url == environment(assistants_base_url=url).assistants_base_url
+
+
+def test_alert_address(dev: Synthesized) -> None:
+    """An environment's address is subscribed to the topic; without one there is no subscription."""
+    shared = synthesize(alert_email="on-call@example.com")
+    subscription = shared.properties("Shared", "AWS::SNS::Subscription")
+
+    assert ("email", "on-call@example.com") == (subscription["Protocol"], subscription["Endpoint"])
+    assert "CriticalAlertsTopic" in subscription["TopicArn"]["Ref"]
+    assert [] == dev.resources("Shared", "AWS::SNS::Subscription")
+
+
+def test_function_keys(dev: Synthesized) -> None:
+    """Runtime, architecture, memory, timeout, SnapStart and variables are the environment's."""
+    url = "https://assistants.example.com/v1"
+    changed = synthesize(
+        function_runtime="python3.14",
+        function_architecture="x86_64",
+        function_memory_mb=1_024,
+        function_timeout_seconds=240,
+        snap_start=True,
+        batch_size=3,
+        log_level="DEBUG",
+        assistants_base_url=url,
+        conversation_retention_days=45,
+    )
+    function, variables = changed.properties("WhatsApp", FUNCTION), changed.variables()
+
+    assert ("python3.14", ["x86_64"]) == (function["Runtime"], function["Architectures"])
+    assert (1_024, 240) == (function["MemorySize"], function["Timeout"])
+    assert {"ApplyOn": "PublishedVersions"} == function["SnapStart"]
+    assert "SnapStart" not in dev.properties("WhatsApp", FUNCTION)
+    assert ("3", "DEBUG") == (variables[Variable.MAX_CONCURRENCY], variables[Variable.LOG_LEVEL])
+    assert url == variables[Variable.ASSISTANTS_BASE_URL]
+    assert "45" == variables[Variable.CONVERSATION_RETENTION_DAYS]
+    assert 3 == changed.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")["BatchSize"]
+
+
+def test_account_and_region() -> None:
+    """The stacks of an environment go to its account and region."""
+    there = synthesize(account="111122223333", region="eu-west-1")
+
+    assert {"aws://111122223333/eu-west-1"} == {there.artifact(s)["environment"] for s in STACKS}
+    assert "arn:aws:secretsmanager:eu-west-1:111122223333:secret:" in str(
+        there.template("WhatsApp")
+    )
+
+
+@pytest.mark.parametrize("protection", [True, False])
+def test_deletion_protection(protection: bool) -> None:
+    """Deletion protection includes the stacks."""
+    synthesized = synthesize(deletion_protection=protection)
+    protected = [synthesized.artifact(s)["properties"].get("terminationProtection") for s in STACKS]
+
+    assert [protection] * len(STACKS) == [bool(value) for value in protected]

@@ -1,29 +1,213 @@
-"""The real package: what was cut is not missed, and it fits what it is built for."""
+"""The real package: nothing that the runtime needs is missing, and it fits the function."""
 
+import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
-from stacks.lambda_package import LambdaPackage
-from stacks.package_contents import EXCLUDED_DISTRIBUTIONS
-from stacks.package_target import Target
-from tests.infra.packages import real_package
+from local.fakes import FakeOpenAI, FakeTwilio
+from local.fakes.faults import Fault, Match
+from stacks.packaging.contents import EXCLUDED_DISTRIBUTIONS, SERVICES
+from stacks.packaging.lambda_package import LambdaPackage
+from tests.infra.packages import missing_imports, real_package
+from tests.infra.test_packaging import ARM
+from tests.support import aws_account
+from tests.support.aws_server import aws_server
+from tests.support.channel import Change, context, openai_config, recipient_data
 
-CALLED = ("dynamodb", "secretsmanager", "sqs")
+PROGRAM = Path(__file__).with_name("package_program.py")
+IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError", "No module named")
 UNZIPPED_LIMIT_MB = 250
 EM_AARCH64 = 0xB7
+
+UNUSED_IMPORTS = {
+    "botocore.useragent": "for type checkers",
+    "openai._client": "each product's own attribute, and for type checkers",
+    "openai._module_client": "for the module-level client",
+    "openai.resources": "each product by its name, and for type checkers",
+    "twilio.rest": "each product's own attribute, and for type checkers",
+}
+"""Modules that import what is not packed -> why the import is never executed."""
+
+Preparation = Callable[[FakeOpenAI, FakeTwilio], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One delivery to the packaged handler.
+
+    Attributes:
+        name: The conversation; a second step of that name delivers the message again.
+        status: The record's status afterwards.
+        prepare: Prepares the vendors' fakes.
+        change: Changes the context object.
+        receive_count: Of the queue message.
+    """
+
+    name: str
+    status: str
+    prepare: Preparation = lambda openai, twilio: None  # noqa: ARG005 - nothing
+    change: Change = lambda document: None  # noqa: ARG005 - nothing
+    receive_count: int = 1
+
+
+def _openai(fault: Fault | str) -> Preparation:
+    return lambda openai, _: openai.fail_next(fault)
+
+
+def _twilio(fault: Fault | str) -> Preparation:
+    return lambda _, twilio: twilio.fail_next(fault, match=Match(method="POST"))
+
+
+STEPS = (
+    Step("clean", "initial_message_sent"),
+    Step("clean", "initial_message_sent"),
+    Step(
+        "threads",
+        "initial_message_sent",
+        change=lambda document: openai_config(document).update(engine="assistants"),
+    ),
+    Step(
+        "refused",
+        "failed",
+        change=lambda document: recipient_data(document).update(comms_consent=0),
+    ),
+    Step("ai error", "retry", _openai("server_error")),
+    Step("ai rate", "retry", _openai("rate_limit_exceeded")),
+    Step("ai key", "initial_message_sent", _openai("invalid_api_key")),
+    Step("ai invalid", "failed", _openai("invalid_value")),
+    Step("ai reset", "retry", _openai(Fault.reset())),
+    Step("ai empty", "retry", _openai(Fault.empty())),
+    Step("ai page", "retry", _openai(Fault.not_json())),
+    Step("send refused", "failed", _twilio("21211")),
+    Step("send rate", "retry", _twilio("20429")),
+    Step("send key", "initial_message_sent", _twilio("20003")),
+    Step("send page", "sending", _twilio(Fault.not_json())),
+    Step("send reset", "sending", _twilio(Fault.reset(effect_applied=True))),
+    Step("send reset", "initial_message_sent", receive_count=aws_account.MAX_RECEIVE_COUNT),
+)
+"""In this order; the last delivery finds its message in the vendor's list."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The result of all steps.
+
+    Attributes:
+        statuses: The record's status after each step.
+        output: Everything that the handler printed.
+        modules: Everything that it imported.
+    """
+
+    statuses: list[str]
+    output: str
+    modules: list[str]
+
+
+@pytest.fixture(scope="module")
+def run(host_package: LambdaPackage) -> Iterator[Run]:
+    """Run all steps in a process that can import only the package."""
+    with (
+        aws_server() as aws,
+        pytest.MonkeyPatch.context() as patch,
+        aws_account.fake_openai() as openai,
+        aws_account.fake_twilio() as twilio,
+    ):
+        for name, value in aws.items():
+            patch.setenv(name, value)
+        yield _run(host_package, openai, twilio)
 
 
 @pytest.fixture(scope="session")
 def arm_package() -> LambdaPackage:
     """Return the real package for Python 3.13 on arm64."""
-    return real_package(Target(python="3.13", platform="aarch64-manylinux2014"))
+    return real_package(ARM)
+
+
+def test_every_step_ends_in_its_status(run: Run) -> None:
+    """Every path works from the package alone: sends, errors, repetitions, reconciliation."""
+    assert [step.status for step in STEPS] == run.statuses
+
+
+def test_no_import_fails(run: Run) -> None:
+    """No path imports a module that is not packed."""
+    failed = [line for line in run.output.splitlines() if any(e in line for e in IMPORT_ERRORS)]
+    assert [] == failed
+
+
+def test_missing_imports_are_unused(run: Run, host_package: LambdaPackage) -> None:
+    """Of the imported modules, only the listed ones have imports of what is not packed."""
+    missing = missing_imports(host_package.directory, run.modules)
+
+    assert set(UNUSED_IMPORTS) == set(missing), missing
+
+
+def test_aws_clients(host_package: LambdaPackage) -> None:
+    """Each AWS service that the runtime calls has its client, with regions and endpoints."""
+    program = f"""
+from botocore.session import get_session
+for service in {sorted(SERVICES)}:
+    client = get_session().create_client(
+        service, "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    print(client.meta.endpoint_url)
+"""
+
+    expected = [f"https://{service}.eu-west-1.amazonaws.com" for service in sorted(SERVICES)]
+    assert expected == _python(host_package, program).splitlines()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from twilio.rest import Client; Client('AC0', 'x').messages",
+        "from twilio.http.http_client import TwilioHttpClient; TwilioHttpClient(timeout=1)",
+        "import openai; c = openai.OpenAI(api_key='x'); c.responses, c.conversations",
+        "import openai; openai.OpenAI(api_key='x').beta.threads.runs",
+        "import pydantic; pydantic.TypeAdapter(pydantic.AwareDatetime).json_schema()",
+        "import tenacity; tenacity.Retrying",
+        "from importlib.metadata import version; assert version('openai')[:2] == '3.'",
+        "from lambda_src.index import lambda_handler",
+    ],
+    ids=lambda program: program.split(";")[0],
+)
+def test_libraries_work(host_package: LambdaPackage, program: str) -> None:
+    """The parts of the libraries that the runtime uses work without what is left out."""
+    _python(host_package, program)
+
+
+@pytest.mark.parametrize("target", ["host_package", "arm_package"])
+def test_excluded_distributions_are_absent(target: str, request: pytest.FixtureRequest) -> None:
+    """Excluded distributions are not in the package, under any name."""
+    package: LambdaPackage = request.getfixturevalue(target)
+    excluded = {name.replace("-", "_") for name in EXCLUDED_DISTRIBUTIONS}
+
+    present = {path.name.split("-")[0] for path in package.directory.iterdir()}
+    assert set() == excluded & present
+
+
+def test_package_fits_the_function(arm_package: LambdaPackage) -> None:
+    """Compiled modules are for the function's Python and platform; the size is within the limit."""
+    modules = list(arm_package.directory.rglob("*.so"))
+    size = sum(path.stat().st_size for path in arm_package.directory.rglob("*") if path.is_file())
+
+    assert modules
+    for module in modules:
+        assert "aarch64" in module.name, module
+        assert "cpython-313" in module.name or "abi3" in module.name, module
+        assert EM_AARCH64 == int.from_bytes(module.read_bytes()[18:20], "little"), module
+    assert size / 1_000_000 < UNZIPPED_LIMIT_MB / 2
 
 
 def _python(package: LambdaPackage, program: str) -> str:
-    """Run a program that sees the standard library and the package, in an empty environment."""
+    """Run a program with the standard library and the package, in an empty environment."""
     alone = [sys.executable, "-I", "-S", "-B", "-c"]
     done = subprocess.run(  # noqa: S603  # our own programs, and no shell
         [*alone, f"import sys; sys.path.insert(0, '.')\n{program}"],
@@ -38,75 +222,60 @@ def _python(package: LambdaPackage, program: str) -> str:
     return done.stdout.strip()
 
 
-def test_aws_clients_can_be_made(host_package: LambdaPackage) -> None:
-    """Each AWS service that the runtime calls has its client, with regions and endpoints."""
-    program = f"""
-import boto3
-session = boto3.Session("a", "b", region_name="eu-west-1")
-for service in {CALLED}:
-    print(session.client(service).meta.endpoint_url)
-"""
-
-    expected = [f"https://{service}.eu-west-1.amazonaws.com" for service in CALLED]
-    assert expected == _python(host_package, program).splitlines()
-
-
-@pytest.mark.parametrize(
-    "program",
-    [
-        "from twilio.rest import Client; Client('AC0', 'x').messages",
-        "from twilio.http.http_client import TwilioHttpClient; TwilioHttpClient(timeout=1)",
-        "import openai; c = openai.OpenAI(api_key='x'); c.responses, c.conversations",
-        "import openai; openai.OpenAI(api_key='x').beta.threads.runs",
-        "from aws_lambda_powertools import Logger; Logger(service='x').info('y')",
-        "from aws_lambda_powertools.utilities import parameters; parameters.SecretsProvider",
-        "import pydantic; pydantic.TypeAdapter(pydantic.AwareDatetime).json_schema()",
-        "import tenacity; tenacity.Retrying",
-        "from lambda_src.index import lambda_handler",
-    ],
-    ids=lambda program: program.split(";")[0],
-)
-def test_libraries_work(host_package: LambdaPackage, program: str) -> None:
-    """What the runtime uses of its libraries works without what was left out."""
-    _python(host_package, program)
+def _run(package: LambdaPackage, openai: FakeOpenAI, twilio: FakeTwilio) -> Run:
+    aws_account.create_secrets()
+    queue_url, table = aws_account.create_queue(), aws_account.create_table()
+    process = subprocess.Popen(  # noqa: S603  # our own program, and no shell
+        [sys.executable, "-I", "-S", "-B", str(PROGRAM)],
+        cwd=package.directory,
+        env={
+            **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
+            **aws_account.variables(queue_url, table, openai, twilio),
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    lines: list[str] = []
+    statuses = []
+    for step in STEPS:
+        step.prepare(openai, twilio)
+        process.stdin.write(json.dumps(_event(step, queue_url)) + "\n")
+        process.stdin.flush()
+        while (line := process.stdout.readline().strip()) not in {"handled", ""}:
+            lines.append(line)
+        statuses.append(_status(step, table))
+    rest, _ = process.communicate(timeout=60)
+    *others, modules = rest.splitlines()
+    return Run(statuses, "\n".join([*lines, *others]), json.loads(modules))
 
 
-@pytest.mark.parametrize("target", ["host_package", "arm_package"])
-def test_excluded_distributions_are_absent(target: str, request: pytest.FixtureRequest) -> None:
-    """What is said to be left out is not there, under any name."""
-    package: LambdaPackage = request.getfixturevalue(target)
-    excluded = {name.replace("-", "_") for name in EXCLUDED_DISTRIBUTIONS}
+def _event(step: Step, queue_url: str) -> dict[str, Any]:
+    sqs = boto3.client("sqs")
+    sqs.send_message(QueueUrl=queue_url, MessageBody="a body")
+    (message,) = sqs.receive_message(QueueUrl=queue_url)["Messages"]
 
-    present = {path.name.split("-")[0] for path in package.directory.iterdir()}
-    assert set() == excluded & present
+    def address(document: dict[str, Any]) -> None:
+        recipient_data(document).update(recipient_tel=_recipient(step))
 
-
-def test_compiled_modules_fit_the_function(arm_package: LambdaPackage) -> None:
-    """Compiled modules are for the function's Python and architecture, whatever built them."""
-    modules = list(arm_package.directory.rglob("*.so"))
-
-    assert modules
-    for module in modules:
-        assert "aarch64" in module.name, module
-        assert "cpython-313" in module.name or "abi3" in module.name, module
-        assert EM_AARCH64 == _elf_machine(module), module
+    record = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": context(step.change, address, conversation_id=step.name),
+        "attributes": {"ApproximateReceiveCount": str(step.receive_count)},
+    }
+    return {"Records": [record]}
 
 
-def _elf_machine(module: Path) -> int:
-    return int.from_bytes(module.read_bytes()[18:20], "little")
+def _recipient(step: Step) -> str:
+    # One for each conversation, because a send is looked up by its text, which is always the same.
+    return f"+4477009001{list(dict.fromkeys(s.name for s in STEPS)).index(step.name):02}"
 
 
-def test_lambda_takes_the_package(arm_package: LambdaPackage) -> None:
-    """The package is well below what Lambda unzips."""
-    size = sum(path.stat().st_size for path in arm_package.directory.rglob("*") if path.is_file())
-
-    assert size / 1_000_000 < UNZIPPED_LIMIT_MB / 2
-
-
-def test_distributions_still_know_their_versions(host_package: LambdaPackage) -> None:
-    """Libraries that ask for versions at import or later find them."""
-    program = "from importlib.metadata import version; print(version('openai'), version('boto3'))"
-
-    openai, boto3 = _python(host_package, program).split()
-    assert "3." == openai[:2]
-    assert "1." == boto3[:2]
+def _status(step: Step, table: str) -> str:
+    key = {"primary_channel": _recipient(step), "conversation_id": step.name}
+    item = boto3.resource("dynamodb").Table(table).get_item(Key=key)["Item"]
+    return str(item["conversation_status"])

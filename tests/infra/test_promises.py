@@ -1,4 +1,7 @@
-"""What must never regress, one promise a test, over every environment."""
+"""Properties of the templates that must not change: names, logical ids, variables, tags, access.
+
+What the invariants check at every synth is tested with them.
+"""
 
 from typing import Any
 
@@ -12,111 +15,202 @@ from lambda_src.core.contract import (
     UNSET_VARIABLES,
     Variable,
 )
-from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, synthesize
-
-pytestmark = pytest.mark.parametrize("environment", ENVIRONMENTS)
+from stacks.config.channels import SMS, WHATSAPP
+from stacks.config.names import ChannelNames, LogMetricNames, SharedNames
+from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment, synthesize
 
 DAY = 86_400
+FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
+
+DATA = {
+    "AWS::DynamoDB::Table",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+    "AWS::SQS::Queue",
+    "AWS::SecretsManager::Secret",
+}
+LOGICAL_IDS = {
+    "Shared": {
+        "ConversationsTable05F75AD7": "AWS::DynamoDB::Table",
+        "CriticalAlertsTopic9EE7338E": "AWS::SNS::Topic",
+    },
+    "WhatsApp": {
+        "ChannelQueue4930F42B": "AWS::SQS::Queue",
+        "ChannelQueueDeadLetterQueue2FF975DF": "AWS::SQS::Queue",
+        "ProcessorLogGroup7C0FC1A8": "AWS::Logs::LogGroup",
+        "SecretsOpenAiA5031F3F": "AWS::SecretsManager::Secret",
+        "SecretsTenantsdemocompanyB58F711B": "AWS::SecretsManager::Secret",
+    },
+}
+"""Never edit an id of a deployed stack: a new id is a new, empty resource, or a topic without its
+confirmed subscriptions."""
+
+NAMES = {
+    ("Shared", "AWS::DynamoDB::Table", "TableName"): "conversations-dev",
+    ("Shared", "AWS::SNS::Topic", "TopicName"): "ai-comms-critical-alerts-dev",
+    ("WhatsApp", "AWS::SQS::Queue", "QueueName"): (
+        "ai-multi-comms-whatsapp-dlq-dev ai-multi-comms-whatsapp-queue-dev"
+    ),
+    ("WhatsApp", FUNCTION, "FunctionName"): "whatsapp-channel-processor-dev",
+    ("WhatsApp", "AWS::Logs::LogGroup", "LogGroupName"): (
+        "/aws/lambda/whatsapp-channel-processor-dev"
+    ),
+    ("WhatsApp", "AWS::Logs::MetricFilter", "FilterName"): (
+        "FinalDbUpdateFailureFilter-Dev HeartbeatFailureFilter-Dev MessageSentFilter-Dev"
+        " RepeatedFailureFilter-Dev SendOutcomeUnknownFilter-Dev VendorAccountRefusedFilter-Dev"
+    ),
+    ("WhatsApp", "AWS::CloudWatch::Alarm", "AlarmName"): " ".join(
+        f"WhatsAppProcessor{subject}Alarm-Dev"
+        for subject in (
+            "DeadLetters",
+            "FinalDbUpdateFailure",
+            "FunctionErrors",
+            "FunctionNearTimeout",
+            "FunctionThrottles",
+            "HeartbeatFailure",
+            "MoreDeadLetters",
+            "NoMessageSent",
+            "OldestMessage",
+            "RepeatedFailure",
+            "SendOutcomeUnknown",
+            "VendorAccountRefused",
+        )
+    ),
+    ("WhatsApp", "AWS::SecretsManager::Secret", "Name"): (
+        "ai-multi-comms/dev/openai-api-key/whatsapp"
+        " ai-multi-comms/dev/whatsapp-credentials/demo-company"
+    ),
+}
+"""The names of dev's resources: stack, type and property -> names, separated by spaces."""
 
 
-@pytest.fixture
-def templates(environment: str) -> Synthesized:
-    """Return the environment's templates."""
-    return synthesize(environment)
+@pytest.fixture(params=ENVIRONMENTS)
+def templates(request: pytest.FixtureRequest) -> Synthesized:
+    """Return the templates of each environment."""
+    return synthesize(request.param)
 
 
-def _queue(templates: Synthesized, part: str) -> dict[str, Any]:
-    queues = templates.resources("WhatsApp", "AWS::SQS::Queue")
-    (queue,) = [q["Properties"] for q in queues if f"-{part}-" in q["Properties"]["QueueName"]]
-    return dict(queue)
+def _data(stack: str, name: str | None, *others: str) -> dict[str, dict[str, Any]]:
+    """Return a stack's resources with data, and those of other types, by logical id."""
+    resources = synthesize(name).template(stack)["Resources"]
+    return {name: part for name, part in resources.items() if part["Type"] in {*DATA, *others}}
 
 
-def _variables(templates: Synthesized) -> dict[str, Any]:
-    function = templates.properties("WhatsApp", "AWS::Lambda::Function")
-    return dict(function["Environment"]["Variables"])
+@pytest.mark.parametrize(("stack", "kind", "key"), NAMES)
+def test_documented_names(dev: Synthesized, stack: str, kind: str, key: str) -> None:
+    """The resources of dev have the documented names."""
+    names = sorted(item["Properties"][key] for item in dev.resources(stack, kind))
+
+    assert NAMES[stack, kind, key].split() == names
 
 
-def test_failures_are_reported(templates: Synthesized) -> None:
-    """The mapping heeds the handler's batch item failures, so a failed message is not deleted."""
-    mapping = templates.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")
+def test_documented_keys_and_metric(dev: Synthesized) -> None:
+    """The table has the documented keys, and the metric of failed updates its namespace."""
+    table = dev.properties("Shared", "AWS::DynamoDB::Table")
+    filters = dev.resources("WhatsApp", "AWS::Logs::MetricFilter")
+    metrics = [item["Properties"]["MetricTransformations"][0] for item in filters]
 
-    assert ["ReportBatchItemFailures"] == mapping["FunctionResponseTypes"]
+    assert [("primary_channel", "HASH"), ("conversation_id", "RANGE")] == [
+        (key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]
+    ]
+    assert {"S"} == {key["AttributeType"] for key in table["AttributeDefinitions"]}
+    assert {"AttributeName": "expires_at", "Enabled": True} == table["TimeToLiveSpecification"]
+    assert ("AIComms/WhatsAppProcessor/Dev", "FinalDbUpdateFailureCount") in {
+        (metric["MetricNamespace"], metric["MetricName"]) for metric in metrics
+    }
+
+
+def test_names_of_another_channel_and_environment() -> None:
+    """The same rule names any channel's resources in any environment."""
+    names = ChannelNames(SMS, environment("prod"))
+
+    assert "ai-multi-comms-sms-queue-prod" == names.queue
+    assert "ai-multi-comms-sms-dlq-prod" == names.dead_letter_queue
+    assert "sms-channel-processor-prod" == names.function
+    assert "/aws/lambda/sms-channel-processor-prod" == names.log_group
+    assert "ai-multi-comms/prod/openai-api-key/sms" == names.openai_secret
+    assert "ai-multi-comms/prod/sms-credentials/" == names.credentials_prefix
+    assert LogMetricNames(
+        metric_filter="FinalDbUpdateFailureFilter-Sms-Prod",
+        metric="FinalDbUpdateFailureCount",
+        namespace="AIComms/SmsProcessor/Prod",
+    ) == names.log_metric("FinalDbUpdateFailure")
+    assert "SmsProcessorFinalDbUpdateFailureAlarm-Prod" == names.alarm("FinalDbUpdateFailure")
+
+
+def test_names_of_channels_and_environments_differ() -> None:
+    """No two channels or environments share a name, except the shared stack's."""
+    names = [
+        ChannelNames(channel, environment(name))
+        for channel in (WHATSAPP, SMS)
+        for name in ("dev", "prod")
+    ]
+    seen = [
+        text
+        for one in names
+        for text in (
+            *(one.stack, one.queue, one.dead_letter_queue, one.function, one.openai_secret),
+            *(one.log_metric("Subject").metric_filter, one.alarm("S")),
+        )
+    ]
+
+    assert len(seen) == len(set(seen))
+    assert "conversations-prod" == SharedNames(environment("prod")).table
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_logical_ids_of_data(stack: str) -> None:
+    """Resources with data or confirmed subscriptions keep their logical ids."""
+    found = _data(stack, None, "AWS::SNS::Topic")
+
+    assert LOGICAL_IDS[stack] == {name: part["Type"] for name, part in found.items()}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_prod_retains_its_data(stack: str) -> None:
+    """In prod tables, queues, secrets, logs and keys survive every change of their stack."""
+    data = _data(stack, "prod")
+
+    assert data
+    assert {("RetainExceptOnCreate", "Retain")} == {
+        (part["DeletionPolicy"], part["UpdateReplacePolicy"]) for part in data.values()
+    }
 
 
 def test_messages_go_to_the_alias(templates: Synthesized) -> None:
     """The mapping feeds the alias, never the unpublished function."""
-    mapping = templates.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")
-    alias = templates.properties("WhatsApp", "AWS::Lambda::Alias")
+    mapping = templates.properties("WhatsApp", MAPPING)
 
-    assert "live" == alias["Name"]
+    assert "live" == templates.properties("WhatsApp", "AWS::Lambda::Alias")["Name"]
     assert ":live" == mapping["FunctionName"]["Fn::Join"][1][-1]
 
 
-def test_concurrency_is_bounded(templates: Synthesized) -> None:
-    """The mapping holds back rather than run into the vendors' limits."""
-    mapping = templates.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")
+def test_retention_of_queues(templates: Synthesized) -> None:
+    """A message waits up to 7 days, and a dead letter has at least 7 more."""
+    queues = templates.resources("WhatsApp", "AWS::SQS::Queue")
 
-    assert 2 <= mapping["ScalingConfig"]["MaximumConcurrency"] <= 1_000
-
-
-def test_undeliverable_messages_are_kept(templates: Synthesized) -> None:
-    """After its last delivery a message moves to the dead-letter queue, which keeps it longest."""
-    redrive = _queue(templates, "queue")["RedrivePolicy"]
-
-    assert redrive["maxReceiveCount"] >= 5
-    assert "DeadLetterQueue" in redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
-    assert 14 * DAY == _queue(templates, "dlq")["MessageRetentionPeriod"]
+    assert [7 * DAY, 14 * DAY] == sorted(q["Properties"]["MessageRetentionPeriod"] for q in queues)
 
 
-@pytest.mark.parametrize(("part", "days"), [("queue", 7), ("dlq", 14)])
-def test_queues_are_private(templates: Synthesized, part: str, days: int) -> None:
-    """Queues are encrypted at rest; a dead letter has at least a week, however late it came."""
-    queue = _queue(templates, part)
+def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
+    """Every variable is set; its value is the default unless the environment decides it."""
+    variables = templates.variables()
+    decided = {Variable.LOG_LEVEL, Variable.VERSION, Variable.MAX_CONCURRENCY}
+    defaults = {
+        name: value
+        for name, value in DEFAULTS.items()
+        if name not in decided | REQUIRED_VARIABLES | UNSET_VARIABLES
+    }
 
-    assert queue["SqsManagedSseEnabled"] is True
-    assert days * DAY == queue["MessageRetentionPeriod"]
-
-
-def test_plain_connections_are_refused(templates: Synthesized) -> None:
-    """Each queue and topic denies requests that do not come over TLS."""
-    policies = [
-        *templates.resources("WhatsApp", "AWS::SQS::QueuePolicy"),
-        *templates.resources("Shared", "AWS::SNS::TopicPolicy"),
-    ]
-    denied = [
-        statement["Condition"]
-        for policy in policies
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Deny"
-    ]
-
-    assert 3 * [{"Bool": {"aws:SecureTransport": "false"}}] == denied
-
-
-def test_visibility_outlasts_the_function(templates: Synthesized) -> None:
-    """A message stays invisible six times as long as the function may run, as AWS advises."""
-    function = templates.properties("WhatsApp", "AWS::Lambda::Function")
-
-    assert 6 * function["Timeout"] == _queue(templates, "queue")["VisibilityTimeout"]
-
-
-def test_heartbeat_outpaces_its_visibility(templates: Synthesized) -> None:
-    """Two beats may be lost before a message that is being worked on becomes visible."""
-    variables = _variables(templates)
-
-    interval = int(variables[Variable.HEARTBEAT_INTERVAL_SECONDS])
-    assert 3 * interval < int(variables[Variable.HEARTBEAT_VISIBILITY_SECONDS])
-
-
-def test_variables_are_all_set(templates: Synthesized) -> None:
-    """The function is given every variable of the contract that any environment needs."""
-    expected = {*Variable, METRICS_NAMESPACE} - UNSET_VARIABLES
-
-    assert expected == set(_variables(templates)) - UNSET_VARIABLES
+    assert {*Variable, METRICS_NAMESPACE} - UNSET_VARIABLES == variables.keys() - UNSET_VARIABLES
+    assert defaults == {name: variables[name] for name in defaults}
+    assert RELEASE == variables[Variable.VERSION]
+    batch_size = templates.properties("WhatsApp", MAPPING)["BatchSize"]
+    assert str(batch_size) == variables[Variable.MAX_CONCURRENCY]
 
 
 def test_metrics_share_one_namespace(templates: Synthesized) -> None:
-    """The function's own metrics share the namespace of those that its log's filters make."""
+    """The runtime's metrics and those of the metric filters have the same namespace."""
     filters = templates.resources("WhatsApp", "AWS::Logs::MetricFilter")
     namespaces = {
         transformation["MetricNamespace"]
@@ -124,32 +218,11 @@ def test_metrics_share_one_namespace(templates: Synthesized) -> None:
         for transformation in metric_filter["Properties"]["MetricTransformations"]
     }
 
-    assert {_variables(templates)[METRICS_NAMESPACE]} == namespaces
+    assert {templates.variables()[METRICS_NAMESPACE]} == namespaces
 
 
-def test_variables_say_what_the_contract_says(templates: Synthesized) -> None:
-    """What the environment does not decide stands as the contract's default."""
-    decided = {Variable.LOG_LEVEL, Variable.VERSION, Variable.MAX_CONCURRENCY}
-    expected = {
-        name: value
-        for name, value in DEFAULTS.items()
-        if name not in decided | REQUIRED_VARIABLES | UNSET_VARIABLES
-    }
-    variables = _variables(templates)
-
-    assert expected == {name: variables[name] for name in expected}
-    assert variables[Variable.VERSION] == RELEASE
-
-
-def test_a_batch_is_worked_on_at_once(templates: Synthesized) -> None:
-    """There are as many threads as a batch has messages."""
-    mapping = templates.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")
-
-    assert str(mapping["BatchSize"]) == _variables(templates)[Variable.MAX_CONCURRENCY]
-
-
-def test_secrets_have_no_value(templates: Synthesized) -> None:
-    """A template holds no secret's value: Secrets Manager makes up a placeholder."""
+def test_templates_have_no_secret_values(templates: Synthesized) -> None:
+    """Secrets Manager generates a placeholder for each secret, always in the same way."""
     for secret in templates.resources("WhatsApp", "AWS::SecretsManager::Secret"):
         assert {"Description", "GenerateSecretString", "Name", "Tags"} == set(secret["Properties"])
         assert {
@@ -158,49 +231,41 @@ def test_secrets_have_no_value(templates: Synthesized) -> None:
         } == secret["Properties"]["GenerateSecretString"]
 
 
-def test_log_is_owned(templates: Synthesized) -> None:
-    """The function writes to a log group of the app's, which forgets after the days set."""
+def test_function_has_its_own_log_group(templates: Synthesized) -> None:
+    """The function writes to a log group of the app, which has a retention."""
     group = templates.properties("WhatsApp", "AWS::Logs::LogGroup")
-    function = templates.properties("WhatsApp", "AWS::Lambda::Function")
+    function = templates.properties("WhatsApp", FUNCTION)
 
     assert f"/aws/lambda/{function['FunctionName']}" == group["LogGroupName"]
     assert "ProcessorLogGroup" in function["LoggingConfig"]["LogGroup"]["Ref"]
     assert group["RetentionInDays"] >= 1
 
 
-def test_resources_are_tagged(templates: Synthesized, environment: str) -> None:
-    """Whatever can bear tags says its project, environment and channel."""
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_resources_are_tagged(name: str) -> None:
+    """Every resource that can have tags has its project, environment and channel."""
+    tagged = set()
     for stack, channel in zip(STACKS, ("shared", "whatsapp"), strict=True):
-        expected = {"project": "ai-multi-comms", "environment": environment, "channel": channel}
-        for resource in templates.template(stack)["Resources"].values():
-            tags = resource["Properties"].get("Tags")
-            assert tags is None or expected == {tag["Key"]: tag["Value"] for tag in tags}
+        expected = {"project": "ai-multi-comms", "environment": name, "channel": channel}
+        for resource in synthesize(name).template(stack)["Resources"].values():
+            if tags := resource["Properties"].get("Tags"):
+                tagged.add(resource["Type"])
+                assert expected == {tag["Key"]: tag["Value"] for tag in tags}
+
+    assert {"AWS::CloudWatch::Alarm", FUNCTION, "AWS::SNS::Topic", *DATA - {"AWS::KMS::Key"}} <= (
+        tagged
+    )
 
 
-def test_resources_of_value_bear_tags(templates: Synthesized) -> None:
-    """Queues, secrets, function, log group, table, topic and alarms are among the tagged."""
-    tagged = {
-        resource["Type"]
-        for stack in STACKS
-        for resource in templates.template(stack)["Resources"].values()
-        if "Tags" in resource["Properties"]
-    }
+def test_trust_policies(dev: Synthesized) -> None:
+    """Only Lambda may assume the function's role, and only this account's alarms may publish."""
+    role = dev.properties("WhatsApp", "AWS::IAM::Role")
+    (assumed,) = role["AssumeRolePolicyDocument"]["Statement"]
+    policy = dev.properties("Shared", "AWS::SNS::TopicPolicy")["PolicyDocument"]
+    (allowed,) = [item for item in policy["Statement"] if item["Effect"] == "Allow"]
 
-    assert {
-        "AWS::CloudWatch::Alarm",
-        "AWS::DynamoDB::Table",
-        "AWS::Lambda::Function",
-        "AWS::Logs::LogGroup",
-        "AWS::SNS::Topic",
-        "AWS::SQS::Queue",
-        "AWS::SecretsManager::Secret",
-    } <= tagged
-
-
-def test_outputs(templates: Synthesized) -> None:
-    """Operators and tools find queues, function, log, table and topic in the outputs."""
-    channel = set(templates.template("WhatsApp")["Outputs"])
-    shared = set(templates.template("Shared")["Outputs"])
-
-    assert {"QueueUrl", "DeadLetterQueueUrl", "FunctionName", "LogGroupName"} <= channel
-    assert {"TableName", "TopicName", "TopicArn"} <= shared
+    assert {"Service": "lambda.amazonaws.com"} == assumed["Principal"]
+    assert {"Service": "cloudwatch.amazonaws.com"} == allowed["Principal"]
+    assert "sns:Publish" == allowed["Action"]
+    own_account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert {"StringEquals": own_account} == allowed["Condition"]

@@ -1,1 +1,1 @@
-"""Tests of kind `local`."""
+"""Tests of the local cloud."""

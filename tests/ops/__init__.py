@@ -1,1 +1,1 @@
-"""The operator's command line, over the real runtime, AWS in memory and the vendors' stand-ins."""
+"""Tests of the operator's command line."""

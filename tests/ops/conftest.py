@@ -5,12 +5,11 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from ops import letters, surroundings
-from tests.ops.deployed import deploy
-from tests.ops.office import Office
-from tests.services.account import variables
-from tests.services.channel import Channel
-from tests.services.conftest import (  # noqa: F401 - fixtures
+from ops import endpoints, queues
+from tests.ops.operator_channel import OperatorChannel, create_stack
+from tests.support.aws_account import variables
+from tests.support.channel import Channel
+from tests.support.fixtures import (  # noqa: F401 - fixtures
     account,
     aws,
     channel,
@@ -25,15 +24,13 @@ from tests.services.conftest import (  # noqa: F401 - fixtures
 
 
 @pytest.fixture
-def office(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> Office:  # noqa: F811 - a fixture
-    """Return a channel whose stack can be found."""
-    monkeypatch.setattr(letters, "POLL_SECONDS", 0)  # nobody else is at this queue
+def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChannel:  # noqa: F811 - a fixture
+    """Return a channel whose stack the tool finds."""
+    monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
     one_session = SimpleNamespace(Session=lambda **_: boto3.DEFAULT_SESSION)
-    monkeypatch.setattr(surroundings, "boto3", one_session)  # a new one reads AWS's models anew
-    role = {"RoleName": "made-up", "AssumeRolePolicyDocument": "{}"}
-    boto3.client("iam").create_role(**role)
+    monkeypatch.setattr(endpoints, "boto3", one_session)  # a new session parses AWS's models again
     dead_letters = boto3.client("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"]
-    deploy(
+    create_stack(
         variables(channel.queue_url, channel.table, channel.openai, channel.twilio), dead_letters
     )
-    return Office(channel, dead_letters)
+    return OperatorChannel(channel, dead_letters)

@@ -1,8 +1,11 @@
-"""The operator's tool, called in this process as people and programs call it."""
+"""Run the operator's command line in this process."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import typer.main
+from typer.core import TyperGroup
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
@@ -10,24 +13,24 @@ from ops.command import INTERRUPTED
 
 
 class Tool:
-    """Calls commands, and looks at how they ended."""
+    """Runs commands and checks how they end."""
 
     def run(self, *arguments: str, answer: str | None = None) -> Result:
-        """Call the tool; `answer` is what is typed, or piped into it."""
+        """Run a command; `answer` is its standard input."""
         return CliRunner().invoke(app, list(arguments), input=answer)
 
-    def done(self, *arguments: str, answer: str | None = None) -> Any:
-        """Call the tool with --json and return the document of a call that succeeds."""
+    def succeed(self, *arguments: str, answer: str | None = None) -> Any:
+        """Run a command with --json that must succeed; return the document."""
         result = self.run(*arguments, "--json", answer=answer)
         assert 0 == result.exit_code, result.output
         return json.loads(result.stdout)
 
     def refused(self, *arguments: str, answer: str | None = None) -> str:
-        """Call the tool and return what a call that fails says."""
+        """Run a command that must fail; return its output."""
         return self._ended(1, *arguments, answer=answer)
 
     def interrupted(self, *arguments: str, answer: str | None = None) -> str:
-        """Call the tool and return what a call says that Ctrl-C ends."""
+        """Run a command that Ctrl-C must end; return its output."""
         return self._ended(INTERRUPTED, *arguments, answer=answer)
 
     def _ended(self, exit_code: int, *arguments: str, answer: str | None) -> str:
@@ -35,3 +38,21 @@ class Tool:
         assert exit_code == result.exit_code, result.output
         assert "Traceback" not in result.output
         return " ".join(result.output.split())
+
+
+def check_call(arguments: Sequence[str]) -> None:
+    """Parse a command line without executing it.
+
+    Args:
+        arguments: The arguments after `python -m ops`.
+
+    Raises:
+        KeyError: There is no such command.
+        UsageError: An option is unknown, missing or malformed; typer's own.
+    """
+    command, rest = typer.main.get_command(app), list(arguments)
+    while isinstance(command, TyperGroup):
+        name, *rest = rest
+        command = command.commands[name]
+    with command.make_context("ops", rest):
+        pass

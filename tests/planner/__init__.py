@@ -1,1 +1,1 @@
-"""The planner and the arithmetic behind it: no AWS, no sockets."""
+"""The planner and its arithmetic: no AWS, no sockets."""

@@ -1,50 +1,46 @@
-"""The planner's arithmetic against a simulation that knows nothing of it."""
+"""The planner's arithmetic agrees with a discrete-event simulation."""
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from planner.comparison import CASES, Case, compare
-from planner.simulation import simulate
-from stacks.capacity.load import Load
-from stacks.capacity.processors import Processors
-from stacks.capacity.work import Work
+from stacks.capacity.model import Load, Processors, ServiceTime
+from tests.planner.simulation import CASES, Case, compare, simulate
 
 QUICK = [case for case in CASES if case.load.messages_per_day <= 1_000_000]
-"""Those that take a fraction of a second; `python -m planner check` plays all of them."""
+"""Cases that take a fraction of a second; `python -m tests.planner.simulation` runs all of them."""
 
 
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
 def test_plan_and_simulation_agree(case: Case) -> None:
-    """What is planned for the busiest hour is what a simulation of each message sees."""
-    assert () == compare(case).problems
+    """The planned figures of the busiest hour are those of the simulation."""
+    assert [] == list(compare(case).differences())
 
 
 @settings(max_examples=12, deadline=None, database=None, derandomize=True)
 @given(
-    calls=st.integers(2, 30),
+    concurrency=st.integers(2, 30),
     batch=st.integers(1, 10),
     ai_seconds=st.sampled_from([1.0, 5.0, 20.0]),
     spread=st.sampled_from([0.0, 0.4, 0.8]),
-    busy=st.sampled_from([0.1, 0.4, 0.7, 0.9, 1.2, 1.5]),
+    utilization=st.sampled_from([0.1, 0.4, 0.7, 0.9, 1.2, 1.5]),
 )
-def test_plan_and_simulation_agree_on_any_calls(
-    calls: int, batch: int, ai_seconds: float, spread: float, busy: float
+def test_plan_and_simulation_agree_on_random_cases(
+    concurrency: int, batch: int, ai_seconds: float, spread: float, utilization: float
 ) -> None:
-    """However many calls and messages, and however the AI's time varies."""
-    work = Work(ai_seconds=ai_seconds, spread=spread)
-    processors = Processors(batch_size=batch, maximum_concurrency=calls, work=work)
-    peak = processors.per_second * busy
+    """They agree for any concurrency, batch size, AI time and utilization."""
+    work = ServiceTime(ai_seconds=ai_seconds, spread=spread)
+    processors = Processors(batch_size=batch, maximum_concurrency=concurrency, work=work)
+    peak = processors.per_second * utilization
     load = Load(messages_per_day=peak * 3_600 / 0.125, peak_hour_share=0.125)
-    assume(peak * 3_600 > 500)  # fewer messages show no mean
+    assume(peak * 3_600 > 500)  # fewer messages have no stable mean
 
-    assert () == compare(Case(load=load, processors=processors)).problems
+    assert [] == list(compare(Case(load=load, processors=processors)).differences())
 
 
-def test_a_seed_makes_the_same_hour_again() -> None:
-    """What chance decides, the seed decides."""
-    processors = Processors(batch_size=10, maximum_concurrency=2, work=Work(ai_seconds=2))
-    load = Load(messages_per_day=50_000)
+def test_seed_determines_simulation() -> None:
+    """The same seed gives the same result, another seed another one."""
+    case = CASES[1]
 
-    assert simulate(load, processors, seed=3) == simulate(load, processors, seed=3)
-    assert simulate(load, processors, seed=3) != simulate(load, processors, seed=4)
+    first, again, other = (simulate(case.load, case.processors, seed=n) for n in (3, 3, 4))
+    assert first == again != other

@@ -1,1 +1,1 @@
-"""Whoever opted out is left alone, whoever is erased is gone, and nobody is named in passing."""
+"""Opt-outs and erasure are respected, and no personal data reaches logs, metrics or errors."""

@@ -1,115 +1,185 @@
-"""A person is erased: records, waiting messages and dead letters."""
+"""Erasing a person removes records and messages of both queues, and stays effective."""
 
+import json
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ops.erasure import Erasure
-from tests.privacy.erased import NOW, SIGNATURE, left
-from tests.privacy.test_opt_outs import to
-from tests.services.channel import RECIPIENT, Channel, context, recipient_data
+from lambda_src.services.secrets_manager_service import is_within
+from lambda_src.utils.context_processor import ContextParser
+from ops.audit import AuditContext
+from ops.erasure import Erasure, ErasureTarget
+from ops.queues import QueueScanner
+from ops.suppressions import Suppressions
+from tests.ops.operator_channel import OperatorChannel
+from tests.privacy.conftest import AUDIT, NOW
+from tests.support.channel import PREFIXES, RECIPIENT, Change, Channel, context, recipient_data
 
-SOMEBODY = "+447700900999"
+OTHER = "+447700900999"
 
 
-def bodies(channel: Channel, url: str) -> list[str]:
-    """What is visible on a queue."""
-    answer = channel.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-    return [message["Body"] for message in answer.get("Messages", [])]
+@pytest.fixture
+def erasure(operator: OperatorChannel) -> Erasure:
+    """Return the operator's erasure on the only channel."""
+    sqs, table = operator.channel.sqs, operator.channel.table
+    urls = {"queue": operator.channel.queue_url, "dead letters": operator.dead_letter_queue_url}
+    scanners = {name: QueueScanner(sqs, url) for name, url in urls.items()}
+    parse = ContextParser("whatsapp", partial(is_within, prefixes=PREFIXES))
+    target = ErasureTarget("whatsapp", scanners, parse)
+    return Erasure(operator.channel.dynamodb, table, [target])
 
 
-def test_records_and_messages_go_and_others_stay(
-    channel: Channel, erasure: Erasure, dead_letters_url: str
-) -> None:
-    """Everything of the person is gone from the table and both queues, and nothing of others."""
+def items(channel: Channel) -> list[dict[str, Any]]:
+    """Return all items of the table."""
+    return channel.dynamodb.scan(TableName=channel.table)["Items"]
+
+
+def records_of(channel: Channel, recipient: str = RECIPIENT) -> int:
+    """Return the number of a recipient's records."""
+    return sum(item["primary_channel"]["S"] == recipient for item in items(channel))
+
+
+def to(number: str) -> Change:
+    """Return a change of a context object: another recipient."""
+    return lambda document: recipient_data(document).update(recipient_tel=number)
+
+
+def test_erasure_removes_only_the_person(operator: OperatorChannel, erasure: Erasure) -> None:
+    """Everything about the person is removed from table and queues, and nothing about others."""
+    channel = operator.channel
     channel.deliver(context(conversation_id="first"))
     channel.deliver(context(lambda d: recipient_data(d).pop("comms_consent")))
-    plain = to(RECIPIENT[1:])  # as a body had it that was refused
+    plain = to(RECIPIENT[1:])  # the spelling of a rejected body
     channel.deliver(context(plain, conversation_id="plain"))
-    channel.deliver(context(to(SOMEBODY)))
-    mentions = context(to(SOMEBODY), lambda d: d.update(project_data={"ask": RECIPIENT}))
-    for url in (channel.queue_url, dead_letters_url):
-        for body in (context(), f"not JSON, of {RECIPIENT}", mentions):
-            channel.sqs.send_message(QueueUrl=url, MessageBody=body)
+    channel.deliver(context(to(OTHER)))
+    mentions = context(to(OTHER), lambda d: d.update(project_data={"ask": RECIPIENT}))
+    for body in (context(), f"not JSON, of {RECIPIENT}", mentions):
+        operator.enqueue(body)
+        operator.dead_letter(body)
 
-    receipt = erasure.erase(RECIPIENT, SIGNATURE)
+    receipt = erasure.erase(RECIPIENT, AUDIT)
 
     assert {"first", "conversation-1", "plain"} == set(receipt.conversations)
     assert {"whatsapp queue": 2, "whatsapp dead letters": 2} == receipt.removed
-    assert (0, 0, 1) == tuple(left(channel, r) for r in (RECIPIENT, RECIPIENT[1:], SOMEBODY))
-    assert [mentions] == bodies(channel, channel.queue_url) == bodies(channel, dead_letters_url)
+    assert [0, 0, 1] == [records_of(channel, r) for r in (RECIPIENT, RECIPIENT[1:], OTHER)]
+    assert [mentions] == operator.queued() == operator.dead_letters()
     assert receipt.is_complete
 
 
-def test_a_receipt_names_what_is_kept_elsewhere_and_nobody(
-    channel: Channel, erasure: Erasure
-) -> None:
-    """It lists OpenAI's and Twilio's ids of what was sent, who erased and why, and no number."""
-    channel.deliver(context())
-    record = channel.record()
+def test_receipt_and_survey(operator: OperatorChannel, erasure: Erasure) -> None:
+    """The receipt lists the vendors' ids, who erased and why, and no phone number.
 
-    receipt = erasure.erase(RECIPIENT, SIGNATURE)
+    A survey has the same receipt and changes nothing.
+    """
+    operator.channel.deliver(context())
+    record = operator.channel.record()
+    operator.enqueue(context())
+    before = items(operator.channel)
 
+    surveyed = erasure.survey(RECIPIENT, AUDIT)
+
+    assert before == items(operator.channel)
+    assert [context()] == operator.queued()
+    receipt = erasure.erase(RECIPIENT, AUDIT)
+    assert surveyed == receipt
     assert ((record["thread_id"],), (record["message_sid"],)) == (receipt.threads, receipt.messages)
-    assert (SIGNATURE.who, "request 17", "2033-05-18T03:33:20.000+00:00") == (
-        receipt.who,
-        receipt.why,
-        receipt.at,
-    )
+    expected = (AUDIT.who, "request 17", "2033-05-18T03:33:20.000+00:00")
+    assert expected == (receipt.who, receipt.why, receipt.at)
     assert RECIPIENT[1:] not in str(receipt)
-
-
-def test_a_survey_changes_nothing(channel: Channel, erasure: Erasure) -> None:
-    """What would be erased is told as it will be, and stays."""
-    channel.deliver(context())
-    channel.sqs.send_message(QueueUrl=channel.queue_url, MessageBody=context())
-    before = channel.dynamodb.scan(TableName=channel.table)["Items"]
-
-    surveyed = erasure.survey(RECIPIENT, SIGNATURE)
-
-    assert before == channel.dynamodb.scan(TableName=channel.table)["Items"]
-    assert [context()] == bodies(channel, channel.queue_url)
-    assert surveyed == erasure.erase(RECIPIENT, SIGNATURE)
 
 
 @pytest.mark.parametrize(
     "state",
     [
-        {"conversation_status": "sending"},
-        {"conversation_status": "send_unknown"},
+        *({"conversation_status": "sending"}, {"conversation_status": "send_unknown"}),
         {"conversation_status": "processing", "lease_expires_at": int(NOW) + 1},
     ],
-    ids=["sending", "unknown", "worked on"],
+    ids=["sending", "unknown", "leased"],
 )
-def test_what_may_be_on_its_way_stays(
-    channel: Channel, erasure: Erasure, state: dict[str, Any]
-) -> None:
-    """An open send keeps its record, and so does a worker; the receipt says that more is to do."""
+def test_open_record_is_kept(channel: Channel, erasure: Erasure, state: dict[str, Any]) -> None:
+    """A record that may be in use is kept, and the receipt says that the erasure is incomplete."""
     channel.deliver(context())
     channel.set_fields(**state)
 
-    survey, receipt = (go(RECIPIENT, SIGNATURE) for go in (erasure.survey, erasure.erase))
+    survey, receipt = (run(RECIPIENT, AUDIT) for run in (erasure.survey, erasure.erase))
 
     assert (("conversation-1",), ()) == (receipt.open, receipt.conversations)
     assert (receipt.open, False) == (survey.open, receipt.is_complete)
-    assert 1 == left(channel, RECIPIENT)
+    assert 1 == records_of(channel)
 
 
-def test_a_lapsed_lease_keeps_nothing(channel: Channel, erasure: Erasure) -> None:
-    """A record whose worker died goes; whatever is left of that worker can write nothing."""
+def test_expired_lease_keeps_nothing(channel: Channel, erasure: Erasure) -> None:
+    """A record whose lease has expired is erased; its worker can no longer write."""
     channel.openai.fail_next("rate_limit_exceeded")
     channel.deliver(context())
     channel.set_fields(conversation_status="processing", lease_expires_at=int(NOW) - 1)
 
-    assert ("conversation-1",) == erasure.erase(RECIPIENT, SIGNATURE).conversations
-    assert 0 == left(channel, RECIPIENT)
+    assert ("conversation-1",) == erasure.erase(RECIPIENT, AUDIT).conversations
+    assert 0 == records_of(channel)
 
 
-def test_messages_in_somebodys_hands_are_told(channel: Channel, erasure: Erasure) -> None:
-    """What cannot be looked into makes the erasure incomplete."""
+def test_messages_in_flight_are_counted(channel: Channel, erasure: Erasure) -> None:
+    """Messages in flight cannot be inspected and make the erasure incomplete."""
     channel.sqs.send_message(QueueUrl=channel.queue_url, MessageBody=context())
     channel.sqs.receive_message(QueueUrl=channel.queue_url)
 
-    receipt = erasure.erase(RECIPIENT, SIGNATURE)
+    receipt = erasure.erase(RECIPIENT, AUDIT)
 
     assert (1, False) == (receipt.in_flight["whatsapp queue"], receipt.is_complete)
+
+
+@pytest.mark.parametrize("has_consent", [True, False])
+def test_later_copy_is_rejected(channel: Channel, erasure: Erasure, *, has_consent: bool) -> None:
+    """A copy that was in flight is rejected without a record, at each of its deliveries."""
+    erasure.erase(RECIPIENT, AUDIT)
+    body = context(lambda d: recipient_data(d).update(comms_consent=has_consent))
+
+    for receive_count in (1, 2):
+        assert [body] == channel.deliver(body, receive_count=receive_count)
+        assert "ERROR" == channel.events()["recipient_erased"]["level"]
+
+    assert (0, 0) == (records_of(channel), channel.vendor_calls())
+
+
+def test_later_request_is_sent(channel: Channel, erasure: Erasure) -> None:
+    """A message that was requested after the erasure is sent."""
+    erasure.erase(RECIPIENT, AuditContext(AUDIT.who, AUDIT.why, 1.0))
+    later = json.loads(context())
+    later["frontend_payload"]["request_data"]["initial_request_timestamp"] = "2026-11-22T10:00:00Z"
+
+    assert [] == channel.deliver(json.dumps(later))
+    assert 1 == len(channel.phone())
+
+
+def test_suppression_survives_erasure(erasure: Erasure, suppressions: Suppressions) -> None:
+    """A suppression is kept, identified by its digest, with its audit entries."""
+    suppressions.add(RECIPIENT, AUDIT)
+
+    receipt = erasure.erase(RECIPIENT, AUDIT)
+
+    found = suppressions.find(RECIPIENT)
+    assert found
+    assert ("whatsapp",) == receipt.suppressed
+    assert ["suppression added", "erasure begun", "erased: 0 records, 0 messages"] == [
+        entry["what"] for entry in found.actions
+    ]
+
+
+def test_dead_letter_of_erased_person(
+    operator: OperatorChannel, suppressions: Suppressions
+) -> None:
+    """A redrive leaves it in the queue; discarding it records its id and no phone number."""
+    suppressions.mark_erased(RECIPIENT, AUDIT, "erased")
+    operator.dead_letter(context())
+
+    (row,) = operator.succeed("dlq", "redrive", "--yes")["planned"]
+    assert "erased" in row["decision"]
+    assert 0 == records_of(operator.channel)
+    assert ([], [context()]) == (operator.queued(), operator.dead_letters())
+
+    operator.succeed("dlq", "drop", "--cause", "no_record", "--reason", "request 17", "--yes")
+    assert [] == operator.dead_letters()
+    stored = items(operator.channel)
+    assert RECIPIENT not in json.dumps(stored)
+    assert "dead-letter" in {item["primary_channel"]["S"] for item in stored}

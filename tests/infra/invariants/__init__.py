@@ -1,1 +1,1 @@
-"""Tests of the invariants: faults planted on purpose, one table for both ways to plant them."""
+"""Tests of the invariants: planted faults, the report, the document, references in templates."""

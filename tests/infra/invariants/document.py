@@ -1,34 +1,30 @@
-"""The catalogue as docs/invariants.md shows it; run as a program, it is written anew."""
+"""Writes the catalogue of docs/invariants.md: `python -m tests.infra.invariants.document`."""
 
 from collections import Counter
 
-from stacks.invariants.catalogue import CATALOGUE
-from tests.infra.invariants.planted import FAULTS
+from stacks.invariants.plugin import CATALOGUE
+from tests.infra.invariants.planted_faults import FAULTS
 from tests.infra.synthesis import ROOT
 
 DOCUMENT = ROOT / "docs" / "invariants.md"
-MARK = "a test holds it to the code. -->\n"
+MARK = "a test compares it with the code. -->\n"
 
 
-def catalogue() -> str:
-    """Return all invariants as a table, and how many faults show each at work."""
-    shown = Counter(name for fault in FAULTS for name in fault.breaks)
+def document() -> str:
+    """Return the document with the catalogue as the code has it."""
+    faults = Counter(name for fault in FAULTS for name in fault.violates)
     rows = [
-        f"| `{each.name}` | {each.severity} | {each.holds} | {each.remedy} | {shown[each.name]} |"
+        f"| `{each.name}` | {each.severity} | {each.holds} | {each.remedy} | {faults[each.name]} |"
         for each in CATALOGUE
     ]
     count = (
-        f"{len(CATALOGUE)} invariants, shown at work by {len(FAULTS)} planted faults, each planted"
-        " by code and in a template."
+        f"{len(CATALOGUE)} invariants, tested by {len(FAULTS)} planted faults, each planted by code"
+        " and in a template."
     )
-    head = ("| name | finding | what must hold | what to do | faults |", "|---|---|---|---|---|")
-    return "\n".join(["", count, "", *head, *rows, ""])
-
-
-def before_the_catalogue() -> str:
-    """Return what the document says before the table."""
-    return DOCUMENT.read_text().partition(MARK)[0] + MARK
+    head = ("| name | finding | rule | remedy | faults |", "|---|---|---|---|---|")
+    text = DOCUMENT.read_text().partition(MARK)[0] + MARK
+    return "\n".join([text, count, "", *head, *rows, ""])
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(before_the_catalogue() + catalogue())
+    DOCUMENT.write_text(document())

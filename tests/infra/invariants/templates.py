@@ -1,4 +1,4 @@
-"""Where faults are planted in templates: as overrides of any kind leave them."""
+"""Changes of synthesized templates, as overrides of any kind can leave them."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from stacks.invariants.assembly import Assembly, Template
-from stacks.invariants.catalogue import CATALOGUE
+from stacks.invariants.plugin import CATALOGUE
 from tests.infra.synthesis import STACKS, Synthesized
-
-Change = Callable[["Templates"], object]
 
 
 @dataclass(frozen=True)
 class Templates:
-    """A synth's templates, to be changed; a bench's rules of naming do not hold here."""
+    """A synth's templates, to be changed."""
 
     bodies: Mapping[str, dict[str, Any]]
     protected: dict[str, bool]
@@ -22,13 +20,11 @@ class Templates:
     @classmethod
     def of(cls, synthesized: Synthesized) -> "Templates":
         """Return a copy of a synth's templates."""
-        return cls(
-            {stack: copy.deepcopy(synthesized.template(stack)) for stack in STACKS},
-            dict.fromkeys(STACKS, True),
-        )
+        bodies = {stack: copy.deepcopy(synthesized.template(stack)) for stack in STACKS}
+        return cls(bodies, dict.fromkeys(STACKS, True))
 
-    def one(self, kind: str, named: str = "") -> dict[str, Any]:
-        """Return the first resource of a type in whose logical id a text stands."""
+    def first(self, kind: str, named: str = "") -> dict[str, Any]:
+        """Return the first resource of a type whose logical id contains a text."""
         return next(
             resource
             for body in self.bodies.values()
@@ -36,50 +32,53 @@ class Templates:
             if resource["Type"] == kind and named in name
         )
 
-    def broken(self) -> set[str]:
-        """Return the names of the invariants that do not hold."""
-        assembly = Assembly(
-            [
-                Template(stack, _stack_name(stack), body, is_protected=self.protected[stack])
-                for stack, body in self.bodies.items()
-            ]
-        )
+    def violated(self) -> set[str]:
+        """Return the names of the violated invariants."""
+        templates = [
+            Template(
+                stack,
+                f"ai-multi-comms-{stack.lower()}-dev",
+                body,
+                is_protected=self.protected[stack],
+            )
+            for stack, body in self.bodies.items()
+        ]
+        assembly = Assembly(templates)
         return {invariant.name for invariant in CATALOGUE if any(invariant.findings(assembly))}
 
 
-def _stack_name(stack: str) -> str:
-    return f"ai-multi-comms-{stack.lower()}-dev"
+Change = Callable[[Templates], object]
 
 
 def put(kind: str, path: str, value: object, named: str = "") -> Change:
-    """Return what sets a property, or an attribute beside the properties when it starts with `/`.
+    """Return a change that sets a property, or an attribute if the path starts with `/`.
 
     Args:
         kind: The resource's type.
-        path: The property's path; what it leads through is made where it is missing.
-        value: Its value.
-        named: What stands in the resource's logical id.
+        path: The property's path; missing parents are created.
+        value: The value.
+        named: A part of the resource's logical id.
     """
 
     def change(templates: Templates) -> None:
-        parts, last = _holder(templates.one(kind, named), path)
-        parts[last] = value
+        parent, last = _parent(templates.first(kind, named), path)
+        parent[last] = value
 
     return change
 
 
 def drop(kind: str, path: str, named: str = "") -> Change:
-    """Return what takes a property out; see `put` for the arguments."""
+    """Return a change that removes a property; see `put` for the arguments."""
 
     def change(templates: Templates) -> None:
-        parts, last = _holder(templates.one(kind, named), path)
-        del parts[last]
+        parent, last = _parent(templates.first(kind, named), path)
+        del parent[last]
 
     return change
 
 
-def fact(name: str, value: object) -> Change:
-    """Return what changes what both templates say of their environment."""
+def put_metadata(name: str, value: object) -> Change:
+    """Return a change of both templates' metadata about their environment."""
 
     def change(templates: Templates) -> None:
         for body in templates.bodies.values():
@@ -88,8 +87,8 @@ def fact(name: str, value: object) -> Change:
     return change
 
 
-def without(kind: str, named: str = "") -> Change:
-    """Return what takes the resources of a type out."""
+def remove(kind: str, named: str = "") -> Change:
+    """Return a change that removes the resources of a type."""
 
     def change(templates: Templates) -> None:
         for body in templates.bodies.values():
@@ -102,9 +101,9 @@ def without(kind: str, named: str = "") -> Change:
     return change
 
 
-def _holder(resource: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
-    holder = resource if path.startswith("/") else resource["Properties"]
-    *way, last = path.removeprefix("/").split(".")
-    for part in way:
-        holder = holder.setdefault(part, {})
-    return holder, last
+def _parent(resource: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    parent = resource if path.startswith("/") else resource["Properties"]
+    *parents, last = path.removeprefix("/").split(".")
+    for part in parents:
+        parent = parent.setdefault(part, {})
+    return parent, last

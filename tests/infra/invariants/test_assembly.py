@@ -1,13 +1,18 @@
-"""References in templates lead to the resources that they mean, in every way to write them."""
+"""References in templates are resolved in every form that CloudFormation has."""
 
 from typing import Any
 
 import pytest
 
-from stacks.invariants.assembly import Assembly, NotPlain, Resource, Template
+from stacks.invariants.assembly import (
+    FUNCTION,
+    QUEUE,
+    Assembly,
+    Resource,
+    Template,
+    UnresolvedValue,
+)
 
-QUEUE = "AWS::SQS::Queue"
-FUNCTION = "AWS::Lambda::Function"
 SHARED: dict[str, Any] = {
     "Resources": {"Queue": {"Type": QUEUE}},
     "Outputs": {
@@ -33,7 +38,7 @@ OWN: dict[str, Any] = {
 
 @pytest.fixture
 def own() -> Template:
-    """Return the template that refers."""
+    """Return the template with the references."""
     return Template("Own", "own", OWN)
 
 
@@ -62,39 +67,39 @@ def assembly(own: Template) -> Assembly:
 def test_references_to_a_queue(
     assembly: Assembly, own: Template, value: object, found: str | None
 ) -> None:
-    """A reference is followed within its template and into the others."""
-    queue = assembly.referred(own, value, QUEUE)
+    """A reference is resolved within its template and in the others."""
+    queue = assembly.resolve(own, value, QUEUE)
 
     assert found == (queue.logical_id if queue else None)
 
 
 @pytest.mark.parametrize("name", ["Function", "Version", "Alias"])
-def test_an_alias_stands_for_its_function(assembly: Assembly, own: Template, name: str) -> None:
-    """What is said of an alias or a version is said of the function behind it."""
-    function = assembly.referred(own, {"Fn::Join": [":", [{"Ref": name}, "live"]]}, FUNCTION)
+def test_alias_refers_to_its_function(assembly: Assembly, own: Template, name: str) -> None:
+    """A reference to an alias or a version resolves to its function."""
+    function = assembly.resolve(own, {"Fn::Join": [":", [{"Ref": name}, "live"]]}, FUNCTION)
 
     assert function is own.resources["Function"]
 
 
 @pytest.mark.parametrize(("value", "number"), [(30, 30), ("30", 30), (None, 7)])
 def test_numbers(own: Template, value: object, number: int) -> None:
-    """CloudFormation takes numbers as text; what is not set has its default."""
+    """A number may be text, and has a default if it is not set."""
     properties = {} if value is None else {"Timeout": value}
     resource = Resource(own, "Function", {"Type": FUNCTION, "Properties": properties})
 
-    assert number == resource.whole("Timeout", 7)
+    assert number == resource.integer("Timeout", 7)
 
 
 @pytest.mark.parametrize("value", [{"Ref": "Timeout"}, "soon", 1.5, True, "-1"])
-def test_what_is_no_number(own: Template, value: object) -> None:
-    """A reference is not taken for a number, nor is anything else that is none."""
+def test_value_that_is_no_number(own: Template, value: object) -> None:
+    """A reference, or anything else that is not a number, is rejected."""
     resource = Resource(own, "Function", {"Type": FUNCTION, "Properties": {"Timeout": value}})
 
-    with pytest.raises(NotPlain, match="Function: Timeout is not a number that is written out"):
-        resource.whole("Timeout", 7)
+    with pytest.raises(UnresolvedValue, match="Function: Timeout is not a literal number"):
+        resource.integer("Timeout", 7)
 
 
-def test_guarded_and_others(assembly: Assembly) -> None:
-    """Only resources of stacks with our constructs are checked; others may be referred to."""
-    assert ["Own"] == [resource.logical_id for resource in assembly.of(QUEUE)]
-    assert ["Own", "Queue"] == [resource.logical_id for resource in assembly.all_of(QUEUE)]
+def test_checked_and_other_templates(assembly: Assembly) -> None:
+    """Only resources of stacks with our constructs are checked; others can be referred to."""
+    assert ["Own"] == [resource.logical_id for resource in assembly.resources(QUEUE)]
+    assert ["Own", "Queue"] == [resource.logical_id for resource in assembly.all_resources(QUEUE)]

@@ -1,4 +1,4 @@
-"""Every planted fault is told by name, and by no other name."""
+"""Every planted fault violates exactly its invariants."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -6,23 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from stacks.invariants.catalogue import CATALOGUE
-from tests.infra.invariants.bench import DUTY, PRODUCTION, Bench
-from tests.infra.invariants.fault import Fault
-from tests.infra.invariants.planted import FAULTS
-from tests.infra.invariants.report import told
+from stacks.invariants.plugin import CATALOGUE
+from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, SampleStack
+from tests.infra.invariants.document import DOCUMENT, document
+from tests.infra.invariants.planted_faults import FAULTS, Fault
 from tests.infra.invariants.templates import Templates
-from tests.infra.synthesis import Synthesized, new_app, synthesize
+from tests.infra.synthesis import Synthesized, new_app, synthesize, violations
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.planted)
 
 
 @pytest.fixture(scope="session")
 def faultless() -> Synthesized:
-    """Return the templates of an environment that says all that invariants ask for."""
+    """Return the templates of an environment that sets every key that an invariant needs."""
     return synthesize(
         **PRODUCTION,
-        alert_email=DUTY,
+        alert_email=ON_CALL_ADDRESS,
         conversation_retention_days=30,
         messages_per_second={"whatsapp": 80},
         ai_seconds_per_message=2,
@@ -34,44 +33,50 @@ def faultless() -> Synthesized:
 
 
 @pytest.fixture(scope="session")
-def broken_by_code() -> Mapping[str, set[str]]:
-    """Synthesize all faults among constructs at once, and return what the report names of each."""
+def reported() -> Mapping[str, set[str]]:
+    """Synthesize all faults by code in one app, and return what the report names for each."""
     app = new_app()
     for number, fault in enumerate(FAULTS):
-        fault.by_code(Bench.of(app, f"Row{number}", protected=fault.protected))
+        fault.by_code(SampleStack.of(app, f"Row{number}", protected=fault.protected))
     with suppress(RuntimeError):
         app.synth()
     found: dict[str, set[str]] = {fault.planted: set() for fault in FAULTS}
-    for violation in told(Path(app.outdir)):
+    for violation in violations(Path(app.outdir)):
         for place in violation["violatingConstructs"]:
             row = place["constructPath"].split("/")[0].removeprefix("Row")
             found[FAULTS[int(row)].planted].add(violation["ruleName"])
     return found
 
 
-def test_nothing_is_wrong_without_a_fault(faultless: Synthesized) -> None:
-    """The templates that faults are planted in break nothing by themselves."""
-    assert set() == Templates.of(faultless).broken()
+def test_faultless_templates_violate_nothing(faultless: Synthesized) -> None:
+    """The templates in which faults are planted violate no invariant."""
+    assert set() == Templates.of(faultless).violated()
 
 
 @each_fault
-def test_fault_among_constructs(broken_by_code: Mapping[str, set[str]], fault: Fault) -> None:
-    """Whoever misuses our constructs in a stack of his own is told, by the CDK's own report."""
-    assert fault.breaks == broken_by_code[fault.planted]
+def test_fault_by_code(reported: Mapping[str, set[str]], fault: Fault) -> None:
+    """The CDK's report names the invariants that a misuse of our constructs violates."""
+    assert fault.violates == reported[fault.planted]
 
 
 @each_fault
 def test_fault_in_a_template(faultless: Synthesized, fault: Fault) -> None:
-    """Whatever an override leaves in the template of our app is told."""
+    """An override in our app's templates is found."""
     templates = Templates.of(faultless)
 
     fault.by_override(templates)
 
-    assert fault.breaks == templates.broken()
+    assert fault.violates == templates.violated()
 
 
-def test_every_invariant_is_broken_by_a_fault() -> None:
-    """No invariant stands in the catalogue that nobody has seen at work."""
-    assert {invariant.name for invariant in CATALOGUE} == {
-        name for fault in FAULTS for name in fault.breaks
-    }
+def test_every_invariant_has_a_fault() -> None:
+    """Each invariant has its own name and at least one planted fault."""
+    names = [invariant.name for invariant in CATALOGUE]
+
+    assert len(names) == len(set(names))
+    assert set(names) == {name for fault in FAULTS for name in fault.violates}
+
+
+def test_document_has_the_catalogue() -> None:
+    """docs/invariants.md lists the invariants of the code."""
+    assert document() == DOCUMENT.read_text()

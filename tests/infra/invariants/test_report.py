@@ -1,38 +1,44 @@
-"""What a person sees of broken invariants, and what nobody is bothered with."""
+"""Which stacks the invariants check, what the report says, and what can be acknowledged."""
 
 import json
-import os
 import re
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import Acknowledgment, App, Stack, Stage, Validations
+from aws_cdk import aws_sqs as sqs
 
 from app import build
-from stacks.invariants.catalogue import CATALOGUE
-from tests.infra.invariants.report import told
+from stacks.invariants.plugin import CATALOGUE
+from tests.infra.constructs import PUSH, SampleStack
 from tests.infra.synthesis import (
     CONTEXT,
     ENVIRONMENTS,
-    ROOT,
     environment,
     new_app,
+    run_app,
     stub_package,
     synthesize,
+    violations,
 )
 
-PLACEHOLDER = {"alert-address-is-real"}
+OTHER_HANDLER = replace(PUSH, handler="push_processor.index.lambda_handler")
+
+
+def _acknowledge(app: App, name: str) -> None:
+    reason = "A test requires it."
+    Validations.of(app).acknowledge(Acknowledgment(id=f"Invariants::{name}", reason=reason))
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_no_false_alarm(name: str) -> None:
-    """Every environment keeps all invariants; while its address is a placeholder, that is told."""
-    found = {violation["ruleName"] for violation in told(synthesize(name).directory)}
+def test_environments_violate_nothing(name: str) -> None:
+    """Every environment satisfies all invariants, except for a placeholder of its address."""
+    found = {violation["ruleName"] for violation in violations(synthesize(name).directory)}
 
     is_placeholder = str(CONTEXT["environments"][name]["alert_email"]).endswith("example.com")
-    assert (PLACEHOLDER if is_placeholder else set()) == found
+    assert ({"alert-address-is-real"} if is_placeholder else set()) == found
 
 
 @pytest.mark.parametrize(
@@ -45,13 +51,13 @@ def test_no_false_alarm(name: str) -> None:
     ],
     ids=" ".join,
 )
-def test_no_false_alarm_within_bounds(changes: dict[str, Any]) -> None:
-    """Values at the ends of what is sensible are not complained of."""
-    assert [] == told(synthesize(**changes).directory)
+def test_boundary_values_violate_nothing(changes: dict[str, Any]) -> None:
+    """Values at the ends of their ranges have no findings."""
+    assert [] == violations(synthesize(**changes).directory)
 
 
-def test_overrides_are_seen() -> None:
-    """A property that an override took away is missed, with its place and what to do."""
+def test_override_is_reported() -> None:
+    """A property removed by an override is reported with its place and remedy."""
     app = new_app()
     build(app, environment(), stub_package())
     mapping: Any = app.node.find_child("WhatsApp").node.find_child("Processor").node
@@ -60,7 +66,7 @@ def test_overrides_are_seen() -> None:
 
     with pytest.raises(RuntimeError, match="Invariants::failures-are-reported"):
         app.synth()
-    (violation,) = told(Path(app.outdir))
+    (violation,) = violations(Path(app.outdir))
     assert "fatal" == violation["severity"]
     assert "(environment dev)" in violation["description"]
     assert "report_batch_item_failures=True" in violation["suggestedFix"]
@@ -70,8 +76,8 @@ def test_overrides_are_seen() -> None:
 
 
 @pytest.mark.usefixtures("host_package")
-def test_everything_broken_is_told_at_once(tmp_path: Path) -> None:
-    """A synth shows each broken invariant with its remedy, fails, and shows no traceback."""
+def test_all_violations_are_reported_at_once(tmp_path: Path) -> None:
+    """One synth reports every violated invariant with its remedy, fails, and has no traceback."""
     worst = CONTEXT["environments"]["prod"] | {
         "alert_email": None,
         "removal_policy": "destroy",
@@ -85,7 +91,7 @@ def test_everything_broken_is_told_at_once(tmp_path: Path) -> None:
         "messages_per_second": {"whatsapp": 80, "fax": 10},
         "openai_requests_per_minute": 500,
     }
-    done = _run(tmp_path, {"worst": worst})
+    done = run_app(tmp_path, environments={"worst": worst}, env="worst", package_for="host")
 
     expected = {
         "production-data-is-retained",
@@ -100,31 +106,74 @@ def test_everything_broken_is_told_at_once(tmp_path: Path) -> None:
         "openai-keeps-up",
         "limited-channels-exist",
     }
-    assert (1, expected) == (
-        done.returncode,
-        set(re.findall(r"Invariants::([a-z-]+)", done.stderr)),
-    )
+    reported = set(re.findall(r"Invariants::([a-z-]+)", done.stderr))
+    assert (1, expected) == (done.returncode, reported)
     assert all(each.remedy in done.stderr for each in CATALOGUE if each.name in expected)
     assert "Traceback" not in done.stderr
 
 
-def _run(tmp_path: Path, environments: dict[str, object]) -> subprocess.CompletedProcess[str]:
-    """Run the app as people do who do not use the CDK's command line."""
-    context = CONTEXT | {"environments": environments, "env": "worst", "package_for": "host"}
-    variables = {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ["HOME"],
-        "JSII_NODE": os.environ["JSII_NODE"],
-        "CDK_VALIDATION": "false",
-        "CDK_CONTEXT_JSON": json.dumps(context),
-        "CDK_OUTDIR": str(tmp_path),
-    }
-    return subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def test_other_stacks_are_not_checked() -> None:
+    """A stack without our constructs is not checked."""
+    app = new_app()
+    SampleStack.of(app, "Ours").processor()
+    sqs.Queue(Stack(app, "Other"), "Queue", encryption=sqs.QueueEncryption.UNENCRYPTED)
+
+    assert [] == violations(Path(app.synth().directory))
+
+
+def test_another_handler_may_have_its_own_variables() -> None:
+    """Another repository's processor may read other variables, but not a local server's address."""
+    app = new_app()
+    function = SampleStack.of(app, "Ours").processor(channel=OTHER_HANDLER).function
+    function.add_environment("PUSH_REGION", "eu")
+    function.add_environment("OPENAI_BASE_URL", "http://127.0.0.1:80")
+
+    with pytest.raises(RuntimeError) as error:
+        app.synth()
+    assert "OPENAI_BASE_URL is not read" in str(error.value)
+    assert "PUSH_REGION" not in str(error.value)
+
+
+def test_stages_are_checked() -> None:
+    """The stacks of a stage are checked."""
+    app = new_app()
+    SampleStack.of(Stage(app, "Stage"), "Ours").second_mapping(reports=False)
+
+    with pytest.raises(RuntimeError, match="Invariants::failures-are-reported"):
+        app.synth()
+
+
+def test_error_can_be_acknowledged() -> None:
+    """An acknowledged error does not stop synth, and the report has the reason."""
+    app = new_app()
+    SampleStack.of(app, "Ours").processor(grant=False)
+    _acknowledge(app, "secrets-match-the-role")
+
+    report = json.loads((Path(app.synth().directory) / "validation-report.json").read_text())
+    (plugin,) = report["pluginReports"]
+    assert [] == plugin["violations"]
+    assert {"A test requires it."} == {each["reason"] for each in plugin["suppressedViolations"]}
+
+
+def test_fatal_finding_cannot_be_acknowledged() -> None:
+    """A fatal finding stops synth even if it is acknowledged."""
+    app = new_app()
+    SampleStack.of(app, "Ours").second_mapping(reports=False)
+    _acknowledge(app, "failures-are-reported")
+
+    with pytest.raises(RuntimeError, match="FATAL FunctionResponseTypes lacks"):
+        app.synth()
+
+
+def test_unresolved_value_is_reported() -> None:
+    """A reference in place of a number that an invariant needs is a finding."""
+    app = new_app()
+    sample = SampleStack.of(app, "Ours")
+    queue = sample.queue()
+    resource = queue.node.default_child
+    assert isinstance(resource, sqs.CfnQueue)
+    resource.add_property_override("VisibilityTimeout", {"Ref": "AWS::AccountId"})
+    sample.processor(queue=queue)
+
+    with pytest.raises(RuntimeError, match="VisibilityTimeout is not a literal number"):
+        app.synth()

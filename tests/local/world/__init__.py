@@ -1,1 +1,1 @@
-"""Tests of the deployed whole: all of them share one local cloud."""
+"""Tests on the whole local cloud, deployed once for all of them."""

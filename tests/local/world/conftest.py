@@ -1,51 +1,54 @@
-"""The whole local cloud; all messages are under way at once, so that their waits overlap.
+"""The whole local cloud; all messages are sent first, so that the waits for retries overlap.
 
-It ends with this directory's last test: even without messages it keeps a core half busy.
+It is stopped after this directory's last test: even without messages it uses half a core.
 """
 
 from collections.abc import Iterator, Mapping
 
 import pytest
 
-from local.demo.failure_story import records_a_sid
-from local.dynamodb_gateway import Call, Refusal, Rule
-from local.journey import Journey
-from local.vendors import StandIns
-from local.world import World
-from tests.local.world.traffic import FILTERS, FREE, UNRECORDED, bodies, context, on
+from local.cloud import LocalCloud
+from local.demo.scenarios import writes_message_sid
+from local.dynamodb_proxy import DynamoDBError, Parameters
+from local.message_tracker import MessageTracker
+from local.vendors import FakeVendors
+from tests.local.world.messages import FREE, METRIC_FILTERS, UNRECORDED, bodies, context, on
 
 
 @pytest.fixture(scope="package")
-def stand_ins() -> StandIns:
-    """Return the vendors of `world`."""
-    return StandIns()
+def fakes() -> FakeVendors:
+    """Return the vendors of the local cloud."""
+    return FakeVendors()
 
 
 @pytest.fixture(scope="package")
-def world(stand_ins: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def cloud(fakes: FakeVendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """Run the local cloud, deployed by the real command line."""
-    with World(stand_ins, workdir=tmp_path_factory.mktemp("world")) as world:
-        yield world
+    with LocalCloud(fakes, workdir=tmp_path_factory.mktemp("cloud")) as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="package")
 def unrecorded() -> set[str]:
-    """Recipients whose record takes no sid, as long as they stand here."""
-    return {on(channel, UNRECORDED) for channel in FILTERS}
+    """Return the recipients for whom DynamoDB denies to record a sid; tests may remove them."""
+    return {on(channel, UNRECORDED) for channel in METRIC_FILTERS}
 
 
-@pytest.fixture(scope="package")
-def journeys(world: World, stand_ins: StandIns, unrecorded: set[str]) -> Mapping[str, Journey]:
+@pytest.fixture(scope="package", autouse=True)
+def trackers(
+    cloud: LocalCloud, fakes: FakeVendors, unrecorded: set[str]
+) -> Mapping[str, MessageTracker]:
     """Send a message to each number, each with a fault of its own."""
 
-    def records_the_unrecorded(call: Call) -> bool:
-        return records_a_sid(call) and call["Key"]["primary_channel"]["S"] in unrecorded
+    def is_denied(parameters: Parameters) -> bool:
+        recipient = parameters.get("Key", {}).get("primary_channel", {}).get("S")
+        return recipient in unrecorded and writes_message_sid(parameters)
 
-    world.gateway.refuse(Rule("UpdateItem", Refusal.ACCESS_DENIED, records_the_unrecorded))
-    begun = {
-        number: Journey.begin(world.channels[channel], body)
-        for channel in FILTERS
-        for number, body in bodies(channel, stand_ins).items()
+    cloud.dynamodb_proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED, is_denied)
+    trackers = {
+        number: MessageTracker.send(cloud.channels[channel], body)
+        for channel in METRIC_FILTERS
+        for number, body in bodies(channel, fakes).items()
     }
     free_text = context("whatsapp-free-text", FREE)
-    return {**begun, FREE: Journey.begin(world.channel, free_text)}
+    return {**trackers, FREE: MessageTracker.send(cloud.channel, free_text)}

@@ -1,1 +1,1 @@
-"""The operator's commands on the running local cloud: done, refused, and called off amid it."""
+"""The operator's commands on a running local cloud: done, refused, and interrupted."""

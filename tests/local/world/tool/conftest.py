@@ -1,4 +1,4 @@
-"""The tool, led to the local cloud."""
+"""The tool, connected to the local cloud."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -8,45 +8,44 @@ import boto3
 import pytest
 
 from local.aws import DUMMY_SECRET
-from local.vendors import StandIns
-from local.world import World
-from ops import letters, surroundings
-from tests.local.world.tool.duty import Duty
+from local.cloud import LocalCloud
+from local.vendors import FakeVendors
+from ops import endpoints, queues
+from tests.local.world.tool.local_operator import LocalOperator
 
 
 @pytest.fixture(scope="package")
-def session(world: World) -> boto3.Session:
-    """Return a session for all calls of the tool: a new one reads AWS's models anew."""
-    return boto3.Session(f"local-cloud-{world.aws.account}", DUMMY_SECRET, None, world.aws.region)
+def session(cloud: LocalCloud) -> boto3.Session:
+    """Return one session for all calls: a new one parses AWS's models again."""
+    return boto3.Session(f"local-cloud-{cloud.aws.account}", DUMMY_SECRET, None, cloud.aws.region)
 
 
 @pytest.fixture(scope="package")
 def numbers() -> Iterator[str]:
-    """Return recipients, each of whom is there once."""
+    """Return unused recipients."""
     return (f"+1555010{number}" for number in count(1000))
 
 
 @pytest.fixture(scope="package")
 def companies() -> Iterator[str]:
-    """Return tenants, each of whom is there once."""
+    """Return unused tenants."""
     return (f"tenant-{number}" for number in count(1))
 
 
 @pytest.fixture
-def duty(  # noqa: PLR0917 - fixtures
-    world: World,
-    stand_ins: StandIns,
+def operator(  # noqa: PLR0917 - fixtures
+    cloud: LocalCloud,
+    fakes: FakeVendors,
     session: boto3.Session,
     numbers: Iterator[str],
     companies: Iterator[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Duty:
-    """Return the person on duty, with a tenant of their own to look after."""
-    duty = Duty(world, stand_ins, session, next(companies), numbers)
-    for name, value in duty.environment().items():
+) -> LocalOperator:
+    """Return an operator with a tenant of their own."""
+    operator = LocalOperator(cloud, fakes, session, next(companies), numbers)
+    for name, value in operator.environment().items():
         if name not in {"PATH", "HOME"}:
             monkeypatch.setenv(name, value)
-    monkeypatch.setattr(letters, "POLL_SECONDS", 0)  # one process answers for all of the queue
-    one_session = SimpleNamespace(Session=lambda **_: session)
-    monkeypatch.setattr(surroundings, "boto3", one_session)
-    return duty
+    monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # one process holds the whole queue
+    monkeypatch.setattr(endpoints, "boto3", SimpleNamespace(Session=lambda **_: session))
+    return operator

@@ -1,152 +1,141 @@
-"""Commands that only look: what they show and refuse, and that Ctrl-C leaves all as it was."""
+"""Read-only commands on the local cloud, and which test covers which command."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local.waiting import wait_for
-from tests.alarms.cases import CASES
-from tests.local.world.tool.duty import Affair, Duty
-from tests.local.world.tool.interruption import ctrl_c
-from tests.local.world.tool.ways import Way, exercises
-from tests.local.world.traffic import PATIENCE_SECONDS, each_channel
-from tests.services.channel import OPENAI_SECRET
+from local.lifecycle import wait_for
+from tests.local.world.messages import TIMEOUT_SECONDS, each_channel
+from tests.local.world.tool.local_operator import LocalOperator
+from tests.local.world.tool.terminal import ctrl_c
+from tests.local.world.tool.ways import Way, commands, exercised, exercises
+from tests.support.channel import OPENAI_SECRET
 
-
-@dataclass(frozen=True)
-class Look:
-    """A command that only looks.
-
-    Attributes:
-        arguments: The call, about an affair.
-        amid: A call to AWS in the middle of it.
-    """
-
-    arguments: Callable[[Affair], Sequence[str]]
-    amid: str
-
-
-LOOKS: Mapping[str, Look] = {
-    "status": Look(lambda _: (), "sqs.GetQueueAttributes"),
-    "conversation show": Look(lambda affair: (affair.id,), "dynamodb.Scan"),
-    "conversation list": Look(lambda _: (), "dynamodb.Scan"),
-    "dlq list": Look(lambda _: (), "dynamodb.GetItem"),
-    "dlq show": Look(lambda affair: (affair.id,), "dynamodb.GetItem"),
-    "unknown list": Look(lambda _: (), "dynamodb.Scan"),
-    "secrets check": Look(lambda _: (), "secrets-manager.GetSecretValue"),
-    "assistants check": Look(lambda _: (), "secrets-manager.GetSecretValue"),
-    "suppression list": Look(lambda _: (), "dynamodb.Query"),
+REQUESTS: Mapping[str, str] = {
+    "status": "sqs.GetQueueAttributes",
+    "conversation show": "dynamodb.Scan",
+    "conversation list": "dynamodb.Scan",
+    "dlq list": "dynamodb.GetItem",
+    "dlq show": "dynamodb.GetItem",
+    "unknown list": "dynamodb.Scan",
+    "secrets check": "secrets-manager.GetSecretValue",
+    "assistants check": "secrets-manager.GetSecretValue",
+    "suppression list": "dynamodb.Query",
 }
+"""Each read-only command with a request that it makes."""
+WITH_CONVERSATION = {"conversation show", "dlq show"}
 PERSONAL = ("Amara", "Okafor", "Warehouse")
-each_look = pytest.mark.parametrize("command", LOOKS)
 
 
-@exercises(Way.REFUSED, *LOOKS, "watch")
-@pytest.mark.parametrize("command", [*LOOKS, "watch"])
-def test_a_look_at_what_is_not_there_is_refused(duty: Duty, command: str) -> None:
-    """One message names the stack that is missing, and says what to look at."""
-    arguments = LOOKS[command].arguments(duty.affair()) if command in LOOKS else ()
-    told = duty.refused(*command.split(), *arguments, "--channel", "fax")
-    assert "no stack ai-multi-comms-fax-dev" in told
-    assert "--env, --channel" in told
+@pytest.mark.parametrize("command", list(commands()))
+def test_every_command_is_covered_in_each_way(command: str) -> None:
+    """It is done, refused and interrupted on the local cloud."""
+    assert set(Way) == exercised().get(command, frozenset())
 
 
-@exercises(Way.INTERRUPTED, *LOOKS)
-@each_look
-def test_an_interrupted_look_leaves_all_as_it_was(duty: Duty, command: str) -> None:
-    """It ends at once and says so; record and letter are as before, and in nobody's hands."""
-    (affair,) = duty.dead("waiting")
-    before = duty.record(affair)
-    look = LOOKS[command]
-    with ctrl_c(duty.session, look.amid):
-        told = duty.interrupted(*command.split(), *look.arguments(affair))
-    assert "interrupted: nothing was changed" in told
-    assert (before, [affair.body], 0) == (
-        duty.record(affair),
-        duty.letters(),
-        duty.letters_in_hand(),
+def test_only_commands_are_covered() -> None:
+    """A test that declares another name covers nothing."""
+    assert set(exercised()) <= set(commands())
+
+
+@exercises(Way.REFUSED, *REQUESTS, "watch")
+@pytest.mark.parametrize("command", [*REQUESTS, "watch"])
+def test_a_missing_channel_is_reported(operator: LocalOperator, command: str) -> None:
+    """One message names the missing stack and what to check."""
+    arguments = ["nowhere"] if command in WITH_CONVERSATION else []
+    output = operator.refused(*command.split(), *arguments, "--channel", "fax")
+    assert "no stack ai-multi-comms-fax-dev" in output
+    assert "--env, --channel" in output
+
+
+@exercises(Way.INTERRUPTED, *REQUESTS)
+@pytest.mark.parametrize("command", REQUESTS)
+def test_an_interrupted_command_changes_nothing(operator: LocalOperator, command: str) -> None:
+    """It ends immediately; record and message are unchanged, and the message is visible."""
+    (conversation,) = operator.dead("waiting")
+    before = operator.record(conversation)
+    arguments = [conversation.id] if command in WITH_CONVERSATION else []
+    with ctrl_c(operator.session, REQUESTS[command]):
+        output = operator.interrupted(*command.split(), *arguments)
+    assert "interrupted: nothing was changed" in output
+    assert (before, [conversation.body], 0) == (
+        operator.record(conversation),
+        operator.dead_letters(),
+        operator.dead_letters_in_flight(),
     )
 
 
-@exercises(Way.DONE, "status")
+@exercises(Way.DONE, "status", "watch")
 @each_channel
-def test_a_channel_is_seen(duty: Duty, channel: str) -> None:
-    """Its mapping, all of its alarms, and how old the oldest message on its queue is."""
+def test_the_status_of_a_channel_is_shown(operator: LocalOperator, channel: str) -> None:
+    """It has the mapping, all alarms and the age of the oldest message; a watch repeats it."""
 
-    def seen() -> dict[str, object] | None:
-        found: dict[str, object] = duty.done("status", "--channel", channel)
+    def status() -> Any:
+        found = operator.succeed("status", "--channel", channel)
         return found if found["oldest_seconds"] is not None else None
 
-    found = wait_for(seen, PATIENCE_SECONDS) or {}
+    found = wait_for(status, TIMEOUT_SECONDS) or {}
+    deployed = operator.cloud.aws.cloudwatch.describe_alarms()["MetricAlarms"]
+    names = [alarm["AlarmName"] for alarm in deployed]
     assert "Enabled" == found["mapping"]
-    assert len(CASES) == len(found["alarms"])  # type: ignore[arg-type]  # a list, or this fails
-    assert "oldest" in duty.run("status", "--channel", channel).stdout
-
-
-@exercises(Way.DONE, "watch")
-def test_a_watch_looks_again(duty: Duty) -> None:
-    """As often as it is told to, each time anew."""
-    result = duty.run("watch", "--times", "2", "--every", "0.2", "--json")
+    assert {name for name in names if name.lower().startswith(f"{channel}processor")} == {
+        alarm["name"] for alarm in found["alarms"]
+    }
+    result = operator.run("watch", "--channel", channel, "--times", "2", "--every", "0.2", "--json")
     assert (0, 2) == (result.exit_code, result.stdout.count('"dead_letters"'))
 
 
 @exercises(Way.DONE, "conversation show", "conversation list", "unknown list", "dlq show")
-def test_conversations_and_letters_show_without_personal_data(duty: Duty) -> None:
-    """State, reason and ids show; names, numbers and texts only where they are asked for."""
-    (affair,) = duty.dead("unknown")
-    rows = duty.done("conversation", "list", "--company", duty.company)
-    assert [(affair.id, "send_unknown")] == [(row["conversation"], row["status"]) for row in rows]
-    assert affair.id in {row["conversation"] for row in duty.done("unknown", "list")}
+def test_conversations_are_shown_without_personal_data(operator: LocalOperator) -> None:
+    """Status, reason and ids are shown; names, numbers and texts only on request."""
+    (conversation,) = operator.dead("unknown")
+    rows = operator.succeed("conversation", "list", "--company", operator.company)
+    assert [(conversation.id, "send_unknown")] == [
+        (row["conversation"], row["status"]) for row in rows
+    ]
+    assert conversation.id in {row["conversation"] for row in operator.succeed("unknown", "list")}
 
-    (letter,) = duty.done("dlq", "show", affair.id)
-    assert ("not_found_at_vendor", duty.company) == (letter["cause"], letter["company"])
-    (record,) = duty.done("conversation", "show", affair.id)
-    shown = json.dumps([rows, letter, record])
-    assert not [word for word in (*PERSONAL, affair.number) if word in shown]
-    (asked,) = duty.done("conversation", "show", affair.id, "--show-personal-data")
-    assert affair.number == asked["primary_channel"]
+    (message,) = operator.succeed("dlq", "show", conversation.id)
+    assert ("not_found_at_vendor", operator.company) == (message["cause"], message["company"])
+    (record,) = operator.succeed("conversation", "show", conversation.id)
+    shown = json.dumps([rows, message, record])
+    assert not [word for word in (*PERSONAL, conversation.number) if word in shown]
+    (record,) = operator.succeed("conversation", "show", conversation.id, "--show-personal-data")
+    assert conversation.number == record["primary_channel"]
 
 
 @exercises(Way.DONE, "dlq list")
-def test_dead_letters_are_grouped_by_cause(duty: Duty) -> None:
-    """Each with what to do about it; afterwards they are where they were."""
-    affairs = duty.dead("mended", "waiting", "untouched")
-    found = duty.done("dlq", "list", "--letters")
-    assert all(group["what_to_do"] for group in found["groups"])
-    causes = {row["cause"] for row in found["letters"] if row["company"] == duty.company}
+def test_dead_letters_are_grouped_by_cause(operator: LocalOperator) -> None:
+    """Each cause has advice; afterwards all messages are visible again."""
+    conversations = operator.dead("fixed", "waiting", "untouched")
+    found = operator.succeed("dlq", "list", "--messages")
+    assert all(cause["advice"] for cause in found["causes"])
+    causes = {row["cause"] for row in found["messages"] if row["company"] == operator.company}
     assert {"twilio_21606", "openai_500", "no_record"} == causes
-    assert sorted(affair.body for affair in affairs) == sorted(duty.letters())
-    assert 0 == duty.letters_in_hand()
-
-
-@exercises(Way.REFUSED, "conversation show", "dlq show", "secrets check")
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        ("conversation show nowhere", "no record of the conversation nowhere"),
-        ("dlq show nowhere", "no such dead letter is visible now"),
-        ("secrets check somebody/elses", "somebody/elses: the channel's secrets are"),
-    ],
-)
-def test_what_is_not_there_is_one_message(duty: Duty, command: str, said: str) -> None:
-    """It names what was looked for, and nothing is shown instead."""
-    assert said in duty.refused(*command.split())
+    assert sorted(each.body for each in conversations) == sorted(operator.dead_letters())
+    assert 0 == operator.dead_letters_in_flight()
 
 
 @exercises(Way.DONE, "secrets check", "assistants check")
-def test_secrets_and_assistants_are_proven(duty: Duty) -> None:
-    """The vendors are asked with the deployed secrets, and all of them are good."""
-    rows = duty.done("secrets", "check", OPENAI_SECRET)
+def test_secrets_and_assistants_are_checked(operator: LocalOperator) -> None:
+    """The vendors accept the deployed secrets and models."""
+    rows = operator.succeed("secrets", "check", OPENAI_SECRET)
     assert [{"secret": OPENAI_SECRET, "vendor": "OpenAI", "problem": ""}] == rows
-    assert all(not row["problems"] for row in duty.done("assistants", "check"))
+    assert all(not row["problems"] for row in operator.succeed("assistants", "check"))
 
 
-@exercises(Way.REFUSED, "assistants check")
-def test_a_bad_assistant_is_told(duty: Duty, tmp_path: Path) -> None:
-    """A definition that cannot work fails the check, and its place is named."""
+@exercises(Way.REFUSED, "assistants check", "conversation show", "dlq show", "secrets check")
+def test_what_does_not_exist_is_reported(operator: LocalOperator, tmp_path: Path) -> None:
+    """One message names it."""
     (tmp_path / "one.toml").write_text('model = "gpt-gone"\ninstructions = "Write."\n')
-    told = duty.refused("assistants", "check", "--directory", str(tmp_path))
-    assert "openai_model_not_found" in told.replace(" ", "")
+    for command, message in {
+        f"assistants check --directory {tmp_path}": "openai_model_not_found",
+        "conversation show nowhere": "no record of the conversation nowhere",
+        "dlq show nowhere": "no such dead-letter message is visible",
+        "secrets check somebody/elses": "somebody/elses: the names of this channel's secrets",
+    }.items():
+        output = operator.refused(*command.split())
+        assert message.replace(" ", "") in output.replace(" ", "")

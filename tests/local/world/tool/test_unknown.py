@@ -1,78 +1,76 @@
-"""Deciding unknown sends on the local cloud, both ways out."""
+"""`unknown resolve` on the local cloud, with both decisions."""
 
 from lambda_src.core.contract import Status
-from local.dynamodb_gateway import Refusal
-from tests.local.world.tool.duty import Affair, Duty
-from tests.local.world.tool.interruption import ctrl_c
+from tests.local.world.tool.local_operator import Conversation, LocalOperator
+from tests.local.world.tool.terminal import ctrl_c
 from tests.local.world.tool.ways import Way, exercises
 
-BECAUSE = ("--reason", "looked at the console")
 
-
-def resolve(affair: Affair, *options: str) -> tuple[str, ...]:
-    """A decision about an affair."""
-    return ("unknown", "resolve", affair.id, *BECAUSE, *options)
+def resolve(conversation: Conversation, *options: str) -> tuple[str, ...]:
+    """Return a decision about a conversation."""
+    reason = ("--reason", "looked at the console")
+    return ("unknown", "resolve", conversation.id, *reason, *options)
 
 
 @exercises(Way.DONE, "unknown resolve")
-def test_what_was_sent_is_recorded(duty: Duty) -> None:
-    """The message at Twilio is found and recorded; its letter is then removed, and not sent."""
-    (affair,) = duty.dead("unknown")
-    sid = duty.send_unseen(affair)
-    shown = duty.run("unknown", "resolve", affair.id).stdout
+def test_a_message_that_was_sent_is_recorded(operator: LocalOperator) -> None:
+    """The message at Twilio is found and recorded; its dead letter is removed without a send."""
+    (conversation,) = operator.dead("unknown")
+    sid = operator.send_without_record(conversation)
+    shown = operator.run("unknown", "resolve", conversation.id).stdout
     assert f"--sent {sid}" in shown
 
-    assert duty.done(*resolve(affair, "--sent", sid, "--yes"))["changed"]
-    duty.done("dlq", "redrive", "--conversation", affair.id, "--yes")
-    assert ([], Status.SENT, 1) == (duty.letters(), duty.status(affair), len(duty.phone(affair)))
-    assert f"recorded as sent: {sid}" == duty.actions(affair)[0]["what"]
+    assert operator.succeed(*resolve(conversation, "--sent", sid, "--yes"))["changed"]
+    operator.succeed("dlq", "redrive", "--conversation", conversation.id, "--yes")
+    assert ([], Status.SENT, 1) == (
+        operator.dead_letters(),
+        operator.status(conversation),
+        len(operator.inbox(conversation)),
+    )
+    assert f"recorded as sent: {sid}" == operator.actions(conversation)[0]["what"]
 
 
 @exercises(Way.DONE, "unknown resolve")
-def test_what_was_not_sent_is_sent_once(duty: Duty) -> None:
-    """Released and redriven, the deployed function sends it, with the text that was paid for."""
-    (affair,) = duty.dead("unknown")
-    assert duty.done(*resolve(affair, "--not-sent", "--yes"))["changed"]
-    duty.done("dlq", "redrive", "--conversation", affair.id, "--yes")
-    duty.await_sent(affair)
-    released, redriven = duty.actions(affair)
-    assert "released to retry: it was not sent" == released["what"]
-    assert "dead letter redriven" == redriven["what"]
-
-
-@exercises(Way.REFUSED, "unknown resolve")
-def test_a_decision_against_what_twilio_has_is_refused(duty: Duty) -> None:
-    """Neither a release of what Twilio lists, nor somebody else's sid, nor anything at a no."""
-    affair, other = duty.affair("unknown"), duty.affair("unknown")
-    sid, others = duty.send_unseen(affair), duty.send_unseen(other)
-    assert sid in duty.refused(*resolve(affair, "--not-sent", "--yes"))
-    assert "somebody else" in duty.refused(*resolve(affair, "--sent", others, "--yes"))
-    assert "nothing was changed" in duty.refused(*resolve(affair, "--sent", sid), answer="n\n")
-    assert (Status.SEND_UNKNOWN, []) == (duty.status(affair), duty.actions(affair))
-
-
-@exercises(Way.REFUSED, "unknown resolve")
-def test_a_decision_about_what_has_changed_is_refused(duty: Duty) -> None:
-    """A second person comes too late, and is told what the record says by now."""
-    affair = duty.affair("unknown")
-    duty.done(*resolve(affair, "--not-sent", "--yes"))
-    told = duty.refused(*resolve(affair, "--not-sent", "--yes"))
-    assert "nothing is to be decided: the record says retry" in told
-    assert 1 == len(duty.actions(affair))
-
-
 @exercises(Way.INTERRUPTED, "unknown resolve")
-def test_an_interrupted_decision_was_made_or_was_not(duty: Duty) -> None:
-    """Called off while Twilio is asked it is none; refused by AWS it is none, and can be made."""
-    affair = duty.affair("unknown")
-    with ctrl_c(duty.session, "secrets-manager.GetSecretValue"):
-        told = duty.interrupted(*resolve(affair, "--not-sent", "--yes"))
-    assert "interrupted: nothing was changed" in told
+def test_a_message_that_was_not_sent_is_sent_once(operator: LocalOperator) -> None:
+    """Interrupted or denied by AWS, the decision is not applied; repeated, it is."""
+    (conversation,) = operator.dead("unknown")
+    call = resolve(conversation, "--not-sent", "--yes")
+    with ctrl_c(operator.session, "secrets-manager.GetSecretValue"):
+        output = operator.interrupted(*call)
+    assert "interrupted: nothing was changed" in output
+    operator.deny_once("UpdateItem")
+    assert "run the same command again" in operator.refused(*call)
+    assert (Status.SEND_UNKNOWN, []) == (
+        operator.status(conversation),
+        operator.actions(conversation),
+    )
 
-    duty.refuse_once("UpdateItem", Refusal.ACCESS_DENIED)
-    told = duty.refused(*resolve(affair, "--not-sent", "--yes"))
-    assert "run the same command again" in told
-    assert (Status.SEND_UNKNOWN, []) == (duty.status(affair), duty.actions(affair))
+    assert operator.succeed(*call)["changed"]
+    operator.succeed("dlq", "redrive", "--conversation", conversation.id, "--yes")
+    operator.await_sent(conversation)
+    assert ["released to retry: it was not sent", "dead letter redriven"] == [
+        entry["what"] for entry in operator.actions(conversation)
+    ]
 
-    assert duty.done(*resolve(affair, "--not-sent", "--yes"))["changed"]
-    assert (Status.RETRY, 1) == (duty.status(affair), len(duty.actions(affair)))
+
+@exercises(Way.REFUSED, "unknown resolve")
+def test_a_decision_against_the_facts_is_refused(operator: LocalOperator) -> None:
+    """Twilio lists the message, the sid is another recipient's, the answer is no, or too late."""
+    conversation, other = operator.conversation("unknown"), operator.conversation("unknown")
+    sid, others = (operator.send_without_record(each) for each in (conversation, other))
+    assert sid in operator.refused(*resolve(conversation, "--not-sent", "--yes"))
+    sent = resolve(conversation, "--sent", sid)
+    assert "another recipient" in operator.refused(
+        *resolve(conversation, "--sent", others, "--yes")
+    )
+    assert "nothing was changed" in operator.refused(*sent, answer="n\n")
+    assert (Status.SEND_UNKNOWN, []) == (
+        operator.status(conversation),
+        operator.actions(conversation),
+    )
+
+    operator.succeed(*sent, "--yes")
+    output = operator.refused(*sent, "--yes")
+    assert "nothing to decide: the record is initial_message_sent" in output
+    assert 1 == len(operator.actions(conversation))

@@ -1,10 +1,10 @@
-"""Which test takes which command which way: the table of what is exercised."""
+"""Which test covers which command in which way."""
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import typer.main
 from typer.core import TyperGroup
@@ -12,14 +12,11 @@ from typer.core import TyperGroup
 from ops.cli import app
 from tests.local.world import tool
 
-EXERCISES = "exercises"
-"""The attribute of a test that holds its cells of the table."""
-
 F = TypeVar("F", bound=Callable[..., object])
 
 
 class Way(StrEnum):
-    """How a command's call can go."""
+    """How a command can end."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -27,29 +24,29 @@ class Way(StrEnum):
 
 
 def exercises(way: Way, *commands: str) -> Callable[[F], F]:
-    """Say of a test that it takes these commands this way.
-
-    Args:
-        way: How the call goes.
-        commands: As they are typed, such as `dlq list`.
-    """
+    """Declare that a test covers commands, such as `dlq list`, in a way."""
 
     def note(test: F) -> F:
-        cells: set[tuple[str, Way]] = getattr(test, EXERCISES, set())
-        setattr(test, EXERCISES, cells | {(command, way) for command in commands})
+        cells: set[tuple[str, Way]] = getattr(test, "exercises", set())
+        test.exercises = cells | {(command, way) for command in commands}  # type: ignore[attr-defined]  # read by exercised
         return test
 
     return note
 
 
 def commands() -> Iterator[str]:
-    """Every command of the tool, as it is typed."""
+    """Yield every command of the tool."""
     return _commands(typer.main.get_command(app))
 
 
 def exercised() -> Mapping[str, frozenset[Way]]:
-    """The ways in which the tests of this package take each command."""
-    cells = [cell for test in _tests() for cell in getattr(test, EXERCISES, ())]
+    """Return the ways that the tests of this package cover, by command."""
+    cells: set[tuple[str, Way]] = set()
+    for found in iter_modules(tool.__path__):
+        if found.name.startswith("test_"):
+            module = import_module(f"{tool.__name__}.{found.name}")
+            for test in vars(module).values():
+                cells |= getattr(test, "exercises", set())
     return {name: frozenset(way for command, way in cells if command == name) for name, _ in cells}
 
 
@@ -59,10 +56,3 @@ def _commands(command: object, *path: str) -> Iterator[str]:
             yield from _commands(sub, *path, name)
     else:
         yield " ".join(path)
-
-
-def _tests() -> Iterator[Any]:
-    for found in iter_modules(tool.__path__):
-        if found.name.startswith("test_"):
-            module = import_module(f"{tool.__name__}.{found.name}")
-            yield from (thing for name, thing in vars(module).items() if name.startswith("test_"))

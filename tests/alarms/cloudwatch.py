@@ -1,0 +1,249 @@
+"""A model of CloudWatch: metrics, statistics, metric math and the states of alarms.
+
+Anything not modelled raises `UnsupportedError`. Documentation:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+"""
+
+import ast
+import bisect
+import math
+import operator
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from functools import cache, partial, reduce
+from typing import Any, NamedTuple
+
+STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
+    "Sum": sum,
+    "Average": statistics.fmean,
+    "Minimum": min,
+    "Maximum": max,
+    "SampleCount": len,
+}
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+MATH_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "Eq": operator.eq,
+    "NotEq": operator.ne,
+    "Lt": operator.lt,
+    "LtE": operator.le,
+    "Gt": operator.gt,
+    "GtE": operator.ge,
+}
+MATH_WORDS = {"AND": "and", "&&": "and", "OR": "or", "||": "or"}
+EXTRA_PERIODS = 2
+"""If data points are missing, CloudWatch looks back further than the evaluation periods. How far is
+not documented; this is the distance of the documentation's examples."""
+ALARM_PROPERTIES = {
+    *("ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator"),
+    *("DatapointsToAlarm", "Dimensions", "EvaluationPeriods", "MetricName", "Metrics", "Namespace"),
+    *("OKActions", "Period", "Statistic", "Tags", "Threshold", "TreatMissingData"),
+}
+
+Series = Sequence[float | None]
+"""Values, oldest first; None where a data point is missing."""
+
+
+class UnsupportedError(Exception):
+    """A template uses a feature that is not modelled here."""
+
+
+class State(StrEnum):
+    """An alarm's state."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class Metric(NamedTuple):
+    """A metric; different dimensions are different metrics."""
+
+    namespace: str
+    name: str
+    dimensions: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def of(cls, namespace: str, name: str, dimensions: Mapping[str, str]) -> "Metric":
+        """Return the metric with these dimensions."""
+        return cls(namespace, name, frozenset(dimensions.items()))
+
+
+class Metrics:
+    """Data points by metric; times are in minutes."""
+
+    def __init__(self) -> None:
+        self._points: defaultdict[Metric, list[tuple[float, float]]] = defaultdict(list)
+
+    def put(self, metric: Metric, minute: float, value: float) -> None:
+        """Add a data point."""
+        bisect.insort(self._points[metric], (minute, value))
+
+    def statistic(self, name: str, metric: Metric, after: float, until: float) -> float | None:
+        """Return a statistic over `after` < time <= `until`; None without data points."""
+        if name not in STATISTICS:
+            raise UnsupportedError(f"statistic {name}")
+        points = self._points[metric]
+        first, last = (bisect.bisect(points, (end, math.inf)) for end in (after, until))
+        values = [value for _, value in points[first:last]]
+        return STATISTICS[name](values) if values else None
+
+
+class Alarm:
+    """An alarm over data points.
+
+    Args:
+        properties: Its resolved properties.
+        metrics: The data points.
+
+    Raises:
+        UnsupportedError: A property, statistic or expression is not modelled.
+    """
+
+    def __init__(self, properties: Mapping[str, Any], metrics: Metrics) -> None:
+        if unknown := properties.keys() - ALARM_PROPERTIES:
+            raise UnsupportedError(f"alarm properties {sorted(unknown)}")
+        self._properties = properties
+        self._periods: int = properties["EvaluationPeriods"]
+        queries = properties.get("Metrics") or [_query(properties)]
+        stats = {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
+        self._readers = {name: _reader(metrics, stat) for name, stat in stats.items()}
+        (self._result,) = [query for query in queries if query.get("ReturnData", True)]
+
+    def state(self, now: float, before: State) -> State:
+        """Return the state at a time in minutes, with which the evaluation window slides."""
+        indexes = range(self._periods + EXTRA_PERIODS - 1, -1, -1)
+        series = {
+            name: tuple([read(now, index) for index in indexes])
+            for name, read in self._readers.items()
+        }
+        result = self._result
+        is_math = "Expression" in result
+        values = evaluate(result["Expression"], series) if is_math else series[result["Id"]]
+        breaches = COMPARISONS[self._properties["ComparisonOperator"]]
+        threshold = self._properties["Threshold"]
+        points = [None if value is None else breaches(value, threshold) for value in values]
+        needed = self._properties.get("DatapointsToAlarm", self._periods)
+        missing = self._properties.get("TreatMissingData", "missing")
+        return decide(points, self._periods, needed, missing, before)
+
+
+def _query(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    stat = {"Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]}
+    return {"Id": "metric", "MetricStat": stat}
+
+
+def _reader(metrics: Metrics, stat: Mapping[str, Any]) -> Callable[[float, int], float | None]:
+    """Return a function that reads the statistic of the period that ends `index` periods ago."""
+    parts, period = stat["Metric"], stat["Period"] / 60
+    dimensions = {part["Name"]: part["Value"] for part in parts.get("Dimensions", [])}
+    metric = Metric.of(parts["Namespace"], parts["MetricName"], dimensions)
+    read = cache(lambda end: metrics.statistic(stat["Stat"], metric, end - period, end))
+    return lambda now, index: read(now - period * index)
+
+
+def decide(
+    points: Sequence[bool | None], periods: int, needed: int, missing: str, before: State
+) -> State:
+    """Return the state for a series of data points.
+
+    Args:
+        points: Whether each breaches, oldest first; None if it is missing.
+        periods: Number of evaluation periods.
+        needed: Number of breaching data points to alarm.
+        missing: Treatment of missing data points.
+        before: The previous state.
+    """
+    existing = [point for point in points if point is not None]
+    lacking = periods - len(existing)
+    if lacking <= 0 or missing not in {"missing", "ignore"}:
+        filled = [missing == "breaching"] * lacking + existing
+        return State.ALARM if sum(filled[-periods:]) >= needed else State.OK
+    if sum(existing) >= needed:
+        return State.ALARM
+    if not all(existing):
+        return State.OK
+    if missing == "ignore":
+        return before
+    # Documented by example: a breach as the oldest data point, followed by none, is an alarm.
+    return State.ALARM if existing and points[0] else State.INSUFFICIENT_DATA
+
+
+def evaluate(expression: str, metrics: Mapping[str, Series]) -> Series:
+    """Evaluate metric math over series of equal length; its syntax is close to Python's.
+
+    Raises:
+        UnsupportedError: The expression is not in the modelled subset, or names another metric.
+    """
+    return _evaluate_once(expression, tuple((name, tuple(s)) for name, s in metrics.items()))
+
+
+@cache
+def _evaluate_once(expression: str, metrics: tuple[tuple[str, Series], ...]) -> Series:
+    try:
+        return _evaluate(_parse(expression), dict(metrics))
+    except (SyntaxError, UnsupportedError) as error:
+        raise UnsupportedError(f"metric math: {expression}") from error
+
+
+@cache
+def _parse(expression: str) -> ast.expr:
+    python = re.sub(r"\bAND\b|\bOR\b|&&|\|\|", lambda word: f" {MATH_WORDS[word[0]]} ", expression)
+    return ast.parse(python, mode="eval").body
+
+
+def _evaluate(node: ast.expr, metrics: Mapping[str, Series]) -> Series:
+    def value(part: ast.expr) -> Series:
+        return _evaluate(part, metrics)
+
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return [float(number)] * len(next(iter(metrics.values())))
+        case ast.Name(id=name) if name in metrics:
+            return metrics[name]
+        case ast.Compare(left=left, ops=[comparison], comparators=[right]):
+            return _pairwise(MATH_COMPARISONS[type(comparison).__name__], value(left), value(right))
+        case ast.BoolOp(op=word, values=parts):
+            combine = operator.and_ if isinstance(word, ast.And) else operator.or_
+            pairwise = partial(_pairwise, lambda a, b: combine(bool(a), bool(b)))
+            return reduce(pairwise, map(value, parts))
+        case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
+            return _call(function, arguments, value)
+    raise UnsupportedError(ast.dump(node))
+
+
+def _call(function: str, arguments: list[ast.expr], value: Callable[[ast.expr], Series]) -> Series:
+    match function, arguments:
+        case "IF", [test, yes, no]:
+            triples = zip(value(test), value(yes), value(no), strict=True)
+            return [None if test is None else a if test else b for test, a, b in triples]
+        case "FILL", [part, ast.Name(id="REPEAT")]:
+            filled: list[float | None] = []
+            for point in value(part):
+                filled.append(filled[-1] if point is None and filled else point)
+            return filled
+        case "FILL", [part, ast.Constant(value=int() | float() as filler)]:
+            return [float(filler) if point is None else point for point in value(part)]
+        case "DIFF", [part]:
+            series = value(part)
+            # A difference to a missing data point is missing: CloudWatch does not document it.
+            pairs = zip([None, *series], series, strict=False)
+            return [None if a is None or b is None else b - a for a, b in pairs]
+    raise UnsupportedError(function)
+
+
+def _pairwise(combine: Callable[[float, float], bool], left: Series, right: Series) -> Series:
+    """Combine two series; a missing data point counts as 0 unless both are missing."""
+    return [
+        None if a is None and b is None else float(combine(a or 0, b or 0))
+        for a, b in zip(left, right, strict=True)
+    ]

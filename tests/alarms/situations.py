@@ -1,0 +1,130 @@
+"""Situations of messages, and the log lines that the runtime really writes in each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from lambda_src import index
+from local.fakes.faults import Fault
+from tests.support.channel import (
+    Channel,
+    context,
+    expire_send_deadline,
+    failing_operation,
+    recipient_data,
+)
+
+Lines = Mapping[str, tuple[str, ...]]
+"""Log lines by situation."""
+
+
+class Situation(NamedTuple):
+    """A function that brings it about, and how many of its lines each metric filter counts."""
+
+    run: Callable[[Channel], None]
+    counted: Mapping[str, int]
+
+
+def fail_final_update(channel: Channel) -> None:
+    """A message is sent and its record cannot be written."""
+    with failing_operation(
+        channel, "UpdateItem", "AccessDeniedException", containing="message_sid"
+    ):
+        channel.deliver(context(conversation_id="unrecorded"))
+
+
+def leave_send_unknown(channel: Channel) -> None:
+    """The outcome of a send is still unknown at the final delivery."""
+    channel.twilio.fail_next(Fault.reset())
+    channel.deliver(context(conversation_id="lost"))
+    expire_send_deadline(channel, "lost")
+    channel.deliver(context(conversation_id="lost"), receive_count=10)
+
+
+def exceed_openai_quota(channel: Channel) -> None:
+    """OpenAI refuses the account."""
+    channel.openai.fail_next("insufficient_quota")
+    channel.deliver(context(conversation_id="unpaid"))
+
+
+def fail_heartbeat(channel: Channel) -> None:
+    """A message is sent while SQS refuses to extend its visibility timeout."""
+    operation = "ChangeMessageVisibilityBatch"
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "made to fail"}}, operation)
+
+    queue: Any = index.batch_handler().queue
+    name, events = f"before-call.sqs.{operation}", queue._client.meta.events
+    events.register(name, refuse)
+    try:
+        channel.deliver(context(conversation_id="visible"))
+    finally:
+        events.unregister(name, refuse)
+
+
+def fail_seventh_attempt(channel: Channel) -> None:
+    """A retryable failure persists until most deliveries are used up."""
+    channel.openai.fail_next("rate_limit_exceeded")
+    channel.deliver(context(conversation_id="stubborn"), receive_count=7)
+
+
+def send(channel: Channel) -> None:
+    """A message is sent."""
+    channel.deliver(context(conversation_id="sent"))
+
+
+def send_and_reconcile(channel: Channel) -> None:
+    """A message is sent, the response is lost, and Twilio's list contains the message."""
+    channel.twilio.fail_next(Fault.reset(effect_applied=True))
+    channel.deliver(context(conversation_id="settled"))
+    expire_send_deadline(channel, "settled")
+    channel.deliver(context(conversation_id="settled"), receive_count=2)
+
+
+def deliver_twice(channel: Channel) -> None:
+    """A message is sent, and its queue message is delivered again."""
+    channel.deliver(context(conversation_id="twice"))
+    channel.deliver(context(conversation_id="twice"), receive_count=2)
+
+
+def fail_without_alarm(channel: Channel) -> None:
+    """Messages are rejected, retried, or left to another worker."""
+    channel.deliver("no context object", receive_count=9)
+    channel.openai.fail_next("rate_limit_exceeded")
+    channel.deliver(context(conversation_id="patient"), receive_count=6)
+    channel.twilio.fail_next("21211")
+    channel.deliver(context(conversation_id="unreachable"))
+    channel.deliver(context(conversation_id="unreachable"), receive_count=9)
+    channel.set_fields("patient", conversation_status="processing", lease_expires_at=9_999_999_999)
+    channel.deliver(context(conversation_id="patient"), receive_count=9)
+
+
+def opt_out(channel: Channel) -> None:
+    """Twilio reports an opt-out, and the recipient's next message is rejected."""
+
+    def address(document: dict[str, Any]) -> None:
+        recipient_data(document)["recipient_tel"] = "+447700900777"
+
+    channel.twilio.fail_next("21610")
+    channel.deliver(context(address, conversation_id="opted out"))
+    channel.deliver(context(address, conversation_id="turned away"))
+
+
+SITUATIONS: Mapping[str, Situation] = {
+    name: Situation(run, {f"{subject}Filter-Dev": lines for subject, lines in counted.items()})
+    for name, run, counted in (
+        # First, while no other message of that text to that recipient has an unknown outcome.
+        ("reconciled", send_and_reconcile, {"MessageSent": 1}),
+        ("FinalDbUpdateFailure", fail_final_update, {"FinalDbUpdateFailure": 1}),
+        ("SendOutcomeUnknown", leave_send_unknown, {"SendOutcomeUnknown": 1}),
+        ("VendorAccountRefused", exceed_openai_quota, {"VendorAccountRefused": 1}),
+        ("HeartbeatFailure", fail_heartbeat, {"HeartbeatFailure": 1, "MessageSent": 1}),
+        ("RepeatedFailure", fail_seventh_attempt, {"RepeatedFailure": 1}),
+        ("sent", send, {"MessageSent": 1}),
+        ("delivered twice", deliver_twice, {"MessageSent": 2}),
+        ("failed", fail_without_alarm, {}),
+        ("opted out", opt_out, {}),
+    )
+}

@@ -1,0 +1,122 @@
+"""Log events and metrics: the runtime's code, the contract, the template and docs/metrics.md."""
+
+import ast
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import lambda_src
+from lambda_src.core.contract import (
+    LOG_LEVELS,
+    LOGGED_AT,
+    Kind,
+    LogEvent,
+    Metric,
+    Step,
+)
+from lambda_src.core.errors import ProcessingError
+from tests.alarms.chain import count_matches
+from tests.alarms.situations import SITUATIONS
+from tests.infra.synthesis import Synthesized
+from tests.support.channel import Channel
+from tests.unit.test_errors import TABLE
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
+SOURCES = Path(lambda_src.__file__).parent
+
+
+def test_events_are_logged_at_their_levels() -> None:
+    """The code logs each event at the levels of the contract."""
+    found: dict[LogEvent, set[str]] = defaultdict(set)
+    for event, level in (*_written(), *_raised()):
+        found[event].add(level)
+
+    assert {event: set(levels) for event, levels in LOGGED_AT.items()} == found
+
+
+def test_levels_are_ordered() -> None:
+    """The contract's levels are those of Python's logging, in ascending order."""
+    numbers = [logging.getLevelNamesMapping()[level] for level in LOG_LEVELS]
+
+    assert sorted(numbers) == numbers
+    assert {level for levels in LOGGED_AT.values() for level in levels} <= set(LOG_LEVELS)
+
+
+def _written() -> Iterator[tuple[LogEvent, str]]:
+    """Yield the events in calls such as `log.info(…, extra={"event": …})`."""
+    for call in _calls():
+        if not isinstance(call.func, ast.Attribute) or call.func.attr.upper() not in LOG_LEVELS:
+            continue
+        for node in ast.walk(call):
+            if isinstance(node, ast.Attribute) and node.attr in LogEvent.__members__:
+                yield LogEvent[node.attr], call.func.attr.upper()
+
+
+def _raised() -> Iterator[tuple[LogEvent, str]]:
+    """Yield the events of the errors of a delivery: by class, by code, and by alarm."""
+    kinds = {kind.__name__: kind for kind in TABLE}
+    for kind in kinds.values():
+        if kind.shared_event:
+            yield kind.shared_event, logging.getLevelName(kind.level)
+    for call in _calls():
+        if isinstance(call.func, ast.Name) and call.func.id in kinds and call.args:
+            code = _literal(call.args[0])
+            if code in list(LogEvent) and not kinds[call.func.id].shared_event:
+                yield LogEvent(code), logging.getLevelName(kinds[call.func.id].level)
+    alarming = ProcessingError("any", Step.AI, alarm=True)
+    yield LogEvent(alarming.event), logging.getLevelName(alarming.log_level)
+
+
+def _calls() -> Iterator[ast.Call]:
+    for source in sorted(SOURCES.rglob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Call):
+                yield node
+
+
+def _literal(node: ast.expr) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+def _table(first: str) -> list[list[str]]:
+    """Return the rows of the table whose first column has that heading, without code marks."""
+    lines = DOCUMENT.read_text("utf-8").splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip().replace("`", "") for cell in line.strip("|").split("|")])
+    return rows
+
+
+def test_every_metric_is_documented() -> None:
+    """The document lists each metric in the code's order with unit, dimensions and meaning."""
+    expected = [[name, name.unit, ", ".join(name.dimensions) or "–"] for name in Metric]
+    assert expected == [row[:3] for row in _table("metric")]
+    assert all(row[3] for row in _table("metric"))
+
+
+def test_dimensions_are_documented() -> None:
+    """The document lists the values of `step` and `kind`; only failures have a kind."""
+    assert list(Step) == [row[0] for row in _table("`step`")]
+    assert [kind for kind in Kind if kind is not Kind.ENDED] == [row[0] for row in _table("`kind`")]
+
+
+def test_number_of_metrics_is_documented() -> None:
+    """The document has the number of metrics that are billed."""
+    plain = [metric for metric in Metric if not metric.dimensions]
+    assert f"{len(plain)} metrics without dimensions" in DOCUMENT.read_text("utf-8")
+
+
+def test_metric_lines_match_no_filter(channel: Channel, dev: Synthesized) -> None:
+    """In no situation does a line of metrics match one of the log's metric filters."""
+    for situation in SITUATIONS.values():
+        situation.run(channel)
+
+    lines = channel.read_metrics()
+
+    assert len(lines) > len(SITUATIONS)
+    assert {} == count_matches(dev, map(json.dumps, lines))

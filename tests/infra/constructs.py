@@ -1,0 +1,163 @@
+"""Constructs of a channel that the app does not have, in a stack of its own."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aws_cdk import Duration, Stack, Stage
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+
+from stacks.channel_queue import ChannelQueue
+from stacks.channel_secrets import ChannelSecrets
+from stacks.config.channels import Channel
+from stacks.config.environments import Environment
+from stacks.config.names import ChannelNames
+from stacks.conversations_table import ConversationsTable
+from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.processor import Processor
+from tests.infra import synthesis
+
+PUSH = Channel(name="push", display="Push", metric_filter_part="Push", credentials_form="{}")
+PRODUCTION: dict[str, Any] = {
+    "tier": "production",
+    "removal_policy": "retain",
+    "deletion_protection": True,
+    "point_in_time_recovery": True,
+    "log_retention_days": 365,
+}
+ON_CALL_ADDRESS = "on-call@ops.internal"
+AWS_METRIC = ("AWS/SQS", "NumberOfMessagesSent")
+
+
+@dataclass(frozen=True)
+class SampleStack:
+    """A stack that uses our constructs without our app around them."""
+
+    stack: Stack
+
+    @classmethod
+    def of(cls, app: Stage, name: str, *, protected: bool = True) -> "SampleStack":
+        """Return a new stack of an app."""
+        return cls(Stack(app, name, termination_protection=protected))
+
+    def environment(self, **changes: Any) -> Environment:
+        """Return the sample environment with changes, and with a name that no other stack has."""
+        return replace(synthesis.environment(**changes), name=self.stack.node.id.lower())
+
+    def queue(
+        self, environment: Environment | None = None, *, consumer_timeout: int | None = None
+    ) -> sqs.Queue:
+        """Create a channel's queue, for a consumer with the environment's or another timeout."""
+        environment = environment or self.environment()
+        timeout = environment.function_timeout
+        return ChannelQueue(
+            self.stack,
+            "ChannelQueue",
+            names=ChannelNames(PUSH, environment),
+            consumer_timeout=Duration.seconds(consumer_timeout) if consumer_timeout else timeout,
+            max_receive_count=environment.max_receive_count,
+            removal_policy=environment.removal_policy,
+        ).queue
+
+    def processor(
+        self,
+        environment: Environment | None = None,
+        *,
+        queue: sqs.Queue | None = None,
+        channel: Channel = PUSH,
+        secrets: ChannelSecrets | None = None,
+        grant: bool = True,
+    ) -> Processor:
+        """Create a processor, and every part it needs that is not given.
+
+        Args:
+            environment: Its environment; by default the sample.
+            queue: The queue that feeds it.
+            channel: Its channel.
+            secrets: Its secrets; by default its channel's own.
+            grant: Whether its role may read them.
+        """
+        environment = environment or self.environment()
+        secrets = secrets or self.secrets(ChannelNames(channel, environment))
+        processor = Processor(
+            self.stack,
+            channel.display,
+            names=ChannelNames(channel, environment),
+            environment=environment,
+            code=synthesis.stub_package().code(),
+            queue=queue or self.queue(environment),
+            table=self.table(environment).table,
+            secret_prefixes=secrets.prefixes,
+        )
+        if grant:
+            secrets.grant_read(processor.function)
+        return processor
+
+    def secrets(self, names: ChannelNames) -> ChannelSecrets:
+        """Create a channel's secrets."""
+        return ChannelSecrets(
+            self.stack,
+            f"{names.channel.display}Secrets",
+            names=names,
+            tenants=(),
+            removal_policy=names.environment.removal_policy,
+        )
+
+    def table(self, environment: Environment) -> ConversationsTable:
+        """Return the stack's conversations table; create it if it does not exist."""
+        table = self.stack.node.try_find_child("Table")
+        if isinstance(table, ConversationsTable):
+            return table
+        return ConversationsTable(
+            self.stack,
+            "Table",
+            table_name="conversations",
+            point_in_time_recovery=environment.point_in_time_recovery,
+            deletion_protection=environment.deletion_protection,
+            removal_policy=environment.removal_policy,
+        )
+
+    def topic(self, email: str | None = ON_CALL_ADDRESS) -> sns.Topic:
+        """Create the topic of alerts."""
+        return CriticalAlertsTopic(self.stack, "Alerts", topic_name="alerts", email=email).topic
+
+    def alarm(self, *topics: sns.ITopic, metric: tuple[str, str] = AWS_METRIC) -> cloudwatch.Alarm:
+        """Create an alarm on a metric, given as namespace and name, that notifies topics."""
+        watched = cloudwatch.Metric(namespace=metric[0], metric_name=metric[1])
+        alarm = watched.create_alarm(self.stack, "Alarm", threshold=1, evaluation_periods=1)
+        alarm.add_alarm_action(*map(actions.SnsAction, topics))
+        return alarm
+
+    def second_mapping(
+        self, queue: sqs.IQueue | None = None, *, bounded: bool = True, reports: bool = True
+    ) -> None:
+        """Feed a new processor a second time, with a mapping that our constructs do not create."""
+        processor = self.processor(queue=self.queue())
+        lambda_.EventSourceMapping(
+            self.stack,
+            "Second",
+            target=processor.alias,
+            event_source_arn=(queue or self._first_queue()).queue_arn,
+            max_concurrency=2 if bounded else None,
+            report_batch_item_failures=reports,
+        )
+
+    def _first_queue(self) -> sqs.Queue:
+        channel_queue = self.stack.node.find_child("ChannelQueue")
+        assert isinstance(channel_queue, ChannelQueue)
+        return channel_queue.queue
+
+    def metric_filter(self, log_group: logs.ILogGroup, pattern: str) -> None:
+        """Count the lines of a log that match a pattern."""
+        logs.MetricFilter(
+            self.stack,
+            "Filter",
+            log_group=log_group,
+            filter_pattern=logs.FilterPattern.literal(pattern),
+            metric_namespace="Push",
+            metric_name="Lines",
+        )

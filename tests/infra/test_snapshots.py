@@ -1,0 +1,333 @@
+"""Snapshots: each construct alone, each stack's inventory, and what differs by environment."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
+from syrupy.assertion import SnapshotAssertion
+
+from stacks.access_policies import OperatorPolicy, RouterPolicy
+from stacks.alarms.log_alarms import HEARTBEAT_FAILURES, LogAlarm
+from stacks.alarms.metric_alarms import FunctionAlarms, QueueAlarms
+from stacks.alarms.no_throughput_alarm import NoThroughputAlarm
+from stacks.alarms.notifier import AlarmNotifier, AlarmRule
+from stacks.channel_dashboard import ChannelDashboard
+from stacks.channel_queue import ChannelQueue
+from stacks.channel_secrets import ChannelSecrets
+from stacks.config.names import ChannelNames
+from stacks.conversations_table import ConversationsTable
+from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.encryption_key import EncryptionKey
+from stacks.invariants.assembly import METADATA
+from stacks.invariants.plugin import Invariants
+from stacks.processor import Processor
+from tests.infra.constructs import PUSH
+from tests.infra.synthesis import (
+    ENVIRONMENTS,
+    STACKS,
+    Synthesized,
+    environment,
+    new_app,
+    stub_package,
+    synthesize,
+)
+from tests.infra.test_channel_dashboard import DASHBOARD, dashboard_body
+
+SQS = "arn:aws:sqs:eu-west-1:111122223333"
+NAMES = ChannelNames(PUSH, environment())
+VERSION_HASH = re.compile(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}")
+
+
+def _router(stack: Stack) -> iam.IRole:
+    role = stack.node.try_find_child("Router")
+    if isinstance(role, iam.Role):
+        return role
+    return iam.Role(stack, "Router", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+
+
+def _channel_queue(stack: Stack) -> ChannelQueue:
+    return ChannelQueue(
+        stack,
+        "ChannelQueue",
+        names=NAMES,
+        consumer_timeout=Duration.minutes(2),
+        max_receive_count=7,
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+
+
+def channel_queue(stack: Stack) -> None:
+    """Create a queue that a router may send to."""
+    _channel_queue(stack).grant_send(_router(stack))
+
+
+def _encryption_key(stack: Stack) -> None:
+    EncryptionKey(
+        stack,
+        "Encryption",
+        alias="alias/ours",
+        log_groups="/aws/lambda/*-processor",
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+
+
+def _conversations_table(stack: Stack) -> ConversationsTable:
+    table = ConversationsTable(
+        stack,
+        "Conversations",
+        table_name="conversations-dev",
+        point_in_time_recovery=True,
+        deletion_protection=True,
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    table.grant_ledger(_router(stack))
+    return table
+
+
+def _channel_secrets(stack: Stack) -> ChannelSecrets:
+    secrets = ChannelSecrets(
+        stack,
+        "Secrets",
+        names=NAMES,
+        tenants=("one", "another-one"),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    secrets.grant_read(_router(stack))
+    return secrets
+
+
+def _critical_alerts_topic(stack: Stack) -> None:
+    CriticalAlertsTopic(stack, "Alerts", topic_name="alerts-dev", email="on-call@example.com")
+
+
+def _processor(stack: Stack) -> None:
+    secrets = ChannelSecrets(
+        stack, "Secrets", names=NAMES, tenants=(), removal_policy=RemovalPolicy.DESTROY
+    )
+    processor = Processor(
+        stack,
+        "Processor",
+        names=NAMES,
+        environment=environment(snap_start=True),
+        code=stub_package().code(),
+        queue=sqs.Queue.from_queue_arn(stack, "Queue", f"{SQS}:q"),
+        table=dynamodb.Table.from_table_name(stack, "Table", "conversations-dev"),
+        secret_prefixes=secrets.prefixes,
+    )
+    secrets.grant_read(processor.function)
+
+
+def _notifier(stack: Stack) -> AlarmNotifier:
+    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:111122223333:t")
+    return AlarmNotifier(topic=topic, runbook="https://example.com/runbook")
+
+
+def _queue(stack: Stack, name: str) -> sqs.IQueue:
+    return sqs.Queue.from_queue_arn(stack, name, f"{SQS}:{name}")
+
+
+def _log_group(stack: Stack) -> logs.ILogGroup:
+    """Return a log group that a function writes to."""
+    lambda_.CfnFunction(
+        stack,
+        "Function",
+        code={"zipFile": "stands for the writer of the log"},
+        role="arn:aws:iam::111122223333:role/push",
+        logging_config={"logGroup": "/aws/lambda/push"},
+    )
+    return logs.LogGroup.from_log_group_name(stack, "LogGroup", "/aws/lambda/push")
+
+
+def _log_alarm(stack: Stack) -> LogAlarm:
+    rule = AlarmRule(
+        subject="HeartbeatFailure", description="What happened, and what to do.", threshold=3
+    )
+    return LogAlarm(
+        stack,
+        "HeartbeatFailure",
+        names=NAMES,
+        rule=replace(HEARTBEAT_FAILURES, alarm=rule, period_minutes=10),
+        log_group=_log_group(stack),
+        notifier=_notifier(stack),
+    )
+
+
+def _queue_alarms(stack: Stack) -> None:
+    QueueAlarms(
+        stack,
+        "QueueAlarms",
+        names=NAMES,
+        queue=_queue(stack, "queue"),
+        dead_letter_queue=_queue(stack, "dead-letter-queue"),
+        notifier=_notifier(stack),
+        max_age=Duration.minutes(30),
+    )
+
+
+def _function_alarms(stack: Stack) -> None:
+    FunctionAlarms(
+        stack,
+        "FunctionAlarms",
+        names=NAMES,
+        function=lambda_.Function.from_function_name(stack, "Function", "push"),
+        timeout=Duration.minutes(2),
+        notifier=_notifier(stack),
+    )
+
+
+def _no_throughput_alarm(stack: Stack) -> None:
+    NoThroughputAlarm(
+        stack,
+        "NoMessageSent",
+        names=NAMES,
+        queue=_queue(stack, "queue"),
+        log_group=_log_group(stack),
+        notifier=_notifier(stack),
+    )
+
+
+def _channel_dashboard(stack: Stack) -> None:
+    alarm = _log_alarm(stack).alarm
+    ChannelDashboard(
+        stack,
+        "ChannelDashboard",
+        names=NAMES,
+        queue=sqs.Queue.from_queue_arn(stack, "Queue", f"{SQS}:queue"),
+        dead_letter_queue=sqs.Queue.from_queue_arn(stack, "DeadLetterQueue", f"{SQS}:dlq"),
+        function=lambda_.Function(
+            stack,
+            "Watched",
+            code=stub_package().code(),
+            handler="push.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+        ),
+        timeout=Duration.minutes(2),
+        maximum_concurrency=7,
+        alarms=[alarm],
+    )
+
+
+def _router_policy(stack: Stack) -> None:
+    RouterPolicy(stack, "Router", names=NAMES, channel_queue=_channel_queue(stack))
+
+
+def _operator_policy(stack: Stack) -> None:
+    function = lambda_.Function.from_function_name(stack, "Function", "push-channel-processor-dev")
+    OperatorPolicy(
+        stack,
+        "Operator",
+        names=NAMES,
+        channel_queue=_channel_queue(stack),
+        conversations=_conversations_table(stack),
+        secrets=_channel_secrets(stack),
+        function=lambda_.Alias(stack, "Live", alias_name="live", version=function.latest_version),
+    )
+
+
+@pytest.mark.parametrize(
+    "construct",
+    [
+        _channel_dashboard,
+        channel_queue,
+        _encryption_key,
+        _conversations_table,
+        _channel_secrets,
+        _critical_alerts_topic,
+        _processor,
+        _log_alarm,
+        _queue_alarms,
+        _function_alarms,
+        _no_throughput_alarm,
+        _router_policy,
+        _operator_policy,
+    ],
+    ids=lambda construct: construct.__name__.strip("_"),
+)
+def test_construct(construct: Callable[[Stack], object], json_snapshot: SnapshotAssertion) -> None:
+    """A construct creates the reviewed resources for any channel, and attaches the invariants."""
+    stack = Stack(new_app(), "Stack")
+
+    construct(stack)
+
+    assert json_snapshot == _resources(Template.from_stack(stack).to_json())
+    assert METADATA in (stack.template_options.metadata or {})
+    assert stack.node.root.node.try_find_child(Invariants.ID)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_stack(stack: str, dev: Synthesized, json_snapshot: SnapshotAssertion) -> None:
+    """A stack has the reviewed resources, logical ids and outputs."""
+    template = dev.template(stack)
+    types = {_without_hash(name): part["Type"] for name, part in template["Resources"].items()}
+
+    assert json_snapshot == {"Resources": types, "Outputs": template["Outputs"]}
+
+
+@pytest.mark.parametrize("name", [name for name in ENVIRONMENTS if name != "dev"])
+def test_environment(name: str, json_snapshot: SnapshotAssertion) -> None:
+    """An environment differs from dev in its names and in what was reviewed, and nothing else."""
+    differences = {}
+    for stack in STACKS:
+        dev, own = _leaves_as_dev("dev", stack), _leaves_as_dev(name, stack)
+        for path in sorted(dev.keys() | own.keys()):
+            if dev.get(path) != own.get(path):
+                differences[f"{stack}{path}"] = [dev.get(path), own.get(path)]
+
+    assert json_snapshot == differences
+
+
+def _without_hash(text: str) -> str:
+    """Remove the hashes that the CDK adds to the ids of function versions."""
+    return VERSION_HASH.sub(r"\1<hash>", text)
+
+
+def _resources(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a template's resources without the CDK's metadata and hashes."""
+    resources: dict[str, Any] = json.loads(_without_hash(json.dumps(template["Resources"])))
+    return {
+        name: {key: value for key, value in _readable(part).items() if key != "Metadata"}
+        for name, part in resources.items()
+    }
+
+
+def _readable(resource: dict[str, Any]) -> dict[str, Any]:
+    """Return a resource with a dashboard's JSON text parsed."""
+    if resource["Type"] != DASHBOARD:
+        return resource
+    properties = resource["Properties"]
+    return resource | {
+        "Properties": properties | {"DashboardBody": dashboard_body(properties["DashboardBody"])}
+    }
+
+
+def _leaves_as_dev(name: str, stack: str) -> dict[str, object]:
+    """Return the leaves of a template with the environment's name replaced by dev's."""
+    text = _without_hash(json.dumps(synthesize(name).template(stack)))
+    for other, own in ((f"-{name}", "-dev"), (f"/{name}/", "/dev/"), (f'"{name}"', '"dev"')):
+        text = text.replace(other, own)
+    resources = json.loads(text.replace(name.capitalize(), "Dev"))["Resources"]
+    return dict(_leaves({key: _readable(resource) for key, resource in resources.items()}))
+
+
+def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Yield every leaf of a JSON value with its path."""
+    if isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = dict(enumerate(value)).items()
+    else:
+        yield path, value
+        return
+    for key, part in parts:
+        yield from _leaves(part, f"{path}/{key}")

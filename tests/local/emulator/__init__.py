@@ -1,0 +1,1 @@
+"""Tests on an embedded AWS without the app."""

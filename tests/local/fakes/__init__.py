@@ -1,0 +1,1 @@
+"""Tests of the fakes, with the vendors' real SDKs as clients."""

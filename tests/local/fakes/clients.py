@@ -1,0 +1,39 @@
+"""Fictitious credentials and addresses, and the real Twilio client for a fake."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+KEY = "fake-openai-key"
+MODEL = "model-one"
+ACCOUNT, OTHER_ACCOUNT = f"AC{'0' * 32}", f"AC{'2' * 32}"
+TOKEN = "fake-twilio-token"
+TEMPLATE = f"HX{'1' * 32}"
+SERVICE, EMPTY = f"MG{'1' * 32}", f"MG{'2' * 32}"
+SENDER = "whatsapp:+15550100001"
+RECIPIENT = "whatsapp:+15550100002"
+NOON = datetime(2030, 1, 15, 12, tzinfo=UTC).timestamp()
+
+
+class _LocalHttpClient(TwilioHttpClient):
+    def __init__(self, base_url: str, timeout: float | None) -> None:
+        super().__init__(timeout=timeout)
+        self._base = urlsplit(base_url)
+
+    def request(  # type: ignore[override]  # the other parameters are passed on
+        self, method: str, url: str, *args: Any, **options: Any
+    ) -> Response:
+        local = urlunsplit((self._base.scheme, self._base.netloc, *urlsplit(url)[2:]))
+        return super().request(method, local, *args, **options)
+
+
+def twilio_client(
+    base_url: str, account_sid: str = ACCOUNT, token: str = TOKEN, *, timeout: float | None = 5
+) -> Client:
+    """Return a client for an account at a fake; `timeout` is in seconds."""
+    http_client = _LocalHttpClient(base_url, timeout)
+    return Client(account_sid, token, http_client=http_client)  # type: ignore[no-untyped-call]  # the SDK has no types here

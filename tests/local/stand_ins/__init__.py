@@ -1,1 +1,0 @@
-"""Tests of the stand-ins for the vendors."""

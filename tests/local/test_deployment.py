@@ -1,0 +1,139 @@
+"""The app is synthesized by the CDK's command line, once for the same sources."""
+
+import fcntl
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local import paths
+from local.deployment import CloudAssembly
+from local.emulator.metric_math import METRIC_WITHOUT_DATA
+from local.errors import LocalCloudError
+
+APP = """
+import json, os, pathlib
+outdir = pathlib.Path(os.environ["CDK_OUTDIR"])
+outdir.mkdir(exist_ok=True)
+stack = {
+    "type": "aws:cloudformation:stack",
+    "environment": "aws://unknown-account/unknown-region",
+    "properties": {"templateFile": "Stack.template.json"},
+}
+manifest = {"version": "36.0.0", "artifacts": {"Stack": stack}}
+(outdir / "manifest.json").write_text(json.dumps(manifest))
+(outdir / "Stack.template.json").write_text("{}")
+"""
+FAKE_CDK = f"""#!/bin/sh
+while [ "$1" != --output ]; do shift; done
+CDK_OUTDIR=$2 exec {sys.executable} -S app.py
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create a project whose app writes an assembly with one empty stack."""
+    root = tmp_path / "project"
+    for directory in ("stacks", "lambda_src"):
+        (root / directory).mkdir(parents=True)
+    for name in ("constraints.txt", "requirements.txt", "package-lock.json"):
+        (root / name).touch()
+    (root / "cdk.json").write_text(json.dumps({"app": "python app.py"}))
+    (root / "app.py").write_text(APP)
+    monkeypatch.setattr(paths, "ROOT", root)
+    return root
+
+
+@pytest.fixture
+def fake_cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the CDK's command line by one that only runs the app."""
+    command = tmp_path / "cdk"
+    command.write_text(FAKE_CDK)
+    command.chmod(0o755)
+    monkeypatch.setattr(paths, "CDK", command)
+
+
+@pytest.mark.usefixtures("root")
+def test_an_assembly_is_synthesized_once(tmp_path: Path) -> None:
+    """The real command line synthesizes an assembly, which is then cached."""
+    cache = tmp_path / "cache"
+    with CloudAssembly(cache) as first:
+        assert not first.ready
+        directory = first.directory()
+    with CloudAssembly(cache) as second:
+        assert second.ready
+        assert directory == second.directory()
+    assert (directory / "manifest.json").exists()
+    assert [directory] == list(cache.iterdir())
+
+
+@pytest.mark.usefixtures("root", "fake_cdk")
+def test_concurrent_processes_synthesize_once(tmp_path: Path) -> None:
+    """While another process synthesizes the same assembly, it is waited for and then used."""
+    cache = tmp_path / "cache"
+
+    def enter() -> tuple[bool, Path]:
+        with CloudAssembly(cache) as assembly:
+            return assembly.ready, assembly.directory()
+
+    with cache.with_suffix(".lock").open("w") as lock, ThreadPoolExecutor() as executor:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        entered = executor.submit(enter)
+        expected = CloudAssembly(cache).directory()
+        expected.mkdir(parents=True)
+        lock.close()
+        assert (True, expected) == entered.result()
+
+
+@pytest.mark.parametrize("source", ["app.py", "cdk.json", "stacks/new.py", "lambda_src/a/b.toml"])
+def test_changed_sources_need_another_assembly(root: Path, tmp_path: Path, source: str) -> None:
+    """A change in anything that the assembly is made of requires a synthesis."""
+    before = CloudAssembly(tmp_path).directory()
+    (root / source).parent.mkdir(exist_ok=True)
+    (root / source).write_text("changed")
+    assert before != CloudAssembly(tmp_path).directory()
+
+
+def test_bytecode_is_no_source(root: Path, tmp_path: Path) -> None:
+    """Bytecode beside the sources changes nothing."""
+    before = CloudAssembly(tmp_path).directory()
+    (root / "stacks" / "__pycache__").mkdir()
+    (root / "stacks" / "__pycache__" / "x.pyc").write_bytes(b"0")
+    assert before == CloudAssembly(tmp_path).directory()
+
+
+@pytest.mark.usefixtures("fake_cdk")
+def test_an_outdated_assembly_is_not_cached(root: Path, tmp_path: Path) -> None:
+    """An assembly whose sources changed during the synthesis is used once, and not cached."""
+    with CloudAssembly(tmp_path / "cache") as assembly:
+        (root / "stacks" / "late.py").touch()
+        assert (assembly.directory() / "manifest.json").exists()
+    assert [] == list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.usefixtures("fake_cdk")
+def test_a_failed_synthesis_reports_its_output(root: Path, tmp_path: Path) -> None:
+    """A failed synthesis is one error that ends with its output."""
+    (root / "app.py").write_text("raise SystemExit('account: expected twelve digits')")
+    with (
+        CloudAssembly(tmp_path / "cache") as assembly,
+        pytest.raises(LocalCloudError, match="account: expected twelve digits"),
+    ):
+        assembly.directory()
+    assert [] == list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.usefixtures("fake_cdk")
+def test_metric_math_is_replaced(root: Path, tmp_path: Path) -> None:
+    """An alarm over metric math stays in the assembly, over a metric without data."""
+    alarm = {"AlarmName": "math", "Metrics": [{"Id": "m", "Expression": "1"}]}
+    template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm}}}
+    (root / "app.py").write_text(APP.replace('"{}"', repr(json.dumps(template))))
+
+    with CloudAssembly(tmp_path / "cache") as assembly:
+        stored = json.loads((assembly.directory() / "Stack.template.json").read_text())
+
+    properties = stored["Resources"]["Alarm"]["Properties"]
+    assert {"AlarmName": "math", **METRIC_WITHOUT_DATA} == properties

@@ -1,0 +1,155 @@
+"""A deployed channel in the mocked account, with its dead-letter queue and the tool."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import boto3
+
+from lambda_src.core.contract import Status
+from local.fakes import Fault
+from ops.deployment import stack_name
+from tests.ops.tool import Tool
+from tests.support.channel import Channel, context, expire_send_deadline
+
+ENVIRONMENT = "dev"
+FUNCTION = "whatsapp-channel-processor-dev"
+ALIAS = "live"
+NAMESPACE = "AIComms/WhatsAppProcessor/Dev"
+
+
+def create_stack(variables: Mapping[str, str], dead_letter_queue_url: str) -> None:
+    """Create a stack with a channel's outputs, and the function that they name."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("index.py", "")
+    boto3.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")
+    functions = boto3.client("lambda")
+    functions.create_function(
+        FunctionName=FUNCTION,
+        Runtime="python3.13",
+        Role="arn:aws:iam::123456789012:role/function",
+        Handler="index.handler",
+        Code={"ZipFile": package.getvalue()},
+        Environment={"Variables": {**variables, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}},
+        Publish=True,
+    )
+    functions.create_alias(FunctionName=FUNCTION, Name=ALIAS, FunctionVersion="1")
+    outputs = {
+        "QueueUrl": variables["QUEUE_URL"],
+        "DeadLetterQueueUrl": dead_letter_queue_url,
+        "FunctionName": FUNCTION,
+        "FunctionAlias": ALIAS,
+    }
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    boto3.client("cloudformation").create_stack(
+        StackName=stack_name(ENVIRONMENT, "whatsapp"), TemplateBody=json.dumps(template)
+    )
+
+
+@dataclass(frozen=True)
+class OperatorChannel(Tool):
+    """A deployed channel as an operator sees it.
+
+    Attributes:
+        channel: The channel, with its handler and the fake vendors.
+        dead_letter_queue_url: Its dead-letter queue.
+    """
+
+    channel: Channel
+    dead_letter_queue_url: str
+
+    def dead_letter(self, *bodies: str) -> None:
+        """Put messages into the dead-letter queue."""
+        for start in range(0, len(bodies), 10):
+            self.channel.sqs.send_message_batch(
+                QueueUrl=self.dead_letter_queue_url,
+                Entries=[
+                    {"Id": str(number), "MessageBody": body}
+                    for number, body in enumerate(bodies[start : start + 10])
+                ],
+            )
+
+    def enqueue(self, body: str) -> None:
+        """Put a message on the channel's queue."""
+        self.channel.sqs.send_message(QueueUrl=self.channel.queue_url, MessageBody=body)
+
+    def dead_letters(self) -> list[str]:
+        """Return the bodies in the dead-letter queue, which stay visible."""
+        return self._bodies(self.dead_letter_queue_url)
+
+    def queued(self) -> list[str]:
+        """Return the bodies on the channel's queue, which stay visible."""
+        return self._bodies(self.channel.queue_url)
+
+    def process_queue(self) -> int:
+        """Let the function process its whole queue; failed messages become dead letters.
+
+        Returns:
+            The number of processed messages.
+        """
+        total = 0
+        while messages := self.channel.sqs.receive_message(
+            QueueUrl=self.channel.queue_url,
+            MaxNumberOfMessages=10,
+            AttributeNames=["ApproximateReceiveCount"],
+        ).get("Messages", []):
+            failed = self.channel.invoke(messages)
+            for message in messages:
+                if message["MessageId"] in failed:
+                    self.dead_letter(message["Body"])
+                self.channel.delete(message)
+            total += len(messages)
+        return total
+
+    def status(self, conversation: str) -> str:
+        """Return the status of a conversation's record."""
+        return str(self.channel.record(conversation)["conversation_status"])
+
+    def fail_temporarily(self, conversation: str) -> str:
+        """Use up the deliveries of a message with a temporary failure; return its body."""
+        body = context(conversation_id=conversation)
+        self.channel.openai.fail_next("rate_limit_exceeded")
+        self.channel.deliver(body)
+        self.channel.deliver(body, receive_count=10)
+        assert Status.RETRY == self.status(conversation)
+        return body
+
+    def fail_permanently(self, conversation: str, code: str = "21606") -> str:
+        """Let Twilio refuse a message; return its body."""
+        body = context(conversation_id=conversation)
+        self.channel.twilio.fail_next(code)
+        self.channel.deliver(body)
+        assert Status.FAILED == self.status(conversation)
+        return body
+
+    def lose_send(self) -> str:
+        """End the send of the conversation `lost` with an unknown outcome; return its body."""
+        body = context(conversation_id="lost")
+        self.channel.twilio.fail_next(Fault.reset())
+        self.channel.deliver(body)
+        expire_send_deadline(self.channel, "lost")
+        self.channel.deliver(body, receive_count=10)
+        return body
+
+    def age_send(self, conversation: str, hours: float = 2) -> None:
+        """Move the intent of a conversation's send into the past."""
+        at = self.channel.record(conversation)["send_intent_at"] - int(hours * 3600)
+        self.channel.set_fields(conversation, send_intent_at=at, send_deadline=at + 15)
+
+    def _bodies(self, url: str) -> list[str]:
+        received = []
+        while messages := self.channel.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+        ).get("Messages"):
+            received += messages
+        for message in received:
+            self.channel.sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
+        return [message["Body"] for message in received]

@@ -1,0 +1,114 @@
+"""Parts of the tool without AWS: help, policy, rate limiter, message groups, local cloud."""
+
+import inspect
+import json
+import os
+import socket
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+import typer
+
+from ops.cli import app
+from ops.conversations import poll
+from ops.dlq.runner import Cancelled, RateLimiter
+from ops.endpoints import Endpoints, LocalCloudState
+from ops.errors import OperatorError
+from ops.queues import message_group
+from tests.ops.tool import check_call
+
+
+def _commands(group: typer.Typer, *path: str) -> Iterator[tuple[str, str]]:
+    for each in group.registered_commands:
+        yield " ".join((*path, str(each.name))), inspect.getdoc(each.callback) or ""
+    for below in group.registered_groups:
+        if below.typer_instance:
+            yield from _commands(below.typer_instance, *path, str(below.name))
+
+
+@pytest.mark.parametrize(("name", "help_text"), list(_commands(app)))
+def test_every_command_has_examples(name: str, help_text: str) -> None:
+    """The help text shows how to call the command."""
+    assert f"python -m ops {name}" in help_text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nothing"], ["dlq", "nothing"], ["dlq", "drop"], ["status", "--nothing"], ["send", "x.json"]],
+)
+def test_an_invalid_call_is_detected(arguments: list[str]) -> None:
+    """The check that the runbook's calls pass through can fail."""
+    with pytest.raises(Exception, match=r"nothing|Missing|No such file"):
+        check_call(arguments)
+
+
+def test_the_rate_is_shared_by_all_threads() -> None:
+    """Turns are evenly spaced."""
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(round(seconds, 3))
+        return False
+
+    limiter = RateLimiter(5, clock=lambda: 100.0, wait=wait)
+    for _ in range(4):
+        limiter.acquire()
+    assert [0.0, 0.2, 0.4, 0.6] == waits
+
+
+def test_a_cancelled_limiter_lets_nothing_through() -> None:
+    """Waiting threads stop."""
+    limiter = RateLimiter()
+    limiter.cancel()
+    with pytest.raises(Cancelled):
+        limiter.acquire()
+
+
+@pytest.mark.parametrize("company", ["demo-company", "A" * 128, "with blank", "ü", "x" * 200])
+def test_every_tenant_has_a_message_group(company: str) -> None:
+    """SQS accepts up to 128 printable characters; other ids are replaced by a digest."""
+    group = message_group(company)
+    assert 0 < len(group) <= 128
+    assert group.isascii()
+    assert " " not in group
+
+
+@pytest.mark.parametrize(("seconds", "values"), [(10, [0, 1, 2, 3]), (2, [0, 1])])
+def test_polling_ends_at_the_final_value_or_the_deadline(seconds: float, values: list[int]) -> None:
+    """Every value is yielded, including the last one."""
+    reads, now = count(), count()
+    polled = poll(
+        lambda: next(reads),
+        lambda value: value == 3,
+        seconds,
+        sleep=lambda _: None,
+        clock=lambda: next(now),
+    )
+    assert values == list(polled)
+
+
+def test_a_running_local_cloud_is_found(tmp_path: Path) -> None:
+    """Its process exists and its embedded AWS accepts connections."""
+    state_file = tmp_path / "running.json"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        state = {"pid": os.getpid(), "endpoint": endpoint, "account": "1" * 12, "region": "r-1"}
+        state_file.write_text(json.dumps(state))
+        found = LocalCloudState.find(state_file)
+        assert found
+        endpoints = Endpoints.from_local_cloud(state_file)
+    assert (endpoint, "r-1") == (endpoints.aws_url, endpoints.session.region_name)
+    assert not found.is_alive()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"pid": 1}', '{"other": 1}'])
+def test_a_stale_local_cloud_is_ignored(tmp_path: Path, text: str) -> None:
+    """A broken state file, or one of a process that has ended, counts as none."""
+    state_file = tmp_path / "running.json"
+    state_file.write_text(text)
+    with pytest.raises(OperatorError, match="make local"):
+        Endpoints.from_local_cloud(state_file)
+    state = LocalCloudState(2**22 + 1, "http://127.0.0.1:9", "1" * 12, "r-1")
+    assert not state.is_alive()
