@@ -5,17 +5,11 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import lambda_src
-from lambda_src.core.contract import (
-    LOG_LEVELS,
-    LOGGED_AT,
-    Kind,
-    LogEvent,
-    Metric,
-    Step,
-)
+from lambda_src.core.contract import LOG_LEVELS, LOGGED_AT, Kind, LogEvent, Metric, Step
 from lambda_src.core.errors import ProcessingError
 from tests.alarms.chain import count_matches
 from tests.alarms.situations import SITUATIONS
@@ -32,14 +26,12 @@ def test_events_are_logged_at_their_levels() -> None:
     found: dict[LogEvent, set[str]] = defaultdict(set)
     for event, level in (*_written(), *_raised()):
         found[event].add(level)
-
     assert {event: set(levels) for event, levels in LOGGED_AT.items()} == found
 
 
 def test_levels_are_ordered() -> None:
     """The contract's levels are those of Python's logging, in ascending order."""
     numbers = [logging.getLevelNamesMapping()[level] for level in LOG_LEVELS]
-
     assert sorted(numbers) == numbers
     assert {level for levels in LOGGED_AT.values() for level in levels} <= set(LOG_LEVELS)
 
@@ -82,14 +74,9 @@ def _literal(node: ast.expr) -> str:
 
 def _table(first: str) -> list[list[str]]:
     """Return the rows of the table whose first column has that heading, without code marks."""
-    lines = DOCUMENT.read_text("utf-8").splitlines()
-    start = next(n for n, line in enumerate(lines) if line.startswith(f"| {first} |"))
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip().replace("`", "") for cell in line.strip("|").split("|")])
-    return rows
+    _, _, below = DOCUMENT.read_text("utf-8").partition(f"\n| {first} |")
+    rows = takewhile(lambda line: line.startswith("|"), below.splitlines()[2:])
+    return [[cell.strip().replace("`", "") for cell in row.strip("|").split("|")] for row in rows]
 
 
 def test_every_metric_is_documented() -> None:
@@ -115,8 +102,6 @@ def test_metric_lines_match_no_filter(channel: Channel, dev: Synthesized) -> Non
     """In no situation does a line of metrics match one of the log's metric filters."""
     for situation in SITUATIONS.values():
         situation.run(channel)
-
     lines = channel.read_metrics()
-
     assert len(lines) > len(SITUATIONS)
     assert {} == count_matches(dev, map(json.dumps, lines))

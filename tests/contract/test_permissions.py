@@ -1,25 +1,18 @@
 """Permissions of the function, operators and routers: exactly what their API calls require."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import boto3
 import pytest
 
 from lambda_src import index
 from tests.alarms.situations import SITUATIONS
-from tests.contract.permissions import (
-    ALL_RESOURCES,
-    Call,
-    Permission,
-    of_managed_policy,
-    of_roles,
-    of_services,
-    record_calls,
-    runtime_clients,
-    with_deployed_names,
-)
+from tests.contract.conftest import runtime_clients
 from tests.infra.synthesis import STACKS, Synthesized, synthesize
 from tests.ops.conftest import operator  # noqa: F401 - a fixture
 from tests.ops.operator_channel import ALIAS, OperatorChannel
@@ -35,13 +28,29 @@ from tests.support.channel import (
     openai_config,
 )
 
+NAME_PROPERTIES = "QueueName TableName TopicName LogGroupName FunctionName Name"
+RENAMED = {"ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
+"""API calls whose permission has another name."""
+TRANSACTION_PARTS = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
+"""A transaction has no permission of its own; each of its parts needs one."""
+TARGETS = "QueueUrl TableName SecretId StackName Qualifier FunctionName Name"
+"""Parameters that name the resource of a call."""
+ALL_RESOURCES = "*"
+
+Call = tuple[str, str]
+"""An action, and the name of its resource."""
+
+
+STACK, TABLE = "ai-multi-comms-whatsapp-dev", "conversations-dev"
 QUEUE, DEAD_LETTERS = "ai-multi-comms-whatsapp-queue-dev", "ai-multi-comms-whatsapp-dlq-dev"
-STACK = "ai-multi-comms-whatsapp-dev"
-TABLE = "conversations-dev"
+OPERATOR, ROUTER = "ai-multi-comms-whatsapp-operator-dev", "ai-multi-comms-whatsapp-router-dev"
 LOG = "/aws/lambda/whatsapp-channel-processor-dev"
 KEY = "AWS::KMS::Key"
 FUNCTION_ROLE = "ProcessorRole00D2607C"
-OPERATOR, ROUTER = "ai-multi-comms-whatsapp-operator-dev", "ai-multi-comms-whatsapp-router-dev"
 NUMBER = "+447700900321"
 REASON = ("--reason", "request 17", "--yes")
 
@@ -54,12 +63,12 @@ BY_AWS = {
 }
 """Permissions of the function's role that the event source mapping and Lambda use."""
 
+FOR_TABLE = (
+    "Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom"
+    " ReEncryptTo"
+)
 WITH_KEY = {("kms:Decrypt", f"{KEY} through sqs")} | {
-    (f"kms:{action}", f"{KEY} through dynamodb")
-    for action in (
-        *("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey"),
-        *("GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"),
-    )
+    (f"kms:{action}", f"{KEY} through dynamodb") for action in FOR_TABLE.split()
 }
 """Permissions that SQS and DynamoDB require of the function's role with the environment's key."""
 
@@ -74,28 +83,141 @@ ON_ALL_RESOURCES = {
 """Actions that IAM can allow on all resources only, or that the tool needs on all of them."""
 
 
+class Permission(NamedTuple):
+    """An allowed action of a role (its logical id), a managed policy or a service on a resource.
+
+    The resource is a name, a pattern of secrets' names, or the key and through which service.
+    """
+
+    who: str
+    action: str
+    resource: str
+
+
+def _of_roles(synthesized: Synthesized) -> set[Permission]:
+    return {
+        permission
+        for stack in STACKS
+        for policy in synthesized.resources(stack, "AWS::IAM::Policy")
+        for role in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for permission in _of_statement(role["Ref"], statement, stack, synthesized)
+    }
+
+
+def _of_policy(synthesized: Synthesized, name: str, stack: str = "WhatsApp") -> set[Permission]:
+    (policy,) = (
+        resource["Properties"]
+        for resource in synthesized.resources(stack, "AWS::IAM::ManagedPolicy")
+        if resource["Properties"]["ManagedPolicyName"] == name
+    )
+    return {
+        permission
+        for statement in policy["PolicyDocument"]["Statement"]
+        for permission in _of_statement(name, statement, stack, synthesized)
+    }
+
+
+def _of_services(synthesized: Synthesized, kind: str, document: str) -> set[Permission]:
+    """Return what the policies of resources of a type, in that property, allow to services."""
+    return {
+        Permission(_text(service), action, kind)
+        for stack in STACKS
+        for resource in synthesized.resources(stack, kind)
+        for statement in resource["Properties"].get(document, {"Statement": ()})["Statement"]
+        if statement["Effect"] == "Allow"
+        for service in _listed(statement["Principal"].get("Service", []))
+        for action in _listed(statement["Action"])
+    }
+
+
+def _record_calls(events: Any, calls: set[Call]) -> None:
+    """Add the calls of a client, or of all clients that a session creates from now on."""
+
+    def record(params: Mapping[str, Any], model: Any, **_: object) -> None:
+        calls.update(_required(model.service_model.service_name, model.name, params))
+
+    events.register("provide-client-params.*", record)
+
+
+def _with_deployed_names(
+    calls: Iterable[Call], names: Mapping[str, str], secrets: Iterable[str]
+) -> set[Call]:
+    """Replace a test's names by the template's, and secrets by the pattern that each matches."""
+    return {(action, names.get(target) or _pattern(target, secrets)) for action, target in calls}
+
+
+def _required(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:
+    for part in params.get("TransactItems", ()):
+        for kind, write in part.items():
+            yield f"{service}:{TRANSACTION_PARTS[kind]}", write["TableName"]
+    if "TransactItems" not in params:
+        target = next((str(params[name]) for name in TARGETS.split() if name in params), "")
+        name = target.rpartition("/")[2] if "QueueUrl" in params else target
+        yield f"{service}:{RENAMED.get(operation, operation)}", name
+
+
+def _pattern(secret: str, patterns: Iterable[str]) -> str:
+    (pattern,) = (each for each in patterns if fnmatchcase(f"{secret}-AbCdEf", each))
+    return pattern
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _of_statement(
+    who: str, statement: dict[str, Any], stack: str, synthesized: Synthesized
+) -> Iterator[Permission]:
+    assert "Allow" == statement["Effect"]
+    via = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService")
+    through = f" through {_text(via).split('.')[0]}" if via else ""
+    for action in _listed(statement["Action"]):
+        for arn in _listed(statement["Resource"]):
+            yield Permission(who, action, _name(arn, stack, synthesized) + through)
+
+
+def _name(arn: Any, stack: str, synthesized: Synthesized) -> str:
+    match arn:
+        case {"Fn::GetAtt": [logical_id, "Arn"]}:
+            resource = synthesized.template(stack)["Resources"][logical_id]
+            properties = resource["Properties"]
+            names = (properties[name] for name in NAME_PROPERTIES.split() if name in properties)
+            return str(next(names, resource["Type"]))
+        case {"Fn::GetStackOutput": {"OutputName": output}}:
+            value = synthesized.template("Shared")["Outputs"][output]["Value"]
+            return _name(value, "Shared", synthesized)
+        case {"Fn::Join": _}:
+            return re.split(":secret:|:stack/", _text(arn))[-1]
+        case {"Ref": alias}:
+            return str(synthesized.template(stack)["Resources"][alias]["Properties"]["Name"])
+        case "*":
+            return ALL_RESOURCES
+    raise AssertionError(f"a resource of an unknown form: {arn}")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    parts = value["Fn::Join"][1]
+    return "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
+
+
 @pytest.fixture
 def used(channel: Channel, dev: Synthesized) -> set[Call]:
     """Return the permissions that the function uses in all situations of a message."""
     calls: set[Call] = set()
     for client in runtime_clients(channel):
-        record_calls(client.meta.events, calls)
+        _record_calls(client.meta.events, calls)
     for situation in SITUATIONS.values():
         situation.run(channel)
-    _use_second_key(channel)
-    names = {channel.queue_url.rpartition("/")[2]: QUEUE, channel.table: TABLE}
-    secrets = [p.resource for p in of_roles(dev) if p.action.startswith("secretsmanager:")]
-    return BY_AWS | with_deployed_names(calls, names, secrets)
-
-
-def _use_second_key(channel: Channel) -> None:
-    name = f"{OPENAI_SECRET}/second"
-    channel.secretsmanager.create_secret(Name=name, SecretString=f'{{"ai_api_key": "{API_KEY}"}}')
-
-    def change(document: dict[str, object]) -> None:
-        openai_config(document)["api_key_reference"] = name
-
+    second = f"{OPENAI_SECRET}/second"
+    channel.secretsmanager.create_secret(Name=second, SecretString=f'{{"ai_api_key": "{API_KEY}"}}')
+    change = lambda body: openai_config(body).update(api_key_reference=second)  # noqa: E731
     channel.deliver(context(change, conversation_id="second-key"))
+    names = {channel.queue_url.rpartition("/")[2]: QUEUE, channel.table: TABLE}
+    secrets = [p.resource for p in _of_roles(dev) if p.action.startswith("secretsmanager:")]
+    return BY_AWS | _with_deployed_names(calls, names, secrets)
 
 
 def test_function_has_the_permissions_that_it_uses(used: set[Call], dev: Synthesized) -> None:
@@ -104,15 +226,13 @@ def test_function_has_the_permissions_that_it_uses(used: set[Call], dev: Synthes
     With the environment's own key it may also use the key, through queue and table only.
     """
     with_key = synthesize(customer_managed_key=True)
-
-    assert {Permission(FUNCTION_ROLE, *call) for call in used} == of_roles(dev)
-    assert {Permission(FUNCTION_ROLE, *call) for call in used | WITH_KEY} == of_roles(with_key)
+    assert {Permission(FUNCTION_ROLE, *call) for call in used} == _of_roles(dev)
+    assert {Permission(FUNCTION_ROLE, *call) for call in used | WITH_KEY} == _of_roles(with_key)
 
 
 def test_there_is_no_other_role(dev: Synthesized) -> None:
     """Only the function has a role, and no managed policy adds to it."""
     (role,) = [each for stack in STACKS for each in dev.resources(stack, "AWS::IAM::Role")]
-
     assert FUNCTION_ROLE in dev.template("WhatsApp")["Resources"]
     assert not {"ManagedPolicyArns", "Policies"} & set(role["Properties"])
 
@@ -122,13 +242,12 @@ def test_permissions_of_services() -> None:
     with_key = synthesize(customer_managed_key=True)
     topic = "AWS::SNS::TopicPolicy"
     alarms, logs = "cloudwatch.amazonaws.com", "logs.<AWS::Region>.<AWS::URLSuffix>"
-
-    assert {Permission(alarms, "sns:Publish", topic)} == of_services(
+    assert {Permission(alarms, "sns:Publish", topic)} == _of_services(
         with_key, topic, "PolicyDocument"
     )
-    users = [permission.who for permission in of_services(with_key, KEY, "KeyPolicy")]
+    users = [permission.who for permission in _of_services(with_key, KEY, "KeyPolicy")]
     assert sorted([*2 * [alarms], *5 * [logs]]) == sorted(users)
-    assert not of_services(with_key, "AWS::SQS::QueuePolicy", "PolicyDocument")
+    assert not _of_services(with_key, "AWS::SQS::QueuePolicy", "PolicyDocument")
 
 
 @pytest.fixture
@@ -136,7 +255,7 @@ def called(operator: OperatorChannel, dev: Synthesized, tmp_path: Path) -> set[C
     """Return the calls of every command of the operator's tool, with the template's names."""
     index.batch_handler()  # its clients are created before the calls are recorded
     calls: set[Call] = set()
-    record_calls(boto3.DEFAULT_SESSION.events, calls)  # type: ignore[union-attr]  # made by the fixture
+    _record_calls(boto3.DEFAULT_SESSION.events, calls)  # type: ignore[union-attr]  # made by the fixture
     for arguments, answer in _commands(operator, tmp_path):
         result = operator.run(*arguments, answer=answer)
         assert 0 == result.exit_code, (arguments, result.output)
@@ -147,10 +266,10 @@ def called(operator: OperatorChannel, dev: Synthesized, tmp_path: Path) -> set[C
         STACK: f"{STACK}/*",
         ALIAS: ALIAS,
     }
-    secrets = {p.resource for p in of_managed_policy(dev, OPERATOR) if "secret" in p.action}
+    secrets = {p.resource for p in _of_policy(dev, OPERATOR) if "secret" in p.action}
     on_one = {call for call in calls if call[0] not in ON_ALL_RESOURCES | WITHOUT_PERMISSION}
     on_all = {(action, ALL_RESOURCES) for action, _ in calls if action in ON_ALL_RESOURCES}
-    return with_deployed_names(on_one, names, secrets - {ALL_RESOURCES}) | on_all
+    return _with_deployed_names(on_one, names, secrets - {ALL_RESOURCES}) | on_all
 
 
 def _commands(
@@ -198,7 +317,7 @@ def test_operators_have_the_permissions_that_the_tool_uses(
     called: set[Call], dev: Synthesized
 ) -> None:
     """Over every command, the tool's calls and the operator policy are the same."""
-    assert called == {(p.action, p.resource) for p in of_managed_policy(dev, OPERATOR)}
+    assert called == {(p.action, p.resource) for p in _of_policy(dev, OPERATOR)}
 
 
 def test_routers_may_only_send(dev: Synthesized) -> None:
@@ -206,19 +325,17 @@ def test_routers_may_only_send(dev: Synthesized) -> None:
     with_key = synthesize(customer_managed_key=True)
     send = Permission(ROUTER, "sqs:SendMessage", QUEUE)
     key = f"{KEY} through sqs"
-
-    assert {send} == of_managed_policy(dev, ROUTER)
+    assert {send} == _of_policy(dev, ROUTER)
     assert {
         send,
         Permission(ROUTER, "kms:Decrypt", key),
         Permission(ROUTER, "kms:GenerateDataKey", key),
-    } == of_managed_policy(with_key, ROUTER)
+    } == _of_policy(with_key, ROUTER)
 
 
 def test_operators_use_a_key_through_its_services_only() -> None:
     """With the environment's key, an operator may use it through queues and table."""
-    allowed = of_managed_policy(synthesize(customer_managed_key=True), OPERATOR)
-
+    allowed = _of_policy(synthesize(customer_managed_key=True), OPERATOR)
     of_key = {p.resource for p in allowed if p.action.startswith("kms:")}
     assert {f"{KEY} through sqs", f"{KEY} through dynamodb"} == of_key
 
@@ -228,5 +345,5 @@ def test_policies_are_per_channel(dev: Synthesized) -> None:
     for stack, channel, other in (("WhatsApp", "whatsapp", "sms"), ("Sms", "sms", "whatsapp")):
         for role in ("operator", "router"):
             name = f"ai-multi-comms-{channel}-{role}-dev"
-            resources = {p.resource for p in of_managed_policy(dev, name, stack)}
+            resources = {p.resource for p in _of_policy(dev, name, stack)}
             assert not [resource for resource in resources if other in resource]

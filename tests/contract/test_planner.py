@@ -14,7 +14,7 @@ from lambda_src.services.dynamodb.marshalling import exceeds_size
 from lambda_src.services.dynamodb.suppression import SHARDS
 from planner.usage import CALLS, CHANNEL_RESOURCES, EXAMPLE, KB, MonthlyResources, Per
 from stacks.capacity.limits import SUPPRESSION_PARTITIONS
-from tests.contract.permissions import runtime_clients
+from tests.contract.conftest import runtime_clients
 from tests.infra.synthesis import Synthesized
 from tests.support.channel import CONVERSATION, Channel, context
 
@@ -42,7 +42,6 @@ def test_calls_of_a_batch(channel: Channel, messages: int) -> None:
     for client in runtime_clients(channel):
         client.meta.events.register("provide-client-params.*", count)
     bodies = [context(conversation_id=str(number)) for number in range(messages)]
-
     assert [] == channel.deliver(*bodies)
     assert planned == made
 
@@ -56,7 +55,6 @@ def test_sizes_of_writes(channel: Channel) -> None:
 
     channel.table_client().meta.events.register("after-call.dynamodb.*", measure)
     channel.deliver(context(conversation_id=CONVERSATION))
-
     for planned, found in zip((EXAMPLE.leased, EXAMPLE.intent, EXAMPLE.sent), sizes, strict=True):
         assert planned == pytest.approx(found, rel=TOLERANCE)
     leased, intent, sent = (ceil(size / KB) for size in sizes)
@@ -71,7 +69,6 @@ def test_partitions_of_suppressed_recipients() -> None:
 def test_size_of_the_log(channel: Channel) -> None:
     """The lines of a batch of ten, with its metrics, have the planned length."""
     channel.deliver(*(context(conversation_id=str(number)) for number in range(10)))
-
     lines = [*channel.read_log(), *channel.read_metrics()]
     planned = EXAMPLE.log_per_batch + 10 * EXAMPLE.log_per_message
     assert planned == pytest.approx(sum(len(json.dumps(line)) for line in lines), rel=TOLERANCE)
@@ -87,7 +84,6 @@ def test_resources_of_a_channel(dev: Synthesized) -> None:
         if "MetricStat" in part
     ]
     own_metrics = [metric for metric in Metric if not metric.dimensions]
-
     assert CHANNEL_RESOURCES == MonthlyResources(
         secrets=len(dev.resources("WhatsApp", "AWS::SecretsManager::Secret")),
         metrics=len(own_metrics) + len(dev.resources("WhatsApp", "AWS::Logs::MetricFilter")),

@@ -1,6 +1,6 @@
 """Constructs of a channel that the app does not have, in a stack of its own."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from aws_cdk import Duration, Stack, Stage
@@ -33,16 +33,11 @@ ON_CALL_ADDRESS = "on-call@ops.internal"
 AWS_METRIC = ("AWS/SQS", "NumberOfMessagesSent")
 
 
-@dataclass(frozen=True)
 class SampleStack:
     """A stack that uses our constructs without our app around them."""
 
-    stack: Stack
-
-    @classmethod
-    def of(cls, app: Stage, name: str, *, protected: bool = True) -> "SampleStack":
-        """Return a new stack of an app."""
-        return cls(Stack(app, name, termination_protection=protected))
+    def __init__(self, app: Stage, name: str, *, protected: bool = True) -> None:
+        self.stack = Stack(app, name, termination_protection=protected)
 
     def environment(self, **changes: Any) -> Environment:
         """Return the sample environment with changes, and with a name that no other stack has."""
@@ -72,15 +67,7 @@ class SampleStack:
         secrets: ChannelSecrets | None = None,
         grant: bool = True,
     ) -> Processor:
-        """Create a processor, and every part it needs that is not given.
-
-        Args:
-            environment: Its environment; by default the sample.
-            queue: The queue that feeds it.
-            channel: Its channel.
-            secrets: Its secrets; by default its channel's own.
-            grant: Whether its role may read them.
-        """
+        """Create a processor, which may read its secrets, and every part that is not given."""
         environment = environment or self.environment()
         secrets = secrets or self.secrets(ChannelNames(channel, environment))
         processor = Processor(

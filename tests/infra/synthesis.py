@@ -44,24 +44,17 @@ _SCRATCH = tempfile.TemporaryDirectory(prefix="synthesis-")
 
 @dataclass(frozen=True)
 class Synthesized:
-    """The cloud assembly of a synth.
-
-    Attributes:
-        directory: Where it was written.
-    """
+    """The cloud assembly of a synth, in the directory where it was written."""
 
     directory: Path
 
     def template(self, stack: str) -> dict[str, Any]:
         """Return a stack's CloudFormation template, by the stack's construct id."""
-        text = (self.directory / f"{stack}.template.json").read_text()
-        template: dict[str, Any] = json.loads(text)
-        return template
+        return _read(self.directory / f"{stack}.template.json")
 
     def artifact(self, stack: str) -> dict[str, Any]:
         """Return a stack's artifact of the manifest."""
-        manifest = json.loads((self.directory / "manifest.json").read_text())
-        artifact: dict[str, Any] = manifest["artifacts"][stack]
+        artifact: dict[str, Any] = _read(self.directory / "manifest.json")["artifacts"][stack]
         return artifact
 
     def resources(self, stack: str, kind: str) -> list[dict[str, Any]]:
@@ -84,13 +77,13 @@ class Synthesized:
         }
 
 
-def environment(name: str | None = None, **changes: object) -> Environment:
-    """Return an environment with some of its keys' values changed.
+def _read(file: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(file.read_text())
+    return content
 
-    Args:
-        name: One of `cdk.json`; None: the sample, which does not change with that file.
-        changes: Values by key.
-    """
+
+def environment(name: str | None = None, **changes: object) -> Environment:
+    """Return an environment of `cdk.json`, or the sample, with other values of some keys."""
     values = (CONTEXT["environments"][name] if name else SAMPLE) | changes
     return load_environment({name or "dev": values}, name or "dev")
 
@@ -98,9 +91,7 @@ def environment(name: str | None = None, **changes: object) -> Environment:
 def new_app() -> App:
     """Return an empty app with the feature flags of deployments."""
     return App(
-        context=CONTEXT,
-        outdir=tempfile.mkdtemp(dir=_SCRATCH.name),
-        analytics_reporting=False,
+        context=CONTEXT, outdir=tempfile.mkdtemp(dir=_SCRATCH.name), analytics_reporting=False
     )
 
 
@@ -151,10 +142,5 @@ def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]
 
 def violations(directory: Path) -> list[dict[str, Any]]:
     """Return the violated invariants in the report of a synth, each with its places."""
-    report = json.loads((directory / "validation-report.json").read_text())
-    return [
-        violation
-        for plugin in report["pluginReports"]
-        if plugin["pluginName"] == "Invariants"
-        for violation in plugin["violations"]
-    ]
+    plugins = _read(directory / "validation-report.json")["pluginReports"]
+    return [v for p in plugins if p["pluginName"] == "Invariants" for v in p["violations"]]

@@ -33,7 +33,6 @@ TEMPLATES = [
 def test_error_is_one_message(tmp_path: Path) -> None:
     """An unknown environment ends synth with one message and without a traceback."""
     done = run_app(tmp_path, env="qa")
-
     assert 1 == done.returncode
     assert (
         "error: unknown environment 'qa': give one of dev, prod, staging, as in `-c env=dev`\n"
@@ -45,7 +44,6 @@ def test_error_is_one_message(tmp_path: Path) -> None:
 def test_synth_has_no_findings(tmp_path: Path) -> None:
     """A synth with all validation and without credentials prints and reports nothing."""
     done = run_app(tmp_path, env="dev", package_for="host")
-
     output = [
         line for line in done.stderr.splitlines() if not line.startswith("building the Lambda")
     ]
@@ -60,7 +58,6 @@ def test_cdk_nag_is_active() -> None:
     app = new_app()
     build(app, environment(), stub_package())
     sns.Topic(Stack(app, "Planted"), "Topic")
-
     with pytest.raises(RuntimeError, match="AwsSolutions-SNS3"):
         app.synth()
     report = (Path(app.outdir) / "validation-report.json").read_text()
@@ -72,14 +69,12 @@ def test_template_is_valid(name: str | None, stack: str, changes: dict[str, obje
     """cfn-lint has no remark on any template, except about how the CDK writes ARNs."""
     template = synthesize(name, **changes).template(stack)
     rules = ManualArgs(include_checks=["I"], ignore_checks=["I1022"], regions=["us-east-1"])
-
     assert [] == [str(match) for match in lint(json.dumps(template), config=rules)]
 
 
 def test_package_target() -> None:
     """The package is built for the function's runtime, or for the host."""
     x86 = environment(function_architecture="x86_64", function_runtime="python3.14")
-
     assert "Python 3.14 on x86_64-manylinux2014" == str(requested_target(x86, "lambda"))
     assert (
         f"{sys.version_info.major}.{sys.version_info.minor}" == requested_target(x86, "host").python

@@ -44,14 +44,12 @@ def deployed() -> Synthesized:
 def test_same_sources(deployed: Synthesized, tmp_path: Path) -> None:
     """A synth of the same sources changes nothing."""
     again = assemble(environment(), stub_package())
-
     assert {stack: [] for stack in STACKS} == changes(deployed, again, tmp_path)
 
 
 def test_change_of_the_code(deployed: Synthesized, tmp_path: Path) -> None:
     """New code makes a new version of the function behind its alias, and changes nothing else."""
     changed = changes(deployed, assemble(environment(), stub_package(edition=1)), tmp_path)
-
     assert not changed["Shared"]
     assert sorted(OF_THE_CODE) == sorted(set(changed["WhatsApp"]))
 
@@ -59,7 +57,6 @@ def test_change_of_the_code(deployed: Synthesized, tmp_path: Path) -> None:
 def test_change_of_an_environment(deployed: Synthesized, tmp_path: Path) -> None:
     """A change of one key changes one resource."""
     wanted = assemble(environment(log_retention_days=30), stub_package())
-
     assert {"Shared": [], "WhatsApp": ["AWS::Logs::LogGroup"]} == changes(
         deployed, wanted, tmp_path
     )

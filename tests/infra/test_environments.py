@@ -12,6 +12,9 @@ from stacks.errors import ConfigurationError
 from tests.infra.synthesis import CONTEXT, STACKS, Synthesized, environment, synthesize
 
 FUNCTION = "AWS::Lambda::Function"
+ALL = CONTEXT["environments"]
+LISTED = "give one of dev, prod, staging, as in `-c env=dev`"
+IN_DEV = "environment 'dev' in cdk.json:\n  "
 
 
 def _error(environments: object, name: object) -> str:
@@ -23,7 +26,6 @@ def _error(environments: object, name: object) -> str:
 def test_values_are_typed() -> None:
     """Texts and numbers of the file become typed objects."""
     dev = environment(log_retention_days=14, function_timeout_seconds=120)
-
     assert logs.RetentionDays.TWO_WEEKS is dev.log_retention
     assert RemovalPolicy.DESTROY is dev.removal_policy
     assert 120 == dev.function_timeout.to_seconds()
@@ -37,7 +39,6 @@ def test_every_retention_is_its_number_of_days() -> None:
         logs.LogGroup(
             stack, f"Days{days}", retention=environment(log_retention_days=days).log_retention
         )
-
     groups = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup").values()
     assert sorted(RETENTION_DAYS) == sorted(
         each["Properties"]["RetentionInDays"] for each in groups
@@ -47,29 +48,23 @@ def test_every_retention_is_its_number_of_days() -> None:
 def test_optional_keys_may_be_omitted() -> None:
     """Account, region, alert address, runbook and Assistants server may be left out."""
     optional = {"account", "region", "alert_email", "runbook_url", "assistants_base_url"}
-    values = CONTEXT["environments"]["dev"]
+    values = ALL["dev"]
     needed = {key: value for key, value in values.items() if key not in optional}
-
     dev = load_environment({"dev": needed}, "dev")
-
     assert {None} == {getattr(dev, key) for key in optional}
 
 
-@pytest.mark.parametrize("name", ["qa", "Dev", 7])
-def test_unknown_environment(name: object) -> None:
-    """The error about an unknown environment lists the known ones."""
-    message = _error(CONTEXT["environments"], name)
-
-    assert f"unknown environment {name!r}: give one of dev, prod, staging, as in `-c env=dev`" == (
-        message
-    )
-
-
-def test_no_environment_named() -> None:
-    """The error about a missing environment lists the known ones."""
-    message = _error(CONTEXT["environments"], None)
-
-    assert "no environment named: give one of dev, prod, staging, as in `-c env=dev`" == message
+@pytest.mark.parametrize(
+    ("environments", "name", "expected"),
+    [
+        *((ALL, name, f"unknown environment {name!r}: {LISTED}") for name in ("qa", "Dev", 7)),
+        (ALL, None, f"no environment named: {LISTED}"),
+        ({"dev": 7}, "dev", f"{IN_DEV}7 (int) is not an object"),
+    ],
+)
+def test_wrong_environment(environments: object, name: object, expected: str) -> None:
+    """The error about an unknown or missing environment lists the known ones."""
+    assert expected == _error(environments, name)
 
 
 @pytest.mark.parametrize("environments", [None, {}, "dev"])
@@ -81,44 +76,28 @@ def test_no_environments(environments: object) -> None:
 @pytest.mark.parametrize("name", ["Dev", "eu-prod", "1st", "a" * 17])
 def test_environment_names(name: str) -> None:
     """A name that is not allowed in resource names is rejected."""
-    values = CONTEXT["environments"]["dev"]
-
-    assert "1 to 16 lower-case letters and digits" in _error({name: values}, name)
-
-
-def test_environment_that_is_not_an_object() -> None:
-    """An environment that is not an object is rejected."""
-    assert "environment 'dev' in cdk.json: 7 (int) is not an object" == (
-        _error({"dev": 7}, "dev").replace("\n ", "")
-    )
+    assert "1 to 16 lower-case letters and digits" in _error({name: ALL["dev"]}, name)
 
 
 def test_unknown_key() -> None:
     """The error about an unknown key lists the known ones."""
-    values = CONTEXT["environments"]["dev"] | {"function_memory": 512}
-    message = _error({"dev": values}, "dev")
-
-    assert "environment 'dev' in cdk.json:\n  function_memory: unknown; known keys are" in message
+    message = _error({"dev": ALL["dev"] | {"function_memory": 512}}, "dev")
+    assert f"{IN_DEV}function_memory: unknown; known keys are" in message
     assert "function_memory_mb" in message
 
 
 def test_missing_key() -> None:
     """The error about a missing key says what is expected."""
-    values = {
-        key: value for key, value in CONTEXT["environments"]["prod"].items() if key != "batch_size"
-    }
-
-    assert (
-        "environment 'prod' in cdk.json:\n"
-        "  batch_size: missing; expected a whole number from 1 to 10"
-    ) == _error({"prod": values}, "prod")
+    values = {key: value for key, value in ALL["prod"].items() if key != "batch_size"}
+    expected = "batch_size: missing; expected a whole number from 1 to 10"
+    message = _error({"prod": values}, "prod")
+    assert f"environment 'prod' in cdk.json:\n  {expected}" == message
 
 
 def test_all_problems_at_once() -> None:
     """One error lists everything that is wrong with an environment."""
-    values = CONTEXT["environments"]["dev"] | {"batch_size": 11, "snap_start": "yes", "colour": 1}
+    values = ALL["dev"] | {"batch_size": 11, "snap_start": "yes", "colour": 1}
     message = _error({"dev": values}, "dev")
-
     assert {"batch_size", "snap_start", "colour"} == {
         line.split(":")[0].strip() for line in message.splitlines()[1:]
     }
@@ -168,35 +147,28 @@ def test_all_problems_at_once() -> None:
 )
 def test_bad_value(key: str, value: object, expected: str) -> None:
     """The error about a value has the key, the value, its type and what is expected."""
-    message = _error({"dev": CONTEXT["environments"]["dev"] | {key: value}}, "dev")
-
-    assert message.startswith(f"environment 'dev' in cdk.json:\n  {key}: ")
+    message = _error({"dev": ALL["dev"] | {key: value}}, "dev")
+    assert message.startswith(f"{IN_DEV}{key}: ")
     assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("keys", "expected"),
+    ("keys", "needed"),
     [
-        ({"messages_per_second": {"sms": 1}}, "messages_per_second: has no effect without ai_sec"),
-        ({"messages_per_day": {"sms": 1}}, "messages_per_day: has no effect without ai_seconds"),
-        ({"peak_hour_share": 0.1}, "peak_hour_share: has no effect without messages_per_day"),
-        ({"longest_wait_seconds": 9}, "longest_wait_seconds: has no effect without messages_per"),
-        (
-            {"openai_requests_per_minute": 1},
-            "openai_requests_per_minute: has no effect without ai_",
-        ),
-        (
-            {"openai_tokens_per_minute": 1},
-            "openai_tokens_per_minute: has no effect without tokens_",
-        ),
-        ({"tokens_per_message": 1}, "tokens_per_message: has no effect without ai_seconds_per_"),
+        ({"messages_per_second": {"sms": 1}}, "ai_sec"),
+        ({"messages_per_day": {"sms": 1}}, "ai_seconds"),
+        ({"peak_hour_share": 0.1}, "messages_per_day"),
+        ({"longest_wait_seconds": 9}, "messages_per"),
+        ({"openai_requests_per_minute": 1}, "ai_"),
+        ({"openai_tokens_per_minute": 1}, "tokens_"),
+        ({"tokens_per_message": 1}, "ai_seconds_per_"),
     ],
 )
-def test_limit_without_the_key_that_it_needs(keys: dict[str, object], expected: str) -> None:
+def test_limit_without_the_key_that_it_needs(keys: dict[str, object], needed: str) -> None:
     """A limit that has no effect without another key is rejected."""
-    message = _error({"dev": CONTEXT["environments"]["dev"] | keys}, "dev")
-
-    assert f"environment 'dev' in cdk.json:\n  {expected}" in message
+    (key,) = keys
+    message = _error({"dev": ALL["dev"] | keys}, "dev")
+    assert f"{IN_DEV}{key}: has no effect without {needed}" in message
 
 
 @pytest.mark.parametrize("url", ["https://a.example.com/v1", "http://127.0.0.1:8080", None])
@@ -209,7 +181,6 @@ def test_alert_address(dev: Synthesized) -> None:
     """An environment's address is subscribed to the topic; without one there is no subscription."""
     shared = synthesize(alert_email="on-call@example.com")
     subscription = shared.properties("Shared", "AWS::SNS::Subscription")
-
     assert ("email", "on-call@example.com") == (subscription["Protocol"], subscription["Endpoint"])
     assert "CriticalAlertsTopic" in subscription["TopicArn"]["Ref"]
     assert [] == dev.resources("Shared", "AWS::SNS::Subscription")
@@ -244,7 +215,6 @@ def test_function_keys(dev: Synthesized) -> None:
 def test_account_and_region() -> None:
     """The stacks of an environment go to its account and region."""
     there = synthesize(account="111122223333", region="eu-west-1")
-
     assert {"aws://111122223333/eu-west-1"} == {there.artifact(s)["environment"] for s in STACKS}
     assert "arn:aws:secretsmanager:eu-west-1:111122223333:secret:" in str(
         there.template("WhatsApp")
@@ -256,5 +226,4 @@ def test_deletion_protection(protection: bool) -> None:
     """Deletion protection includes the stacks."""
     synthesized = synthesize(deletion_protection=protection)
     protected = [synthesized.artifact(s)["properties"].get("terminationProtection") for s in STACKS]
-
     assert [protection] * len(STACKS) == [bool(value) for value in protected]

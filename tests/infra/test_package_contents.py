@@ -5,9 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import pytest
@@ -39,17 +38,8 @@ UNUSED_IMPORTS = {
 Preparation = Callable[[FakeOpenAI, FakeTwilio], None]
 
 
-@dataclass(frozen=True)
-class Step:
-    """One delivery to the packaged handler.
-
-    Attributes:
-        name: The conversation; a second step of that name delivers the message again.
-        status: The record's status afterwards.
-        prepare: Prepares the vendors' fakes.
-        change: Changes the context object.
-        receive_count: Of the queue message.
-    """
+class _Step(NamedTuple):
+    """One delivery: a conversation, its status afterwards, and what is special about it."""
 
     name: str
     status: str
@@ -66,53 +56,41 @@ def _twilio(fault: Fault | str) -> Preparation:
     return lambda _, twilio: twilio.fail_next(fault, match=Match(method="POST"))
 
 
+# fmt: off
+SENT = "initial_message_sent"
 STEPS = (
-    Step("clean", "initial_message_sent"),
-    Step("clean", "initial_message_sent"),
-    Step(
-        "threads",
-        "initial_message_sent",
-        change=lambda document: openai_config(document).update(engine="assistants"),
-    ),
-    Step(
-        "refused",
-        "failed",
-        change=lambda document: recipient_data(document).update(comms_consent=0),
-    ),
-    Step("ai error", "retry", _openai("server_error")),
-    Step("ai rate", "retry", _openai("rate_limit_exceeded")),
-    Step("ai key", "initial_message_sent", _openai("invalid_api_key")),
-    Step("ai invalid", "failed", _openai("invalid_value")),
-    Step("ai reset", "retry", _openai(Fault.reset())),
-    Step("ai empty", "retry", _openai(Fault.empty())),
-    Step("ai page", "retry", _openai(Fault.not_json())),
-    Step("send refused", "failed", _twilio("21211")),
-    Step("send rate", "retry", _twilio("20429")),
-    Step("send key", "initial_message_sent", _twilio("20003")),
-    Step("send page", "sending", _twilio(Fault.not_json())),
-    Step("send reset", "sending", _twilio(Fault.reset(effect_applied=True))),
-    Step("send reset", "initial_message_sent", receive_count=aws_account.MAX_RECEIVE_COUNT),
+    _Step("clean", SENT),
+    _Step("clean", SENT),
+    _Step("threads", SENT, change=lambda body: openai_config(body).update(engine="assistants")),
+    _Step("refused", "failed", change=lambda body: recipient_data(body).update(comms_consent=0)),
+    _Step("ai error", "retry", _openai("server_error")),
+    _Step("ai rate", "retry", _openai("rate_limit_exceeded")),
+    _Step("ai key", SENT, _openai("invalid_api_key")),
+    _Step("ai invalid", "failed", _openai("invalid_value")),
+    _Step("ai reset", "retry", _openai(Fault.reset())),
+    _Step("ai empty", "retry", _openai(Fault.empty())),
+    _Step("ai page", "retry", _openai(Fault.not_json())),
+    _Step("send refused", "failed", _twilio("21211")),
+    _Step("send rate", "retry", _twilio("20429")),
+    _Step("send key", SENT, _twilio("20003")),
+    _Step("send page", "sending", _twilio(Fault.not_json())),
+    _Step("send reset", "sending", _twilio(Fault.reset(effect_applied=True))),
+    _Step("send reset", SENT, receive_count=aws_account.MAX_RECEIVE_COUNT),
 )
+# fmt: on
 """In this order; the last delivery finds its message in the vendor's list."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """The result of all steps.
-
-    Attributes:
-        statuses: The record's status after each step.
-        output: Everything that the handler printed.
-        modules: Everything that it imported.
-    """
+class _Run(NamedTuple):
+    """The record's status after each step, and what the handler printed and imported."""
 
     statuses: list[str]
-    output: str
+    output: list[str]
     modules: list[str]
 
 
 @pytest.fixture(scope="module")
-def run(host_package: LambdaPackage) -> Iterator[Run]:
+def run(host_package: LambdaPackage) -> Iterator[_Run]:
     """Run all steps in a process that can import only the package."""
     with (
         aws_server() as aws,
@@ -131,21 +109,20 @@ def arm_package() -> LambdaPackage:
     return real_package(ARM)
 
 
-def test_every_step_ends_in_its_status(run: Run) -> None:
+def test_every_step_ends_in_its_status(run: _Run) -> None:
     """Every path works from the package alone: sends, errors, repetitions, reconciliation."""
     assert [step.status for step in STEPS] == run.statuses
 
 
-def test_no_import_fails(run: Run) -> None:
+def test_no_import_fails(run: _Run) -> None:
     """No path imports a module that is not packed."""
-    failed = [line for line in run.output.splitlines() if any(e in line for e in IMPORT_ERRORS)]
+    failed = [line for line in run.output if any(e in line for e in IMPORT_ERRORS)]
     assert [] == failed
 
 
-def test_missing_imports_are_unused(run: Run, host_package: LambdaPackage) -> None:
+def test_missing_imports_are_unused(run: _Run, host_package: LambdaPackage) -> None:
     """Of the imported modules, only the listed ones have imports of what is not packed."""
     missing = missing_imports(host_package.directory, run.modules)
-
     assert set(UNUSED_IMPORTS) == set(missing), missing
 
 
@@ -159,7 +136,6 @@ for service in {sorted(SERVICES)}:
     )
     print(client.meta.endpoint_url)
 """
-
     expected = [f"https://{service}.eu-west-1.amazonaws.com" for service in sorted(SERVICES)]
     assert expected == _python(host_package, program).splitlines()
 
@@ -188,7 +164,6 @@ def test_excluded_distributions_are_absent(target: str, request: pytest.FixtureR
     """Excluded distributions are not in the package, under any name."""
     package: LambdaPackage = request.getfixturevalue(target)
     excluded = {name.replace("-", "_") for name in EXCLUDED_DISTRIBUTIONS}
-
     present = {path.name.split("-")[0] for path in package.directory.iterdir()}
     assert set() == excluded & present
 
@@ -197,7 +172,6 @@ def test_package_fits_the_function(arm_package: LambdaPackage) -> None:
     """Compiled modules are for the function's Python and platform; the size is within the limit."""
     modules = list(arm_package.directory.rglob("*.so"))
     size = sum(path.stat().st_size for path in arm_package.directory.rglob("*") if path.is_file())
-
     assert modules
     for module in modules:
         assert "aarch64" in module.name, module
@@ -222,7 +196,7 @@ def _python(package: LambdaPackage, program: str) -> str:
     return done.stdout.strip()
 
 
-def _run(package: LambdaPackage, openai: FakeOpenAI, twilio: FakeTwilio) -> Run:
+def _run(package: LambdaPackage, openai: FakeOpenAI, twilio: FakeTwilio) -> _Run:
     aws_account.create_secrets()
     queue_url, table = aws_account.create_queue(), aws_account.create_table()
     process = subprocess.Popen(  # noqa: S603  # our own program, and no shell
@@ -250,10 +224,10 @@ def _run(package: LambdaPackage, openai: FakeOpenAI, twilio: FakeTwilio) -> Run:
         statuses.append(_status(step, table))
     rest, _ = process.communicate(timeout=60)
     *others, modules = rest.splitlines()
-    return Run(statuses, "\n".join([*lines, *others]), json.loads(modules))
+    return _Run(statuses, [*lines, *others], json.loads(modules))
 
 
-def _event(step: Step, queue_url: str) -> dict[str, Any]:
+def _event(step: _Step, queue_url: str) -> dict[str, Any]:
     sqs = boto3.client("sqs")
     sqs.send_message(QueueUrl=queue_url, MessageBody="a body")
     (message,) = sqs.receive_message(QueueUrl=queue_url)["Messages"]
@@ -270,12 +244,12 @@ def _event(step: Step, queue_url: str) -> dict[str, Any]:
     return {"Records": [record]}
 
 
-def _recipient(step: Step) -> str:
+def _recipient(step: _Step) -> str:
     # One for each conversation, because a send is looked up by its text, which is always the same.
     return f"+4477009001{list(dict.fromkeys(s.name for s in STEPS)).index(step.name):02}"
 
 
-def _status(step: Step, table: str) -> str:
+def _status(step: _Step, table: str) -> str:
     key = {"primary_channel": _recipient(step), "conversation_id": step.name}
     item = boto3.resource("dynamodb").Table(table).get_item(Key=key)["Item"]
     return str(item["conversation_status"])

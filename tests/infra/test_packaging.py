@@ -76,17 +76,14 @@ def test_two_builds_are_identical(project: Path) -> None:
     """A second build from scratch is identical to the last byte of its bytecode."""
     package = _build(project).directory
     first = {path: path.read_bytes() for path in package.rglob("*") if path.is_file()}
-
     shutil.rmtree(package)
     _build(project)
-
     assert first == {path: path.read_bytes() for path in package.rglob("*") if path.is_file()}
 
 
 def test_bytecode_has_lambdas_paths(project: Path) -> None:
     """A dependency's frame in a traceback has its path below Lambda's task root."""
     package = _build(project).directory
-
     assert "/var/task/six.py" == code_in(package / "six.pyc").co_filename
 
 
@@ -95,7 +92,6 @@ def test_package_without_its_python_has_sources(
 ) -> None:
     """If the target's Python is not available the package has only sources, with a warning."""
     package = _build(project, Target(python="3.99", platform=None)).directory
-
     contents = _contents(package)
     assert "six.py" in contents
     assert [] == [path for path in contents if path.endswith(".pyc")]
@@ -105,7 +101,6 @@ def test_package_without_its_python_has_sources(
 def test_sources_that_do_not_compile(project: Path) -> None:
     """The error about one of our modules that does not compile names it."""
     (project / "lambda_src" / "index.py").write_text("def\n")
-
     with pytest.raises(PackageError, match=r"cannot be compiled(.|\n)*lambda_src/index\.py"):
         _build(project)
 
@@ -113,7 +108,6 @@ def test_sources_that_do_not_compile(project: Path) -> None:
 def test_package_is_readable_by_every_user(project: Path) -> None:
     """Lambda's own user can read every file, regardless of the builder's umask."""
     package = _build(project)
-
     assert {0o644, 0o755} == {path.stat().st_mode & 0o777 for path in package.directory.rglob("*")}
 
 
@@ -123,43 +117,38 @@ def test_package_is_built_once(project: Path) -> None:
     built = first.directory.stat().st_ino
     (project / "lambda_src" / "__pycache__").mkdir()
     (project / "lambda_src" / "__pycache__" / "index.pyc").touch()
-
     assert first == _build(project)
     assert built == first.directory.stat().st_ino
 
 
-def _edit_source(project: Path) -> None:
-    (project / "lambda_src" / "index.py").write_text("HANDLED = False\n")
+def _edit_source(project: Path) -> object:
+    return (project / "lambda_src" / "index.py").write_text("HANDLED = False\n")
 
 
-def _move_source(project: Path) -> None:
-    source = project / "lambda_src"
-    (source / "index.py").rename(source / "other.py")
+def _move_source(project: Path) -> object:
+    return (project / "lambda_src" / "index.py").rename(project / "lambda_src" / "other.py")
 
 
-def _add_data(project: Path) -> None:
-    (project / "lambda_src" / "sender.toml").write_text("model = 'm'\n")
+def _add_data(project: Path) -> object:
+    return (project / "lambda_src" / "sender.toml").write_text("model = 'm'\n")
 
 
-def _edit_lock(project: Path) -> None:
-    with (project / "lambda_src" / "requirements.lock").open("a") as lock:
-        lock.write("\n# another comment\n")
+def _edit_lock(project: Path) -> object:
+    lock = project / "lambda_src" / "requirements.lock"
+    return lock.write_text(lock.read_text() + "\n# another comment\n")
 
 
 @pytest.mark.parametrize("change", [_edit_source, _move_source, _add_data, _edit_lock])
-def test_change_makes_another_package(project: Path, change: Callable[[Path], None]) -> None:
+def test_change_makes_another_package(project: Path, change: Callable[[Path], object]) -> None:
     """A change of sources or locked dependencies makes another package."""
     first = _build(project)
-
     change(project)
-
     assert first.fingerprint != _build(project).fingerprint
 
 
 def test_another_target_makes_another_package(project: Path) -> None:
     """Each Python and platform has its own package."""
     targets = (HOST, ARM, dataclasses.replace(ARM, python="3.12"))
-
     assert 3 == len({_build(project, target).fingerprint for target in targets})
 
 
@@ -167,10 +156,8 @@ def test_failed_build_leaves_nothing(project: Path) -> None:
     """A dependency that does not match its hash stops the build and leaves no partial package."""
     lock = project / "lambda_src" / "requirements.lock"
     lock.write_text(re.sub("sha256:[0-9a-f]{4}", "sha256:0000", lock.read_text()))
-
     with pytest.raises(PackageError) as error:
         _build(project)
-
     message = str(error.value)
     assert f"the Lambda package for {HOST} cannot be built from {lock}" in message
     assert re.search(r"six.*hash|hash.*six", message, re.IGNORECASE | re.DOTALL)
@@ -182,7 +169,6 @@ def test_concurrent_builds(project: Path) -> None:
     """Concurrent builds result in one complete package and nothing else."""
     with ThreadPoolExecutor(4) as pool:
         packages = set(pool.map(lambda _: _build(project), range(4)))
-
     (package,) = packages
     assert {"six.pyc", "lambda_src/index.py"} <= _contents(package.directory)
     assert [package.directory] == list((project / ".build").iterdir())
@@ -196,11 +182,9 @@ def test_unused_packages_are_removed(project: Path) -> None:
     used = _build(project)
     os.utime(unused.directory, (0, 0))
     os.utime(used.directory, (0, 0))
-
     _build(project)
     _add_data(project)
     built = _build(project)
-
     assert {kept, used.directory, built.directory} == set((project / ".build").iterdir())
 
 
@@ -210,9 +194,7 @@ def test_additions_of_another_app(project: Path) -> None:
     own.mkdir()
     (own / "__init__.py").write_text("NAME = 'push'\n")
     lock.write_text(_locked("jmespath"))
-
     package = _build(project, additions=Additions(packages=(own,), lock=lock))
-
     found = {path.name.partition(".")[0] for path in package.directory.iterdir()}
     assert {"lambda_src", "push_processor", "six", "jmespath"} <= found
     assert package.fingerprint != _build(project).fingerprint
@@ -222,9 +204,7 @@ def test_distribution_that_an_app_locks(project: Path) -> None:
     """An excluded distribution is installed if the app's lock file lists it."""
     lock = project / "own.lock"
     lock.write_text("attrs==1.0 \\\n    --hash=sha256:00\n")
-
     excluded = read_sources(project / "lambda_src", Additions(lock=lock)).excluded
-
     assert (False, True) == ("attrs" in excluded, "aiohttp" in excluded)
 
 
@@ -239,6 +219,5 @@ def test_wrong_additions(project: Path, path: str, problem: str) -> None:
     """Added code must exist, and must not have the runtime's name."""
     (project / "app" / "lambda_src").mkdir(parents=True)
     (project / "app" / "lambda_src" / "index.py").touch()
-
     with pytest.raises(PackageError, match=problem):
         read_sources(project / "lambda_src", Additions(packages=(project / path,)))

@@ -3,6 +3,8 @@
 What the invariants check at every synth is tested with them.
 """
 
+from dataclasses import fields
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,9 +14,11 @@ from lambda_src.core.contract import (
     METRICS_NAMESPACE,
     RELEASE,
     REQUIRED_VARIABLES,
+    TWILIO_BASE_URL,
     UNSET_VARIABLES,
     Variable,
 )
+from lambda_src.core.settings import Settings
 from stacks.config.channels import SMS, WHATSAPP
 from stacks.config.names import ChannelNames, LogMetricNames, SharedNames
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment, synthesize
@@ -22,61 +26,43 @@ from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment
 DAY = 86_400
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 
-DATA = {
-    "AWS::DynamoDB::Table",
-    "AWS::KMS::Key",
-    "AWS::Logs::LogGroup",
-    "AWS::SQS::Queue",
-    "AWS::SecretsManager::Secret",
-}
+KEY, TABLE, QUEUE = "AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::SQS::Queue"
+LOG_GROUP, SECRET, TOPIC = "AWS::Logs::LogGroup", "AWS::SecretsManager::Secret", "AWS::SNS::Topic"
+DATA = {TABLE, KEY, LOG_GROUP, QUEUE, SECRET}
 LOGICAL_IDS = {
-    "Shared": {
-        "ConversationsTable05F75AD7": "AWS::DynamoDB::Table",
-        "CriticalAlertsTopic9EE7338E": "AWS::SNS::Topic",
-    },
+    "Shared": {"ConversationsTable05F75AD7": TABLE, "CriticalAlertsTopic9EE7338E": TOPIC},
     "WhatsApp": {
-        "ChannelQueue4930F42B": "AWS::SQS::Queue",
-        "ChannelQueueDeadLetterQueue2FF975DF": "AWS::SQS::Queue",
-        "ProcessorLogGroup7C0FC1A8": "AWS::Logs::LogGroup",
-        "SecretsOpenAiA5031F3F": "AWS::SecretsManager::Secret",
-        "SecretsTenantsdemocompanyB58F711B": "AWS::SecretsManager::Secret",
+        "ChannelQueue4930F42B": QUEUE,
+        "ChannelQueueDeadLetterQueue2FF975DF": QUEUE,
+        "ProcessorLogGroup7C0FC1A8": LOG_GROUP,
+        "SecretsOpenAiA5031F3F": SECRET,
+        "SecretsTenantsdemocompanyB58F711B": SECRET,
     },
 }
 """Never edit an id of a deployed stack: a new id is a new, empty resource, or a topic without its
 confirmed subscriptions."""
 
+ALARMS = (
+    "DeadLetters FinalDbUpdateFailure FunctionErrors FunctionNearTimeout FunctionThrottles"
+    " HeartbeatFailure MoreDeadLetters NoMessageSent OldestMessage RepeatedFailure"
+    " SendOutcomeUnknown VendorAccountRefused"
+)
 NAMES = {
-    ("Shared", "AWS::DynamoDB::Table", "TableName"): "conversations-dev",
-    ("Shared", "AWS::SNS::Topic", "TopicName"): "ai-comms-critical-alerts-dev",
-    ("WhatsApp", "AWS::SQS::Queue", "QueueName"): (
+    ("Shared", TABLE, "TableName"): "conversations-dev",
+    ("Shared", TOPIC, "TopicName"): "ai-comms-critical-alerts-dev",
+    ("WhatsApp", QUEUE, "QueueName"): (
         "ai-multi-comms-whatsapp-dlq-dev ai-multi-comms-whatsapp-queue-dev"
     ),
     ("WhatsApp", FUNCTION, "FunctionName"): "whatsapp-channel-processor-dev",
-    ("WhatsApp", "AWS::Logs::LogGroup", "LogGroupName"): (
-        "/aws/lambda/whatsapp-channel-processor-dev"
-    ),
+    ("WhatsApp", LOG_GROUP, "LogGroupName"): "/aws/lambda/whatsapp-channel-processor-dev",
     ("WhatsApp", "AWS::Logs::MetricFilter", "FilterName"): (
         "FinalDbUpdateFailureFilter-Dev HeartbeatFailureFilter-Dev MessageSentFilter-Dev"
         " RepeatedFailureFilter-Dev SendOutcomeUnknownFilter-Dev VendorAccountRefusedFilter-Dev"
     ),
     ("WhatsApp", "AWS::CloudWatch::Alarm", "AlarmName"): " ".join(
-        f"WhatsAppProcessor{subject}Alarm-Dev"
-        for subject in (
-            "DeadLetters",
-            "FinalDbUpdateFailure",
-            "FunctionErrors",
-            "FunctionNearTimeout",
-            "FunctionThrottles",
-            "HeartbeatFailure",
-            "MoreDeadLetters",
-            "NoMessageSent",
-            "OldestMessage",
-            "RepeatedFailure",
-            "SendOutcomeUnknown",
-            "VendorAccountRefused",
-        )
+        f"WhatsAppProcessor{subject}Alarm-Dev" for subject in ALARMS.split()
     ),
-    ("WhatsApp", "AWS::SecretsManager::Secret", "Name"): (
+    ("WhatsApp", SECRET, "Name"): (
         "ai-multi-comms/dev/openai-api-key/whatsapp"
         " ai-multi-comms/dev/whatsapp-credentials/demo-company"
     ),
@@ -100,16 +86,14 @@ def _data(stack: str, name: str | None, *others: str) -> dict[str, dict[str, Any
 def test_documented_names(dev: Synthesized, stack: str, kind: str, key: str) -> None:
     """The resources of dev have the documented names."""
     names = sorted(item["Properties"][key] for item in dev.resources(stack, kind))
-
     assert NAMES[stack, kind, key].split() == names
 
 
 def test_documented_keys_and_metric(dev: Synthesized) -> None:
     """The table has the documented keys, and the metric of failed updates its namespace."""
-    table = dev.properties("Shared", "AWS::DynamoDB::Table")
+    table = dev.properties("Shared", TABLE)
     filters = dev.resources("WhatsApp", "AWS::Logs::MetricFilter")
     metrics = [item["Properties"]["MetricTransformations"][0] for item in filters]
-
     assert [("primary_channel", "HASH"), ("conversation_id", "RANGE")] == [
         (key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]
     ]
@@ -123,7 +107,6 @@ def test_documented_keys_and_metric(dev: Synthesized) -> None:
 def test_names_of_another_channel_and_environment() -> None:
     """The same rule names any channel's resources in any environment."""
     names = ChannelNames(SMS, environment("prod"))
-
     assert "ai-multi-comms-sms-queue-prod" == names.queue
     assert "ai-multi-comms-sms-dlq-prod" == names.dead_letter_queue
     assert "sms-channel-processor-prod" == names.function
@@ -140,20 +123,11 @@ def test_names_of_another_channel_and_environment() -> None:
 
 def test_names_of_channels_and_environments_differ() -> None:
     """No two channels or environments share a name, except the shared stack's."""
-    names = [
-        ChannelNames(channel, environment(name))
-        for channel in (WHATSAPP, SMS)
-        for name in ("dev", "prod")
-    ]
-    seen = [
-        text
-        for one in names
-        for text in (
-            *(one.stack, one.queue, one.dead_letter_queue, one.function, one.openai_secret),
-            *(one.log_metric("Subject").metric_filter, one.alarm("S")),
-        )
-    ]
-
+    seen = []
+    for channel, name in product((WHATSAPP, SMS), ("dev", "prod")):
+        one = ChannelNames(channel, environment(name))
+        seen += [one.stack, one.queue, one.dead_letter_queue, one.function, one.openai_secret]
+        seen += [one.log_metric("Subject").metric_filter, one.alarm("S")]
     assert len(seen) == len(set(seen))
     assert "conversations-prod" == SharedNames(environment("prod")).table
 
@@ -161,8 +135,7 @@ def test_names_of_channels_and_environments_differ() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_logical_ids_of_data(stack: str) -> None:
     """Resources with data or confirmed subscriptions keep their logical ids."""
-    found = _data(stack, None, "AWS::SNS::Topic")
-
+    found = _data(stack, None, TOPIC)
     assert LOGICAL_IDS[stack] == {name: part["Type"] for name, part in found.items()}
 
 
@@ -170,7 +143,6 @@ def test_logical_ids_of_data(stack: str) -> None:
 def test_prod_retains_its_data(stack: str) -> None:
     """In prod tables, queues, secrets, logs and keys survive every change of their stack."""
     data = _data(stack, "prod")
-
     assert data
     assert {("RetainExceptOnCreate", "Retain")} == {
         (part["DeletionPolicy"], part["UpdateReplacePolicy"]) for part in data.values()
@@ -180,15 +152,13 @@ def test_prod_retains_its_data(stack: str) -> None:
 def test_messages_go_to_the_alias(templates: Synthesized) -> None:
     """The mapping feeds the alias, never the unpublished function."""
     mapping = templates.properties("WhatsApp", MAPPING)
-
     assert "live" == templates.properties("WhatsApp", "AWS::Lambda::Alias")["Name"]
     assert ":live" == mapping["FunctionName"]["Fn::Join"][1][-1]
 
 
 def test_retention_of_queues(templates: Synthesized) -> None:
     """A message waits up to 7 days, and a dead letter has at least 7 more."""
-    queues = templates.resources("WhatsApp", "AWS::SQS::Queue")
-
+    queues = templates.resources("WhatsApp", QUEUE)
     assert [7 * DAY, 14 * DAY] == sorted(q["Properties"]["MessageRetentionPeriod"] for q in queues)
 
 
@@ -201,7 +171,6 @@ def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
         for name, value in DEFAULTS.items()
         if name not in decided | REQUIRED_VARIABLES | UNSET_VARIABLES
     }
-
     assert {*Variable, METRICS_NAMESPACE} - UNSET_VARIABLES == variables.keys() - UNSET_VARIABLES
     assert defaults == {name: variables[name] for name in defaults}
     assert RELEASE == variables[Variable.VERSION]
@@ -217,25 +186,22 @@ def test_metrics_share_one_namespace(templates: Synthesized) -> None:
         for metric_filter in filters
         for transformation in metric_filter["Properties"]["MetricTransformations"]
     }
-
     assert {templates.variables()[METRICS_NAMESPACE]} == namespaces
 
 
 def test_templates_have_no_secret_values(templates: Synthesized) -> None:
     """Secrets Manager generates a placeholder for each secret, always in the same way."""
-    for secret in templates.resources("WhatsApp", "AWS::SecretsManager::Secret"):
+    for secret in templates.resources("WhatsApp", SECRET):
         assert {"Description", "GenerateSecretString", "Name", "Tags"} == set(secret["Properties"])
-        assert {
-            "SecretStringTemplate": "{}",
-            "GenerateStringKey": "placeholder",
-        } == secret["Properties"]["GenerateSecretString"]
+        assert {"SecretStringTemplate": "{}", "GenerateStringKey": "placeholder"} == secret[
+            "Properties"
+        ]["GenerateSecretString"]
 
 
 def test_function_has_its_own_log_group(templates: Synthesized) -> None:
     """The function writes to a log group of the app, which has a retention."""
-    group = templates.properties("WhatsApp", "AWS::Logs::LogGroup")
+    group = templates.properties("WhatsApp", LOG_GROUP)
     function = templates.properties("WhatsApp", FUNCTION)
-
     assert f"/aws/lambda/{function['FunctionName']}" == group["LogGroupName"]
     assert "ProcessorLogGroup" in function["LoggingConfig"]["LogGroup"]["Ref"]
     assert group["RetentionInDays"] >= 1
@@ -251,10 +217,7 @@ def test_resources_are_tagged(name: str) -> None:
             if tags := resource["Properties"].get("Tags"):
                 tagged.add(resource["Type"])
                 assert expected == {tag["Key"]: tag["Value"] for tag in tags}
-
-    assert {"AWS::CloudWatch::Alarm", FUNCTION, "AWS::SNS::Topic", *DATA - {"AWS::KMS::Key"}} <= (
-        tagged
-    )
+    assert {"AWS::CloudWatch::Alarm", FUNCTION, TOPIC, *DATA - {KEY}} <= (tagged)
 
 
 def test_trust_policies(dev: Synthesized) -> None:
@@ -263,9 +226,68 @@ def test_trust_policies(dev: Synthesized) -> None:
     (assumed,) = role["AssumeRolePolicyDocument"]["Statement"]
     policy = dev.properties("Shared", "AWS::SNS::TopicPolicy")["PolicyDocument"]
     (allowed,) = [item for item in policy["Statement"] if item["Effect"] == "Allow"]
-
     assert {"Service": "lambda.amazonaws.com"} == assumed["Principal"]
     assert {"Service": "cloudwatch.amazonaws.com"} == allowed["Principal"]
     assert "sns:Publish" == allowed["Action"]
     own_account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     assert {"StringEquals": own_account} == allowed["Condition"]
+
+
+def test_template_can_set_every_variable() -> None:
+    """An environment with an Assistants-compatible server and a retention sets all variables."""
+    synthesized = synthesize(
+        assistants_base_url="https://assistants.example.com/v1", conversation_retention_days=30
+    )
+    assert {*Variable, METRICS_NAMESPACE} == set(synthesized.variables())
+
+
+def test_every_variable_is_required_or_has_a_default() -> None:
+    """Each variable of the contract is either required or has a default."""
+    assert set(Variable) == REQUIRED_VARIABLES | set(DEFAULTS)
+    assert not REQUIRED_VARIABLES & set(DEFAULTS)
+
+
+def test_settings_read_the_contracts_variables_only() -> None:
+    """The runtime reads the contract's variables, the metrics namespace and Twilio's address."""
+    read = {field.name.upper() for field in fields(Settings)}
+    assert {*Variable, TWILIO_BASE_URL, METRICS_NAMESPACE} == read
+
+
+ENCRYPTED_BY = {
+    QUEUE: "KmsMasterKeyId",
+    TOPIC: "KmsMasterKeyId",
+    LOG_GROUP: "KmsKeyId",
+    TABLE: "SSESpecification",
+}
+"""The property that names the key, by type of resource."""
+
+
+@pytest.fixture(scope="module")
+def with_key() -> Synthesized:
+    """Return the templates of an environment with its own key."""
+    return synthesize(customer_managed_key=True)
+
+
+def test_key_is_optional() -> None:
+    """A key costs money each month, so an environment has none unless it asks for one."""
+    assert [] == synthesize().resources("Shared", KEY)
+
+
+def test_everything_at_rest_is_encrypted_with_it(with_key: Synthesized) -> None:
+    """Both queues, the table, the topic and the log are encrypted with the one key."""
+    found = [
+        (kind, str(part["Properties"][name]))
+        for stack in STACKS
+        for kind, name in ENCRYPTED_BY.items()
+        for part in with_key.resources(stack, kind)
+    ]
+    assert sorted([*ENCRYPTED_BY, QUEUE]) == sorted(kind for kind, _ in found)
+    assert all("EncryptionKey" in key for _, key in found)
+
+
+def test_it_is_rotated_and_retained(with_key: Synthesized) -> None:
+    """AWS rotates it each year; in prod it survives its stack, and its logical id is fixed."""
+    (key,) = synthesize("prod", customer_managed_key=True).resources("Shared", KEY)
+    assert key["Properties"]["EnableKeyRotation"]
+    assert ("RetainExceptOnCreate", "Retain") == (key["DeletionPolicy"], key["UpdateReplacePolicy"])
+    assert KEY == with_key.template("Shared")["Resources"]["EncryptionKey3A692D6E"]["Type"]

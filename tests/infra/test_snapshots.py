@@ -42,68 +42,66 @@ from tests.infra.synthesis import (
     stub_package,
     synthesize,
 )
-from tests.infra.test_channel_dashboard import DASHBOARD, dashboard_body
+from tests.infra.test_monitoring import DASHBOARD, dashboard_body
 
-SQS = "arn:aws:sqs:eu-west-1:111122223333"
+DESTROY, RETAIN, TIMEOUT = RemovalPolicy.DESTROY, RemovalPolicy.RETAIN, Duration.minutes(2)
 NAMES = ChannelNames(PUSH, environment())
 VERSION_HASH = re.compile(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}")
 
 
-def _router(stack: Stack) -> iam.IRole:
+def _role(stack: Stack) -> iam.IRole:
     role = stack.node.try_find_child("Router")
     if isinstance(role, iam.Role):
         return role
     return iam.Role(stack, "Router", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
 
+def _queue(stack: Stack, name: str, queue: str) -> sqs.IQueue:
+    return sqs.Queue.from_queue_arn(stack, name, f"arn:aws:sqs:eu-west-1:111122223333:{queue}")
+
+
+def _notifier(stack: Stack) -> AlarmNotifier:
+    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:111122223333:t")
+    return AlarmNotifier(topic=topic, runbook="https://example.com/runbook")
+
+
+def _log_group(stack: Stack) -> logs.ILogGroup:
+    """Return a log group that a function writes to."""
+    name, role = "/aws/lambda/push", "arn:aws:iam::111122223333:role/push"
+    code = {"zipFile": "stands for the writer of the log"}
+    lambda_.CfnFunction(stack, "Function", code=code, role=role, logging_config={"logGroup": name})
+    return logs.LogGroup.from_log_group_name(stack, "LogGroup", name)
+
+
+def _secrets(stack: Stack, *tenants: str) -> ChannelSecrets:
+    return ChannelSecrets(stack, "Secrets", names=NAMES, tenants=tenants, removal_policy=DESTROY)
+
+
 def _channel_queue(stack: Stack) -> ChannelQueue:
-    return ChannelQueue(
-        stack,
-        "ChannelQueue",
-        names=NAMES,
-        consumer_timeout=Duration.minutes(2),
-        max_receive_count=7,
-        removal_policy=RemovalPolicy.RETAIN,
-    )
+    props: Any = {"consumer_timeout": TIMEOUT, "max_receive_count": 7, "removal_policy": RETAIN}
+    return ChannelQueue(stack, "ChannelQueue", names=NAMES, **props)
 
 
-def channel_queue(stack: Stack) -> None:
-    """Create a queue that a router may send to."""
-    _channel_queue(stack).grant_send(_router(stack))
+def _queue_with_router(stack: Stack) -> None:
+    _channel_queue(stack).grant_send(_role(stack))
 
 
 def _encryption_key(stack: Stack) -> None:
-    EncryptionKey(
-        stack,
-        "Encryption",
-        alias="alias/ours",
-        log_groups="/aws/lambda/*-processor",
-        removal_policy=RemovalPolicy.RETAIN,
-    )
+    props: Any = {"log_groups": "/aws/lambda/*-processor", "removal_policy": RETAIN}
+    EncryptionKey(stack, "Encryption", alias="alias/ours", **props)
 
 
 def _conversations_table(stack: Stack) -> ConversationsTable:
-    table = ConversationsTable(
-        stack,
-        "Conversations",
-        table_name="conversations-dev",
-        point_in_time_recovery=True,
-        deletion_protection=True,
-        removal_policy=RemovalPolicy.RETAIN,
-    )
-    table.grant_ledger(_router(stack))
+    protection: Any = {"point_in_time_recovery": True, "deletion_protection": True}
+    props: Any = {"table_name": "conversations-dev", "removal_policy": RETAIN}
+    table = ConversationsTable(stack, "Conversations", **protection, **props)
+    table.grant_ledger(_role(stack))
     return table
 
 
 def _channel_secrets(stack: Stack) -> ChannelSecrets:
-    secrets = ChannelSecrets(
-        stack,
-        "Secrets",
-        names=NAMES,
-        tenants=("one", "another-one"),
-        removal_policy=RemovalPolicy.DESTROY,
-    )
-    secrets.grant_read(_router(stack))
+    secrets = _secrets(stack, "one", "another-one")
+    secrets.grant_read(_role(stack))
     return secrets
 
 
@@ -112,55 +110,26 @@ def _critical_alerts_topic(stack: Stack) -> None:
 
 
 def _processor(stack: Stack) -> None:
-    secrets = ChannelSecrets(
-        stack, "Secrets", names=NAMES, tenants=(), removal_policy=RemovalPolicy.DESTROY
-    )
+    secrets = _secrets(stack)
     processor = Processor(
         stack,
         "Processor",
         names=NAMES,
         environment=environment(snap_start=True),
         code=stub_package().code(),
-        queue=sqs.Queue.from_queue_arn(stack, "Queue", f"{SQS}:q"),
+        queue=_queue(stack, "Queue", "q"),
         table=dynamodb.Table.from_table_name(stack, "Table", "conversations-dev"),
         secret_prefixes=secrets.prefixes,
     )
     secrets.grant_read(processor.function)
 
 
-def _notifier(stack: Stack) -> AlarmNotifier:
-    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:111122223333:t")
-    return AlarmNotifier(topic=topic, runbook="https://example.com/runbook")
-
-
-def _queue(stack: Stack, name: str) -> sqs.IQueue:
-    return sqs.Queue.from_queue_arn(stack, name, f"{SQS}:{name}")
-
-
-def _log_group(stack: Stack) -> logs.ILogGroup:
-    """Return a log group that a function writes to."""
-    lambda_.CfnFunction(
-        stack,
-        "Function",
-        code={"zipFile": "stands for the writer of the log"},
-        role="arn:aws:iam::111122223333:role/push",
-        logging_config={"logGroup": "/aws/lambda/push"},
-    )
-    return logs.LogGroup.from_log_group_name(stack, "LogGroup", "/aws/lambda/push")
-
-
 def _log_alarm(stack: Stack) -> LogAlarm:
-    rule = AlarmRule(
-        subject="HeartbeatFailure", description="What happened, and what to do.", threshold=3
-    )
-    return LogAlarm(
-        stack,
-        "HeartbeatFailure",
-        names=NAMES,
-        rule=replace(HEARTBEAT_FAILURES, alarm=rule, period_minutes=10),
-        log_group=_log_group(stack),
-        notifier=_notifier(stack),
-    )
+    description = "What happened, and what to do."
+    alarm = AlarmRule(subject="HeartbeatFailure", description=description, threshold=3)
+    rule = replace(HEARTBEAT_FAILURES, alarm=alarm, period_minutes=10)
+    props: Any = {"log_group": _log_group(stack), "notifier": _notifier(stack)}
+    return LogAlarm(stack, "HeartbeatFailure", names=NAMES, rule=rule, **props)
 
 
 def _queue_alarms(stack: Stack) -> None:
@@ -168,53 +137,38 @@ def _queue_alarms(stack: Stack) -> None:
         stack,
         "QueueAlarms",
         names=NAMES,
-        queue=_queue(stack, "queue"),
-        dead_letter_queue=_queue(stack, "dead-letter-queue"),
+        queue=_queue(stack, "queue", "queue"),
+        dead_letter_queue=_queue(stack, "dead-letter-queue", "dead-letter-queue"),
         notifier=_notifier(stack),
         max_age=Duration.minutes(30),
     )
 
 
 def _function_alarms(stack: Stack) -> None:
-    FunctionAlarms(
-        stack,
-        "FunctionAlarms",
-        names=NAMES,
-        function=lambda_.Function.from_function_name(stack, "Function", "push"),
-        timeout=Duration.minutes(2),
-        notifier=_notifier(stack),
-    )
+    function = lambda_.Function.from_function_name(stack, "Function", "push")
+    props: Any = {"timeout": TIMEOUT, "notifier": _notifier(stack)}
+    FunctionAlarms(stack, "FunctionAlarms", names=NAMES, function=function, **props)
 
 
 def _no_throughput_alarm(stack: Stack) -> None:
-    NoThroughputAlarm(
-        stack,
-        "NoMessageSent",
-        names=NAMES,
-        queue=_queue(stack, "queue"),
-        log_group=_log_group(stack),
-        notifier=_notifier(stack),
-    )
+    props: Any = {"log_group": _log_group(stack), "notifier": _notifier(stack)}
+    queue = _queue(stack, "queue", "queue")
+    NoThroughputAlarm(stack, "NoMessageSent", names=NAMES, queue=queue, **props)
 
 
 def _channel_dashboard(stack: Stack) -> None:
-    alarm = _log_alarm(stack).alarm
+    runtime = lambda_.Runtime.PYTHON_3_13
+    code: Any = {"code": stub_package().code(), "handler": "push.handler", "runtime": runtime}
     ChannelDashboard(
         stack,
         "ChannelDashboard",
         names=NAMES,
-        queue=sqs.Queue.from_queue_arn(stack, "Queue", f"{SQS}:queue"),
-        dead_letter_queue=sqs.Queue.from_queue_arn(stack, "DeadLetterQueue", f"{SQS}:dlq"),
-        function=lambda_.Function(
-            stack,
-            "Watched",
-            code=stub_package().code(),
-            handler="push.handler",
-            runtime=lambda_.Runtime.PYTHON_3_13,
-        ),
-        timeout=Duration.minutes(2),
+        alarms=[_log_alarm(stack).alarm],
+        queue=_queue(stack, "Queue", "queue"),
+        dead_letter_queue=_queue(stack, "DeadLetterQueue", "dlq"),
+        function=lambda_.Function(stack, "Watched", **code),
+        timeout=TIMEOUT,
         maximum_concurrency=7,
-        alarms=[alarm],
     )
 
 
@@ -235,31 +189,28 @@ def _operator_policy(stack: Stack) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "construct",
-    [
-        _channel_dashboard,
-        channel_queue,
-        _encryption_key,
-        _conversations_table,
-        _channel_secrets,
-        _critical_alerts_topic,
-        _processor,
-        _log_alarm,
-        _queue_alarms,
-        _function_alarms,
-        _no_throughput_alarm,
-        _router_policy,
-        _operator_policy,
-    ],
-    ids=lambda construct: construct.__name__.strip("_"),
-)
-def test_construct(construct: Callable[[Stack], object], json_snapshot: SnapshotAssertion) -> None:
+CONSTRUCTS: dict[str, Callable[[Stack], object]] = {
+    "channel_dashboard": _channel_dashboard,
+    "channel_queue": _queue_with_router,
+    "encryption_key": _encryption_key,
+    "conversations_table": _conversations_table,
+    "channel_secrets": _channel_secrets,
+    "critical_alerts_topic": _critical_alerts_topic,
+    "processor": _processor,
+    "log_alarm": _log_alarm,
+    "queue_alarms": _queue_alarms,
+    "function_alarms": _function_alarms,
+    "no_throughput_alarm": _no_throughput_alarm,
+    "router_policy": _router_policy,
+    "operator_policy": _operator_policy,
+}
+
+
+@pytest.mark.parametrize("construct", CONSTRUCTS)
+def test_construct(construct: str, json_snapshot: SnapshotAssertion) -> None:
     """A construct creates the reviewed resources for any channel, and attaches the invariants."""
     stack = Stack(new_app(), "Stack")
-
-    construct(stack)
-
+    CONSTRUCTS[construct](stack)
     assert json_snapshot == _resources(Template.from_stack(stack).to_json())
     assert METADATA in (stack.template_options.metadata or {})
     assert stack.node.root.node.try_find_child(Invariants.ID)
@@ -270,7 +221,6 @@ def test_stack(stack: str, dev: Synthesized, json_snapshot: SnapshotAssertion) -
     """A stack has the reviewed resources, logical ids and outputs."""
     template = dev.template(stack)
     types = {_without_hash(name): part["Type"] for name, part in template["Resources"].items()}
-
     assert json_snapshot == {"Resources": types, "Outputs": template["Outputs"]}
 
 
@@ -283,7 +233,6 @@ def test_environment(name: str, json_snapshot: SnapshotAssertion) -> None:
         for path in sorted(dev.keys() | own.keys()):
             if dev.get(path) != own.get(path):
                 differences[f"{stack}{path}"] = [dev.get(path), own.get(path)]
-
     assert json_snapshot == differences
 
 
@@ -303,12 +252,11 @@ def _resources(template: Mapping[str, Any]) -> dict[str, Any]:
 
 def _readable(resource: dict[str, Any]) -> dict[str, Any]:
     """Return a resource with a dashboard's JSON text parsed."""
-    if resource["Type"] != DASHBOARD:
-        return resource
-    properties = resource["Properties"]
-    return resource | {
-        "Properties": properties | {"DashboardBody": dashboard_body(properties["DashboardBody"])}
-    }
+    if resource["Type"] == DASHBOARD:
+        properties = resource["Properties"]
+        body = {"DashboardBody": dashboard_body(properties["DashboardBody"])}
+        return resource | {"Properties": properties | body}
+    return resource
 
 
 def _leaves_as_dev(name: str, stack: str) -> dict[str, object]:
@@ -322,12 +270,8 @@ def _leaves_as_dev(name: str, stack: str) -> dict[str, object]:
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield every leaf of a JSON value with its path."""
-    if isinstance(value, dict):
-        parts = value.items()
-    elif isinstance(value, list):
-        parts = dict(enumerate(value)).items()
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(part, f"{path}/{key}")
     else:
         yield path, value
-        return
-    for key, part in parts:
-        yield from _leaves(part, f"{path}/{key}")

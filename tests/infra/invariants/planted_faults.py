@@ -2,8 +2,8 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from aws_cdk import App, Duration
 from aws_cdk import aws_iam as iam
@@ -25,36 +25,53 @@ from stacks.invariants.assembly import (
     QUEUE,
     TABLE,
     TOPIC,
+    Assembly,
+    Template,
 )
 from stacks.invariants.configuration import PREFIXES, READ_SECRET
 from stacks.invariants.consumers import VARIABLES
 from stacks.invariants.data_protection import RECOVERY, TIME_TO_LIVE
 from stacks.invariants.monitoring import SUBSCRIPTION
+from stacks.invariants.plugin import CATALOGUE
 from stacks.processor import Processor
 from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, PUSH, SampleStack
-from tests.infra.invariants.templates import (
-    Change,
-    Templates,
-    drop,
-    put,
-    put_metadata,
-    remove,
-)
+from tests.infra.synthesis import STACKS, Synthesized
+
+
+class Templates:
+    """A copy of a synth's templates, to be changed as overrides of any kind can leave them."""
+
+    def __init__(self, synthesized: Synthesized) -> None:
+        self.bodies = {stack: copy.deepcopy(synthesized.template(stack)) for stack in STACKS}
+        self.protected = dict.fromkeys(STACKS, True)
+
+    def first(self, kind: str, named: str = "") -> dict[str, Any]:
+        """Return the first resource of a type whose logical id contains a text."""
+        return next(
+            resource
+            for body in self.bodies.values()
+            for name, resource in body["Resources"].items()
+            if resource["Type"] == kind and named in name
+        )
+
+    def violated(self) -> set[str]:
+        """Return the names of the violated invariants."""
+        templates = [
+            Template(
+                name, f"ai-multi-comms-{name.lower()}-dev", body, is_protected=self.protected[name]
+            )
+            for name, body in self.bodies.items()
+        ]
+        assembly = Assembly(templates)
+        return {invariant.name for invariant in CATALOGUE if any(invariant.findings(assembly))}
+
 
 Plant = Callable[[SampleStack], object]
+Change = Callable[[Templates], object]
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A planted fault, and the invariants that it violates.
-
-    Attributes:
-        violates: The names of all invariants that it violates.
-        planted: What is wrong, in words.
-        by_code: Plants it with constructs, in a stack that has nothing else.
-        by_override: Plants it in the templates of a faultless app.
-        protected: Whether the stack of the constructs has termination protection.
-    """
+class Fault(NamedTuple):
+    """A planted fault, the invariants that it violates, and how code and a template have it."""
 
     violates: set[str]
     planted: str
@@ -64,19 +81,57 @@ class Fault:
 
 
 Row = tuple[str, Plant, Change] | tuple[str, Plant, Change, bool]
-"""The fields of a fault after `violates`."""
-
 Rows = dict[str, list[Row]]
-"""Rows by the names of the invariants that they violate, separated by spaces."""
+"""The other fields of faults, by the invariants that they violate, separated by spaces."""
+
+
+def _put(kind: str, path: str, value: object, named: str = "") -> Change:
+    """Set a property, or an attribute if the path starts with `/`; None removes it."""
+
+    def change(templates: Templates) -> None:
+        resource = templates.first(kind, named)
+        parent = resource if path.startswith("/") else resource["Properties"]
+        *parents, last = path.removeprefix("/").split(".")
+        for part in parents:
+            parent = parent.setdefault(part, {})
+        if value is None:
+            del parent[last]
+        else:
+            parent[last] = value
+
+    return change
+
+
+def _drop(kind: str, path: str, named: str = "") -> Change:
+    return _put(kind, path, None, named)
+
+
+def _put_metadata(name: str, value: object) -> Change:
+    """Change what both templates say about their environment."""
+
+    def change(templates: Templates) -> None:
+        for body in templates.bodies.values():
+            body["Metadata"]["Invariants"][name] = value
+
+    return change
+
+
+def _remove(kind: str, named: str = "") -> Change:
+    """Remove the resources of a type."""
+
+    def change(templates: Templates) -> None:
+        for resources in (body["Resources"] for body in templates.bodies.values()):
+            for name in [n for n, r in resources.items() if r["Type"] == kind and named in n]:
+                del resources[name]
+
+    return change
 
 
 def _changed(**keys: Any) -> Plant:
-    """Create a processor for an environment with other values of these keys."""
     return lambda sample: sample.processor(sample.environment(**keys))
 
 
 def _production(**keys: Any) -> Plant:
-    """Create all resources with data for production, except for these keys."""
     return _changed(**PRODUCTION | keys)
 
 
@@ -97,9 +152,8 @@ def _override(path: str, name: str, value: object = None, **keys: Any) -> Plant:
 
 
 def _variable(planted: str, name: str, value: str) -> Row:
-    """Set a variable to a wrong value."""
     path = f"{VARIABLES}.{name}"
-    return planted, _override("Push/Function", path, value), put(FUNCTION, path, value)
+    return planted, _override("Push/Function", path, value), _put(FUNCTION, path, value)
 
 
 # Delivery
@@ -108,32 +162,25 @@ MAIN, DEAD = "ChannelQueue4", "DeadLetterQueue"
 RETENTION, VISIBILITY = "MessageRetentionPeriod", "VisibilityTimeout"
 CONCURRENCY, RESERVED = "ScalingConfig.MaximumConcurrency", "ReservedConcurrentExecutions"
 DELAYS = f"{VARIABLES}.SETTLE_DELAYS_SECONDS"
+SAFE_QUEUE: Any = {"encryption": sqs.QueueEncryption.SQS_MANAGED, "enforce_ssl": True}
 
 
-def _own_queue(sample: SampleStack, dead_letter_queue: sqs.Queue | None = None) -> None:
+def _own_queue(sample: SampleStack, dead_letters: sqs.DeadLetterQueue | None = None) -> None:
     queue = sqs.Queue(
         sample.stack,
         "Own",
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
-        enforce_ssl=True,
+        **SAFE_QUEUE,
         visibility_timeout=Duration.minutes(18),
         retention_period=Duration.days(4),
-        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letter_queue, max_receive_count=8)
-        if dead_letter_queue
-        else None,
+        dead_letter_queue=dead_letters,
     )
     sample.processor(queue=queue)
 
 
 def _equal_retention(sample: SampleStack) -> None:
-    dead_letter_queue = sqs.Queue(
-        sample.stack,
-        "OwnDeadLetters",
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
-        enforce_ssl=True,
-        retention_period=Duration.days(4),
-    )
-    _own_queue(sample, dead_letter_queue)
+    retention = Duration.days(4)
+    queue = sqs.Queue(sample.stack, "OwnDeadLetters", **SAFE_QUEUE, retention_period=retention)
+    _own_queue(sample, sqs.DeadLetterQueue(queue=queue, max_receive_count=8))
 
 
 def _second(*, bounded: bool = True, reports: bool = True) -> Plant:
@@ -144,61 +191,44 @@ def _consumer_timeout(seconds: int) -> Plant:
     return lambda sample: sample.processor(queue=sample.queue(consumer_timeout=seconds))
 
 
+# fmt: off
 DELIVERY: Rows = {
     "failures-are-reported": [
-        ("no batch item failures", _second(reports=False), drop(MAPPING, "FunctionResponseTypes"))
-    ],
+        ("no batch item failures", _second(reports=False),
+         _drop(MAPPING, "FunctionResponseTypes"))],
     "concurrency-is-bounded": [
-        ("no maximum concurrency", _second(bounded=False), drop(MAPPING, "ScalingConfig")),
-        (
-            "maximum concurrency of 1",
-            _override("Push/Mapping", CONCURRENCY, 1),
-            put(MAPPING, CONCURRENCY, 1),
-        ),
-        (
-            "reserved concurrency of 1",
-            _override("Push/Function", RESERVED, 1),
-            put(FUNCTION, RESERVED, 1),
-        ),
-    ],
+        ("no maximum concurrency", _second(bounded=False), _drop(MAPPING, "ScalingConfig")),
+        ("maximum concurrency of 1",
+         _override("Push/Mapping", CONCURRENCY, 1), _put(MAPPING, CONCURRENCY, 1)),
+        ("reserved concurrency of 1",
+         _override("Push/Function", RESERVED, 1), _put(FUNCTION, RESERVED, 1))],
     "visibility-outlasts-function": [
-        ("below the timeout", _consumer_timeout(20), put(QUEUE, VISIBILITY, 179, MAIN)),
-        ("default visibility timeout", _consumer_timeout(5), drop(QUEUE, VISIBILITY, MAIN)),
-    ],
+        ("below the timeout", _consumer_timeout(20), _put(QUEUE, VISIBILITY, 179, MAIN)),
+        ("default visibility timeout", _consumer_timeout(5), _drop(QUEUE, VISIBILITY, MAIN))],
     "visibility-as-advised": [
-        ("below AWS's advice", _consumer_timeout(100), put(QUEUE, VISIBILITY, 1_079, MAIN))
-    ],
+        ("below AWS's advice", _consumer_timeout(100), _put(QUEUE, VISIBILITY, 1_079, MAIN))],
     "given-up-messages-are-kept": [
-        ("no dead-letter queue", _own_queue, drop(QUEUE, "RedrivePolicy", MAIN))
-    ],
+        ("no dead-letter queue", _own_queue, _drop(QUEUE, "RedrivePolicy", MAIN))],
     "dead-letters-outlive-their-queue": [
-        ("equal retention", _equal_retention, put(QUEUE, RETENTION, 604_800, DEAD))
-    ],
+        ("equal retention", _equal_retention, _put(QUEUE, RETENTION, 604_800, DEAD))],
     "receives-cover-settling": [
-        (
-            "too few receives",
-            _changed(max_receive_count=5),
-            put(FUNCTION, DELAYS, "1,2,3,4,5,6,7,8"),
-        )
-    ],
+        ("too few receives", _changed(max_receive_count=5),
+         _put(FUNCTION, DELAYS, "1,2,3,4,5,6,7,8"))],
     "retention-covers-receives": [
-        ("many receives", _changed(max_receive_count=100), put(QUEUE, RETENTION, 86_400, MAIN))
-    ],
+        ("many receives", _changed(max_receive_count=100), _put(QUEUE, RETENTION, 86_400, MAIN))],
     "heartbeat-outpaces-visibility lease-outlasts-beats": [
-        _variable("interval as long as the visibility", "HEARTBEAT_INTERVAL_SECONDS", "40")
-    ],
+        _variable("interval as long as the visibility", "HEARTBEAT_INTERVAL_SECONDS", "40")],
     "heartbeat-outpaces-visibility lease-ends-before-visibility": [
-        _variable("ends after one missed beat", "HEARTBEAT_VISIBILITY_SECONDS", "50")
-    ],
+        _variable("ends after one missed beat", "HEARTBEAT_VISIBILITY_SECONDS", "50")],
     "lease-outlasts-beats": [_variable("lease that expires between beats", "LEASE_SECONDS", "75")],
     "lease-ends-before-visibility": [_variable("lease that is too long", "LEASE_SECONDS", "89")],
     "vendors-fit-the-function": [
         _variable("OpenAI's timeout beyond the function's", "OPENAI_TIMEOUT_SECONDS", "120"),
         _variable("Twilio's timeout beyond the function's", "TWILIO_TIMEOUT_SECONDS", "60"),
         _variable("a batch in two rounds that do not fit", "MAX_CONCURRENCY", "5"),
-        ("short timeout", _changed(function_timeout_seconds=120), put(FUNCTION, "Timeout", 120)),
-    ],
+        ("short timeout", _changed(function_timeout_seconds=120), _put(FUNCTION, "Timeout", 120))],
 }
+# fmt: on
 
 # Capacity
 
@@ -207,56 +237,32 @@ def _limited(**keys: Any) -> Plant:
     return _changed(**{"ai_seconds_per_message": 2} | keys)
 
 
+# fmt: off
 CAPACITY: Rows = {
     "sender-keeps-up": [
-        (
-            "too many messages",
-            _limited(messages_per_second={"push": 9}),
-            put(MAPPING, CONCURRENCY, 17),
-        ),
-        (
-            "an AI faster than the sender",
-            _limited(messages_per_second={"push": 80}, ai_seconds_per_message=0.2),
-            put_metadata("messages_per_second", {"whatsapp": 9.9}),
-        ),
-    ],
+        ("too many messages",
+         _limited(messages_per_second={"push": 9}), _put(MAPPING, CONCURRENCY, 17)),
+        ("an AI faster than the sender",
+         _limited(messages_per_second={"push": 80}, ai_seconds_per_message=0.2),
+         _put_metadata("messages_per_second", {"whatsapp": 9.9}))],
     "openai-keeps-up": [
-        (
-            "too many requests to OpenAI",
-            _limited(openai_requests_per_minute=599),
-            put_metadata("openai_requests_per_minute", 599),
-        ),
-        (
-            "too many tokens",
-            _limited(openai_tokens_per_minute=599_999, tokens_per_message=1_000),
-            put_metadata("tokens_per_message", 100_001),
-        ),
-    ],
+        ("too many requests to OpenAI", _limited(openai_requests_per_minute=599),
+         _put_metadata("openai_requests_per_minute", 599)),
+        ("too many tokens", _limited(openai_tokens_per_minute=599_999, tokens_per_message=1_000),
+         _put_metadata("tokens_per_message", 100_001))],
     "limited-channels-exist": [
-        (
-            "limit of an unknown channel",
-            _limited(messages_per_second={"pusch": 80}),
-            put_metadata("messages_per_second", {"whatsap": 80}),
-        ),
-        (
-            "plan for an unknown channel",
-            _limited(messages_per_day={"pusch": 80}),
-            put_metadata("messages_per_day", {"whatsap": 80}),
-        ),
-    ],
+        ("limit of an unknown channel", _limited(messages_per_second={"pusch": 80}),
+         _put_metadata("messages_per_second", {"whatsap": 80})),
+        ("plan for an unknown channel", _limited(messages_per_day={"pusch": 80}),
+         _put_metadata("messages_per_day", {"whatsap": 80}))],
     "planned-load-is-carried": [
-        (
-            "more messages planned than a day allows",
-            _limited(messages_per_day={"push": 500_000}),
-            put_metadata("messages_per_day", {"whatsapp": 2_000_000}),
-        ),
-        (
-            "long wait at the peak",
-            _limited(messages_per_day={"push": 200_000}, longest_wait_seconds=1_200),
-            put_metadata("longest_wait_seconds", 1),
-        ),
-    ],
+        ("more messages planned than a day allows", _limited(messages_per_day={"push": 500_000}),
+         _put_metadata("messages_per_day", {"whatsapp": 2_000_000})),
+        ("long wait at the peak",
+         _limited(messages_per_day={"push": 200_000}, longest_wait_seconds=1_200),
+         _put_metadata("longest_wait_seconds", 1))],
 }
+# fmt: on
 
 # Configuration
 
@@ -267,13 +273,13 @@ WHATSAPP_PREFIXES = f"ai-multi-comms/dev/openai-api-key/whatsapp,{CREDENTIALS}"
 
 def _missing(name: str) -> Row:
     path = f"{VARIABLES}.{name}"
-    return f"{name} missing", _override("Push/Function", path), drop(FUNCTION, path)
+    return f"{name} missing", _override("Push/Function", path), _drop(FUNCTION, path)
 
 
 def _fed_from_another_queue(sample: SampleStack) -> None:
     app = App.of(sample.stack)
     assert app
-    elsewhere = SampleStack.of(app, f"{sample.stack.node.id}Elsewhere")
+    elsewhere = SampleStack(app, f"{sample.stack.node.id}Elsewhere")
     sample.second_mapping(elsewhere.queue())
 
 
@@ -312,49 +318,37 @@ def _grant_all_secrets(templates: Templates) -> None:
 
 def _grant_no_secret(templates: Templates) -> None:
     policy = templates.first("AWS::IAM::Policy")["Properties"]["PolicyDocument"]
-    policy["Statement"] = [
-        each for each in policy["Statement"] if READ_SECRET not in each["Action"]
-    ]
+    policy["Statement"] = [p for p in policy["Statement"] if READ_SECRET not in p["Action"]]
 
 
 def _shared_prefix(sample: SampleStack) -> None:
     _shared_secrets(sample).function.add_environment("SECRET_PREFIXES", "ai-multi-comms")
 
 
+# fmt: off
 CONFIGURATION: Rows = {
     "required-variables-are-set": [*map(_missing, sorted(REQUIRED_VARIABLES))],
     "variables-are-read": [
         _variable("misspelt variable", "LEASE_SECOND", "80"),
-        _variable("local server's address", "TWILIO_BASE_URL", "http://127.0.0.1:80"),
-    ],
+        _variable("local server's address", "TWILIO_BASE_URL", "http://127.0.0.1:80")],
     "variables-are-valid": [
         _variable("time that is not a number", "LEASE_SECONDS", "long"),
         _variable("level that does not exist", "LOG_LEVEL", "LOUD"),
-        _variable("empty channel", "CHANNEL", ""),
-    ],
+        _variable("empty channel", "CHANNEL", "")],
     "heartbeat-beats-on-its-queue": [
-        (
-            "another queue",
-            _fed_from_another_queue,
-            put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}),
-        )
-    ],
+        ("another queue", _fed_from_another_queue,
+         _put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}))],
     "secrets-have-one-owner": [
-        ("prefix of another channel", _shared_secrets, _second_channel(WHATSAPP_PREFIXES))
-    ],
+        ("prefix of another channel", _shared_secrets, _second_channel(WHATSAPP_PREFIXES))],
     "secrets-have-one-owner secrets-match-the-role": [
-        ("prefix above another channel's", _shared_prefix, _second_channel("ai-multi-comms"))
-    ],
+        ("prefix above another channel's", _shared_prefix, _second_channel("ai-multi-comms"))],
     "secrets-match-the-role": [
         ("no secret is granted", lambda sample: sample.processor(grant=False), _grant_no_secret),
         ("every secret is granted", _read_every_secret, _grant_all_secrets),
-        (
-            "prefix without a grant",
-            _override("Push/Function", PREFIXES, "ai-multi-comms/other/"),
-            put(FUNCTION, PREFIXES, CREDENTIALS),
-        ),
-    ],
+        ("prefix without a grant", _override("Push/Function", PREFIXES, "ai-multi-comms/other/"),
+         _put(FUNCTION, PREFIXES, CREDENTIALS))],
 }
+# fmt: on
 
 # Monitoring
 
@@ -386,7 +380,7 @@ def _own_topic(
     topic = sns.Topic(sample.stack, "Own", enforce_ssl=True, master_key=key)
     topic.add_subscription(subscriptions.EmailSubscription(ON_CALL_ADDRESS))
     if may_publish:
-        topic.add_to_resource_policy(
+        topic.add_to_resource_policy(  # unlike `grant_publish`, it does not grant use of the key
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["sns:Publish"],
@@ -397,36 +391,22 @@ def _own_topic(
     sample.alarm(topic)
 
 
-def _placeholder(sample: SampleStack) -> None:
-    sample.topic("on-call@example.org")
-
-
-def _topic_without_alarms(sample: SampleStack) -> None:
-    _own_topic(sample, may_publish=False)
-
-
 def _aws_managed_key(sample: SampleStack) -> None:
     _own_topic(sample, kms.Alias.from_alias_name(sample.stack, "Managed", "alias/aws/sns"))
 
 
-def _own_key(sample: SampleStack) -> None:
-    _own_topic(sample, kms.Key(sample.stack, "Key"))
-
-
 def _put_key(templates: Templates) -> None:
+    alarms = {"Service": "cloudwatch.amazonaws.com"}
     decrypt_only = {
         "Effect": "Allow",
-        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Principal": alarms,
         "Action": "kms:Decrypt",
         "Resource": "*",
     }
-    templates.bodies["Shared"]["Resources"]["Key"] = {
-        "Type": KEY,
-        "Properties": {"KeyPolicy": {"Statement": [decrypt_only]}},
-        "DeletionPolicy": "Retain",
-        "UpdateReplacePolicy": "Retain",
-    }
-    put(TOPIC, "KmsMasterKeyId", {"Fn::GetAtt": ["Key", "Arn"]})(templates)
+    retained = dict.fromkeys(("DeletionPolicy", "UpdateReplacePolicy"), "Retain")
+    key = {"Type": KEY, "Properties": {"KeyPolicy": {"Statement": [decrypt_only]}}, **retained}
+    templates.bodies["Shared"]["Resources"]["Key"] = key
+    _put(TOPIC, "KmsMasterKeyId", {"Fn::GetAtt": ["Key", "Arn"]})(templates)
 
 
 def _forbid_publishing(templates: Templates) -> None:
@@ -443,7 +423,7 @@ def _pattern(planted: str, pattern: str) -> Row:
     return (
         planted,
         lambda sample: sample.metric_filter(sample.processor().log_group, pattern),
-        put(METRIC_FILTER, "FilterPattern", pattern),
+        _put(METRIC_FILTER, "FilterPattern", pattern),
     )
 
 
@@ -466,25 +446,25 @@ def _another_metric_than_the_filter(sample: SampleStack) -> None:
     sample.alarm(sample.topic(), metric=("Push", "Line"))
 
 
+# fmt: off
 MONITORING: Rows = {
     "alarms-act": [
-        ("alarm without an action", _alarm_without_action, drop(ALARM, "AlarmActions")),
-        ("disabled actions", _disabled_actions, put(ALARM, "ActionsEnabled", value=False)),
-    ],
+        ("alarm without an action", _alarm_without_action, _drop(ALARM, "AlarmActions")),
+        ("disabled actions", _disabled_actions, _put(ALARM, "ActionsEnabled", value=False))],
     "alarms-are-heard": [
-        ("topic without a subscriber", _topic_without_subscriber, remove(SUBSCRIPTION))
-    ],
+        ("topic without a subscriber", _topic_without_subscriber, _remove(SUBSCRIPTION))],
     "alert-address-is-real": [
-        ("placeholder", _placeholder, put(SUBSCRIPTION, "Endpoint", "on-call@alerts.invalid"))
-    ],
+        ("placeholder", lambda sample: sample.topic("on-call@example.org"),
+         _put(SUBSCRIPTION, "Endpoint", "on-call@alerts.invalid"))],
     "alarms-may-publish": [
-        ("policy without alarms", _topic_without_alarms, _forbid_publishing),
-        ("AWS's key", _aws_managed_key, put(TOPIC, "KmsMasterKeyId", "alias/aws/sns")),
-        ("key that alarms may not use", _own_key, _put_key),
-    ],
+        ("policy without alarms", lambda sample: _own_topic(sample, may_publish=False),
+         _forbid_publishing),
+        ("AWS's key", _aws_managed_key, _put(TOPIC, "KmsMasterKeyId", "alias/aws/sns")),
+        ("key that alarms may not use",
+         lambda sample: _own_topic(sample, kms.Key(sample.stack, "Key")), _put_key)],
     "filters-read-a-functions-log": [
-        ("another log", _filter_on_another_log, put(METRIC_FILTER, "LogGroupName", "/aws/lambda/x"))
-    ],
+        ("another log", _filter_on_another_log,
+         _put(METRIC_FILTER, "LogGroupName", "/aws/lambda/x"))],
     "filters-match-what-is-logged": [
         _pattern("unknown event", '{ $.event = "final_db_update_fails" }'),
         _pattern("wrong level", '{ ($.level = "CRITICAL") && ($.event = "heartbeat_failed") }'),
@@ -492,30 +472,17 @@ MONITORING: Rows = {
         _pattern("one of two", '{ ($.event = "message_sent") || ($.event = "message_send") }'),
         _pattern("pattern of neither event nor level", '{ $.failure_step = "send" }'),
         _pattern("words in a log of JSON", "CRITICAL final_db_update_failed"),
-        (
-            "event below the log level",
-            _event_below_log_level,
-            put(METRIC_FILTER, "FilterPattern", '{ $.event = "verbose" }'),
-        ),
-    ],
+        ("event below the log level", _event_below_log_level,
+         _put(METRIC_FILTER, "FilterPattern", '{ $.event = "verbose" }'))],
     "alarms-watch-what-is-measured": [
-        (
-            "unused namespace",
-            _watching("AIComms/PullProcessor/Dev", "MessagesSent"),
-            put(ALARM, "Namespace", "AIComms/SmsProcessor/Dev", SUBJECT),
-        ),
-        (
-            "unused name",
-            _watching(EMITTED, "MessagesSend"),
-            put(ALARM, "MetricName", "FinalDbUpdateFailures", SUBJECT),
-        ),
-        (
-            "another metric than the filter's",
-            _another_metric_than_the_filter,
-            put(METRIC_FILTER, "MetricTransformations", UNUSED_METRIC, SUBJECT),
-        ),
-    ],
+        ("unused namespace", _watching("AIComms/PullProcessor/Dev", "MessagesSent"),
+         _put(ALARM, "Namespace", "AIComms/SmsProcessor/Dev", SUBJECT)),
+        ("unused name", _watching(EMITTED, "MessagesSend"),
+         _put(ALARM, "MetricName", "FinalDbUpdateFailures", SUBJECT)),
+        ("another metric than the filter's", _another_metric_than_the_filter,
+         _put(METRIC_FILTER, "MetricTransformations", UNUSED_METRIC, SUBJECT))],
 }
+# fmt: on
 
 # Data protection
 
@@ -527,12 +494,12 @@ def _deleted(kind: str, attribute: str = "DeletionPolicy") -> Row:
     return (
         f"{kind.split('::')[2]} with {attribute} Delete",
         _production(removal_policy="destroy"),
-        put(kind, f"/{attribute}", "Delete"),
+        _put(kind, f"/{attribute}", "Delete"),
     )
 
 
-def _unprotect(templates: Templates) -> None:
-    templates.protected["Shared"] = False
+def _expiring(path: str, value: object = None) -> Plant:
+    return _override("Table/Table", path, value, conversation_retention_days=30)
 
 
 def _plain_queue(sample: SampleStack) -> None:
@@ -550,46 +517,31 @@ def _topic_without_tls(sample: SampleStack) -> None:
     sns.Topic(sample.stack, "Open")
 
 
+# fmt: off
 DATA_PROTECTION: Rows = {
     "production-data-is-retained": [
         *map(_deleted, (TABLE, QUEUE, LOG_GROUP, "AWS::SecretsManager::Secret")),
-        _deleted(TABLE, "UpdateReplacePolicy"),
-    ],
+        _deleted(TABLE, "UpdateReplacePolicy")],
     "production-data-can-be-restored": [
-        (
-            "no recovery",
-            _production(point_in_time_recovery=False),
-            put(TABLE, RECOVERY, value=False),
-        )
-    ],
+        ("no recovery", _production(point_in_time_recovery=False),
+         _put(TABLE, RECOVERY, value=False))],
     "production-refuses-deletion": [
-        ("table", _production(deletion_protection=False), put(TABLE, PROTECTION, value=False)),
-        ("stack", _production(), _unprotect, False),
-    ],
+        ("table", _production(deletion_protection=False), _put(TABLE, PROTECTION, value=False)),
+        ("stack", _production(),
+         lambda templates: templates.protected.update(Shared=False), False)],
     "production-logs-are-kept": [
-        ("short", _production(log_retention_days=14), put(LOG_GROUP, "RetentionInDays", 14))
-    ],
+        ("short", _production(log_retention_days=14), _put(LOG_GROUP, "RetentionInDays", 14))],
     "records-expire-as-said": [
-        (
-            "no expiry attribute",
-            _override("Table/Table", TIME_TO_LIVE, conversation_retention_days=30),
-            drop(TABLE, TIME_TO_LIVE),
-        ),
-        (
-            "wrong attribute",
-            _override("Table/Table", EXPIRY, "ttl", conversation_retention_days=30),
-            put(TABLE, EXPIRY, "ttl"),
-        ),
-    ],
+        ("no expiry attribute", _expiring(TIME_TO_LIVE), _drop(TABLE, TIME_TO_LIVE)),
+        ("wrong attribute", _expiring(EXPIRY, "ttl"), _put(TABLE, EXPIRY, "ttl"))],
     "queues-are-encrypted": [
-        ("no encryption", _plain_queue, put(QUEUE, SSE, value=False)),
-        ("no encryption setting", _plain_queue, drop(QUEUE, SSE)),
-    ],
+        ("no encryption", _plain_queue, _put(QUEUE, SSE, value=False)),
+        ("no encryption setting", _plain_queue, _drop(QUEUE, SSE))],
     "connections-are-encrypted": [
-        ("queue", _queue_without_tls, remove("AWS::SQS::QueuePolicy", "DeadLetter")),
-        ("topic", _topic_without_tls, remove(TOPIC_POLICY)),
-    ],
+        ("queue", _queue_without_tls, _remove("AWS::SQS::QueuePolicy", "DeadLetter")),
+        ("topic", _topic_without_tls, _remove(TOPIC_POLICY))],
 }
+# fmt: on
 
 FAULTS = tuple(
     Fault(set(names.split()), f"{names}: {row[0]}", *row[1:])

@@ -69,7 +69,6 @@ def test_references_to_a_queue(
 ) -> None:
     """A reference is resolved within its template and in the others."""
     queue = assembly.resolve(own, value, QUEUE)
-
     assert found == (queue.logical_id if queue else None)
 
 
@@ -77,7 +76,6 @@ def test_references_to_a_queue(
 def test_alias_refers_to_its_function(assembly: Assembly, own: Template, name: str) -> None:
     """A reference to an alias or a version resolves to its function."""
     function = assembly.resolve(own, {"Fn::Join": [":", [{"Ref": name}, "live"]]}, FUNCTION)
-
     assert function is own.resources["Function"]
 
 
@@ -86,7 +84,6 @@ def test_numbers(own: Template, value: object, number: int) -> None:
     """A number may be text, and has a default if it is not set."""
     properties = {} if value is None else {"Timeout": value}
     resource = Resource(own, "Function", {"Type": FUNCTION, "Properties": properties})
-
     assert number == resource.integer("Timeout", 7)
 
 
@@ -94,7 +91,6 @@ def test_numbers(own: Template, value: object, number: int) -> None:
 def test_value_that_is_no_number(own: Template, value: object) -> None:
     """A reference, or anything else that is not a number, is rejected."""
     resource = Resource(own, "Function", {"Type": FUNCTION, "Properties": {"Timeout": value}})
-
     with pytest.raises(UnresolvedValue, match="Function: Timeout is not a literal number"):
         resource.integer("Timeout", 7)
 

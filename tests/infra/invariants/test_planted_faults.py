@@ -9,8 +9,7 @@ import pytest
 from stacks.invariants.plugin import CATALOGUE
 from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, SampleStack
 from tests.infra.invariants.document import DOCUMENT, document
-from tests.infra.invariants.planted_faults import FAULTS, Fault
-from tests.infra.invariants.templates import Templates
+from tests.infra.invariants.planted_faults import FAULTS, Fault, Templates
 from tests.infra.synthesis import Synthesized, new_app, synthesize, violations
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.planted)
@@ -37,7 +36,7 @@ def reported() -> Mapping[str, set[str]]:
     """Synthesize all faults by code in one app, and return what the report names for each."""
     app = new_app()
     for number, fault in enumerate(FAULTS):
-        fault.by_code(SampleStack.of(app, f"Row{number}", protected=fault.protected))
+        fault.by_code(SampleStack(app, f"Row{number}", protected=fault.protected))
     with suppress(RuntimeError):
         app.synth()
     found: dict[str, set[str]] = {fault.planted: set() for fault in FAULTS}
@@ -50,7 +49,7 @@ def reported() -> Mapping[str, set[str]]:
 
 def test_faultless_templates_violate_nothing(faultless: Synthesized) -> None:
     """The templates in which faults are planted violate no invariant."""
-    assert set() == Templates.of(faultless).violated()
+    assert set() == Templates(faultless).violated()
 
 
 @each_fault
@@ -62,17 +61,14 @@ def test_fault_by_code(reported: Mapping[str, set[str]], fault: Fault) -> None:
 @each_fault
 def test_fault_in_a_template(faultless: Synthesized, fault: Fault) -> None:
     """An override in our app's templates is found."""
-    templates = Templates.of(faultless)
-
+    templates = Templates(faultless)
     fault.by_override(templates)
-
     assert fault.violates == templates.violated()
 
 
 def test_every_invariant_has_a_fault() -> None:
     """Each invariant has its own name and at least one planted fault."""
     names = [invariant.name for invariant in CATALOGUE]
-
     assert len(names) == len(set(names))
     assert set(names) == {name for fault in FAULTS for name in fault.violates}
 

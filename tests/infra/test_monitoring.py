@@ -1,14 +1,17 @@
-"""The dashboard: every graph shows an existing metric, and every metric of the runtime is shown."""
+"""Alarms of all environments; the dashboard shows existing metrics, and all of the runtime's."""
 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
 
 from lambda_src.core.contract import ENDS, Metric
+from stacks.alarms.notifier import MAX_DESCRIPTION, AlarmNotifier, AlarmRule
 from tests.infra.synthesis import ENVIRONMENTS, Synthesized, synthesize
 
 DASHBOARD = "AWS::CloudWatch::Dashboard"
@@ -17,24 +20,20 @@ AWS_METRICS = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     "AWS/SQS": (
         "QueueName",
-        {
-            "ApproximateAgeOfOldestMessage",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesVisible",
-        },
+        *("ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesNotVisible"),
+        "ApproximateNumberOfMessagesVisible",
     ),
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     "AWS/Lambda": (
         "FunctionName",
-        {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
+        *("ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"),
     ),
 }
-"""AWS's own metrics that may be shown, by namespace, with their dimension."""
+"""AWS's own metrics that may be shown, after their dimension, by namespace."""
 SEARCH = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\"', 'Sum'\)")
 
 
-@dataclass(frozen=True)
-class Shown:
+class _Shown(NamedTuple):
     """One line of a widget: a metric, or the metrics that a search finds."""
 
     namespace: str
@@ -62,7 +61,7 @@ def _widgets(synthesized: Synthesized) -> list[dict[str, Any]]:
     return found
 
 
-def _shown(synthesized: Synthesized) -> Iterator[Shown]:
+def _shown(synthesized: Synthesized) -> Iterator[_Shown]:
     """Yield every metric that a widget shows."""
     for widget in _widgets(synthesized):
         for line in widget["properties"].get("metrics", []):
@@ -70,10 +69,10 @@ def _shown(synthesized: Synthesized) -> Iterator[Shown]:
                 search = SEARCH.fullmatch(line[0]["expression"])
                 assert search
                 namespace, *dimensions = search["schema"].split(",")
-                yield Shown(namespace.strip('"'), search["name"], tuple(dimensions), "Sum")
+                yield _Shown(namespace.strip('"'), search["name"], tuple(dimensions), "Sum")
             else:
                 namespace, name, *pairs, rendering = line
-                yield Shown(namespace, name, tuple(pairs[::2]), rendering.get("stat", "Average"))
+                yield _Shown(namespace, name, tuple(pairs[::2]), rendering.get("stat", "Average"))
 
 
 def test_every_graph_shows_an_existing_metric(dev: Synthesized) -> None:
@@ -82,7 +81,7 @@ def test_every_graph_shows_an_existing_metric(dev: Synthesized) -> None:
         if line.namespace == NAMESPACE:
             assert Metric(line.name).dimensions == line.dimensions
         else:
-            dimension, names = AWS_METRICS[line.namespace]
+            dimension, *names = AWS_METRICS[line.namespace]
             assert (dimension,) == line.dimensions
             assert line.name in names
 
@@ -90,7 +89,6 @@ def test_every_graph_shows_an_existing_metric(dev: Synthesized) -> None:
 def test_every_metric_of_the_runtime_is_shown(dev: Synthesized) -> None:
     """Each metric is shown; counts as sums, times as percentiles."""
     own = [line for line in _shown(dev) if line.namespace == NAMESPACE]
-
     assert set(Metric) == {line.name for line in own}
     assert {"Sum"} == {line.statistic for line in own if not line.name.endswith("Seconds")}
     assert {"p50", "p99"} == {line.statistic for line in own if line.name.endswith("Seconds")}
@@ -133,3 +131,53 @@ def test_output_has_the_dashboards_address(name: str) -> None:
     address = synthesized.template("WhatsApp")["Outputs"]["DashboardUrl"]["Value"]
     assert f"ai-multi-comms-whatsapp-dashboard-{name}" == dashboard
     assert json.dumps(address).endswith(f'#dashboards/dashboard/{dashboard}"]]}}')
+
+
+def _alarms(synthesized: Synthesized) -> list[dict[str, Any]]:
+    return [
+        alarm["Properties"] for alarm in synthesized.resources("WhatsApp", "AWS::CloudWatch::Alarm")
+    ]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_every_alarm_notifies_the_topic(name: str) -> None:
+    """Each alarm notifies the shared topic, by the name of the shared stack's output."""
+    synthesized = synthesize(name)
+    shared = synthesized.template("Shared")
+    for alarm in _alarms(synthesized):
+        for action in alarm["AlarmActions"] + alarm.get("OKActions", []):
+            output = action["Fn::GetStackOutput"]["OutputName"]
+            topic = shared["Outputs"][output]["Value"]["Ref"]
+            assert "AWS::SNS::Topic" == shared["Resources"][topic]["Type"]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_every_alarm_is_within_cloudwatchs_limits(name: str) -> None:
+    """Descriptions fit with a long runbook address, and the evaluation covers at most a day."""
+    synthesized = synthesize(name, runbook_url="https://example.com/" + 200 * "r")
+    for alarm in _alarms(synthesized):
+        queries = [query["MetricStat"] for query in alarm.get("Metrics", [])[1:]] or [alarm]
+        assert len(alarm["AlarmDescription"]) <= MAX_DESCRIPTION
+        assert all(q["Period"] * alarm["EvaluationPeriods"] <= 86_400 for q in queries)
+
+
+def test_alarms_link_to_the_environments_runbook() -> None:
+    """The runbook address of an environment is in each alarm, with the alarm's section."""
+    alarms = _alarms(synthesize(runbook_url="https://example.com/runbook"))
+    links = {alarm["AlarmDescription"].split("Runbook: ")[1] for alarm in alarms}
+    assert "https://example.com/runbook#deadletters" in links
+    assert len(alarms) == len(links)
+
+
+def test_long_description_is_rejected() -> None:
+    """A description beyond CloudWatch's limit stops synth and names the alarm and both lengths."""
+    stack = Stack(App(), "Stack")
+    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:111122223333:t")
+    with pytest.raises(ValueError, match=r"alarm Sample: its description has 1,[0-9]{3} char"):
+        AlarmNotifier(topic=topic, runbook="docs/runbook.md").add_alarm(
+            stack,
+            "Sample",
+            alarm_name="Sample",
+            rule=AlarmRule(subject="Sample", description=1_000 * "x"),
+            metric=cloudwatch.Metric(namespace="Sample", metric_name="Sample"),
+        )
