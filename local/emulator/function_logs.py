@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 MAX_EVENTS = 10_000
 """Events in one response:
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html"""
-OVERLAP_MS = 3_000
-"""The embedded AWS gives an invocation's lines the time of its end and stores them at once, but
-those of concurrent invocations not in the order of their times."""
+OVERLAP_MS = 60_000
+"""The embedded AWS gives an invocation's lines the time of its end, but stores those of concurrent
+invocations in another order, and on a busy machine seconds later."""
 
 
 @dataclass(frozen=True)
