@@ -17,7 +17,7 @@ TABLE = "table"
 LONGEST_FIRST = (
     "tests/conformance/",
     "tests/distribution/test_example.py",
-    "tests/local/world/",
+    "tests/local/cloud/",
     "tests/local/emulator/",
     "tests/local/test_whole_commands.py",
     "tests/services/test_handler_time.py",

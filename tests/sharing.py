@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
     from xdist.remote import Producer
 
-SHARING = ("tests/local/world/", "tests/local/emulator/", "tests/conformance/")
+SHARING = ("tests/local/cloud/", "tests/local/emulator/", "tests/conformance/")
 """Directories whose tests all run in one process, since they share what it has started."""
 
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from lambda_src.core.contract import Status
-from tests.local.world.tool.local_operator import LocalOperator
-from tests.local.world.tool.terminal import ctrl_c
-from tests.local.world.tool.ways import Way, exercises
+from tests.local.cloud.tool.local_operator import LocalOperator
+from tests.local.cloud.tool.terminal import ctrl_c
+from tests.local.cloud.tool.ways import Way, exercises
 from tests.support.channel import PREFIXES
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from local.lifecycle import wait_for
-from tests.local.world.messages import TIMEOUT_SECONDS, each_channel
-from tests.local.world.tool.local_operator import LocalOperator
-from tests.local.world.tool.terminal import ctrl_c
-from tests.local.world.tool.ways import Way, commands, exercised, exercises
+from tests.local.cloud.messages import TIMEOUT_SECONDS, each_channel
+from tests.local.cloud.tool.local_operator import LocalOperator
+from tests.local.cloud.tool.terminal import ctrl_c
+from tests.local.cloud.tool.ways import Way, commands, exercised, exercises
 from tests.support.channel import OPENAI_SECRET
 
 REQUESTS: Mapping[str, str] = {

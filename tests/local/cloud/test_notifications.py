@@ -15,7 +15,7 @@ from local.emulator.alerts import Alert, alarms_on_line
 from local.lifecycle import wait_for
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.vendors import FakeVendors
-from tests.local.world.messages import (
+from tests.local.cloud.messages import (
     BAD,
     GOOD,
     METRIC_FILTERS,

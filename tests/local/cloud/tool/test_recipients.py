@@ -6,10 +6,10 @@ import pytest
 
 from lambda_src.core.contract import Status
 from local.lifecycle import wait_for
-from tests.local.world.messages import TIMEOUT_SECONDS
-from tests.local.world.tool.local_operator import Conversation, LocalOperator
-from tests.local.world.tool.terminal import ctrl_c
-from tests.local.world.tool.ways import Way, exercises
+from tests.local.cloud.messages import TIMEOUT_SECONDS
+from tests.local.cloud.tool.local_operator import Conversation, LocalOperator
+from tests.local.cloud.tool.terminal import ctrl_c
+from tests.local.cloud.tool.ways import Way, exercises
 
 REASON = ("--reason", "request 17")
 each_change = pytest.mark.parametrize("change", ["add", "lift"])

@@ -10,7 +10,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from ops.cli import app
-from tests.local.world import tool
+from tests.local.cloud import tool
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -6,7 +6,7 @@ from lambda_src.core.contract import Status
 from local.cloud import LocalCloud
 from local.message_tracker import MessageState, MessageTracker
 from local.vendors import FakeVendors
-from tests.local.world.messages import (
+from tests.local.cloud.messages import (
     BAD,
     FREE,
     GOOD,

@@ -12,7 +12,7 @@ from local.demo.scenarios import writes_message_sid
 from local.dynamodb_proxy import DynamoDBError, Parameters
 from local.message_tracker import MessageTracker
 from local.vendors import FakeVendors
-from tests.local.world.messages import FREE, METRIC_FILTERS, UNRECORDED, bodies, context, on
+from tests.local.cloud.messages import FREE, METRIC_FILTERS, UNRECORDED, bodies, context, on
 
 
 @pytest.fixture(scope="package")

@@ -11,7 +11,7 @@ from local.aws import DUMMY_SECRET
 from local.cloud import LocalCloud
 from local.vendors import FakeVendors
 from ops import endpoints, queues
-from tests.local.world.tool.local_operator import LocalOperator
+from tests.local.cloud.tool.local_operator import LocalOperator
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -1,9 +1,9 @@
 """`unknown resolve` on the local cloud, with both decisions."""
 
 from lambda_src.core.contract import Status
-from tests.local.world.tool.local_operator import Conversation, LocalOperator
-from tests.local.world.tool.terminal import ctrl_c
-from tests.local.world.tool.ways import Way, exercises
+from tests.local.cloud.tool.local_operator import Conversation, LocalOperator
+from tests.local.cloud.tool.terminal import ctrl_c
+from tests.local.cloud.tool.ways import Way, exercises
 
 
 def resolve(conversation: Conversation, *options: str) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ from pathlib import Path
 from local.fakes import Fault, Match
 from local.lifecycle import wait_for
 from ops.command import INTERRUPTED
-from tests.local.world.messages import TIMEOUT_SECONDS
-from tests.local.world.tool.local_operator import LocalOperator
-from tests.local.world.tool.terminal import terminal
-from tests.local.world.tool.ways import Way, exercises
+from tests.local.cloud.messages import TIMEOUT_SECONDS
+from tests.local.cloud.tool.local_operator import LocalOperator
+from tests.local.cloud.tool.terminal import terminal
+from tests.local.cloud.tool.ways import Way, exercises
 from tests.support.channel import PREFIXES
 
 RESUMABLE = "interrupted: completed work is kept: run the same command again to continue"

@@ -19,8 +19,7 @@ from local.send import send, send_and_follow
 from local.up import EventMonitor, up
 from local.vendors import FakeVendors
 from tests.faults.soak.plan import mapping_paused
-from tests.local.recorded_screen import RecordedScreen
-from tests.local.world.messages import (
+from tests.local.cloud.messages import (
     REJECTED,
     SENT_TWICE,
     TIMEOUT_SECONDS,
@@ -28,6 +27,7 @@ from tests.local.world.messages import (
     context,
     conversation,
 )
+from tests.local.recorded_screen import RecordedScreen
 
 SOCKET_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 LISTENING = "0A"  # the kernel's number of the state

@@ -22,7 +22,7 @@ from ops.console import Console
 from ops.queues import QueueScanner
 from ops.session import Session
 from ops.unknown_sends import UnknownSend
-from tests.local.world.messages import TIMEOUT_SECONDS
+from tests.local.cloud.messages import TIMEOUT_SECONDS
 from tests.ops.conversation_states import STATES, StateWriter
 from tests.ops.tool import Tool
 from tests.support.channel import context, recipient_data
