@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from lambda_src.core import time_budget
 from lambda_src.core.contract import Metric, Step
 from lambda_src.core.errors import CredentialsRefused, PermanentFailure, TransientFailure
 from lambda_src.core.models import (
@@ -22,6 +21,7 @@ from lambda_src.core.models import (
     first_violation,
 )
 from lambda_src.core.ports import Assistants, Clock, Metrics, Secrets, TextGenerator
+from lambda_src.core.time_budget import TimeBudget
 
 MAX_METADATA_LENGTH = 512
 """Characters that OpenAI accepts as the value of one metadata key."""
@@ -43,7 +43,7 @@ class MessageComposer:
     generator: TextGenerator
     metrics: Metrics
     clock: Clock
-    times: time_budget.TimeBudget
+    times: TimeBudget
     text_rules: TextRules = TWILIO
     stopwatch: Callable[[], float] = time.perf_counter
 
@@ -95,9 +95,8 @@ class MessageComposer:
         api_key = self.secrets.openai_key(context.api_key_reference, fresh=fresh)
         delivery.step = Step.AI
         check_lease()
-        time_left = delivery.deadline - self.clock() - self.times.send_reserve
-        timeout = min(self.times.openai_timeout, time_left)
-        if timeout < time_budget.MIN_AI_SECONDS:
+        timeout = self.times.ai_timeout(delivery.deadline - self.clock())
+        if timeout is None:
             raise TransientFailure("out_of_time", Step.AI, retry_in=0)
         request = GenerationRequest(
             engine=context.engine,

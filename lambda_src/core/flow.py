@@ -157,7 +157,7 @@ class MessageFlow:
 
     def _acquire(self, delivery: Delivery, context: ContextObject) -> Lease | LedgerRecord:
         delivery.step = Step.CLAIM
-        if delivery.deadline - self.clock() < self.times.acquire_reserve:
+        if not self.times.has_time_to_acquire(delivery.deadline - self.clock()):
             raise TransientFailure("out_of_time", Step.CLAIM, retry_in=0)
         requested_at = min(delivery.sent_at, context.requested_at or delivery.sent_at)
         try:

@@ -1,4 +1,4 @@
-"""The time that each step may take, in seconds.
+"""The time that each step may take, in seconds, and whether enough of it is left.
 
 Standard library only: synth checks a template's times with the same calculations.
 """
@@ -83,6 +83,23 @@ class TimeBudget:
     def lookup_reserve(self) -> float:
         """Time that must be left for a lookup at the vendor: a secret, the list, two writes."""
         return 3 * AWS_CALL_SECONDS + 2 * self.twilio_timeout + SHUTDOWN_RESERVE_SECONDS
+
+    def has_time_to_acquire(self, time_left: float) -> bool:
+        """Return whether a lease may be acquired with `time_left` seconds until the deadline."""
+        return time_left >= self.acquire_reserve
+
+    def ai_timeout(self, time_left: float) -> float | None:
+        """Return the timeout of an AI request in seconds; None if too little time is left."""
+        timeout = min(self.openai_timeout, time_left - self.send_reserve)
+        return timeout if timeout >= MIN_AI_SECONDS else None
+
+    def has_time_to_send(self, time_left: float) -> bool:
+        """Return whether an intent may be recorded with `time_left` seconds until the deadline."""
+        return time_left >= self.send_reserve
+
+    def has_time_to_look_up(self, time_left: float) -> bool:
+        """Return whether the vendor may be asked with `time_left` seconds until the deadline."""
+        return time_left >= self.lookup_reserve
 
     @cached_property
     def max_send_duration(self) -> float:

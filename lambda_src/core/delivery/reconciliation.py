@@ -112,7 +112,7 @@ class Reconciler:
         )
 
         def find(*, fresh: bool) -> tuple[str, ...]:
-            if delivery.deadline - self.clock() < self.times.lookup_reserve:
+            if not self.times.has_time_to_look_up(delivery.deadline - self.clock()):
                 raise TransientFailure("out_of_time", Step.SETTLE, retry_in=0)
             credentials = self.secrets.credentials(context.credentials_reference, fresh=fresh)
             return self.sender.find(credentials, message, since=intent.at - CLOCK_SKEW_SECONDS)

@@ -47,7 +47,7 @@ class AtMostOnceSender:
                 is stored.
         """
         now = self.clock()
-        if deadline - now < self.times.send_reserve:
+        if not self.times.has_time_to_send(deadline - now):
             self.leases.checkpoint_answer(lease, answer)
             raise TransientFailure("out_of_time", Step.SEND, retry_in=0)
         intent = Intent(at=now, deadline=now + self.times.max_send_duration)

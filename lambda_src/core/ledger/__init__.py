@@ -7,12 +7,11 @@ from lambda_src.core.ledger.records import (
     Intent,
     Lease,
     LedgerRecord,
-    NextAction,
     RecipientSuppressed,
     SentRecord,
-    next_action,
 )
 from lambda_src.core.ledger.store import LedgerStore
+from lambda_src.core.ledger.transitions import NextAction, next_action
 
 __all__ = [
     "ConditionFailed",

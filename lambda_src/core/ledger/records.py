@@ -1,7 +1,6 @@
-"""The ledger's data and its transition table: what a delivery may do with a record it finds."""
+"""The ledger's data: leases, intents, failures, and a record as it was read."""
 
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import PermanentFailure
@@ -112,35 +111,3 @@ class RecipientSuppressed(PermanentFailure):
     """
 
     record: LedgerRecord | None = None
-
-
-class NextAction(Enum):
-    """What a delivery does with a conversation that already has a record."""
-
-    RESUME = auto()
-    TAKE_OVER = auto()
-    BACK_OFF = auto()
-    RECONCILE = auto()
-    ACKNOWLEDGE = auto()
-    REJECT = auto()
-
-
-def next_action(  # noqa: PLR0911 - a table, one row a return
-    record: LedgerRecord, owner: str, now: float
-) -> NextAction:
-    """Return what the delivery `owner` does with a record that it finds at `now`."""
-    match record.status:
-        case Status.SENT:
-            return NextAction.ACKNOWLEDGE
-        case Status.FAILED | Status.SEND_UNKNOWN:
-            return NextAction.REJECT
-        case Status.SENDING:
-            return NextAction.RECONCILE
-        case Status.RETRY:
-            return NextAction.TAKE_OVER
-        case Status.PROCESSING if record.owner == owner:
-            return NextAction.RESUME
-        case Status.PROCESSING if record.lease_expires_at <= now:
-            return NextAction.TAKE_OVER
-        case Status.PROCESSING:
-            return NextAction.BACK_OFF
