@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.subject import Subject
+from lambda_src.core import ConfigurationError, Settings
 from lambda_src.core.contract import METRICS_NAMESPACE, UNSET_VARIABLES, Variable
-from lambda_src.core.settings import ConfigurationError, Settings
 from stacks.alarms.log_alarms import log_alarm_rules
 from stacks.grants import readable_secrets
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from lambda_src.core import Clock
-from lambda_src.core.contract import TWILIO_BASE_URL
+from lambda_src.core import TWILIO_BASE_URL, Clock
 from local.fakes import FakeTwilio, Fault, Match
 
 ACCOUNT, TOKEN, TEMPLATE = "AC" + "0" * 32, "fake-auth-token", "HX" + "1" * 32

@@ -32,8 +32,7 @@ from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lambda_src.core import Answer, ChannelParts, GenerationRequest, TextGenerator
-    from lambda_src.core.settings import Settings
+    from lambda_src.core import Answer, ChannelParts, GenerationRequest, Settings, TextGenerator
 
 AWS_CLIENT = Config(
     connect_timeout=time_budget.AWS_CONNECT_SECONDS,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_src.bootstrap import build_handler
 from lambda_src.channels import parts_of
-from lambda_src.core.settings import Settings
+from lambda_src.core import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

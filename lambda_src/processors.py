@@ -11,6 +11,7 @@ from lambda_src.core import (
     AddressFormat,
     Addressing,
     ChannelParts,
+    ConfigurationError,
     Credentials,
     CredentialsRefused,
     Limit,
@@ -20,12 +21,12 @@ from lambda_src.core import (
     RateLimited,
     Sender,
     SendOutcomeUnknown,
+    Settings,
     Step,
     TextRules,
     TransientFailure,
 )
 from lambda_src.core.batch import BatchHandler
-from lambda_src.core.settings import ConfigurationError, Settings
 from lambda_src.services.http_deadline import DeadlineAdapter
 from lambda_src.services.secret_schemas import invalid_secret
 

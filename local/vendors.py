@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import lambda_src
-from lambda_src.core.contract import TWILIO_BASE_URL
+from lambda_src.core import TWILIO_BASE_URL
 from local import paths
 from local.aws import Aws
 from local.deployment import ENVIRONMENT

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.core import ProcessingError
-from lambda_src.core.settings import ConfigurationError
+from lambda_src.core import ConfigurationError, ProcessingError
 from ops.console import MASK, UNCHANGED, Console, mask_recipient, mask_record
 from ops.errors import Declined, OperatorError
 from ops.session import Session

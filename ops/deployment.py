@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambda_src.channels import parts_of
-from lambda_src.core.contract import TWILIO_BASE_URL
-from lambda_src.core.settings import Settings
+from lambda_src.core import TWILIO_BASE_URL, Settings
 from lambda_src.services.dynamodb.updates import Retention
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser

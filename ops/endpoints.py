@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from lambda_src.core.contract import TWILIO_BASE_URL
+from lambda_src.core import TWILIO_BASE_URL
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import ConditionFailed, Step
-from lambda_src.core.contract import EXPIRES_AT, MIN_RETENTION_DAYS
+from lambda_src.core import EXPIRES_AT, MIN_RETENTION_DAYS, ConditionFailed, Step
 from lambda_src.services.dynamodb import items
 from lambda_src.services.dynamodb.errors import map_errors
 from lambda_src.services.dynamodb.marshalling import deserialize, serialize

@@ -3,9 +3,8 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-from lambda_src.core import ChannelParts
+from lambda_src.core import ChannelParts, ConfigurationError
 from lambda_src.core.contract import Variable
-from lambda_src.core.settings import ConfigurationError
 
 
 def parts_of(channel: str) -> ChannelParts:

@@ -1,16 +1,16 @@
 """SMS through Twilio: from a number or a messaging service, billed by segment."""
 
 from lambda_src.core import (
+    MAX_BODY_LENGTH,
     PHONE,
     AddressFormat,
     Addressing,
     ChannelParts,
     Limit,
     OutgoingMessage,
+    Settings,
     TextRules,
 )
-from lambda_src.core.models import MAX_BODY_LENGTH
-from lambda_src.core.settings import Settings
 from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.twilio.errors import Refusal
 from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender

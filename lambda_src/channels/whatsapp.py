@@ -1,7 +1,6 @@
 """WhatsApp through Twilio: addresses are phone numbers prefixed with the channel's name."""
 
-from lambda_src.core import ChannelParts, OutgoingMessage
-from lambda_src.core.settings import Settings
+from lambda_src.core import ChannelParts, OutgoingMessage, Settings
 from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender
 

@@ -1,6 +1,17 @@
 """The domain: messages, ledger, errors and ports of the flow, as adapters and tools use them."""
 
-from lambda_src.core.contract import Dimension, Kind, LogEvent, Metric, Status, Step
+from lambda_src.core.contract import (
+    EXPIRES_AT,
+    MIN_RETENTION_DAYS,
+    TWILIO_BASE_URL,
+    Dimension,
+    Kind,
+    LogEvent,
+    Metric,
+    Status,
+    Step,
+)
+from lambda_src.core.deadlines import call_with_deadline
 from lambda_src.core.errors import (
     AccountRefused,
     CredentialsRefused,
@@ -28,6 +39,8 @@ from lambda_src.core.ledger import (
     SentRecord,
 )
 from lambda_src.core.models import (
+    MAX_BODY_LENGTH,
+    MAX_RENDERED_LENGTH,
     Answer,
     AssistantDefinition,
     ContextObject,
@@ -51,10 +64,16 @@ from lambda_src.core.ports import (
     Sender,
     TextGenerator,
 )
+from lambda_src.core.settings import ConfigurationError, Settings
 
 __all__ = [
     "BY_PHONE",
+    "EXPIRES_AT",
+    "MAX_BODY_LENGTH",
+    "MAX_RENDERED_LENGTH",
+    "MIN_RETENTION_DAYS",
     "PHONE",
+    "TWILIO_BASE_URL",
     "AccountRefused",
     "AddressFormat",
     "Addressing",
@@ -63,6 +82,7 @@ __all__ = [
     "ChannelParts",
     "Clock",
     "ConditionFailed",
+    "ConfigurationError",
     "ContextObject",
     "Credentials",
     "CredentialsRefused",
@@ -93,6 +113,7 @@ __all__ = [
     "SendOutcomeUnknown",
     "Sender",
     "SentRecord",
+    "Settings",
     "Status",
     "Step",
     "TextGenerator",
@@ -101,4 +122,5 @@ __all__ = [
     "UnrecognizedRecord",
     "Usage",
     "VariableRule",
+    "call_with_deadline",
 ]

@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.core import PermanentFailure, Step, TransientFailure, time_budget
-from lambda_src.core.deadlines import call_with_deadline
+from lambda_src.core import (
+    PermanentFailure,
+    Step,
+    TransientFailure,
+    call_with_deadline,
+    time_budget,
+)
 from lambda_src.services.secret_schemas import invalid_secret, openai_key, twilio_credentials
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.core import LogEvent, Step, TransientFailure, time_budget
-from lambda_src.core.deadlines import call_with_deadline
+from lambda_src.core import LogEvent, Step, TransientFailure, call_with_deadline, time_budget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,7 @@ import typer
 from openai.types import Model
 from pydantic import ValidationError
 
-from lambda_src.core import ProcessingError
-from lambda_src.core.models import MAX_RENDERED_LENGTH
+from lambda_src.core import MAX_RENDERED_LENGTH, ProcessingError
 from lambda_src.utils.assistant_definitions import DIRECTORY
 from lambda_src.utils.context_schema import AssistantModel
 from ops.command import Session, command

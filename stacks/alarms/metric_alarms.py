@@ -18,6 +18,7 @@ MAX_AGE = Duration.minutes(15)
 # One message is enough: only a person removes messages from the dead-letter queue.
 DEAD_LETTERS = AlarmRule(
     subject="DeadLetters",
+    threshold=1,
     notify_on_ok=True,
     description=(
         "Messages that could not be sent are in the dead-letter queue; the record or the log of"

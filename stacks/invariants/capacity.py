@@ -13,8 +13,7 @@ from stacks.capacity.limits import Limit, VendorLimits
 from stacks.capacity.model import DEFAULT_PEAK_HOUR_SHARE, Load, Processors, ServiceTime
 from stacks.capacity.queue_age import queue_age
 from stacks.capacity.sizing import choose_processors
-from stacks.invariants.assembly import Assembly
-from stacks.invariants.consumers import Consumer, consumers
+from stacks.invariants.assembly import Assembly, Consumer, consumers
 from stacks.invariants.invariant import Finding, invariant
 
 CONCURRENCY = "ScalingConfig.MaximumConcurrency"

@@ -12,18 +12,16 @@ from lambda_src.core.contract import (
 )
 from stacks.grants import readable_secrets
 from stacks.invariants.assembly import (
+    DEPLOYED,
     QUEUE,
+    VARIABLES,
     Assembly,
+    Function,
     Resource,
     UnresolvedValue,
     as_list,
-    covers,
-)
-from stacks.invariants.consumers import (
-    DEPLOYED,
-    VARIABLES,
-    Function,
     consumers,
+    covers,
     processor_functions,
 )
 from stacks.invariants.invariant import Finding, Severity, invariant

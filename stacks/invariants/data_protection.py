@@ -10,11 +10,12 @@ from stacks.invariants.assembly import (
     QUEUE,
     TABLE,
     TOPIC,
+    VARIABLES,
     Assembly,
     Resource,
     denies_plain_connections,
+    processor_functions,
 )
-from stacks.invariants.consumers import VARIABLES, processor_functions
 from stacks.invariants.invariant import Finding, invariant
 
 STATEFUL = (TABLE, LOG_GROUP, QUEUE, "AWS::SecretsManager::Secret", KEY)

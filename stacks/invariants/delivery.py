@@ -11,8 +11,16 @@ from lambda_src.core.time_budget import (
     MISSED_BEATS,
     max_renewal_gap,
 )
-from stacks.invariants.assembly import MAPPING, QUEUE, Assembly, Resource
-from stacks.invariants.consumers import VARIABLES, consumers, processor_functions, retention
+from stacks.invariants.assembly import (
+    MAPPING,
+    QUEUE,
+    VARIABLES,
+    Assembly,
+    Resource,
+    consumers,
+    processor_functions,
+    retention,
+)
 from stacks.invariants.invariant import Finding, Severity, invariant
 
 MIN_CONCURRENCY = 2

@@ -13,10 +13,11 @@ from stacks.invariants.assembly import (
     METRIC_FILTER,
     TOPIC,
     Assembly,
+    Function,
     Resource,
     allows,
+    processor_functions,
 )
-from stacks.invariants.consumers import Function, processor_functions
 from stacks.invariants.invariant import Finding, Severity, invariant
 
 ALARMS = (ALARM, "AWS::CloudWatch::CompositeAlarm")

@@ -12,9 +12,9 @@ from lambda_src.core import (
     LedgerUnavailable,
     PermanentFailure,
     Step,
+    call_with_deadline,
     time_budget,
 )
-from lambda_src.core.deadlines import call_with_deadline
 from lambda_src.services.dynamodb.items import MAX_RECORD_BYTES, to_ledger_record
 
 UNAVAILABLE = frozenset(

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from lambda_src.core import (
+    EXPIRES_AT,
     Answer,
     Failure,
     Intent,
@@ -21,7 +22,6 @@ from lambda_src.core import (
     Status,
     Step,
 )
-from lambda_src.core.contract import EXPIRES_AT
 from lambda_src.services.dynamodb import items
 
 SAME_LEASE = "lease_owner = :owner AND attempt = :attempt"

@@ -25,11 +25,11 @@ from stacks.invariants.assembly import (
     QUEUE,
     TABLE,
     TOPIC,
+    VARIABLES,
     Assembly,
     Template,
 )
 from stacks.invariants.configuration import PREFIXES, READ_SECRET
-from stacks.invariants.consumers import VARIABLES
 from stacks.invariants.data_protection import RECOVERY, TIME_TO_LIVE
 from stacks.invariants.monitoring import SUBSCRIPTION
 from stacks.invariants.plugin import CATALOGUE
