@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from pathlib import Path
-from typing import IO
 
 from tests.function_python import ROOT, SUITES, other_versions, prepare, python_of
 
@@ -22,42 +20,6 @@ CORES = os.cpu_count() or 1
 WORKERS, RUNTIME_WORKERS = 2 * CORES - 1, CORES
 """Processes of each run. Each imports and collects all tests of its run, which takes seconds, so
 more of them gain nothing although their tests wait."""
-DISTRIBUTION = ("--dist", "loadfile", "--no-loadscope-reorder")
-"""A file's tests share what it has started, so one worker runs them; the longest files start."""
-
-
-class Run:
-    """A run of pytest in the background, whose report is stored until it is requested.
-
-    Args:
-        title: Shown above the report.
-        python: The interpreter.
-        arguments: Pytest's.
-    """
-
-    def __init__(self, title: str, python: Path, *arguments: str) -> None:
-        self._title = title
-        self._report: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
-        self._process = subprocess.Popen(  # noqa: S603 - our own arguments
-            [python, "-m", "pytest", "-q", "-n", str(RUNTIME_WORKERS), *DISTRIBUTION, *arguments],
-            cwd=ROOT,
-            env=environment(),
-            stdout=self._report,
-            stderr=subprocess.STDOUT,
-        )
-
-    def status(self) -> int:
-        """Wait for the end, show the report, and return the exit status."""
-        status = self._process.wait()
-        self._report.seek(0)
-        text = self._report.read().decode(errors="replace")
-        sys.stdout.write(f"{self._title}\n{text}\n")
-        return status
-
-    def stop(self) -> None:
-        """Stop it if it is still running."""
-        self._process.terminate()
-        self._report.close()
 
 
 def environment() -> dict[str, str]:
@@ -73,16 +35,30 @@ def main() -> int:
     with ExitStack() as stack:
         runs = []
         for version in _prepared_versions():
-            title = f"the runtime's tests, on the functions' Python {version}:"
-            runs.append(Run(title, python_of(version), *SUITES))
-            stack.callback(runs[-1].stop)
+            report = stack.enter_context(tempfile.TemporaryFile())
+            run = subprocess.Popen(  # noqa: S603 - our own arguments
+                [python_of(version), "-m", "pytest", "-q", *_options(RUNTIME_WORKERS), *SUITES],
+                cwd=ROOT,
+                env=environment(),
+                stdout=report,
+                stderr=subprocess.STDOUT,
+            )
+            stack.callback(run.terminate)
+            runs.append((version, run, report))
         ignored = [f"--ignore={suite}" for suite in SUITES] if runs else []
-        own = subprocess.call(  # noqa: S603 - our own arguments
-            [sys.executable, "-m", "pytest", "-n", str(WORKERS), *DISTRIBUTION, *ignored],
-            cwd=ROOT,
-            env=environment(),
-        )
-        return max([own, *(run.status() for run in runs)], key=bool)
+        own = [sys.executable, "-m", "pytest", *_options(WORKERS), *ignored]
+        statuses = [subprocess.call(own, cwd=ROOT, env=environment())]  # noqa: S603 - the same
+        for version, run, report in runs:
+            statuses.append(run.wait())
+            report.seek(0)
+            text = report.read().decode(errors="replace")
+            sys.stdout.write(f"the runtime's tests, on the functions' Python {version}:\n{text}\n")
+        return max(statuses, key=bool)
+
+
+def _options(workers: int) -> list[str]:
+    """Return options of pytest; a worker runs all tests of a file, and the longest files start."""
+    return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _prepared_versions() -> list[str]:

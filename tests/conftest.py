@@ -1,18 +1,20 @@
-"""For all tests: no AWS configuration of the user, and the order of files."""
+"""For all tests: no AWS configuration of the user, and the order and distribution of files."""
 
 import gc
 import os
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.sharing import DirectoryScheduling, scheduling
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
 
 TABLE = "table"
 """Name of the property with a table that a test records for the terminal summary."""
+
+SHARING = ("tests/local/cloud/", "tests/local/emulator/", "tests/conformance/")
+"""Directories whose tests all run in one process, since they share what it has started."""
 
 LONGEST_FIRST = (
     "tests/conformance/",
@@ -66,12 +68,21 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+class DirectoryScheduling(LoadFileScheduling):
+    """Distributes by file like `--dist loadfile`, but each directory of `SHARING` counts as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = [directory for directory in SHARING if nodeid.startswith(directory)]
+        return shared[0] if shared else super()._split_scope(nodeid)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(
     config: pytest.Config, log: "Producer"
 ) -> DirectoryScheduling | None:
-    """Run the tests that share a fixture in one process."""
-    return scheduling(config, log)
+    """Return the scheduling for `--dist loadfile`, else None for the default."""
+    by_file = config.getoption("dist") == "loadfile"
+    return DirectoryScheduling(config, log) if by_file else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -65,25 +65,23 @@ def _fingerprint() -> str:
 
 
 def _make(version: str) -> str | None:
-    uv = find_uv_bin()
-    # pyenv's commands of other versions work only if this variable selects them
-    pyenv = {"PYENV_VERSION": version}
-    venv = str(VENVS / version)
-    made = _run(uv, "venv", "--quiet", "--clear", "--python", version, venv, **pyenv)
+    venv = ("--quiet", "--clear", "--python", version, str(VENVS / version))
+    made = _uv("venv", *venv, PYENV_VERSION=version)  # which selects the command of pyenv
     if made.returncode:
-        return (
-            f"uv neither found nor downloaded it ({made.stderr.strip().splitlines()[-1].strip()})"
-        )
+        problem = made.stderr.strip().splitlines()[-1].strip()
+        return f"uv neither found nor downloaded it ({problem})"
     files = [part for name in REQUIREMENTS for part in ("--requirements", name)]
-    _run(
-        uv, "pip", "install", "--quiet", "--python", str(python_of(version)),
-        *files, "--constraints", "constraints.txt",
-    ).check_returncode()  # fmt: skip
+    python = ("--quiet", "--python", str(python_of(version)))
+    _uv("pip", "install", *python, *files, "--constraints", "constraints.txt").check_returncode()
     return None
 
 
-def _run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **variables}
+def _uv(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own arguments
-        command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+        [find_uv_bin(), *arguments],
+        cwd=ROOT,
+        env=os.environ | variables,
+        check=False,
+        capture_output=True,
+        text=True,
     )

@@ -10,24 +10,8 @@ from typing import Any, NamedTuple
 
 from local.emulator.filter_patterns import FilterPattern
 from tests.alarms.cloudwatch import Alarm, Metric, Metrics, State, UnsupportedError
-from tests.infra.synthesis import STACKS, Synthesized
+from tests.infra.synthesis import ACCOUNT, STACKS, Resource, Synthesized
 
-ACCOUNT, REGION = "111122223333", "eu-west-1"
-PSEUDO_PARAMETERS = {
-    "AWS::AccountId": ACCOUNT,
-    "AWS::Region": REGION,
-    "AWS::Partition": "aws",
-    "AWS::URLSuffix": "amazonaws.com",
-}
-NAMES = {
-    "AWS::SQS::Queue": ("sqs", "QueueName", "{}"),
-    "AWS::SNS::Topic": ("sns", "TopicName", "{}"),
-    "AWS::Logs::LogGroup": ("logs", "LogGroupName", "log-group:{}"),
-    "AWS::Lambda::Function": ("lambda", "FunctionName", "function:{}"),
-    "AWS::KMS::Key": ("kms", "", "key/{}"),
-    "AWS::CloudWatch::Alarm": ("cloudwatch", "AlarmName", "alarm:{}"),
-}
-"""By type: the service, the property with the name, and the end of the ARN."""
 PARTS = {
     *("AWS::CloudWatch::Alarm", "AWS::KMS::Key", "AWS::Lambda::Function"),
     *("AWS::Logs::MetricFilter", "AWS::SNS::Subscription", "AWS::SNS::Topic"),
@@ -75,73 +59,6 @@ class Notification(NamedTuple):
     text: str
 
 
-class Resource(NamedTuple):
-    """A resource with its references resolved."""
-
-    kind: str
-    arn: str
-    properties: Properties
-
-
-class _Resolver:
-    """Resolves the references of an environment's templates as CloudFormation does."""
-
-    def __init__(self, synthesized: Synthesized) -> None:
-        names = {s: synthesized.artifact(s)["properties"]["stackName"] for s in STACKS}
-        self._stack_ids = {name: stack for stack, name in names.items()}
-        self._templates = {stack: synthesized.template(stack) for stack in STACKS}
-
-    def resources(self) -> Iterator[Resource]:
-        for stack, template in self._templates.items():
-            for name, resource in template["Resources"].items():
-                if (kind := resource["Type"]) in PARTS:
-                    properties = self._resolve(resource.get("Properties", {}), stack)
-                    yield Resource(kind, self._arn(stack, name), properties)
-
-    def _resolve(self, value: Any, stack: str) -> Any:
-        match value:
-            case list():
-                return [self._resolve(part, stack) for part in value]
-            case dict() if len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::")):
-                return self._intrinsic(value, stack)
-            case dict():
-                return {key: self._resolve(part, stack) for key, part in value.items()}
-        return value
-
-    def _intrinsic(self, value: Properties, stack: str) -> Any:
-        match value:
-            case {"Ref": str() as name}:
-                return PSEUDO_PARAMETERS.get(name) or self._ref(stack, name)
-            case {"Fn::GetAtt": [str() as name, "Arn" | "TopicArn"]}:
-                return self._arn(stack, name)
-            case {"Fn::GetAtt": [str() as name, "QueueName" | "TopicName"]}:
-                return self._name(stack, name)
-            case {"Fn::Join": [str() as separator, list() as parts]}:
-                return separator.join(self._resolve(parts, stack))
-            case {"Fn::GetStackOutput": {"StackName": str() as name, "OutputName": output}}:
-                stack = self._stack_ids[name]
-                return self._resolve(self._templates[stack]["Outputs"][output]["Value"], stack)
-        return str(value)  # an attribute that no alarm depends on
-
-    def _ref(self, stack: str, logical_id: str) -> str:
-        is_topic = self._resource(stack, logical_id)["Type"] == "AWS::SNS::Topic"
-        return (self._arn if is_topic else self._name)(stack, logical_id)
-
-    def _resource(self, stack: str, logical_id: str) -> Properties:
-        found: Properties = self._templates[stack]["Resources"][logical_id]
-        return found
-
-    def _name(self, stack: str, logical_id: str) -> str:
-        resource = self._resource(stack, logical_id)
-        _, key, _ = NAMES.get(resource["Type"], ("", "", ""))
-        return str(self._resolve(resource.get("Properties", {}).get(key, logical_id), stack))
-
-    def _arn(self, stack: str, logical_id: str) -> str:
-        kind = self._resource(stack, logical_id)["Type"]
-        service, _, end = NAMES.get(kind, (kind, "", "{}"))
-        return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{end.format(self._name(stack, logical_id))}"
-
-
 @dataclass(frozen=True)
 class AlarmChain:
     """Function, metric filters, alarms, topic, policies, key and subscribers of a deployment."""
@@ -151,7 +68,8 @@ class AlarmChain:
     @classmethod
     def of(cls, synthesized: Synthesized) -> "AlarmChain":
         """Read the templates of a synth."""
-        return cls(list(_Resolver(synthesized).resources()))
+        resources = synthesized.resolved()
+        return cls([each for each in resources if each.stack in STACKS and each.kind in PARTS])
 
     def copy(self) -> "AlarmChain":
         """Return an independent copy, which tests may change."""
@@ -289,10 +207,7 @@ def _list(value: Any) -> list[Any]:
 
 @cache
 def _is_match(pattern: str, line: str) -> bool:
-    return _compile(pattern).matches(line)
-
-
-_compile = cache(FilterPattern)
+    return FilterPattern(pattern).matches(line)
 
 
 def _filter(metric_filter: Properties, lines: Sequence[LogLine], metrics: Metrics) -> None:

@@ -5,18 +5,7 @@ from typing import Any
 from lambda_src import index
 from tests.infra.conftest import dev  # noqa: F401 - a fixture
 from tests.support.channel import Channel
-from tests.support.fixtures import (  # noqa: F401 - fixtures
-    account,
-    aws,
-    channel,
-    openai,
-    openai_server,
-    queue_url,
-    secrets,
-    table,
-    twilio,
-    twilio_server,
-)
+from tests.support.fixtures import *  # noqa: F403 - fixtures
 
 
 def runtime_clients(deployed: Channel) -> list[Any]:

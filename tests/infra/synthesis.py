@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws_cdk import App
 
@@ -39,7 +40,35 @@ SAMPLE: dict[str, Any] = {
 }
 """An environment like `dev`, for tests of what a key changes."""
 
+ACCOUNT, REGION = "111122223333", "eu-west-1"
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Region": REGION,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+NAMES = {
+    "AWS::SQS::Queue": ("sqs", "QueueName", "{}"),
+    "AWS::SNS::Topic": ("sns", "TopicName", "{}"),
+    "AWS::Logs::LogGroup": ("logs", "LogGroupName", "log-group:{}"),
+    "AWS::Lambda::Function": ("lambda", "FunctionName", "function:{}"),
+    "AWS::Lambda::Alias": ("lambda", "Name", "function:{}"),
+    "AWS::DynamoDB::Table": ("dynamodb", "TableName", "table/{}"),
+    "AWS::KMS::Key": ("kms", "", "key/{}"),
+    "AWS::CloudWatch::Alarm": ("cloudwatch", "AlarmName", "alarm:{}"),
+}
+"""By type: the service, the property with the name, and the end of the ARN."""
+
 _SCRATCH = tempfile.TemporaryDirectory(prefix="synthesis-")
+
+
+class Resource(NamedTuple):
+    """A resource with its references resolved."""
+
+    stack: str
+    kind: str
+    arn: str
+    properties: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,6 +97,17 @@ class Synthesized:
         properties: dict[str, Any] = resource["Properties"]
         return properties
 
+    def resolved(self, kind: str = "") -> list[Resource]:
+        """Return the resources of all stacks, or those of a type, with references resolved."""
+        stacks = _read(self.directory / "manifest.json")["artifacts"]
+        names = {
+            artifact["properties"]["stackName"]: stack
+            for stack, artifact in stacks.items()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+        resolver = _Resolver({stack: self.template(stack) for stack in names.values()}, names)
+        return [each for each in resolver.resources() if kind in {each.kind, ""}]
+
     def variables(self) -> dict[str, Any]:
         """Return the function's environment variables; a reference is a placeholder text."""
         function = self.properties("WhatsApp", "AWS::Lambda::Function")
@@ -75,6 +115,62 @@ class Synthesized:
             name: value if isinstance(value, str) else "resolved-at-deployment"
             for name, value in function["Environment"]["Variables"].items()
         }
+
+
+class _Resolver:
+    """Resolves the references of an environment's templates as CloudFormation does."""
+
+    def __init__(self, templates: dict[str, dict[str, Any]], ids: dict[str, str]) -> None:
+        self._templates, self._ids = templates, ids
+
+    def resources(self) -> Iterator[Resource]:
+        for stack, template in self._templates.items():
+            for name, resource in template["Resources"].items():
+                properties = self._resolve(resource.get("Properties", {}), stack)
+                yield Resource(stack, resource["Type"], self._arn(stack, name), properties)
+
+    def _resolve(self, value: Any, stack: str) -> Any:
+        match value:
+            case list():
+                return [self._resolve(part, stack) for part in value]
+            case dict() if len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::")):
+                return self._intrinsic(value, stack)
+            case dict():
+                return {key: self._resolve(part, stack) for key, part in value.items()}
+        return value
+
+    def _intrinsic(self, value: dict[str, Any], stack: str) -> Any:
+        match value:
+            case {"Ref": str() as name}:
+                return PSEUDO_PARAMETERS.get(name) or self._ref(stack, name)
+            case {"Fn::GetAtt": [str() as name, "Arn" | "TopicArn"]}:
+                return self._arn(stack, name)
+            case {"Fn::GetAtt": [str() as name, "QueueName" | "TopicName"]}:
+                return self._name(stack, name)
+            case {"Fn::Join": [str() as separator, list() as parts]}:
+                return separator.join(self._resolve(parts, stack))
+            case {"Fn::GetStackOutput": {"StackName": str() as name, "OutputName": output}}:
+                stack = self._ids[name]
+                return self._resolve(self._templates[stack]["Outputs"][output]["Value"], stack)
+        return str(value)  # an attribute that no test depends on
+
+    def _ref(self, stack: str, logical_id: str) -> str:
+        is_topic = self._resource(stack, logical_id)["Type"] == "AWS::SNS::Topic"
+        return (self._arn if is_topic else self._name)(stack, logical_id)
+
+    def _resource(self, stack: str, logical_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._templates[stack]["Resources"][logical_id]
+        return found
+
+    def _name(self, stack: str, logical_id: str) -> str:
+        resource = self._resource(stack, logical_id)
+        _, key, _ = NAMES.get(resource["Type"], ("", "", ""))
+        return str(self._resolve(resource.get("Properties", {}).get(key, logical_id), stack))
+
+    def _arn(self, stack: str, logical_id: str) -> str:
+        kind = self._resource(stack, logical_id)["Type"]
+        service, _, end = NAMES.get(kind, (kind, "", "{}"))
+        return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{end.format(self._name(stack, logical_id))}"
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -9,22 +9,11 @@ from ops import endpoints, queues
 from tests.ops.operator_channel import OperatorChannel, create_stack
 from tests.support.aws_account import variables
 from tests.support.channel import Channel
-from tests.support.fixtures import (  # noqa: F401 - fixtures
-    account,
-    aws,
-    channel,
-    openai,
-    openai_server,
-    queue_url,
-    secrets,
-    table,
-    twilio,
-    twilio_server,
-)
+from tests.support.fixtures import *  # noqa: F403 - fixtures
 
 
 @pytest.fixture
-def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChannel:  # noqa: F811 - a fixture
+def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChannel:
     """Return a channel whose stack the tool finds."""
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
     one_session = SimpleNamespace(Session=lambda **_: boto3.DEFAULT_SESSION)

@@ -12,12 +12,17 @@ from lambda_src.core.contract import Status
 from local.fakes import Fault
 from ops.deployment import stack_name
 from tests.ops.tool import Tool
-from tests.support.channel import Channel, context, expire_send_deadline
+from tests.support.channel import Change, Channel, context, expire_send_deadline, recipient_data
 
 ENVIRONMENT = "dev"
 FUNCTION = "whatsapp-channel-processor-dev"
 ALIAS = "live"
 NAMESPACE = "AIComms/WhatsAppProcessor/Dev"
+
+
+def to(number: str) -> Change:
+    """Return a change of a context object: another recipient."""
+    return lambda document: recipient_data(document).update(recipient_tel=number)
 
 
 def create_stack(variables: Mapping[str, str], dead_letter_queue_url: str) -> None:

@@ -16,6 +16,7 @@ from tests.support.channel import RECIPIENT, context
 
 QUIET = ChannelStatus(0, 0, 0, None, "Enabled", 3, dict.fromkeys(map(str, ENDS), 0), ())
 ALARM = Alarm("WhatsAppProcessorDeadLettersAlarm-Dev", "ALARM", datetime.now(UTC))
+THROTTLING = ClientError({"Error": {"Code": "Throttling"}}, "DescribeAlarms")
 
 
 def test_the_status_has_queue_depths_and_outcomes(operator: OperatorChannel) -> None:
@@ -25,22 +26,12 @@ def test_the_status_has_queue_depths_and_outcomes(operator: OperatorChannel) -> 
     data = [{"MetricName": "MessagesSent", "Value": 3, "Timestamp": datetime.now(UTC)}]
     boto3.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data)  # type: ignore[arg-type]  # a literal
     document = operator.succeed("status")
-    assert (1, 0, 2, 3) == (
-        document["waiting"],
-        document["in_flight"],
-        document["dead_letters"],
-        document["outcomes"]["MessagesSent"],
-    )
+    assert {"waiting": 1, "in_flight": 0, "dead_letters": 2}.items() <= document.items()
+    assert 3 == document["outcomes"]["MessagesSent"]
     assert "2 dead-letter messages: dlq list" in document["next"]
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        ClientError({"Error": {"Code": "Throttling"}}, "DescribeAlarms"),
-        EndpointConnectionError(endpoint_url="https://monitoring.example"),
-    ],
-)
+@pytest.mark.parametrize("error", [THROTTLING, EndpointConnectionError(endpoint_url="https://a.b")])
 def test_a_watch_survives_errors_of_aws(
     operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -108,14 +99,10 @@ def test_conversations_are_listed_by_status(operator: OperatorChannel) -> None:
     """Filters are status, tenant and age; the number is masked unless it is requested."""
     operator.fail_permanently("refused")
     operator.channel.deliver(context(conversation_id="sent"))
-    (row,) = operator.succeed(
-        "conversation", "list", "--status", "failed", "--company", "demo-company"
-    )
-    assert ("refused", "twilio_21606", "+4…23") == (
-        row["conversation"],
-        row["failure"],
-        row["recipient"],
-    )
+    filters = ("--status", "failed", "--company", "demo-company")
+    (row,) = operator.succeed("conversation", "list", *filters)
+    expected = {"conversation": "refused", "failure": "twilio_21606", "recipient": "+4…23"}
+    assert expected.items() <= row.items()
     assert [] == operator.succeed("conversation", "list", "--older-than", "1")
     rows = operator.succeed("conversation", "list", "--show-personal-data")
     assert {RECIPIENT} == {row["recipient"] for row in rows}
@@ -126,8 +113,5 @@ def test_a_body_that_is_not_json_is_shown_with_its_problem(operator: OperatorCha
     operator.dead_letter("no JSON")
     (row,) = operator.succeed("dlq", "list", "--messages")["messages"]
     (document,) = operator.succeed("dlq", "show", row["message_id"], "--show-personal-data")
-    assert ("body_not_json", None, "no JSON") == (
-        document["cause"],
-        document["record"],
-        document["body"],
-    )
+    expected = {"cause": "body_not_json", "record": None, "body": "no JSON"}
+    assert expected.items() <= document.items()

@@ -12,9 +12,9 @@ from ops.audit import AuditContext
 from ops.erasure import Erasure, ErasureTarget
 from ops.queues import QueueScanner
 from ops.suppressions import Suppressions
-from tests.ops.operator_channel import OperatorChannel
+from tests.ops.operator_channel import OperatorChannel, to
 from tests.privacy.conftest import AUDIT, NOW
-from tests.support.channel import PREFIXES, RECIPIENT, Change, Channel, context, recipient_data
+from tests.support.channel import PREFIXES, RECIPIENT, Channel, context, recipient_data
 
 OTHER = "+447700900999"
 
@@ -38,11 +38,6 @@ def items(channel: Channel) -> list[dict[str, Any]]:
 def records_of(channel: Channel, recipient: str = RECIPIENT) -> int:
     """Return the number of a recipient's records."""
     return sum(item["primary_channel"]["S"] == recipient for item in items(channel))
-
-
-def to(number: str) -> Change:
-    """Return a change of a context object: another recipient."""
-    return lambda document: recipient_data(document).update(recipient_tel=number)
 
 
 def test_erasure_removes_only_the_person(operator: OperatorChannel, erasure: Erasure) -> None:

@@ -1,0 +1,300 @@
+"""`unknown`, `send`, `secrets`, `assistants`, `suppression` and `erase`."""
+
+import json
+from datetime import date
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from openai.types import Model
+
+from lambda_src.core.contract import Status
+from lambda_src.services.dynamodb.updates import Update
+from ops import conversations
+from ops.commands import secrets
+from ops.commands.assistants import DefinitionCheck, check_file, check_model
+from ops.conversations import ConversationRepository
+from tests.ops.operator_channel import OperatorChannel
+from tests.support.channel import (
+    ACCOUNT,
+    API_KEY,
+    OPENAI_SECRET,
+    RECIPIENT,
+    TOKEN,
+    TWILIO_SECRET,
+    context,
+)
+
+RESOLVE = ("unknown", "resolve", "lost", "--yes", "--reason", "looked at the console")
+CREDENTIALS = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN}
+GOOD = 'model = "gpt-6-luna"\ninstructions = "Write."\n'
+VARIABLE = '[variables.1]\ndescription = "{}"\nmax_length = {}'
+REASON = ("--reason", "request 17", "--yes")
+ERASE = ("erase", "--recipient", RECIPIENT, *REASON)
+
+
+@pytest.fixture
+def lost(operator: OperatorChannel) -> OperatorChannel:
+    """Return a channel where the send of the conversation `lost` ended unknown hours ago."""
+    operator.dead_letter(operator.lose_send())
+    operator.age_send("lost")
+    return operator
+
+
+def test_without_a_decision_nothing_changes(lost: OperatorChannel) -> None:
+    """The facts and the possible decisions are shown; a no and a dry run change nothing either."""
+    before = lost.channel.record("lost")
+    result = lost.run("unknown", "resolve", "lost")
+    assert "it was not sent (from now on)" in result.stdout
+    not_sent = ("unknown", "resolve", "lost", "--not-sent")
+    assert "nothing was changed" in lost.refused(*not_sent, answer="n\n")
+    assert not lost.succeed(*not_sent, "--dry-run")["changed"]
+    assert before == lost.channel.record("lost")
+
+
+def test_a_release_waits_for_twilios_list(operator: OperatorChannel) -> None:
+    """Within an hour of the send, a missing list entry proves nothing."""
+    operator.lose_send()
+    assert "too early to decide" in operator.refused(*RESOLVE, "--not-sent")
+
+
+def test_only_a_sid_of_this_conversation_is_recorded(lost: OperatorChannel) -> None:
+    """Malformed, unknown and other conversations' sids are refused, and so are two decisions."""
+    lost.channel.deliver(context(conversation_id="other"))
+    other = lost.channel.record("other")["message_sid"]
+    for sid, message in (
+        ("SM1", "expected SM or MM and 32 hexadecimal digits"),
+        ("SM" + "0" * 32, "no message with that sid"),
+        (other, "belongs to another conversation"),
+    ):
+        assert message in lost.refused(*RESOLVE, "--sent", sid)
+    assert "not both" in lost.refused(*RESOLVE, "--sent", other, "--not-sent")
+
+
+def test_a_changed_record_is_left_alone(
+    lost: OperatorChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the record changes after it was shown, the decision is refused."""
+    apply = ConversationRepository.apply
+
+    def race(self: ConversationRepository, update: Update, entry: dict[str, str]) -> None:
+        lost.channel.set_fields("lost", conversation_status="initial_message_sent")
+        apply(self, update, entry)
+
+    monkeypatch.setattr(ConversationRepository, "apply", race)
+    assert "look again" in lost.refused(*RESOLVE, "--not-sent")
+    assert "operator_actions" not in lost.channel.record("lost")
+
+
+def test_a_record_that_lacks_what_was_to_be_sent_is_reported(lost: OperatorChannel) -> None:
+    """Neither decision is possible without the stored answer."""
+    lost.channel.set_fields("lost", ai_answer="gone")
+    assert "lacks the message's text" in lost.refused(*RESOLVE, "--not-sent")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a file with a valid context object."""
+    path = tmp_path / "context.json"
+    path.write_text(context(conversation_id="by-hand"))
+    return path
+
+
+def test_a_valid_context_is_queued_for_its_tenant(operator: OperatorChannel, file: Path) -> None:
+    """The body is unchanged, and the message group is the tenant."""
+    document = operator.succeed("send", str(file), "--yes")
+    assert document["sent_to_queue"]
+    (message,) = operator.channel.sqs.receive_message(
+        QueueUrl=operator.channel.queue_url, AttributeNames=["MessageGroupId"]
+    )["Messages"]
+    assert "demo-company" == message["Attributes"]["MessageGroupId"]
+    assert file.read_text() == message["Body"]
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("", 0), ("21211", 1)])
+def test_a_message_is_followed_to_its_end(
+    operator: OperatorChannel,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    exit_code: int,
+) -> None:
+    """Each status is shown with its failure; the exit code says whether the message was sent."""
+    monkeypatch.setattr(conversations, "POLL_SECONDS", 0.02)
+    if code:
+        operator.channel.twilio.fail_next(code)
+    worker = Thread(target=lambda: any(iter(operator.process_queue, 1)))  # until it processed one
+    worker.start()
+    result = operator.run("send", str(file), "--yes", "--follow", "--patience", "60")
+    worker.join()
+    assert exit_code == result.exit_code
+    status = "failed (twilio_21211 at send)" if code else "initial_message_sent"
+    assert f"  {status}\n" in result.stdout
+
+
+def test_a_timeout_is_a_failure(operator: OperatorChannel, file: Path) -> None:
+    """Without a worker the command ends after --patience with exit code 1."""
+    result = operator.run("send", str(file), "--yes", "--follow", "--patience", "0", "--json")
+    assert (1, "") == (result.exit_code, json.loads(result.stdout)["status"])
+
+
+def stored(operator: OperatorChannel, name: str) -> object:
+    """Return the value of a secret."""
+    client = operator.channel.secretsmanager
+    return json.loads(client.get_secret_value(SecretId=name)["SecretString"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (OPENAI_SECRET, '{"placeholder": "x"}', "secret_malformed"),
+        (OPENAI_SECRET, '{"ai_api_key": "another-key"}', "openai_invalid_api_key"),
+        (TWILIO_SECRET, "not JSON", "secret_malformed"),
+        (TWILIO_SECRET, json.dumps({**CREDENTIALS, "twilio_auth_token": "old"}), "twilio_20003"),
+        (f"{TWILIO_SECRET}-missing", None, "ResourceNotFoundException"),
+    ],
+)
+def test_an_invalid_secret_is_reported(
+    operator: OperatorChannel, name: str, value: str | None, message: str
+) -> None:
+    """The problem, or the refusal of Secrets Manager, has a code, and the value is not shown."""
+    if value is not None:
+        operator.channel.set_secret(name, value)
+    output = operator.refused("secrets", "check", name)
+    assert message in "".join(output.split())
+    assert not {"another-key", TOKEN} & set(output.split())
+
+
+def test_a_secret_is_typed_at_a_prompt(
+    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal each field is prompted for; an optional one may be left out."""
+    monkeypatch.setattr(secrets, "is_terminal", lambda: True)
+    answers = f"{ACCOUNT}\n{TOKEN}\n\ny\n"
+    result = operator.run("secrets", "set", TWILIO_SECRET, answer=answers)
+    assert 0 == result.exit_code, result.output
+    assert TOKEN not in result.output
+    assert CREDENTIALS == stored(operator, TWILIO_SECRET)
+
+
+def test_a_dry_run_and_a_missing_yes_store_nothing(operator: OperatorChannel) -> None:
+    """With the secret on standard input no question is possible."""
+    text = json.dumps({"ai_api_key": API_KEY, "note": "new"})
+    assert "" == operator.succeed("secrets", "set", OPENAI_SECRET, "--dry-run", answer=text)["done"]
+    assert "add --yes" in operator.refused("secrets", "set", OPENAI_SECRET, answer=text)
+    assert {"ai_api_key": API_KEY} == stored(operator, OPENAI_SECRET)
+
+
+def test_the_vendors_check_can_be_skipped(operator: OperatorChannel) -> None:
+    """--unproven stores a value while its vendor is unavailable."""
+    operator.channel.openai.fail_next("server_error", times=5)
+    call, text = ("secrets", "set", OPENAI_SECRET, "--yes"), '{"ai_api_key": "a-newer-key"}'
+    assert "not stored" in operator.refused(*call, answer=text)
+    operator.succeed(*call, "--unproven", answer=text)
+    assert {"ai_api_key": "a-newer-key"} == stored(operator, OPENAI_SECRET)
+
+
+def test_an_unavailable_model_is_a_problem(operator: OperatorChannel, tmp_path: Path) -> None:
+    """The command fails and reports OpenAI's code, and skips definitions without a model."""
+    (tmp_path / "one.toml").write_text(GOOD.replace("gpt-6-luna", "gpt-gone"))
+    (tmp_path / "two.toml").write_text("model = ")
+    call = ("assistants", "check", "--directory", str(tmp_path))
+    result = operator.run(*call, "--json")
+    assert 1 == result.exit_code
+    one, two = json.loads(result.stdout)
+    codes = [problem.split()[1].rstrip(":,") for problem in one["problems"]]
+    assert ["openai_model_not_found"] == codes
+    assert "not TOML" in two["problems"][0]
+    assert "openai_model_not_found" in operator.refused(*call).replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("model = ", "not TOML"),
+        ('model = "gpt-6-luna"', "instructions: Field required"),
+        (GOOD + "[variables.1]\nmax_length = 5", "variables.1.description: Field required"),
+        (GOOD + VARIABLE.format("a", 2000), "a template may have 1024 characters"),
+        (GOOD + VARIABLE.format("a" * 120_001, 5), "120,000"),
+    ],
+)
+def test_an_invalid_definition_has_problems(tmp_path: Path, text: str, problem: str) -> None:
+    """The problem names the field."""
+    path = tmp_path / "one.toml"
+    path.write_text(text)
+    problems = check_file(path).problems
+    assert any(problem in each for each in problems), problems
+
+
+def test_offline_nothing_is_requested(tmp_path: Path, operator: OperatorChannel) -> None:
+    """Neither OpenAI nor AWS is asked."""
+    (tmp_path / "one.toml").write_text(GOOD)
+    operator.succeed("assistants", "check", "--offline", "--directory", str(tmp_path))
+    assert 0 == operator.channel.vendor_calls()
+
+
+def test_the_key_of_the_environment_is_used(
+    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With OPENAI_API_KEY no AWS is needed; a refused key is a problem."""
+    monkeypatch.setenv("OPENAI_API_KEY", "unknown")
+    assert "openai_invalid_api_key" in operator.refused("assistants", "check", "--env", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "problems", "warnings"),
+    [(None, 0, 0), ("2026-12-11", 1, 0), ("2027-01-14", 0, 1)],
+)
+def test_a_model_must_stay_available(shutdown: str | None, problems: int, warnings: int) -> None:
+    """A shutdown within the given days is a problem, a later one a warning."""
+    model = Model(id="m", created=0, object="model", owned_by="o", shutdown_date=shutdown)
+    checked = DefinitionCheck("one", "m")
+    check_model(checked, model, date(2026, 11, 22), days=30)
+    assert (problems, warnings) == (len(checked.problems), len(checked.warnings))
+
+
+def test_a_suppressed_recipient_causes_no_vendor_request(operator: OperatorChannel) -> None:
+    """Their message fails before the AI is asked; a dry run suppresses nobody."""
+    add = ("suppression", "add", RECIPIENT, *REASON)
+    operator.succeed(*add, "--dry-run")
+    assert [] == operator.succeed("suppression", "list")
+    outcomes = [operator.succeed(*add)["outcome"] for _ in range(2)]
+    assert ["suppressed", "was already suppressed"] == outcomes
+    body = context(conversation_id="suppressed")
+    assert [body] == operator.channel.deliver(body)
+    assert (0, Status.FAILED) == (operator.channel.vendor_calls(), operator.status("suppressed"))
+    assert 1 == len(operator.succeed("suppression", "list"))
+
+
+def test_messages_of_both_queues_are_erased(operator: OperatorChannel) -> None:
+    """The receipt counts them; an unknown send stays, and so the erasure is not complete."""
+    operator.channel.deliver(context(conversation_id="sent"))
+    operator.lose_send()
+    operator.dead_letter(context(conversation_id="dead"))
+    operator.enqueue(context())
+
+    output = operator.refused(*ERASE)
+    assert "run the same command again in an hour" in output
+    assert "1 in whatsapp queue, 1 in whatsapp dead letters" in output
+    assert "conversation show 'lost'" in output
+    assert ([], []) == (operator.queued(), operator.dead_letters())
+    assert operator.channel.record("sent") is None
+    assert Status.SEND_UNKNOWN == operator.status("lost")
+
+
+@pytest.mark.parametrize("change", ["Erasure._sweep", "Suppressions.mark_erased"])
+def test_an_interrupted_erasure_shows_what_was_erased(
+    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The receipt so far is shown as incomplete, and the erasure can be repeated."""
+    operator.channel.deliver(context(conversation_id="sent"))
+
+    def interrupt(*_: object, **options: object) -> None:
+        if options.get("change", True):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"ops.erasure.{change}", interrupt)
+        assert "erased before the interruption" in operator.interrupted(*ERASE)
+    assert operator.succeed(*ERASE)["is_complete"]
+    assert operator.channel.record("sent") is None
