@@ -7,9 +7,9 @@ It implements the rules of an event source mapping and random durations, and non
 import heapq
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import inf
 from random import Random
+from typing import NamedTuple
 
 from planner.document import CAPACITY, format_seconds, markdown_table, with_table
 from stacks.capacity.limits import CONCURRENCY_PER_MINUTE, INITIAL_CONCURRENCY, VendorLimits
@@ -27,14 +27,11 @@ BATCH_TOLERANCE = 0.2
 """Largest relative difference of the mean batch."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Observation:
-    """What happened in and after the busiest hour.
+class Observation(NamedTuple):
+    """What happened in and after the busiest hour; times are in seconds.
 
-    Attributes:
-        oldest: Largest age of a message when it was received, in seconds.
-        mean_batch: Mean number of messages of an invocation.
-        drained_after: Seconds from the end of the hour until the queue was empty.
+    The largest age of a received message, the mean number of messages of an invocation, and the
+    time from the end of the hour until the queue was empty.
     """
 
     oldest: float
@@ -74,11 +71,8 @@ class _Hour:
                 heapq.heappop(self._ends)
             self._invoke(now)
             drained_at = now
-        return Observation(
-            oldest=self._oldest,
-            mean_batch=self._received / self._batches,
-            drained_after=max(0.0, drained_at - peak_ends),
-        )
+        mean_batch = self._received / self._batches
+        return Observation(self._oldest, mean_batch, max(0.0, drained_at - peak_ends))
 
     def _arrivals(self) -> Iterator[tuple[float, int]]:
         """Yield time and number of messages; the gaps are exponential."""
@@ -127,46 +121,28 @@ def simulate(load: Load, processors: Processors, *, seed: int = 1) -> Observatio
     return _Hour(load, processors, seed).run()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A load and the concurrency that processes it."""
+class Comparison(NamedTuple):
+    """A load and the concurrency that processes it, planned and simulated."""
 
     load: Load
     processors: Processors
-
-    @property
-    def name(self) -> str:
-        """Text for reports."""
-        processors = self.processors
-        return (
-            f"{self.load.messages_per_day:,.0f} per day, {processors.maximum_concurrency} x"
-            f" {processors.batch_size}, AI {processors.work.ai_seconds:g} s"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """A case, planned and simulated."""
-
-    case: Case
     planned: QueueAge
     seen: Observation
 
     @property
     def planned_batch(self) -> float:
         """Planned mean number of messages of an invocation at the peak."""
-        return self.case.processors.mean_batch_size(self.case.load.peak)
+        return self.processors.mean_batch_size(self.load.peak)
 
     def differences(self) -> Iterator[str]:
         """Yield each figure that differs by more than its tolerance."""
-        load, processors, planned = self.case.load, self.case.processors, self.planned
-        oldest, drained = self.seen.oldest, self.seen.drained_after
-        if load.peak > processors.per_second:
+        planned, oldest, drained = self.planned, self.seen.oldest, self.seen.drained_after
+        if self.load.peak > self.processors.per_second:
             if abs(planned.backlog_seconds - oldest) > BACKLOG_TOLERANCE * HOUR:
                 yield f"oldest {oldest:,.0f} s, planned {planned.backlog_seconds:,.0f} s"
             if abs(planned.drained_after - drained) > 2 * BACKLOG_TOLERANCE * HOUR:
                 yield f"drained {drained:,.0f} s, planned {planned.drained_after:,.0f} s"
-        elif oldest > planned.seconds + processors.work.own_seconds:
+        elif oldest > planned.seconds + self.processors.work.own_seconds:
             yield f"oldest {oldest:,.1f} s, planned at most {planned.seconds:,.1f} s"
         if abs(self.planned_batch / self.seen.mean_batch - 1) > BATCH_TOLERANCE:
             yield f"batches of {self.seen.mean_batch:.2f}, planned {self.planned_batch:.2f}"
@@ -174,32 +150,36 @@ class Comparison:
     def row(self) -> tuple[str, ...]:
         """Return the row of the document's table."""
         return (
-            self.case.name,
-            f"{self.case.load.peak:,.2f}/s",
+            name_of(self.load, self.processors),
+            f"{self.load.peak:,.2f}/s",
             *map(format_seconds, (self.planned.seconds, self.seen.oldest)),
             f"{self.planned_batch:.2f}",
             f"{self.seen.mean_batch:.2f}",
         )
 
 
-def compare(case: Case, seed: int = 1) -> Comparison:
-    """Plan and simulate a case."""
-    load, processors = case.load, case.processors
-    return Comparison(
-        case=case,
-        planned=queue_age(load, processors),
-        seen=simulate(load, processors, seed=seed),
+def name_of(load: Load, processors: Processors) -> str:
+    """Return the name of a case for reports."""
+    return (
+        f"{load.messages_per_day:,.0f} per day, {processors.maximum_concurrency} x"
+        f" {processors.batch_size}, AI {processors.work.ai_seconds:g} s"
     )
 
 
-def _chosen(messages_per_day: float, work: ServiceTime) -> Case:
+def compare(load: Load, processors: Processors) -> Comparison:
+    """Plan and simulate a case."""
+    planned = queue_age(load, processors)
+    return Comparison(load, processors, planned, simulate(load, processors))
+
+
+def _chosen(messages_per_day: float, work: ServiceTime) -> tuple[Load, Processors]:
     load = Load(messages_per_day=messages_per_day)
-    return Case(load=load, processors=choose_processors(load, work, VendorLimits()))
+    return load, choose_processors(load, work, VendorLimits())
 
 
-def _given(messages_per_day: float, concurrency: int, batch: int, work: ServiceTime) -> Case:
+def _given(day: float, concurrency: int, batch: int, work: ServiceTime) -> tuple[Load, Processors]:
     processors = Processors(batch_size=batch, maximum_concurrency=concurrency, work=work)
-    return Case(load=Load(messages_per_day=messages_per_day), processors=processors)
+    return Load(messages_per_day=day), processors
 
 
 _QUICK, _SLOW = ServiceTime(ai_seconds=2), ServiceTime(ai_seconds=10, spread=0.7)
@@ -224,13 +204,13 @@ def write() -> None:
     Raises:
         SystemExit: A figure differs by more than its tolerance.
     """
-    compared = [compare(case) for case in CASES]
-    table = markdown_table(HEAD, [each.row() for each in compared])
+    compared = [compare(*case) for case in CASES]
+    rows = [each.row() for each in compared]
+    table = markdown_table(HEAD, rows)
     CAPACITY.write_text(with_table(CAPACITY.read_text("utf-8"), "simulated", table), "utf-8")
-    if wrong := [
-        (each.case.name, *each.differences()) for each in compared if any(each.differences())
-    ]:
-        raise SystemExit(str(wrong))
+    different = {row[0]: list(each.differences()) for row, each in zip(rows, compared, strict=True)}
+    if any(different.values()):
+        raise SystemExit(str(different))
 
 
 if __name__ == "__main__":

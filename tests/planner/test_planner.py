@@ -1,0 +1,257 @@
+"""The planner: its arithmetic for known results and against a simulation, costs and commands."""
+
+from datetime import date
+from math import inf
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from planner.cli import app
+from planner.document import CAPACITY, COST, with_table, with_tables
+from planner.plan import Architecture, Cost, Function, cost_of
+from planner.prices import PRICES, UNDATED, Price
+from planner.usage import CALLS, EXAMPLE, MonthlyResources
+from stacks.capacity.limits import Footprint, VendorLimits, throughput_limits
+from stacks.capacity.model import Load, Processors, ServiceTime
+from stacks.capacity.queue_age import queue_age
+from stacks.capacity.sizing import choose_processors
+from tests.faults.mutants.catalogue import MUTANTS
+from tests.planner.simulation import CASES, compare, name_of, simulate
+
+CONSTANT = ServiceTime(ai_seconds=2, spread=0, own_seconds=0)
+RATES = (30, 40, 45, 49, 49.9, 50, 50.1, 51, 55, 60, 80)
+TEN = Processors(batch_size=10, maximum_concurrency=10, work=CONSTANT)
+TWO = Processors(batch_size=10, maximum_concurrency=2, work=CONSTANT)
+GB = Function(memory_mb=1_024)
+PLAN = ("plan", "--messages-per-day", "1e6")
+QUICK = [(load, processors) for load, processors in CASES if load.messages_per_day <= 1_000_000]
+"""Cases that take a fraction of a second; `python -m tests.planner.simulation` runs all of them."""
+
+
+def load_of(rate: float) -> Load:
+    """Return a load with that constant rate of messages per second."""
+    return Load(messages_per_day=rate * 24 * 3_600, peak_hour_share=1 / 24)
+
+
+def test_constant_times_make_batch_as_long_as_message() -> None:
+    """The messages of a batch are processed in parallel."""
+    assert 2 == CONSTANT.invocation_seconds(1) == CONSTANT.invocation_seconds(10)
+
+
+def test_varying_times_make_batch_as_long_as_its_longest_message() -> None:
+    """The mean of the longest of ten log-normal times is that of tables of order statistics."""
+    varying = ServiceTime(ai_seconds=1, own_seconds=0)
+    assert 1.80 == pytest.approx(varying.invocation_seconds(10), rel=0.05)
+
+
+def test_throughput_follows_littles_law() -> None:
+    """A hundred concurrent messages of two seconds each are fifty per second."""
+    assert 50 == TEN.per_second == TEN.max_rate
+
+
+def test_batches_fill_once_concurrency_is_used_up() -> None:
+    """Below the maximum concurrency each message has its own invocation."""
+    assert 1 == pytest.approx(TEN.mean_batch_size(5))
+    assert 4 == pytest.approx(TEN.mean_batch_size(20))
+    assert 10 == TEN.mean_batch_size(51)
+
+
+def test_excess_messages_wait() -> None:
+    """An hour at twice the throughput makes the last message wait for an hour."""
+    load = Load(messages_per_day=100 * 3_600 / 0.25, peak_hour_share=0.25)
+    assert 3_600 == pytest.approx(queue_age(load, TEN).seconds)
+
+
+def test_permanent_overload_has_no_bound() -> None:
+    """If each day adds to the backlog, the age of the queue is unbounded."""
+    age = queue_age(load_of(51), TEN)
+    assert inf == age.seconds == age.drained_after
+
+
+def test_queue_age_grows_with_load() -> None:
+    """More messages never wait for less time, also around the maximum throughput."""
+    loads = (Load(messages_per_day=rate * 3_600 / 0.1, peak_hour_share=0.1) for rate in RATES)
+    ages = [queue_age(load, TEN).seconds for load in loads]
+    assert sorted(ages) == ages
+
+
+@pytest.mark.parametrize("rate", [0.5, 3.0, 7.5, 80.0])
+def test_chosen_concurrency_respects_vendor_limit(rate: float) -> None:
+    """The chosen concurrency cannot exceed a vendor's rate, except by the minimum concurrency."""
+    vendors = VendorLimits(messages_per_second=rate)
+    chosen = choose_processors(Load(messages_per_day=1e7), CONSTANT, vendors)
+    assert chosen.max_rate <= max(rate, 2 / CONSTANT.ai_seconds)
+
+
+def test_largest_sufficient_batch_is_chosen() -> None:
+    """The largest batch is the cheapest; the peak uses four fifths of the concurrency."""
+    assert choose_processors(load_of(40), CONSTANT, VendorLimits()) == TEN
+
+
+def test_limits_are_sorted() -> None:
+    """The vendors' limits and AWS's quotas are sorted by messages per second."""
+    vendors = VendorLimits(
+        messages_per_second=80,
+        openai_requests_per_minute=600,
+        openai_tokens_per_minute=60_000,
+        tokens_per_message=500,
+    )
+
+    limits = throughput_limits(TEN, vendors, Footprint(write_units=8))
+
+    assert [2, 10, 80, 500] == [limit.per_second for limit in limits][:4]
+    assert "tokens of OpenAI" == limits[0].name
+    assert all(limit.quota for limit in limits[3:])
+
+
+@pytest.mark.parametrize(("load", "processors"), QUICK, ids=[name_of(*case) for case in QUICK])
+def test_plan_and_simulation_agree(load: Load, processors: Processors) -> None:
+    """The planned figures of the busiest hour are those of the simulation."""
+    assert [] == list(compare(load, processors).differences())
+
+
+@settings(max_examples=12, deadline=None, database=None, derandomize=True)
+@given(
+    concurrency=st.integers(2, 30),
+    batch=st.integers(1, 10),
+    ai_seconds=st.sampled_from([1.0, 5.0, 20.0]),
+    spread=st.sampled_from([0.0, 0.4, 0.8]),
+    utilization=st.sampled_from([0.1, 0.4, 0.7, 0.9, 1.2, 1.5]),
+)
+def test_plan_and_simulation_agree_on_random_cases(
+    concurrency: int, batch: int, ai_seconds: float, spread: float, utilization: float
+) -> None:
+    """They agree for any concurrency, batch size, AI time and utilization."""
+    work = ServiceTime(ai_seconds=ai_seconds, spread=spread)
+    processors = Processors(batch_size=batch, maximum_concurrency=concurrency, work=work)
+    peak = processors.per_second * utilization
+    load = Load(messages_per_day=peak * 3_600 / 0.125, peak_hour_share=0.125)
+    assume(peak * 3_600 > 500)  # fewer messages have no stable mean
+
+    assert [] == list(compare(load, processors).differences())
+
+
+def test_seed_determines_simulation() -> None:
+    """The same seed gives the same result, another seed another one."""
+    first, again, other = (simulate(*CASES[1], seed=number) for number in (3, 3, 4))
+    assert first == again != other
+
+
+def cost(messages_per_day: float, function: Function = GB, tenants: int = 1) -> Cost:
+    """Return the cost of a day with a constant rate."""
+    return cost_of(load_of(messages_per_day / 24 / 3_600), TWO, function, EXAMPLE, tenants)
+
+
+def test_full_batches_share_function_time() -> None:
+    """At the maximum throughput, a thousand messages take a hundred invocations of two seconds."""
+    expected = 200 * 0.000_013_333_4 + 100 * 0.000_000_2
+    assert expected == pytest.approx(cost(10 * 24 * 3_600).function)
+
+
+def test_low_load_has_an_invocation_per_message() -> None:
+    """At a low load each message has an invocation, and empty polls dominate the queue's cost."""
+    low = cost(1_000)
+    assert 2_000 * 0.000_013_333_4 + 1_000 * 0.000_000_2 == pytest.approx(low.function)
+    assert low.queue > 2 * cost(100_000).queue
+
+
+def test_writes_cost_the_same_at_any_load() -> None:
+    """The write units of a message do not depend on the load."""
+    assert EXAMPLE.write_units * 1_000 * 0.000_000_625 == pytest.approx(cost(1_000).table)
+    assert cost(1_000).table == pytest.approx(cost(500_000).table)
+
+
+def test_x86_costs_a_quarter_more() -> None:
+    """Function time on x86_64 costs a quarter more than on arm64."""
+    other = cost(500_000, Function(memory_mb=1_024, architecture=Architecture.X86_64))
+    assert 1.25 == pytest.approx(other.function / cost(500_000).function, rel=0.01)
+
+
+def test_each_tenant_adds_a_secret() -> None:
+    """An instance reads eleven secrets for ten tenants, and two for one."""
+    assert 11 / 2 == pytest.approx(cost(500_000, tenants=10).secrets / cost(500_000).secrets)
+
+
+def test_monthly_resources_are_summed() -> None:
+    """Two secrets, ten metrics, an alarm over two metrics and a dashboard are summed."""
+    monthly = MonthlyResources(secrets=2, metrics=10, alarm_metrics=2, dashboards=1)
+    assert 2 * 0.40 + 10 * 0.30 + 2 * 0.10 + 3.00 == pytest.approx(monthly.dollars)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Run a command; return exit status and output without line breaks and frames."""
+    result = CliRunner(env={"COLUMNS": "120", "TERM": "dumb"}).invoke(app, arguments)
+    return result.exit_code, " ".join(result.output.replace("│", " ").split())
+
+
+def test_sufficient_plan_is_shown() -> None:
+    """A plan shows concurrency, limits with their sources, and cost."""
+    status, output = run(*PLAN, "--messages-per-second", "80")
+
+    assert 0 == status
+    for part in ("maximum_concurrency", "messages of a sender", "80.0", "docs.aws.amazon", "total"):
+        assert part in output
+
+
+def test_insufficient_plan_names_lowest_limit() -> None:
+    """A load above a vendor's limit exits with status 1 and names the limit."""
+    status, output = run("plan", "--messages-per-day", "5e6", "--messages-per-second", "80")
+
+    assert 1 == status
+    assert "messages of a sender (80.0 per second)" in output
+
+
+def test_given_concurrency_is_used() -> None:
+    """A given batch size and concurrency are not replaced by chosen ones."""
+    status, output = run(*PLAN, "--batch-size", "3", "--maximum-concurrency", "7")
+
+    assert 1 == status
+    assert "batch_size 3 maximum_concurrency 7" in " ".join(output.replace("┃", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--batch-size", "3"], "go together"),
+        (["--openai-tokens-per-minute", "9"], "needs --tokens-per-message"),
+        (["--peak-hour-share", "1.5"], "Invalid value for '--peak-hour-share'"),
+        (["--architecture", "mips"], "'mips' is not one of"),
+    ],
+)
+def test_invalid_arguments_are_named(arguments: list[str], error: str) -> None:
+    """An invalid option, or half of a pair of options, is named in the error."""
+    status, output = run(*PLAN, *arguments)
+
+    assert 2 == status
+    assert error in output
+
+
+@pytest.mark.parametrize("document", [CAPACITY, COST], ids=lambda path: path.name)
+def test_documents_are_current(document: Path) -> None:
+    """The documents contain the current tables; `python -m planner check --write` updates them."""
+    text = document.read_text("utf-8")
+    assert text == with_tables(text)
+
+
+def test_missing_table_marks_are_an_error() -> None:
+    """A document without a table's marks is an error that names the table."""
+    with pytest.raises(ValueError, match="no marks for the table 'calls'"):
+        with_table("no marks", "calls", "| a |")
+
+
+def test_broken_variants_exist() -> None:
+    """Each broken variant that the table of calls names is one of the fault proof's."""
+    named = {name for call in CALLS for name in call.shown_by.split(", ") if name}
+    assert named <= set(MUTANTS)
+
+
+@pytest.mark.parametrize("price", PRICES.values(), ids=lambda price: price.unit)
+def test_prices_have_sources(price: Price) -> None:
+    """A price names the vendor's page, the page that was read, and its date unless undated."""
+    source = price.source
+    assert source.page.startswith("https://")
+    assert source.read_at.startswith("https://")
+    assert source.as_of == UNDATED or date.fromisoformat(source.as_of.removeprefix("after "))
