@@ -1,0 +1,233 @@
+"""Registered channels and the page's example conform; the checks find channels' mistakes."""
+
+import json
+import logging
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import app
+import lambda_src.channels
+from conformance import CHECKS, Check, Subject, missing_parts
+from conformance.twilio_vendor import TwilioVendor
+from lambda_src.channels import parts_of
+from lambda_src.processors import OutgoingMessage, Settings
+from local import paths
+from local.vendors import example_secrets
+from stacks.config import channels
+from stacks.config.channels import CHANNELS, SMS, Channel
+from stacks.config.names import ChannelNames
+from tests.infra.synthesis import assemble, environment, stub_package, synthesize
+
+REGISTERED = tuple(channel.name for channel in CHANNELS)
+SENDER, ASSISTANT, EXAMPLE = SMS_FILES = (
+    "lambda_src/channels/sms.py",
+    "lambda_src/assistants/sms_first_contact.toml",
+    "examples/contexts/sms.json",
+)
+NO_AI = {"company_data_payload": {"ai_config": {"openai_config": {}}}}
+FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
+OTHER_CHANNEL = {"CHANNEL": "whatsapp"}
+BY_NAME = {check.__name__: check for check in CHECKS}
+DOCUMENT = paths.ROOT / "docs" / "adding-a-channel.md"
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ENTRY = re.compile(r"^CHANNELS = .*\n", re.MULTILINE)
+
+each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+log = logging.getLogger("lambda_src.channels.broken")
+
+
+def subject_of(channel: Channel) -> Subject:
+    """Return the description of a registered channel."""
+    tenant = f"ai-multi-comms/dev/{channel.name}-credentials/demo-company"
+    has_template = example_secrets()[tenant]
+    return Subject(
+        names=ChannelNames(channel, environment()),
+        template=synthesize().directory / f"{channel.display}.template.json",
+        parts=parts_of(channel.name),
+        vendor=partial(TwilioVendor, has_template=has_template),
+        example=paths.EXAMPLE_CONTEXTS / f"{channel.name}.json",
+    )
+
+
+@each_check
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
+def test_a_channel_conforms(channel: Channel, check: Check) -> None:
+    """No check finds a problem."""
+    assert [] == list(check(subject_of(channel)))
+
+
+@pytest.mark.parametrize("channel", REGISTERED)
+def test_a_channel_is_complete(channel: str) -> None:
+    """No part of a registered channel is missing."""
+    assert [] == list(missing_parts(channel, paths.ROOT, REGISTERED))
+
+
+def test_every_channel_with_a_sender_is_registered() -> None:
+    """Every module in `lambda_src/channels` belongs to a registered channel."""
+    senders = (paths.ROOT / "lambda_src" / "channels").glob("[!_]*.py")
+    assert sorted(REGISTERED) == sorted(path.stem for path in senders)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "problem"),
+    [
+        (SENDER, None, f"{SENDER}: write "),
+        (ASSISTANT, None, f"{ASSISTANT}: write "),
+        (EXAMPLE, None, f"{EXAMPLE}: write "),
+        (SENDER, "# nothing yet", f"{SENDER}: name the channel's parts as PARTS"),
+        (ASSISTANT, 'model = "gpt-6-luna"', f"{ASSISTANT}: name its model and its instructions"),
+        (EXAMPLE, json.dumps(NO_AI), f"{EXAMPLE}: configure the AI for sms"),
+    ],
+)
+def test_a_missing_part_is_named(
+    tmp_path: Path, file: str, content: str | None, problem: str
+) -> None:
+    """A missing or incomplete file is named with what it lacks."""
+    for each in SMS_FILES:
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(paths.ROOT / each, tmp_path / each)
+    assert [] == list(missing_parts("sms", tmp_path, REGISTERED))
+    (unregistered,) = missing_parts("sms", tmp_path, ("whatsapp",))
+    assert unregistered.startswith("stacks/config/channels.py: add sms to CHANNELS")
+    if content is None:
+        (tmp_path / file).unlink()
+    else:
+        (tmp_path / file).write_text(content)
+    (found,) = missing_parts("sms", tmp_path, REGISTERED)
+    assert found.startswith(problem)
+
+
+def _send_twice(send: Callable[..., str], *arguments: Any) -> str:
+    send(*arguments)
+    return send(*arguments)
+
+
+def _find_nothing(_: object, *__: object, **___: object) -> tuple[str, ...]:
+    return ()
+
+
+def _log_recipient(send: Callable[..., str], credentials: Any, message: OutgoingMessage) -> str:
+    log.info("sending to %s", message.recipient, extra={"event": "sending"})
+    return send(credentials, message)
+
+
+@pytest.mark.parametrize(
+    ("check", "method", "broken"),
+    [
+        ("check_send", "send", _send_twice),
+        ("check_reconciliation", "find", _find_nothing),
+        ("check_log_privacy", "send", _log_recipient),
+    ],
+)
+def test_a_broken_sender_does_not_conform(
+    check: str, method: str, broken: Callable[..., Any]
+) -> None:
+    """A sender with a mistake in one method is found by the check that is made for it."""
+    working = subject_of(SMS)
+
+    def make_sender(settings: Settings) -> Any:
+        sender = working.parts.make_sender(settings)
+        methods = {"send": sender.send, "find": sender.find}
+        return SimpleNamespace(**methods | {method: partial(broken, methods[method])})
+
+    parts = replace(working.parts, make_sender=make_sender)
+    assert list(BY_NAME[check](replace(working, parts=parts)))
+
+
+def _first(template: dict[str, Any], kind: str) -> dict[str, Any]:
+    resources = template["Resources"].values()
+    return next(part["Properties"] for part in resources if part["Type"] == kind)
+
+
+def _allow_all_secrets(template: dict[str, Any]) -> None:
+    for statement in _first(template, "AWS::IAM::Policy")["PolicyDocument"]["Statement"]:
+        if statement["Action"] == "secretsmanager:GetSecretValue":
+            statement["Resource"] = ["arn:aws:secretsmanager:::secret:ai-multi-comms/*"]
+
+
+MUTATIONS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "check_resource_names": lambda t: _first(t, FUNCTION).update(FunctionName="x"),
+    "check_event_source": lambda t: _first(t, MAPPING).pop("FunctionResponseTypes"),
+    "check_alarms": lambda t: _first(t, "AWS::CloudWatch::Alarm").pop("AlarmActions"),
+    "check_privileges": _allow_all_secrets,
+    "check_environment": lambda t: _first(t, FUNCTION)["Environment"]["Variables"].update(
+        OTHER_CHANNEL
+    ),
+}
+
+
+@pytest.mark.parametrize("check", MUTATIONS)
+def test_a_broken_template_does_not_conform(check: str, tmp_path: Path) -> None:
+    """A broken template is found by the check that is made for it."""
+    working = subject_of(SMS)
+    template = json.loads(working.template.read_text("utf-8"))
+    MUTATIONS[check](template)
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(template))
+    assert list(BY_NAME[check](replace(working, template=path)))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the files that the page's steps write or change."""
+    root = tmp_path_factory.mktemp("repository")
+    for file in ("stacks/config/channels.py", "examples/contexts/sms.json"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(paths.ROOT / file, root / file)
+    for language, file, content in BLOCK.findall(DOCUMENT.read_text("utf-8")):
+        if file == "stacks/config/channels.py":
+            source, replaced = ENTRY.subn(content, (root / file).read_text("utf-8"))
+            (root / file).write_text(source)
+            assert 1 == replaced
+        elif file:
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            (root / file).write_text(content)
+        elif language == "sh" and "pytest" not in content:
+            subprocess.run(["/bin/sh", "-ec", content], cwd=root, check=True)  # noqa: S603 - the page's
+    return root
+
+
+@pytest.fixture(scope="module")
+def subject(root: Path) -> Iterator[Subject]:
+    """The page's channel, synthesized by the app that the page's entry registers it in."""
+    changed = dict(vars(channels))
+    exec((root / "stacks/config/channels.py").read_text("utf-8"), changed)  # noqa: S102 - the page's
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "CHANNELS", changed["CHANNELS"])
+        module_path = [*lambda_src.channels.__path__, str(root / "lambda_src/channels")]
+        patch.setattr(lambda_src.channels, "__path__", module_path)
+        parts = lambda_src.channels.parts_of("pager")
+        yield Subject(
+            names=ChannelNames(changed["PAGER"], environment()),
+            template=assemble(environment(), stub_package()).directory / "Pager.template.json",
+            parts=replace(parts, assistants=root / "lambda_src/assistants"),
+            vendor=partial(TwilioVendor, has_template=False),
+            example=root / "examples/contexts/pager.json",
+        )
+
+
+@each_check
+def test_the_pages_channel_conforms(subject: Subject, check: Check) -> None:
+    """The example channel of the page passes each check."""
+    assert [] == list(check(subject))
+
+
+def test_the_pages_channel_is_complete(root: Path) -> None:
+    """The page's steps leave no part of the channel out."""
+    assert [] == list(missing_parts("pager", root, ("whatsapp", "sms", "pager")))
+
+
+def test_the_page_lists_the_files_of_sms() -> None:
+    """Every file of the page's table exists."""
+    rows = re.findall(r"^\| `([^`]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    assert 4 == len(rows)
+    assert all((paths.ROOT / row).is_file() for row in rows)
