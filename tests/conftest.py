@@ -18,7 +18,7 @@ SHARING = ("tests/local/cloud/", "tests/local/emulator/", "tests/conformance/")
 
 LONGEST_FIRST = (
     "tests/conformance/",
-    "tests/distribution/test_example.py",
+    "tests/distribution/",
     "tests/local/cloud/",
     "tests/local/emulator/",
     "tests/local/test_whole_commands.py",
