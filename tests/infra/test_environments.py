@@ -36,13 +36,11 @@ def test_every_retention_is_its_number_of_days() -> None:
     """Each number of days becomes the CDK's value for that number."""
     stack = Stack(App(), "Stack")
     for days in RETENTION_DAYS:
-        logs.LogGroup(
-            stack, f"Days{days}", retention=environment(log_retention_days=days).log_retention
-        )
+        retention = environment(log_retention_days=days).log_retention
+        logs.LogGroup(stack, f"Days{days}", retention=retention)
     groups = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup").values()
-    assert sorted(RETENTION_DAYS) == sorted(
-        each["Properties"]["RetentionInDays"] for each in groups
-    )
+    found = [each["Properties"]["RetentionInDays"] for each in groups]
+    assert sorted(RETENTION_DAYS) == sorted(found)
 
 
 def test_optional_keys_may_be_omitted() -> None:
@@ -67,16 +65,19 @@ def test_wrong_environment(environments: object, name: object, expected: str) ->
     assert expected == _error(environments, name)
 
 
-@pytest.mark.parametrize("environments", [None, {}, "dev"])
-def test_no_environments(environments: object) -> None:
-    """Without environments the error says which program reads them."""
-    assert "run through `cdk`" in _error(environments, "dev")
-
-
-@pytest.mark.parametrize("name", ["Dev", "eu-prod", "1st", "a" * 17])
-def test_environment_names(name: str) -> None:
-    """A name that is not allowed in resource names is rejected."""
-    assert "1 to 16 lower-case letters and digits" in _error({name: ALL["dev"]}, name)
+@pytest.mark.parametrize(
+    ("environments", "name", "expected"),
+    [
+        *((environments, "dev", "run through `cdk`") for environments in (None, {}, "dev")),
+        *(
+            ({name: ALL["dev"]}, name, "1 to 16 lower-case letters and digits")
+            for name in ("Dev", "eu-prod", "1st", "a" * 17)
+        ),
+    ],
+)
+def test_no_usable_environment(environments: object, name: str, expected: str) -> None:
+    """Without environments, or with a name that resources may not have, the error says so."""
+    assert expected in _error(environments, name)
 
 
 def test_unknown_key() -> None:
@@ -88,19 +89,17 @@ def test_unknown_key() -> None:
 
 def test_missing_key() -> None:
     """The error about a missing key says what is expected."""
-    values = {key: value for key, value in ALL["prod"].items() if key != "batch_size"}
-    expected = "batch_size: missing; expected a whole number from 1 to 10"
-    message = _error({"prod": values}, "prod")
-    assert f"environment 'prod' in cdk.json:\n  {expected}" == message
+    values = {key: value for key, value in ALL["dev"].items() if key != "batch_size"}
+    expected = f"{IN_DEV}batch_size: missing; expected a whole number from 1 to 10"
+    assert expected == _error({"dev": values}, "dev")
 
 
 def test_all_problems_at_once() -> None:
     """One error lists everything that is wrong with an environment."""
     values = ALL["dev"] | {"batch_size": 11, "snap_start": "yes", "colour": 1}
-    message = _error({"dev": values}, "dev")
-    assert {"batch_size", "snap_start", "colour"} == {
-        line.split(":")[0].strip() for line in message.splitlines()[1:]
-    }
+    _, *lines = _error({"dev": values}, "dev").splitlines()
+    keys = {line.split(":")[0].strip() for line in lines}
+    assert {"batch_size", "snap_start", "colour"} == keys
 
 
 @pytest.mark.parametrize(

@@ -134,21 +134,17 @@ def test_output_has_the_dashboards_address(name: str) -> None:
 
 
 def _alarms(synthesized: Synthesized) -> list[dict[str, Any]]:
-    return [
-        alarm["Properties"] for alarm in synthesized.resources("WhatsApp", "AWS::CloudWatch::Alarm")
-    ]
+    alarms = synthesized.resolved("AWS::CloudWatch::Alarm")
+    return [alarm.properties for alarm in alarms if alarm.stack == "WhatsApp"]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_every_alarm_notifies_the_topic(name: str) -> None:
     """Each alarm notifies the shared topic, by the name of the shared stack's output."""
     synthesized = synthesize(name)
-    shared = synthesized.template("Shared")
+    (topic,) = synthesized.resolved("AWS::SNS::Topic")
     for alarm in _alarms(synthesized):
-        for action in alarm["AlarmActions"] + alarm.get("OKActions", []):
-            output = action["Fn::GetStackOutput"]["OutputName"]
-            topic = shared["Outputs"][output]["Value"]["Ref"]
-            assert "AWS::SNS::Topic" == shared["Resources"][topic]["Type"]
+        assert {topic.arn} == {*alarm["AlarmActions"], *alarm.get("OKActions", [])}
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -173,11 +169,8 @@ def test_long_description_is_rejected() -> None:
     """A description beyond CloudWatch's limit stops synth and names the alarm and both lengths."""
     stack = Stack(App(), "Stack")
     topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:111122223333:t")
+    notifier = AlarmNotifier(topic=topic, runbook="docs/runbook.md")
+    rule = AlarmRule(subject="Sample", description=1_000 * "x")
+    metric = cloudwatch.Metric(namespace="Sample", metric_name="Sample")
     with pytest.raises(ValueError, match=r"alarm Sample: its description has 1,[0-9]{3} char"):
-        AlarmNotifier(topic=topic, runbook="docs/runbook.md").add_alarm(
-            stack,
-            "Sample",
-            alarm_name="Sample",
-            rule=AlarmRule(subject="Sample", description=1_000 * "x"),
-            metric=cloudwatch.Metric(namespace="Sample", metric_name="Sample"),
-        )
+        notifier.add_alarm(stack, "Sample", alarm_name="Sample", rule=rule, metric=metric)

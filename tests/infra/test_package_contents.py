@@ -5,10 +5,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 
 from local.fakes import FakeOpenAI, FakeTwilio
@@ -19,9 +18,22 @@ from tests.infra.packages import missing_imports, real_package
 from tests.infra.test_packaging import ARM
 from tests.support import aws_account
 from tests.support.aws_server import aws_server
-from tests.support.channel import Change, context, openai_config, recipient_data
+from tests.support.channel import Change, Channel, context, openai_config, recipient_data
 
-PROGRAM = Path(__file__).with_name("package_program.py")
+ALONE = (sys.executable, "-I", "-S", "-B", "-c")
+"""Python with the standard library only."""
+PROGRAM = """
+import json, sys
+from types import SimpleNamespace
+sys.path.insert(0, ".")
+from lambda_src.index import lambda_handler
+context = SimpleNamespace(get_remaining_time_in_millis=lambda: 170_000)
+for line in sys.stdin:
+    lambda_handler(json.loads(line), context)
+    print("handled", flush=True)
+print(json.dumps(sorted(sys.modules)))
+"""
+"""Handles the SQS events of its input, one a line, and prints what it imported."""
 IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError", "No module named")
 UNZIPPED_LIMIT_MB = 250
 EM_AARCH64 = 0xB7
@@ -182,9 +194,8 @@ def test_package_fits_the_function(arm_package: LambdaPackage) -> None:
 
 def _python(package: LambdaPackage, program: str) -> str:
     """Run a program with the standard library and the package, in an empty environment."""
-    alone = [sys.executable, "-I", "-S", "-B", "-c"]
     done = subprocess.run(  # noqa: S603  # our own programs, and no shell
-        [*alone, f"import sys; sys.path.insert(0, '.')\n{program}"],
+        [*ALONE, f"import sys; sys.path.insert(0, '.')\n{program}"],
         cwd=package.directory,
         env={},
         capture_output=True,
@@ -196,60 +207,52 @@ def _python(package: LambdaPackage, program: str) -> str:
     return done.stdout.strip()
 
 
+def _address(document: dict[str, Any], number: str) -> None:
+    recipient_data(document)["recipient_tel"] = number
+
+
 def _run(package: LambdaPackage, openai: FakeOpenAI, twilio: FakeTwilio) -> _Run:
     aws_account.create_secrets()
     queue_url, table = aws_account.create_queue(), aws_account.create_table()
+    variables = aws_account.variables(queue_url, table, openai, twilio)
     process = subprocess.Popen(  # noqa: S603  # our own program, and no shell
-        [sys.executable, "-I", "-S", "-B", str(PROGRAM)],
+        [*ALONE, PROGRAM],
         cwd=package.directory,
-        env={
-            **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
-            **aws_account.variables(queue_url, table, openai, twilio),
-        },
+        env={name: v for name, v in os.environ.items() if name.startswith("AWS_")} | variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert process.stdin
-    assert process.stdout
-    lines: list[str] = []
-    statuses = []
-    for step in STEPS:
-        step.prepare(openai, twilio)
-        process.stdin.write(json.dumps(_event(step, queue_url)) + "\n")
+    output, statuses = [], []
+
+    def handle(event: dict[str, Any], _: object) -> dict[str, Any]:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(event) + "\n")
         process.stdin.flush()
         while (line := process.stdout.readline().strip()) not in {"handled", ""}:
-            lines.append(line)
-        statuses.append(_status(step, table))
+            output.append(line)
+        return {"batchItemFailures": []}
+
+    channel = Channel(
+        **vars(aws_account.clients()),
+        queue_url=queue_url,
+        table=table,
+        openai=openai,
+        twilio=twilio,
+        read_log=list,
+        read_metrics=list,
+    )
+    names = list(dict.fromkeys(step.name for step in STEPS))
+    for step in STEPS:
+        step.prepare(openai, twilio)
+        # One for each conversation, because a send is looked up by its text, always the same.
+        number = f"+4477009001{names.index(step.name):02}"
+        address = partial(_address, number=number)
+        body = context(step.change, address, conversation_id=step.name)
+        channel.deliver(body, receive_count=step.receive_count, handler=handle)
+        statuses.append(channel.record(step.name, number)["conversation_status"])
     rest, _ = process.communicate(timeout=60)
     *others, modules = rest.splitlines()
-    return _Run(statuses, [*lines, *others], json.loads(modules))
-
-
-def _event(step: _Step, queue_url: str) -> dict[str, Any]:
-    sqs = boto3.client("sqs")
-    sqs.send_message(QueueUrl=queue_url, MessageBody="a body")
-    (message,) = sqs.receive_message(QueueUrl=queue_url)["Messages"]
-
-    def address(document: dict[str, Any]) -> None:
-        recipient_data(document).update(recipient_tel=_recipient(step))
-
-    record = {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": context(step.change, address, conversation_id=step.name),
-        "attributes": {"ApproximateReceiveCount": str(step.receive_count)},
-    }
-    return {"Records": [record]}
-
-
-def _recipient(step: _Step) -> str:
-    # One for each conversation, because a send is looked up by its text, which is always the same.
-    return f"+4477009001{list(dict.fromkeys(s.name for s in STEPS)).index(step.name):02}"
-
-
-def _status(step: _Step, table: str) -> str:
-    key = {"primary_channel": _recipient(step), "conversation_id": step.name}
-    item = boto3.resource("dynamodb").Table(table).get_item(Key=key)["Item"]
-    return str(item["conversation_status"])
+    return _Run(statuses, [*output, *others], json.loads(modules))

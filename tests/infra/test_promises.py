@@ -28,6 +28,7 @@ FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 
 KEY, TABLE, QUEUE = "AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::SQS::Queue"
 LOG_GROUP, SECRET, TOPIC = "AWS::Logs::LogGroup", "AWS::SecretsManager::Secret", "AWS::SNS::Topic"
+RETAINED = ("RetainExceptOnCreate", "Retain")
 DATA = {TABLE, KEY, LOG_GROUP, QUEUE, SECRET}
 LOGICAL_IDS = {
     "Shared": {"ConversationsTable05F75AD7": TABLE, "CriticalAlertsTopic9EE7338E": TOPIC},
@@ -94,14 +95,12 @@ def test_documented_keys_and_metric(dev: Synthesized) -> None:
     table = dev.properties("Shared", TABLE)
     filters = dev.resources("WhatsApp", "AWS::Logs::MetricFilter")
     metrics = [item["Properties"]["MetricTransformations"][0] for item in filters]
-    assert [("primary_channel", "HASH"), ("conversation_id", "RANGE")] == [
-        (key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]
-    ]
+    keys = [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]]
+    assert [("primary_channel", "HASH"), ("conversation_id", "RANGE")] == keys
     assert {"S"} == {key["AttributeType"] for key in table["AttributeDefinitions"]}
     assert {"AttributeName": "expires_at", "Enabled": True} == table["TimeToLiveSpecification"]
-    assert ("AIComms/WhatsAppProcessor/Dev", "FinalDbUpdateFailureCount") in {
-        (metric["MetricNamespace"], metric["MetricName"]) for metric in metrics
-    }
+    names = [(metric["MetricNamespace"], metric["MetricName"]) for metric in metrics]
+    assert ("AIComms/WhatsAppProcessor/Dev", "FinalDbUpdateFailureCount") in names
 
 
 def test_names_of_another_channel_and_environment() -> None:
@@ -113,11 +112,9 @@ def test_names_of_another_channel_and_environment() -> None:
     assert "/aws/lambda/sms-channel-processor-prod" == names.log_group
     assert "ai-multi-comms/prod/openai-api-key/sms" == names.openai_secret
     assert "ai-multi-comms/prod/sms-credentials/" == names.credentials_prefix
-    assert LogMetricNames(
-        metric_filter="FinalDbUpdateFailureFilter-Sms-Prod",
-        metric="FinalDbUpdateFailureCount",
-        namespace="AIComms/SmsProcessor/Prod",
-    ) == names.log_metric("FinalDbUpdateFailure")
+    metric = {"metric": "FinalDbUpdateFailureCount", "namespace": "AIComms/SmsProcessor/Prod"}
+    expected = LogMetricNames(metric_filter="FinalDbUpdateFailureFilter-Sms-Prod", **metric)
+    assert expected == names.log_metric("FinalDbUpdateFailure")
     assert "SmsProcessorFinalDbUpdateFailureAlarm-Prod" == names.alarm("FinalDbUpdateFailure")
 
 
@@ -144,9 +141,8 @@ def test_prod_retains_its_data(stack: str) -> None:
     """In prod tables, queues, secrets, logs and keys survive every change of their stack."""
     data = _data(stack, "prod")
     assert data
-    assert {("RetainExceptOnCreate", "Retain")} == {
-        (part["DeletionPolicy"], part["UpdateReplacePolicy"]) for part in data.values()
-    }
+    policies = {(part["DeletionPolicy"], part["UpdateReplacePolicy"]) for part in data.values()}
+    assert {RETAINED} == policies
 
 
 def test_messages_go_to_the_alias(templates: Synthesized) -> None:
@@ -166,11 +162,8 @@ def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
     """Every variable is set; its value is the default unless the environment decides it."""
     variables = templates.variables()
     decided = {Variable.LOG_LEVEL, Variable.VERSION, Variable.MAX_CONCURRENCY}
-    defaults = {
-        name: value
-        for name, value in DEFAULTS.items()
-        if name not in decided | REQUIRED_VARIABLES | UNSET_VARIABLES
-    }
+    other = decided | REQUIRED_VARIABLES | UNSET_VARIABLES
+    defaults = {name: value for name, value in DEFAULTS.items() if name not in other}
     assert {*Variable, METRICS_NAMESPACE} - UNSET_VARIABLES == variables.keys() - UNSET_VARIABLES
     assert defaults == {name: variables[name] for name in defaults}
     assert RELEASE == variables[Variable.VERSION]
@@ -181,30 +174,16 @@ def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
 def test_metrics_share_one_namespace(templates: Synthesized) -> None:
     """The runtime's metrics and those of the metric filters have the same namespace."""
     filters = templates.resources("WhatsApp", "AWS::Logs::MetricFilter")
-    namespaces = {
-        transformation["MetricNamespace"]
-        for metric_filter in filters
-        for transformation in metric_filter["Properties"]["MetricTransformations"]
-    }
-    assert {templates.variables()[METRICS_NAMESPACE]} == namespaces
+    metrics = [part for item in filters for part in item["Properties"]["MetricTransformations"]]
+    assert {templates.variables()[METRICS_NAMESPACE]} == {m["MetricNamespace"] for m in metrics}
 
 
 def test_templates_have_no_secret_values(templates: Synthesized) -> None:
     """Secrets Manager generates a placeholder for each secret, always in the same way."""
     for secret in templates.resources("WhatsApp", SECRET):
         assert {"Description", "GenerateSecretString", "Name", "Tags"} == set(secret["Properties"])
-        assert {"SecretStringTemplate": "{}", "GenerateStringKey": "placeholder"} == secret[
-            "Properties"
-        ]["GenerateSecretString"]
-
-
-def test_function_has_its_own_log_group(templates: Synthesized) -> None:
-    """The function writes to a log group of the app, which has a retention."""
-    group = templates.properties("WhatsApp", LOG_GROUP)
-    function = templates.properties("WhatsApp", FUNCTION)
-    assert f"/aws/lambda/{function['FunctionName']}" == group["LogGroupName"]
-    assert "ProcessorLogGroup" in function["LoggingConfig"]["LogGroup"]["Ref"]
-    assert group["RetentionInDays"] >= 1
+        generated = secret["Properties"]["GenerateSecretString"]
+        assert {"SecretStringTemplate": "{}", "GenerateStringKey": "placeholder"} == generated
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -241,14 +220,12 @@ def test_template_can_set_every_variable() -> None:
     assert {*Variable, METRICS_NAMESPACE} == set(synthesized.variables())
 
 
-def test_every_variable_is_required_or_has_a_default() -> None:
-    """Each variable of the contract is either required or has a default."""
-    assert set(Variable) == REQUIRED_VARIABLES | set(DEFAULTS)
-    assert not REQUIRED_VARIABLES & set(DEFAULTS)
-
-
 def test_settings_read_the_contracts_variables_only() -> None:
-    """The runtime reads the contract's variables, the metrics namespace and Twilio's address."""
+    """The runtime reads these, the metrics namespace and Twilio's address.
+
+    Each variable of the contract is either required or has a default.
+    """
+    assert sorted(Variable) == sorted([*REQUIRED_VARIABLES, *DEFAULTS])
     read = {field.name.upper() for field in fields(Settings)}
     assert {*Variable, TWILIO_BASE_URL, METRICS_NAMESPACE} == read
 
@@ -262,19 +239,9 @@ ENCRYPTED_BY = {
 """The property that names the key, by type of resource."""
 
 
-@pytest.fixture(scope="module")
-def with_key() -> Synthesized:
-    """Return the templates of an environment with its own key."""
-    return synthesize(customer_managed_key=True)
-
-
-def test_key_is_optional() -> None:
-    """A key costs money each month, so an environment has none unless it asks for one."""
-    assert [] == synthesize().resources("Shared", KEY)
-
-
-def test_everything_at_rest_is_encrypted_with_it(with_key: Synthesized) -> None:
-    """Both queues, the table, the topic and the log are encrypted with the one key."""
+def test_everything_at_rest_is_encrypted_with_the_key(dev: Synthesized) -> None:
+    """Queues, table, topic and log are encrypted with the environment's key, if it has one."""
+    with_key = synthesize(customer_managed_key=True)
     found = [
         (kind, str(part["Properties"][name]))
         for stack in STACKS
@@ -283,11 +250,12 @@ def test_everything_at_rest_is_encrypted_with_it(with_key: Synthesized) -> None:
     ]
     assert sorted([*ENCRYPTED_BY, QUEUE]) == sorted(kind for kind, _ in found)
     assert all("EncryptionKey" in key for _, key in found)
+    assert [] == dev.resources("Shared", KEY)
 
 
-def test_it_is_rotated_and_retained(with_key: Synthesized) -> None:
+def test_key_is_rotated_and_retained() -> None:
     """AWS rotates it each year; in prod it survives its stack, and its logical id is fixed."""
-    (key,) = synthesize("prod", customer_managed_key=True).resources("Shared", KEY)
+    template = synthesize("prod", customer_managed_key=True).template("Shared")
+    key = template["Resources"]["EncryptionKey3A692D6E"]
     assert key["Properties"]["EnableKeyRotation"]
-    assert ("RetainExceptOnCreate", "Retain") == (key["DeletionPolicy"], key["UpdateReplacePolicy"])
-    assert KEY == with_key.template("Shared")["Resources"]["EncryptionKey3A692D6E"]["Type"]
+    assert (KEY, *RETAINED) == (key["Type"], key["DeletionPolicy"], key["UpdateReplacePolicy"])

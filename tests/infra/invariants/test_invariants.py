@@ -1,7 +1,9 @@
-"""Which stacks the invariants check, what the report says, and what can be acknowledged."""
+"""The invariants: resolved references, planted faults, and the report of a synth."""
 
 import json
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,22 @@ from aws_cdk import Acknowledgment, App, Stack, Stage, Validations
 from aws_cdk import aws_sqs as sqs
 
 from app import build
+from stacks.invariants.assembly import (
+    FUNCTION,
+    QUEUE,
+    Assembly,
+    Resource,
+    Template,
+    UnresolvedValue,
+)
 from stacks.invariants.plugin import CATALOGUE
-from tests.infra.constructs import PUSH, SampleStack
+from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, PUSH, SampleStack
+from tests.infra.invariants.document import DOCUMENT, document
+from tests.infra.invariants.planted_faults import FAULTS, Fault, Templates
 from tests.infra.synthesis import (
     CONTEXT,
     ENVIRONMENTS,
+    Synthesized,
     environment,
     new_app,
     run_app,
@@ -24,7 +37,154 @@ from tests.infra.synthesis import (
     violations,
 )
 
+SHARED: dict[str, Any] = {
+    "Resources": {"Queue": {"Type": QUEUE}},
+    "Outputs": {
+        "Arn": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}, "Export": {"Name": "shared:arn"}}
+    },
+}
+VERSION = {"FunctionName": {"Ref": "Function"}}
+ALIAS = {"FunctionName": {"Fn::GetAtt": "Version.FunctionArn"}}
+OWN: dict[str, Any] = {
+    "Metadata": {"Invariants": {"tier": "development"}},
+    "Resources": {
+        "Own": {"Type": QUEUE},
+        "Function": {"Type": FUNCTION},
+        "Version": {"Type": "AWS::Lambda::Version", "Properties": VERSION},
+        "Alias": {"Type": "AWS::Lambda::Alias", "Properties": ALIAS},
+    },
+}
 OTHER_HANDLER = replace(PUSH, handler="push_processor.index.lambda_handler")
+
+each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.planted)
+
+
+@pytest.fixture
+def own() -> Template:
+    """Return the template with the references."""
+    return Template("Own", "own", OWN)
+
+
+@pytest.fixture
+def assembly(own: Template) -> Assembly:
+    """Return both templates."""
+    return Assembly([own, Template("Shared", "shared-stack", SHARED)])
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"Ref": "Own"}, "Own"),
+        ({"Fn::GetAtt": ["Own", "Arn"]}, "Own"),
+        ({"Fn::GetAtt": "Own.Arn"}, "Own"),
+        ({"Fn::Join": ["", ["https://", {"Fn::GetAtt": ["Own", "QueueName"]}]]}, "Own"),
+        ({"Fn::GetStackOutput": {"StackName": "shared-stack", "OutputName": "Arn"}}, "Queue"),
+        ({"Fn::GetStackOutput": {"StackName": "another", "OutputName": "Arn"}}, None),
+        ({"Fn::ImportValue": "shared:arn"}, "Queue"),
+        ({"Fn::ImportValue": "another:arn"}, None),
+        ({"Ref": "AWS::Region"}, None),
+        ("arn:aws:sqs:eu-west-1:111122223333:queue", None),
+        (None, None),
+    ],
+)
+def test_references_to_a_queue(
+    assembly: Assembly, own: Template, value: object, found: str | None
+) -> None:
+    """A reference is resolved within its template and in the others."""
+    queue = assembly.resolve(own, value, QUEUE)
+    assert found == (queue.logical_id if queue else None)
+
+
+@pytest.mark.parametrize("name", ["Function", "Version", "Alias"])
+def test_alias_refers_to_its_function(assembly: Assembly, own: Template, name: str) -> None:
+    """A reference to an alias or a version resolves to its function."""
+    function = assembly.resolve(own, {"Fn::Join": [":", [{"Ref": name}, "live"]]}, FUNCTION)
+    assert function is own.resources["Function"]
+
+
+@pytest.mark.parametrize(("value", "number"), [(30, 30), ("30", 30), (None, 7)])
+def test_numbers(own: Template, value: object, number: int) -> None:
+    """A number may be text, and has a default if it is not set."""
+    properties = {} if value is None else {"Timeout": value}
+    resource = Resource(own, "Function", {"Type": FUNCTION, "Properties": properties})
+    assert number == resource.integer("Timeout", 7)
+
+
+@pytest.mark.parametrize("value", [{"Ref": "Timeout"}, "soon", 1.5, True, "-1"])
+def test_value_that_is_no_number(own: Template, value: object) -> None:
+    """A reference, or anything else that is not a number, is rejected."""
+    resource = Resource(own, "Function", {"Type": FUNCTION, "Properties": {"Timeout": value}})
+    with pytest.raises(UnresolvedValue, match="Function: Timeout is not a literal number"):
+        resource.integer("Timeout", 7)
+
+
+def test_checked_and_other_templates(assembly: Assembly) -> None:
+    """Only resources of stacks with our constructs are checked; others can be referred to."""
+    assert ["Own"] == [resource.logical_id for resource in assembly.resources(QUEUE)]
+    assert ["Own", "Queue"] == [resource.logical_id for resource in assembly.all_resources(QUEUE)]
+
+
+@pytest.fixture(scope="session")
+def faultless() -> Synthesized:
+    """Return the templates of an environment that sets every key that an invariant needs."""
+    return synthesize(
+        **PRODUCTION,
+        alert_email=ON_CALL_ADDRESS,
+        conversation_retention_days=30,
+        messages_per_second={"whatsapp": 80},
+        ai_seconds_per_message=2,
+        openai_requests_per_minute=60_000,
+        openai_tokens_per_minute=60_000_000,
+        tokens_per_message=1_000,
+        messages_per_day={"whatsapp": 50_000},
+    )
+
+
+@pytest.fixture(scope="session")
+def reported() -> Mapping[str, set[str]]:
+    """Synthesize all faults by code in one app, and return what the report names for each."""
+    app = new_app()
+    for number, fault in enumerate(FAULTS):
+        fault.by_code(SampleStack(app, f"Row{number}", protected=fault.protected))
+    with suppress(RuntimeError):
+        app.synth()
+    found: dict[str, set[str]] = {fault.planted: set() for fault in FAULTS}
+    for violation in violations(Path(app.outdir)):
+        for place in violation["violatingConstructs"]:
+            row = place["constructPath"].split("/")[0].removeprefix("Row")
+            found[FAULTS[int(row)].planted].add(violation["ruleName"])
+    return found
+
+
+def test_faultless_templates_violate_nothing(faultless: Synthesized) -> None:
+    """The templates in which faults are planted violate no invariant."""
+    assert set() == Templates(faultless).violated()
+
+
+@each_fault
+def test_fault_by_code(reported: Mapping[str, set[str]], fault: Fault) -> None:
+    """The CDK's report names the invariants that a misuse of our constructs violates."""
+    assert fault.violates == reported[fault.planted]
+
+
+@each_fault
+def test_fault_in_a_template(faultless: Synthesized, fault: Fault) -> None:
+    """An override in our app's templates is found."""
+    templates = Templates(faultless)
+    fault.by_override(templates)
+    assert fault.violates == templates.violated()
+
+
+def test_every_invariant_has_a_fault() -> None:
+    """Each invariant has its own name and at least one planted fault."""
+    names = [invariant.name for invariant in CATALOGUE]
+    assert len(names) == len(set(names))
+    assert set(names) == {name for fault in FAULTS for name in fault.violates}
+
+
+def test_document_has_the_catalogue() -> None:
+    """docs/invariants.md lists the invariants of the code."""
+    assert document() == DOCUMENT.read_text()
 
 
 @pytest.fixture
