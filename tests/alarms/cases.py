@@ -7,10 +7,10 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tests.alarms.chain import AlarmChain, DataPoint, Event, LogLine, Notification
-from tests.alarms.cloudwatch import Metric, State
+from tests.alarms.cloudwatch import Metric, State, query_stats
 from tests.alarms.situations import Lines
 
 ON_CALL = "on-call@example.com"
@@ -97,7 +97,9 @@ class AlarmCase:
         if alarm := chain.alarm(self.alarm):
             if (missing := alarm.properties["TreatMissingData"]) != "notBreaching":
                 yield f"missing data are {missing}"
-            if self.statistics != (found := _statistics(alarm.properties)):
+            stats = query_stats(alarm.properties)
+            found = {stat["Metric"]["MetricName"]: stat["Stat"] for stat in stats}
+            if self.statistics != found:
                 yield f"the statistics are {found}"
 
     def _wrong_notifications(
@@ -105,12 +107,12 @@ class AlarmCase:
     ) -> Iterator[str]:
         notified = [State.ALARM, State.OK] if self.notify_on_ok else [State.ALARM]
         expected = [state for state in states if state in notified]
-        if expected != [notification.state for notification in notifications]:
+        if expected != [state for state, *_ in notifications]:
             yield f"{len(notifications)} notifications instead of {len(expected)}"
-        for notification in notifications:
-            if notification.address != ("email", ON_CALL):
-                yield f"it went to {notification.address}"
-            if f"Runbook: docs/runbook.md#{self.subject.lower()}" not in notification.text:
+        for _, protocol, endpoint, text in notifications:
+            if (protocol, endpoint) != ("email", ON_CALL):
+                yield f"it went to {protocol} {endpoint}"
+            if f"Runbook: docs/runbook.md#{self.subject.lower()}" not in text:
                 yield "its text names no section of the runbook"
 
     def scenarios(self, lines: Lines) -> Iterator[Scenario]:
@@ -178,13 +180,6 @@ class AlarmCase:
                 yield DataPoint(minute + 0.5, self.metric, 0)
             for situation in NORMAL:
                 yield from (LogLine(minute + 0.5, line) for line in lines[situation])
-
-
-def _statistics(alarm: Mapping[str, Any]) -> dict[str, str]:
-    if "Metrics" not in alarm:
-        return {alarm["MetricName"]: alarm["Statistic"]}
-    stats = [query["MetricStat"] for query in alarm["Metrics"] if "MetricStat" in query]
-    return {stat["Metric"]["MetricName"]: stat["Stat"] for stat in stats}
 
 
 def no_message_sent(lines: Lines) -> Iterator[Scenario]:

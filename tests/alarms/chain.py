@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import product
 from typing import Any, NamedTuple
 
 from local.emulator.filter_patterns import FilterPattern
 from tests.alarms.cloudwatch import Alarm, Metric, Metrics, State, UnsupportedError
 from tests.infra.synthesis import ACCOUNT, STACKS, Resource, Synthesized
 
+METRIC_FILTER = "AWS::Logs::MetricFilter"
 PARTS = {
-    *("AWS::CloudWatch::Alarm", "AWS::KMS::Key", "AWS::Lambda::Function"),
-    *("AWS::Logs::MetricFilter", "AWS::SNS::Subscription", "AWS::SNS::Topic"),
-    "AWS::SNS::TopicPolicy",
+    *("AWS::CloudWatch::Alarm", "AWS::KMS::Key", "AWS::Lambda::Function", METRIC_FILTER),
+    *("AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"),
 }
 """Types of the resources that form the chain."""
 CLOUDWATCH = "cloudwatch.amazonaws.com"
@@ -49,14 +50,8 @@ class DataPoint(NamedTuple):
 
 
 Event = LogLine | DataPoint
-
-
-class Notification(NamedTuple):
-    """The subscriber's protocol and endpoint, the alarm's new state, and the text."""
-
-    address: tuple[str, str]
-    state: State
-    text: str
+Notification = tuple[State, str, str, str]
+"""The alarm's new state, the subscriber's protocol and endpoint, and the text."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +74,11 @@ class AlarmChain:
         """Return all resources of a CloudFormation type."""
         return [resource for resource in self.resources if resource.kind == kind]
 
+    def only(self, kind: str) -> Properties:
+        """Return the properties of the only resource of a type."""
+        (resource,) = self.all(kind)
+        return resource.properties
+
     def alarm(self, name: str) -> Resource | None:
         """Return an alarm by its name."""
         alarms = self.all("AWS::CloudWatch::Alarm")
@@ -90,12 +90,12 @@ class AlarmChain:
         """Evaluate an alarm every minute; return its changes of state and its notifications."""
         if (alarm := self.alarm(alarm_name)) is None:
             return [], []
-        evaluated, state = Alarm(alarm.properties, self._metrics(events)), State.INSUFFICIENT_DATA
-        states = []
+        evaluated, states = Alarm(alarm.properties, self._metrics(events)), []
+        before = State.INSUFFICIENT_DATA
         for minute in range(minutes + 1):
-            before, state = state, evaluated.state(minute, state)
-            if state is not before:
+            if (state := evaluated.state(minute, before)) is not before:
                 states.append(state)
+            before = state
         return states, [each for state in states for each in self._notifications(alarm, state)]
 
     def _metrics(self, events: Sequence[Event]) -> Metrics:
@@ -106,31 +106,29 @@ class AlarmChain:
                 metrics.put(event.metric, event.minute, event.value)
             else:
                 lines[int(event.minute)].append(event)
-        (function,) = self.all("AWS::Lambda::Function")
-        log_group = function.properties["LoggingConfig"]["LogGroup"]
-        for metric_filter in self.all("AWS::Logs::MetricFilter"):
+        log_group = self.only("AWS::Lambda::Function")["LoggingConfig"]["LogGroup"]
+        for metric_filter, lines_of_minute in product(self.all(METRIC_FILTER), lines.values()):
             if metric_filter.properties["LogGroupName"] == log_group:
-                for lines_of_minute in lines.values():
-                    _filter(metric_filter.properties, lines_of_minute, metrics)
+                _filter(metric_filter.properties, lines_of_minute, metrics)
         return metrics
 
     def _notifications(self, alarm: Resource, state: State) -> Iterator[Notification]:
         actions = {State.ALARM: "AlarmActions", State.OK: "OKActions"}.get(state, "")
+        text = alarm.properties.get("AlarmDescription", "")
         if alarm.properties.get("ActionsEnabled", True):
-            for action in alarm.properties.get(actions, []):
-                for address in self._addresses(alarm.arn, action):
-                    yield Notification(address, state, alarm.properties.get("AlarmDescription", ""))
+            reached = product(alarm.properties.get(actions, []), self.all("AWS::SNS::Topic"))
+            for topic_arn, topic in reached:
+                if topic.arn == topic_arn and self._may_publish(alarm.arn, topic):
+                    for protocol, endpoint in self._subscribers(topic):
+                        yield state, protocol, endpoint, text
 
-    def _addresses(self, alarm_arn: str, topic_arn: str) -> Iterator[tuple[str, str]]:
-        """Yield protocol and endpoint of each subscriber that an alarm's action reaches."""
-        topics = [topic for topic in self.all("AWS::SNS::Topic") if topic.arn == topic_arn]
-        if not topics or not self._may_publish(alarm_arn, *topics):
-            return
+    def _subscribers(self, topic: Resource) -> Iterator[tuple[str, str]]:
+        """Yield protocol and endpoint of each subscriber."""
         for subscription in self.all("AWS::SNS::Subscription"):
             properties = subscription.properties
             if unknown := properties.keys() - {"Protocol", "Endpoint", "TopicArn"}:
                 raise UnsupportedError(f"subscription properties {sorted(unknown)}")
-            if properties["TopicArn"] == topic_arn:
+            if properties["TopicArn"] == topic.arn:
                 yield properties["Protocol"], properties["Endpoint"]
 
     def _may_publish(self, alarm_arn: str, topic: Resource) -> bool:

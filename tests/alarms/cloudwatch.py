@@ -114,9 +114,8 @@ class Alarm:
             raise UnsupportedError(f"alarm properties {sorted(unknown)}")
         self._properties = properties
         self._periods: int = properties["EvaluationPeriods"]
-        queries = properties.get("Metrics") or [_query(properties)]
-        stats = {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
-        self._readers = {name: _reader(metrics, stat) for name, stat in stats.items()}
+        self._readers = {stat["Id"]: _reader(metrics, stat) for stat in query_stats(properties)}
+        queries = properties.get("Metrics", [{"Id": ""}])
         (self._result,) = [query for query in queries if query.get("ReturnData", True)]
 
     def state(self, now: float, before: State) -> State:
@@ -137,9 +136,12 @@ class Alarm:
         return decide(points, self._periods, needed, missing, before)
 
 
-def _query(alarm: Mapping[str, Any]) -> dict[str, Any]:
-    stat = {"Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]}
-    return {"Id": "metric", "MetricStat": stat}
+def query_stats(alarm: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return metric, statistic, period and id of an alarm's metric, or of those of its math."""
+    if "Metrics" not in alarm:
+        return [{"Id": "", "Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]}]
+    queries = [query for query in alarm["Metrics"] if "MetricStat" in query]
+    return [{"Id": query["Id"], **query["MetricStat"]} for query in queries]
 
 
 def _reader(metrics: Metrics, stat: Mapping[str, Any]) -> Callable[[float, int], float | None]:

@@ -13,6 +13,11 @@ OTHER_TOPIC = f"{TOPIC}-2"
 OTHER_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "444455556666"}}
 OTHER_SERVICE = {"Service": "events.amazonaws.com"}
 DENIAL = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
+POLICIES = {
+    "topic": ("AWS::SNS::TopicPolicy", "PolicyDocument"),
+    "key": ("AWS::KMS::Key", "KeyPolicy"),
+}
+OTHER = {"Value": "another"}
 EXTRA = {"Name": "service", "Value": "any"}
 LEVEL_DIMENSION = [{"Key": "level", "Value": "$.level"}]
 STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
@@ -50,11 +55,6 @@ class Target:
         names = self.case.statistics
         return next(f for f in filters if f["MetricTransformations"][0]["MetricName"] in names)
 
-    def only(self, kind: str) -> Properties:
-        """Return the properties of the only resource of a type."""
-        (resource,) = self.chain.all(kind)
-        return resource.properties
-
     def remove(self, properties: Properties) -> None:
         """Remove the resource with these properties."""
         resources = self.chain.resources
@@ -62,12 +62,8 @@ class Target:
 
     def statements(self, part: str) -> list[Properties]:
         """Return the statements of the policy of the topic or the key."""
-        policies = {
-            "topic": ("AWS::SNS::TopicPolicy", "PolicyDocument"),
-            "key": ("AWS::KMS::Key", "KeyPolicy"),
-        }
-        kind, policy = policies[part]
-        found: list[Properties] = self.only(kind)[policy]["Statement"]
+        kind, policy = POLICIES[part]
+        found: list[Properties] = self.chain.only(kind)[policy]["Statement"]
         return found
 
     def permission(self, part: str) -> Properties:
@@ -103,9 +99,9 @@ PARTS: dict[str, Callable[[Target], Properties]] = {
     "metric 2": lambda t: t.metrics[1],
     "filter": lambda t: t.filter,
     "transformation": lambda t: t.filter["MetricTransformations"][0],
-    "logging": lambda t: t.only("AWS::Lambda::Function")["LoggingConfig"],
-    "subscription": lambda t: t.only("AWS::SNS::Subscription"),
-    "sns": lambda t: t.only("AWS::SNS::Topic"),
+    "logging": lambda t: t.chain.only("AWS::Lambda::Function")["LoggingConfig"],
+    "subscription": lambda t: t.chain.only("AWS::SNS::Subscription"),
+    "sns": lambda t: t.chain.only("AWS::SNS::Topic"),
     "topic": lambda t: t.permission("topic"),
     "key": lambda t: t.permission("key"),
 }
@@ -128,6 +124,10 @@ def _add(key: str, number: int) -> Apply:
     return _map("alarm", key, lambda value: value + number)
 
 
+def _dimension(function: Callable[[list[Properties]], list[Properties]]) -> Apply:
+    return _map("metric 1", "Dimensions", function)
+
+
 def _pattern(old: str, new: str) -> Apply:
     return _map("filter", "FilterPattern", lambda text: text.replace(old, new))
 
@@ -138,10 +138,6 @@ def _without_event(index: int) -> Apply:
 
 def _without_permission(part: str) -> Apply:
     return lambda target: target.statements(part).remove(target.permission(part))
-
-
-def _other_value(dimensions: list[Properties]) -> list[Properties]:
-    return [{**dimensions[0], "Value": "another"}]
 
 
 def _rename_event(target: Target) -> None:
@@ -245,8 +241,12 @@ FAULTS: tuple[tuple[str, str, Apply], ...] = (
     ("alarm: another metric", "any", _set("metric 1", MetricName="Other")),
     ("alarm: another namespace", "any", _set("metric 1", Namespace="Other")),
     ("alarm: no dimension", "dimensions", lambda t: t.metrics[0].pop("Dimensions")),
-    ("alarm: another dimension", "dimensions", _map("metric 1", "Dimensions", _other_value)),
-    ("alarm: an extra dimension", "any", _map("metric 1", "Dimensions", lambda d: [*d, EXTRA])),
+    (
+        "alarm: another dimension",
+        "dimensions",
+        _dimension(lambda d: [d[0] | OTHER]),
+    ),
+    ("alarm: an extra dimension", "any", _dimension(lambda d: [*d, EXTRA])),
     ("alarm: longer period", "threshold", _map("alarm", "Period", lambda value: 3 * value)),
     ("alarm: shorter period", "threshold", _map("alarm", "Period", lambda value: value // 5)),
     ("alarm: more periods", "any", _map("alarm", "EvaluationPeriods", lambda value: 3 * value)),

@@ -53,23 +53,18 @@ def _raised() -> Iterator[tuple[LogEvent, str]]:
         if kind.shared_event:
             yield kind.shared_event, logging.getLevelName(kind.level)
     for call in _calls():
-        if isinstance(call.func, ast.Name) and call.func.id in kinds and call.args:
-            code = _literal(call.args[0])
-            if code in list(LogEvent) and not kinds[call.func.id].shared_event:
-                yield LogEvent(code), logging.getLevelName(kinds[call.func.id].level)
+        match call:
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=code), *_]):
+                if name in kinds and code in list(LogEvent) and not kinds[name].shared_event:
+                    yield LogEvent(code), logging.getLevelName(kinds[name].level)
     alarming = ProcessingError("any", Step.AI, alarm=True)
     yield LogEvent(alarming.event), logging.getLevelName(alarming.log_level)
 
 
 def _calls() -> Iterator[ast.Call]:
     for source in sorted(SOURCES.rglob("*.py")):
-        for node in ast.walk(ast.parse(source.read_text())):
-            if isinstance(node, ast.Call):
-                yield node
-
-
-def _literal(node: ast.expr) -> str:
-    return str(node.value) if isinstance(node, ast.Constant) else ""
+        nodes = ast.walk(ast.parse(source.read_text()))
+        yield from (node for node in nodes if isinstance(node, ast.Call))
 
 
 def _table(first: str) -> list[list[str]]:

@@ -123,20 +123,15 @@ class SampleStack:
         self, queue: sqs.IQueue | None = None, *, bounded: bool = True, reports: bool = True
     ) -> None:
         """Feed a new processor a second time, with a mapping that our constructs do not create."""
-        processor = self.processor(queue=self.queue())
+        first = self.queue()
         lambda_.EventSourceMapping(
             self.stack,
             "Second",
-            target=processor.alias,
-            event_source_arn=(queue or self._first_queue()).queue_arn,
+            target=self.processor(queue=first).alias,
+            event_source_arn=(queue or first).queue_arn,
             max_concurrency=2 if bounded else None,
             report_batch_item_failures=reports,
         )
-
-    def _first_queue(self) -> sqs.Queue:
-        channel_queue = self.stack.node.find_child("ChannelQueue")
-        assert isinstance(channel_queue, ChannelQueue)
-        return channel_queue.queue
 
     def metric_filter(self, log_group: logs.ILogGroup, pattern: str) -> None:
         """Count the lines of a log that match a pattern."""

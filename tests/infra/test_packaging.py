@@ -52,7 +52,8 @@ def _contents(directory: Path) -> set[str]:
 def test_contents(project: Path) -> None:
     """A package has our sources and bytecode, and its dependencies as bytecode only.
 
-    Caches, hidden files, requirements and installers' files are left out.
+    Caches, hidden files, requirements and installers' files are left out. Every user can read it,
+    regardless of the builder's umask; a dependency's traceback has its path in Lambda.
     """
     cache = project / "lambda_src" / "__pycache__"
     cache.mkdir()
@@ -64,27 +65,22 @@ def test_contents(project: Path) -> None:
     contents = _contents(package)
     version = f"cpython-{HOST.python.replace('.', '')}"
     assert {"six.pyc", f"lambda_src/__pycache__/index.{version}.pyc"} <= contents
-    assert {"lambda_src/__init__.py", "lambda_src/index.py"} == {
-        path for path in contents if path.endswith(".py")
-    }
+    sources = {path for path in contents if path.endswith(".py")}
+    assert {"lambda_src/__init__.py", "lambda_src/index.py"} == sources
     assert "HANDLED = True\n" == (package / "lambda_src" / "index.py").read_text()
     left_out = re.compile(r"cpython-27|/\.|^\.|requirements|RECORD|INSTALLER|REQUESTED")
     assert [] == [path for path in contents if left_out.search(path)]
+    assert {0o644, 0o755} == {path.stat().st_mode & 0o777 for path in package.rglob("*")}
+    assert "/var/task/six.py" == code_in(package / "six.pyc").co_filename
 
 
 def test_two_builds_are_identical(project: Path) -> None:
     """A second build from scratch is identical to the last byte of its bytecode."""
     package = _build(project).directory
-    first = {path: path.read_bytes() for path in package.rglob("*") if path.is_file()}
+    first = {path: (package / path).read_bytes() for path in _contents(package)}
     shutil.rmtree(package)
     _build(project)
-    assert first == {path: path.read_bytes() for path in package.rglob("*") if path.is_file()}
-
-
-def test_bytecode_has_lambdas_paths(project: Path) -> None:
-    """A dependency's frame in a traceback has its path below Lambda's task root."""
-    package = _build(project).directory
-    assert "/var/task/six.py" == code_in(package / "six.pyc").co_filename
+    assert first == {path: (package / path).read_bytes() for path in _contents(package)}
 
 
 def test_package_without_its_python_has_sources(
@@ -105,12 +101,6 @@ def test_sources_that_do_not_compile(project: Path) -> None:
         _build(project)
 
 
-def test_package_is_readable_by_every_user(project: Path) -> None:
-    """Lambda's own user can read every file, regardless of the builder's umask."""
-    package = _build(project)
-    assert {0o644, 0o755} == {path.stat().st_mode & 0o777 for path in package.directory.rglob("*")}
-
-
 def test_package_is_built_once(project: Path) -> None:
     """A package is reused while its input is the same; caches of running sources do not count."""
     first = _build(project)
@@ -125,24 +115,23 @@ def _edit_source(project: Path) -> object:
     return (project / "lambda_src" / "index.py").write_text("HANDLED = False\n")
 
 
-def _move_source(project: Path) -> object:
-    return (project / "lambda_src" / "index.py").rename(project / "lambda_src" / "other.py")
-
-
 def _add_data(project: Path) -> object:
     return (project / "lambda_src" / "sender.toml").write_text("model = 'm'\n")
 
 
-def _edit_lock(project: Path) -> object:
-    lock = project / "lambda_src" / "requirements.lock"
-    return lock.write_text(lock.read_text() + "\n# another comment\n")
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "edited source": _edit_source,
+    "moved source": lambda p: (p / "lambda_src/index.py").rename(p / "lambda_src/other.py"),
+    "added data": _add_data,
+    "edited lock": lambda p: (p / "lambda_src/requirements.lock").write_text(f"{_locked('six')}#"),
+}
 
 
-@pytest.mark.parametrize("change", [_edit_source, _move_source, _add_data, _edit_lock])
-def test_change_makes_another_package(project: Path, change: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_makes_another_package(project: Path, change: str) -> None:
     """A change of sources or locked dependencies makes another package."""
     first = _build(project)
-    change(project)
+    CHANGES[change](project)
     assert first.fingerprint != _build(project).fingerprint
 
 

@@ -77,13 +77,13 @@ def _secrets(stack: Stack, *tenants: str) -> ChannelSecrets:
     return ChannelSecrets(stack, "Secrets", names=NAMES, tenants=tenants, removal_policy=DESTROY)
 
 
-def _channel_queue(stack: Stack) -> ChannelQueue:
+def _push_queue(stack: Stack) -> ChannelQueue:
     props: Any = {"consumer_timeout": TIMEOUT, "max_receive_count": 7, "removal_policy": RETAIN}
     return ChannelQueue(stack, "ChannelQueue", names=NAMES, **props)
 
 
-def _queue_with_router(stack: Stack) -> None:
-    _channel_queue(stack).grant_send(_role(stack))
+def _channel_queue(stack: Stack) -> None:
+    _push_queue(stack).grant_send(_role(stack))
 
 
 def _encryption_key(stack: Stack) -> None:
@@ -173,7 +173,7 @@ def _channel_dashboard(stack: Stack) -> None:
 
 
 def _router_policy(stack: Stack) -> None:
-    RouterPolicy(stack, "Router", names=NAMES, channel_queue=_channel_queue(stack))
+    RouterPolicy(stack, "Router", names=NAMES, channel_queue=_push_queue(stack))
 
 
 def _operator_policy(stack: Stack) -> None:
@@ -182,35 +182,25 @@ def _operator_policy(stack: Stack) -> None:
         stack,
         "Operator",
         names=NAMES,
-        channel_queue=_channel_queue(stack),
+        channel_queue=_push_queue(stack),
         conversations=_conversations_table(stack),
         secrets=_channel_secrets(stack),
         function=lambda_.Alias(stack, "Live", alias_name="live", version=function.latest_version),
     )
 
 
-CONSTRUCTS: dict[str, Callable[[Stack], object]] = {
-    "channel_dashboard": _channel_dashboard,
-    "channel_queue": _queue_with_router,
-    "encryption_key": _encryption_key,
-    "conversations_table": _conversations_table,
-    "channel_secrets": _channel_secrets,
-    "critical_alerts_topic": _critical_alerts_topic,
-    "processor": _processor,
-    "log_alarm": _log_alarm,
-    "queue_alarms": _queue_alarms,
-    "function_alarms": _function_alarms,
-    "no_throughput_alarm": _no_throughput_alarm,
-    "router_policy": _router_policy,
-    "operator_policy": _operator_policy,
-}
+CONSTRUCTS: tuple[Callable[[Stack], object], ...] = (
+    *(_channel_dashboard, _channel_queue, _encryption_key, _conversations_table, _channel_secrets),
+    *(_critical_alerts_topic, _processor, _log_alarm, _queue_alarms, _function_alarms),
+    *(_no_throughput_alarm, _router_policy, _operator_policy),
+)
 
 
-@pytest.mark.parametrize("construct", CONSTRUCTS)
-def test_construct(construct: str, json_snapshot: SnapshotAssertion) -> None:
+@pytest.mark.parametrize("construct", CONSTRUCTS, ids=lambda each: each.__name__.removeprefix("_"))
+def test_construct(construct: Callable[[Stack], object], json_snapshot: SnapshotAssertion) -> None:
     """A construct creates the reviewed resources for any channel, and attaches the invariants."""
     stack = Stack(new_app(), "Stack")
-    CONSTRUCTS[construct](stack)
+    construct(stack)
     assert json_snapshot == _resources(Template.from_stack(stack).to_json())
     assert METADATA in (stack.template_options.metadata or {})
     assert stack.node.root.node.try_find_child(Invariants.ID)

@@ -9,6 +9,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count, cycle
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +20,6 @@ from lambda_src.core.errors import ProcessingError
 from lambda_src.core.ledger import LeaseManager
 from lambda_src.core.models import ContextObject
 from lambda_src.core.openai_processor import OpenAIProcessor
-from lambda_src.services.dynamodb.marshalling import serialize
 from lambda_src.services.twilio_service import TwilioSender
 from lambda_src.utils.context_processor import ContextParser
 from local.fakes.faults import Fault
@@ -93,6 +93,7 @@ FIELDS: Mapping[str, Any] = {
     "company_data_payload.channel_config.whatsapp.company_whatsapp_number": f"+{NUMBERS[1]}001",
 }
 """Values of a context object by path; ids are not personal data and have no canaries."""
+PAST: Any = {"N": "0"}
 _numbers = count()
 
 
@@ -209,16 +210,8 @@ def unknown_outcomes(channel: Channel) -> None:
     again = [body() for _ in range(2)]
     channel.twilio.fail_next(Fault.reset(), times=2)
     deliver(channel, again)
-    for text in again:
-        parts = json.loads(text)
-        number = parts["frontend_payload"]["recipient_data"]["recipient_tel"]
-        conversation = parts["conversation_data"]["conversation_id"]
-        channel.dynamodb.update_item(
-            TableName=channel.table,
-            Key=serialize({"primary_channel": number, "conversation_id": conversation}),
-            UpdateExpression="SET send_deadline = :past",
-            ExpressionAttributeValues={":past": {"N": "0"}},
-        )
+    for item in channel.dynamodb.scan(TableName=channel.table)["Items"]:
+        channel.dynamodb.put_item(TableName=channel.table, Item={**item, "send_deadline": PAST})
     channel.twilio.fail_next(quoting(Fault.error(400, 20404)))
     deliver(channel, again, receive_count=2)
     deliver(channel, again, receive_count=10)
@@ -295,27 +288,19 @@ SITUATIONS: tuple[Callable[[Channel], None], ...] = (
 )
 
 
+@dataclass
 class Capture:
-    """Captures standard output and error, the log of every library, and the texts of all errors."""
+    """Standard output and error, the log of every library, and the texts of all errors."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self.libraries = io.StringIO()
-        self.errors: list[str] = []
-        self._capsys = capsys
-        self._output = ""
-        initialize = ProcessingError.__init__
-
-        def record(error: ProcessingError, *args: Any, **keywords: Any) -> None:
-            initialize(error, *args, **keywords)
-            text = traceback.format_exception_only(error)
-            self.errors.append(f"{text} {error!r} {error.detail} {error.fields} {error.event}")
-
-        patch.setattr(ProcessingError, "__init__", record)
+    capsys: pytest.CaptureFixture[str]
+    libraries: io.StringIO = field(default_factory=io.StringIO)
+    errors: list[str] = field(default_factory=list)
+    _output: str = ""
 
     @property
     def output(self) -> str:
         """Standard output and standard error."""
-        self._output += "".join(self._capsys.readouterr())
+        self._output += "".join(self.capsys.readouterr())
         return self._output
 
     @property
@@ -331,7 +316,15 @@ def capture(
     """Return a capture at level DEBUG, where libraries log most; the AI's answer is a canary."""
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     channel.openai.add_rule(channel.openai.rule(answer(), times=None))
-    captured = Capture(capsys, monkeypatch)
+    captured = Capture(capsys)
+    initialize = ProcessingError.__init__
+
+    def record(error: ProcessingError, *args: Any, **keywords: Any) -> None:
+        initialize(error, *args, **keywords)
+        text = traceback.format_exception_only(error)
+        captured.errors.append(f"{text} {error!r} {error.detail} {error.fields} {error.event}")
+
+    monkeypatch.setattr(ProcessingError, "__init__", record)
     handler = logging.StreamHandler(captured.libraries)
     handler.addFilter(lambda record: not record.name.startswith(TEST_LOGGERS))
     root = logging.getLogger()

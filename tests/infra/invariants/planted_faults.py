@@ -54,13 +54,17 @@ class Templates:
             if resource["Type"] == kind and named in name
         )
 
+    def statements(self, kind: str) -> list[dict[str, Any]]:
+        """Return the statements of the first policy of a type."""
+        found: list[dict[str, Any]] = self.first(kind)["Properties"]["PolicyDocument"]["Statement"]
+        return found
+
     def violated(self) -> set[str]:
         """Return the names of the violated invariants."""
+        names = {stack: f"ai-multi-comms-{stack.lower()}-dev" for stack in self.bodies}
         templates = [
-            Template(
-                name, f"ai-multi-comms-{name.lower()}-dev", body, is_protected=self.protected[name]
-            )
-            for name, body in self.bodies.items()
+            Template(stack, names[stack], body, is_protected=self.protected[stack])
+            for stack, body in self.bodies.items()
         ]
         assembly = Assembly(templates)
         return {invariant.name for invariant in CATALOGUE if any(invariant.findings(assembly))}
@@ -312,13 +316,13 @@ def _read_every_secret(sample: SampleStack) -> None:
 
 
 def _grant_all_secrets(templates: Templates) -> None:
-    policy = templates.first("AWS::IAM::Policy")["Properties"]["PolicyDocument"]
-    policy["Statement"].append({"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"})
+    statement = {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}
+    templates.statements("AWS::IAM::Policy").append(statement)
 
 
 def _grant_no_secret(templates: Templates) -> None:
-    policy = templates.first("AWS::IAM::Policy")["Properties"]["PolicyDocument"]
-    policy["Statement"] = [p for p in policy["Statement"] if READ_SECRET not in p["Action"]]
+    statements = templates.statements("AWS::IAM::Policy")
+    statements[:] = [each for each in statements if READ_SECRET not in each["Action"]]
 
 
 def _shared_prefix(sample: SampleStack) -> None:
@@ -396,13 +400,8 @@ def _aws_managed_key(sample: SampleStack) -> None:
 
 
 def _put_key(templates: Templates) -> None:
-    alarms = {"Service": "cloudwatch.amazonaws.com"}
-    decrypt_only = {
-        "Effect": "Allow",
-        "Principal": alarms,
-        "Action": "kms:Decrypt",
-        "Resource": "*",
-    }
+    allowed = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
+    decrypt_only = {**allowed, "Principal": {"Service": "cloudwatch.amazonaws.com"}}
     retained = dict.fromkeys(("DeletionPolicy", "UpdateReplacePolicy"), "Retain")
     key = {"Type": KEY, "Properties": {"KeyPolicy": {"Statement": [decrypt_only]}}, **retained}
     templates.bodies["Shared"]["Resources"]["Key"] = key
@@ -410,8 +409,8 @@ def _put_key(templates: Templates) -> None:
 
 
 def _forbid_publishing(templates: Templates) -> None:
-    document = templates.first(TOPIC_POLICY)["Properties"]["PolicyDocument"]
-    document["Statement"] = [each for each in document["Statement"] if each["Effect"] == "Deny"]
+    statements = templates.statements(TOPIC_POLICY)
+    statements[:] = [each for each in statements if each["Effect"] == "Deny"]
 
 
 def _filter_on_another_log(sample: SampleStack) -> None:
