@@ -123,7 +123,12 @@ def test_a_message_is_followed_to_its_end(
     monkeypatch.setattr(conversations, "POLL_SECONDS", 0.02)
     if code:
         operator.channel.twilio.fail_next(code)
-    worker = Thread(target=lambda: any(iter(operator.process_queue, 1)))  # until it processed one
+
+    def work() -> None:
+        while not operator.process_queue():
+            pass
+
+    worker = Thread(target=work)
     worker.start()
     result = operator.run("send", str(file), "--yes", "--follow", "--patience", "60")
     worker.join()
