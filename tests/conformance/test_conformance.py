@@ -33,7 +33,7 @@ SENDER, ASSISTANT, EXAMPLE = SMS_FILES = (
     "lambda_src/assistants/sms_first_contact.toml",
     "examples/contexts/sms.json",
 )
-NO_AI = {"company_data_payload": {"ai_config": {"openai_config": {}}}}
+NO_AI: dict[str, Any] = {"company_data_payload": {"ai_config": {"openai_config": {}}}}
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 OTHER_CHANNEL = {"CHANNEL": "whatsapp"}
 BY_NAME = {check.__name__: check for check in CHECKS}

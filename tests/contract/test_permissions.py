@@ -54,8 +54,10 @@ LOG = "/aws/lambda/whatsapp-channel-processor-dev"
 KEY = "EncryptionKey3A692D6E"
 FUNCTION_ROLE = "ProcessorRole00D2607C"
 NUMBER = "+447700900321"
-READING = ("status", "conversation list", "conversation show lost", "dlq list --messages")
-READING += ("dlq show letter",)
+READING = (
+    *("status", "conversation list", "conversation show lost", "dlq list --messages"),
+    "dlq show letter",
+)
 REASON = ("--reason", "request 17", "--yes")
 
 BY_AWS = {

@@ -165,7 +165,7 @@ def test_extras_pin_tested_versions(metadata: Message, extra: str) -> None:
 
 def test_operator_command_is_installed(python: Path, tmp_path: Path) -> None:
     """The installed operator command starts."""
-    command = [python.parent / "ai-comms", "--help"]
+    command = [str(python.parent / "ai-comms"), "--help"]
     help_text = subprocess.check_output(command, cwd=tmp_path, text=True)  # noqa: S603 - our own
     assert "redrive" in help_text
 

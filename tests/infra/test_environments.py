@@ -14,6 +14,7 @@ from tests.infra.synthesis import CONTEXT, STACKS, Synthesized, environment, syn
 FUNCTION = "AWS::Lambda::Function"
 ALL = CONTEXT["environments"]
 LISTED = "give one of dev, prod, staging, as in `-c env=dev`"
+NO_ENVIRONMENTS: tuple[object, ...] = (None, {}, "dev")
 IN_DEV = "environment 'dev' in cdk.json:\n  "
 
 
@@ -68,7 +69,7 @@ def test_wrong_environment(environments: object, name: object, expected: str) ->
 @pytest.mark.parametrize(
     ("environments", "name", "expected"),
     [
-        *((environments, "dev", "run through `cdk`") for environments in (None, {}, "dev")),
+        *((environments, "dev", "run through `cdk`") for environments in NO_ENVIRONMENTS),
         *(
             ({name: ALL["dev"]}, name, "1 to 16 lower-case letters and digits")
             for name in ("Dev", "eu-prod", "1st", "a" * 17)
