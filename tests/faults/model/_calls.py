@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -11,7 +10,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from lambda_src.core import errors
 from lambda_src.core.contract import Step
-from lambda_src.core.models import Delivery, RecordKey
+from lambda_src.core.models import RecordKey
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat, _renew
 from tests.faults.model.schedules import Situation
 from tests.support.fake_ledger import STEPS
@@ -30,8 +29,7 @@ class Effect(Enum):
     TWICE = auto()  # the answer is lost, and the SDK repeats the call
 
 
-@dataclass(frozen=True, slots=True)
-class CallFault:
+class CallFault(NamedTuple):
     """One way in which a call goes wrong."""
 
     name: str
@@ -44,10 +42,7 @@ class CallFault:
 def _failures(step: Step, **kinds: type[errors.ProcessingError]) -> tuple[CallFault, ...]:
     return tuple(
         CallFault(
-            code,
-            Effect.NONE,
-            partial(kind, code, step),
-            is_refusal=issubclass(kind, errors.PermanentFailure),
+            code, Effect.NONE, partial(kind, code, step), issubclass(kind, errors.PermanentFailure)
         )
         for code, kind in kinds.items()
     )
@@ -129,28 +124,6 @@ INTERVAL = 25.0
 """Seconds between heartbeats."""
 
 
-class Moment(StrEnum):
-    """On which side of a call's effect a task has stopped."""
-
-    BEFORE = "before"
-    AFTER = "after"
-
-
-class Stop(NamedTuple):
-    """Where a task has stopped; its text is like `before:sender.send`."""
-
-    moment: Moment
-    call: str
-
-    def __str__(self) -> str:
-        return f"{self.moment}:{self.call}"
-
-    @classmethod
-    def read(cls, text: str) -> "Stop":
-        moment, _, call = text.partition(":")
-        return cls(Moment(moment), call)
-
-
 class Author(NamedTuple):
     """On whose behalf a task works: one delivery, and its conversation."""
 
@@ -159,18 +132,14 @@ class Author(NamedTuple):
 
 
 class Task(greenlet):
-    """One piece of work."""
+    """One piece of work; `at` is where it has stopped, such as `before:sender.send`."""
 
     def __init__(self, work: Callable[[], object], author: Author | None = None) -> None:
         super().__init__(work)
         self.author = author
-        self.at: Stop | None = None
+        self.at = ""
         self.fault: CallFault | None = None
         self._condition: Callable[[], bool] | None = None
-
-    @property
-    def is_new(self) -> bool:
-        return not (self or self.dead)
 
     @property
     def is_ready(self) -> bool:
@@ -187,8 +156,8 @@ class Task(greenlet):
         self.parent = getcurrent()
         self.throw(GreenletExit)
 
-    def stop(self, moment: Moment, call: str) -> None:
-        self.at = Stop(moment, call)
+    def stop(self, at: str) -> None:
+        self.at = at
         _switch_to_parent()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -229,41 +198,38 @@ class SteppedPort:
 class TaskPool(Executor):
     """A container's thread pool, whose threads are tasks; it has as many as there are items."""
 
-    def __init__(self, host: Any, reached: set[Situation]) -> None:
+    def __init__(self, host: Any) -> None:
         self._host = host
-        self._reached = reached
         self._tasks: list[Task] = []
 
     def map(  # type: ignore[override]  # of one iterable, and never in chunks
         self, fn: Callable[[Any], Any], items: Sequence[Any], *, timeout: float
     ) -> Iterator[Any]:
         results: dict[int, Any] = {}
+
+        def keep(place: int, item: Any) -> None:
+            results[place] = fn(item)
+
+        authors = [self._host.authors.get(getattr(item, "message_id", "")) for item in items]
         ends_at = self._host.clock() + timeout
         self._tasks = [
-            self._host.spawn(partial(_keep, results, place, fn, item), self._author_of(item))
-            for place, item in enumerate(items)
+            self._host.spawn(partial(keep, place, item), author)
+            for place, (item, author) in enumerate(zip(items, authors, strict=True))
         ]
         current().wait_until(lambda: self._is_done or self._host.clock() > ends_at)
         if not self._is_done:
-            self._reached.add(Situation.BATCH_TIMED_OUT)
+            self._host.environment.observer.reached.add(Situation.BATCH_TIMED_OUT)
             raise TimeoutError
         return iter([results[place] for place in range(len(items))])
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - the base class's own signature
         for task in self._tasks:
-            if task.is_new:
+            if not (task or task.dead):  # it has not begun
                 task.end()
 
     @property
     def _is_done(self) -> bool:
         return all(task.dead for task in self._tasks)
-
-    def _author_of(self, item: object) -> Author | None:
-        return self._host.authors[item.message_id] if isinstance(item, Delivery) else None
-
-
-def _keep(results: dict[int, Any], place: int, fn: Callable[[Any], Any], item: Any) -> None:
-    results[place] = fn(item)
 
 
 class SteppedHeartbeat(SQSHeartbeat):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from math import inf
 from random import Random
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from greenlet import GreenletExit
 
@@ -26,7 +26,6 @@ from tests.faults.model._calls import (
     Author,
     CallFault,
     Effect,
-    Moment,
     SteppedHeartbeat,
     SteppedPort,
     Task,
@@ -65,24 +64,15 @@ HEARTBEAT_VISIBILITY_SECONDS = 90.0
 
 @dataclass
 class InMemoryMessage:
-    """One message; `handle` is its latest delivery's, `receives` counts the deliveries."""
+    """One message; `handle` is its latest delivery's, `end` is DELETED or DEAD."""
 
-    number: int
+    message_id: str
     key: RecordKey
     body: str
     visible_at: float
     receives: int = 0
     handle: str = ""
-    is_deleted: bool = False
-    is_dead: bool = False
-
-    @property
-    def message_id(self) -> str:
-        return f"message-{self.number}"
-
-    @property
-    def is_on_queue(self) -> bool:
-        return not (self.is_deleted or self.is_dead)
+    end: Location | None = None
 
 
 class InMemoryQueue:
@@ -97,11 +87,12 @@ class InMemoryQueue:
 
     def put(self, key: RecordKey, body: str) -> None:
         self._arrived += 1
-        self.messages.append(InMemoryMessage(self._arrived, key, body, self._now()))
+        name = f"message-{self._arrived}"
+        self.messages.append(InMemoryMessage(name, key, body, self._now()))
 
     @property
     def on_queue(self) -> list[InMemoryMessage]:
-        return sorted((m for m in self.messages if m.is_on_queue), key=lambda m: m.visible_at)
+        return sorted((m for m in self.messages if not m.end), key=lambda m: m.visible_at)
 
     @property
     def visible(self) -> list[InMemoryMessage]:
@@ -109,13 +100,13 @@ class InMemoryQueue:
 
     @property
     def dead(self) -> list[InMemoryMessage]:
-        return [m for m in self.messages if m.is_dead]
+        return [m for m in self.messages if m.end is Location.DEAD]
 
     def receive(self, message: InMemoryMessage) -> bool:
         if message.receives >= self.max_receives:
-            message.is_dead = True
+            message.end = Location.DEAD
             return False
-        message.is_deleted = False
+        message.end = None
         message.receives += 1
         message.handle = f"{message.message_id}/{len(self._by_handle)}"
         message.visible_at = self._now() + VISIBILITY_SECONDS
@@ -124,19 +115,15 @@ class InMemoryQueue:
 
     def delete(self, handle: str) -> None:
         message = self._by_handle[handle]
-        if not message.is_dead:
-            message.is_deleted = True
+        message.end = message.end or Location.DELETED
 
     def redrive(self, message: InMemoryMessage) -> None:
         self.messages.remove(message)
         self.put(message.key, message.body)
 
     def location(self, message: InMemoryMessage) -> Location:
-        if message.is_dead:
-            return Location.DEAD
-        if message.is_deleted:
-            return Location.DELETED
-        return Location.ON_QUEUE if message.visible_at <= self._now() else Location.IN_FLIGHT
+        is_visible = message.visible_at <= self._now()
+        return message.end or (Location.ON_QUEUE if is_visible else Location.IN_FLIGHT)
 
     def extend(self, receipt_handles: Mapping[str, str]) -> frozenset[str]:
         return frozenset(
@@ -154,7 +141,7 @@ class InMemoryQueue:
 
     def _hide(self, handle: str, seconds: float) -> bool:
         message = self._by_handle[handle]
-        if message.handle != handle or not message.is_on_queue:
+        if message.handle != handle or message.end:
             return False
         message.visible_at = self._now() + seconds
         return True
@@ -343,38 +330,31 @@ class ModelGenerator(FakeTextGenerator):
         return replace(written, variables={**ANSWER.variables, "2": text})
 
 
-@dataclass
 class Environment:
-    """What surrounds the containers; each name in `ACTIONS` is an action of schedules."""
+    """What surrounds the containers; each method `do_…` is an action of schedules."""
 
-    ACTIONS: ClassVar = (
-        *("wait", "wait_for_queue", "outage", "lag", "catch_up", "change_token", "change_key"),
-        *("fix_secrets", "foreign_message", "apply_late"),
-    )
-
-    clock: FakeClock = field(default_factory=FakeClock)
-    store: FakeLedgerStore = field(default_factory=FakeLedgerStore)
-    secrets: FakeSecrets = field(default_factory=FakeSecrets)
-    assistants: FakeAssistants = field(default_factory=FakeAssistants)
-    late: list[LateEffect] = field(default_factory=list)
-    down: Counter[str] = field(default_factory=Counter)
-    is_ai_slow: bool = False
-    is_late_last: bool = False
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = FakeLedgerStore()
+        self.secrets = FakeSecrets()
+        self.assistants = FakeAssistants()
+        self.late: list[LateEffect] = []
+        self.down: Counter[str] = Counter()
+        self.is_late_last = False
+        self.lease_seconds = LEASE_SECONDS
+        self.ai_seconds = 0.0
         self.queue = InMemoryQueue(self.clock)
         self.sender = LaggingSender(self.clock, TWILIO.auth_token)
         self.generator = ModelGenerator(API_KEY)
         self.observer = Observer(self.store)
         store_defaults(self.secrets, self.assistants)
 
-    @property
-    def lease_seconds(self) -> float:
-        return SHORT_LEASE if self.is_ai_slow else LEASE_SECONDS
-
-    @property
-    def ai_seconds(self) -> float:
-        return SLOW_GENERATION if self.is_ai_slow else 0.0
+    def do_begin(self, receives: int, is_original: int, is_ai_slow: int, is_late_last: int) -> None:
+        self.queue.max_receives = receives
+        self.generator.is_original = bool(is_original)
+        self.is_late_last = bool(is_late_last)
+        if is_ai_slow:
+            self.lease_seconds, self.ai_seconds = SHORT_LEASE, SLOW_GENERATION
 
     @property
     def are_secrets_right(self) -> bool:
@@ -397,50 +377,50 @@ class Environment:
             situation = Situation.ACCEPTED_LATE if is_send else Situation.APPLIED_LATE
             self.observer.reached.add(situation)
 
-    def wait(self, seconds: int) -> None:
+    def do_wait(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
-    def wait_for_queue(self) -> None:
+    def do_wait_for_queue(self) -> None:
         if queued := self.queue.on_queue:
             self.clock.now = max(self.clock.now, queued[0].visible_at)
 
-    def outage(self, service: str, calls: int) -> None:
+    def do_outage(self, service: str, calls: int) -> None:
         self.down[service] = calls
 
-    def lag(self) -> None:
+    def do_lag(self) -> None:
         self.sender.listed_until = min(self.sender.listed_until, self.clock())
 
-    def catch_up(self) -> None:
+    def do_catch_up(self) -> None:
         self.sender.listed_until = inf
 
-    def change_token(self) -> None:
+    def do_change_token(self) -> None:
         self.sender.auth_token += "+"
 
-    def change_key(self) -> None:
+    def do_change_key(self) -> None:
         self.generator.api_key += "+"
 
-    def fix_secrets(self) -> None:
+    def do_fix_secrets(self) -> None:
         tokens, token = self.secrets.twilio_credentials.stored, self.sender.auth_token
         tokens[contexts.TWILIO_SECRET] = replace(tokens[contexts.TWILIO_SECRET], auth_token=token)
         self.secrets.openai_keys.stored[contexts.OPENAI_SECRET] = self.generator.api_key
 
-    def foreign_message(self) -> None:
+    def do_foreign_message(self) -> None:
         variables = {**ANSWER.variables, "2": "Your parcel has been left with a neighbour."}
         message = OutgoingMessage(contexts.SENDER, contexts.RECIPIENT, variables=variables)
         sid = f"SM-foreign-{len(self.sender.sent)}"
         self.sender.sent.append(SentMessage(sid, message, self.clock()))
 
-    def apply_late(self, which: int) -> None:
+    def do_apply_late(self, which: int) -> None:
         self.apply(pick(self.late, which))
 
     def end_faults(self) -> None:
         self.down.clear()
-        self.fix_secrets()
+        self.do_fix_secrets()
         if not self.is_late_last:
             self.end_lateness()
 
     def end_lateness(self) -> None:
-        self.catch_up()
+        self.do_catch_up()
         while self.late:
             self.apply(self.late[0])
 
@@ -498,7 +478,7 @@ class Container(Runtime):
             replace(
                 self.batch(),
                 parse=parse,
-                pool=lambda _: TaskPool(self, environment.observer.reached),
+                pool=lambda _: TaskPool(self),
                 random=Random(0),  # noqa: S311 - jitter, the same in every run
             )
         )
@@ -553,7 +533,7 @@ class Container(Runtime):
 
     def call(self, name: str, effect: "partial[Any]") -> Any:
         task = current()
-        self._stop(task, Moment.BEFORE, name)
+        self._stop(task, f"before:{name}")
         fault, task.fault = task.fault or self.environment.fault_of_outage(name), None
         observed = self.environment.observer.observed(name, task.author, effect)
         if name == "generator.generate":
@@ -562,7 +542,7 @@ class Container(Runtime):
             late = LateEffect(name, task.author, observed)
             return self._fail(late, fault) if fault else observed()
         finally:
-            self._stop(task, Moment.AFTER, name)
+            self._stop(task, f"after:{name}")
 
     def _beat_for(self, task: Task, seconds: float) -> None:
         ends_at = self.clock() + seconds
@@ -571,9 +551,9 @@ class Container(Runtime):
             self.heartbeat.beat()
             task.wait_until(lambda: not (self.heartbeat and self.heartbeat.is_beating))
 
-    def _stop(self, task: Task, moment: Moment, name: str) -> None:
+    def _stop(self, task: Task, at: str) -> None:
         self.check_alive()
-        task.stop(moment, name)
+        task.stop(at)
 
     def _fail(self, call: LateEffect, fault: CallFault) -> Any:
         self.environment.observer.note_fault(call.author, fault)
@@ -586,7 +566,7 @@ class Container(Runtime):
             case Effect.TWICE:
                 with suppress(Exception):
                     call.effect()
-                self._stop(current(), Moment.AFTER, call.call)
+                self._stop(current(), f"after:{call.call}")
                 return call.effect()
         if fault.error:
             raise fault.error()

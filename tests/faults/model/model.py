@@ -2,13 +2,12 @@
 
 import logging
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from lambda_src.core.contract import Status
 from lambda_src.core.models import RecordKey
-from tests.faults.model._calls import CALL_FAULTS, Author, Moment, Stop, Task
+from tests.faults.model._calls import CALL_FAULTS, Author, Task
 from tests.faults.model._system import (
     Alter,
     Container,
@@ -26,29 +25,12 @@ from tests.support.clock import START
 
 
 class Problem(AssertionError):
-    """The promise is broken; `rules` names the broken rules."""
+    """Rules are broken, or a conversation ended without a record of its outcome and an alarm."""
 
-    rules: tuple[Rule, ...] = ()
-
-
-class RuleBroken(Problem):
-    """One conversation's evidence breaks rules."""
-
-    def __init__(self, rules: tuple[Rule, ...], evidence: Evidence) -> None:
-        super().__init__(f"{', '.join(rules)}: {evidence}")
+    def __init__(self, rules: tuple[Rule, ...], what: object, *, unresolved: bool = False) -> None:
+        super().__init__(f"{', '.join(rules)}: {what}")
         self.rules = rules
-
-
-class Unresolved(Problem):
-    """A conversation ended without a record of its outcome and without an alarm."""
-
-    rules = (Rule.RECORD_IS_TRUE,)
-
-
-class NeverAtRest(Problem):
-    """Every fault has passed, and still messages are delivered and not sent."""
-
-    rules = (Rule.SENT_IN_THE_END,)
+        self.is_unresolved = unresolved
 
 
 def _recorded_sid(key: RecordKey, environment: Environment) -> str:
@@ -92,7 +74,7 @@ _STOP_CALLS = (
     *("store.record_sent", "store.record_failure", "sender.find", "store.count_lookup"),
     *("store.mark_unknown", "mapping.delete"),
 )
-STOPS = tuple(Stop(moment, call) for call in _STOP_CALLS for moment in Moment)
+STOPS = tuple(f"{moment}:{call}" for call in _STOP_CALLS for moment in ("before", "after"))
 """Where a container can be moved at once."""
 MAX_DELIVERIES = 200
 """Many more than any schedule's messages may need."""
@@ -112,14 +94,9 @@ BODIES = {key: _body(key) for key in KEYS}
 class Model:
     """Does the steps of a schedule; all rules are checked after each piece of work.
 
-    Each name in `ACTIONS`, here and in the environment, is an action of schedules. In their
-    arguments, `worker` counts the busy containers and `turn` the tasks of one that can go on.
+    Each method `do_…`, here and in the environment, is an action of schedules. In their arguments,
+    `worker` counts the busy containers and `turn` the tasks of one that can go on.
     """
-
-    ACTIONS: ClassVar = (
-        *("begin", "arrive", "deliver", "duplicate", "redeliver", "redrive", "operator"),
-        *("advance", "run_to", "finish", "fail", "fail_at", "kill", "kill_at", "heartbeat", "hang"),
-    )
 
     def __init__(self, alter: Alter = unaltered) -> None:
         self._random_state = random.getstate()
@@ -127,7 +104,7 @@ class Model:
         self.environment = Environment()
         self.observer, self.queue = self.environment.observer, self.environment.queue
         self.containers: list[Container] = []
-        self.pieces: list[tuple[float, int, Author | None, Stop | None, str]] = []
+        self.trace: list[str] = []
         self._alter = alter
         self._operator = Operator(InMemoryOperatorTable(self.environment.store))
         self._log_state = RUNTIME_LOG.level, RUNTIME_LOG.propagate
@@ -146,49 +123,44 @@ class Model:
 
     def do(self, step: Step) -> None:
         """Do a step; it does nothing where there is nothing to act on."""
-        actor = self if step.action in self.ACTIONS else self.environment
-        if step.action not in actor.ACTIONS:
+        self.trace.append(f"> {step}")
+        name = f"do_{step.action}"
+        act = getattr(self, name, None) or getattr(self.environment, name, None)
+        if act is None:
             raise ValueError(f"schedule: unknown action {step.action}")
         with suppress(NothingToDo):
-            getattr(actor, step.action)(*step.arguments)
+            act(*step.arguments)
         self._judge_all()
 
-    def begin(self, receives: int, is_original: int, is_ai_slow: int, is_late_last: int) -> None:
-        """Set the schedule's settings."""
-        self.queue.max_receives = receives
-        self.environment.generator.is_original = bool(is_original)
-        self.environment.is_ai_slow = bool(is_ai_slow)
-        self.environment.is_late_last = bool(is_late_last)
-
-    def arrive(self, conversation: int) -> None:
+    def do_arrive(self, conversation: int) -> None:
         """Enqueue a context object, perhaps not for the first time."""
         key = pick(KEYS, conversation)
         self.observer.of(key)
         self.queue.put(key, BODIES[key])
 
-    def deliver(self, most: int) -> None:
+    def do_deliver(self, most: int) -> None:
         """Deliver the messages that waited longest, up to so many."""
         self._receive(self.queue.visible[:most])
 
-    def duplicate(self, which: int) -> None:
+    def do_duplicate(self, which: int) -> None:
         """Deliver a message that is in flight, or was deleted, once more."""
-        received = [m for m in self.queue.messages if m.receives and not m.is_dead]
+        received = [m for m in self.queue.messages if m.receives and m.end is not Location.DEAD]
         self._receive([pick(received, which)])
 
-    def redeliver(self, worker: int) -> None:
+    def do_redeliver(self, worker: int) -> None:
         """Deliver the message that a container is processing once more."""
         self._receive(pick(self.busy, worker).messages[:1])
 
-    def redrive(self, which: int) -> None:
+    def do_redrive(self, which: int) -> None:
         """Move a dead-letter message back to the queue."""
         self.queue.redrive(pick(self.queue.dead, which))
         self.observer.reached.add(Situation.REDRIVEN)
 
-    def operator(self, conversation: int) -> None:
+    def do_operator(self, conversation: int) -> None:
         """Let the operator look at a conversation."""
         self.let_operator_decide(pick(KEYS, conversation))
 
-    def advance(self, worker: int, turn: int, pieces: int) -> None:
+    def do_advance(self, worker: int, turn: int, pieces: int) -> None:
         """Let one task of a container go on, up to so many times."""
         container = pick(self.busy, worker)
         task = pick(container.ready, turn)
@@ -196,37 +168,38 @@ class Model:
             self._go_on(container, task)
             pieces -= 1
 
-    def run_to(self, worker: int, stop: str) -> None:
+    def do_run_to(self, worker: int, stop: str) -> None:
         """Let a container go on until a task stops there, or its batch is over."""
-        self._run_to(pick(self.busy, worker), Stop.read(stop))
+        self._run_to(pick(self.busy, worker), stop)
 
-    def finish(self, worker: int) -> None:
+    def do_finish(self, worker: int) -> None:
         """Let a container go on until its batch is over."""
         container = pick(self.busy, worker)
         while container.is_busy:
             self._go_on(container, container.ready[-1])
 
-    def fail(self, worker: int, turn: int, which: int) -> None:
+    def do_fail(self, worker: int, turn: int, which: int) -> None:
         """Let the call go wrong before which a task has stopped."""
         container = pick(self.busy, worker)
         task = pick(container.ready, turn)
-        if task.at and task.at.moment is Moment.BEFORE and task.at.call in CALL_FAULTS:
-            task.fault = pick(CALL_FAULTS[task.at.call], which)
+        moment, _, call = task.at.partition(":")
+        if moment == "before" and call in CALL_FAULTS:
+            task.fault = pick(CALL_FAULTS[call], which)
             self._go_on(container, task)
 
-    def fail_at(self, worker: int, call: str, fault: str) -> None:
+    def do_fail_at(self, worker: int, call: str, fault: str) -> None:
         """Let a container go on until it makes that call, which then goes wrong."""
         container = pick(self.busy, worker)
-        if task := self._run_to(container, Stop(Moment.BEFORE, call)):
+        if task := self._run_to(container, f"before:{call}"):
             task.fault = next(one for one in CALL_FAULTS[call] if one.name == fault)
             self._go_on(container, task)
 
-    def kill_at(self, worker: int, stop: str) -> None:
+    def do_kill_at(self, worker: int, stop: str) -> None:
         """Let a container go on until a task stops there, and kill it there."""
-        if self._run_to(pick(self.busy, worker), Stop.read(stop)):
-            self.kill(worker)
+        if self._run_to(pick(self.busy, worker), stop):
+            self.do_kill(worker)
 
-    def kill(self, worker: int) -> None:
+    def do_kill(self, worker: int) -> None:
         """Kill a container's process, wherever it is."""
         container = pick(self.busy, worker)
         for task in container.tasks:
@@ -234,13 +207,13 @@ class Model:
                 self._note_death(task, task.author)
         container.kill()
 
-    def heartbeat(self, worker: int, pieces: int) -> None:
+    def do_heartbeat(self, worker: int, pieces: int) -> None:
         """Let a container make a heartbeat, which goes on up to so many times."""
         if heartbeat := pick(self.busy, worker).heartbeat:
             heartbeat.beat()
-            self.advance(worker, -1, pieces)
+            self.do_advance(worker, -1, pieces)
 
-    def hang(self, worker: int) -> None:
+    def do_hang(self, worker: int) -> None:
         """Let a container's heartbeat hang, so that it is no longer waited for."""
         heartbeat = pick(self.busy, worker).heartbeat
         if heartbeat and heartbeat.is_beating:
@@ -287,9 +260,8 @@ class Model:
     def _wait_for_sender(self, key: RecordKey, deadline: float) -> None:
         clock = self.environment.clock
         clock.now = max(clock.now, deadline)
-        sending = Stop(Moment.BEFORE, "sender.send")
         for container in self.containers:
-            if any(task.is_of(key) and task.at == sending for task in container.tasks):
+            if any(task.is_of(key) and task.at == "before:sender.send" for task in container.tasks):
                 clock.now = max(clock.now, container.ends_at)
                 container.kill()
         for late in list(self.environment.late):
@@ -298,6 +270,7 @@ class Model:
 
     def come_to_rest(self) -> None:
         """Let every fault pass, deliver every message, and let the operator do what is left."""
+        self.trace.append("> come to rest")
         self.environment.end_faults()
         self._finish_all()
         self._empty_queue()
@@ -309,18 +282,18 @@ class Model:
                 break
             self._empty_queue()
         else:
-            raise NeverAtRest("an operator is needed again and again")
+            raise Problem((Rule.SENT_IN_THE_END,), "an operator is needed again and again")
         self._judge_all(is_final=True)
 
     def _empty_queue(self) -> None:
         for _ in range(MAX_DELIVERIES):
             if not self.queue.on_queue:
                 return
-            self.environment.wait_for_queue()
+            self.environment.do_wait_for_queue()
             with suppress(NothingToDo):
-                self.deliver(2)
+                self.do_deliver(2)
             self._finish_all()
-        raise NeverAtRest("messages are delivered again and again")
+        raise Problem((Rule.SENT_IN_THE_END,), "messages are delivered again and again")
 
     def _redrive_unfinished(self) -> bool:
         records = self.environment.store.records
@@ -330,7 +303,7 @@ class Model:
             if message.key not in records or records[message.key].status is not Status.FAILED
         ]
         for message in unfinished:
-            self.redrive(self.queue.dead.index(message))
+            self.do_redrive(self.queue.dead.index(message))
         return bool(unfinished)
 
     def _receive(self, messages: Sequence[InMemoryMessage]) -> None:
@@ -356,7 +329,7 @@ class Model:
             while container.ready:
                 self._go_on(container, container.ready[-1])
 
-    def _run_to(self, container: Container, stop: Stop) -> Task | None:
+    def _run_to(self, container: Container, stop: str) -> Task | None:
         while container.is_busy:
             for task in container.ready:
                 if task.at == stop:
@@ -377,12 +350,14 @@ class Model:
     def _note_piece(self, container: Container, task: Task) -> None:
         record = self.environment.store.records.get(task.author.key) if task.author else None
         seconds, number = self.environment.clock() - START, self.containers.index(container)
-        stop, status = None if task.dead else task.at, record.status if record else ""
-        self.pieces.append((seconds, number, task.author, stop, status))
+        author = task.author
+        whose = f"{author.owner} of {author.key.conversation_id}" if author else "-"
+        stop, status = "done" if task.dead else task.at, record.status if record else ""
+        self.trace.append(f"{seconds:7.1f}s container {number} {whose} {stop} {status}")
 
     def _note_death(self, task: Task, author: Author) -> None:
         reached, record = self.observer.reached, self.environment.store.records.get(author.key)
-        if task.at and task.at.call == "store.mark_unknown":
+        if task.at.endswith(":store.mark_unknown"):
             reached.add(Situation.KILLED_MARKING_UNKNOWN)
         if record and record.status is Status.SENDING and record.owner == author.owner:
             is_sent = bool(self.observer.of(author.key).sids)
@@ -395,14 +370,15 @@ class Model:
     def _judge(self, key: RecordKey, *, is_final: bool = False) -> None:
         evidence = self._evidence_of(key, is_final=is_final)
         if rules := broken_rules(evidence):
-            raise RuleBroken(rules, evidence)
+            raise Problem(rules, evidence)
 
     def _judge_rest(self) -> None:
         for key in self.observer.observations:
             evidence = self._evidence_of(key)
             is_ended = evidence.status in {Status.SENT, Status.FAILED}
             if not (is_ended or evidence.is_alarmed or Location.DEAD in evidence.locations):
-                raise Unresolved(f"{key.conversation_id} ended as {evidence.status}")
+                what = f"{key.conversation_id} ended as {evidence.status}"
+                raise Problem((Rule.RECORD_IS_TRUE,), what, unresolved=True)
 
     def _evidence_of(self, key: RecordKey, *, is_final: bool = False) -> Evidence:
         # No release is counted: this operator releases only what was certainly not sent.
@@ -428,74 +404,34 @@ class Played:
 
     def __init__(self, schedule: Schedule, alter: Alter = unaltered) -> None:
         self.problem: Problem | None = None
-        self.trace: list[str] = []
-        self.reached: set[Situation] = set()
         model = Model(alter)
         try:
             for step in schedule:
-                with self._traced(model, f"> {step}"):
-                    model.do(step)
-            with self._traced(model, "> come to rest"):
-                model.come_to_rest()
+                model.do(step)
+            model.come_to_rest()
         except Problem as problem:
             self.problem = problem
         finally:
             model.close()
-            self.reached = model.observer.reached
-
-    @contextmanager
-    def _traced(self, model: Model, heading: str) -> Iterator[None]:
-        self.trace.append(heading)
-        before = len(model.pieces)
-        try:
-            yield
-        finally:
-            for seconds, number, author, stop, status in model.pieces[before:]:
-                whose = f"{author.owner} of {author.key.conversation_id}" if author else "-"
-                where = f"{whose} {stop or 'done'} {status}"
-                self.trace.append(f"{seconds:7.1f}s container {number} {where}")
-
-
-CHOOSING = frozenset(
-    {"arrive", "advance", "run_to", "finish", "fail", "fail_at", "kill", "kill_at", "heartbeat"}
-    | {"hang", "duplicate", "redeliver", "redrive", "apply_late", "operator"}
-)
-"""Actions whose numbers choose one of several things, so that low numbers mean as much."""
+        self.trace, self.reached = model.trace, model.observer.reached
 
 
 def smallest(schedule: Schedule, shows: Callable[[Schedule], bool]) -> Schedule:
-    """Return the schedule with as few steps and as low numbers as show the same."""
+    """Return the schedule with as few steps and as many zeros as show the same."""
     size = len(schedule)
     while size:
-        shorter = _without_parts(schedule, size, shows)
-        size = size if size == 1 and shorter != schedule else size // 2
-        schedule = shorter
-    for place in range(len(schedule)):
-        schedule = _with_low_numbers(schedule, place, shows)
-    return schedule
-
-
-def _without_parts(schedule: Schedule, size: int, shows: Callable[[Schedule], bool]) -> Schedule:
-    start = 0
-    while start < len(schedule):
-        shorter = schedule[:start] + schedule[start + size :]
-        if shows(shorter):
-            schedule = shorter
-        else:
-            start += size
-    return schedule
-
-
-def _with_low_numbers(
-    schedule: Schedule, place: int, shows: Callable[[Schedule], bool]
-) -> Schedule:
-    if schedule[place].action not in CHOOSING:
-        return schedule
-    for part, argument in enumerate(schedule[place].arguments):
-        if isinstance(argument, int) and argument:
+        before, start = schedule, 0
+        while start < len(schedule):
+            shorter = schedule[:start] + schedule[start + size :]
+            if shows(shorter):
+                schedule = shorter
+            else:
+                start += size
+        size = size if size == 1 and schedule != before else size // 2
+    for place, step in enumerate(schedule):
+        for part in (part for part, value in enumerate(step.arguments) if isinstance(value, int)):
             arguments = list(schedule[place].arguments)
             arguments[part] = 0
-            lower = schedule[place]._replace(arguments=tuple(arguments))
-            changed = (*schedule[:place], lower, *schedule[place + 1 :])
-            schedule = changed if shows(changed) else schedule
+            lower = (*schedule[:place], Step(step.action, tuple(arguments)), *schedule[place + 1 :])
+            schedule = lower if shows(lower) else schedule
     return schedule

@@ -1,5 +1,6 @@
 """The Hypothesis state machine that draws schedules, and runs of many schedules on every core."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
@@ -23,8 +24,8 @@ from hypothesis.stateful import (
 from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, SERVICES
 from tests.faults.model._system import Alter, unaltered
-from tests.faults.model.model import KEYS, STOPS, Model, Played, Problem, Unresolved, smallest
-from tests.faults.model.schedules import Schedule, Situation, Step, written
+from tests.faults.model.model import KEYS, STOPS, Model, Played, Problem, smallest
+from tests.faults.model.schedules import Schedule, Situation, Step, read, written
 from tests.faults.parallel import process_pool
 from tests.faults.rules import Result, Violation
 
@@ -32,81 +33,54 @@ MAX_BUSY = 3
 """Containers that work at once."""
 MAX_MESSAGES = 6
 """Messages that arrive in one schedule."""
-SECONDS = (1, 5, 20, 95, 400, 1000)
-"""That may pass: within a send's delay, a send, a lease, all lookups, a visibility."""
-FAULTS = [(call, fault.name) for call, faults in CALL_FAULTS.items() for fault in faults]
-RECONCILING = ("sender.find", "store.count_lookup", "store.mark_unknown")
-NEWEST = -1
-"""The busy container that began last."""
+FAULTS = [f"{call} {fault.name}" for call, faults in CALL_FAULTS.items() for fault in faults]
 KINDS = ("kill", "fault", "outage", "lag", "secret", "duplicate", "slow", "heartbeat")
 """Kinds of trouble that a schedule may do without, so that it has more of the others."""
 
+# A container is delayed past its lease, and another one gets its message.
+OVERTAKEN = "wait 95; redeliver {worker}; run_to -1 {stop}"
+# A container is delayed after its intent, until others have given that send up.
+OUTLASTED = "run_to {worker} after:store.record_intent; wait 1000; redeliver {worker}; finish -1; "
+OUTLASTED += "; ".join(f"operator {number}" for number in range(len(KEYS)))
+# A container gets the next message, and is killed if it reconciles a send.
+KILLED_RECONCILING = "wait_for_queue; deliver 1; kill_at -1 {stop}"
+# A message is accepted, its answer is lost, and the vendor does not list it yet.
+LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
+
 Drawn = st.SearchStrategy[Any]
 When = Callable[["Schedules"], bool]
+flag = st.integers(0, 1)
+reconciling = st.sampled_from(
+    [stop for stop in STOPS if stop.endswith(("sender.find", "store.count_lookup", "mark_unknown"))]
+)
+DRAWN: dict[str, Drawn] = {
+    "worker": st.integers(0, MAX_BUSY - 1),
+    "turn": st.integers(0, 2),
+    "which": st.integers(0, 9),
+    # That may pass: within a send's delay, a send, a lease, all lookups, a visibility.
+    "seconds": st.sampled_from((1, 5, 20, 95, 400, 1000)),
+    "stop": st.sampled_from(STOPS),
+    "fault": st.sampled_from(FAULTS),
+    "conversation": st.integers(0, len(KEYS) - 1),
+    "service": st.sampled_from(SERVICES),
+}
+"""What stands for a name in a move, unless the move has another strategy."""
 
 
-def fails(worker: int, fault: tuple[str, str]) -> tuple[Step, ...]:
-    """A certain call of a container goes wrong."""
-    return (Step("fail_at", (worker, *fault)),)
-
-
-def fails_and_finishes(worker: int, fault: tuple[str, str]) -> tuple[Step, ...]:
-    """A certain call of a container goes wrong, and its batch goes on to its end."""
-    return *fails(worker, fault), Step("finish", (worker,))
-
-
-def overtaken(worker: int, stop: str) -> tuple[Step, ...]:
-    """A container is delayed past its lease, and another one gets its message."""
-    return Step("wait", (95,)), *raced(worker, stop)
-
-
-def raced(worker: int, stop: str) -> tuple[Step, ...]:
-    """Another container gets the same message at the same time."""
-    return Step("redeliver", (worker,)), Step("run_to", (NEWEST, stop))
-
-
-def outlasted(worker: int) -> tuple[Step, ...]:
-    """A container is delayed after its intent, until others have given that send up."""
-    return (
-        Step("run_to", (worker, "after:store.record_intent")),
-        Step("wait", (1000,)),
-        Step("redeliver", (worker,)),
-        Step("finish", (NEWEST,)),
-        *(Step("operator", (conversation,)) for conversation in range(len(KEYS))),
-    )
-
-
-def killed_reconciling(stop: str) -> tuple[Step, ...]:
-    """A container gets the next message, and is killed if it reconciles a send."""
-    return Step("wait_for_queue"), Step("deliver", (1,)), Step("kill_at", (NEWEST, stop))
-
-
-def lost_from_sight(worker: int) -> tuple[Step, ...]:
-    """A message is accepted, its answer is lost, and the vendor does not list it yet."""
-    fault = ("sender.send", "accepted-answer-lost")
-    return Step("lag"), *fails_and_finishes(worker, fault)
-
-
-def steps(when: When, make: Callable[..., tuple[Step, ...]], **drawn: Drawn) -> Any:
+def move(steps: str, when: When, **drawn: Drawn) -> Any:
     """Return a Hypothesis rule that does some steps, whenever something holds.
 
     All rules have one name for Hypothesis, which disables rules by name in most runs: without
     deliveries there would be no schedule. `KINDS` disable what goes wrong.
     """
+    names = re.findall(r"{(\w+)}", steps)
 
     def step(machine: "Schedules", **values: Any) -> None:
-        for made in make(**values):
+        for made in read(steps.format(**values)):
             machine.do(made)
 
     a_rule: Any = rule  # its overloads do not know keywords that are not known by name
-    return precondition(when)(a_rule(**drawn)(step))
-
-
-def action(name: str, when: When, **drawn: Drawn) -> Any:
-    """Return a Hypothesis rule that does one action, whenever something holds."""
-    return steps(
-        when, lambda **values: (Step(name, tuple(values[part] for part in drawn)),), **drawn
-    )
+    return precondition(when)(a_rule(**{name: (DRAWN | drawn)[name] for name in names})(step))
 
 
 def working(kind: str = "") -> When:
@@ -114,43 +88,22 @@ def working(kind: str = "") -> When:
     return lambda machine: bool(machine._busy) and kind not in machine.lacks
 
 
-def of(service: str) -> Drawn:
+def faults_of(service: str) -> Drawn:
     """Draw a call of a service, and what goes wrong with it."""
-    return st.sampled_from([pair for pair in FAULTS if pair[0].startswith(service)])
-
-
-flag = st.integers(0, 1)
-worker = st.integers(0, MAX_BUSY - 1)
-turn = st.integers(0, 2)
-any_of = st.integers(0, 9)
-conversation = st.integers(0, len(KEYS) - 1)
-seconds = st.sampled_from(SECONDS)
-stop = st.sampled_from([str(stop) for stop in STOPS])
-reconciling = st.sampled_from([str(stop) for stop in STOPS if stop.call in RECONCILING])
-
-
-@dataclass
-class Summary:
-    """What some schedules add up to; nothing is counted any more once a rule was broken."""
-
-    schedules: int = 0
-    steps: int = 0
-    reached: Counter[Situation] = field(default_factory=Counter)
-    broken: tuple[Schedule, Problem] | None = None
-
-    def count(self, steps: Schedule, model: Model) -> None:
-        """Count a schedule that came to its end."""
-        if not self.broken:
-            self.schedules += 1
-            self.steps += len(steps)
-            self.reached.update(model.observer.reached)
+    return st.sampled_from([fault for fault in FAULTS if fault.startswith(service)])
 
 
 class Schedules(RuleBasedStateMachine):
-    """One instance is one schedule; a subclass has the summary and, for a mutant, `alter`."""
+    """One instance is one schedule; a subclass has `alter`, and what its schedules found.
 
-    summary: ClassVar[Summary]
-    alter: ClassVar[Alter] = staticmethod(unaltered)
+    Attributes:
+        ended: The steps of each schedule that kept the promise, and what it reached.
+        broken: The schedule that did not, and how: the last one.
+    """
+
+    alter: ClassVar[Alter]
+    ended: ClassVar[list[tuple[int, set[Situation]]]]
+    broken: ClassVar[tuple[Schedule, Problem] | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,47 +126,47 @@ class Schedules(RuleBasedStateMachine):
         names = ("receives", "is_original", "is_ai_slow", "is_late_last")
         self.do(Step("begin", tuple(settings[name] for name in names)))
 
-    arrive = action("arrive", lambda m: m._arrivals < MAX_MESSAGES, conversation=conversation)
-    deliver = action("deliver", lambda m: m._may_deliver, most=st.integers(1, 2))
-    wait_for_queue = action("wait_for_queue", lambda m: m._waits_for_queue)
-    idle = action("wait", lambda m: m._is_idle, seconds=seconds)
-    redrive = action("redrive", lambda m: bool(m.environment.queue.dead), which=any_of)
-    operator = action("operator", lambda m: m._needs_operator, conversation=conversation)
+    arrive = move("arrive {conversation}", lambda m: m._arrivals < MAX_MESSAGES)
+    deliver = move("deliver {most}", lambda m: m._may_deliver, most=st.integers(1, 2))
+    wait_for_queue = move("wait_for_queue", lambda m: m._waits_for_queue)
+    idle = move("wait {seconds}", lambda m: m._is_idle)
+    redrive = move("redrive {which}", lambda m: bool(m.environment.queue.dead))
+    operator = move("operator {conversation}", lambda m: m._needs_operator)
 
-    advance_one = action("advance", working(), worker=worker, turn=turn, pieces=st.just(1))
-    advance = action("advance", working(), worker=worker, turn=turn, pieces=st.integers(1, 12))
-    run_to = action("run_to", working(), worker=worker, stop=stop)
-    finish = action("finish", working(), worker=worker)
+    advance_one = move("advance {worker} {turn} {pieces}", working(), pieces=st.just(1))
+    advance = move("advance {worker} {turn} {pieces}", working(), pieces=st.integers(1, 12))
+    run_to = move("run_to {worker} {stop}", working())
+    finish = move("finish {worker}", working())
 
-    duplicate = action("duplicate", working("duplicate"), which=any_of)
-    race = steps(working("duplicate"), raced, worker=worker, stop=stop)
-    wait = action("wait", working("slow"), seconds=seconds)
-    overtake = steps(working("slow"), overtaken, worker=worker, stop=stop)
-    outlast = steps(working("slow"), outlasted, worker=worker)
-    heartbeat = action("heartbeat", working("heartbeat"), worker=worker, pieces=st.integers(0, 8))
-    hang = action("hang", working("heartbeat"), worker=worker)
+    duplicate = move("duplicate {which}", working("duplicate"))
+    race = move("redeliver {worker}; run_to -1 {stop}", working("duplicate"))
+    wait = move("wait {seconds}", working("slow"))
+    overtake = move(OVERTAKEN, working("slow"))
+    outlast = move(OUTLASTED, working("slow"))
+    heartbeat = move("heartbeat {worker} {pieces}", working("heartbeat"), pieces=st.integers(0, 8))
+    hang = move("hang {worker}", working("heartbeat"))
 
-    kill = action("kill", working("kill"), worker=worker)
-    kill_at = action("kill_at", working("kill"), worker=worker, stop=stop)
-    kill_reconciling = steps(lambda m: m._is_reconciling, killed_reconciling, stop=reconciling)
-    fail = action("fail", working("fault"), worker=worker, turn=turn, which=any_of)
-    fail_any = steps(working("fault"), fails, worker=worker, fault=of(""))
-    fail_store = steps(working("fault"), fails, worker=worker, fault=of("store"))
-    fail_send = steps(working("fault"), fails, worker=worker, fault=of("sender.send"))
-    fail_record = steps(
-        working("fault"), fails_and_finishes, worker=worker, fault=of("store.record_sent")
+    kill = move("kill {worker}", working("kill"))
+    kill_at = move("kill_at {worker} {stop}", working("kill"))
+    kill_reconciling = move(KILLED_RECONCILING, lambda m: m._is_reconciling, stop=reconciling)
+    fail = move("fail {worker} {turn} {which}", working("fault"))
+    fail_any = move("fail_at {worker} {fault}", working("fault"))
+    fail_store = move("fail_at {worker} {fault}", working("fault"), fault=faults_of("store"))
+    fail_send = move("fail_at {worker} {fault}", working("fault"), fault=faults_of("sender.send"))
+    fail_record = move(
+        "fail_at {worker} {fault}; finish {worker}",
+        working("fault"),
+        fault=faults_of("store.record_sent"),
     )
-    apply_late = action("apply_late", lambda m: bool(m.environment.late), which=any_of)
+    apply_late = move("apply_late {which}", lambda m: bool(m.environment.late))
 
-    outage = action(
-        "outage", working("outage"), service=st.sampled_from(SERVICES), calls=st.integers(1, 6)
-    )
-    lose = steps(working("lag"), lost_from_sight, worker=worker)
-    catch_up = action("catch_up", lambda m: m.environment.sender.listed_until < inf)
-    foreign_message = action("foreign_message", working("lag"))
-    change_token = action("change_token", working("secret"))
-    change_key = action("change_key", working("secret"))
-    fix_secrets = action("fix_secrets", lambda m: not m.environment.are_secrets_right)
+    outage = move("outage {service} {calls}", working("outage"), calls=st.integers(1, 6))
+    lose = move(LOST, working("lag"))
+    catch_up = move("catch_up", lambda m: m.environment.sender.listed_until < inf)
+    foreign_message = move("foreign_message", working("lag"))
+    change_token = move("change_token", working("secret"))
+    change_key = move("change_key", working("secret"))
+    fix_secrets = move("fix_secrets", lambda m: not m.environment.are_secrets_right)
 
     @property
     def _busy(self) -> int:
@@ -257,16 +210,16 @@ class Schedules(RuleBasedStateMachine):
         try:
             if self.steps and not self._is_broken:
                 self._watch(self.model.come_to_rest)
+                self.ended.append((len(self.steps), self.model.observer.reached))
         finally:
             self.model.close()
-            self.summary.count(tuple(self.steps), self.model)
 
     def _watch(self, act: Callable[[], None]) -> None:
         try:
             act()
         except Problem as problem:
             self._is_broken = True
-            self.summary.broken = (tuple(self.steps), problem)
+            type(self).broken = (tuple(self.steps), problem)
             raise
 
 
@@ -334,15 +287,15 @@ def run(
 
 def run_shard(seed: int, alter: Alter = unaltered) -> SchedulesResult:
     """Run the schedules of one seed, up to the first that breaks a rule."""
-    summary = Summary()
-    shard = type("Shard", (Schedules,), {"summary": summary, "alter": staticmethod(alter)})
-    with suppress(Problem):  # the summary has it
+    namespace = {"alter": staticmethod(alter), "ended": []}
+    shard: type[Schedules] = type("Shard", (Schedules,), namespace)
+    with suppress(Problem):  # it is in `broken`
         run_state_machine_as_test(seeded(seed)(shard), settings=INDEPENDENTLY)
     return SchedulesResult(
-        schedules=summary.schedules,
-        steps=summary.steps,
-        reached=summary.reached,
-        violations=(_violation(seed, *summary.broken, alter),) if summary.broken else (),
+        schedules=len(shard.ended),
+        steps=sum(steps for steps, _ in shard.ended),
+        reached=Counter(situation for _, reached in shard.ended for situation in reached),
+        violations=(_violation(seed, *shard.broken, alter),) if shard.broken else (),
     )
 
 
@@ -355,13 +308,15 @@ def _in_parallel(seeds: range) -> Iterator[SchedulesResult]:
 def _violation(seed: int, schedule: Schedule, problem: Problem, alter: Alter) -> Violation:
     def shows(shorter: Schedule) -> bool:
         found = Played(shorter, alter).problem
-        return found is not None and (type(found), found.rules) == (type(problem), problem.rules)
+        return found is not None and (
+            (found.rules, found.is_unresolved) == (problem.rules, problem.is_unresolved)
+        )
 
     small = smallest(schedule, shows)
     return Violation(
         subject=f"a schedule of seed {seed}",
         rules=problem.rules,
         what=str(Played(small, alter).problem),
-        is_unresolved=isinstance(problem, Unresolved),
+        is_unresolved=problem.is_unresolved,
         replay=f"python -m tests.faults schedules --replay {written(small)!r}",
     )
