@@ -1,23 +1,19 @@
 """The soak's parts: its plan, times, queues, faults, evidence and log, each of which can fail."""
 
-import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import boto3
 import psutil
 import pytest
-from moto import mock_aws
-from moto.moto_api._internal.models import moto_api_backend
+from mypy_boto3_sqs import SQSClient
 
 from lambda_src.core.contract import REQUIRED_VARIABLES, LogEvent, Status
 from lambda_src.core.errors import PermanentFailure
@@ -28,9 +24,10 @@ from lambda_src.services.dynamodb.items import key_attributes
 from lambda_src.services.dynamodb.marshalling import serialize
 from lambda_src.services.dynamodb.updates import Update
 from lambda_src.utils.context_processor import ContextParser
-from local.dynamodb_proxy import DynamoDBProxy, ForwardedRequest
+from local.dynamodb_proxy import ForwardedRequest
 from local.emulator.function_logs import LogLine
 from local.fakes import FaultKind
+from local.fakes.aws import DEAD_LETTERS, create_queues
 from local.lifecycle import wait_for
 from local.vendors import FakeVendors
 from tests.faults.rules import Location, Rule
@@ -55,23 +52,13 @@ from tests.faults.soak.faults import (
     TABLE,
     FaultInjection,
     FunctionProcesses,
-    RandomFaults,
 )
-from tests.faults.soak.plan import (
-    MAX_MESSAGES,
-    Arrival,
-    Expected,
-    Injection,
-    Plan,
-    ProcessFault,
-)
-from tests.faults.soak.queues import NotAtRestError, SoakQueues, TrackedMessage
+from tests.faults.soak.plan import MAX_MESSAGES, Arrival, Expected, Injection, Plan, ProcessFault
+from tests.faults.soak.queues import NotAtRestError, SoakQueues
+from tests.support.aws_account import clients, mocked_account
 from tests.support.fakes import ANSWER
 from tests.support.records import HELD_LEASE, INTENT, LEDGER_RECORD, failure
 from tests.support.runtime import KEY
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 PATIENCE_SECONDS = 60
 NOW = 1_800_000_000.0
@@ -131,33 +118,28 @@ def test_times_obey_the_rules_for_deployments() -> None:
 
 
 @pytest.fixture
-def sqs(monkeypatch: pytest.MonkeyPatch) -> "Iterator[SQSClient]":
+def sqs() -> Iterator[SQSClient]:
     """Return a client of an SQS in memory."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
-    with mock_aws():
-        moto_api_backend.reset()
-        yield boto3.client("sqs", region_name="us-east-1")
+    with mocked_account():
+        yield clients().sqs
 
 
 @pytest.fixture
-def queue_url(sqs: "SQSClient") -> str:
+def queue_url(sqs: SQSClient) -> str:
     """Create a queue whose messages are dead after one receive."""
-    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
-    names = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
-    policy = json.dumps({"deadLetterTargetArn": names["QueueArn"], "maxReceiveCount": 1})
-    return sqs.create_queue(
-        QueueName="queue", Attributes={"RedrivePolicy": policy, "VisibilityTimeout": "0"}
-    )["QueueUrl"]
+    url = create_queues(sqs, max_receive_count=1)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
+    return url
 
 
 @pytest.fixture
-def queues(sqs: "SQSClient", queue_url: str) -> SoakQueues:
+def queues(sqs: SQSClient, queue_url: str) -> SoakQueues:
     """Return that queue and the one behind it."""
-    return SoakQueues(sqs, queue_url, queue_url.replace("queue", "dead"))
+    dead = sqs.get_queue_url(QueueName=DEAD_LETTERS)["QueueUrl"]
+    return SoakQueues(sqs, queue_url, dead)
 
 
-def _receive(sqs: "SQSClient", queue_url: str, *, delete: bool) -> None:
+def _receive(sqs: SQSClient, queue_url: str, *, delete: bool) -> None:
     for message in sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)["Messages"]:
         if delete:
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
@@ -166,10 +148,7 @@ def _receive(sqs: "SQSClient", queue_url: str, *, delete: bool) -> None:
 
 
 def _locations(queues: SoakQueues) -> dict[str, list[Location]]:
-    locations: dict[str, list[Location]] = {}
-    for message in queues.messages():
-        locations.setdefault(message.conversation_id, []).append(message.location)
-    return locations
+    return {id_: list(messages.values()) for id_, messages in queues.locations().items()}
 
 
 def test_every_context_object_is_put_on_the_queue(queues: SoakQueues) -> None:
@@ -179,7 +158,7 @@ def test_every_context_object_is_put_on_the_queue(queues: SoakQueues) -> None:
 
 
 def test_deleted_dead_and_redriven_messages_are_distinguished(
-    sqs: "SQSClient", queue_url: str, queues: SoakQueues
+    sqs: SQSClient, queue_url: str, queues: SoakQueues
 ) -> None:
     """Reading changes nothing; only the chosen conversations' messages are redriven."""
     queues.put([Arrival(FIRST, 0)])
@@ -205,14 +184,23 @@ def test_rest_is_when_nothing_was_on_the_queue_for_a_while(queues: SoakQueues) -
 
 
 INJECTIONS = tuple(Injection(2, 0.0, ProcessFault.KILL, pick, lag=pick) for pick in (0.25, 0.5))
-PLAN = replace(DRAWN, injections=INJECTIONS)
+PLAN = DRAWN._replace(injections=INJECTIONS)
 
 
 @dataclass
 class FakeProxy:
-    """Counts its requests."""
+    """Has requests and rules."""
 
     requests: list[int] = field(default_factory=list)
+    rules: list[object] = field(default_factory=list)
+
+    def add_rule(self, rule: object) -> None:
+        """Add it."""
+        self.rules.append(rule)
+
+    def clear_rules(self) -> None:
+        """Remove them."""
+        self.rules.clear()
 
 
 @dataclass
@@ -232,32 +220,16 @@ class FakeProcesses:
         self.thawed += not frozen_for
 
 
-@pytest.fixture
-def vendors() -> FakeVendors:
-    """Return fakes that need not run."""
-    return FakeVendors()
-
-
-@pytest.fixture
-def random_faults(vendors: FakeVendors) -> RandomFaults:
-    """Return random faults of the fakes, and of a proxy that need not run either."""
-    return RandomFaults(vendors, DynamoDBProxy("http://127.0.0.1:9"), PLAN)
-
-
-def _injection(
-    random_faults: RandomFaults, vendors: FakeVendors
-) -> tuple[FaultInjection, FakeProcesses, FakeProxy]:
+def _injection(vendors: FakeVendors) -> tuple[FaultInjection, FakeProcesses, FakeProxy]:
     processes, proxy = FakeProcesses(), FakeProxy()
-    injection = FaultInjection(PLAN, processes, random_faults, vendors, proxy)  # type: ignore[arg-type]  # fakes
-    return injection, processes, proxy
+    return FaultInjection(PLAN, processes, vendors, proxy), processes, proxy  # type: ignore[arg-type]  # fakes
 
 
-def test_injection_happens_after_so_much_work(
-    random_faults: RandomFaults, vendors: FakeVendors
-) -> None:
+def test_injection_happens_after_so_much_work() -> None:
     """Each one happens when the table was called often enough since the one before."""
-    injection, processes, proxy = _injection(random_faults, vendors)
-    with injection:
+    vendors = FakeVendors()
+    injection, processes, proxy = _injection(vendors)
+    with injection.running():
         assert [] == processes.picks
         proxy.requests += [1, 2]
         assert wait_for(lambda: processes.picks == [0.25, 0.25], PATIENCE_SECONDS)
@@ -268,23 +240,18 @@ def test_injection_happens_after_so_much_work(
     assert [0.25, 0.25, 0.5] == processes.picks
 
 
-def test_injection_leaves_nothing_behind(random_faults: RandomFaults, vendors: FakeVendors) -> None:
-    """At its end, also by an error, nothing is frozen, lags or fails any more."""
-    injection, processes, _ = _injection(random_faults, vendors)
-    with contextlib.suppress(KeyboardInterrupt), injection:
+def test_injection_leaves_nothing_behind() -> None:
+    """At its end, also by an error, nothing is frozen, lags or fails, except what is refused."""
+    vendors = FakeVendors()
+    injection, processes, proxy = _injection(vendors)
+    with suppress(KeyboardInterrupt), injection.running():
+        assert 1 + len(SENDS) + len(LISTS) == len(vendors.twilio.pending_faults)
+        assert 1 + len(GENERATING) == len(vendors.openai.pending_faults)
+        assert len(TABLE) == len(proxy.rules)
         raise KeyboardInterrupt
     assert (1, 0) == (processes.thawed, vendors.twilio.settings.list_lag_seconds)
     assert injection.is_over
-
-
-def test_only_what_is_refused_for_good_remains(
-    random_faults: RandomFaults, vendors: FakeVendors
-) -> None:
-    """When the random faults end, vendors still refuse what they must."""
-    random_faults.begin()
-    assert 1 + len(SENDS) + len(LISTS) == len(vendors.twilio.pending_faults)
-    assert 1 + len(GENERATING) == len(vendors.openai.pending_faults)
-    random_faults.end()
+    assert [] == proxy.rules
     (unreachable,), (refused,) = vendors.twilio.pending_faults, vendors.openai.pending_faults
     assert (FaultKind.ERROR, FaultKind.REFUSAL) == (unreachable.fault.kind, refused.fault.kind)
 
@@ -354,7 +321,7 @@ def test_kill_and_freeze_happen_to_working_processes_only(processes: FunctionPro
     assert second in processes.at_work()
     for process in (first, second):
         assert process == processes.inject(ProcessFault.KILL, 0)
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess):
             process.wait(PATIENCE_SECONDS)
     assert processes.inject(ProcessFault.KILL, 0) is None
     assert {ProcessFault.FREEZE: 1, ProcessFault.KILL: 2} == processes.injected
@@ -372,28 +339,25 @@ def _forwarded(update: Update, status: int = 200) -> ForwardedRequest:
     return ForwardedRequest(NOW, "UpdateItem", parameters, status)
 
 
+ACQUIRES, ANSWERS = {"from_expired": True}, {"has_answer": True}
+
+
 @pytest.mark.parametrize(
-    ("update", "write"),
+    ("update", "status", "owner", "properties"),
     [
-        (
-            updates.take_over(HELD_LEASE, LEDGER_RECORD),
-            Write(NOW, Status.PROCESSING, OWNER, from_expired=True),
-        ),
-        (updates.renew(HELD_LEASE, NOW), Write(NOW, "", OWNER)),
-        (updates.checkpoint_answer(HELD_LEASE, ANSWER), Write(NOW, "", OWNER, has_answer=True)),
-        (
-            updates.record_intent(HELD_LEASE, INTENT, ANSWER),
-            Write(NOW, Status.SENDING, OWNER, has_answer=True),
-        ),
-        (
-            updates.record_failure(HELD_LEASE, failure(Status.RETRY)),
-            Write(NOW, Status.RETRY, OWNER),
-        ),
-        (updates.count_lookup(KEY, LEDGER_RECORD), Write(NOW)),
+        (updates.take_over(HELD_LEASE, LEDGER_RECORD), Status.PROCESSING, OWNER, ACQUIRES),
+        (updates.renew(HELD_LEASE, NOW), "", OWNER, {}),
+        (updates.checkpoint_answer(HELD_LEASE, ANSWER), "", OWNER, ANSWERS),
+        (updates.record_intent(HELD_LEASE, INTENT, ANSWER), Status.SENDING, OWNER, ANSWERS),
+        (updates.record_failure(HELD_LEASE, failure(Status.RETRY)), Status.RETRY, OWNER, {}),
+        (updates.count_lookup(KEY, LEDGER_RECORD), "", "", {}),
     ],
 )
-def test_update_is_read_for_what_it_is(update: Update, write: Write) -> None:
+def test_update_is_read_for_what_it_is(
+    update: Update, status: str, owner: str, properties: dict[str, bool]
+) -> None:
     """Each update has the status that it sets, whose lease it requires, and the answer."""
+    write = Write(NOW, status, owner, **properties)
     assert {KEY: [write]} == applied_writes([_forwarded(update)])
 
 
@@ -434,19 +398,15 @@ def test_worker_that_lost_the_lease_may_neither_write_nor_send() -> None:
     assert ("sent while processing",) == acts_without_lease([ACQUIRED, TAKEN_OVER], [4])
 
 
-def _message(message_id: str, location: Location) -> TrackedMessage:
-    return TrackedMessage(message_id, "one", location)
-
-
 def _record(status: Status, code: str = "", **values: object) -> dict[str, object]:
     return {"conversation_status": status, "failure": {"code": code}, **values}
 
 
-DELETED, DEAD = _message("1", Location.DELETED), _message("2", Location.DEAD)
+DEAD = {"2": Location.DEAD}
 SENT = Facts(
     key=KEY,
     sids=("SM1",),
-    messages=(DELETED, DELETED),
+    messages={"0": Location.DELETED, "1": Location.DELETED},
     record=_record(Status.SENT, message_sid="SM1"),
     writes=(ACQUIRED, INTENDED, Write(5, Status.SENT)),
     asks=1,
@@ -456,14 +416,15 @@ REFUSED = replace(
     SENT,
     expected=Expected.UNREACHABLE,
     sids=(),
-    messages=(DEAD,),
+    messages=DEAD,
     record=_record(Status.FAILED, "twilio_21211"),
     writes=(ACQUIRED, INTENDED, Write(5, Status.FAILED, "worker")),
 )
+RETRIED = replace(REFUSED, record=_record(Status.RETRY, "x"))
 RELEASED = replace(SENT, releases=1, sids=("SM1", "SM2"))
 UNKNOWN = Facts(
     key=KEY,
-    messages=(DEAD,),
+    messages=DEAD,
     record=_record(Status.SEND_UNKNOWN, "not_found"),
     alarms=frozenset({LogEvent.SEND_OUTCOME_UNKNOWN}),
 )
@@ -490,10 +451,7 @@ def test_unknown_send_is_no_violation_before_the_operator_has_decided() -> None:
     [
         (replace(SENT, sids=(), record=_record(Status.RETRY, "x")), Rule.DELETED_ONLY_IF_SENT),
         (replace(SENT, unacknowledged=("an-id",)), Rule.DELETED_ONLY_IF_SENT),
-        (
-            replace(REFUSED, expected=Expected.SENT, record=_record(Status.RETRY, "x")),
-            Rule.SENT_IN_THE_END,
-        ),
+        (replace(RETRIED, expected=Expected.SENT), Rule.SENT_IN_THE_END),
         (replace(SENT, sids=("SM1", "SM2")), Rule.AT_MOST_ONCE),
         (replace(RELEASED, sids=("SM1", "SM2", "SM3")), Rule.AT_MOST_ONCE),
         (replace(SENT, record=_record(Status.SENT, message_sid="SM2")), Rule.RECORD_IS_TRUE),
@@ -515,7 +473,7 @@ def test_broken_rule_is_found(facts: Facts, rule: Rule) -> None:
     "facts",
     [
         replace(SENT, record=_record(Status.SENDING)),
-        replace(SENT, sids=(), messages=(DEAD,), record=_record(Status.PROCESSING)),
+        replace(SENT, sids=(), messages=DEAD, record=_record(Status.PROCESSING)),
         Facts(key=KEY),
     ],
 )
@@ -555,12 +513,12 @@ def test_alarm_counts_from_its_own_time_on() -> None:
 
 def test_deleted_message_needs_a_line_that_says_why() -> None:
     """A deleted message that no delivery has acknowledged is reported."""
-    gone = _message("3", Location.DELETED)
+    messages = {"1": Location.DELETED, "3": Location.DELETED, **DEAD}
     lines = [
         _line(LogEvent.ALREADY_PROCESSED, sqs_message_id="1"),
         _line(LogEvent.BUSY_ELSEWHERE, sqs_message_id="3"),
     ]
-    (facts,) = FunctionLog(lines).completed([replace(SENT, messages=(DELETED, DEAD, gone))])
+    (facts,) = FunctionLog(lines).completed([replace(SENT, messages=messages)])
     assert ("3",) == facts.unacknowledged
 
 

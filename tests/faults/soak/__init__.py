@@ -1,15 +1,8 @@
 """The soak: real processes are killed and frozen while several hundred messages are processed.
 
-What the embedded AWS does as AWS, read in its source and seen in every soak:
-
-- An invocation whose process dies has failed: nothing of its batch is deleted, and the messages are
-  visible again after the visibility timeout that the last heartbeat set.
-- Each receive counts; a message that was received `maxReceiveCount` times and is visible again goes
-  to the dead-letter queue. A receipt handle is valid until the next receive.
-- The next batch gets a new process, and no more batches than the mapping's maximum concurrency are
-  processed at once.
-
-What it does not do, and what the soak does instead:
+As AWS does, the embedded AWS deletes nothing of a batch whose process dies, counts each receive,
+moves a message to the dead-letter queue after `maxReceiveCount` receives, starts a new process for
+the next batch, and keeps to the mapping's maximum concurrency. What it does not do, the soak does:
 
 - It never delivers a message twice by itself: duplicates are put on the queue.
 - It may lose a message that is sent while its mapping works on the same queue: the mapping is

@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.models import RecordKey
@@ -15,17 +15,9 @@ from lambda_src.services.dynamodb.suppression import NAMESPACE
 from local.emulator.alerts import alarms_on_line
 from local.lifecycle import wait_for
 from local.message_tracker import FINAL_EVENTS
-from tests.faults.rules import (
-    Evidence,
-    History,
-    Location,
-    Rule,
-    Violation,
-    broken_rules,
-    is_unresolved,
-)
+from tests.faults import rules
+from tests.faults.rules import Evidence, History, Location, Rule, Violation
 from tests.faults.soak.plan import Expected
-from tests.faults.soak.queues import TrackedMessage
 from tests.support.metrics import metric_sum
 
 if TYPE_CHECKING:
@@ -64,21 +56,13 @@ def conversation_asked_about(request: "RecordedRequest") -> str:
 
 @dataclass(frozen=True)
 class Write:
-    """One write that was applied to a record.
-
-    Attributes:
-        at: Epoch seconds.
-        status: The record's status from then on; empty where it does not change.
-        owner: The lease's owner that the write requires or sets; empty where none is required.
-        has_answer: Whether it stores the AI's answer.
-        from_expired: Whether it takes the conversation over from a worker whose lease had expired.
-    """
+    """One write that was applied to a record, at a time in epoch seconds."""
 
     at: float
-    status: str = ""
-    owner: str = ""
-    has_answer: bool = False
-    from_expired: bool = False
+    status: str = ""  # the record's from then on; empty where it does not change
+    owner: str = ""  # of the lease that the write requires or sets; empty where none is required
+    has_answer: bool = False  # whether it stores the AI's answer
+    from_expired: bool = False  # whether it takes over from a worker whose lease had expired
 
     @property
     def is_acquisition(self) -> bool:
@@ -88,11 +72,10 @@ class Write:
 
 def applied_writes(requests: "Iterable[ForwardedRequest]") -> dict[RecordKey, list[Write]]:
     """Return every write that was applied, by record, in their order."""
-    writes: dict[RecordKey, list[Write]] = {}
+    writes: dict[RecordKey, list[Write]] = defaultdict(list)
     for request in requests:
-        if request.status == HTTPStatus.OK:
-            for key, write in _writes(request):
-                writes.setdefault(key, []).append(write)
+        for key, write in _writes(request) if request.status == HTTPStatus.OK else ():
+            writes[key].append(write)
     return writes
 
 
@@ -103,8 +86,8 @@ def _writes(request: "ForwardedRequest") -> Iterator[tuple[RecordKey, Write]]:
     for part in parameters.get("TransactItems", ()):
         if "Put" in part:
             item = part["Put"]["Item"]
-            write = Write(at, _text(item, "conversation_status"), _text(item, "lease_owner"))
-            yield _key(item), write
+            status, owner = _text(item, "conversation_status"), _text(item, "lease_owner")
+            yield _key(item), Write(at, status, owner)
         elif "Update" in part:
             key = _key(part["Update"]["Key"])
             if not key.primary_channel.startswith(NAMESPACE):
@@ -148,9 +131,7 @@ def asked_again(writes: Iterable[Write], asks: int) -> int:
 def acts_without_lease(writes: Sequence[Write], sends: Iterable[float]) -> tuple[str, ...]:
     """Return what workers wrote without the lease, and what they sent without an intent.
 
-    Args:
-        writes: Those of one conversation, in their order.
-        sends: When the vendor was asked to send its message, in epoch seconds.
+    `sends` are the times in epoch seconds at which the vendor was asked to send the message.
     """
     history = History(holders={write.owner for write in writes if write.owner})
     for write in writes:
@@ -159,11 +140,10 @@ def acts_without_lease(writes: Sequence[Write], sends: Iterable[float]) -> tuple
         elif write.owner:
             history.acted(write.owner, f"wrote {write.status or 'without a status'}")
     for at in sends:
-        before = [write.status for write in writes if write.status and write.at <= at]
-        if not before or before[-1] != Status.SENDING:
-            history.acts_without_lease.append(
-                f"sent while {before[-1] if before else 'unacquired'}"
-            )
+        statuses = [write.status for write in writes if write.status and write.at <= at]
+        status = statuses[-1] if statuses else "unacquired"
+        if status != Status.SENDING:
+            history.acts_without_lease.append(f"sent while {status}")
     return tuple(history.acts_without_lease)
 
 
@@ -172,10 +152,8 @@ class Facts:
     """What there is of one conversation.
 
     Attributes:
-        key: Its record's key.
-        expected: What must happen to it.
         sids: Its messages that the vendor accepted, oldest first.
-        messages: Its queue messages.
+        messages: Where its queue messages are, by their ids.
         record: Its record; empty if there is none.
         releases: How often the operator released it.
         writes: The workers' writes to its record that were applied.
@@ -188,7 +166,7 @@ class Facts:
     key: RecordKey
     expected: Expected = Expected.SENT
     sids: tuple[str, ...] = ()
-    messages: tuple[TrackedMessage, ...] = ()
+    messages: Mapping[str, Location] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
     releases: int = 0
     writes: tuple[Write, ...] = ()
@@ -201,7 +179,7 @@ class Facts:
         """Return the facts as evidence for the rules."""
         return Evidence(
             sids=self.sids,
-            locations=tuple(message.location for message in self.messages),
+            locations=tuple(self.messages.values()),
             status=self.record.get("conversation_status"),
             recorded_sid=str(self.record.get("message_sid", "")),
             failure_code=str(self.record.get("failure", {}).get("code", "")),
@@ -223,28 +201,26 @@ def collect(
 ) -> list[Facts]:
     """Return what there is of each conversation, except what the log has."""
     writes = applied_writes(cloud.dynamodb_proxy.forwarded)
-    sids: dict[str, list[str]] = {}
+    messages = queues.locations()
+    sids: dict[str, list[str]] = defaultdict(list)
     for message in vendors.twilio.messages():
-        sids.setdefault(conversation_of_text(message["body"]), []).append(message["sid"])
-    messages: dict[str, list[TrackedMessage]] = {}
-    for tracked in queues.messages():
-        messages.setdefault(tracked.conversation_id, []).append(tracked)
-    sends: dict[str, list[float]] = {}
+        sids[conversation_of_text(message["body"])].append(message["sid"])
+    sends: dict[str, list[float]] = defaultdict(list)
     for request in vendors.twilio.requests:
-        sends.setdefault(conversation_sent(request), []).append(request.at)
+        sends[conversation_sent(request)].append(request.at)
     accepted = (r for r in vendors.openai.requests if r.status != HTTPStatus.UNAUTHORIZED)
     asks = Counter(map(conversation_asked_about, accepted))
     return [
         Facts(
             key=(key := conversation.key),
             expected=conversation.expected,
-            sids=tuple(sids.get(key.conversation_id, ())),
-            messages=tuple(messages.get(key.conversation_id, ())),
+            sids=tuple(sids[key.conversation_id]),
+            messages=messages[key.conversation_id],
             record=cloud.channel.record(key),
             releases=releases.get(key, 0),
-            writes=tuple(writes.get(key, ())),
+            writes=tuple(writes[key]),
             asks=asks[key.conversation_id],
-            sends=tuple(sends.get(key.conversation_id, ())),
+            sends=tuple(sends[key.conversation_id]),
         )
         for conversation in conversations
     ]
@@ -258,32 +234,29 @@ class FunctionLog:
     """
 
     def __init__(self, lines: "Iterable[LogLine]") -> None:
-        self._lines = [(line, line.fields) for line in lines]
+        self._lines = list(lines)
 
     def completed(self, facts: Iterable[Facts], until: float = math.inf) -> list[Facts]:
         """Return the facts with what the log says of each conversation.
 
-        Args:
-            facts: As they were at some moment.
-            until: That moment in epoch seconds: later alarms do not count.
+        Alarms that are later than `until`, in epoch seconds, do not count.
         """
-        alarms: dict[str, set[str]] = {}
+        alarms: dict[str, set[str]] = defaultdict(set)
         acknowledged: set[str] = set()
-        for _, fields in self._lines:
-            event = str(fields.get("event"))
+        for line in self._lines:
+            event = str(line.fields.get("event"))
             if event in FINAL_EVENTS:
-                acknowledged.add(str(fields.get("sqs_message_id")))
-            if fields.get("level") == "CRITICAL" and _time_of(fields) <= until:
-                alarms.setdefault(str(fields.get("conversation_id")), set()).add(event)
+                acknowledged.add(str(line.fields.get("sqs_message_id")))
+            if line.fields.get("level") == "CRITICAL" and _time_of(line) <= until:
+                alarms[str(line.fields.get("conversation_id"))].add(event)
         return [
             replace(
                 one,
-                alarms=frozenset(alarms.get(one.key.conversation_id, ())),
+                alarms=frozenset(alarms[one.key.conversation_id]),
                 unacknowledged=tuple(
-                    message.message_id
-                    for message in one.messages
-                    if message.location is Location.DELETED
-                    and message.message_id not in acknowledged
+                    message_id
+                    for message_id, location in one.messages.items()
+                    if location is Location.DELETED and message_id not in acknowledged
                 ),
             )
             for one in facts
@@ -291,52 +264,38 @@ class FunctionLog:
 
     def counts(self) -> Counter[str]:
         """Return how many lines there are of each event."""
-        return Counter(str(fields.get("event")) for _, fields in self._lines)
+        return Counter(str(line.fields.get("event")) for line in self._lines)
 
     def critical(self) -> "dict[str, list[LogLine]]":
         """Return the lines at CRITICAL, by their event."""
-        lines: dict[str, list[LogLine]] = {}
-        for line, fields in self._lines:
-            if fields.get("level") == "CRITICAL":
-                lines.setdefault(str(fields.get("event")), []).append(line)
+        lines: dict[str, list[LogLine]] = defaultdict(list)
+        for line in self._lines:
+            if line.fields.get("level") == "CRITICAL":
+                lines[str(line.fields.get("event"))].append(line)
         return lines
 
     def interrupted(self) -> tuple[int, int]:
         """Return how many invocations ended with their process: in the batch, and before it."""
-        counts, invocations = self.counts(), len({line.stream for line, _ in self._lines})
+        counts, invocations = self.counts(), len({line.stream for line in self._lines})
         begun = counts[LogEvent.BATCH_RECEIVED]
         return begun - counts[LogEvent.BATCH_FINISHED], invocations - begun
 
 
-def _time_of(fields: Mapping[str, Any]) -> float:
-    return datetime.fromisoformat(fields["timestamp"]).timestamp()
+def _time_of(line: "LogLine") -> float:
+    return datetime.fromisoformat(line.fields["timestamp"]).timestamp()
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlarmFacts:
-    """What happened to the lines at CRITICAL with one event.
-
-    Attributes:
-        event: The event.
-        lines: How many lines there are.
-        counted: The sum of the metrics behind them; the least, where there are several.
-        notified: The alarms on those metrics that notified the topic's subscribers.
-    """
+class AlarmFacts(NamedTuple):
+    """What happened to the lines at CRITICAL with one event."""
 
     event: str
     lines: int
-    counted: float
-    notified: tuple[str, ...]
+    counted: float  # the sum of the metrics behind them; the least, where there are several
+    notified: tuple[str, ...]  # the alarms on those metrics that notified the subscribers
 
 
-def alarm_facts(
-    cloud: "LocalCloud", critical: "Mapping[str, Sequence[LogLine]]"
-) -> list[AlarmFacts]:
-    """Return what happened to the lines at CRITICAL, given by their event."""
-    return [_alarm_facts(cloud, event, lines) for event, lines in sorted(critical.items())]
-
-
-def _alarm_facts(cloud: "LocalCloud", event: str, lines: "Sequence[LogLine]") -> AlarmFacts:
+def alarm_facts(cloud: "LocalCloud", event: str, lines: "Sequence[LogLine]") -> AlarmFacts:
+    """Return what happened to the lines at CRITICAL with one event, perhaps after a while."""
     alarms = alarms_on_line(cloud.aws, cloud.resources.log_group, lines[0].text)
     metrics = {(alarm.namespace, alarm.metric) for alarm in alarms}
 
@@ -348,29 +307,26 @@ def _alarm_facts(cloud: "LocalCloud", event: str, lines: "Sequence[LogLine]") ->
         return alerted & {alarm.alarm for alarm in alarms}
 
     wait_for(lambda: counted() >= len(lines) and notified(), RELAY_SECONDS)
-    names = tuple(sorted(notified()))
-    return AlarmFacts(event=event, lines=len(lines), counted=counted(), notified=names)
+    return AlarmFacts(event, len(lines), counted(), tuple(sorted(notified())))
 
 
 def reconcile(conversations: Iterable[Facts], *, is_final: bool) -> list[Violation]:
-    """Judge every conversation.
+    """Judge every conversation when no worker is at any.
 
-    Args:
-        conversations: As they are when no worker is at any.
-        is_final: Whether, besides, the operator has decided and redriven.
+    It is final when, besides, the operator has decided and redriven.
     """
     violations = []
     for facts in conversations:
         evidence = facts.evidence(is_final=is_final)
-        rules = set(broken_rules(evidence))
+        broken = set(rules.broken_rules(evidence))
         if facts.unacknowledged:
-            rules.add(Rule.DELETED_ONLY_IF_SENT)
-        is_open = is_final and is_unresolved(evidence)
-        if rules or is_open:
+            broken.add(Rule.DELETED_ONLY_IF_SENT)
+        is_open = is_final and rules.is_unresolved(evidence)
+        if broken or is_open:
             violations.append(
                 Violation(
                     subject=facts.key.conversation_id,
-                    rules=tuple(rule for rule in Rule if rule in rules),
+                    rules=tuple(rule for rule in Rule if rule in broken),
                     what=f"{evidence}, {facts.unacknowledged=}, {facts.expected=}",
                     is_unresolved=is_open,
                 )

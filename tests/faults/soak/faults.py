@@ -4,8 +4,8 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,8 @@ import psutil
 
 from local.dynamodb_proxy import DynamoDBError
 from local.fakes import Fault, Match, Rule
-from local.lifecycle import Composite
 from tests.faults.soak.evidence import conversation_asked_about, conversation_sent
-from tests.faults.soak.plan import LEASE_SECONDS, Expected, Injection, Plan, ProcessFault
+from tests.faults.soak.plan import LEASE_SECONDS, Expected, Plan, ProcessFault
 
 if TYPE_CHECKING:
     from local.dynamodb_proxy import DynamoDBProxy
@@ -32,8 +31,6 @@ TOO_LATE = 6.0
 
 class FunctionProcesses:
     """The function's processes below the embedded AWS, to be killed and frozen.
-
-    A process is identified by its id and its start time, so that a reused id is no mistake.
 
     Args:
         pid: Process id of the embedded AWS.
@@ -71,7 +68,7 @@ class FunctionProcesses:
 
     def at_work(self) -> list[psutil.Process]:
         """Return the processes that have begun to work and are not frozen, the oldest first."""
-        found = [process for process in self.living() if self._is_at_work(process)]
+        found = filter(self._is_at_work, self.living())
         return sorted(found, key=lambda process: (process.create_time(), process.pid))
 
     def living(self) -> list[psutil.Process]:
@@ -170,121 +167,104 @@ _LISTS = Match(method="GET", paths=(_MESSAGES,))
 _ASKS = Match(method="POST", paths=("/v1/responses",))
 
 
-class RandomFaults:
-    """Lets the vendors and the table fail at random; what is refused for good stays refused."""
+class FaultInjection:
+    """Injects the plan's faults, and lets the vendors and the table fail at random.
 
-    def __init__(self, vendors: "FakeVendors", dynamodb_proxy: "DynamoDBProxy", plan: Plan) -> None:
-        self._vendors = vendors
-        self._dynamodb_proxy = dynamodb_proxy
-        self._plan = plan
-
-    def begin(self) -> None:
-        """Let requests fail from now on."""
-        self._refuse()
-        twilio, openai, proxy = self._vendors.twilio, self._vendors.openai, self._dynamodb_proxy
-        seed = 1000 * self._plan.seed
-        for number, (fault, chance) in enumerate(SENDS.items()):
-            twilio.add_rule(_rule(fault, chance, seed + number, _SENDS))
-        for number, (fault, chance) in enumerate(LISTS.items()):
-            twilio.add_rule(_rule(fault, chance, seed + 100 + number, _LISTS))
-        for number, (fault, chance) in enumerate(GENERATING.items()):
-            openai.add_rule(_rule(fault, chance, seed + 200 + number, openai.default_match(fault)))
-        for number, (fault, chance) in enumerate(TABLE.items()):
-            proxy.add_rule(_rule(fault, chance, seed + 300 + number, Match()))
-
-    def end(self) -> None:
-        """Let every fault pass, except what is refused for good."""
-        self._vendors.twilio.clear_faults()
-        self._vendors.openai.clear_faults()
-        self._dynamodb_proxy.clear_rules()
-        self._refuse()
-
-    def counts(self) -> dict[str, int]:
-        """Return how many requests failed, by service and kind of fault."""
-        parts: dict[str, Any] = {
-            "OpenAI": self._vendors.openai,
-            "Twilio": self._vendors.twilio,
-            "DynamoDB": self._dynamodb_proxy,
-        }
-        counts: Counter[str] = Counter()
-        for name, part in parts.items():
-            for request in part.requests:
-                if request.fault:
-                    is_error = request.status and request.fault == "error"
-                    counts[f"{name}: {request.fault}{f' {request.status}' * bool(is_error)}"] += 1
-        return dict(sorted(counts.items()))
-
-    def _refuse(self) -> None:
-        unreachable, unwritten = self._ids(Expected.UNREACHABLE), self._ids(Expected.AI_REFUSES)
-        sends = replace(_SENDS, paths=(), predicate=lambda r: conversation_sent(r) in unreachable)
-        asks = replace(_ASKS, predicate=lambda r: conversation_asked_about(r) in unwritten)
-        rejected = Fault.error(400, 21211)
-        self._vendors.twilio.add_rule(Rule(fault=rejected, match=sends, times=None))
-        self._vendors.openai.add_rule(Rule(fault=Fault.refusal(), match=asks, times=None))
-
-    def _ids(self, expected: Expected) -> frozenset[str]:
-        found = (one for one in self._plan.conversations if one.expected is expected)
-        return frozenset(one.conversation_id for one in found)
-
-
-def _rule(fault: Fault, chance: float, seed: int, match: Match) -> Rule:
-    return Rule(fault=fault, match=match, times=None, probability=chance, seed=seed)
-
-
-class FaultInjection(Composite):
-    """Injects the plan's faults, and random ones, from the beginning to the end of the context.
-
-    Args:
-        plan: The injections.
-        processes: The processes that they happen to.
-        random_faults: What fails at random meanwhile.
-        vendors: The list of Twilio lags.
-        dynamodb_proxy: Its number of requests measures the work that has been done.
+    The number of requests to the table measures the work that has been done.
     """
 
     def __init__(
         self,
         plan: Plan,
         processes: FunctionProcesses,
-        random_faults: RandomFaults,
         vendors: "FakeVendors",
         dynamodb_proxy: "DynamoDBProxy",
     ) -> None:
-        super().__init__()
-        self._injections = plan.injections
+        self._plan = plan
         self._processes = processes
-        self._random_faults = random_faults
-        self._vendors = vendors
+        self._twilio, self._openai = vendors.twilio, vendors.openai
         self._dynamodb_proxy = dynamodb_proxy
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fault-injection", daemon=True)
 
-    def _start_parts(self, starting: ExitStack) -> None:
-        starting.callback(self._random_faults.end)
-        starting.callback(self._lag, 0)
-        starting.callback(self._processes.thaw)
-        self._random_faults.begin()
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Inject faults inside the context; what is refused for good stays refused afterwards."""
+        self._refuse()
+        self._fail_at_random()
         self._thread.start()
-        starting.callback(self._thread.join)
-        starting.callback(self._ended.set)
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._thread.join()
+            self._processes.thaw()
+            self._lag(0)
+            self._twilio.clear_faults()
+            self._openai.clear_faults()
+            self._dynamodb_proxy.clear_rules()
+            self._refuse()
 
     @property
     def is_over(self) -> bool:
         """Whether every injection has happened."""
         return not self._thread.is_alive()
 
+    def counts(self) -> dict[str, int]:
+        """Return how many requests failed, by service and kind of fault."""
+        parts: tuple[tuple[str, Any], ...] = (
+            *(("OpenAI", self._openai), ("Twilio", self._twilio)),
+            ("DynamoDB", self._dynamodb_proxy),
+        )
+        counts: Counter[str] = Counter()
+        for name, part in parts:
+            for request in part.requests:
+                if request.fault:
+                    is_error = request.status and request.fault == "error"
+                    counts[f"{name}: {request.fault}{f' {request.status}' * bool(is_error)}"] += 1
+        return dict(sorted(counts.items()))
+
+    def _fail_at_random(self) -> None:
+        kinds: tuple[tuple[Any, Probabilities, Match | None], ...] = (
+            (self._twilio, SENDS, _SENDS),
+            (self._twilio, LISTS, _LISTS),
+            (self._openai, GENERATING, None),
+            (self._dynamodb_proxy, TABLE, Match()),
+        )
+        for kind, (part, probabilities, match) in enumerate(kinds):
+            for number, (fault, probability) in enumerate(probabilities.items()):
+                rule = Rule(
+                    fault=fault,
+                    match=match or self._openai.default_match(fault),
+                    times=None,
+                    probability=probability,
+                    seed=1000 * self._plan.seed + 100 * kind + number,
+                )
+                part.add_rule(rule)
+
+    def _refuse(self) -> None:
+        unreachable, unwritten = self._ids(Expected.UNREACHABLE), self._ids(Expected.AI_REFUSES)
+        sends = replace(_SENDS, paths=(), predicate=lambda r: conversation_sent(r) in unreachable)
+        asks = replace(_ASKS, predicate=lambda r: conversation_asked_about(r) in unwritten)
+        self._twilio.add_rule(Rule(fault=Fault.error(400, 21211), match=sends, times=None))
+        self._openai.add_rule(Rule(fault=Fault.refusal(), match=asks, times=None))
+
+    def _ids(self, expected: Expected) -> frozenset[str]:
+        found = (one for one in self._plan.conversations if one.expected is expected)
+        return frozenset(one.conversation_id for one in found)
+
     def _run(self) -> None:
-        for injection in self._injections:
-            if not self._await_calls(injection) or self._ended.wait(injection.pause):
+        for injection in self._plan.injections:
+            if not self._await_calls(injection.calls) or self._ended.wait(injection.pause):
                 return
             self._lag(injection.lag)
             while not self._processes.inject(injection.fault, injection.pick):
                 if self._ended.wait(POLL_SECONDS):  # no process is at work for a moment
                     return
 
-    def _await_calls(self, injection: Injection) -> bool:
+    def _await_calls(self, calls: int) -> bool:
         """Wait until so many calls were made; False if the context ends before."""
-        due = len(self._dynamodb_proxy.requests) + injection.calls
+        due = len(self._dynamodb_proxy.requests) + calls
         while len(self._dynamodb_proxy.requests) < due:
             self._processes.thaw(frozen_for=FREEZE_SECONDS)
             if self._ended.wait(POLL_SECONDS):
@@ -292,6 +272,4 @@ class FaultInjection(Composite):
         return True
 
     def _lag(self, seconds: float) -> None:
-        self._vendors.twilio.settings = replace(
-            self._vendors.twilio.settings, list_lag_seconds=seconds
-        )
+        self._twilio.settings = replace(self._twilio.settings, list_lag_seconds=seconds)

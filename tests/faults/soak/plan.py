@@ -3,10 +3,9 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lambda_src.core.contract import Variable
 from lambda_src.core.models import RecordKey
@@ -58,21 +57,13 @@ class ProcessFault(StrEnum):
     FREEZE = "freeze"
 
 
-@dataclass(frozen=True)
-class Conversation:
-    """One conversation to begin.
-
-    Attributes:
-        conversation_id: Its id, which is also in its message's text.
-        recipient: E.164 number.
-        expected: What must happen to it.
-        body: Its context object.
-    """
+class Conversation(NamedTuple):
+    """One conversation to begin; its id is also in its message's text, `body` is its context."""
 
     conversation_id: str
     recipient: str
     expected: Expected
-    body: str = field(repr=False)
+    body: str
 
     @property
     def key(self) -> RecordKey:
@@ -80,8 +71,7 @@ class Conversation:
         return RecordKey(self.recipient, self.conversation_id)
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A context object that becomes visible on the queue after so many seconds."""
 
     conversation: Conversation
@@ -89,16 +79,11 @@ class Arrival:
     is_duplicate: bool = False
 
 
-@dataclass(frozen=True)
-class Injection:
+class Injection(NamedTuple):
     """A fault of one of the function's processes.
 
-    Attributes:
-        calls: After how many calls to the table it happens, counted from the injection before.
-        pause: And after how many seconds from then.
-        fault: What happens to the process.
-        pick: From 0 to below 1, chooses the process.
-        lag: Seconds by which the vendor's list lags from then on.
+    It happens so many `calls` to the table and then `pause` seconds after the injection before.
+    `pick`, from 0 to below 1, chooses the process; the vendor's list lags `lag` seconds from then.
     """
 
     calls: int
@@ -108,8 +93,7 @@ class Injection:
     lag: float
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Everything that a seed decides."""
 
     seed: int
@@ -207,17 +191,13 @@ CONCURRENCY = 4
 def shorten_times(cloud: "LocalCloud") -> None:
     """Give the deployed function, its queue and its mapping the soak's times."""
     _configure_function(cloud)
-    queue_url = cloud.resources.queue_url
-    attributes = cloud.aws.sqs.get_queue_attributes(
-        QueueUrl=queue_url, AttributeNames=["RedrivePolicy"]
-    )["Attributes"]
-    policy = json.loads(attributes["RedrivePolicy"]) | {"maxReceiveCount": MAX_RECEIVE_COUNT}
-    cloud.aws.sqs.set_queue_attributes(
-        QueueUrl=queue_url,
-        Attributes={
-            "VisibilityTimeout": str(VISIBILITY_SECONDS),
-            "RedrivePolicy": json.dumps(policy),
-        },
+    sqs, url = cloud.aws.sqs, cloud.resources.queue_url
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
+    policy = json.loads(found["RedrivePolicy"]) | {"maxReceiveCount": MAX_RECEIVE_COUNT}
+    visibility = str(VISIBILITY_SECONDS)
+    sqs.set_queue_attributes(
+        QueueUrl=url,
+        Attributes={"VisibilityTimeout": visibility, "RedrivePolicy": json.dumps(policy)},
     )
     cloud.aws.functions.update_event_source_mapping(
         UUID=_mapping(cloud)["UUID"], ScalingConfig={"MaximumConcurrency": CONCURRENCY}

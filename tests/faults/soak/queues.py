@@ -2,8 +2,8 @@
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.faults.rules import Location
@@ -30,15 +30,6 @@ class NotAtRestError(Exception):
     """Messages were still on the queue when the time for them was over."""
 
 
-@dataclass(frozen=True)
-class TrackedMessage:
-    """A queue message of a conversation, and where it is."""
-
-    message_id: str
-    conversation_id: str
-    location: Location
-
-
 class SoakQueues:
     """What was put on the queue, and where it is."""
 
@@ -57,10 +48,10 @@ class SoakQueues:
                 Entries=[
                     {
                         "Id": str(number),
-                        "MessageBody": arrival.conversation.body,
-                        "DelaySeconds": arrival.after,
+                        "MessageBody": one.conversation.body,
+                        "DelaySeconds": one.after,
                     }
-                    for number, arrival in enumerate(batch)
+                    for number, one in enumerate(batch)
                 ],
             )
             for entry in answer["Successful"] if is_tracked else ():
@@ -89,31 +80,28 @@ class SoakQueues:
                 raise NotAtRestError(f"{count} messages on the queue after {timeout:.0f} s")
             time.sleep(min(POLL_SECONDS, quiet))
 
-    def messages(self) -> list[TrackedMessage]:
-        """Return where every message is, when none is on the queue."""
+    def locations(self) -> dict[str, dict[str, Location]]:
+        """Return where each message is, by conversation and message id; none is on the queue."""
         found = self._dead_letters()
         self._show(found)
         dead = {message["MessageId"] for message in found}
-        return [
-            TrackedMessage(
-                id_, one.conversation_id, Location.DEAD if id_ in dead else Location.DELETED
-            )
-            for id_, one in self._sent.items()
-        ]
+        locations: dict[str, dict[str, Location]] = defaultdict(dict)
+        for id_, conversation in self._sent.items():
+            location = Location.DEAD if id_ in dead else Location.DELETED
+            locations[conversation.conversation_id][id_] = location
+        return locations
 
     def redrive(self, conversation_ids: Container[str]) -> int:
-        """Put the dead-letter messages of these conversations on the queue, as new messages.
-
-        Returns:
-            How many there were.
-        """
+        """Put these conversations' dead-letter messages on the queue again; return how many."""
         kept: list[MessageTypeDef] = []
         found = self._dead_letters()
         for message in found:
             conversation = self._sent.get(message["MessageId"])
             if conversation and conversation.conversation_id in conversation_ids:
                 self.put([Arrival(conversation, 0)])
-                self._delete(message)
+                handle = message["ReceiptHandle"]
+                self._sqs.delete_message(QueueUrl=self._dead, ReceiptHandle=handle)
+                del self._sent[message["MessageId"]]
             else:
                 kept.append(message)
         self._show(kept)
@@ -122,23 +110,14 @@ class SoakQueues:
     def _dead_letters(self) -> "list[MessageTypeDef]":
         """Return every dead-letter message, hidden until it is shown again."""
         found: list[MessageTypeDef] = []
-        while batch := self._receive():
+        while batch := self._sqs.receive_message(
+            QueueUrl=self._dead, MaxNumberOfMessages=MAX_BATCH, VisibilityTimeout=HIDDEN_SECONDS
+        ).get("Messages"):
             found += batch
         return found
-
-    def _receive(self) -> "list[MessageTypeDef]":
-        return self._sqs.receive_message(
-            QueueUrl=self._dead,
-            MaxNumberOfMessages=MAX_BATCH,
-            VisibilityTimeout=HIDDEN_SECONDS,
-        ).get("Messages", [])
 
     def _show(self, messages: "Iterable[MessageTypeDef]") -> None:
         for message in messages:
             self._sqs.change_message_visibility(
                 QueueUrl=self._dead, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
             )
-
-    def _delete(self, message: "MessageTypeDef") -> None:
-        self._sqs.delete_message(QueueUrl=self._dead, ReceiptHandle=message["ReceiptHandle"])
-        del self._sent[message["MessageId"]]

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lambda_src.core.contract import LogEvent, Status
@@ -25,7 +26,7 @@ from tests.faults.soak.evidence import (
     reconcile,
     silent_alarms,
 )
-from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses, RandomFaults
+from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses
 from tests.faults.soak.plan import (
     CONCURRENCY,
     Arrival,
@@ -47,41 +48,18 @@ LATE_DUPLICATES = CONCURRENCY * MAX_BATCH
 
 @dataclass(frozen=True, kw_only=True)
 class SoakResult(Result):
-    """Counts; the seed and the number of messages are what repeats a soak.
-
-    Attributes:
-        seed: What decided everything but the timing.
-        messages: Conversations.
-        arrivals: Queue messages, duplicates included, redriven ones not.
-        duplicates: Context objects that were put on the queue once more.
-        sent: Conversations whose message the vendor accepted.
-        refused: Conversations that were refused for good, as planned.
-        kills: Processes that were killed.
-        freezes: Processes that were suspended for longer than a lease.
-        interrupted: Invocations that ended with their process in the middle of a batch.
-        cut_short: Invocations that ended with their process before the batch began.
-        faults: Requests that failed, by service and kind.
-        takeovers: Conversations taken over after a lease had expired, each time.
-        reconciled: Sends of unknown outcome that were found at the vendor.
-        unknown: Sends that were marked unknown, each time it was logged.
-        recorded_by_operator: Of these, found at the vendor by the operator.
-        released_by_operator: Of these, released to be sent.
-        dead_letters: Messages that went to the dead-letter queue, each time.
-        dead_without_reason: Of these, those whose record has no failure: every worker died.
-        redriven: Dead-letter messages put on the queue again, each time.
-        critical: Lines at CRITICAL, by event.
-    """
+    """Counts; the seed and the number of messages are what repeats a soak."""
 
     seed: int
     messages: int
-    arrivals: int = 0
+    arrivals: int = 0  # with duplicates, but not what was redriven
     duplicates: int = 0
     sent: int = 0
     refused: int = 0
     kills: int = 0
     freezes: int = 0
-    interrupted: int = 0
-    cut_short: int = 0
+    interrupted: int = 0  # invocations whose process died in the middle of a batch
+    cut_short: int = 0  # invocations whose process died before the batch began
     faults: Mapping[str, int] = field(default_factory=dict)
     takeovers: int = 0
     reconciled: int = 0
@@ -89,13 +67,12 @@ class SoakResult(Result):
     recorded_by_operator: int = 0
     released_by_operator: int = 0
     dead_letters: int = 0
-    dead_without_reason: int = 0
+    dead_without_reason: int = 0  # of these, those whose record has no failure
     redriven: int = 0
     critical: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """Every conversation at one moment (epoch seconds) at which no worker is at any."""
 
     at: float
@@ -103,14 +80,7 @@ class Snapshot:
 
 
 class Soak:
-    """A soak through a local cloud that nothing else uses.
-
-    Args:
-        cloud: The local cloud.
-        vendors: Its fakes.
-        plan: What happens.
-        on_progress: Called with how many messages are off the queue, of how many.
-    """
+    """A soak through a local cloud that nothing else uses."""
 
     def __init__(
         self,
@@ -127,9 +97,9 @@ class Soak:
         self._queues = SoakQueues(
             cloud.aws.sqs, resources.queue_url, resources.dead_letter_queue_url
         )
-        self.random_faults = RandomFaults(vendors, cloud.dynamodb_proxy, plan)
         port = urlsplit(cloud.aws.endpoint).port or 0
         self.processes = FunctionProcesses(cloud.ministack.pid, port)
+        self.injection = FaultInjection(plan, self.processes, vendors, cloud.dynamodb_proxy)
         self.operator = Operator(DynamoDBOperatorTable(cloud.aws.dynamodb, resources.table))
         self.redriven = 0
 
@@ -139,16 +109,9 @@ class Soak:
         Raises:
             NotAtRestError: Messages stayed on the queue for minutes after the last fault.
         """
-        injection = FaultInjection(
-            self._plan,
-            self.processes,
-            self.random_faults,
-            self._vendors,
-            self._cloud.dynamodb_proxy,
-        )
-        with injection:
+        with self.injection.running():
             self._put(self._plan.arrivals)
-            while (count := self._queues.count()) and not injection.is_over:
+            while (count := self._queues.count()) and not self.injection.is_over:
                 self._tell(count)
                 time.sleep(POLL_SECONDS)
         rests = [self._rest()]
@@ -163,8 +126,8 @@ class Soak:
 
     def _rest(self) -> Snapshot:
         self._queues.await_rest(quiet=QUIET_SECONDS, timeout=TIMEOUT_SECONDS, tell=self._tell)
-        now = time.time()
-        conversations, releases = self._plan.conversations, self.operator.releases
+        now, releases = time.time(), self.operator.releases
+        conversations = self._plan.conversations
         facts = collect(self._cloud, self._vendors, self._queues, conversations, releases)
         return Snapshot(now, facts)
 
@@ -199,12 +162,7 @@ def run(
     seed: int = 0,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> SoakResult:
-    """Run a soak from nothing to nothing left behind.
-
-    Args:
-        messages: How many conversations.
-        seed: Decides who gets what and when, what fails, and which process dies when.
-        on_progress: Called with how many messages are off the queue, of how many.
+    """Run a soak of so many conversations, whose plan the seed decides, and leave nothing behind.
 
     Raises:
         NotAtRestError: Messages stayed on the queue for minutes after the last fault.
@@ -217,7 +175,8 @@ def run(
         soak = Soak(cloud, vendors, plan, on_progress)
         rests = soak.run()
         log = FunctionLog(cloud.channel.log())
-        alarms = alarm_facts(cloud, log.critical())
+        critical = sorted(log.critical().items())
+        alarms = [alarm_facts(cloud, event, lines) for event, lines in critical]
     return _result(plan, soak, rests, log, silent_alarms(alarms))
 
 
@@ -231,7 +190,7 @@ def _result(
     final, counts, decisions = log.completed(rests[-1].facts), log.counts(), soak.operator.decisions
     all_facts = [one for rest in rests for one in rest.facts]
     interrupted, cut_short = log.interrupted()
-    dead = sum(m.location is Location.DEAD for one in final for m in one.messages)
+    dead = sum(location is Location.DEAD for one in final for location in one.messages.values())
     return SoakResult(
         violations=(*_violations(rests, final, log), *silent),
         seed=plan.seed,
@@ -244,7 +203,7 @@ def _result(
         freezes=soak.processes.injected[ProcessFault.FREEZE],
         interrupted=interrupted,
         cut_short=cut_short,
-        faults=soak.random_faults.counts(),
+        faults=soak.injection.counts(),
         takeovers=sum(write.from_expired for one in final for write in one.writes),
         reconciled=counts[LogEvent.SEND_SETTLED],
         unknown=counts[LogEvent.SEND_OUTCOME_UNKNOWN],
