@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from tests.faults.inputs.generators import MARK, Edit, Expectation, ExtremeBody, JsonText, edited
-from tests.faults.inputs.run import run
-from tests.faults.inputs.trial import (
+from tests.faults.inputs.run import (
     EXTREME,
     ORDINARY,
     Aftermath,
     Wrong,
     differences,
     find_problems,
+    run,
 )
 from tests.support.channel import RECIPIENT
 

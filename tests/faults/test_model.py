@@ -1,12 +1,11 @@
 """The model: random schedules keep the promise, and every situation is reached."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
 from lambda_src.core.contract import Status
-from tests.faults.model._calls import CALL_FAULTS, CallFault, Effect, Task, current
+from tests.faults.model._calls import CALL_FAULTS, CallFault, Effect
 from tests.faults.model._system import (
     HEARTBEAT_VISIBILITY_SECONDS,
     VISIBILITY_SECONDS,
@@ -90,37 +89,6 @@ def test_schedule_can_be_replayed() -> None:
     assert Played(read(text)).trace == Played(read(text)).trace
 
 
-def test_task_stops_before_and_after_its_call() -> None:
-    """Two tasks change places where they have stopped, and nowhere else."""
-    done: list[str] = []
-
-    def work(name: str) -> None:
-        current().stop(f"before:{name}")
-        done.append(name)
-        current().stop(f"after:{name}")
-
-    first, second = (Task(partial(work, name)) for name in ("first", "second"))
-    for task in (first, second, second, first):
-        task.go_on()
-    assert ["second", "first"] == done
-    assert "after:first" == first.at
-    first.go_on()
-    assert (True, False) == (first.dead, second.dead)
-    second.end()
-
-
-def test_waiting_task_is_ready_when_its_condition_holds() -> None:
-    """A task that waits cannot go on before."""
-    arrived: list[str] = []
-    task = Task(lambda: current().wait_until(lambda: bool(arrived)))
-    task.go_on()
-    before = task.is_ready
-    arrived.append("it")
-    assert [False, True] == [before, task.is_ready]
-    task.go_on()
-    assert task.dead
-
-
 @pytest.fixture
 def model() -> Iterator[Model]:
     """Return a model in which one message is being processed."""
@@ -141,8 +109,8 @@ def _do(model: Model, steps: str) -> None:
 def test_killed_container_has_no_effect(model: Model, moment: str, expected: Status) -> None:
     """Killed before a call it never makes it; killed after it, nothing follows."""
     _do(model, f"kill_at 0 {moment}:store.record_intent")
-    assert expected is model.environment.store.records[KEY].status
-    assert [] == model.environment.sender.sent
+    assert expected is model.store.records[KEY].status
+    assert [] == model.sender.sent
     [container] = model.containers
     assert all(task.dead for task in container.tasks)
     assert [] == model.busy
@@ -163,8 +131,8 @@ def test_killed_container_has_no_effect(model: Model, moment: str, expected: Sta
 def test_fault_has_its_effect(model: Model, steps: str, sent: int, status: Status) -> None:
     """A lost or late answer is an effect that happens; the SDK and the worker repeat writes."""
     _do(model, steps)
-    assert sent == len(model.environment.sender.sent)
-    assert status is model.environment.store.records[KEY].status
+    assert sent == len(model.sender.sent)
+    assert status is model.store.records[KEY].status
 
 
 def test_every_fault_of_a_call_has_a_name_of_its_own() -> None:

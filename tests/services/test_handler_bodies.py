@@ -24,7 +24,7 @@ from tests.faults.inputs.generators import (
     edited,
     extreme_bodies,
 )
-from tests.faults.inputs.trial import ANSWERS, EXTREME, Aftermath, deliver, find_problems
+from tests.faults.inputs.run import ANSWERS, EXTREME, Aftermath, deliver, find_problems
 from tests.support.channel import (
     ACCOUNT,
     RECIPIENT,

@@ -1,17 +1,23 @@
-"""Extreme bodies by the thousand, each in a batch with an ordinary message."""
+"""Extreme bodies by the thousand, each in a batch with an ordinary message: what must happen."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
 from io import StringIO
+from typing import Any
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from lambda_src import index
-from tests.faults.inputs.generators import ExtremeBody, extreme_bodies
-from tests.faults.inputs.trial import ANSWERS, EXTREME, Wrong, deliver, find_problems
+from lambda_src.core.contract import Status
+from local.fakes.faults import Fault, Match
+from tests.faults.inputs.generators import MARK, Expectation, ExtremeBody, extreme_bodies
 from tests.faults.rules import Result, Rule, Violation
 from tests.support.aws_account import (
     clients,
@@ -23,8 +29,202 @@ from tests.support.aws_account import (
     mocked_account,
     variables,
 )
-from tests.support.channel import Channel
+from tests.support.channel import API_KEY, TOKEN, Channel, context
 from tests.support.logs import Output, restore_loggers
+
+EXTREME, ORDINARY = "conversation-extreme", "conversation-ordinary"
+MAX_LINE_LENGTH = 8_000
+"""Characters that a log line may have, whatever a body contains."""
+PRIVATE = (
+    MARK,
+    json.dumps(MARK)[1:-1],
+    "7700900123",
+    "Amara",
+    "Okafor",
+    "Warehouse",
+    API_KEY,
+    TOKEN,
+)
+ANSWERS = (
+    "Your application has arrived.",
+    "您好，" + "我们收到了您的申请" * 60,
+    "👩‍🚀🎂" * 66,
+    "\x00\x07 \u202eهنا \u2028 \ud83d שלום \t\r\n end",
+)
+"""What the AI writes about an extreme body: as long or as unusual as allowed."""
+ATTRIBUTES = (
+    "frontend_payload.project_data", "frontend_payload.recipient_data.recipient_last_name",
+    "frontend_payload.recipient_data.recipient_email",
+    "frontend_payload.recipient_data.comms_consent", "frontend_payload.request_data.request_id",
+    "company_data_payload.company_name", "company_data_payload.company_rep",
+    "company_data_payload.ai_config", "company_data_payload.channel_config",
+    "company_data_payload.auto_queue_odd", "company_data_payload.rate_limits",
+    "metadata.router_version",
+)  # fmt: skip
+"""Where a record's attributes are in the context object, each under the same name."""
+
+
+class Number(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+def differences(body: str, record: dict[str, Any]) -> Iterator[str]:
+    """Yield the attributes in which a record differs from a body, read independently."""
+    document = _read(body)
+    for path in ATTRIBUTES:
+        attribute, part = path.rpartition(".")[2], document
+        for name in path.split("."):
+            part = part.get(name) if isinstance(part, dict) else None
+        if not _is_same(part, record.get(attribute)):
+            yield attribute
+
+
+def _read(text: str) -> Any:
+    return json.loads(text, parse_int=Number, parse_float=Number)
+
+
+def _is_same(said: Any, stored: Any) -> bool:
+    match said:
+        case dict() | list() if isinstance(stored, str):
+            return _is_same(said, _read(stored))  # stored as JSON text
+        case dict():
+            is_alike = isinstance(stored, dict) and said.keys() == stored.keys()
+            return is_alike and all(_is_same(value, stored[name]) for name, value in said.items())
+        case list():
+            is_alike = isinstance(stored, list) and len(said) == len(stored)
+            return is_alike and all(map(_is_same, said, stored))
+        case Number():
+            return said == stored or _has_value(stored, said)
+        case str():
+            return type(stored) is str and said == stored
+    return said is stored
+
+
+def _has_value(stored: Any, number: str) -> bool:
+    try:
+        return isinstance(stored, str | Decimal) and Decimal(stored) == Decimal(number)
+    except ArithmeticError:
+        return False
+
+
+class Wrong(StrEnum):
+    """What must not happen."""
+
+    LOST = "a message was lost"
+    DUPLICATED = "a message was sent twice"
+    RECORD = "a record is not correct"
+    SILENT = "a failure was not logged"
+    LOGGED = "the log contains what it must not"
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What can be observed after a batch."""
+
+    failed: tuple[str, ...]
+    records: dict[str, dict[str, Any]]
+    sids: dict[str, list[str]]
+    lines: list[dict[str, Any]]
+
+    @property
+    def extreme_record(self) -> dict[str, Any] | None:
+        """The extreme body's record, under whatever name."""
+        others = [record for name, record in self.records.items() if name != ORDINARY]
+        return others[0] if others else None
+
+
+def deliver(channel: Channel, body: ExtremeBody, answer: str) -> Aftermath:
+    """Let the handler process the extreme body and an ordinary one, without any history."""
+    channel.openai.reset()
+    channel.twilio.reset()
+    for match, text in (
+        (Match(paths=("/v1/responses",), contains=ORDINARY), f"To {ORDINARY}."),
+        (Match(paths=("/v1/responses",)), answer),
+    ):
+        fault = Fault.wrong_output(json.dumps({"1": "Amara", "2": text}))
+        channel.openai.add_rule(channel.openai.rule(fault, match=match, times=None))
+    channel.read_log()
+    failed = channel.deliver(body.text, context(conversation_id=ORDINARY))
+    deserialize = TypeDeserializer().deserialize
+    records: dict[str, dict[str, Any]] = {}
+    for item in channel.dynamodb.scan(TableName=channel.table)["Items"]:
+        key = {name: item[name] for name in ("primary_channel", "conversation_id")}
+        channel.dynamodb.delete_item(TableName=channel.table, Key=key)
+        record = {name: deserialize(value) for name, value in item.items()}
+        records[record["conversation_id"]] = record
+    sids: dict[str, list[str]] = {}
+    for message in channel.twilio.messages():
+        which = "ordinary" if ORDINARY in message["body"] else "extreme"
+        sids.setdefault(which, []).append(message["sid"])
+    return Aftermath(tuple(failed), records, sids, channel.read_log())
+
+
+def find_problems(body: ExtremeBody, after: Aftermath) -> Iterator[tuple[Wrong, str]]:
+    """Yield everything that must not happen, with the details."""
+    yield from _of_ordinary(after)
+    yield from _of_extreme(body, after)
+    yield from _of_record(body, after)
+    yield from _of_log(body, after)
+
+
+def _of_ordinary(after: Aftermath) -> Iterator[tuple[Wrong, str]]:
+    sids = after.sids.get("ordinary", [])
+    if not sids or context(conversation_id=ORDINARY) in after.failed:
+        yield Wrong.LOST, "the ordinary message was not sent"
+    if len(sids) > 1:
+        yield Wrong.DUPLICATED, "the ordinary message"
+    if after.records.get(ORDINARY, {}).get("message_sid") not in sids:
+        yield Wrong.RECORD, "the ordinary message's"
+
+
+def _of_extreme(body: ExtremeBody, after: Aftermath) -> Iterator[tuple[Wrong, str]]:
+    sids, record = after.sids.get("extreme", []), after.extreme_record
+    if len(sids) > 1:
+        yield Wrong.DUPLICATED, "the extreme message"
+    if bool(sids) is (body.text in after.failed):
+        yield Wrong.LOST, "deleted without being sent, or reported although it was sent"
+    if sids and body.expectation is Expectation.REFUSED:
+        yield Wrong.RECORD, "sent, although it must be refused"
+    if not sids and body.expectation is Expectation.SENT:
+        failure = record and record.get("failure")
+        yield Wrong.LOST, f"refused, although it is valid: {failure}"
+
+
+def _of_record(body: ExtremeBody, after: Aftermath) -> Iterator[tuple[Wrong, str]]:
+    sids, record = after.sids.get("extreme", []), after.extreme_record
+    status = record["conversation_status"] if record else None
+    if status != (Status.SENT if sids else Status.FAILED) and (sids or body.key):
+        yield Wrong.RECORD, f"its status is {status}"
+    if record and body.key and body.key != (record["primary_channel"], record["conversation_id"]):
+        yield Wrong.RECORD, "it has another key"
+    if sids and record:
+        changed = list(differences(body.text, record))
+        if changed or [record.get("message_sid")] != sids:
+            yield Wrong.RECORD, f"it differs from what was sent in: {changed}"
+
+
+def _of_log(body: ExtremeBody, after: Aftermath) -> Iterator[tuple[Wrong, str]]:
+    events = [line["event"] for line in after.lines]
+    if "unexpected_error" in events:
+        yield Wrong.SILENT, "an unexpected error"
+    if body.text in after.failed:
+        failures = [line for line in after.lines if line.get("failure_code")]
+        if not failures or any(line["level"] != "ERROR" for line in failures):
+            yield Wrong.SILENT, f"the log has {events}"
+    for line in after.lines:
+        text = json.dumps(line, ensure_ascii=False)
+        if len(text) > MAX_LINE_LENGTH:
+            yield Wrong.LOGGED, f"a line of {len(text)} characters"
+        if found := [secret for secret in PRIVATE if secret in _without_ids(line)]:
+            yield Wrong.LOGGED, f"{line['event']} contains {found}"
+
+
+def _without_ids(line: dict[str, Any]) -> str:
+    ids = ("conversation_id", "request_id")  # the router's own, logged by design
+    return json.dumps({k: v for k, v in line.items() if k not in ids}, ensure_ascii=False)
+
 
 SEED = 20_261_122
 RULES = {

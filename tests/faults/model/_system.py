@@ -158,11 +158,10 @@ CALL_SITUATIONS = {"store.renew": Situation.RENEWED, "store.mark_unknown": Situa
 
 
 @dataclass
-class Observation:
+class Observation(History):
     """What was observed of one conversation."""
 
     sids: list[str] = field(default_factory=list)
-    history: History = field(default_factory=History)
     acquired_after_opt_out: int = 0
     alarms: set[str] = field(default_factory=set)
     is_refused: bool = False
@@ -220,24 +219,23 @@ class Observer(logging.Handler):
         return result
 
     def _note_effect(self, call: str, author: Author, before: Record | None, result: Any) -> None:
-        observation = self.of(author.key)
-        history, owner = observation.history, author.owner
+        observation, owner = self.of(author.key), author.owner
         if call in ACQUIRING:
-            history.acquired(owner, has_answer=bool(before and before.answer))
+            observation.acquired(owner, has_answer=bool(before and before.answer))
             observation.acquired_after_opt_out += self._has_opted_out(author.key)
         elif call == "generator.generate":
-            history.asked(owner, has_answer=bool(before and before.answer))
+            observation.asked(owner, has_answer=bool(before and before.answer))
         elif call == "sender.send":
-            history.acted(owner, call)
+            observation.acted(owner, call)
             observation.sids.append(result)
         elif call == "sender.find":
             own, listed = set(observation.sids), set(result)
             self.reached |= {Situation.NOT_LISTED} if own - listed else set()
             self.reached |= {Situation.SAME_TEXT} if listed - own else set()
         elif call.startswith("store.") and call not in WITHOUT_LEASE:
-            history.acted(owner, call)
+            observation.acted(owner, call)
             if call in STORING:
-                history.stored(owner)
+                observation.stored(owner)
 
     def _has_opted_out(self, key: RecordKey) -> bool:
         codes = (
@@ -255,7 +253,7 @@ class Observer(logging.Handler):
             self.reached.add(Situation.SENT_ALREADY)
         elif call == "store.create" and status is Status.PROCESSING:
             self.reached.add(Situation.LEASE_HELD)
-        elif self.of(author.key).history.has_lost(author.owner):
+        elif self.of(author.key).has_lost(author.owner):
             self.reached.add(Situation.FENCED_OFF)
         elif call == "store.record_intent" and status is Status.PROCESSING:
             self.reached.add(Situation.LEASE_EXPIRED)

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from lambda_src.core.contract import Status
@@ -33,37 +33,6 @@ class Problem(AssertionError):
         self.is_unresolved = unresolved
 
 
-def _recorded_sid(key: RecordKey, environment: Environment) -> str:
-    # Its own, if it was exchanged for another conversation's: both are of the same text.
-    record, own = environment.store.records.get(key), environment.observer.of(key).sids
-    if record is None or record.sid in own:
-        return record.sid if record else ""
-    is_exchanged = own and record.sid in _sids_of_same_text(key, environment)
-    is_unique = _recorded(environment).count(record.sid) == 1
-    return own[0] if is_exchanged and is_unique else record.sid
-
-
-def _listed_sid(key: RecordKey, environment: Environment) -> str:
-    own = environment.observer.of(key).sids
-    listed = [*own, *_sids_of_same_text(key, environment)] if own else []
-    return next((sid for sid in listed if sid not in _recorded(environment)), "")
-
-
-def _sids_of_same_text(key: RecordKey, environment: Environment) -> list[str]:
-    if environment.generator.is_original:
-        return []
-    return [
-        sid
-        for other, observation in environment.observer.observations.items()
-        for sid in observation.sids
-        if other != key and other.primary_channel == key.primary_channel
-    ]
-
-
-def _recorded(environment: Environment) -> list[str]:
-    return [record.sid for record in environment.store.records.values()]
-
-
 RECIPIENTS = (contexts.RECIPIENT, contexts.RECIPIENT, "+15550100124")
 """Of each conversation: two have the same one."""
 KEYS = tuple(RecordKey(r, f"conversation-{number}") for number, r in enumerate(RECIPIENTS))
@@ -91,22 +60,21 @@ def _body(key: RecordKey) -> str:
 BODIES = {key: _body(key) for key in KEYS}
 
 
-class Model:
+class Model(Environment):
     """Does the steps of a schedule; all rules are checked after each piece of work.
 
-    Each method `do_…`, here and in the environment, is an action of schedules. In their arguments,
-    `worker` counts the busy containers and `turn` the tasks of one that can go on.
+    Each method `do_…` is an action of schedules. In their arguments, `worker` counts the busy
+    containers and `turn` the tasks of one that can go on.
     """
 
     def __init__(self, alter: Alter = unaltered) -> None:
+        super().__init__()
         self._random_state = random.getstate()
         random.seed(0)  # the pauses between two attempts at a write are drawn from it
-        self.environment = Environment()
-        self.observer, self.queue = self.environment.observer, self.environment.queue
         self.containers: list[Container] = []
         self.trace: list[str] = []
         self._alter = alter
-        self._operator = Operator(InMemoryOperatorTable(self.environment.store))
+        self._operator = Operator(InMemoryOperatorTable(self.store))
         self._log_state = RUNTIME_LOG.level, RUNTIME_LOG.propagate
         RUNTIME_LOG.addHandler(self.observer)
         RUNTIME_LOG.setLevel(logging.CRITICAL)
@@ -124,8 +92,7 @@ class Model:
     def do(self, step: Step) -> None:
         """Do a step; it does nothing where there is nothing to act on."""
         self.trace.append(f"> {step}")
-        name = f"do_{step.action}"
-        act = getattr(self, name, None) or getattr(self.environment, name, None)
+        act = getattr(self, f"do_{step.action}", None)
         if act is None:
             raise ValueError(f"schedule: unknown action {step.action}")
         with suppress(NothingToDo):
@@ -153,8 +120,7 @@ class Model:
 
     def do_redrive(self, which: int) -> None:
         """Move a dead-letter message back to the queue."""
-        self.queue.redrive(pick(self.queue.dead, which))
-        self.observer.reached.add(Situation.REDRIVEN)
+        self._redrive([pick(self.queue.dead, which)])
 
     def do_operator(self, conversation: int) -> None:
         """Let the operator look at a conversation."""
@@ -231,7 +197,7 @@ class Model:
         The operator comes when no request of a sender is in flight any more. A sender that is
         delayed elsewhere may go on at any time, and notices by itself.
         """
-        record = self.environment.store.records.get(key)
+        record = self.store.records.get(key)
         if record is None or record.status not in {Status.SEND_UNKNOWN, Status.FAILED}:
             return False
         self._wait_for_sender(key, record.intent.deadline if record.intent else 0.0)
@@ -239,14 +205,12 @@ class Model:
         if decision is Decision.NOTHING:
             return False
         self.observer.of(key).alarms.clear()
-        for message in [message for message in self.queue.dead if message.key == key]:
-            self.queue.redrive(message)
-            self.observer.reached.add(Situation.REDRIVEN)
+        self._redrive(message for message in self.queue.dead if message.key == key)
         return True
 
     def _decide(self, key: RecordKey) -> Decision:
-        observation, now = self.observer.of(key), self.environment.clock()
-        decision = self._operator.decide(key, _listed_sid(key, self.environment), now)
+        observation, now = self.observer.of(key), self.clock()
+        decision = self._operator.decide(key, self._listed_sid(key), now)
         if decision is not Decision.NOTHING:
             is_recorded = decision is Decision.RECORDED
             situation = Situation.RECORDED_BY_OPERATOR if is_recorded else Situation.RELEASED
@@ -258,24 +222,23 @@ class Model:
         return decision
 
     def _wait_for_sender(self, key: RecordKey, deadline: float) -> None:
-        clock = self.environment.clock
-        clock.now = max(clock.now, deadline)
+        self.clock.now = max(self.clock.now, deadline)
         for container in self.containers:
             if any(task.is_of(key) and task.at == "before:sender.send" for task in container.tasks):
-                clock.now = max(clock.now, container.ends_at)
+                self.clock.now = max(self.clock.now, container.ends_at)
                 container.kill()
-        for late in list(self.environment.late):
+        for late in list(self.late):
             if late.author and late.author.key == key:
-                self.environment.apply(late)
+                self.apply(late)
 
     def come_to_rest(self) -> None:
         """Let every fault pass, deliver every message, and let the operator do what is left."""
         self.trace.append("> come to rest")
-        self.environment.end_faults()
+        self.end_faults()
         self._finish_all()
         self._empty_queue()
         self._judge_rest()
-        self.environment.end_lateness()
+        self.end_lateness()
         for _ in range(MAX_OPERATOR_VISITS):
             decided = [self.let_operator_decide(key) for key in self.observer.observations]
             if not any([*decided, self._redrive_unfinished()]):
@@ -289,22 +252,22 @@ class Model:
         for _ in range(MAX_DELIVERIES):
             if not self.queue.on_queue:
                 return
-            self.environment.do_wait_for_queue()
+            self.do_wait_for_queue()
             with suppress(NothingToDo):
                 self.do_deliver(2)
             self._finish_all()
         raise Problem((Rule.SENT_IN_THE_END,), "messages are delivered again and again")
 
     def _redrive_unfinished(self) -> bool:
-        records = self.environment.store.records
-        unfinished = [
-            message
-            for message in self.queue.dead
-            if message.key not in records or records[message.key].status is not Status.FAILED
-        ]
-        for message in unfinished:
-            self.do_redrive(self.queue.dead.index(message))
-        return bool(unfinished)
+        failed = {r.key for r in self.store.records.values() if r.status is Status.FAILED}
+        return self._redrive(message for message in self.queue.dead if message.key not in failed)
+
+    def _redrive(self, messages: Iterable[InMemoryMessage]) -> bool:
+        redriven = list(messages)
+        for message in redriven:
+            self.queue.redrive(message)
+            self.observer.reached.add(Situation.REDRIVEN)
+        return bool(redriven)
 
     def _receive(self, messages: Sequence[InMemoryMessage]) -> None:
         received = [message for message in messages if self.queue.receive(message)]
@@ -321,7 +284,7 @@ class Model:
             if not (container.is_busy or container.is_dead):
                 return container
         skew = SKEWS[len(self.containers) % len(SKEWS)]
-        self.containers.append(Container(self.environment, skew, self._alter))
+        self.containers.append(Container(self, skew, self._alter))
         return self.containers[-1]
 
     def _finish_all(self) -> None:
@@ -348,15 +311,15 @@ class Model:
             self._judge_all()
 
     def _note_piece(self, container: Container, task: Task) -> None:
-        record = self.environment.store.records.get(task.author.key) if task.author else None
-        seconds, number = self.environment.clock() - START, self.containers.index(container)
         author = task.author
+        record = self.store.records.get(author.key) if author else None
+        seconds, number = self.clock() - START, self.containers.index(container)
         whose = f"{author.owner} of {author.key.conversation_id}" if author else "-"
         stop, status = "done" if task.dead else task.at, record.status if record else ""
         self.trace.append(f"{seconds:7.1f}s container {number} {whose} {stop} {status}")
 
     def _note_death(self, task: Task, author: Author) -> None:
-        reached, record = self.observer.reached, self.environment.store.records.get(author.key)
+        reached, record = self.observer.reached, self.store.records.get(author.key)
         if task.at.endswith(":store.mark_unknown"):
             reached.add(Situation.KILLED_MARKING_UNKNOWN)
         if record and record.status is Status.SENDING and record.owner == author.owner:
@@ -380,18 +343,45 @@ class Model:
                 what = f"{key.conversation_id} ended as {evidence.status}"
                 raise Problem((Rule.RECORD_IS_TRUE,), what, unresolved=True)
 
+    def _recorded_sid(self, key: RecordKey) -> str:
+        # Its own, if it was exchanged for another conversation's: both are of the same text.
+        record, own = self.store.records.get(key), self.observer.of(key).sids
+        if record is None or record.sid in own:
+            return record.sid if record else ""
+        is_exchanged = own and record.sid in self._sids_of_same_text(key)
+        is_unique = self._recorded.count(record.sid) == 1
+        return own[0] if is_exchanged and is_unique else record.sid
+
+    def _listed_sid(self, key: RecordKey) -> str:
+        own = self.observer.of(key).sids
+        listed = [*own, *self._sids_of_same_text(key)] if own else []
+        return next((sid for sid in listed if sid not in self._recorded), "")
+
+    def _sids_of_same_text(self, key: RecordKey) -> list[str]:
+        return [
+            sid
+            for other, observation in self.observer.observations.items()
+            for sid in observation.sids
+            if other != key and other.primary_channel == key.primary_channel
+            if not self.generator.is_original
+        ]
+
+    @property
+    def _recorded(self) -> list[str]:
+        return [record.sid for record in self.store.records.values()]
+
     def _evidence_of(self, key: RecordKey, *, is_final: bool = False) -> Evidence:
         # No release is counted: this operator releases only what was certainly not sent.
-        observation, record = self.observer.of(key), self.environment.store.records.get(key)
+        observation, record = self.observer.of(key), self.store.records.get(key)
         return Evidence(
             sids=tuple(observation.sids),
             locations=tuple(self.queue.location(m) for m in self.queue.messages if m.key == key),
             status=record.status if record else None,
-            recorded_sid=_recorded_sid(key, self.environment),
+            recorded_sid=self._recorded_sid(key),
             failure_code=record.failure.code if record and record.failure else "",
             alarms=frozenset(observation.alarms),
-            asked_again=observation.history.asked_again,
-            acts_without_lease=tuple(observation.history.acts_without_lease),
+            asked_again=observation.asked_again,
+            acts_without_lease=tuple(observation.acts_without_lease),
             acquired_after_opt_out=observation.acquired_after_opt_out,
             is_at_rest=not any(container.is_at(key) for container in self.containers),
             is_final=is_final,

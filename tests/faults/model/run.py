@@ -108,7 +108,6 @@ class Schedules(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.model = Model(type(self).alter)
-        self.environment = self.model.environment
         self.steps: list[Step] = []
         self.lacks: set[str] = set()
         self._is_broken = False
@@ -130,7 +129,7 @@ class Schedules(RuleBasedStateMachine):
     deliver = move("deliver {most}", lambda m: m._may_deliver, most=st.integers(1, 2))
     wait_for_queue = move("wait_for_queue", lambda m: m._waits_for_queue)
     idle = move("wait {seconds}", lambda m: m._is_idle)
-    redrive = move("redrive {which}", lambda m: bool(m.environment.queue.dead))
+    redrive = move("redrive {which}", lambda m: bool(m.model.queue.dead))
     operator = move("operator {conversation}", lambda m: m._needs_operator)
 
     advance_one = move("advance {worker} {turn} {pieces}", working(), pieces=st.just(1))
@@ -158,15 +157,15 @@ class Schedules(RuleBasedStateMachine):
         working("fault"),
         fault=faults_of("store.record_sent"),
     )
-    apply_late = move("apply_late {which}", lambda m: bool(m.environment.late))
+    apply_late = move("apply_late {which}", lambda m: bool(m.model.late))
 
     outage = move("outage {service} {calls}", working("outage"), calls=st.integers(1, 6))
     lose = move(LOST, working("lag"))
-    catch_up = move("catch_up", lambda m: m.environment.sender.listed_until < inf)
+    catch_up = move("catch_up", lambda m: m.model.sender.listed_until < inf)
     foreign_message = move("foreign_message", working("lag"))
     change_token = move("change_token", working("secret"))
     change_key = move("change_key", working("secret"))
-    fix_secrets = move("fix_secrets", lambda m: not m.environment.are_secrets_right)
+    fix_secrets = move("fix_secrets", lambda m: not m.model.are_secrets_right)
 
     @property
     def _busy(self) -> int:
@@ -174,31 +173,31 @@ class Schedules(RuleBasedStateMachine):
 
     @property
     def _may_deliver(self) -> bool:
-        return self._busy < MAX_BUSY and bool(self.environment.queue.visible)
+        return self._busy < MAX_BUSY and bool(self.model.queue.visible)
 
     @property
     def _waits_for_queue(self) -> bool:
-        return bool(self.environment.queue.on_queue) and not self.environment.queue.visible
+        return bool(self.model.queue.on_queue) and not self.model.queue.visible
 
     @property
     def _is_idle(self) -> bool:
-        queue = self.environment.queue
+        queue = self.model.queue
         return not (self._busy or queue.on_queue or self._arrivals < MAX_MESSAGES)
 
     @property
     def _is_reconciling(self) -> bool:
-        records = self.environment.store.records.values()
+        records = self.model.store.records.values()
         is_open = any(record.status is Status.SENDING for record in records)
         return is_open and self._busy < MAX_BUSY and "kill" not in self.lacks
 
     @property
     def _needs_operator(self) -> bool:
         ends = {Status.SEND_UNKNOWN, Status.FAILED}
-        return any(record.status in ends for record in self.environment.store.records.values())
+        return any(record.status in ends for record in self.model.store.records.values())
 
     @property
     def _arrivals(self) -> int:
-        return len(self.environment.queue.messages)
+        return len(self.model.queue.messages)
 
     def do(self, step: Step) -> None:
         """Do a step of the schedule."""
