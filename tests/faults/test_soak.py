@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -188,22 +189,6 @@ PLAN = DRAWN._replace(injections=INJECTIONS)
 
 
 @dataclass
-class FakeProxy:
-    """Has requests and rules."""
-
-    requests: list[int] = field(default_factory=list)
-    rules: list[object] = field(default_factory=list)
-
-    def add_rule(self, rule: object) -> None:
-        """Add it."""
-        self.rules.append(rule)
-
-    def clear_rules(self) -> None:
-        """Remove them."""
-        self.rules.clear()
-
-
-@dataclass
 class FakeProcesses:
     """Remember what was injected."""
 
@@ -220,22 +205,24 @@ class FakeProcesses:
         self.thawed += not frozen_for
 
 
-def _injection(vendors: FakeVendors) -> tuple[FaultInjection, FakeProcesses, FakeProxy]:
-    processes, proxy = FakeProcesses(), FakeProxy()
-    return FaultInjection(PLAN, processes, vendors, proxy), processes, proxy  # type: ignore[arg-type]  # fakes
+def _injection(vendors: FakeVendors, requests: list[int]) -> tuple[FaultInjection, FakeProcesses]:
+    rules: list[object] = []
+    proxy = SimpleNamespace(requests=requests, add_rule=rules.append, clear_rules=rules.clear)
+    processes = FakeProcesses()
+    return FaultInjection(PLAN, processes, vendors, proxy), processes  # type: ignore[arg-type]  # fakes
 
 
 def test_injection_happens_after_so_much_work() -> None:
     """Each one happens when the table was called often enough since the one before."""
-    vendors = FakeVendors()
-    injection, processes, proxy = _injection(vendors)
+    vendors, requests = FakeVendors(), list[int]()
+    injection, processes = _injection(vendors, requests)
     with injection.running():
         assert [] == processes.picks
-        proxy.requests += [1, 2]
+        requests += [1, 2]
         assert wait_for(lambda: processes.picks == [0.25, 0.25], PATIENCE_SECONDS)
         assert 0.25 == vendors.twilio.settings.list_lag_seconds
         assert not injection.is_over
-        proxy.requests += [3, 4]
+        requests += [3, 4]
         assert wait_for(lambda: injection.is_over, PATIENCE_SECONDS)
     assert [0.25, 0.25, 0.5] == processes.picks
 
@@ -243,15 +230,13 @@ def test_injection_happens_after_so_much_work() -> None:
 def test_injection_leaves_nothing_behind() -> None:
     """At its end, also by an error, nothing is frozen, lags or fails, except what is refused."""
     vendors = FakeVendors()
-    injection, processes, proxy = _injection(vendors)
+    injection, processes = _injection(vendors, [])
     with suppress(KeyboardInterrupt), injection.running():
         assert 1 + len(SENDS) + len(LISTS) == len(vendors.twilio.pending_faults)
         assert 1 + len(GENERATING) == len(vendors.openai.pending_faults)
-        assert len(TABLE) == len(proxy.rules)
         raise KeyboardInterrupt
     assert (1, 0) == (processes.thawed, vendors.twilio.settings.list_lag_seconds)
     assert injection.is_over
-    assert [] == proxy.rules
     (unreachable,), (refused,) = vendors.twilio.pending_faults, vendors.openai.pending_faults
     assert (FaultKind.ERROR, FaultKind.REFUSAL) == (unreachable.fault.kind, refused.fault.kind)
 

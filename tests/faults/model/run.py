@@ -85,7 +85,7 @@ def move(steps: str, when: When, **drawn: Drawn) -> Any:
 
 def working(kind: str = "") -> When:
     """Return whether a container is busy, in a schedule with that kind of trouble."""
-    return lambda machine: bool(machine._busy) and kind not in machine.lacks
+    return lambda machine: bool(machine.model.busy) and kind not in machine.lacks
 
 
 def faults_of(service: str) -> Drawn:
@@ -125,12 +125,21 @@ class Schedules(RuleBasedStateMachine):
         names = ("receives", "is_original", "is_ai_slow", "is_late_last")
         self.do(Step("begin", tuple(settings[name] for name in names)))
 
-    arrive = move("arrive {conversation}", lambda m: m._arrivals < MAX_MESSAGES)
-    deliver = move("deliver {most}", lambda m: m._may_deliver, most=st.integers(1, 2))
-    wait_for_queue = move("wait_for_queue", lambda m: m._waits_for_queue)
-    idle = move("wait {seconds}", lambda m: m._is_idle)
+    arrive = move("arrive {conversation}", lambda m: m._may_arrive)
+    deliver = move(
+        "deliver {most}",
+        lambda m: m._may_begin and bool(m.model.queue.visible),
+        most=st.integers(1, 2),
+    )
+    wait_for_queue = move(
+        "wait_for_queue", lambda m: bool(m.model.queue.on_queue) and not m.model.queue.visible
+    )
+    idle = move(
+        "wait {seconds}",
+        lambda m: not (m.model.busy or m.model.queue.on_queue or m._may_arrive),
+    )
     redrive = move("redrive {which}", lambda m: bool(m.model.queue.dead))
-    operator = move("operator {conversation}", lambda m: m._needs_operator)
+    operator = move("operator {conversation}", lambda m: m._has(Status.SEND_UNKNOWN, Status.FAILED))
 
     advance_one = move("advance {worker} {turn} {pieces}", working(), pieces=st.just(1))
     advance = move("advance {worker} {turn} {pieces}", working(), pieces=st.integers(1, 12))
@@ -147,7 +156,11 @@ class Schedules(RuleBasedStateMachine):
 
     kill = move("kill {worker}", working("kill"))
     kill_at = move("kill_at {worker} {stop}", working("kill"))
-    kill_reconciling = move(KILLED_RECONCILING, lambda m: m._is_reconciling, stop=reconciling)
+    kill_reconciling = move(
+        KILLED_RECONCILING,
+        lambda m: m._has(Status.SENDING) and m._may_begin and "kill" not in m.lacks,
+        stop=reconciling,
+    )
     fail = move("fail {worker} {turn} {which}", working("fault"))
     fail_any = move("fail_at {worker} {fault}", working("fault"))
     fail_store = move("fail_at {worker} {fault}", working("fault"), fault=faults_of("store"))
@@ -168,36 +181,15 @@ class Schedules(RuleBasedStateMachine):
     fix_secrets = move("fix_secrets", lambda m: not m.model.are_secrets_right)
 
     @property
-    def _busy(self) -> int:
-        return len(self.model.busy)
+    def _may_arrive(self) -> bool:
+        return len(self.model.queue.messages) < MAX_MESSAGES
 
     @property
-    def _may_deliver(self) -> bool:
-        return self._busy < MAX_BUSY and bool(self.model.queue.visible)
+    def _may_begin(self) -> bool:
+        return len(self.model.busy) < MAX_BUSY
 
-    @property
-    def _waits_for_queue(self) -> bool:
-        return bool(self.model.queue.on_queue) and not self.model.queue.visible
-
-    @property
-    def _is_idle(self) -> bool:
-        queue = self.model.queue
-        return not (self._busy or queue.on_queue or self._arrivals < MAX_MESSAGES)
-
-    @property
-    def _is_reconciling(self) -> bool:
-        records = self.model.store.records.values()
-        is_open = any(record.status is Status.SENDING for record in records)
-        return is_open and self._busy < MAX_BUSY and "kill" not in self.lacks
-
-    @property
-    def _needs_operator(self) -> bool:
-        ends = {Status.SEND_UNKNOWN, Status.FAILED}
-        return any(record.status in ends for record in self.model.store.records.values())
-
-    @property
-    def _arrivals(self) -> int:
-        return len(self.model.queue.messages)
+    def _has(self, *statuses: Status) -> bool:
+        return any(record.status in statuses for record in self.model.store.records.values())
 
     def do(self, step: Step) -> None:
         """Do a step of the schedule."""
