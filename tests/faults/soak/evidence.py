@@ -7,27 +7,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.models import RecordKey
 from lambda_src.services.dynamodb.suppression import NAMESPACE
+from local.cloud import LocalCloud
+from local.dynamodb_proxy import ForwardedRequest
 from local.emulator.alerts import alarms_on_line
+from local.emulator.function_logs import LogLine
+from local.fakes import RecordedRequest
 from local.lifecycle import wait_for
 from local.message_tracker import FINAL_EVENTS
+from local.vendors import FakeVendors
 from tests.faults import rules
 from tests.faults.rules import Evidence, History, Location, Rule, Violation
-from tests.faults.soak.plan import Expected
+from tests.faults.soak.plan import Conversation, Expected
+from tests.faults.soak.queues import SoakQueues
 from tests.support.metrics import metric_sum
-
-if TYPE_CHECKING:
-    from local.cloud import LocalCloud
-    from local.dynamodb_proxy import ForwardedRequest
-    from local.emulator.function_logs import LogLine
-    from local.fakes import RecordedRequest
-    from local.vendors import FakeVendors
-    from tests.faults.soak.plan import Conversation
-    from tests.faults.soak.queues import SoakQueues
 
 RELAY_SECONDS = 30
 """How long it takes at most from a log line to the notification of its alarm."""
@@ -41,13 +38,13 @@ def conversation_of_text(text: str) -> str:
     return found[0] if found else ""
 
 
-def conversation_sent(request: "RecordedRequest") -> str:
+def conversation_sent(request: RecordedRequest) -> str:
     """Return the conversation whose message Twilio is to send; empty if there is none."""
     body = request.body
     return conversation_of_text(f"{body.get('ContentVariables', '')}{body.get('Body', '')}")
 
 
-def conversation_asked_about(request: "RecordedRequest") -> str:
+def conversation_asked_about(request: RecordedRequest) -> str:
     """Return the conversation for which the AI is to write; empty if there is none."""
     if request.path != "/v1/responses":
         return ""
@@ -70,7 +67,7 @@ class Write:
         return bool(self.owner) and self.status == Status.PROCESSING
 
 
-def applied_writes(requests: "Iterable[ForwardedRequest]") -> dict[RecordKey, list[Write]]:
+def applied_writes(requests: Iterable[ForwardedRequest]) -> dict[RecordKey, list[Write]]:
     """Return every write that was applied, by record, in their order."""
     writes: dict[RecordKey, list[Write]] = defaultdict(list)
     for request in requests:
@@ -79,7 +76,7 @@ def applied_writes(requests: "Iterable[ForwardedRequest]") -> dict[RecordKey, li
     return writes
 
 
-def _writes(request: "ForwardedRequest") -> Iterator[tuple[RecordKey, Write]]:
+def _writes(request: ForwardedRequest) -> Iterator[tuple[RecordKey, Write]]:
     at, parameters = request.at, request.parameters
     if request.operation == "UpdateItem":
         yield _key(parameters["Key"]), _update(at, parameters)
@@ -149,31 +146,19 @@ def acts_without_lease(writes: Sequence[Write], sends: Iterable[float]) -> tuple
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What there is of one conversation.
-
-    Attributes:
-        sids: Its messages that the vendor accepted, oldest first.
-        messages: Where its queue messages are, by their ids.
-        record: Its record; empty if there is none.
-        releases: How often the operator released it.
-        writes: The workers' writes to its record that were applied.
-        asks: How often the AI was asked for its text, with credentials that it accepted.
-        sends: When the vendor was asked to send it, in epoch seconds.
-        alarms: Events of the lines at CRITICAL about it.
-        unacknowledged: Ids of queue messages that were deleted without a log line saying why.
-    """
+    """What there is of one conversation."""
 
     key: RecordKey
     expected: Expected = Expected.SENT
-    sids: tuple[str, ...] = ()
-    messages: Mapping[str, Location] = field(default_factory=dict)
-    record: Mapping[str, Any] = field(default_factory=dict)
-    releases: int = 0
-    writes: tuple[Write, ...] = ()
-    asks: int = 0
-    sends: tuple[float, ...] = ()
-    alarms: frozenset[str] = frozenset()
-    unacknowledged: tuple[str, ...] = ()
+    sids: tuple[str, ...] = ()  # messages that the vendor accepted, oldest first
+    messages: Mapping[str, Location] = field(default_factory=dict)  # on the queues, by their ids
+    record: Mapping[str, Any] = field(default_factory=dict)  # empty if there is none
+    releases: int = 0  # by the operator
+    writes: tuple[Write, ...] = ()  # the workers' ones that were applied
+    asks: int = 0  # requests to the AI, with credentials that it accepted
+    sends: tuple[float, ...] = ()  # when the vendor was asked to send it, in epoch seconds
+    alarms: frozenset[str] = frozenset()  # events of the lines at CRITICAL about it
+    unacknowledged: tuple[str, ...] = ()  # messages deleted without a log line saying why
 
     def evidence(self, *, is_final: bool) -> Evidence:
         """Return the facts as evidence for the rules."""
@@ -193,10 +178,10 @@ class Facts:
 
 
 def collect(
-    cloud: "LocalCloud",
-    vendors: "FakeVendors",
-    queues: "SoakQueues",
-    conversations: "Iterable[Conversation]",
+    cloud: LocalCloud,
+    vendors: FakeVendors,
+    queues: SoakQueues,
+    conversations: Iterable[Conversation],
     releases: Mapping[RecordKey, int],
 ) -> list[Facts]:
     """Return what there is of each conversation, except what the log has."""
@@ -233,7 +218,7 @@ class FunctionLog:
     same process only. Each line has its own time.
     """
 
-    def __init__(self, lines: "Iterable[LogLine]") -> None:
+    def __init__(self, lines: Iterable[LogLine]) -> None:
         self._lines = list(lines)
 
     def completed(self, facts: Iterable[Facts], until: float = math.inf) -> list[Facts]:
@@ -266,7 +251,7 @@ class FunctionLog:
         """Return how many lines there are of each event."""
         return Counter(str(line.fields.get("event")) for line in self._lines)
 
-    def critical(self) -> "dict[str, list[LogLine]]":
+    def critical(self) -> dict[str, list[LogLine]]:
         """Return the lines at CRITICAL, by their event."""
         lines: dict[str, list[LogLine]] = defaultdict(list)
         for line in self._lines:
@@ -281,7 +266,7 @@ class FunctionLog:
         return begun - counts[LogEvent.BATCH_FINISHED], invocations - begun
 
 
-def _time_of(line: "LogLine") -> float:
+def _time_of(line: LogLine) -> float:
     return datetime.fromisoformat(line.fields["timestamp"]).timestamp()
 
 
@@ -294,7 +279,7 @@ class AlarmFacts(NamedTuple):
     notified: tuple[str, ...]  # the alarms on those metrics that notified the subscribers
 
 
-def alarm_facts(cloud: "LocalCloud", event: str, lines: "Sequence[LogLine]") -> AlarmFacts:
+def alarm_facts(cloud: LocalCloud, event: str, lines: Sequence[LogLine]) -> AlarmFacts:
     """Return what happened to the lines at CRITICAL with one event, perhaps after a while."""
     alarms = alarms_on_line(cloud.aws, cloud.resources.log_group, lines[0].text)
     metrics = {(alarm.namespace, alarm.metric) for alarm in alarms}

@@ -7,18 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
-from local.dynamodb_proxy import DynamoDBError
+from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy
 from local.fakes import Fault, Match, Rule
+from local.vendors import FakeVendors
 from tests.faults.soak.evidence import conversation_asked_about, conversation_sent
 from tests.faults.soak.plan import LEASE_SECONDS, Expected, Plan, ProcessFault
-
-if TYPE_CHECKING:
-    from local.dynamodb_proxy import DynamoDBProxy
-    from local.vendors import FakeVendors
 
 PROGRAM = "_worker.py"
 """The program with which the embedded AWS runs a Python function."""
@@ -177,8 +174,8 @@ class FaultInjection:
         self,
         plan: Plan,
         processes: FunctionProcesses,
-        vendors: "FakeVendors",
-        dynamodb_proxy: "DynamoDBProxy",
+        vendors: FakeVendors,
+        dynamodb_proxy: DynamoDBProxy,
     ) -> None:
         self._plan = plan
         self._processes = processes

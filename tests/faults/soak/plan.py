@@ -5,16 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
 from lambda_src.core.contract import Variable
 from lambda_src.core.models import RecordKey
+from local.cloud import LocalCloud
 from local.contexts import example
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
-
-    from local.cloud import LocalCloud
 
 SECONDS_PER_MESSAGE = 0.25
 """How long messages keep arriving, for each message."""
@@ -188,7 +186,7 @@ MAX_RECEIVE_COUNT = 6
 CONCURRENCY = 4
 
 
-def shorten_times(cloud: "LocalCloud") -> None:
+def shorten_times(cloud: LocalCloud) -> None:
     """Give the deployed function, its queue and its mapping the soak's times."""
     _configure_function(cloud)
     sqs, url = cloud.aws.sqs, cloud.resources.queue_url
@@ -205,7 +203,7 @@ def shorten_times(cloud: "LocalCloud") -> None:
 
 
 @contextmanager
-def mapping_paused(cloud: "LocalCloud") -> "Iterator[None]":
+def mapping_paused(cloud: LocalCloud) -> Iterator[None]:
     """Pause deliveries inside the context.
 
     The embedded AWS may lose a message that is sent while its mapping works on the same queue.
@@ -218,7 +216,7 @@ def mapping_paused(cloud: "LocalCloud") -> "Iterator[None]":
         functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
-def _configure_function(cloud: "LocalCloud") -> None:
+def _configure_function(cloud: LocalCloud) -> None:
     functions, name = cloud.aws.functions, cloud.resources.function
     deployed = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     functions.update_function_configuration(
@@ -234,7 +232,7 @@ def _configure_function(cloud: "LocalCloud") -> None:
     functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
 
 
-def _mapping(cloud: "LocalCloud") -> "EventSourceMappingConfigurationTypeDef":
+def _mapping(cloud: LocalCloud) -> EventSourceMappingConfigurationTypeDef:
     queue = cloud.resources.queue_url.rpartition("/")[2]
     mappings = cloud.aws.functions.list_event_source_mappings()["EventSourceMappings"]
     return next(one for one in mappings if one["EventSourceArn"].endswith(f":{queue}"))

@@ -4,20 +4,18 @@ import itertools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
-from typing import TYPE_CHECKING
+
+from mypy_boto3_sqs import SQSClient
+from mypy_boto3_sqs.literals import QueueAttributeNameType
+from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from tests.faults.rules import Location
 from tests.faults.soak.plan import Arrival, Conversation
 
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeNameType
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
-
 MAX_BATCH = 10
 HIDDEN_SECONDS = 300
 """How long dead-letter messages are hidden at most while all of them are read."""
-COUNTS: "tuple[QueueAttributeNameType, ...]" = (
+COUNTS: tuple[QueueAttributeNameType, ...] = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
@@ -33,7 +31,7 @@ class NotAtRestError(Exception):
 class SoakQueues:
     """What was put on the queue, and where it is."""
 
-    def __init__(self, sqs: "SQSClient", queue_url: str, dead_letter_queue_url: str) -> None:
+    def __init__(self, sqs: SQSClient, queue_url: str, dead_letter_queue_url: str) -> None:
         self._sqs = sqs
         self._queue = queue_url
         self._dead = dead_letter_queue_url
@@ -107,7 +105,7 @@ class SoakQueues:
         self._show(kept)
         return len(found) - len(kept)
 
-    def _dead_letters(self) -> "list[MessageTypeDef]":
+    def _dead_letters(self) -> list[MessageTypeDef]:
         """Return every dead-letter message, hidden until it is shown again."""
         found: list[MessageTypeDef] = []
         while batch := self._sqs.receive_message(
@@ -116,7 +114,7 @@ class SoakQueues:
             found += batch
         return found
 
-    def _show(self, messages: "Iterable[MessageTypeDef]") -> None:
+    def _show(self, messages: Iterable[MessageTypeDef]) -> None:
         for message in messages:
             self._sqs.change_message_visibility(
                 QueueUrl=self._dead, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0

@@ -157,11 +157,7 @@ class Soak:
         self._on_progress(max(0, arrivals - count), arrivals)
 
 
-def run(
-    messages: int = 600,
-    seed: int = 0,
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> SoakResult:
+def run(messages: int, seed: int, on_progress: Callable[[int, int], None]) -> SoakResult:
     """Run a soak of so many conversations, whose plan the seed decides, and leave nothing behind.
 
     Raises:
