@@ -1,18 +1,35 @@
 """The whole local cloud; all messages are sent first, so that the waits for retries overlap.
 
+The tests in `ops`, which need none of these messages, are first for the same reason.
 It is stopped after this directory's last test: even without messages it uses half a core.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import pytest
 
+from local.channel import Channel
 from local.cloud import LocalCloud
 from local.demo.scenarios import writes_message_sid
 from local.dynamodb_proxy import DynamoDBError, Parameters
+from local.lifecycle import wait_for
 from local.message_tracker import MessageTracker
 from local.vendors import FakeVendors
-from tests.local.cloud.messages import FREE, METRIC_FILTERS, UNRECORDED, bodies, context, on
+from tests.local.cloud.messages import (
+    FREE,
+    METRIC_FILTERS,
+    TIMEOUT_SECONDS,
+    UNRECORDED,
+    FailedUpdate,
+    bodies,
+    context,
+    on,
+)
+
+DENIED = {on(channel, UNRECORDED) for channel in METRIC_FILTERS}
+"""The recipients for whom DynamoDB denies to record a sid, until that has failed."""
 
 
 @pytest.fixture(scope="package")
@@ -28,21 +45,13 @@ def cloud(fakes: FakeVendors, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield cloud
 
 
-@pytest.fixture(scope="package")
-def unrecorded() -> set[str]:
-    """Return the recipients for whom DynamoDB denies to record a sid; tests may remove them."""
-    return {on(channel, UNRECORDED) for channel in METRIC_FILTERS}
-
-
 @pytest.fixture(scope="package", autouse=True)
-def trackers(
-    cloud: LocalCloud, fakes: FakeVendors, unrecorded: set[str]
-) -> Mapping[str, MessageTracker]:
+def trackers(cloud: LocalCloud, fakes: FakeVendors) -> Mapping[str, MessageTracker]:
     """Send a message to each number, each with a fault of its own."""
 
     def is_denied(parameters: Parameters) -> bool:
         recipient = parameters.get("Key", {}).get("primary_channel", {}).get("S")
-        return recipient in unrecorded and writes_message_sid(parameters)
+        return recipient in DENIED and writes_message_sid(parameters)
 
     cloud.dynamodb_proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED, is_denied)
     trackers = {
@@ -52,3 +61,23 @@ def trackers(
     }
     free_text = context("whatsapp-free-text", FREE)
     return {**trackers, FREE: MessageTracker.send(cloud.channel, free_text)}
+
+
+@pytest.fixture(scope="package")
+def failed_updates(
+    trackers: Mapping[str, MessageTracker], cloud: LocalCloud
+) -> Mapping[str, FailedUpdate]:
+    """Wait until the final update has failed on each channel; from then on it is allowed."""
+    failures = {}
+    for name, channel in cloud.channels.items():
+        tracker = trackers[on(name, UNRECORDED)]
+        line = wait_for(partial(_critical_line, channel, tracker), TIMEOUT_SECONDS)
+        assert line, channel.log_of(tracker.message_id)
+        failures[name] = FailedUpdate(line, tracker.status())
+    DENIED.clear()
+    return failures
+
+
+def _critical_line(channel: Channel, tracker: MessageTracker) -> dict[str, Any] | None:
+    lines = channel.log_of(tracker.message_id)
+    return next((line for line in lines if line["level"] == "CRITICAL"), None)

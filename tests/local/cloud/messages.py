@@ -1,15 +1,19 @@
 """The messages of the tests: recipients, each with a fault of its own."""
 
 import json
+from typing import Any, NamedTuple
 
 import pytest
 
 from local.contexts import example
 from local.fakes import Fault, Match
-from local.message_tracker import MessageStatus
+from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.vendors import FakeVendors
 
 TIMEOUT_SECONDS = 180
+"""The longest wait, even on a slow machine; most take less than 10 seconds."""
+several_waits = pytest.mark.timeout(900)
+"""For tests that wait several times, possibly after the start of the local cloud."""
 
 GOOD, UNRECORDED, OVERLOADED, BAD, SENT_TWICE, REJECTED, WATCHED, FREE = (
     f"+44770090020{digit}" for digit in range(1, 9)
@@ -20,6 +24,13 @@ METRIC_FILTERS = {
     "sms": "FinalDbUpdateFailureFilter-Sms-Dev",
 }
 each_channel = pytest.mark.parametrize("channel", METRIC_FILTERS)
+
+
+class FailedUpdate(NamedTuple):
+    """A failed final update: its CRITICAL log line, and the message's status at that time."""
+
+    line: dict[str, Any]
+    status: MessageStatus
 
 
 def on(channel: str, number: str) -> str:
@@ -54,6 +65,10 @@ def conversation(number: str) -> str:
     return f"conversation {number[-3:]}"
 
 
-def status_and_sid(status: MessageStatus) -> tuple[object, object]:
-    """Return the result in a conversation's record."""
-    return status.record["conversation_status"], status.record["message_sid"]
+def wait_until(state: MessageState, tracker: MessageTracker) -> MessageStatus:
+    """Wait until a message's state is final; in any other state fail with the message's log."""
+    status = tracker.wait(TIMEOUT_SECONDS)
+    summary = (status.state, status.deliveries, status.record.get("conversation_status"))
+    lines = tracker._channel.log_of(tracker.message_id)
+    assert state is status.state, "\n".join(map(str, [summary, *lines]))
+    return status

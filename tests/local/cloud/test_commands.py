@@ -14,7 +14,7 @@ from local.demo.run import report, run_scenarios
 from local.demo.scenarios import DELIVERY_RECIPIENT, Checks, Scenario
 from local.fakes import Fault, Match
 from local.lifecycle import wait_for
-from local.message_tracker import MessageTracker
+from local.message_tracker import MessageState, MessageTracker
 from local.send import send, send_and_follow
 from local.up import EventMonitor, up
 from local.vendors import FakeVendors
@@ -26,9 +26,12 @@ from tests.local.cloud.messages import (
     WATCHED,
     context,
     conversation,
+    several_waits,
+    wait_until,
 )
 from tests.local.recorded_screen import RecordedScreen
 
+pytestmark = several_waits
 SOCKET_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 LISTENING = "0A"  # the kernel's number of the state
 LOOPBACK = "0100007F"  # 127.0.0.1 in the kernel's notation
@@ -45,14 +48,15 @@ def test_only_loopback_is_listened_on(cloud: LocalCloud, fakes: FakeVendors) -> 
 
 
 def _listening_addresses() -> set[tuple[str, int]]:
-    rows = [
-        row.split()
-        for table in SOCKET_TABLES
-        if table.exists()
-        for row in table.read_text().splitlines()[1:]
-    ]
+    tables = [table.read_text().splitlines()[1:] for table in SOCKET_TABLES if table.exists()]
+    rows = [row.split() for table in tables for row in table]
     addresses = [row[1].split(":") for row in rows if row[3] == LISTENING]
     return {(host, int(port, 16)) for host, port in addresses}
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send_command, "FOLLOW_SECONDS", TIMEOUT_SECONDS)
 
 
 def test_send_shows_the_message(cloud: LocalCloud, fakes: FakeVendors) -> None:
@@ -78,7 +82,8 @@ def test_send_shows_the_failure(
 
 def test_events_are_shown_once(cloud: LocalCloud, screen: RecordedScreen) -> None:
     """`up` shows each event and each message once."""
-    MessageTracker.send(cloud.channel, context("whatsapp", WATCHED)).wait(TIMEOUT_SECONDS)
+    tracker = MessageTracker.send(cloud.channel, context("whatsapp", WATCHED))
+    wait_until(MessageState.SENT, tracker)
     monitor = EventMonitor(cloud, screen)
     monitor.show_new()
     monitor.show_new()

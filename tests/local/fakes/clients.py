@@ -17,10 +17,12 @@ SERVICE, EMPTY = f"MG{'1' * 32}", f"MG{'2' * 32}"
 SENDER = "whatsapp:+15550100001"
 RECIPIENT = "whatsapp:+15550100002"
 NOON = datetime(2030, 1, 15, 12, tzinfo=UTC).timestamp()
+TIMEOUT = 60.0
+"""Seconds that no request here takes, even on the slowest machine."""
 
 
 class _LocalHttpClient(TwilioHttpClient):
-    def __init__(self, base_url: str, timeout: float | None) -> None:
+    def __init__(self, base_url: str, timeout: float) -> None:
         super().__init__(timeout=timeout)
         self._base = urlsplit(base_url)
 
@@ -32,7 +34,7 @@ class _LocalHttpClient(TwilioHttpClient):
 
 
 def twilio_client(
-    base_url: str, account_sid: str = ACCOUNT, token: str = TOKEN, *, timeout: float | None = 5
+    base_url: str, account_sid: str = ACCOUNT, token: str = TOKEN, *, timeout: float = TIMEOUT
 ) -> Client:
     """Return a client for an account at a fake; `timeout` is in seconds."""
     http_client = _LocalHttpClient(base_url, timeout)

@@ -8,19 +8,8 @@ from twilio.rest import Client
 
 from local.fakes import FakeOpenAI, FakeTwilio, OpenAISettings, TwilioSettings
 from local.fakes.clock import VirtualClock
-from tests.local.fakes.clients import (
-    ACCOUNT,
-    EMPTY,
-    KEY,
-    MODEL,
-    NOON,
-    OTHER_ACCOUNT,
-    SENDER,
-    SERVICE,
-    TEMPLATE,
-    TOKEN,
-    twilio_client,
-)
+from tests.local.fakes import clients
+from tests.local.fakes.clients import ACCOUNT, KEY, MODEL, OTHER_ACCOUNT, TIMEOUT, TOKEN
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +30,16 @@ def openai(shared_openai: FakeOpenAI) -> FakeOpenAI:
 @pytest.fixture(scope="session")
 def http_client() -> Iterator[DefaultHttpxClient]:
     """OpenAI's HTTP client, which is slow to create."""
-    with DefaultHttpxClient(timeout=5) as client:
+    with DefaultHttpxClient(timeout=TIMEOUT) as client:
         yield client
 
 
 @pytest.fixture
 def ai(openai: FakeOpenAI, http_client: DefaultHttpxClient) -> OpenAI:
     """OpenAI's client without retries."""
+    url = openai.base_url
     return OpenAI(
-        api_key=KEY, base_url=openai.base_url, max_retries=0, timeout=5, http_client=http_client
+        api_key=KEY, base_url=url, max_retries=0, timeout=TIMEOUT, http_client=http_client
     )
 
 
@@ -62,7 +52,8 @@ def clock() -> VirtualClock:
 @pytest.fixture(scope="session")
 def shared_twilio(clock: VirtualClock) -> Iterator[FakeTwilio]:
     """A fake of Twilio that runs for all tests."""
-    templates, services = {TEMPLATE: "Hello {{1}}! {{offer}}"}, {SERVICE: [SENDER], EMPTY: []}
+    templates = {clients.TEMPLATE: "Hello {{1}}! {{offer}}"}
+    services = {clients.SERVICE: [clients.SENDER], clients.EMPTY: []}
     accounts = {ACCOUNT: TOKEN, OTHER_ACCOUNT: TOKEN}
     with FakeTwilio(accounts=accounts, templates=templates, services=services, clock=clock) as fake:
         yield fake
@@ -73,11 +64,11 @@ def twilio(shared_twilio: FakeTwilio, clock: VirtualClock) -> FakeTwilio:
     """A running fake of Twilio without state, at noon, which sends messages at once."""
     shared_twilio.reset()
     shared_twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
-    clock.now = NOON
+    clock.now = clients.NOON
     return shared_twilio
 
 
 @pytest.fixture
 def sms(twilio: FakeTwilio) -> Client:
     """Twilio's client."""
-    return twilio_client(twilio.base_url)
+    return clients.twilio_client(twilio.base_url)

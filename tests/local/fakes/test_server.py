@@ -1,21 +1,33 @@
-"""Starting and stopping the fakes, and concurrent requests."""
+"""What the fakes have in common: the server, the rules for faults, and the control API."""
 
 import contextlib
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
 from openai import OpenAI
+from pydantic import ValidationError
+from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from local.fakes import FakeOpenAI, FakeTwilio, Fault
-from tests.local.fakes.clients import ACCOUNT, KEY, MODEL, RECIPIENT, SENDER, TOKEN, twilio_client
+from local.fakes import FakeOpenAI, FakeTwilio, Fault, Match, RecordedRequest, Rule
+from local.fakes.faults import FaultPlan
+from tests.local.fakes.clients import (
+    ACCOUNT,
+    KEY,
+    MODEL,
+    RECIPIENT,
+    SENDER,
+    TIMEOUT,
+    TOKEN,
+    twilio_client,
+)
 
-TIMEOUT = 60.0
-"""Seconds that no request here takes, even on the slowest machine."""
+RESET, HANG = Fault.reset(), Fault.hang()
 
 
 def _openai() -> FakeOpenAI:
@@ -135,8 +147,221 @@ def test_a_rule_counts_concurrent_requests(twilio: FakeTwilio) -> None:
     url = f"{twilio.base_url}/2010-04-01/Accounts/{ACCOUNT}.json"
 
     def check(_: int) -> int:
-        return requests.get(url, auth=(ACCOUNT, TOKEN), timeout=5).status_code
+        return requests.get(url, auth=(ACCOUNT, TOKEN), timeout=TIMEOUT).status_code
 
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(check, range(40)))
     assert (10, 30) == (statuses.count(503), statuses.count(200))
+
+
+def _request(body: str = "") -> RecordedRequest:
+    return RecordedRequest(
+        number=0, method="POST", path="/v1/things", query={}, body={"text": body}, at=0
+    )
+
+
+def _failures(count: int, *rules: Rule) -> list[bool]:
+    plan = FaultPlan()
+    for rule in rules:
+        plan.add(rule)
+    return [plan.next_fault(_request()) is not None for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "failures"),
+    [
+        (Rule(RESET, times=2), [True, True, False, False]),
+        (Rule(RESET, times=None), [True] * 4),
+        (Rule(RESET, skip=2), [False, False, True, False]),
+        (Rule(RESET, probability=0), [False] * 4),
+    ],
+)
+def test_a_rule_applies_as_often_as_it_says(rule: Rule, failures: list[bool]) -> None:
+    """A rule applies `times` times after `skip` requests; without a number it always applies."""
+    assert failures == _failures(4, rule)
+
+
+def test_the_first_matching_rule_applies() -> None:
+    """Rules are tried in the order in which they were added, and used ones are removed."""
+    plan = FaultPlan()
+    for rule in (Rule(HANG, Match(method="GET")), Rule(RESET), Rule(HANG)):
+        plan.add(rule)
+    assert [RESET, HANG, None] == [plan.next_fault(_request()) for _ in range(3)]
+    assert [HANG] == [rule.fault for rule in plan.pending()]
+    plan.clear()
+    assert [] == plan.pending()
+
+
+@pytest.mark.parametrize(
+    ("match", "matches"),
+    [
+        (Match(), True),
+        (Match(method="POST"), True),
+        (Match(method="GET"), False),
+        (Match(paths=("/v1/other", "/v1/th*")), True),
+        (Match(paths=("/v1",)), False),
+        (Match(contains="hällo"), True),
+        (Match(contains="bye"), False),
+        (Match(predicate=lambda request: request.body["text"] == "hällo"), True),
+        (Match(method="POST", predicate=lambda _: False), False),
+    ],
+)
+def test_every_condition_of_a_match_is_checked(match: Match, matches: bool) -> None:
+    """Method, path, contained text and predicate must all hold if they are given."""
+    assert matches == match.matches(_request("hällo"))
+
+
+def test_random_faults_are_repeatable() -> None:
+    """Rules with the same seed and probability apply to the same requests."""
+    runs = [
+        _failures(200, Rule(RESET, times=None, probability=0.3, seed=seed)) for seed in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+    assert 30 <= sum(runs[0]) <= 90
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"kind": "error"}, "status"),
+        ({"kind": "error", "status": 200}, "status"),
+        ({"kind": "not_json"}, "status"),
+        ({"kind": "not_json", "status": 600}, "status"),
+        ({"kind": "slow", "seconds": -1}, "seconds"),
+        ({"kind": "error", "status": 429, "retry_after": -1}, "retry_after"),
+        ({"kind": "undelivered", "code": "x"}, "code"),
+    ],
+)
+def test_invalid_faults_are_rejected(values: dict[str, object], field: str) -> None:
+    """A fault without the values of its kind is an error that names the field."""
+    with pytest.raises(ValidationError, match=field):
+        Fault(**values)  # type: ignore[arg-type]  # invalid on purpose
+
+
+def test_a_fault_of_another_vendor_is_rejected() -> None:
+    """A fake rejects a rule for a fault that it does not support."""
+    with pytest.raises(ValueError, match="FakeTwilio does not support refusal"):
+        FakeTwilio(accounts={}).fail_next(Fault.refusal())
+    with pytest.raises(ValueError, match="FakeOpenAI does not support undelivered"):
+        FakeOpenAI(keys=[], models=["m"]).fail_next(Fault.undelivered())
+
+
+def _control(
+    fake: FakeTwilio | FakeOpenAI, method: str, route: str, body: Any = None, status: int = 200
+) -> Any:
+    url = f"{fake.origin}/_control/{route}"
+    response = requests.request(method, url, json=body, timeout=TIMEOUT)
+    assert status == response.status_code
+    return response.json() if response.content else None
+
+
+def _send(client: Client) -> str | None:
+    return client.messages.create(to=RECIPIENT, from_=SENDER, body="Hello").sid
+
+
+def test_a_fault_is_added_by_name(twilio: FakeTwilio, sms: Client) -> None:
+    """A fault added by its name applies to the next request."""
+    _control(twilio, "POST", "faults", {"fault": "20429"}, 201)
+    with pytest.raises(TwilioRestException) as failed:
+        _send(sms)
+    assert 20429 == failed.value.code
+
+
+def test_a_rule_is_added_with_all_its_parts(twilio: FakeTwilio) -> None:
+    """Every part of a rule can be given, is listed, and can be removed."""
+    rule = {
+        "fault": {"kind": "reset", "effect_applied": True},
+        "match": {"method": "POST", "paths": ["*/Messages.json"], "contains": "+1555"},
+        "times": None,
+        "skip": 1,
+        "probability": 0.5,
+        "seed": 3,
+    }
+    (added,) = _control(twilio, "POST", "faults", rule, 201)
+    assert [added] == _control(twilio, "GET", "faults")
+    assert rule["match"] == added["match"]
+    (pending,) = twilio.pending_faults
+    assert Fault.reset(effect_applied=True) == pending.fault
+    assert (None, 1, 0.5, 3) == (pending.times, pending.skip, pending.probability, pending.seed)
+    _control(twilio, "DELETE", "faults", None, 204)
+    assert [] == _control(twilio, "GET", "faults")
+
+
+def test_a_fault_gets_its_default_match(openai: FakeOpenAI) -> None:
+    """A fault of the model's output without a match applies to the requests that have an output."""
+    _control(openai, "POST", "faults", {"fault": {"kind": "refusal", "message": "No."}}, 201)
+    assert ("/v1/responses", "/v1/threads/*/runs") == openai.pending_faults[0].match.paths
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ({}, "fault"),
+        ({"fault": "no_such_code"}, "no_such_code"),
+        ({"fault": {"kind": "explode"}}, "kind"),
+        ({"fault": {"kind": "reset", "colour": "red"}}, "colour"),
+        ({"fault": {"kind": "reset"}, "times": 0}, "times"),
+        ({"fault": {"kind": "reset"}, "skip": -1}, "skip"),
+        ({"fault": {"kind": "reset"}, "probability": 1.5}, "probability"),
+        ({"fault": {"kind": "reset"}, "match": {"path": "/"}}, "path"),
+        ({"fault": {"kind": "reset"}, "often": 2}, "often"),
+    ],
+)
+def test_an_invalid_rule_is_rejected(twilio: FakeTwilio, rule: object, problem: str) -> None:
+    """An invalid rule gets a response with status 400 that names the problem."""
+    response = _control(twilio, "POST", "faults", rule, 400)
+    assert problem in " ".join(response["problems"])
+    assert [] == twilio.pending_faults
+
+
+def test_state_and_requests_are_shown_without_secrets(twilio: FakeTwilio, sms: Client) -> None:
+    """The accepted messages, the inboxes and the requests with their outcome are readable."""
+    sid = _send(sms)
+    twilio.fail_next(Fault.empty())
+    _send(sms)
+    state, recorded = _control(twilio, "GET", "state"), _control(twilio, "GET", "requests")
+    assert [sid, sid] == [state["messages"][0]["sid"], state["phones"]["+15550100002"][0]["sid"]]
+    assert [("POST", 201, None), ("POST", 201, "empty")] == [
+        (each["method"], each["status"], each["fault"]) for each in recorded
+    ]
+    assert {"To": RECIPIENT, "From": SENDER, "Body": "Hello"} == recorded[0]["body"]
+    assert TOKEN not in str((state, recorded))
+
+
+def test_settings_can_be_changed(twilio: FakeTwilio, sms: Client) -> None:
+    """Single settings can be changed; the others stay."""
+    before = twilio.settings
+    shown = _control(twilio, "PATCH", "settings", {"list_lag_requests": 1})
+    assert 1 == shown["list_lag_requests"]
+    assert before.sent_after_seconds == twilio.settings.sent_after_seconds
+    _send(sms)
+    assert [0, 1] == [len(sms.messages.list()) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"lag": 1}, {"list_lag_requests": -1}, {"list_lag_requests": "x"}]
+)
+def test_invalid_settings_are_rejected(twilio: FakeTwilio, changes: dict[str, object]) -> None:
+    """An unknown setting or an invalid value is named, and nothing changes."""
+    before = twilio.settings
+    response = _control(twilio, "PATCH", "settings", changes, 400)
+    assert next(iter(changes)) in " ".join(response["problems"])
+    assert before == twilio.settings
+
+
+def test_everything_can_be_reset(openai: FakeOpenAI) -> None:
+    """After a reset there are no rules, requests, conversations or threads."""
+    headers = {"Authorization": f"Bearer {KEY}"}
+    requests.post(f"{openai.base_url}/conversations", headers=headers, timeout=TIMEOUT)
+    openai.fail_next(Fault.reset())
+    _control(openai, "DELETE", "state", None, 204)
+    state = _control(openai, "GET", "state")
+    assert ([], [], []) == (state["conversations"], openai.requests, openai.pending_faults)
+
+
+def test_control_requests_are_not_recorded_and_never_fail(twilio: FakeTwilio) -> None:
+    """Rules do not apply to control requests, which are not in the log."""
+    twilio.add_rule(twilio.rule(Fault.reset(), times=None))
+    assert 1 == len(_control(twilio, "GET", "faults"))
+    assert [] == twilio.requests

@@ -1,18 +1,21 @@
-"""Messages at the fake of Twilio: format, delivery, price, credentials and validation."""
+"""The fake of Twilio: messages, lists, validation, and faults as the SDK reports them."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 import requests
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
-from local.fakes import FakeTwilio, TwilioSettings
+from local.fakes import FakeTwilio, Fault, TwilioSettings
 from local.fakes.clock import VirtualClock
 from local.fakes.twilio.messages import segment_count
 from local.fakes.twilio.requests import SUPPORTED
+from local.lifecycle import wait_for
 from tests.local.fakes.clients import (
     ACCOUNT,
     EMPTY,
@@ -22,12 +25,29 @@ from tests.local.fakes.clients import (
     SENDER,
     SERVICE,
     TEMPLATE,
+    TIMEOUT,
     TOKEN,
     twilio_client,
 )
 
 INVALID_VALUES = ("", " ", None, 5, "two\nlines", "a\ttab", "too     far")
 PLAIN = {"to": "+15550100002", "from_": "+15550100001"}
+OTHER_RECIPIENT = "whatsapp:+15550100003"
+
+STATUSES = {
+    **dict.fromkeys((20003, 70051), 401),
+    **dict.fromkeys((20005, 20008, 20403, 30002), 403),
+    **dict.fromkeys((20429, 21611, 30001, 60728, 63017, 63018, 63038), 429),
+    20500: 500,
+    20503: 503,
+}
+DOCUMENTED = (
+    *STATUSES,
+    *(21211, 21604, 21612, 21614, 63003, 63024, 21212, 21603, 21606, 63007, 21408),
+    *(21608, 63015, 21610, 63014, 63033, 21602, 21617, 21619, 21658),
+    *(21654, 21655, 21656, 63005, 63013, 63021, 63027, 63028, 63040, 63041, 63042),
+    *(63016, 63010, 63012),
+)
 
 
 def _template(variables: object) -> dict[str, str]:
@@ -37,6 +57,14 @@ def _template(variables: object) -> dict[str, str]:
 
 def _send(client: Client, **parameters: Any) -> Any:
     return client.messages.create(**({"to": RECIPIENT, "from_": SENDER} | parameters))
+
+
+def _sid(client: Client, **parameters: Any) -> Any:
+    return _send(client, **({"body": "Hello"} | parameters)).sid
+
+
+def _listed(client: Client, **filters: Any) -> list[str | None]:
+    return [message.sid for message in client.messages.list(**filters)]
 
 
 def _rejection(client: Client, **parameters: Any) -> tuple[int, int | None]:
@@ -59,8 +87,7 @@ def test_a_message_has_twilios_format(sms: Client) -> None:
     assert ("SM", 34) == (sent.sid[:2], len(sent.sid))
     assert (RECIPIENT, SENDER, ACCOUNT) == (sent.to, sent.from_, sent.account_sid)
     assert ("outbound-api", "1", "0") == (str(sent.direction), sent.num_segments, sent.num_media)
-    assert datetime.fromtimestamp(NOON, UTC) == sent.date_created
-    assert sent.error_code is None
+    assert (datetime.fromtimestamp(NOON, UTC), None) == (sent.date_created, sent.error_code)
 
 
 def test_a_message_goes_from_queued_to_sent_to_delivered(
@@ -68,7 +95,7 @@ def test_a_message_goes_from_queued_to_sent_to_delivered(
 ) -> None:
     """Time turns a queued message into a sent and then into a delivered one."""
     twilio.settings = TwilioSettings(sent_after_seconds=2, delivered_after_seconds=5)
-    sid, seen = _send(sms, body="Hello").sid, []
+    sid, seen = _sid(sms), []
     for _ in range(3):
         message = sms.messages(sid).fetch()
         seen.append((str(message.status), message.date_sent))
@@ -80,7 +107,7 @@ def test_a_message_goes_from_queued_to_sent_to_delivered(
 def test_an_inbox_has_the_messages_to_its_number(twilio: FakeTwilio, sms: Client) -> None:
     """An inbox has what was sent to its number, oldest first, on every channel."""
     _send(sms, body="one")
-    _send(sms, to="whatsapp:+15550100003", body="other")
+    _send(sms, to=OTHER_RECIPIENT, body="other")
     _send(sms, **PLAIN, body="two")
     inbox = twilio.inbox(PLAIN["to"])
     assert [("one", "WhatsApp"), ("two", "SMS")] == [(m.body, m.application) for m in inbox]
@@ -98,7 +125,7 @@ def test_a_service_chooses_the_sender_when_it_sends(
     clock.advance(61)
     (listed,) = sms.messages.list(to=RECIPIENT)
     assert (sent.sid, SERVICE, SENDER) == (listed.sid, listed.messaging_service_sid, listed.from_)
-    plain = sms.messages(_send(sms, **PLAIN, body=text).sid)
+    plain = sms.messages(_sid(sms, **PLAIN, body=text))
     clock.advance(61)
     assert ["-0.00790", "-0.01580"] == [listed.price, plain.fetch().price]
 
@@ -133,15 +160,15 @@ def test_credentials_are_checked(twilio: FakeTwilio, sms: Client) -> None:
     for sid, token in ((ACCOUNT, "wrong"), (f"AC{'9' * 32}", TOKEN)):
         client = twilio_client(twilio.base_url, sid, token)
         assert (401, 20003) == _rejection(client, body="Hello")
-    response = requests.get(f"{twilio.base_url}/2010-04-01/Accounts/{ACCOUNT}.json", timeout=5)
+    url = f"{twilio.base_url}/2010-04-01/Accounts/{ACCOUNT}.json"
+    response = requests.get(url, timeout=TIMEOUT)
     assert (401, 20003) == (response.status_code, response.json()["code"])
     assert [] == twilio.messages()
 
 
 def test_another_accounts_message_is_not_found(twilio: FakeTwilio, sms: Client) -> None:
     """An account cannot list or fetch another account's messages."""
-    sid = _send(sms, body="Hello").sid
-    stranger = twilio_client(twilio.base_url, OTHER_ACCOUNT)
+    sid, stranger = _sid(sms), twilio_client(twilio.base_url, OTHER_ACCOUNT)
     assert [] == stranger.messages.list()
     for fetch in (stranger.messages(sid).fetch, stranger.api.accounts(ACCOUNT).fetch):
         with pytest.raises(TwilioRestException) as rejected:
@@ -193,7 +220,7 @@ def test_invalid_parameters_are_rejected(
 
 def test_limits_are_inclusive(sms: Client) -> None:
     """A body of 1600 characters, four spaces in a row and 1024 rendered characters are valid."""
-    assert _send(sms, body="a" * 1600).sid
+    assert _sid(sms, body="a" * 1600)
     longest = "x    y" + "z" * (1024 - len("Hello Ada! ") - 6)
     assert 1024 == len(_send(sms, **_template({"1": "Ada", "offer": longest})).body)
 
@@ -210,13 +237,9 @@ def test_unsupported_routes_and_parameters_are_rejected(
     twilio: FakeTwilio, method: str, resource: str, status: int, code: int
 ) -> None:
     """Other resources, methods and parameters are errors in Twilio's format."""
-    response = requests.request(
-        method,
-        f"{twilio.base_url}/2010-04-01/Accounts/{ACCOUNT}/{resource}.json",
-        data={"To": RECIPIENT, "From": SENDER, "Body": "Hello", "Boddy": "x"},
-        auth=(ACCOUNT, TOKEN),
-        timeout=5,
-    )
+    url = f"{twilio.base_url}/2010-04-01/Accounts/{ACCOUNT}/{resource}.json"
+    data = {"To": RECIPIENT, "From": SENDER, "Body": "Hello", "Boddy": "x"}
+    response = requests.request(method, url, data=data, auth=(ACCOUNT, TOKEN), timeout=TIMEOUT)
     assert (status, code) == (response.status_code, response.json()["code"])
     assert (code == 20001) == ("Boddy" in response.json()["message"])
 
@@ -227,3 +250,167 @@ def test_every_supported_parameter_is_one_of_the_sdks(twilio: FakeTwilio, sms: C
     _send(sms, **_template({"1": "Ada", "offer": "x"}))
     _rejection(sms, messaging_service_sid="MG1", body="x")
     assert set(SUPPORTED) == {name for request in twilio.requests for name in request.body}
+
+
+def test_lists_are_sorted_by_sending_time(
+    twilio: FakeTwilio, sms: Client, clock: VirtualClock
+) -> None:
+    """The message sent last is first; a message that is not sent yet is last."""
+    twilio.settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
+    sids = []
+    for seconds in (0, 20, 40):
+        clock.now = NOON + seconds
+        sids.append(_sid(sms))
+    clock.advance(41)
+    assert [sids[1], sids[0], sids[2]] == _listed(sms)
+
+
+def test_lists_filter_by_address(sms: Client) -> None:
+    """To and From include exactly these addresses."""
+    _sid(sms, to=OTHER_RECIPIENT)
+    sid = _sid(sms)
+    assert [sid] == _listed(sms, to=RECIPIENT, from_=SENDER)
+    assert [] == _listed(sms, to=RECIPIENT.removeprefix("whatsapp:"))
+    assert [] == _listed(sms, from_="whatsapp:+15550100009")
+
+
+@pytest.mark.parametrize("server_limit", [3, 1000])
+def test_long_lists_have_pages(twilio: FakeTwilio, sms: Client, server_limit: int) -> None:
+    """The SDK finds every message once, page by page, with the filters kept."""
+    sids = [_sid(sms) for _ in range(7)]
+    _sid(sms, to=OTHER_RECIPIENT)
+    twilio.settings = TwilioSettings(sent_after_seconds=0, max_page_size=server_limit)
+    assert sids[::-1] == _listed(sms, to=RECIPIENT, page_size=min(1000, 1006 - server_limit))
+    assert (3 if server_limit == 3 else 2) == sum(r.method == "GET" for r in twilio.requests)
+
+
+def test_pages_do_not_shift_when_a_message_is_added(sms: Client) -> None:
+    """The next page continues after the last message seen, whatever was sent since."""
+    sids = [_sid(sms) for _ in range(4)]
+    first = sms.messages.page(page_size=2)
+    _sid(sms, body="late")
+    second = first.next_page()
+    assert second is not None
+    assert sids[::-1] == [message.sid for message in (*first, *second)]
+    assert second.next_page() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "hour", "found"),
+    [
+        ("date_sent_after", 15, 23, True),
+        ("date_sent_after", 16, 0, False),
+        ("date_sent_before", 15, 1, True),
+        ("date_sent_before", 14, 0, False),
+        ("date_sent", 15, 0, True),
+        ("date_sent", 14, 0, False),
+    ],
+)
+def test_dates_are_compared_by_day(
+    sms: Client, name: str, day: int, hour: int, found: bool
+) -> None:
+    """A date filter includes the whole day, on both sides."""
+    _sid(sms)
+    assert found == bool(_listed(sms, **{name: datetime(2030, 1, day, hour, tzinfo=UTC)}))
+
+
+def test_an_unsent_message_has_no_date(twilio: FakeTwilio, sms: Client) -> None:
+    """A queued message is in a list only if that has no date filter."""
+    twilio.settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
+    sid = _sid(sms)
+    assert [] == _listed(sms, date_sent_after=datetime(2020, 1, 1, tzinfo=UTC))
+    assert [sid] == _listed(sms)
+
+
+def test_lists_can_lag_by_requests(twilio: FakeTwilio, sms: Client) -> None:
+    """A message appears after as many matching lists as set, but can be fetched at once."""
+    twilio.settings = TwilioSettings(list_lag_requests=2)
+    sid = _sid(sms)
+    assert sid == sms.messages(sid).fetch().sid
+    assert [[], [], [sid]] == [_listed(sms, to=RECIPIENT) for _ in range(3)]
+
+
+def test_lists_can_lag_by_time(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> None:
+    """A message appears at the age that is set, but is in the inbox at once."""
+    twilio.settings = TwilioSettings(list_lag_seconds=30)
+    sid = _sid(sms)
+    assert ([], 1) == (_listed(sms), len(twilio.inbox(RECIPIENT)))
+    clock.advance(30)
+    assert [sid] == _listed(sms)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"date_sent": "soon"}, {"page_size": 0}, {"page_token": "PAwrong"}]
+)
+def test_invalid_parameters_of_lists_are_rejected(
+    sms: Client, parameters: dict[str, object]
+) -> None:
+    """A wrong date, page size or token is a 400 error."""
+    with pytest.raises(TwilioException) as rejected:
+        sms.messages.page(**parameters)
+    assert 400 == rejected.value.args[1].status_code
+
+
+@pytest.mark.parametrize("code", DOCUMENTED)
+def test_every_error_code_reaches_the_sdk(twilio: FakeTwilio, sms: Client, code: int) -> None:
+    """A fault named like an error code is raised with its code and status; nothing is sent."""
+    twilio.fail_next(str(code))
+    assert (STATUSES.get(code, 400), code) == _rejection(sms, body="Hello")
+    assert [] == twilio.messages()
+    assert _sid(sms)
+
+
+@pytest.mark.parametrize("effect_applied", [False, True])
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (partial(Fault.error, 500, 20500), TwilioRestException),
+        (partial(Fault.not_json, 502), TwilioRestException),
+        (partial(Fault.not_json, 200), json.JSONDecodeError),
+        (Fault.reset, requests.exceptions.ConnectionError),
+        (Fault.hang, requests.exceptions.ReadTimeout),
+    ],
+)
+def test_a_failed_send_may_have_taken_effect(
+    twilio: FakeTwilio,
+    sms: Client,
+    make: Callable[..., Fault],
+    error: type[Exception],
+    effect_applied: bool,
+) -> None:
+    """Each fault raises the SDK's error, whether or not the message was accepted and listed."""
+    impatient = twilio_client(twilio.base_url, timeout=0.3)
+    twilio.fail_next(make(effect_applied=effect_applied))
+    with pytest.raises(error) as failed:
+        _sid(impatient if make == Fault.hang else sms)
+    assert error is type(failed.value)
+    wait_for(lambda: effect_applied == bool(twilio.messages()), TIMEOUT)
+    assert [effect_applied] * 2 == [bool(twilio.inbox(RECIPIENT)), bool(_listed(sms))]
+    if isinstance(failed.value, TwilioRestException):  # a page has its status as its code
+        assert (failed.value.status, failed.value.code) in {(500, 20500), (502, 502)}
+
+
+@pytest.mark.parametrize("effect_applied", [False, True])
+def test_a_slow_response_is_the_normal_one(
+    twilio: FakeTwilio, sms: Client, effect_applied: bool
+) -> None:
+    """A slow response has the sid, whether the effect came before or after the delay."""
+    twilio.fail_next(Fault.slow(0.05, effect_applied=effect_applied))
+    assert _sid(sms) == twilio.inbox(RECIPIENT)[0].sid
+
+
+def test_an_empty_response_has_no_sid(twilio: FakeTwilio, sms: Client) -> None:
+    """A 201 with an empty body gives an instance without a sid, and the message was accepted."""
+    twilio.fail_next(Fault.empty())
+    assert _sid(sms) is None
+    assert 1 == len(twilio.inbox(RECIPIENT))
+
+
+def test_an_accepted_message_can_fail_later(twilio: FakeTwilio, sms: Client) -> None:
+    """A message can be accepted and become undelivered, with a code, not in the inbox."""
+    twilio.fail_next(Fault.undelivered(63016))
+    assert [] == sms.messages.list()
+    fetched = sms.messages(_sid(sms)).fetch()
+    assert ("undelivered", 63016) == (str(fetched.status), fetched.error_code)
+    assert "window" in str(fetched.error_message)
+    assert [] == twilio.inbox(RECIPIENT)

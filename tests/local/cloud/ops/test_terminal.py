@@ -1,35 +1,103 @@
 """Ctrl-C at a real terminal: the process ends and says what was done."""
 
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from local.fakes import Fault, Match
+import pexpect
+
+from local import paths
+from local.fakes import Fault, Match, Rule
 from local.lifecycle import wait_for
 from ops.command import INTERRUPTED
-from tests.local.cloud.messages import TIMEOUT_SECONDS
-from tests.local.cloud.tool.local_operator import LocalOperator
-from tests.local.cloud.tool.terminal import terminal
-from tests.local.cloud.tool.ways import Way, exercises
+from tests.local.cloud.messages import TIMEOUT_SECONDS, several_waits
+from tests.local.cloud.ops.local_operator import LocalOperator
+from tests.local.cloud.ops.ways import exercises
 from tests.support.channel import PREFIXES
 
+pytestmark = several_waits
 RESUMABLE = "interrupted: completed work is kept: run the same command again to continue"
+LINES, COLUMNS = 40, 100
 
 
-@exercises(Way.INTERRUPTED, "watch")
+class Terminal:
+    """A running command at a terminal."""
+
+    def __init__(self, spawned: "pexpect.spawn[str]") -> None:
+        self._spawned = spawned
+        self._shown = ""
+
+    @property
+    def shown(self) -> str:
+        """Everything shown so far, in one line and without colours."""
+        return " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._shown).split())
+
+    def await_text(self, text: str) -> None:
+        """Wait until a text is shown."""
+        self._await(re.escape(text).replace(r"\ ", r"\s+"))
+
+    def answer(self, text: str) -> None:
+        """Type an answer."""
+        self._spawned.sendline(text)
+
+    def ctrl_c(self) -> int:
+        """Press Ctrl-C, wait for the end, and return the exit status."""
+        self._spawned.sendintr()
+        self._await(pexpect.EOF)
+        self._spawned.close()
+        assert self._spawned.exitstatus is not None, self.shown
+        return int(self._spawned.exitstatus)
+
+    def _await(self, pattern: "str | type[pexpect.EOF]") -> None:
+        try:
+            self._spawned.expect(pattern)
+        finally:
+            self._shown += self._spawned.before if isinstance(self._spawned.before, str) else ""
+            self._shown += self._spawned.after if isinstance(self._spawned.after, str) else ""
+
+
+@contextmanager
+def terminal(operator: LocalOperator, *arguments: str) -> Iterator[Terminal]:
+    """Run a command at a terminal; it ends with the `with` block at the latest."""
+    spawned: pexpect.spawn[str] = pexpect.spawn(
+        sys.executable,
+        ["-m", "ops", *arguments],
+        timeout=TIMEOUT_SECONDS,
+        cwd=str(paths.ROOT),
+        env={**operator.environment(), "TERM": "xterm"},
+        encoding="utf-8",
+        dimensions=(LINES, COLUMNS),
+        preexec_fn=_heed_ctrl_c,
+    )
+    try:
+        yield Terminal(spawned)
+    finally:
+        spawned.close(force=True)
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@exercises("interrupted", "watch")
 def test_a_watch_ends(operator: LocalOperator) -> None:
     """It ends immediately and without a traceback."""
-    with terminal(operator.environment(), "watch", "--every", "600") as watch:
+    with terminal(operator, "watch", "--every", "600") as watch:
         watch.await_text("alarms:")
         watch.await_text("next steps")
         assert INTERRUPTED == watch.ctrl_c()
         assert watch.shown.endswith("interrupted: nothing was changed")
 
 
-@exercises(Way.INTERRUPTED, "dlq redrive")
+@exercises("interrupted", "dlq redrive")
 def test_a_redrive_is_interrupted_and_continues(operator: LocalOperator) -> None:
     """Of six messages some are redriven; the rest stays, and follows with the next run."""
     conversations = operator.dead(*["waiting"] * 6)
     call = ("dlq", "redrive", "--company", operator.company)
-    with terminal(operator.environment(), *call, "--rate", "1") as redrive:
+    with terminal(operator, *call, "--rate", "1") as redrive:
         redrive.await_text("Continue with 6 messages? [y/N]:")
         redrive.answer("y")
         assert wait_for(lambda: len(operator.dead_letters()) < 6, TIMEOUT_SECONDS)
@@ -44,31 +112,32 @@ def test_a_redrive_is_interrupted_and_continues(operator: LocalOperator) -> None
     operator.await_sent(*conversations)
 
 
-@exercises(Way.INTERRUPTED, "erase")
+@exercises("interrupted", "erase")
 def test_an_erasure_is_interrupted_and_continues(operator: LocalOperator) -> None:
     """Interrupted at the second of two records, it shows the first one's id, not the number."""
     operator.await_empty_queues()
     first = operator.conversation("sent")
     second = operator.conversation("waiting", first.number)
     call = ("erase", "--recipient", first.number, "--reason", "request 17")
-    operator.slow_down("DeleteItem", seconds=3, containing=second.id)
-    with terminal(operator.environment(), *call) as erase:
+    match = Match(paths=("/DeleteItem",), contains=second.id)
+    operator.cloud.dynamodb_proxy.add_rule(Rule(Fault.slow(seconds=3), match))
+    with terminal(operator, *call) as erase:
         erase.await_text("Erase this? It cannot be undone. [y/N]:")
         erase.answer("y")
-        assert wait_for(lambda: not operator.record(first), TIMEOUT_SECONDS)
+        assert wait_for(lambda: not first.record, TIMEOUT_SECONDS)
         assert INTERRUPTED == erase.ctrl_c()
         assert "erased before the interruption" in erase.shown
         assert erase.shown.endswith(RESUMABLE)
 
     operator.succeed(*call, "--yes")
-    assert ({}, {}) == (operator.record(first), operator.record(second))
+    assert ({}, {}) == (first.record, second.record)
 
 
-@exercises(Way.INTERRUPTED, "secrets set")
+@exercises("interrupted", "secrets set")
 def test_ctrl_c_at_a_prompt_is_an_interruption(operator: LocalOperator) -> None:
     """It is not an answer, and nothing was changed."""
     name = f"{PREFIXES[1]}{operator.company}"
-    with terminal(operator.environment(), "secrets", "set", name) as prompt:
+    with terminal(operator, "secrets", "set", name) as prompt:
         prompt.await_text("twilio_account_sid:")
         prompt.answer(operator.fakes.credentials.twilio_account_sid)
         prompt.await_text("twilio_auth_token:")
@@ -76,7 +145,7 @@ def test_ctrl_c_at_a_prompt_is_an_interruption(operator: LocalOperator) -> None:
         assert prompt.shown.endswith("interrupted: nothing was changed")
 
 
-@exercises(Way.INTERRUPTED, "send")
+@exercises("interrupted", "send")
 def test_a_message_on_the_queue_is_sent_although_following_is_interrupted(
     operator: LocalOperator, tmp_path: Path
 ) -> None:
@@ -85,7 +154,7 @@ def test_a_message_on_the_queue_is_sent_although_following_is_interrupted(
     operator.fakes.openai.fail_next(Fault.slow(2), match=Match(contains=conversation.id))
     file = tmp_path / "context.json"
     file.write_text(conversation.body)
-    with terminal(operator.environment(), "send", str(file), "--yes", "--follow") as send:
+    with terminal(operator, "send", str(file), "--yes", "--follow") as send:
         send.await_text("on the queue: message")
         assert INTERRUPTED == send.ctrl_c()
         assert f"conversation show '{conversation.id}'" in send.shown

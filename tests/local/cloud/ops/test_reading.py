@@ -1,4 +1,4 @@
-"""Read-only commands on the local cloud, and which test covers which command."""
+"""Read-only commands on the local cloud, and which command is tested in which way."""
 
 import json
 from collections.abc import Mapping
@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from local.lifecycle import wait_for
-from tests.local.cloud.messages import TIMEOUT_SECONDS, each_channel
-from tests.local.cloud.tool.local_operator import LocalOperator
-from tests.local.cloud.tool.terminal import ctrl_c
-from tests.local.cloud.tool.ways import Way, commands, exercised, exercises
+from tests.local.cloud.messages import TIMEOUT_SECONDS, each_channel, several_waits
+from tests.local.cloud.ops import test_terminal, test_writing  # noqa: F401 - what they cover
+from tests.local.cloud.ops.local_operator import LocalOperator
+from tests.local.cloud.ops.ways import WAYS, commands, covered, exercises
 from tests.support.channel import OPENAI_SECRET
 
+pytestmark = several_waits
 REQUESTS: Mapping[str, str] = {
     "status": "sqs.GetQueueAttributes",
     "conversation show": "dynamodb.Scan",
@@ -33,15 +34,15 @@ PERSONAL = ("Amara", "Okafor", "Warehouse")
 @pytest.mark.parametrize("command", list(commands()))
 def test_every_command_is_covered_in_each_way(command: str) -> None:
     """It is done, refused and interrupted on the local cloud."""
-    assert set(Way) == exercised().get(command, frozenset())
+    assert covered[command] == WAYS
 
 
 def test_only_commands_are_covered() -> None:
     """A test that declares another name covers nothing."""
-    assert set(exercised()) <= set(commands())
+    assert set(covered) <= set(commands())
 
 
-@exercises(Way.REFUSED, *REQUESTS, "watch")
+@exercises("refused", *REQUESTS, "watch")
 @pytest.mark.parametrize("command", [*REQUESTS, "watch"])
 def test_a_missing_channel_is_reported(operator: LocalOperator, command: str) -> None:
     """One message names the missing stack and what to check."""
@@ -51,24 +52,20 @@ def test_a_missing_channel_is_reported(operator: LocalOperator, command: str) ->
     assert "--env, --channel" in output
 
 
-@exercises(Way.INTERRUPTED, *REQUESTS)
+@exercises("interrupted", *REQUESTS)
 @pytest.mark.parametrize("command", REQUESTS)
 def test_an_interrupted_command_changes_nothing(operator: LocalOperator, command: str) -> None:
     """It ends immediately; record and message are unchanged, and the message is visible."""
     (conversation,) = operator.dead("waiting")
-    before = operator.record(conversation)
+    before = conversation.record
     arguments = [conversation.id] if command in WITH_CONVERSATION else []
-    with ctrl_c(operator.session, REQUESTS[command]):
-        output = operator.interrupted(*command.split(), *arguments)
+    output = operator.interrupted_at(REQUESTS[command], *command.split(), *arguments)
     assert "interrupted: nothing was changed" in output
-    assert (before, [conversation.body], 0) == (
-        operator.record(conversation),
-        operator.dead_letters(),
-        operator.dead_letters_in_flight(),
-    )
+    assert (before, [conversation.body]) == (conversation.record, operator.dead_letters())
+    assert 0 == operator.dead_letters_in_flight()
 
 
-@exercises(Way.DONE, "status", "watch")
+@exercises("done", "status", "watch")
 @each_channel
 def test_the_status_of_a_channel_is_shown(operator: LocalOperator, channel: str) -> None:
     """It has the mapping, all alarms and the age of the oldest message; a watch repeats it."""
@@ -88,7 +85,7 @@ def test_the_status_of_a_channel_is_shown(operator: LocalOperator, channel: str)
     assert (0, 2) == (result.exit_code, result.stdout.count('"dead_letters"'))
 
 
-@exercises(Way.DONE, "conversation show", "conversation list", "unknown list", "dlq show")
+@exercises("done", "conversation show", "conversation list", "unknown list", "dlq show")
 def test_conversations_are_shown_without_personal_data(operator: LocalOperator) -> None:
     """Status, reason and ids are shown; names, numbers and texts only on request."""
     (conversation,) = operator.dead("unknown")
@@ -107,7 +104,7 @@ def test_conversations_are_shown_without_personal_data(operator: LocalOperator) 
     assert conversation.number == record["primary_channel"]
 
 
-@exercises(Way.DONE, "dlq list")
+@exercises("done", "dlq list")
 def test_dead_letters_are_grouped_by_cause(operator: LocalOperator) -> None:
     """Each cause has advice; afterwards all messages are visible again."""
     conversations = operator.dead("fixed", "waiting", "untouched")
@@ -119,7 +116,7 @@ def test_dead_letters_are_grouped_by_cause(operator: LocalOperator) -> None:
     assert 0 == operator.dead_letters_in_flight()
 
 
-@exercises(Way.DONE, "secrets check", "assistants check")
+@exercises("done", "secrets check", "assistants check")
 def test_secrets_and_assistants_are_checked(operator: LocalOperator) -> None:
     """The vendors accept the deployed secrets and models."""
     rows = operator.succeed("secrets", "check", OPENAI_SECRET)
@@ -127,7 +124,7 @@ def test_secrets_and_assistants_are_checked(operator: LocalOperator) -> None:
     assert all(not row["problems"] for row in operator.succeed("assistants", "check"))
 
 
-@exercises(Way.REFUSED, "assistants check", "conversation show", "dlq show", "secrets check")
+@exercises("refused", "assistants check", "conversation show", "dlq show", "secrets check")
 def test_what_does_not_exist_is_reported(operator: LocalOperator, tmp_path: Path) -> None:
     """One message names it."""
     (tmp_path / "one.toml").write_text('model = "gpt-gone"\ninstructions = "Write."\n')

@@ -1,9 +1,13 @@
 """An operator of the local cloud, with conversations of a tenant of their own."""
 
 import json
+import signal
+import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import boto3
@@ -15,7 +19,7 @@ from lambda_src.services.secret_schemas import twilio_credentials
 from local.cloud import LocalCloud
 from local.dynamodb_proxy import DynamoDBError
 from local.emulator.queue_metrics import queued_messages
-from local.fakes import Fault, InboxMessage, Match, Rule
+from local.fakes import InboxMessage, Match, Rule
 from local.lifecycle import wait_for
 from local.vendors import FakeVendors
 from ops.console import Console
@@ -27,28 +31,38 @@ from tests.ops.conversation_states import STATES, StateWriter
 from tests.ops.tool import Tool
 from tests.support.channel import context, recipient_data
 
+_tenants, _last_digits = count(1), count(1000)
+
 
 @dataclass(frozen=True)
 class Conversation:
-    """A conversation that the operator handles.
+    """A conversation that the operator handles: its recipient, its id and its context object."""
 
-    Attributes:
-        key: The key of its record.
-        body: Its context object.
-    """
-
-    key: RecordKey
+    number: str
+    id: str
     body: str
+    cloud: LocalCloud
+    fakes: FakeVendors
 
     @property
-    def id(self) -> str:
-        """The conversation's id."""
-        return self.key.conversation_id
+    def record(self) -> dict[str, Any]:
+        """Its record now, empty if there is none."""
+        return self.cloud.channel.record(RecordKey(self.number, self.id))
 
     @property
-    def number(self) -> str:
-        """The recipient's number."""
-        return self.key.primary_channel
+    def status(self) -> str:
+        """Its record's status, empty if there is no record."""
+        return str(self.record.get("conversation_status", ""))
+
+    @property
+    def actions(self) -> list[Mapping[str, str]]:
+        """Its audit entries."""
+        return list(self.record.get("operator_actions", []))
+
+    @property
+    def inbox(self) -> list[InboxMessage]:
+        """What the recipient has received."""
+        return self.fakes.twilio.inbox(self.number)
 
 
 @dataclass(frozen=True)
@@ -58,20 +72,18 @@ class LocalOperator(Tool):
     Attributes:
         cloud: The local cloud.
         fakes: Its vendors.
-        session: Creates the tool's clients.
+        session: Creates the commands' clients.
         company: The tenant.
-        numbers: Unused recipients.
     """
 
     cloud: LocalCloud
     fakes: FakeVendors
     session: boto3.Session
-    company: str
-    numbers: Iterator[str]
+    company: str = field(default_factory=lambda: f"tenant-{next(_tenants)}")
 
     def conversation(self, state: str = "untouched", number: str = "") -> Conversation:
         """Create a conversation in a state of `tests.ops.conversation_states`."""
-        number = number or next(self.numbers)
+        number = number or f"+1555010{next(_last_digits)}"
 
         def change(document: dict[str, Any]) -> None:
             recipient_data(document)["recipient_tel"] = number
@@ -80,8 +92,11 @@ class LocalOperator(Tool):
 
         conversation_id = f"{self.company}#{state}#{number[-4:]}"
         body = context(change, conversation_id=conversation_id)
-        STATES[state].write(StateWriter(self._table, self._tool.deployment.parse(body)))
-        return Conversation(RecordKey(number, conversation_id), body)
+        table = ConversationsTable(
+            self.cloud.aws.dynamodb, self.cloud.resources.table, "1.0.0", channel="whatsapp"
+        )
+        STATES[state].write(StateWriter(table, self._session.deployment.parse(body)))
+        return Conversation(number, conversation_id, body, self.cloud, self.fakes)
 
     def dead(self, *states: str) -> list[Conversation]:
         """Create conversations in these states, whose messages are dead letters."""
@@ -91,12 +106,9 @@ class LocalOperator(Tool):
 
     def dead_letter(self, *conversations: Conversation) -> None:
         """Put their messages into the dead-letter queue."""
+        url = self.cloud.resources.dead_letter_queue_url
         for conversation in conversations:
-            self._send(self.cloud.resources.dead_letter_queue_url, conversation)
-
-    def enqueue(self, conversation: Conversation) -> None:
-        """Put its message on the channel's queue."""
-        self._send(self.cloud.resources.queue_url, conversation)
+            self.cloud.aws.sqs.send_message(QueueUrl=url, MessageBody=conversation.body)
 
     def dead_letters(self) -> list[str]:
         """Return the bodies of the tenant's dead letters, visible or in flight."""
@@ -111,28 +123,12 @@ class LocalOperator(Tool):
         """Return the bodies of the tenant's messages on the queue."""
         return self._bodies(self.cloud.resources.queue_url)
 
-    def record(self, conversation: Conversation) -> dict[str, Any]:
-        """Return its record, empty if there is none."""
-        return self.cloud.channel.record(conversation.key)
-
-    def status(self, conversation: Conversation) -> str:
-        """Return its record's status, empty if there is no record."""
-        return str(self.record(conversation).get("conversation_status", ""))
-
-    def actions(self, conversation: Conversation) -> list[Mapping[str, str]]:
-        """Return its audit entries."""
-        return list(self.record(conversation).get("operator_actions", []))
-
-    def inbox(self, conversation: Conversation) -> list[InboxMessage]:
-        """Return what the recipient has received."""
-        return self.fakes.twilio.inbox(conversation.number)
-
     def await_sent(self, *conversations: Conversation) -> None:
         """Wait until each message is sent once and recorded."""
         sent = [Status.SENT] * len(conversations)
-        assert wait_for(lambda: sent == [*map(self.status, conversations)], TIMEOUT_SECONDS)
+        assert wait_for(lambda: sent == [each.status for each in conversations], TIMEOUT_SECONDS)
         assert wait_for(lambda: not self.queued(), TIMEOUT_SECONDS)
-        assert [1] * len(sent) == [len(self.inbox(each)) for each in conversations]
+        assert [1] * len(sent) == [len(each.inbox) for each in conversations]
 
     def await_empty_queues(self) -> None:
         """Wait until no channel's queue has messages, whose recipients `erase` cannot see."""
@@ -147,15 +143,40 @@ class LocalOperator(Tool):
         rule = Rule(DynamoDBError.ACCESS_DENIED.fault(), match, skip=after)
         self.cloud.dynamodb_proxy.add_rule(rule)
 
-    def slow_down(self, operation: str, *, seconds: float, containing: str) -> None:
-        """Delay DynamoDB's response to one request."""
-        match = Match(paths=(f"/{operation}",), contains=containing)
-        self.cloud.dynamodb_proxy.add_rule(Rule(Fault.slow(seconds), match))
+    @contextmanager
+    def ctrl_c(self, request: str) -> Iterator[None]:
+        """Press Ctrl-C when AWS is about to receive the first such request, which goes through.
+
+        Args:
+            request: As botocore's events name it, such as `sqs.SendMessage`.
+        """
+        pressed = threading.Event()
+
+        def press(**_: object) -> None:
+            if not pressed.is_set():
+                pressed.set()
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        event = f"before-send.{request}"
+        self.session.events.register(event, press)
+        # A test run that was started in the background ignores the signal.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self.session.events.unregister(event, press)
+        assert pressed.is_set(), f"{request} was not reached"
+
+    def interrupted_at(self, request: str, *arguments: str, answer: str | None = None) -> str:
+        """Run a command that Ctrl-C ends at a request; return its output."""
+        with self.ctrl_c(request):
+            return self.interrupted(*arguments, answer=answer)
 
     def send_without_record(self, conversation: Conversation) -> str:
         """Send a conversation's message through Twilio without recording it; return its sid."""
-        deployment = self._tool.deployment
-        record = self._tool.conversations.find_one(conversation.id, conversation.number)
+        deployment = self._session.deployment
+        record = self._session.conversations.find_one(conversation.id, conversation.number)
         sender = deployment.parts.make_sender(deployment.settings)
         credentials = twilio_credentials(json.loads(self.fakes.credentials.twilio_secret))
         message = UnknownSend.from_record(record, deployment.channel).message
@@ -163,7 +184,7 @@ class LocalOperator(Tool):
         return sender.send(credentials, replace(message, template_sid=template_sid))
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that lead the tool to the local cloud, and through the proxy."""
+        """Return the variables that connect commands to the local cloud, through the proxy."""
         return {
             **self.cloud.aws.command_environment(),
             **self.fakes.function_environment(),
@@ -171,16 +192,8 @@ class LocalOperator(Tool):
         }
 
     @cached_property
-    def _tool(self) -> Session:
+    def _session(self) -> Session:
         return Session("dev", "whatsapp", is_local=False, console=Console())
-
-    @cached_property
-    def _table(self) -> ConversationsTable:
-        table = self.cloud.resources.table
-        return ConversationsTable(self.cloud.aws.dynamodb, table, "1.0.0", channel="whatsapp")
-
-    def _send(self, queue_url: str, conversation: Conversation) -> None:
-        self.cloud.aws.sqs.send_message(QueueUrl=queue_url, MessageBody=conversation.body)
 
     def _bodies(self, queue_url: str) -> list[str]:
         bodies = (message.body for message in queued_messages(self.cloud.aws, queue_url))
