@@ -1,18 +1,20 @@
-"""The commands without a local cloud: wrong input, other running clouds, output."""
+"""The commands without a local cloud: wrong input, context objects, vendors, output."""
 
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from local import cli
+from lambda_src.core.models import RecordKey
+from local import cli, paths
 from local.aws import Aws
-from local.contexts import EXAMPLE
+from local.channel import record_key
+from local.contexts import EXAMPLE, company_id, example, read_context
 from local.demo.run import report
 from local.demo.scenarios import Checks, writes_message_sid
 from local.emulator.alerts import Alert
@@ -21,16 +23,18 @@ from local.errors import LocalCloudError
 from local.screen import Screen
 from local.send import send
 from local.up import EventMonitor, state_file
-from local.vendors import REQUIRED, FakeVendors
+from local.vendors import REQUIRED, Credentials, FakeVendors, RealVendors, select_vendors
 from ops.endpoints import LocalCloudState
 from tests.local.recorded_screen import RecordedScreen
-
-if TYPE_CHECKING:
-    from local.cloud import LocalCloud
 
 ENDPOINT = "http://127.0.0.1:1"
 ACCOUNT = "0" * 12
 LONG = "word " * 60 + "end"
+ALL = {
+    "OPENAI_API_KEY": "made-up-key",
+    "TWILIO_ACCOUNT_SID": "made-up-account",
+    "TWILIO_AUTH_TOKEN": "made-up-token",
+}
 
 
 def _run(*arguments: str) -> Any:
@@ -108,16 +112,11 @@ def test_up_does_not_run_twice(running: Callable[[str | None], None]) -> None:
 
 def test_a_running_local_cloud_writes_its_state(tmp_path: Path) -> None:
     """The state file has what other commands need, as long as the local cloud is running."""
-
-    @dataclass
-    class Cloud:
-        aws: Aws
-        vendors: FakeVendors
-
     path = tmp_path / "state" / "running.json"
     with FakeVendors() as vendors:
-        cloud = Cloud(Aws(ENDPOINT, ACCOUNT, "us-east-1"), vendors)
-        with state_file(cast("LocalCloud", cloud), path):
+        aws = Aws(ENDPOINT, ACCOUNT, "us-east-1")
+        cloud: Any = SimpleNamespace(aws=aws, vendors=vendors)
+        with state_file(cloud, path):
             state = LocalCloudState(**json.loads(path.read_text("utf-8")))
         urls, origin = vendors.function_environment(), vendors.twilio.origin
     expected = LocalCloudState(os.getpid(), ENDPOINT, ACCOUNT, "us-east-1", origin, urls)
@@ -168,23 +167,12 @@ def test_sentences_are_not_wrapped_in_a_file(capsys: pytest.CaptureFixture[str])
 
 def test_alarms_are_shown_once(screen: RecordedScreen) -> None:
     """An alarm and its end are each shown once; its initial state OK is not shown."""
-
-    @dataclass
-    class Alerts:
-        received: list[Alert] = field(default_factory=list)
-
-        def all_alerts(self) -> list[Alert]:
-            return list(self.received)
-
-    @dataclass
-    class Cloud:
-        alerts: Alerts
-
-    alerts = Alerts()
-    monitor = EventMonitor(cast("LocalCloud", Cloud(alerts)), screen)
+    received: list[Alert] = []
+    cloud: Any = SimpleNamespace(alerts=SimpleNamespace(all_alerts=received.copy))
+    monitor = EventMonitor(cloud, screen)
     for state in ("OK", "ALARM", "OK"):
         subject = f'{state}: "dead-letters"'
-        alerts.received.append(Alert(subject, "dead-letters", "Look there.", state, "why", "a/b"))
+        received.append(Alert(subject, "dead-letters", "Look there.", state, "why", "a/b"))
         monitor.show_alerts()
         monitor.show_alerts()
 
@@ -241,3 +229,107 @@ def test_the_final_update_is_recognized(values: dict[str, Any], expected: bool) 
     """The final update is the one that writes a message's sid."""
     assert expected is writes_message_sid({"ExpressionAttributeValues": values})
     assert not writes_message_sid({})
+
+
+def test_a_context_is_sent_unchanged() -> None:
+    """The text of a context object's file is sent as it is."""
+    assert EXAMPLE.read_text("utf-8") == read_context(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (None, r"context\.json: No such file"),
+        (b'{"a" 1}', "is not JSON: .* at line 1, column 6"),
+        (b"", "is not JSON: .* at line 1, column 1"),
+        (b"\xff\xfe", "not a text file"),
+    ],
+)
+def test_an_unreadable_context_is_an_error(
+    tmp_path: Path, content: bytes | None, error: str
+) -> None:
+    """A file that is missing or not JSON is an error with the path and the position."""
+    path = tmp_path / "context.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(LocalCloudError, match=error):
+        read_context(path)
+
+
+def test_an_example_can_have_its_own_conversation() -> None:
+    """Only the conversation and the recipient of an example are replaced."""
+    varied = json.loads(example("whatsapp", conversation_id="c", recipient="+447700900199"))
+    original = json.loads(EXAMPLE.read_text("utf-8"))
+    assert RecordKey("+447700900199", "c") == record_key(json.dumps(varied))
+    assert original["company_data_payload"] == varied["company_data_payload"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "[]", "{}", "null", '{"frontend_payload": []}'),
+        '{"conversation_data": {"conversation_id": 1}}',
+        '{"frontend_payload": {"company_data": {"company_id": 7}}}',
+    ],
+)
+def test_an_invalid_body_has_neither_key_nor_company(body: str) -> None:
+    """A body without a conversation id or company id can be sent all the same."""
+    assert (None, "") == (record_key(body), company_id(body))
+
+
+def test_the_company_of_an_example_is_read() -> None:
+    """The company id of a context object is that of its company data."""
+    assert "demo-company" == company_id(EXAMPLE.read_text("utf-8"))
+
+
+def test_examples_contain_no_real_phone_numbers() -> None:
+    """Every phone number of the examples is from a range reserved for fiction."""
+    for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
+        context = json.loads(path.read_text("utf-8"))
+        recipient = context["frontend_payload"]["recipient_data"]["recipient_tel"]
+        assert recipient.replace(" ", "").startswith(("+447700900", "07700900"))
+        for channel, sender in context["company_data_payload"]["channel_config"].items():
+            assert "5550100" in sender[f"company_{channel}_number"].replace(" ", "")
+
+
+def test_the_fakes_are_the_default() -> None:
+    """Without any of the variables, or with empty ones, the fakes are used."""
+    assert isinstance(select_vendors({"PATH": "/bin", "OPENAI_API_KEY": ""}), FakeVendors)
+
+
+def test_complete_credentials_select_the_real_vendors() -> None:
+    """With all variables the real vendors are used, without a base URL."""
+    vendors = select_vendors(ALL | {"TWILIO_TEMPLATE_SID": "made-up-template"})
+    assert isinstance(vendors, RealVendors)
+    assert "made-up-template" == vendors.credentials.template_sid
+    assert not [name for name in vendors.function_environment() if name.endswith("BASE_URL")]
+
+
+@pytest.mark.parametrize("missing", sorted(ALL))
+def test_incomplete_credentials_are_an_error(missing: str) -> None:
+    """If only some variables are set, the error names those missing and contains no value."""
+    some = {name: value for name, value in ALL.items() if name != missing}
+    with pytest.raises(LocalCloudError, match=f"but not {missing}:") as raised:
+        select_vendors(some)
+    assert not [value for value in ALL.values() if value in str(raised.value)]
+
+
+def test_a_template_alone_is_an_error() -> None:
+    """The optional variable alone selects the real vendors, too."""
+    with pytest.raises(LocalCloudError, match="OPENAI_API_KEY, TWILIO_ACCOUNT_SID"):
+        select_vendors({"TWILIO_TEMPLATE_SID": "made-up-template"})
+
+
+def test_secrets_have_their_documented_form() -> None:
+    """The secrets' values are the JSON objects of the channel's documentation."""
+    credentials = Credentials("key", "account", "token", "template")
+    assert {"ai_api_key": "key"} == json.loads(credentials.openai_secret)
+    twilio = {"twilio_account_sid": "account", "twilio_auth_token": "token"}
+    assert twilio | {"twilio_template_sid": "template"} == json.loads(credentials.twilio_secret)
+    without = Credentials("key", "account", "token")
+    assert twilio == json.loads(without.twilio_secret)
+
+
+def test_credentials_are_not_printed() -> None:
+    """The representation of credentials contains none of them."""
+    assert "Credentials()" == repr(Credentials("key", "account", "token", "template"))

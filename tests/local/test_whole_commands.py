@@ -1,4 +1,4 @@
-"""The commands as separate processes, which leave nothing running."""
+"""Processes and scratch directories, which are gone at the end whatever happens."""
 
 import fcntl
 import os
@@ -13,28 +13,110 @@ import pytest
 
 from local import paths
 from local.emulator.ministack import MEMORY_DIRECTORY
-from local.lifecycle import SCRATCH_PREFIX, wait_for
+from local.lifecycle import SCRATCH_PREFIX, GuardedProcess, scratch_directory, wait_for
 from local.up import STATE_FILE
 from local.vendors import REQUIRED
 from ops.endpoints import LocalCloudState
 
-START_SECONDS = 240
-STOP_SECONDS = 20
+START_SECONDS = 400
+STOP_SECONDS = 60
+whole_command = pytest.mark.timeout(600)
+
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+print(child.pid, flush=True)
+child.wait()
+"""
+STARTER = f"""
+import os, signal, sys
+from pathlib import Path
+from local.lifecycle import GuardedProcess
+command = [sys.executable, "-S", "-c", {PARENT!r}]
+GuardedProcess(command, env=dict(os.environ), cwd=Path.cwd(), log=Path(sys.argv[1]))
+signal.pause()
+"""
 
 
-@pytest.fixture(autouse=True)
-def _one_at_a_time() -> Iterator[None]:
-    """Prevent test processes from finding each other's commands."""
-    paths.CACHE.mkdir(parents=True, exist_ok=True)
-    with (paths.CACHE / "whole-commands.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _guarded(code: str, tmp_path: Path) -> GuardedProcess:
+    command = [sys.executable, "-S", "-c", code]
+    return GuardedProcess(command, env=dict(os.environ), cwd=tmp_path, log=tmp_path / "log")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def _first_line(log: Path) -> str:
+    wait_for(lambda: log.exists() and log.read_text().endswith("\n"), STOP_SECONDS)
+    return log.read_text().splitlines()[0]
+
+
+def test_exit_code_and_output_are_returned(tmp_path: Path) -> None:
+    """The command's exit code and the end of its output are available."""
+    code = "print('one'); print('two'); raise SystemExit(3)"
+    with _guarded(code, tmp_path) as process:
+        assert 3 == process.wait()
+        assert "one\ntwo" == process.last_lines()
+        assert not process.running()
+
+
+def test_a_process_ends_with_its_block(tmp_path: Path) -> None:
+    """A command that is still running at the end of the block is stopped with its children."""
+    with _guarded(PARENT, tmp_path) as process:
+        child = int(_first_line(tmp_path / "log"))
+        assert process.running()
+        assert _is_alive(child)
+    assert not process.running()
+    assert wait_for(lambda: not _is_alive(child), STOP_SECONDS)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_ends_with_its_starter(tmp_path: Path, end: signal.Signals) -> None:
+    """If the starter is killed, the command and its children end by themselves."""
+    log = tmp_path / "log"
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(log)])  # noqa: S603 - our code
+    child = int(_first_line(log))
+    assert _is_alive(child)
+    starter.send_signal(end)
+    starter.wait()
+    assert wait_for(lambda: not _is_alive(child), STOP_SECONDS)
+
+
+def test_a_scratch_directory_is_removed(tmp_path: Path) -> None:
+    """A scratch directory exists only within its block."""
+    with scratch_directory(tmp_path / "parent") as scratch:
+        (scratch / "file").write_text("text")
+    assert [] == list((tmp_path / "parent").iterdir())
+
+
+def test_abandoned_scratch_directories_are_removed(tmp_path: Path) -> None:
+    """The directory of a process that has ended is removed, that of a running process is not."""
+    ended = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    ended.wait()
+    (tmp_path / f"local-cloud-{ended.pid}-x").mkdir()
+    (tmp_path / f"local-cloud-{os.getppid()}-x").mkdir()
+    (tmp_path / "local-cloud-odd").mkdir()
+    (tmp_path / "other").mkdir()
+    with scratch_directory(tmp_path) as scratch:
+        expected = {"other", f"local-cloud-{os.getppid()}-x", scratch.name}
+        assert expected == {path.name for path in tmp_path.iterdir()}
 
 
 @contextmanager
 def _command(name: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command, and terminate it at the latest at the end of the `with` block."""
-    with log.open("wb") as output:
+    """Run a command of the local cloud, and terminate it at the latest at the end of the block.
+
+    Test processes take turns, so that they do not find each other's commands.
+    """
+    paths.CACHE.mkdir(parents=True, exist_ok=True)
+    with (paths.CACHE / "whole-commands.lock").open("w") as lock, log.open("wb") as output:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         command = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "local", name],
             cwd=paths.ROOT,
@@ -42,11 +124,11 @@ def _command(name: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    try:
-        yield command
-    finally:
-        command.terminate()
-        command.wait()
+        try:
+            yield command
+        finally:
+            command.terminate()
+            command.wait()
 
 
 def _remains(pid: int) -> list[str]:
@@ -64,6 +146,7 @@ def _directory(process: Path) -> str:
         return ""
 
 
+@whole_command
 def test_the_demo_succeeds_and_leaves_nothing(tmp_path: Path) -> None:
     """`demo` exits with 0 after all its claims hold, and none of its processes is left."""
     log = tmp_path / "output"
@@ -73,6 +156,7 @@ def test_the_demo_succeeds_and_leaves_nothing(tmp_path: Path) -> None:
     assert [] == _remains(demo.pid)
 
 
+@whole_command
 @pytest.mark.skipif(LocalCloudState.find(STATE_FILE) is not None, reason="`make local` is running")
 def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
     """Ctrl-C while `up` is starting stops everything within seconds, with exit code 0."""
@@ -83,6 +167,6 @@ def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
         assert _remains(up.pid), log.read_text("utf-8")
         up.send_signal(signal.SIGINT)
         assert 0 == up.wait(STOP_SECONDS)
+        assert not STATE_FILE.exists()
     assert "stop everything" in log.read_text("utf-8")
     assert [] == _remains(up.pid)
-    assert not STATE_FILE.exists()

@@ -1,0 +1,443 @@
+"""What the local cloud adds to its embedded AWS: logs, metrics, DynamoDB's faults, secrets."""
+
+import dataclasses
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from local.aws import Aws
+from local.channel import Channel, Resources
+from local.cloud import ACCOUNT, REGION
+from local.contexts import EXAMPLE
+from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy
+from local.emulator import metric_relay
+from local.emulator.alerts import AlertSubscription
+from local.emulator.filter_patterns import UnsupportedPatternError
+from local.emulator.function_logs import LogReader
+from local.emulator.metric_relay import MetricRelay, RelayThread
+from local.emulator.ministack import HOST, MiniStack, free_port
+from local.emulator.queue_metrics import AGE_SECONDS, QueueAgeMetric, QueueDepthMetric
+from local.errors import LocalCloudError
+from local.fakes import Fault, FaultKind, Match, Rule
+from local.vendors import CREDENTIALS, Credentials, store_secrets
+from tests.support.metrics import metric_sum
+
+MORE_THAN_A_RESPONSE = 10_050
+"""The embedded AWS returns at most 10,000 events, without a token for the rest."""
+PATTERN = '{ ($.level = "CRITICAL") && ($.event = "lost") }'
+MATCHING = json.dumps({"level": "CRITICAL", "event": "lost"})
+OTHER = json.dumps({"level": "INFO", "event": "lost"})
+MAX_EVENTS = 5_000  # in a request
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Run an embedded AWS without the app."""
+    aws = Aws(f"http://{HOST}:{free_port()}", ACCOUNT, REGION)
+    with MiniStack(aws, workdir=tmp_path_factory.mktemp("aws"), function_environment={}):
+        yield aws
+
+
+class LogGroup:
+    """A log group with one stream, one metric filter, and the filter's metric `Lost`.
+
+    Attributes:
+        name: of the log group, and of the metric's namespace.
+    """
+
+    def __init__(self, aws: Aws, *, pattern: str = PATTERN, value: str = "1") -> None:
+        self._aws = aws
+        self.name = uuid.uuid4().hex
+        aws.logs.create_log_group(logGroupName=self.name)
+        aws.logs.create_log_stream(logGroupName=self.name, logStreamName="one")
+        aws.logs.put_metric_filter(
+            logGroupName=self.name,
+            filterName="lost",
+            filterPattern=pattern,
+            metricTransformations=[
+                {"metricName": "Lost", "metricNamespace": self.name, "metricValue": value}
+            ],
+        )
+
+    def write(self, *lines: str, first_at: int = 0, interval: int = 0) -> None:
+        """Log lines; times in milliseconds, the first now by default."""
+        first = first_at or int(time.time() * 1000)
+        events = [
+            {"timestamp": first + interval * number, "message": line}
+            for number, line in enumerate(lines)
+        ]
+        for start in range(0, len(events), MAX_EVENTS):
+            self._aws.logs.put_log_events(
+                logGroupName=self.name,
+                logStreamName="one",
+                logEvents=events[start : start + MAX_EVENTS],  # type: ignore[arg-type]  # as needed
+            )
+
+    def create_alarm(self, topic_arn: str) -> None:
+        """Create an alarm of the same name on the metric, which notifies a topic."""
+        self._aws.cloudwatch.put_metric_alarm(
+            AlarmName=self.name,
+            Namespace=self.name,
+            MetricName="Lost",
+            Statistic="Sum",
+            Period=300,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            AlarmActions=[topic_arn],
+        )
+
+    def sum(self, metric: str = "Lost", **dimensions: str) -> float:
+        """Return the sum of a metric's data points."""
+        return metric_sum(self._aws, self.name, metric, **dimensions)
+
+    def embedded(self, values: dict[str, object], *dimensions: str) -> str:
+        """Return a line in the embedded metric format; values other than dimensions are metrics."""
+        metrics = [{"Name": name, "Unit": "Count"} for name in values if name not in dimensions]
+        directive = {"Namespace": self.name, "Dimensions": [[*dimensions]], "Metrics": metrics}
+        envelope = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+        return json.dumps({"_aws": envelope, **values})
+
+
+@pytest.mark.parametrize("interval", [1, 1_000])
+def test_log_lines_are_read_once(aws: Aws, interval: int) -> None:
+    """Each line is read once and in order, however many there are and however close in time."""
+    log_group, now = LogGroup(aws), int(time.time()) * 1_000
+    reader = LogReader(aws, log_group.name)
+    lines = [str(number) for number in range(MORE_THAN_A_RESPONSE)]
+    log_group.write(*lines, first_at=now - interval * len(lines), interval=interval)
+    assert lines == [line.text for line in reader.new_lines()]
+    log_group.write("another", first_at=now)
+    assert ["another"] == [line.text for line in reader.new_lines()]
+
+
+def test_matching_lines_become_data_points(aws: Aws) -> None:
+    """Each line that matches the filter adds the filter's value to its metric."""
+    log_group = LogGroup(aws, value="2")
+    log_group.write(MATCHING, OTHER, "no JSON", MATCHING)
+    assert 2 == MetricRelay(aws, log_group.name).update()
+    assert 4 == log_group.sum()
+
+
+def test_each_line_counts_once(aws: Aws) -> None:
+    """A line is counted once, even if an equal one follows in the same millisecond."""
+    log_group = LogGroup(aws)
+    relay = MetricRelay(aws, log_group.name)
+    log_group.write(MATCHING, MATCHING)
+    assert [2, 0] == [relay.update(), relay.update()]
+    log_group.write(MATCHING)
+    assert [1, 0] == [relay.update(), relay.update()]
+    assert 3 == log_group.sum()
+
+
+def test_embedded_metrics_become_data_points(aws: Aws) -> None:
+    """A line with metrics adds all their values, by its dimensions, and once."""
+    log_group = LogGroup(aws)
+    relay = MetricRelay(aws, log_group.name)
+    log_group.write(log_group.embedded({"Sent": [1, 2, 3], "Received": 4}))
+    log_group.write(log_group.embedded({"step": "ai", "Failures": [5]}, "step"))
+    assert [3, 0] == [relay.update(), relay.update()]
+    assert (6, 4) == (log_group.sum("Sent"), log_group.sum("Received"))
+    assert (5, 0) == (log_group.sum("Failures", step="ai"), log_group.sum("Failures", step="send"))
+
+
+@pytest.mark.parametrize(
+    "line", [lambda _: MATCHING, lambda group: group.embedded({"Lost": [2]})], ids=["filter", "emf"]
+)
+def test_an_alarm_notifies_its_subscriber(aws: Aws, line: Callable[[LogGroup], str]) -> None:
+    """A line that matches a filter or contains a metric sets off an alarm, which is notified."""
+    log_group = LogGroup(aws)
+    topic_arn = aws.sns.create_topic(Name=log_group.name)["TopicArn"]
+    subscription = AlertSubscription(aws, topic_arn)
+    log_group.create_alarm(topic_arn)
+    relay = MetricRelay(aws, log_group.name)
+    log_group.write(OTHER)
+    relay.update()
+    assert [] == subscription.all_alerts()
+    log_group.write(line(log_group))
+    relay.update()
+    (alert,) = subscription.all_alerts()
+    assert (log_group.name, "ALARM") == (alert.alarm, alert.state)
+    assert alert == subscription.alarm_on(f"{log_group.name}/Lost")
+
+
+def _without_declared_metric(log_group: LogGroup) -> str:
+    return log_group.embedded({"Sent": 1}).replace('"Sent": 1', '"Other": 1')
+
+
+@pytest.mark.parametrize(
+    ("filter_options", "line", "error", "text"),
+    [
+        ({"pattern": "{ $.l = %CRIT% }"}, lambda _: MATCHING, UnsupportedPatternError, "%CRIT%"),
+        ({"value": "$.count"}, lambda _: MATCHING, LocalCloudError, r"\$\.count"),
+        ({}, _without_declared_metric, LocalCloudError, "'Sent'"),
+    ],
+    ids=["pattern", "value", "metric"],
+)
+def test_what_cannot_be_evaluated_is_an_error(
+    aws: Aws,
+    filter_options: dict[str, str],
+    line: Callable[[LogGroup], str],
+    error: type[LocalCloudError],
+    text: str,
+) -> None:
+    """An unsupported pattern or value, and a missing declared metric, are errors."""
+    log_group = LogGroup(aws, **filter_options)
+    log_group.write(line(log_group))
+    with pytest.raises(error, match=text):
+        MetricRelay(aws, log_group.name).update()
+
+
+def test_the_thread_raises_its_error_at_the_end(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error in the relay's thread is raised at the end of its block."""
+    monkeypatch.setattr(RelayThread, "_INTERVAL_SECONDS", 0)
+    relay = MetricRelay(aws, "no-such-log-group")
+    with (
+        pytest.raises(aws.logs.exceptions.ResourceNotFoundException),
+        RelayThread(relay.update) as thread,
+    ):
+        thread.join(60)
+
+
+def test_data_points_are_published_in_few_requests(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many lines are new, a namespace takes as few requests as possible."""
+    monkeypatch.setattr(metric_relay, "MAX_DATA", 3)
+    log_group = LogGroup(aws)
+    log_group.write(*[MATCHING] * 4, log_group.embedded({"Sent": [1, 2], "Received": 4}))
+    sizes: list[int] = []
+
+    def record(params: dict[str, list[object]], **_: object) -> None:
+        sizes.append(len(params["MetricData"]))
+
+    event = "provide-client-params.cloudwatch.PutMetricData"
+    aws.cloudwatch.meta.events.register(event, record)
+    assert 6 == MetricRelay(aws, log_group.name).update()
+    aws.cloudwatch.meta.events.unregister(event, record)
+    assert [3, 3] == sizes
+    assert (4, 3) == (log_group.sum(), log_group.sum("Sent"))
+
+
+@pytest.fixture
+def queue_url(aws: Aws) -> str:
+    """Create a queue."""
+    return aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
+
+
+def _receive_one(aws: Aws, queue_url: str) -> None:
+    aws.sqs.send_message(QueueUrl=queue_url, MessageBody="x")
+    aws.sqs.receive_message(QueueUrl=queue_url)
+
+
+def test_the_depth_of_a_queue_is_published(aws: Aws, queue_url: str) -> None:
+    """The number of messages, including those in flight, is published once it is not 0."""
+    metric = QueueDepthMetric(aws, queue_url)
+    dimensions = {"QueueName": queue_url.rpartition("/")[2]}
+
+    def published() -> list[float]:
+        metric.update()
+        name = "ApproximateNumberOfMessagesVisible"
+        return [metric_sum(aws, "AWS/SQS", name, **dimensions)]
+
+    assert [0] == published()
+    _receive_one(aws, queue_url)
+    assert [1] == published()
+    assert [1] == published()
+
+
+def test_the_age_of_a_queue_is_published(aws: Aws, queue_url: str) -> None:
+    """The age of the oldest message, even in flight, is published at intervals; 0 if empty."""
+    now = [time.time()]
+    metric = QueueAgeMetric(aws, queue_url, clock=lambda: now[0])
+    dimensions = {"QueueName": queue_url.rpartition("/")[2]}
+
+    def published(after: float) -> float:
+        now[0] += after
+        metric.update()
+        name = "ApproximateAgeOfOldestMessage"
+        return metric_sum(aws, "AWS/SQS", name, **dimensions)
+
+    assert 0 == published(after=0)
+    _receive_one(aws, queue_url)
+    assert 0 == published(after=AGE_SECONDS / 2)
+    assert 500 < published(after=600) <= 600 + AGE_SECONDS / 2
+
+
+@pytest.fixture
+def proxy(aws: Aws) -> Iterator[DynamoDBProxy]:
+    """Run a proxy in front of the embedded AWS."""
+    with DynamoDBProxy(aws.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def dynamodb(proxy: DynamoDBProxy, aws: Aws) -> DynamoDBClient:
+    """Return a client of the proxy."""
+    return dataclasses.replace(aws, endpoint=proxy.url).dynamodb
+
+
+@pytest.fixture
+def table(dynamodb: DynamoDBClient) -> str:
+    """Create a table with one item through the proxy."""
+    name = uuid.uuid4().hex
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.put_item(TableName=name, Item={"id": {"S": "a"}, "n": {"N": "1"}})
+    return name
+
+
+def _update(dynamodb: DynamoDBClient, table: str, number: int) -> None:
+    dynamodb.update_item(
+        TableName=table,
+        Key={"id": {"S": "a"}},
+        UpdateExpression="SET n = :n",
+        ExpressionAttributeValues={":n": {"N": str(number)}},
+    )
+
+
+def _number(dynamodb: DynamoDBClient, table: str) -> str:
+    return dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"]["n"]["N"]
+
+
+def _rule(fault: Fault, operation: str) -> Rule:
+    return Rule(fault=fault, match=Match(paths=(f"/{operation}",)), times=None)
+
+
+def test_requests_are_forwarded(dynamodb: DynamoDBClient, table: str) -> None:
+    """Without rules, results and errors are DynamoDB's."""
+    _update(dynamodb, table, 2)
+    assert "2" == _number(dynamodb, table)
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.put_item(
+            TableName=table,
+            Item={"id": {"S": "a"}},
+            ConditionExpression="attribute_not_exists(id)",
+        )
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DynamoDBError.ACCESS_DENIED, "AccessDeniedException"),
+        (DynamoDBError.THROTTLED, "ThrottlingException"),
+        (DynamoDBError.SERVER_ERROR, "InternalServerError"),
+    ],
+)
+def test_an_injected_error_is_one_of_dynamodbs(
+    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str, error: DynamoDBError, code: str
+) -> None:
+    """A failed request raises DynamoDB's error and changes nothing, until the rules are cleared."""
+    proxy.fail("UpdateItem", error)
+    with pytest.raises(ClientError) as raised:
+        _update(dynamodb, table, 2)
+    assert code == raised.value.response["Error"]["Code"]
+    assert "1" == _number(dynamodb, table)
+    assert proxy.failed_count > 0
+    proxy.clear_rules()
+    _update(dynamodb, table, 2)
+    assert "2" == _number(dynamodb, table)
+
+
+def test_a_rule_applies_to_selected_requests(
+    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str
+) -> None:
+    """Only requests whose parameters are selected fail."""
+    proxy.fail(
+        "UpdateItem",
+        DynamoDBError.ACCESS_DENIED,
+        lambda parameters: parameters["ExpressionAttributeValues"][":n"] == {"N": "3"},
+    )
+    _update(dynamodb, table, 2)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _update(dynamodb, table, 3)
+    assert "2" == _number(dynamodb, table)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [DynamoDBError.SERVER_ERROR.fault(effect_applied=True), Fault.reset(effect_applied=True)],
+)
+def test_a_response_can_be_lost(
+    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str, fault: Fault
+) -> None:
+    """A request can take effect although its sender receives an error."""
+    proxy.add_rule(_rule(fault, "UpdateItem"))
+    with pytest.raises((ClientError, BotoCoreError)):
+        _update(dynamodb, table, 2)
+    assert "2" == _number(dynamodb, table)
+    assert fault.kind in {request.fault for request in proxy.requests}
+
+
+def test_forwarded_requests_are_recorded(
+    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str
+) -> None:
+    """Requests that DynamoDB responded to are recorded with the status; others are not."""
+    proxy.add_rule(_rule(Fault.reset(), "DeleteItem"))
+    with pytest.raises(BotoCoreError):
+        dynamodb.delete_item(TableName=table, Key={"id": {"S": "a"}})
+    _update(dynamodb, table, 2)
+    with pytest.raises(ClientError):
+        _update(dynamodb, "no-such-table", 3)
+    *_, succeeded, failed = proxy.forwarded
+    assert ("UpdateItem", 200) == (succeeded.operation, succeeded.status)
+    assert table == succeeded.parameters["TableName"]
+    assert ("UpdateItem", 400) == (failed.operation, failed.status)
+    assert "DeleteItem" not in {request.operation for request in proxy.forwarded}
+    assert {FaultKind.RESET, None} == {request.fault for request in proxy.requests}
+
+
+def test_the_history_can_be_cleared(
+    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str
+) -> None:
+    """A long run can forget its requests; rules stay in force."""
+    proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED)
+    dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})
+    proxy.clear_history()
+    assert ([], []) == (proxy.requests, proxy.forwarded)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _update(dynamodb, table, 2)
+
+
+def test_a_company_is_a_message_group(aws: Aws) -> None:
+    """A context object is sent in its company's group; a body without a company has none."""
+    url = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
+    names = dict.fromkeys(Resources.__annotations__, "") | {"queue_url": url}
+    channel = Channel(aws, Resources(**names))
+    body = EXAMPLE.read_text("utf-8")
+
+    channel.send(body)
+    channel.send("no context object")
+
+    received = aws.sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+    )["Messages"]
+    groups = {each["Body"]: each.get("Attributes", {}).get("MessageGroupId") for each in received}
+    assert {body: "demo-company", "no context object": None} == groups
+
+
+def test_the_secrets_of_the_examples_are_created(aws: Aws) -> None:
+    """The secrets of the examples' tenants are filled, deployed or not; others are unchanged."""
+    secrets, prefix = aws.secretsmanager, CREDENTIALS[0]
+    secrets.create_secret(Name="other", SecretString="unchanged")
+    secrets.create_secret(Name=f"{prefix}listed", SecretString="placeholder")
+    credentials = Credentials("key", "account", "token", "template")
+    for _ in range(2):  # the second time, all of them exist
+        store_secrets(aws, credentials)
+    tenants = ("listed", "demo-company", "demo-company-free-text")
+    stored = [
+        secrets.get_secret_value(SecretId=name)["SecretString"]
+        for name in ("other", *(f"{prefix}{tenant}" for tenant in tenants))
+    ]
+    with_template = credentials.twilio_secret
+    without = Credentials("key", "account", "token").twilio_secret
+    assert ["unchanged", with_template, with_template, without] == stored
