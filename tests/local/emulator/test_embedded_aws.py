@@ -117,22 +117,14 @@ def test_log_lines_are_read_once(aws: Aws, interval: int) -> None:
 
 
 def test_matching_lines_become_data_points(aws: Aws) -> None:
-    """Each line that matches the filter adds the filter's value to its metric."""
+    """Each matching line adds the filter's value once, even if equal ones have the same time."""
     log_group = LogGroup(aws, value="2")
-    log_group.write(MATCHING, OTHER, "no JSON", MATCHING)
-    assert 2 == MetricRelay(aws, log_group.name).update()
-    assert 4 == log_group.sum()
-
-
-def test_each_line_counts_once(aws: Aws) -> None:
-    """A line is counted once, even if an equal one follows in the same millisecond."""
-    log_group = LogGroup(aws)
     relay = MetricRelay(aws, log_group.name)
-    log_group.write(MATCHING, MATCHING)
+    log_group.write(MATCHING, OTHER, "no JSON", MATCHING)
     assert [2, 0] == [relay.update(), relay.update()]
     log_group.write(MATCHING)
     assert [1, 0] == [relay.update(), relay.update()]
-    assert 3 == log_group.sum()
+    assert 6 == log_group.sum()
 
 
 def test_embedded_metrics_become_data_points(aws: Aws) -> None:
@@ -235,33 +227,32 @@ def _receive_one(aws: Aws, queue_url: str) -> None:
     aws.sqs.receive_message(QueueUrl=queue_url)
 
 
+def _queue_metric(aws: Aws, queue_url: str, name: str) -> float:
+    return metric_sum(aws, "AWS/SQS", name, QueueName=queue_url.rpartition("/")[2])
+
+
 def test_the_depth_of_a_queue_is_published(aws: Aws, queue_url: str) -> None:
     """The number of messages, including those in flight, is published once it is not 0."""
     metric = QueueDepthMetric(aws, queue_url)
-    dimensions = {"QueueName": queue_url.rpartition("/")[2]}
 
-    def published() -> list[float]:
+    def published() -> float:
         metric.update()
-        name = "ApproximateNumberOfMessagesVisible"
-        return [metric_sum(aws, "AWS/SQS", name, **dimensions)]
+        return _queue_metric(aws, queue_url, "ApproximateNumberOfMessagesVisible")
 
-    assert [0] == published()
+    assert 0 == published()
     _receive_one(aws, queue_url)
-    assert [1] == published()
-    assert [1] == published()
+    assert [1, 1] == [published(), published()]
 
 
 def test_the_age_of_a_queue_is_published(aws: Aws, queue_url: str) -> None:
     """The age of the oldest message, even in flight, is published at intervals; 0 if empty."""
     now = [time.time()]
     metric = QueueAgeMetric(aws, queue_url, clock=lambda: now[0])
-    dimensions = {"QueueName": queue_url.rpartition("/")[2]}
 
     def published(after: float) -> float:
         now[0] += after
         metric.update()
-        name = "ApproximateAgeOfOldestMessage"
-        return metric_sum(aws, "AWS/SQS", name, **dimensions)
+        return _queue_metric(aws, queue_url, "ApproximateAgeOfOldestMessage")
 
     assert 0 == published(after=0)
     _receive_one(aws, queue_url)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from openai import DefaultHttpxClient, OpenAI
+from openai import OpenAI
 from twilio.rest import Client
 
 from local.fakes import FakeOpenAI, FakeTwilio, OpenAISettings, TwilioSettings
@@ -13,34 +13,18 @@ from tests.local.fakes.clients import ACCOUNT, KEY, MODEL, OTHER_ACCOUNT, TIMEOU
 
 
 @pytest.fixture(scope="session")
-def shared_openai() -> Iterator[FakeOpenAI]:
-    """A fake of OpenAI that runs for all tests."""
+def openai() -> Iterator[FakeOpenAI]:
+    """A running fake of OpenAI."""
     with FakeOpenAI(keys={KEY}, models=[MODEL, "model-two"]) as fake:
         yield fake
 
 
-@pytest.fixture
-def openai(shared_openai: FakeOpenAI) -> FakeOpenAI:
-    """A running fake of OpenAI without state."""
-    shared_openai.reset()
-    shared_openai.settings = OpenAISettings()
-    return shared_openai
-
-
 @pytest.fixture(scope="session")
-def http_client() -> Iterator[DefaultHttpxClient]:
-    """OpenAI's HTTP client, which is slow to create."""
-    with DefaultHttpxClient(timeout=TIMEOUT) as client:
-        yield client
-
-
-@pytest.fixture
-def ai(openai: FakeOpenAI, http_client: DefaultHttpxClient) -> OpenAI:
+def ai(openai: FakeOpenAI) -> Iterator[OpenAI]:
     """OpenAI's client without retries."""
     url = openai.base_url
-    return OpenAI(
-        api_key=KEY, base_url=url, max_retries=0, timeout=TIMEOUT, http_client=http_client
-    )
+    with OpenAI(api_key=KEY, base_url=url, max_retries=0, timeout=TIMEOUT) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +34,8 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture(scope="session")
-def shared_twilio(clock: VirtualClock) -> Iterator[FakeTwilio]:
-    """A fake of Twilio that runs for all tests."""
+def twilio(clock: VirtualClock) -> Iterator[FakeTwilio]:
+    """A running fake of Twilio."""
     templates = {clients.TEMPLATE: "Hello {{1}}! {{offer}}"}
     services = {clients.SERVICE: [clients.SENDER], clients.EMPTY: []}
     accounts = {ACCOUNT: TOKEN, OTHER_ACCOUNT: TOKEN}
@@ -59,16 +43,17 @@ def shared_twilio(clock: VirtualClock) -> Iterator[FakeTwilio]:
         yield fake
 
 
-@pytest.fixture
-def twilio(shared_twilio: FakeTwilio, clock: VirtualClock) -> FakeTwilio:
-    """A running fake of Twilio without state, at noon, which sends messages at once."""
-    shared_twilio.reset()
-    shared_twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
-    clock.now = clients.NOON
-    return shared_twilio
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sms(twilio: FakeTwilio) -> Client:
     """Twilio's client."""
     return clients.twilio_client(twilio.base_url)
+
+
+@pytest.fixture(autouse=True)
+def _reset(openai: FakeOpenAI, twilio: FakeTwilio, clock: VirtualClock) -> None:
+    """Clear the fakes' state; Twilio's time is noon, and it sends messages at once."""
+    openai.reset()
+    openai.settings = OpenAISettings()
+    twilio.reset()
+    twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
+    clock.now = clients.NOON

@@ -26,15 +26,19 @@ from tests.local.fakes.clients import KEY, MODEL, TIMEOUT
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Assistants API is deprecated")
 
-INPUT = json.dumps(
-    {
-        "company_name": "Harbour Logistics",
-        "project_name": "Spring Intake",
-        "company_rep": {"name": "Tom Reed", "role": "Recruiter"},
-        "recipient_first_name": "Ada",
-        "project_data": {"job": {"title": "Operative", "hourly_rate": 12.85}, "job_id": "j-1"},
-    }
-)
+FACTS = {
+    "company_name": "Harbour Logistics",
+    "project_name": "Spring Intake",
+    "company_rep": {"name": "Tom Reed", "role": "Recruiter"},
+    "recipient_first_name": "Ada",
+    "project_data": {
+        "job": {"title": "Operative", "hourly_rate": 12.85},
+        "job_id": "j-1",
+        "shifts": 2,
+        "reply_url": "https://x",
+    },
+}
+INPUT = json.dumps(FACTS)
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -70,6 +74,7 @@ def test_a_response_contains_the_facts_of_its_input(ai: OpenAI) -> None:
     for fact in ("Ada", "Tom Reed", "Harbour Logistics", "Spring Intake", "hourly rate 12.85"):
         assert fact in text
     assert "j-1" not in text
+    assert "https" not in text
     assert text == _text(ai, input=INPUT)
     variables = json.loads(_text(ai, input=INPUT, text=_format()))
     assert ["1", "2"] == list(variables)
@@ -553,20 +558,14 @@ def test_the_apis_version_is_required(openai: FakeOpenAI) -> None:
     assert (400, "invalid_beta") == (response.status_code, response.json()["error"]["code"])
 
 
-FACTS = {
-    "company_name": "Harbour Logistics",
-    "project_name": "Spring Intake",
-    "recipient_first_name": "Ada",
-    "project_data": {"job": {"title": "Operative"}, "shifts": 2, "reply_url": "https://x"},
-}
 SENTENCES = (
-    "This is Harbour Logistics. Thank you for your interest in Spring Intake (title Operative,"
-    " shifts 2). When would be a good time to talk?"
+    "This is Tom Reed from Harbour Logistics. Thank you for your interest in Spring Intake (title"
+    " Operative, hourly rate 12.85, shifts 2). When would be a good time to talk?"
 )
 
 
 def _property(description: str, *prompt: str) -> str:
-    output = generate(list(prompt) or [json.dumps(FACTS)], {"x": description}, None, None)
+    output = generate(list(prompt) or [INPUT], {"x": description}, None, None)
     text: str = json.loads(output.text)["x"]
     return text
 
@@ -608,7 +607,7 @@ def test_a_property_fits_a_template(data: Any, description: str, limit: int) -> 
 def test_facts_come_from_the_most_recent_object() -> None:
     """Later texts of the prompt count only if the earlier ones are not JSON objects."""
     older = json.dumps({"recipient_first_name": "Bob"})
-    assert "Ada" == _property("first name", "And now?", json.dumps(FACTS), older)
+    assert "Ada" == _property("first name", "And now?", INPUT, older)
     assert "there" == _property("first name", '{"a":' * 100_000)
     deep = '{"project_data":' + '{"a":' * 300 + "1" + "}" * 300 + ',"recipient_first_name":"Ada"}'
     assert "Ada" == _property("first name", deep)
