@@ -1,14 +1,15 @@
 """Processes and scratch directories, which are gone at the end whatever happens."""
 
+import contextlib
 import fcntl
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local import paths
@@ -44,12 +45,9 @@ def _guarded(code: str, tmp_path: Path) -> GuardedProcess:
 
 
 def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _first_line(log: Path) -> str:
@@ -108,7 +106,7 @@ def test_abandoned_scratch_directories_are_removed(tmp_path: Path) -> None:
         assert expected == {path.name for path in tmp_path.iterdir()}
 
 
-@contextmanager
+@contextlib.contextmanager
 def _command(name: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command of the local cloud, and terminate it at the latest at the end of the block.
 
@@ -134,16 +132,10 @@ def _command(name: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 def _remains(pid: int) -> list[str]:
     """Return scratch directories of a command, and processes that work in them."""
     name = f"{SCRATCH_PREFIX}{pid}-"
-    processes = [each.name for each in Path("/proc").glob("[0-9]*") if name in _directory(each)]
+    working = {each.info["cwd"] for each in psutil.process_iter(["cwd"]) if each.info["cwd"]}
+    processes = [directory for directory in working if name in directory]
     directories = [*paths.CACHE.glob(f"*/{name}*"), *MEMORY_DIRECTORY.glob(f"{name}*")]
     return [*processes, *map(str, directories)]
-
-
-def _directory(process: Path) -> str:
-    try:
-        return str(process.joinpath("cwd").readlink())
-    except OSError:  # ended meanwhile, or another user's
-        return ""
 
 
 @whole_command

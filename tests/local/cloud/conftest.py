@@ -6,10 +6,13 @@ It is stopped after this directory's last test: even without messages it uses ha
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
+from local.aws import DUMMY_SECRET
 from local.channel import Channel
 from local.cloud import LocalCloud
 from local.demo.scenarios import writes_message_sid
@@ -17,18 +20,18 @@ from local.dynamodb_proxy import DynamoDBError, Parameters
 from local.lifecycle import wait_for
 from local.message_tracker import MessageTracker
 from local.vendors import FakeVendors
+from ops import endpoints, queues
 from tests.local.cloud.messages import (
-    FREE,
     METRIC_FILTERS,
     TIMEOUT_SECONDS,
-    UNRECORDED,
     FailedUpdate,
     bodies,
     context,
-    on,
+    recipient,
 )
+from tests.local.cloud.ops.local_operator import LocalOperator
 
-DENIED = {on(channel, UNRECORDED) for channel in METRIC_FILTERS}
+DENIED = {recipient("unrecorded", channel) for channel in METRIC_FILTERS}
 """The recipients for whom DynamoDB denies to record a sid, until that has failed."""
 
 
@@ -50,8 +53,8 @@ def trackers(cloud: LocalCloud, fakes: FakeVendors) -> Mapping[str, MessageTrack
     """Send a message to each number, each with a fault of its own."""
 
     def is_denied(parameters: Parameters) -> bool:
-        recipient = parameters.get("Key", {}).get("primary_channel", {}).get("S")
-        return recipient in DENIED and writes_message_sid(parameters)
+        number = parameters.get("Key", {}).get("primary_channel", {}).get("S")
+        return number in DENIED and writes_message_sid(parameters)
 
     cloud.dynamodb_proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED, is_denied)
     trackers = {
@@ -59,8 +62,9 @@ def trackers(cloud: LocalCloud, fakes: FakeVendors) -> Mapping[str, MessageTrack
         for channel in METRIC_FILTERS
         for number, body in bodies(channel, fakes).items()
     }
-    free_text = context("whatsapp-free-text", FREE)
-    return {**trackers, FREE: MessageTracker.send(cloud.channel, free_text)}
+    number = recipient("free text")
+    free_text = MessageTracker.send(cloud.channel, context("whatsapp-free-text", number))
+    return {**trackers, number: free_text}
 
 
 @pytest.fixture(scope="package")
@@ -70,7 +74,7 @@ def failed_updates(
     """Wait until the final update has failed on each channel; from then on it is allowed."""
     failures = {}
     for name, channel in cloud.channels.items():
-        tracker = trackers[on(name, UNRECORDED)]
+        tracker = trackers[recipient("unrecorded", name)]
         line = wait_for(partial(_critical_line, channel, tracker), TIMEOUT_SECONDS)
         assert line, channel.log_of(tracker.message_id)
         failures[name] = FailedUpdate(line, tracker.status())
@@ -81,3 +85,27 @@ def failed_updates(
 def _critical_line(channel: Channel, tracker: MessageTracker) -> dict[str, Any] | None:
     lines = channel.log_of(tracker.message_id)
     return next((line for line in lines if line["level"] == "CRITICAL"), None)
+
+
+@pytest.fixture(scope="package")
+def session(cloud: LocalCloud) -> boto3.Session:
+    """Return one session for all commands: a new one parses AWS's models again."""
+    return boto3.Session(f"local-cloud-{cloud.aws.account}", DUMMY_SECRET, None, cloud.aws.region)
+
+
+@pytest.fixture
+def operator(
+    cloud: LocalCloud,
+    fakes: FakeVendors,
+    session: boto3.Session,
+    failed_updates: Mapping[str, FailedUpdate],  # noqa: ARG001 - `erase` needs them repaired
+    monkeypatch: pytest.MonkeyPatch,
+) -> LocalOperator:
+    """Return an operator with a tenant of their own."""
+    operator = LocalOperator(cloud, fakes, session)
+    for name, value in operator.environment().items():
+        if name not in {"PATH", "HOME"}:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # one process holds the whole queue
+    monkeypatch.setattr(endpoints, "boto3", SimpleNamespace(Session=lambda **_: session))
+    return operator

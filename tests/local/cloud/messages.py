@@ -15,10 +15,8 @@ TIMEOUT_SECONDS = 180
 several_waits = pytest.mark.timeout(900)
 """For tests that wait several times, possibly after the start of the local cloud."""
 
-GOOD, UNRECORDED, OVERLOADED, BAD, SENT_TWICE, REJECTED, WATCHED, FREE = (
-    f"+44770090020{digit}" for digit in range(1, 9)
-)
-UNANSWERED = "+447700900209"
+SENT_FIRST = ("good", "unrecorded", "overloaded", "unanswered", "bad")
+"""What happens to the messages that are sent on each channel before the first test."""
 METRIC_FILTERS = {
     "whatsapp": "FinalDbUpdateFailureFilter-Dev",
     "sms": "FinalDbUpdateFailureFilter-Sms-Dev",
@@ -33,25 +31,23 @@ class FailedUpdate(NamedTuple):
     status: MessageStatus
 
 
-def on(channel: str, number: str) -> str:
-    """Return the channel's number with the same last digit."""
-    return number if channel == "whatsapp" else number.replace("90020", "90030")
+def recipient(situation: str, channel: str = "whatsapp") -> str:
+    """Return the recipient of a channel's message in a situation; each has its own number."""
+    situations = (*SENT_FIRST, "free text", "sent twice", "rejected", "watched")
+    return f"+4477009002{[*METRIC_FILTERS].index(channel)}{situations.index(situation)}"
 
 
 def bodies(channel: str, fakes: FakeVendors) -> dict[str, str]:
-    """Prepare the vendors' faults; return the channel's context objects by recipient."""
-    numbers = (GOOD, UNRECORDED, OVERLOADED, UNANSWERED, BAD)
-    bodies = {on(channel, n): context(channel, on(channel, n)) for n in numbers}
-    document = json.loads(bodies[on(channel, BAD)])
+    """Prepare the vendors' faults; return the channel's first context objects by recipient."""
+    numbers = {situation: recipient(situation, channel) for situation in SENT_FIRST}
+    bodies = {number: context(channel, number) for number in numbers.values()}
+    document = json.loads(bodies[numbers["bad"]])
     del document["company_data_payload"]["company_name"]
-    bodies[on(channel, BAD)] = json.dumps(document)
-    fakes.openai.fail_next(
-        Fault.error(503, "server_error"),
-        match=Match(contains=conversation(on(channel, OVERLOADED))),
-    )
-    fakes.twilio.fail_next(
-        Fault.reset(effect_applied=True), match=Match(contains=on(channel, UNANSWERED))
-    )
+    bodies[numbers["bad"]] = json.dumps(document)
+    overloaded = Match(contains=conversation(numbers["overloaded"]))
+    fakes.openai.fail_next(Fault.error(503, "server_error"), match=overloaded)
+    unanswered = Match(contains=numbers["unanswered"])
+    fakes.twilio.fail_next(Fault.reset(effect_applied=True), match=unanswered)
     return bodies
 
 

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from local import send as send_command
@@ -20,38 +21,27 @@ from local.up import EventMonitor, up
 from local.vendors import FakeVendors
 from tests.faults.soak.plan import mapping_paused
 from tests.local.cloud.messages import (
-    REJECTED,
-    SENT_TWICE,
     TIMEOUT_SECONDS,
-    WATCHED,
     context,
     conversation,
+    recipient,
     several_waits,
     wait_until,
 )
 from tests.local.recorded_screen import RecordedScreen
 
 pytestmark = several_waits
-SOCKET_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-LISTENING = "0A"  # the kernel's number of the state
-LOOPBACK = "0100007F"  # 127.0.0.1 in the kernel's notation
 
 
-@pytest.mark.skipif(not SOCKET_TABLES[0].exists(), reason="needs Linux's list of sockets")
+@pytest.mark.skipif(not psutil.LINUX, reason="needs the sockets of all processes")
 def test_only_loopback_is_listened_on(cloud: LocalCloud, fakes: FakeVendors) -> None:
     """Every server of the local cloud listens on 127.0.0.1 and nowhere else."""
     proxy = cloud.dynamodb_proxy
     urls = (cloud.aws.endpoint, proxy.url, fakes.openai.origin, fakes.twilio.origin)
     ports = {int(url.rpartition(":")[2]) for url in urls}
-    listening = {(host, port) for host, port in _listening_addresses() if port in ports}
-    assert {(LOOPBACK, port) for port in ports} == listening
-
-
-def _listening_addresses() -> set[tuple[str, int]]:
-    tables = [table.read_text().splitlines()[1:] for table in SOCKET_TABLES if table.exists()]
-    rows = [row.split() for table in tables for row in table]
-    addresses = [row[1].split(":") for row in rows if row[3] == LISTENING]
-    return {(host, int(port, 16)) for host, port in addresses}
+    sockets = [each for each in psutil.net_connections() if each.status == psutil.CONN_LISTEN]
+    listening = {tuple(each.laddr) for each in sockets if ports & {*each.laddr}}
+    assert {("127.0.0.1", port) for port in ports} == listening
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +51,11 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_send_shows_the_message(cloud: LocalCloud, fakes: FakeVendors) -> None:
     """`send` shows message and record; the conversation's second context object sends nothing."""
-    body, first, second = context("whatsapp", SENT_TWICE), RecordedScreen(), RecordedScreen()
+    number, first, second = recipient("sent twice"), RecordedScreen(), RecordedScreen()
+    body = context("whatsapp", number)
     for screen in (first, second):
         assert 0 == send_and_follow(body, cloud.channels, fakes.inbox, screen)
-    assert f"{SENT_TWICE} · WhatsApp" in first.text()
+    assert f"{number} · WhatsApp" in first.text()
     assert "initial_message_sent" in first.text()
     assert "✓ the message is sent" in first.text()
     assert "had been sent before" in second.text()
@@ -74,7 +65,7 @@ def test_send_shows_the_failure(
     cloud: LocalCloud, fakes: FakeVendors, screen: RecordedScreen
 ) -> None:
     """`send` shows the failure code and the reason of a context object in the dead-letter queue."""
-    body = context("bad-no-consent", REJECTED)
+    body = context("bad-no-consent", recipient("rejected"))
     assert 1 == send_and_follow(body, cloud.channels, fakes.inbox, screen)
     assert "✗ the message is in the dead-letter queue: consent_not_given at parse" in screen.text()
     assert "comms_consent" in screen.text()
@@ -82,13 +73,14 @@ def test_send_shows_the_failure(
 
 def test_events_are_shown_once(cloud: LocalCloud, screen: RecordedScreen) -> None:
     """`up` shows each event and each message once."""
-    tracker = MessageTracker.send(cloud.channel, context("whatsapp", WATCHED))
+    number = recipient("watched")
+    tracker = MessageTracker.send(cloud.channel, context("whatsapp", number))
     wait_until(MessageState.SENT, tracker)
     monitor = EventMonitor(cloud, screen)
     monitor.show_new()
     monitor.show_new()
-    assert 1 == screen.text().count(f"message_sent  conversation_id={conversation(WATCHED)}")
-    assert 1 == screen.text().count(f"{WATCHED} · WhatsApp")
+    assert 1 == screen.text().count(f"message_sent  conversation_id={conversation(number)}")
+    assert 1 == screen.text().count(f"{number} · WhatsApp")
 
 
 def test_send_uses_the_running_local_cloud(

@@ -10,17 +10,11 @@ from local.lifecycle import wait_for
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.vendors import FakeVendors
 from tests.local.cloud.messages import (
-    BAD,
-    FREE,
-    GOOD,
     METRIC_FILTERS,
-    OVERLOADED,
     TIMEOUT_SECONDS,
-    UNANSWERED,
-    UNRECORDED,
     FailedUpdate,
     each_channel,
-    on,
+    recipient,
     several_waits,
     wait_until,
 )
@@ -39,7 +33,7 @@ def test_a_context_object_becomes_a_message(
     channel: str, trackers: Trackers, fakes: FakeVendors
 ) -> None:
     """A valid context object results in one message on the phone and a complete record."""
-    number = on(channel, GOOD)
+    number = recipient("good", channel)
     status = wait_until(MessageState.SENT, trackers[number])
     (message,) = fakes.twilio.inbox(number)
     assert message.body
@@ -60,8 +54,8 @@ def test_a_context_object_becomes_a_message(
 
 def test_free_text_is_sent_without_a_template(trackers: Trackers, fakes: FakeVendors) -> None:
     """If a tenant's secret names no template, the assistant's text is sent."""
-    status = wait_until(MessageState.SENT, trackers[FREE])
-    (message,) = fakes.twilio.inbox(FREE)
+    status = wait_until(MessageState.SENT, trackers[recipient("free text")])
+    (message,) = fakes.twilio.inbox(recipient("free text"))
     assert message.body == status.record["messages"][0]["content"]
 
 
@@ -70,8 +64,8 @@ def test_a_send_without_response_is_reconciled(
     channel: str, trackers: Trackers, fakes: FakeVendors
 ) -> None:
     """A message whose response was lost is found at the vendor, recorded, and not sent again."""
-    status = wait_until(MessageState.SENT, trackers[on(channel, UNANSWERED)])
-    (message,) = fakes.twilio.inbox(on(channel, UNANSWERED))
+    status = wait_until(MessageState.SENT, trackers[recipient("unanswered", channel)])
+    (message,) = fakes.twilio.inbox(recipient("unanswered", channel))
     assert (Status.SENT, message.sid) == _status_and_sid(status)
 
 
@@ -80,8 +74,8 @@ def test_a_temporary_vendor_failure_is_retried(
     channel: str, trackers: Trackers, fakes: FakeVendors
 ) -> None:
     """A message whose AI request failed with status 503 is sent by a later delivery, once."""
-    status = wait_until(MessageState.SENT, trackers[on(channel, OVERLOADED)])
-    (message,) = fakes.twilio.inbox(on(channel, OVERLOADED))
+    status = wait_until(MessageState.SENT, trackers[recipient("overloaded", channel)])
+    (message,) = fakes.twilio.inbox(recipient("overloaded", channel))
     assert 2 == status.deliveries
     assert (Status.SENT, message.sid) == _status_and_sid(status)
 
@@ -91,10 +85,10 @@ def test_bad_input_moves_to_the_dead_letter_queue(
     channel: str, trackers: Trackers, fakes: FakeVendors
 ) -> None:
     """An invalid context object becomes a dead letter, and its record contains the reason."""
-    status = wait_until(MessageState.DEAD_LETTER, trackers[on(channel, BAD)])
+    status = wait_until(MessageState.DEAD_LETTER, trackers[recipient("bad", channel)])
     assert Status.FAILED == status.record["conversation_status"]
     assert "company_data_payload.company_name" in status.record["failure"]["detail"]
-    assert [] == fakes.twilio.inbox(on(channel, BAD))
+    assert [] == fakes.twilio.inbox(recipient("bad", channel))
 
 
 def test_a_body_without_a_key_moves_there_too(cloud: LocalCloud) -> None:
@@ -112,7 +106,7 @@ def test_the_functions_metrics_reach_cloudwatch(trackers: Trackers, cloud: Local
     def total(metric: Metric) -> float:
         return metric_sum(cloud.aws, "AIComms/WhatsAppProcessor/Dev", metric)
 
-    wait_until(MessageState.SENT, trackers[GOOD])
+    wait_until(MessageState.SENT, trackers[recipient("good")])
     assert wait_for(lambda: total(Metric.MESSAGES_SENT), TIMEOUT_SECONDS)
     assert total(Metric.MESSAGES_RECEIVED) >= total(Metric.MESSAGES_SENT)
     assert total(Metric.PROMPT_TOKENS) > 0
@@ -127,7 +121,7 @@ def test_a_failed_final_update_raises_an_alarm_and_is_repaired(
     fakes: FakeVendors,
 ) -> None:
     """A failed final update is notified to the topic's subscriber; a redelivery repairs it."""
-    number, (line, status) = on(channel, UNRECORDED), failed_updates[channel]
+    number, (line, status) = recipient("unrecorded", channel), failed_updates[channel]
     assert Status.SENDING == status.record["conversation_status"]
     assert LogEvent.FINAL_DB_UPDATE_FAILED == line["event"]
     (message,) = fakes.twilio.inbox(number)
@@ -148,7 +142,7 @@ def test_a_failed_final_update_raises_an_alarm_and_is_repaired(
 
 def test_dead_letters_raise_an_alarm(trackers: Trackers, cloud: LocalCloud) -> None:
     """A message in the dead-letter queue sets off its alarm, whose text names the runbook."""
-    wait_until(MessageState.DEAD_LETTER, trackers[BAD])
+    wait_until(MessageState.DEAD_LETTER, trackers[recipient("bad")])
     alert = _wait_for_alert(cloud, "AWS/SQS/ApproximateNumberOfMessagesVisible")
     assert "WhatsAppProcessorDeadLettersAlarm-Dev" == alert.alarm
     assert "Runbook: docs/runbook.md#deadletters" in alert.description

@@ -1,10 +1,11 @@
 """What the local cloud adds to its embedded AWS: logs, metrics, DynamoDB's faults, secrets."""
 
-import dataclasses
 import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +15,7 @@ from local.aws import Aws
 from local.channel import Channel, Resources
 from local.cloud import ACCOUNT, REGION
 from local.contexts import EXAMPLE
-from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy
+from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy, Parameters
 from local.emulator import metric_relay
 from local.emulator.alerts import AlertSubscription
 from local.emulator.filter_patterns import UnsupportedPatternError
@@ -33,6 +34,7 @@ PATTERN = '{ ($.level = "CRITICAL") && ($.event = "lost") }'
 MATCHING = json.dumps({"level": "CRITICAL", "event": "lost"})
 OTHER = json.dumps({"level": "INFO", "event": "lost"})
 MAX_EVENTS = 5_000  # in a request
+ITEM: Any = {"id": {"S": "a"}}
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +57,12 @@ class LogGroup:
         self.name = uuid.uuid4().hex
         aws.logs.create_log_group(logGroupName=self.name)
         aws.logs.create_log_stream(logGroupName=self.name, logStreamName="one")
+        lost: Any = {"metricName": "Lost", "metricNamespace": self.name, "metricValue": value}
         aws.logs.put_metric_filter(
             logGroupName=self.name,
             filterName="lost",
             filterPattern=pattern,
-            metricTransformations=[
-                {"metricName": "Lost", "metricNamespace": self.name, "metricValue": value}
-            ],
+            metricTransformations=[lost],
         )
 
     def write(self, *lines: str, first_at: int = 0, interval: int = 0) -> None:
@@ -267,53 +268,50 @@ def proxy(aws: Aws) -> Iterator[DynamoDBProxy]:
         yield proxy
 
 
-@pytest.fixture
-def dynamodb(proxy: DynamoDBProxy, aws: Aws) -> DynamoDBClient:
-    """Return a client of the proxy."""
-    return dataclasses.replace(aws, endpoint=proxy.url).dynamodb
+@dataclass(frozen=True)
+class _Table:
+    """A table with the number of one item."""
+
+    client: DynamoDBClient
+    name: str
+
+    def update(self, number: int) -> None:
+        self.client.update_item(
+            TableName=self.name,
+            Key=ITEM,
+            UpdateExpression="SET n = :n",
+            ExpressionAttributeValues={":n": {"N": str(number)}},
+        )
+
+    def number(self) -> int:
+        return int(self.client.get_item(TableName=self.name, Key=ITEM)["Item"]["n"]["N"])
 
 
 @pytest.fixture
-def table(dynamodb: DynamoDBClient) -> str:
-    """Create a table with one item through the proxy."""
-    name = uuid.uuid4().hex
-    dynamodb.create_table(
-        TableName=name,
+def table(proxy: DynamoDBProxy, aws: Aws) -> _Table:
+    """Create a table through the proxy, with the number 1."""
+    table = _Table(replace(aws, endpoint=proxy.url).dynamodb, uuid.uuid4().hex)
+    table.client.create_table(
+        TableName=table.name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    dynamodb.put_item(TableName=name, Item={"id": {"S": "a"}, "n": {"N": "1"}})
-    return name
-
-
-def _update(dynamodb: DynamoDBClient, table: str, number: int) -> None:
-    dynamodb.update_item(
-        TableName=table,
-        Key={"id": {"S": "a"}},
-        UpdateExpression="SET n = :n",
-        ExpressionAttributeValues={":n": {"N": str(number)}},
-    )
-
-
-def _number(dynamodb: DynamoDBClient, table: str) -> str:
-    return dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"]["n"]["N"]
+    table.update(1)
+    return table
 
 
 def _rule(fault: Fault, operation: str) -> Rule:
     return Rule(fault=fault, match=Match(paths=(f"/{operation}",)), times=None)
 
 
-def test_requests_are_forwarded(dynamodb: DynamoDBClient, table: str) -> None:
+def test_requests_are_forwarded(table: _Table) -> None:
     """Without rules, results and errors are DynamoDB's."""
-    _update(dynamodb, table, 2)
-    assert "2" == _number(dynamodb, table)
-    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
-        dynamodb.put_item(
-            TableName=table,
-            Item={"id": {"S": "a"}},
-            ConditionExpression="attribute_not_exists(id)",
-        )
+    table.update(2)
+    assert 2 == table.number()
+    condition = "attribute_not_exists(id)"
+    with pytest.raises(table.client.exceptions.ConditionalCheckFailedException):
+        table.client.put_item(TableName=table.name, Item=ITEM, ConditionExpression=condition)
 
 
 @pytest.mark.parametrize(
@@ -325,78 +323,70 @@ def test_requests_are_forwarded(dynamodb: DynamoDBClient, table: str) -> None:
     ],
 )
 def test_an_injected_error_is_one_of_dynamodbs(
-    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str, error: DynamoDBError, code: str
+    proxy: DynamoDBProxy, table: _Table, error: DynamoDBError, code: str
 ) -> None:
     """A failed request raises DynamoDB's error and changes nothing, until the rules are cleared."""
     proxy.fail("UpdateItem", error)
     with pytest.raises(ClientError) as raised:
-        _update(dynamodb, table, 2)
+        table.update(2)
     assert code == raised.value.response["Error"]["Code"]
-    assert "1" == _number(dynamodb, table)
+    assert 1 == table.number()
     assert proxy.failed_count > 0
     proxy.clear_rules()
-    _update(dynamodb, table, 2)
-    assert "2" == _number(dynamodb, table)
+    table.update(2)
+    assert 2 == table.number()
 
 
-def test_a_rule_applies_to_selected_requests(
-    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str
-) -> None:
+def test_a_rule_applies_to_selected_requests(proxy: DynamoDBProxy, table: _Table) -> None:
     """Only requests whose parameters are selected fail."""
-    proxy.fail(
-        "UpdateItem",
-        DynamoDBError.ACCESS_DENIED,
-        lambda parameters: parameters["ExpressionAttributeValues"][":n"] == {"N": "3"},
-    )
-    _update(dynamodb, table, 2)
+
+    def is_selected(parameters: Parameters) -> bool:
+        return bool(parameters["ExpressionAttributeValues"][":n"] == {"N": "3"})
+
+    proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED, is_selected)
+    table.update(2)
     with pytest.raises(ClientError, match="AccessDenied"):
-        _update(dynamodb, table, 3)
-    assert "2" == _number(dynamodb, table)
+        table.update(3)
+    assert 2 == table.number()
 
 
 @pytest.mark.parametrize(
     "fault",
     [DynamoDBError.SERVER_ERROR.fault(effect_applied=True), Fault.reset(effect_applied=True)],
 )
-def test_a_response_can_be_lost(
-    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str, fault: Fault
-) -> None:
+def test_a_response_can_be_lost(proxy: DynamoDBProxy, table: _Table, fault: Fault) -> None:
     """A request can take effect although its sender receives an error."""
     proxy.add_rule(_rule(fault, "UpdateItem"))
     with pytest.raises((ClientError, BotoCoreError)):
-        _update(dynamodb, table, 2)
-    assert "2" == _number(dynamodb, table)
+        table.update(2)
+    assert 2 == table.number()
     assert fault.kind in {request.fault for request in proxy.requests}
 
 
-def test_forwarded_requests_are_recorded(
-    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str
-) -> None:
+def test_forwarded_requests_are_recorded(proxy: DynamoDBProxy, table: _Table) -> None:
     """Requests that DynamoDB responded to are recorded with the status; others are not."""
     proxy.add_rule(_rule(Fault.reset(), "DeleteItem"))
     with pytest.raises(BotoCoreError):
-        dynamodb.delete_item(TableName=table, Key={"id": {"S": "a"}})
-    _update(dynamodb, table, 2)
+        table.client.delete_item(TableName=table.name, Key=ITEM)
+    table.update(2)
     with pytest.raises(ClientError):
-        _update(dynamodb, "no-such-table", 3)
+        _Table(table.client, "no-such-table").update(3)
     *_, succeeded, failed = proxy.forwarded
     assert ("UpdateItem", 200) == (succeeded.operation, succeeded.status)
-    assert table == succeeded.parameters["TableName"]
+    assert table.name == succeeded.parameters["TableName"]
     assert ("UpdateItem", 400) == (failed.operation, failed.status)
     assert "DeleteItem" not in {request.operation for request in proxy.forwarded}
     assert {FaultKind.RESET, None} == {request.fault for request in proxy.requests}
 
 
-def test_the_history_can_be_cleared(
-    proxy: DynamoDBProxy, dynamodb: DynamoDBClient, table: str
-) -> None:
+def test_the_history_can_be_cleared(proxy: DynamoDBProxy, table: _Table) -> None:
     """A long run can forget its requests; rules stay in force."""
     proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED)
-    dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})
+    table.number()
     proxy.clear_history()
     assert ([], []) == (proxy.requests, proxy.forwarded)
     with pytest.raises(ClientError, match="AccessDenied"):
-        _update(dynamodb, table, 2)
+        table.update(2)
 
 
 def test_a_company_is_a_message_group(aws: Aws) -> None:

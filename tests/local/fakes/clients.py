@@ -1,11 +1,8 @@
 """Fictitious credentials and addresses, and the real Twilio client for a fake."""
 
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from twilio.http.http_client import TwilioHttpClient
-from twilio.http.response import Response
 from twilio.rest import Client
 
 KEY = "fake-openai-key"
@@ -21,21 +18,11 @@ TIMEOUT = 60.0
 """Seconds that no request here takes, even on the slowest machine."""
 
 
-class _LocalHttpClient(TwilioHttpClient):
-    def __init__(self, base_url: str, timeout: float) -> None:
-        super().__init__(timeout=timeout)
-        self._base = urlsplit(base_url)
-
-    def request(  # type: ignore[override]  # the other parameters are passed on
-        self, method: str, url: str, *args: Any, **options: Any
-    ) -> Response:
-        local = urlunsplit((self._base.scheme, self._base.netloc, *urlsplit(url)[2:]))
-        return super().request(method, local, *args, **options)
-
-
 def twilio_client(
     base_url: str, account_sid: str = ACCOUNT, token: str = TOKEN, *, timeout: float = TIMEOUT
 ) -> Client:
     """Return a client for an account at a fake; `timeout` is in seconds."""
-    http_client = _LocalHttpClient(base_url, timeout)
-    return Client(account_sid, token, http_client=http_client)  # type: ignore[no-untyped-call]  # the SDK has no types here
+    http_client = TwilioHttpClient(timeout=timeout)
+    client = Client(account_sid, token, http_client=http_client)  # type: ignore[no-untyped-call]  # the SDK has no types here
+    client.api.base_url = base_url
+    return client

@@ -64,6 +64,14 @@ def _text(ai: OpenAI, **options: Any) -> str:
     return str(_respond(ai, **options).output_text)
 
 
+def _http(openai: FakeOpenAI, method: str, path: str, content: str | None = None) -> Any:
+    """Return status and error of a request without the SDK."""
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    url = f"{openai.base_url}{path}"
+    response = requests.request(method, url, data=content, headers=headers, timeout=TIMEOUT)
+    return response.status_code, response.json()["error"]
+
+
 def _json(resource: BaseModel) -> dict[str, Any]:
     return resource.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
@@ -180,18 +188,11 @@ def test_invalid_parameters_are_rejected(
     openai: FakeOpenAI, changes: dict[str, Any] | str, code: str | None, param: str | None
 ) -> None:
     """Each invalid or missing parameter is a 400 error with its name and OpenAI's code."""
-    content = changes
     if isinstance(changes, dict):
         body: dict[str, Any] = {"model": MODEL, "input": "Hello"} | changes
-        content = json.dumps({name: value for name, value in body.items() if value is not ...})
-    response = requests.post(
-        f"{openai.base_url}/responses",
-        data=content,
-        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
-        timeout=TIMEOUT,
-    )
-    error = response.json()["error"]
-    assert 400 == response.status_code
+        changes = json.dumps({name: value for name, value in body.items() if value is not ...})
+    status, error = _http(openai, "POST", "/responses", changes)
+    assert 400 == status
     assert (code, param, "invalid_request_error") == (error["code"], error["param"], error["type"])
 
 
@@ -220,12 +221,8 @@ def test_unsupported_routes_are_rejected(
     openai: FakeOpenAI, method: str, path: str, status: int
 ) -> None:
     """Other paths and methods are errors in OpenAI's format."""
-    headers = {"Authorization": f"Bearer {KEY}"}
-    response = requests.request(
-        method, f"{openai.base_url}{path}", headers=headers, timeout=TIMEOUT
-    )
-    assert status == response.status_code
-    assert f"Invalid URL ({method} /v1{path})" == response.json()["error"]["message"]
+    found, error = _http(openai, method, path)
+    assert (status, f"Invalid URL ({method} /v1{path})") == (found, error["message"])
 
 
 NOT_STRICT: list[tuple[dict[str, Any], str]] = [
@@ -553,9 +550,8 @@ def test_invalid_parameters_of_runs_are_rejected(
 
 def test_the_apis_version_is_required(openai: FakeOpenAI) -> None:
     """A request without the version's header is a 400 error."""
-    headers = {"Authorization": f"Bearer {KEY}"}
-    response = requests.post(f"{openai.base_url}/threads", headers=headers, timeout=TIMEOUT)
-    assert (400, "invalid_beta") == (response.status_code, response.json()["error"]["code"])
+    status, error = _http(openai, "POST", "/threads")
+    assert (400, "invalid_beta") == (status, error["code"])
 
 
 SENTENCES = (

@@ -1,5 +1,6 @@
 """Ctrl-C at a real terminal: the process ends and says what was done."""
 
+import io
 import re
 import signal
 import sys
@@ -28,16 +29,16 @@ class Terminal:
 
     def __init__(self, spawned: "pexpect.spawn[str]") -> None:
         self._spawned = spawned
-        self._shown = ""
+        self._spawned.logfile_read = self._output = io.StringIO()
 
     @property
     def shown(self) -> str:
         """Everything shown so far, in one line and without colours."""
-        return " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._shown).split())
+        return " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._output.getvalue()).split())
 
     def await_text(self, text: str) -> None:
         """Wait until a text is shown."""
-        self._await(re.escape(text).replace(r"\ ", r"\s+"))
+        self._spawned.expect(re.escape(text).replace(r"\ ", r"\s+"))
 
     def answer(self, text: str) -> None:
         """Type an answer."""
@@ -46,17 +47,10 @@ class Terminal:
     def ctrl_c(self) -> int:
         """Press Ctrl-C, wait for the end, and return the exit status."""
         self._spawned.sendintr()
-        self._await(pexpect.EOF)
+        self._spawned.expect(pexpect.EOF)
         self._spawned.close()
         assert self._spawned.exitstatus is not None, self.shown
         return int(self._spawned.exitstatus)
-
-    def _await(self, pattern: "str | type[pexpect.EOF]") -> None:
-        try:
-            self._spawned.expect(pattern)
-        finally:
-            self._shown += self._spawned.before if isinstance(self._spawned.before, str) else ""
-            self._shown += self._spawned.after if isinstance(self._spawned.after, str) else ""
 
 
 @contextmanager
