@@ -146,10 +146,18 @@ def test_every_parameter_of_the_sdk_is_known(sdk: type, body: type[RequestBody])
     assert set(sdk.__annotations__) - elsewhere == known - elsewhere
 
 
-def test_missing_resources_are_not_found(ai: OpenAI) -> None:
-    """An unknown conversation or model is a 404 error."""
-    with pytest.raises(NotFoundError):
-        _text(ai, conversation="conv_gone")
+def test_missing_resources_are_not_found(ai: OpenAI, thread: Thread) -> None:
+    """An unknown conversation, thread, run or model is a 404 error."""
+    runs = ai.beta.threads.runs
+    for call in (
+        lambda: _text(ai, conversation="conv_gone"),
+        lambda: ai.beta.threads.messages.list("thread_gone"),
+        lambda: runs.create("thread_gone", assistant_id=ASSISTANT),
+        lambda: runs.retrieve("run_gone", thread_id=thread.id),
+        lambda: _start(ai, thread, model="gone"),
+    ):
+        with pytest.raises(NotFoundError):
+            call()
     for call in (lambda: ai.models.retrieve("gone"), lambda: _text(ai, model="gone")):
         with pytest.raises(NotFoundError, match="`gone`") as rejected:
             call()
@@ -329,7 +337,7 @@ def test_every_error_code_reaches_the_sdk(openai: FakeOpenAI, ai: OpenAI, name: 
         (Fault.reset(effect_applied=True), sdk.APIConnectionError, True),
         (Fault.hang(), sdk.APITimeoutError, False),
         (Fault.hang(effect_applied=True), sdk.APITimeoutError, True),
-        (Fault.slow(1, effect_applied=True), sdk.APITimeoutError, True),
+        (Fault.slow(10, effect_applied=True), sdk.APITimeoutError, True),
         (Fault.empty(), json.JSONDecodeError, True),
         (Fault.not_json(503), sdk.InternalServerError, False),
     ],
@@ -513,18 +521,6 @@ def test_a_run_can_fail(openai: FakeOpenAI, ai: OpenAI, thread: Thread) -> None:
     assert run.last_error is not None
     assert ("failed", "rate_limit_exceeded") == (run.status, run.last_error.code)
     assert 1 == len(_messages(ai, run))
-
-
-def test_missing_threads_runs_and_models_are_not_found(ai: OpenAI, thread: Thread) -> None:
-    """Threads, runs and models that do not exist are 404 errors."""
-    for call in (
-        lambda: ai.beta.threads.messages.list("thread_gone"),
-        lambda: ai.beta.threads.runs.create("thread_gone", assistant_id=ASSISTANT),
-        lambda: ai.beta.threads.runs.retrieve("run_gone", thread_id=thread.id),
-        lambda: _start(ai, thread, model="gone"),
-    ):
-        with pytest.raises(NotFoundError):
-            call()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 
 from local import paths
-from local.fakes import Fault, Match, Rule
+from local.fakes import Fault, Match
 from local.lifecycle import wait_for
 from ops.command import INTERRUPTED
 from tests.local.cloud.messages import TIMEOUT_SECONDS, several_waits
@@ -22,6 +22,8 @@ from tests.support.channel import PREFIXES
 pytestmark = several_waits
 RESUMABLE = "interrupted: completed work is kept: run the same command again to continue"
 LINES, COLUMNS = 40, 100
+PROGRAM = "from ops import queues; queues.POLL_SECONDS = 0; import ops.__main__"
+"""`python -m ops` without long polls: one process of the local cloud holds the whole queue."""
 
 
 class Terminal:
@@ -58,7 +60,7 @@ def terminal(operator: LocalOperator, *arguments: str) -> Iterator[Terminal]:
     """Run a command at a terminal; it ends with the `with` block at the latest."""
     spawned: pexpect.spawn[str] = pexpect.spawn(
         sys.executable,
-        ["-m", "ops", *arguments],
+        ["-c", PROGRAM, *arguments],
         timeout=TIMEOUT_SECONDS,
         cwd=str(paths.ROOT),
         env={**operator.environment(), "TERM": "xterm"},
@@ -106,27 +108,6 @@ def test_a_redrive_is_interrupted_and_continues(operator: LocalOperator) -> None
     operator.await_sent(*conversations)
 
 
-@exercises("interrupted", "erase")
-def test_an_erasure_is_interrupted_and_continues(operator: LocalOperator) -> None:
-    """Interrupted at the second of two records, it shows the first one's id, not the number."""
-    operator.await_empty_queues()
-    first = operator.conversation("sent")
-    second = operator.conversation("waiting", first.number)
-    call = ("erase", "--recipient", first.number, "--reason", "request 17")
-    match = Match(paths=("/DeleteItem",), contains=second.id)
-    operator.cloud.dynamodb_proxy.add_rule(Rule(Fault.slow(seconds=3), match))
-    with terminal(operator, *call) as erase:
-        erase.await_text("Erase this? It cannot be undone. [y/N]:")
-        erase.answer("y")
-        assert wait_for(lambda: not first.record, TIMEOUT_SECONDS)
-        assert INTERRUPTED == erase.ctrl_c()
-        assert "erased before the interruption" in erase.shown
-        assert erase.shown.endswith(RESUMABLE)
-
-    operator.succeed(*call, "--yes")
-    assert ({}, {}) == (first.record, second.record)
-
-
 @exercises("interrupted", "secrets set")
 def test_ctrl_c_at_a_prompt_is_an_interruption(operator: LocalOperator) -> None:
     """It is not an answer, and nothing was changed."""
@@ -145,7 +126,7 @@ def test_a_message_on_the_queue_is_sent_although_following_is_interrupted(
 ) -> None:
     """The terminal says how to see its progress."""
     conversation = operator.conversation()
-    operator.fakes.openai.fail_next(Fault.slow(2), match=Match(contains=conversation.id))
+    operator.fakes.openai.fail_next(Fault.slow(4), match=Match(contains=conversation.id))
     file = tmp_path / "context.json"
     file.write_text(conversation.body)
     with terminal(operator, "send", str(file), "--yes", "--follow") as send:
