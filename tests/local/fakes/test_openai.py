@@ -158,9 +158,9 @@ def test_missing_resources_are_not_found(ai: OpenAI, thread: Thread) -> None:
     ):
         with pytest.raises(NotFoundError):
             call()
-    for call in (lambda: ai.models.retrieve("gone"), lambda: _text(ai, model="gone")):
+    for name_model in (lambda: ai.models.retrieve("gone"), lambda: _text(ai, model="gone")):
         with pytest.raises(NotFoundError, match="`gone`") as rejected:
-            call()
+            name_model()
         assert ("model_not_found", "model") == (rejected.value.code, rejected.value.param)
 
 
