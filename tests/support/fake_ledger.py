@@ -40,6 +40,11 @@ STEPS = {
     "related_records": Step.SETTLE,
 }
 """The step that a call's failure names."""
+COMMON_FIELDS = (
+    *("key", "status", "owner", "attempt", "lease_expires_at"),
+    *("answer", "intent", "lookups", "sid", "created_at"),
+)
+"""What `Record` and `LedgerRecord` have in common."""
 UNRESOLVED = frozenset({Status.SENDING, Status.SEND_UNKNOWN})
 
 
@@ -74,16 +79,7 @@ class Record:
     def ledger_record(self) -> LedgerRecord:
         """Return what a failed condition returns."""
         return LedgerRecord(
-            key=self.key,
-            status=self.status,
-            owner=self.owner,
-            attempt=self.attempt,
-            lease_expires_at=self.lease_expires_at,
-            answer=self.answer,
-            intent=self.intent,
-            lookups=self.lookups,
-            sid=self.sid,
-            created_at=self.created_at,
+            **{name: getattr(self, name) for name in COMMON_FIELDS},
             failure_code=self.failure.code if self.failure else "",
             channel=self.attributes.get("channel_method", ""),
         )
@@ -123,9 +119,7 @@ class FakeLedgerStore:
             context.key,
             Status.PROCESSING,
             lease.started_at,
-            owner=lease.owner,
-            attempt=lease.attempt,
-            lease_expires_at=_ms(lease.expires_at),
+            **_held_by(lease),
             request_id=context.request_id,
             attributes=context.attributes,
         )
@@ -139,9 +133,7 @@ class FakeLedgerStore:
             _unchanged(found),
             partial(self._check_recipient, lease),
             status=Status.PROCESSING,
-            owner=lease.owner,
-            attempt=lease.attempt,
-            lease_expires_at=_ms(lease.expires_at),
+            **_held_by(lease),
         )
 
     def renew(self, lease: Lease, expires_at: float) -> None:
@@ -187,7 +179,7 @@ class FakeLedgerStore:
             "record_failure",
             lease.key,
             lambda record: record.status in allowed and record.is_held_by(lease),
-            suppress if failure.suppresses else _nothing,
+            suppress if failure.suppresses else lambda: None,
             status=failure.status,
             failure=failure,
         )
@@ -262,7 +254,7 @@ class FakeLedgerStore:
         changed: Callable[[Record | None], Record | None],
         in_same_write: Callable[[], object],
     ) -> None:
-        self.before.pop(name, _nothing)()
+        self.before.pop(name, lambda: None)()
         fault = self._faults.pop(name)
         if fault not in {Fault.ANSWER_LOST, Fault.REPEATED}:
             _raise_fault(name, fault)
@@ -290,10 +282,6 @@ def _raise_fault(call: str, fault: Fault | None) -> None:
             raise UnexpectedTestError
 
 
-def _nothing() -> None:
-    pass
-
-
 def _unchanged(found: LedgerRecord) -> Callable[[Record], bool]:
     state = (found.status, found.owner, found.attempt, _ms(found.lease_expires_at))
     return lambda record: (
@@ -303,6 +291,11 @@ def _unchanged(found: LedgerRecord) -> Callable[[Record], bool]:
 
 def _processing(lease: Lease) -> Callable[[Record], bool]:
     return lambda record: record.status is Status.PROCESSING and record.is_held_by(lease)
+
+
+def _held_by(lease: Lease) -> dict[str, Any]:
+    expires_at = _ms(lease.expires_at)
+    return {"owner": lease.owner, "attempt": lease.attempt, "lease_expires_at": expires_at}
 
 
 def _ms(seconds: float) -> float:

@@ -1,20 +1,14 @@
 """In-memory implementations of the core's ports, with visible state and planned faults."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from threading import Lock
 from typing import Generic, TypeVar
 
-from lambda_src.core.contract import Kind, Metric, Step
-from lambda_src.core.errors import (
-    CredentialsRefused,
-    PermanentFailure,
-    ProcessingError,
-    SendOutcomeUnknown,
-)
+from lambda_src.core.contract import Step
+from lambda_src.core.errors import CredentialsRefused, PermanentFailure, SendOutcomeUnknown
 from lambda_src.core.models import (
     Answer,
     AssistantDefinition,
@@ -39,18 +33,12 @@ ANSWER = Answer(
 class Fault(Enum):
     """How a write to the fake conversations table fails."""
 
-    UNAVAILABLE = auto()
-    """Not applied; raises `LedgerUnavailable`."""
-    REFUSED = auto()
-    """Not applied; raises `LedgerRefused`."""
-    TOO_LARGE = auto()
-    """Not applied; raises `PermanentFailure`."""
-    ANSWER_LOST = auto()
-    """Applied; raises `LedgerUnavailable`."""
-    REPEATED = auto()
-    """Applied; the answer is lost, and the SDK repeats the write."""
-    UNEXPECTED = auto()
-    """Not applied; raises `UnexpectedTestError`."""
+    UNAVAILABLE = auto()  # not applied; raises `LedgerUnavailable`
+    REFUSED = auto()  # not applied; raises `LedgerRefused`
+    TOO_LARGE = auto()  # not applied; raises `PermanentFailure`
+    ANSWER_LOST = auto()  # applied; raises `LedgerUnavailable`
+    REPEATED = auto()  # applied; the answer is lost, and the SDK repeats the write
+    UNEXPECTED = auto()  # not applied; raises `UnexpectedTestError`
 
 
 class UnexpectedTestError(Exception):
@@ -65,7 +53,6 @@ class FaultPlan(Generic[T]):
 
     def __init__(self) -> None:
         self._next: defaultdict[str, deque[T]] = defaultdict(deque)
-        self._lock = Lock()
 
     def add(self, call: str, fault: T, times: int = 1) -> None:
         """Let the next calls of that name fail."""
@@ -73,26 +60,24 @@ class FaultPlan(Generic[T]):
 
     def pop(self, call: str) -> T | None:
         """Return the fault of this call, if any."""
-        with self._lock:
-            return self._next[call].popleft() if self._next[call] else None
+        with suppress(IndexError):
+            return self._next[call].popleft()
+        return None
 
 
-class CachedValues(Generic[T]):
+class _CachedValues(Generic[T]):
     """Values by reference; a changed one is seen by a fresh read only."""
 
     def __init__(self) -> None:
         self.stored: dict[str, T] = {}
         self._cached: dict[str, T] = {}
-        self._lock = Lock()
 
     def read(self, reference: str, *, fresh: bool) -> T:
-        """Return the value that was read last, or the stored one."""
-        with self._lock:
-            if fresh or reference not in self._cached:
-                if reference not in self.stored:
-                    raise PermanentFailure("secret_missing", Step.SECRETS)
-                self._cached[reference] = self.stored[reference]
-            return self._cached[reference]
+        if fresh or reference not in self._cached:
+            if reference not in self.stored:
+                raise PermanentFailure("secret_missing", Step.SECRETS)
+            self._cached[reference] = self.stored[reference]
+        return self._cached[reference]
 
 
 class FakeSecrets:
@@ -102,8 +87,8 @@ class FakeSecrets:
     """
 
     def __init__(self) -> None:
-        self.openai_keys: CachedValues[str] = CachedValues()
-        self.twilio_credentials: CachedValues[TwilioCredentials] = CachedValues()
+        self.openai_keys: _CachedValues[str] = _CachedValues()
+        self.twilio_credentials: _CachedValues[TwilioCredentials] = _CachedValues()
         self.fresh_reads: list[str] = []
         self.during: Callable[[], object] = lambda: None
         self._faults: FaultPlan[Exception] = FaultPlan()
@@ -194,7 +179,6 @@ class FakeSender:
         self.during: Callable[[], object] = lambda: None
         self._clock = clock
         self._faults: FaultPlan[Exception] = FaultPlan()
-        self._lost_answers: FaultPlan[bool] = FaultPlan()
 
     def fail(self, error: Exception, times: int = 1) -> None:
         """Let the next sends fail before anything is accepted."""
@@ -206,7 +190,7 @@ class FakeSender:
 
     def lose_answer(self) -> None:
         """Let the next send be accepted, and its answer be lost."""
-        self._lost_answers.add("send", fault=True)
+        self._faults.add("answer", SendOutcomeUnknown("twilio_answer_lost", Step.SEND))
 
     def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
         """Accept a message, unless a fault is planned."""
@@ -215,8 +199,7 @@ class FakeSender:
         self._begin("send", credentials)
         sid = f"SM{len(self.sent) + 1:032d}"
         self.sent.append(SentMessage(sid, message, self._clock()))
-        if self._lost_answers.pop("send"):
-            raise SendOutcomeUnknown("twilio_answer_lost", Step.SEND)
+        self._fail("answer")
         return sid
 
     def find(
@@ -228,97 +211,10 @@ class FakeSender:
         return found if self.is_listing else ()
 
     def _begin(self, call: str, credentials: TwilioCredentials) -> None:
-        if error := self._faults.pop(call):
-            raise error
+        self._fail(call)
         if credentials.auth_token != self.auth_token:
             raise CredentialsRefused("twilio_20003", Step.SEND)
 
-
-class FakeQueue:
-    """Implements the port `Queue`; `delays` has seconds by receipt handle.
-
-    It shares `journal` with the heartbeat, so that tests see the order of their calls.
-    """
-
-    def __init__(self, journal: list[str]) -> None:
-        self.delays: dict[str, int] = {}
-        self.max_receives = 10
-        self.error: ProcessingError | None = None
-        self._journal = journal
-
-    def change_visibility(self, seconds: Mapping[str, int]) -> None:
-        """Set when messages are visible again."""
-        self._journal.append("visibility changed")
-        self.delays.update(seconds)
-
-    def max_receive_count(self) -> int:
-        """Return how many receives the queue allows."""
-        if self.error:
-            raise self.error
-        return self.max_receives
-
-
-class FakeHeartbeat:
-    """Implements the port `Heartbeat`; it beats when `beat` is called."""
-
-    def __init__(self, journal: list[str]) -> None:
-        self.receipt_handles: dict[str, str] = {}
-        self.failed_ids: frozenset[str] = frozenset()
-        self.leases: dict[str, Callable[[], None]] = {}
-        self.renewal_errors: list[Exception] = []
-        self._journal = journal
-
-    def for_messages(self, receipt_handles: Mapping[str, str]) -> "FakeHeartbeat":
-        """Return the heartbeat for the messages of one batch."""
-        self.receipt_handles = dict(receipt_handles)
-        return self
-
-    def start(self) -> None:
-        """Start."""
-        self._journal.append("heartbeat started")
-
-    def stop(self) -> frozenset[str]:
-        """Stop, and return the ids of the messages whose heartbeat failed."""
-        self._journal.append("heartbeat stopped")
-        return self.failed_ids
-
-    @contextmanager
-    def renewing(self, message_id: str, renew: Callable[[], None]) -> Iterator[None]:
-        """Renew that lease with each beat inside the context."""
-        self.leases[message_id] = renew
-        try:
-            yield
-        finally:
-            del self.leases[message_id]
-
-    def beat(self) -> None:
-        """Renew every lease, and keep the errors."""
-        for renew in list(self.leases.values()):
-            try:
-                renew()
-            except Exception as error:  # noqa: BLE001 - like the real heartbeat
-                self.renewal_errors.append(error)
-
-
-class FakeMetrics:
-    """Implements the port `Metrics`: `values` was recorded, the rest published."""
-
-    def __init__(self) -> None:
-        self.values: defaultdict[Metric, list[float]] = defaultdict(list)
-        self.counts: dict[Metric, int] = {}
-        self.failures: dict[tuple[Step, Kind], int] = {}
-        self.published = 0
-        self._lock = Lock()
-
-    def record(self, values: Mapping[Metric, float]) -> None:
-        """Add one value to each metric's distribution."""
-        with self._lock:
-            for metric, value in values.items():
-                self.values[metric].append(value)
-
-    def publish(
-        self, counts: Mapping[Metric, int], failures: Mapping[tuple[Step, Kind], int]
-    ) -> None:
-        """Keep the numbers of this batch."""
-        self.published += 1
-        self.counts, self.failures = dict(counts), dict(failures)
+    def _fail(self, call: str) -> None:
+        if error := self._faults.pop(call):
+            raise error

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lambda_src.core.contract import Status, Step
+from lambda_src.core.contract import Status
 from lambda_src.core.errors import LedgerUnavailable, RecipientErased
 from lambda_src.core.ledger import (
     ConditionFailed,
@@ -23,6 +23,7 @@ from lambda_src.core.ledger import (
 )
 from tests.support import contexts
 from tests.support.clock import START
+from tests.support.fake_ledger import STEPS
 from tests.support.fakes import ANSWER
 from tests.support.records import (
     HELD_LEASE,
@@ -44,28 +45,47 @@ OTHER_KEY = replace(KEY, conversation_id="another")
 OTHER_CONTEXT = replace(CONTEXT, key=OTHER_KEY)
 OTHER_RECIPIENT = replace(KEY, primary_channel="+447700900999")
 
-Write = Callable[[LedgerStore], object]
-WRITES: dict[str, tuple[Step, Callable[[LedgerStore, Lease], object]]] = {
-    "create": (Step.CLAIM, lambda store, held: store.create(CONTEXT, held)),
-    "take_over": (Step.CLAIM, lambda store, held: store.take_over(held, LEDGER_RECORD)),
-    "renew": (Step.CLAIM, lambda store, held: store.renew(held, START + 500)),
-    "checkpoint_answer": (Step.AI, lambda store, held: store.checkpoint_answer(held, ANSWER)),
-    "record_intent": (Step.SEND, lambda store, held: store.record_intent(held, INTENT, ANSWER)),
-    "record_sent": (Step.RECORD, lambda store, _: store.record_sent(KEY, SENT)),
-    "record_failure": (Step.RECORD, lambda store, held: store.record_failure(held, FAILED)),
-    "record_rejection": (
-        Step.RECORD,
-        lambda store, _: store.record_rejection(KEY, FAILED, None, START),
-    ),
-    "mark_failed_if_unchanged": (
-        Step.RECORD,
-        lambda store, _: store.mark_failed_if_unchanged(LEDGER_RECORD, FAILED),
-    ),
-    "count_lookup": (Step.SETTLE, lambda store, _: store.count_lookup(KEY, LEDGER_RECORD)),
-    "mark_unknown": (Step.SETTLE, lambda store, _: store.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)),
-    "related_records": (Step.SETTLE, lambda store, _: store.related_records(KEY)),
-}
-"""Every call with the step that its failure names."""
+
+def arguments(
+    held: Lease = HELD_LEASE, seen: LedgerRecord = LEDGER_RECORD
+) -> dict[str, tuple[Any, ...]]:
+    """Return the arguments of every call, with that lease or the record that was found."""
+    return {
+        "create": (CONTEXT, held),
+        "take_over": (held, seen),
+        "renew": (held, START + 500),
+        "checkpoint_answer": (held, ANSWER),
+        "record_intent": (held, INTENT, ANSWER),
+        "record_sent": (KEY, SENT),
+        "record_failure": (held, FAILED),
+        "record_rejection": (KEY, FAILED, None, START),
+        "mark_failed_if_unchanged": (seen, FAILED),
+        "count_lookup": (KEY, seen),
+        "mark_unknown": (KEY, UNKNOWN, seen),
+        "related_records": (KEY,),
+    }
+
+
+OTHER_LEASES = [ANOTHER, lease(attempt=2)]
+CHANGED = [
+    ledger_record(status=Status.RETRY),
+    ledger_record(owner="owner-0"),
+    ledger_record(attempt=2),
+    ledger_record(lease_expires_at=START),
+]
+"""What was found, if the record has changed since."""
+LATE_INTENT = Intent(HELD_LEASE.expires_at, HELD_LEASE.expires_at + 15)
+WITH_LEASE = ("renew", "checkpoint_answer", "record_intent")
+"""Calls that need a valid lease."""
+REFUSED_WHILE_PROCESSING = [
+    *((call, arguments(held)[call]) for call in WITH_LEASE for held in OTHER_LEASES),
+    *(("record_failure", (held, FAILED)) for held in OTHER_LEASES),
+    *(("take_over", (ANOTHER, seen)) for seen in CHANGED),
+    *(("mark_failed_if_unchanged", (seen, FAILED)) for seen in CHANGED),
+    *((call, arguments()[call]) for call in ("create", "record_sent", "record_rejection")),
+    ("create", (CONTEXT, ANOTHER)),
+    ("record_intent", (HELD_LEASE, LATE_INTENT, ANSWER)),
+]
 
 
 def found(store: LedgerStore) -> LedgerRecord | None:
@@ -82,11 +102,11 @@ def state(store: LedgerStore) -> LedgerRecord:
     return record
 
 
-def refuses(store: LedgerStore, write: Write) -> bool:
-    """Return whether the write fails by its condition and leaves the record unchanged."""
+def refuses(store: LedgerStore, call: str, *args: object) -> bool:
+    """Return whether a write fails by its condition and leaves the record unchanged."""
     before = found(store)
     with pytest.raises(ConditionFailed) as failed:
-        write(store)
+        getattr(store, call)(*args)
     return before == failed.value.record == found(store)
 
 
@@ -113,11 +133,10 @@ class LedgerContract:
 
     def test_a_first_lease_creates_the_record_once(self, store: LedgerStore) -> None:
         """A record is created `processing` with its lease; a second creation finds it."""
-        assert refuses(store, lambda store: store.renew(HELD_LEASE, START))
+        assert refuses(store, "renew", HELD_LEASE, START)
         store.create(CONTEXT, HELD_LEASE)
         assert found(store) == LEDGER_RECORD
-        assert refuses(store, lambda store: store.create(CONTEXT, ANOTHER))
-        assert refuses(store, lambda store: store.create(CONTEXT, HELD_LEASE))
+        assert refuses(store, "create", CONTEXT, HELD_LEASE)
 
     def test_an_unchanged_record_is_taken_over(self, processing: LedgerStore) -> None:
         """Taking over writes the new owner, attempt and lease, and keeps the rest."""
@@ -126,21 +145,17 @@ class LedgerContract:
         expected = ledger_record(owner="owner-2", attempt=2, lease_expires_at=START + 180.5)
         assert found(processing) == expected
 
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"status": Status.RETRY},
-            {"owner": "owner-0"},
-            {"attempt": 2},
-            {"lease_expires_at": START},
-        ],
-    )
-    def test_a_changed_record_is_not_taken_over(
-        self, processing: LedgerStore, changes: dict[str, Any]
+    @pytest.mark.parametrize(("call", "args"), REFUSED_WHILE_PROCESSING)
+    def test_a_write_needs_its_lease_and_state(
+        self, processing: LedgerStore, call: str, args: tuple[object, ...]
     ) -> None:
-        """Of two workers that found the same record, one gets the lease."""
-        seen = ledger_record(**changes)
-        assert refuses(processing, lambda store: store.take_over(ANOTHER, seen))
+        """Neither another owner or attempt, nor a worker that found another state, writes."""
+        assert refuses(processing, call, *args)
+
+    @pytest.mark.parametrize("call", WITH_LEASE)
+    def test_the_lease_ends_with_the_intent(self, sending: LedgerStore, call: str) -> None:
+        """Nothing that belongs to `processing` can be written once an intent is recorded."""
+        assert refuses(sending, call, *arguments()[call])
 
     def test_a_renewal_moves_only_the_leases_end(self, processing: LedgerStore) -> None:
         """Renewing changes nothing else."""
@@ -175,52 +190,21 @@ class LedgerContract:
         """One write changes to `sending`, with the answer, the intent and no lookup yet."""
         assert found(sending) == ledger_record(status=Status.SENDING, answer=ANSWER, intent=INTENT)
 
-    def test_an_intent_needs_a_lease_beyond_its_time(self, processing: LedgerStore) -> None:
-        """A lease that expires when the intent begins is not valid."""
-        late = Intent(HELD_LEASE.expires_at, HELD_LEASE.expires_at + 15)
-        assert refuses(processing, lambda store: store.record_intent(HELD_LEASE, late, ANSWER))
-
-    @pytest.mark.parametrize("other", [ANOTHER, lease(attempt=2)], ids=["owner", "attempt"])
-    @pytest.mark.parametrize(
-        "name", ["renew", "checkpoint_answer", "record_intent", "record_failure"]
-    )
-    def test_another_lease_writes_nothing(
-        self, processing: LedgerStore, name: str, other: Lease
-    ) -> None:
-        """Every write of a worker needs its own owner and its own attempt."""
-        assert refuses(processing, lambda store: WRITES[name][1](store, other))
-
-    @pytest.mark.parametrize("name", ["renew", "checkpoint_answer", "record_intent"])
-    def test_the_lease_ends_with_the_intent(self, sending: LedgerStore, name: str) -> None:
-        """Nothing that belongs to `processing` can be written once an intent is recorded."""
-        assert refuses(sending, lambda store: WRITES[name][1](store, HELD_LEASE))
-
     def test_a_rejection_is_recorded_where_no_record_exists(
         self, store: LedgerStore, release: Callable[[], None]
     ) -> None:
         """It has no owner; once an operator released it, one worker gets its lease."""
         store.record_rejection(KEY, FAILED, "request-1", START)
-        assert (Status.FAILED, "", 0) == (
-            state(store).status,
-            state(store).owner,
-            state(store).attempt,
-        )
+        rejected = state(store)
+        assert (Status.FAILED, "", 0) == (rejected.status, rejected.owner, rejected.attempt)
         release()
         seen = state(store)
-        assert (Status.RETRY, "", 0, 0.0) == (
-            seen.status,
-            seen.owner,
-            seen.attempt,
-            seen.lease_expires_at,
-        )
+        assert (Status.RETRY, "", 0) == (seen.status, seen.owner, seen.attempt)
+        assert 0.0 == seen.lease_expires_at
         store.take_over(HELD_LEASE, seen)
         expected = ledger_record(created_at=FAILED.at, failure_code=FAILED.code, channel="")
         assert found(store) == expected
-        assert refuses(store, lambda store: store.take_over(ANOTHER, seen))
-
-    def test_a_rejection_changes_no_record(self, processing: LedgerStore) -> None:
-        """A refused message does not affect the conversation in progress."""
-        assert refuses(processing, lambda store: store.record_rejection(KEY, FAILED, None, START))
+        assert refuses(store, "take_over", ANOTHER, seen)
 
     def test_a_released_failure_is_taken_over(
         self, processing: LedgerStore, release: Callable[[], None]
@@ -238,33 +222,22 @@ class LedgerContract:
         sending.record_sent(KEY, SENT)
         record = state(sending)
         assert (Status.SENT, "SM1", None) == (record.status, record.sid, record.answer)
-        again = replace(SENT, sid="SM2")
-        assert refuses(sending, lambda store: store.record_sent(KEY, again))
-
-    def test_the_final_write_needs_an_intent(self, processing: LedgerStore) -> None:
-        """A record that is `processing` takes no sid."""
-        assert refuses(processing, lambda store: store.record_sent(KEY, SENT))
+        assert refuses(sending, "record_sent", KEY, replace(SENT, sid="SM2"))
 
     def test_a_failure_is_recorded_after_the_intent(self, sending: LedgerStore) -> None:
         """A definite refusal ends `sending`; the same write may be repeated, another not."""
         sending.record_failure(HELD_LEASE, RETRY)
         sending.record_failure(HELD_LEASE, RETRY)
         assert Status.RETRY is state(sending).status
-        assert refuses(sending, lambda store: store.record_failure(HELD_LEASE, FAILED))
+        assert refuses(sending, "record_failure", HELD_LEASE, FAILED)
 
-    def test_lookups_are_counted_for_the_send_that_was_found(self, sending: LedgerStore) -> None:
-        """A lookup counts one up, while the send is still the same owner's."""
+    def test_a_lookup_changes_only_the_send_that_was_found(self, sending: LedgerStore) -> None:
+        """It is counted or marked unknown for the owner that was found; marked also twice."""
+        for call in ("count_lookup", "mark_unknown"):
+            other = arguments(seen=ledger_record(owner="owner-2"))[call]
+            assert refuses(sending, call, *other)
         sending.count_lookup(KEY, LEDGER_RECORD)
         assert 1 == state(sending).lookups
-        other = ledger_record(owner="owner-2")
-        assert refuses(sending, lambda store: store.count_lookup(KEY, other))
-
-    def test_an_unknown_send_is_marked_for_the_send_that_was_found(
-        self, sending: LedgerStore
-    ) -> None:
-        """`send_unknown` needs the owner that was found, and may be written twice."""
-        other = ledger_record(owner="owner-2")
-        assert refuses(sending, lambda store: store.mark_unknown(KEY, UNKNOWN, other))
         sending.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)
         sending.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)
         assert Status.SEND_UNKNOWN is state(sending).status
@@ -291,10 +264,8 @@ class LedgerContract:
 
     def test_an_opt_out_suppresses_the_recipient(self, suppressed: LedgerStore) -> None:
         """The record is `failed`, and only this recipient's next conversation gets no lease."""
-        assert (Status.FAILED, OPTED_OUT.code) == (
-            state(suppressed).status,
-            state(suppressed).failure_code,
-        )
+        record = state(suppressed)
+        assert (Status.FAILED, OPTED_OUT.code) == (record.status, record.failure_code)
         suppressed.record_failure(HELD_LEASE, OPTED_OUT)
         with pytest.raises(RecipientSuppressed):
             suppressed.create(OTHER_CONTEXT, lease(key=OTHER_KEY))
@@ -303,13 +274,12 @@ class LedgerContract:
 
     def test_an_opt_out_needs_the_lease(self, sending: LedgerStore) -> None:
         """A worker that lost the conversation suppresses nobody."""
-        other = lease(attempt=2)
-        assert refuses(sending, lambda store: store.record_failure(other, OPTED_OUT))
+        assert refuses(sending, "record_failure", lease(attempt=2), OPTED_OUT)
         sending.create(OTHER_CONTEXT, lease(key=OTHER_KEY))
 
     def test_an_existing_record_takes_precedence(self, suppressed: LedgerStore) -> None:
         """A conversation that ended is found as such, although its recipient opted out since."""
-        assert refuses(suppressed, lambda store: store.create(CONTEXT, ANOTHER))
+        assert refuses(suppressed, "create", CONTEXT, ANOTHER)
 
     def test_a_retry_of_a_suppressed_recipient_is_marked_failed(
         self, processing: LedgerStore
@@ -326,14 +296,6 @@ class LedgerContract:
         processing.mark_failed_if_unchanged(seen, FAILED)
 
         assert Status.FAILED is state(processing).status
-
-    @pytest.mark.parametrize("changes", [{"status": Status.RETRY}, {"owner": "owner-2"}])
-    def test_a_changed_record_is_not_marked_failed(
-        self, processing: LedgerStore, changes: dict[str, Any]
-    ) -> None:
-        """A record that changed since it was found stays unchanged."""
-        other = ledger_record(**changes)
-        assert refuses(processing, lambda store: store.mark_failed_if_unchanged(other, FAILED))
 
     def test_requests_from_before_an_erasure_are_dropped(
         self, store: LedgerStore, erase: Callable[[float], None]
@@ -358,10 +320,9 @@ class LedgerContract:
         with pytest.raises(RecipientSuppressed):
             suppressed.create(OTHER_CONTEXT, lease(key=OTHER_KEY, requested_at=START + 1))
 
-    @pytest.mark.parametrize("name", WRITES)
-    def test_an_outage_names_its_step(self, unavailable: LedgerStore, name: str) -> None:
+    @pytest.mark.parametrize("call", arguments())
+    def test_an_outage_names_its_step(self, unavailable: LedgerStore, call: str) -> None:
         """The failure says how far the message had come."""
-        step, call = WRITES[name]
         with pytest.raises(LedgerUnavailable) as failed:
-            call(unavailable, HELD_LEASE)
-        assert step is failed.value.step
+            getattr(unavailable, call)(*arguments()[call])
+        assert STEPS[call] is failed.value.step

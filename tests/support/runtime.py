@@ -1,12 +1,15 @@
 """The real core, built as `lambda_src.bootstrap` does, on fakes or on any other ports."""
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.composer import MessageComposer
+from lambda_src.core.contract import Kind, Metric, Step
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.flow import FailureRecorder, MessageFlow
@@ -25,15 +28,7 @@ from lambda_src.services.secret_schemas import TwilioCredentials
 from tests.support import contexts
 from tests.support.clock import START, FakeClock
 from tests.support.fake_ledger import FakeLedgerStore, Record
-from tests.support.fakes import (
-    FakeAssistants,
-    FakeHeartbeat,
-    FakeMetrics,
-    FakeQueue,
-    FakeSecrets,
-    FakeSender,
-    FakeTextGenerator,
-)
+from tests.support.fakes import FakeAssistants, FakeSecrets, FakeSender, FakeTextGenerator
 
 LEASE_SECONDS = 90.0
 BACKOFF_BASE = 10.0
@@ -50,6 +45,81 @@ FIRST_CONTACT = AssistantDefinition(
     instructions="Write a greeting.",
     variables={"1": VariableRule("The first name.", 60), "2": VariableRule("The message.")},
 )
+
+
+class _FakeQueue:
+    """Implements the port `Queue`; `delays` has seconds by receipt handle.
+
+    It shares `journal` with the heartbeat, so that tests see the order of their calls.
+    """
+
+    def __init__(self, journal: list[str]) -> None:
+        self.delays: dict[str, int] = {}
+        self.max_receives = 10
+        self.error: Exception | None = None
+        self._journal = journal
+
+    def change_visibility(self, seconds: Mapping[str, int]) -> None:
+        self._journal.append("visibility changed")
+        self.delays.update(seconds)
+
+    def max_receive_count(self) -> int:
+        if self.error:
+            raise self.error
+        return self.max_receives
+
+
+class _FakeHeartbeat:
+    """Implements the port `Heartbeat`; it beats when `beat` is called."""
+
+    def __init__(self, journal: list[str]) -> None:
+        self.receipt_handles: dict[str, str] = {}
+        self.failed_ids: frozenset[str] = frozenset()
+        self.leases: dict[str, Callable[[], None]] = {}
+        self.renewal_errors: list[Exception] = []
+        self._journal = journal
+
+    def start(self) -> None:
+        self._journal.append("heartbeat started")
+
+    def stop(self) -> frozenset[str]:
+        self._journal.append("heartbeat stopped")
+        return self.failed_ids
+
+    @contextmanager
+    def renewing(self, message_id: str, renew: Callable[[], None]) -> Iterator[None]:
+        self.leases[message_id] = renew
+        try:
+            yield
+        finally:
+            del self.leases[message_id]
+
+    def beat(self) -> None:
+        for renew in list(self.leases.values()):
+            try:
+                renew()
+            except Exception as error:  # noqa: BLE001 - like the real heartbeat
+                self.renewal_errors.append(error)
+
+
+class _FakeMetrics:
+    """Implements the port `Metrics`: `values` was recorded, the rest published."""
+
+    def __init__(self) -> None:
+        self.values: defaultdict[Metric, list[float]] = defaultdict(list)
+        self.counts: dict[Metric, int] = {}
+        self.failures: dict[tuple[Step, Kind], int] = {}
+        self.published = 0
+
+    def record(self, values: Mapping[Metric, float]) -> None:
+        for metric, value in values.items():
+            self.values[metric].append(value)
+
+    def publish(
+        self, counts: Mapping[Metric, int], failures: Mapping[tuple[Step, Kind], int]
+    ) -> None:
+        self.published += 1
+        self.counts, self.failures = dict(counts), dict(failures)
 
 
 class SleepClock(Protocol):
@@ -80,9 +150,9 @@ class Runtime:
         raise NotImplementedError
 
     @cached_property
-    def metrics(self) -> FakeMetrics:
+    def metrics(self) -> _FakeMetrics:
         """What is recorded and published."""
-        return FakeMetrics()
+        return _FakeMetrics()
 
     @property
     def leases(self) -> LeaseManager:
@@ -92,29 +162,14 @@ class Runtime:
     @property
     def composer(self) -> MessageComposer:
         """The composer, which measures with the clock."""
-        return MessageComposer(
-            self.secrets,
-            self.assistants,
-            self.generator,
-            self.metrics,
-            self.clock,
-            self.times,
-            stopwatch=self.clock,
-        )
+        ports = (self.secrets, self.assistants, self.generator, self.metrics)
+        return MessageComposer(*ports, self.clock, self.times, stopwatch=self.clock)
 
     @property
     def at_most_once(self) -> AtMostOnceSender:
         """The sender with its intent and its final write."""
-        return AtMostOnceSender(
-            self.leases,
-            self.secrets,
-            self.sender,
-            self.metrics,
-            self.clock,
-            self.times,
-            self.clock.sleep,
-            self.clock,
-        )
+        parts = (self.leases, self.secrets, self.sender, self.metrics)
+        return AtMostOnceSender(*parts, self.clock, self.times, self.clock.sleep, self.clock)
 
     @property
     def failures(self) -> FailureRecorder:
@@ -170,13 +225,14 @@ class FakeRuntime(Runtime):
     def __post_init__(self) -> None:
         self.generator: FakeTextGenerator = FakeTextGenerator(API_KEY)
         self.sender: FakeSender = FakeSender(self.clock, TWILIO.auth_token)
-        self.queue: FakeQueue = FakeQueue(self.journal)
-        self.heartbeat = FakeHeartbeat(self.journal)
+        self.queue: _FakeQueue = _FakeQueue(self.journal)
+        self.heartbeat = _FakeHeartbeat(self.journal)
         store_defaults(self.secrets, self.assistants)
 
-    def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> FakeHeartbeat:
+    def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> _FakeHeartbeat:
         """Return the heartbeat for the messages of one batch."""
-        return self.heartbeat.for_messages(receipt_handles)
+        self.heartbeat.receipt_handles = dict(receipt_handles)
+        return self.heartbeat
 
     def time_left(self) -> float:
         """Return the seconds until Lambda ends the function."""
