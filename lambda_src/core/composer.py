@@ -1,12 +1,19 @@
 """From a context object to an answer that is valid for the channel and the assistant."""
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
-from lambda_src.core.contract import Metric, Step
-from lambda_src.core.errors import CredentialsRefused, PermanentFailure, TransientFailure
+from lambda_src.core.contract import LogEvent, Metric, Step
+from lambda_src.core.errors import (
+    CredentialsRefused,
+    InvalidAnswer,
+    PermanentFailure,
+    TransientFailure,
+)
 from lambda_src.core.models import (
     TWILIO,
     Answer,
@@ -17,23 +24,30 @@ from lambda_src.core.models import (
     GenerationRequest,
     Limit,
     TextRules,
+    Usage,
     VariableRule,
     first_violation,
 )
 from lambda_src.core.ports import Assistants, Clock, Metrics, Secrets, TextGenerator
 from lambda_src.core.time_budget import TimeBudget
 
+log = logging.getLogger(__name__)
+
 MAX_METADATA_LENGTH = 512
 """Characters that OpenAI accepts as the value of one metadata key."""
 
 # Includes lone surrogates: JSON may contain an escaped half of a character, UTF-8 may not.
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Markers such as 【4:0†source】 of file search, and those of web search between private-use
+# characters (https://platform.openai.com/docs/assistants/deep-dive#message-annotations).
+_CITATION = re.compile(r"[ \t]*(?:【[^】\n]*†[^】\n]*】|\ue200[^\ue201\n]*\ue201)")
+_CITATION_START = re.compile(r"【\d+(?::\d+)?†|[\ue200-\ue202]")
 _WHITESPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class MessageComposer:
-    """Asks the AI for the message, once, and validates its answer.
+    """Asks the AI for the message, and once more if its answer cannot be sent.
 
     `text_rules` are the channel's; `stopwatch` returns seconds of which only differences matter.
     """
@@ -64,7 +78,8 @@ class MessageComposer:
 
         Raises:
             LeaseLost: From `check_lease`.
-            PermanentFailure: The secret, the assistant or the answer is invalid.
+            InvalidAnswer: The second answer cannot be sent either.
+            PermanentFailure: The secret or the assistant is invalid, or the AI refuses to write.
             TransientFailure: OpenAI did not answer or refuses the account, or too little time is
                 left.
         """
@@ -75,12 +90,35 @@ class MessageComposer:
         check_template(
             has_variables=bool(definition and definition.variables), template_sid=template_sid
         )
+        draft = partial(self._draft, delivery, context, definition, check_lease)
         try:
-            answer = self._generate(delivery, context, definition, check_lease, fresh=False)
+            return draft(problem="")
+        except InvalidAnswer as invalid:
+            first = invalid
+        log.warning("asked again: %s", first.detail, extra={"event": LogEvent.AI_ANSWER_INVALID})
+        answer = draft(problem=first.detail)
+        return replace(answer, usage=first.usage + answer.usage)
+
+    def _draft(
+        self,
+        delivery: Delivery,
+        context: ContextObject,
+        definition: AssistantDefinition | None,
+        check_lease: Callable[[], None],
+        *,
+        problem: str,
+    ) -> Answer:
+        generate = partial(self._generate, delivery, context, definition, check_lease, problem)
+        try:
+            answer = generate(fresh=False)
         except CredentialsRefused:
-            answer = self._generate(delivery, context, definition, check_lease, fresh=True)
+            answer = generate(fresh=True)
         delivery.step = Step.COMPOSE
-        return validate_output(answer, definition, self.text_rules)
+        try:
+            return validate_output(answer, definition, self.text_rules)
+        except InvalidAnswer as invalid:
+            invalid.usage = answer.usage
+            raise
 
     def _generate(
         self,
@@ -88,6 +126,7 @@ class MessageComposer:
         context: ContextObject,
         definition: AssistantDefinition | None,
         check_lease: Callable[[], None],
+        problem: str,
         *,
         fresh: bool,
     ) -> Answer:
@@ -108,16 +147,27 @@ class MessageComposer:
                 "request_id": context.request_id[:MAX_METADATA_LENGTH],
             },
             timeout=timeout,
+            problem=problem,
         )
         measured: dict[Metric, float] = {}
         started = self.stopwatch()
         try:
             answer = self.generator.generate(api_key, request)
-            measured[Metric.PROMPT_TOKENS] = answer.usage.prompt_tokens
-            measured[Metric.COMPLETION_TOKENS] = answer.usage.completion_tokens
+        except InvalidAnswer as invalid:
+            measured = _tokens(invalid.usage)
+            raise
+        else:
+            measured = _tokens(answer.usage)
             return answer
         finally:
             self.metrics.record({Metric.AI_SECONDS: self.stopwatch() - started, **measured})
+
+
+def _tokens(usage: Usage) -> dict[Metric, float]:
+    return {
+        Metric.PROMPT_TOKENS: usage.prompt_tokens,
+        Metric.COMPLETION_TOKENS: usage.completion_tokens,
+    }
 
 
 def check_template(*, has_variables: bool, template_sid: str | None) -> None:
@@ -147,12 +197,13 @@ def validate_output(
         rules: The channel's rules.
 
     Raises:
-        PermanentFailure: A text is empty or too long, or the variables are not the definition's.
+        InvalidAnswer: A text is empty or too long, or the variables are not the definition's.
     """
     if definition and definition.variables:
         variables = _validated_variables(answer.variables, definition.variables, rules)
         return replace(answer, text="", variables=variables)
-    body = rules.transliterate(_UNSENDABLE.sub(" ", answer.text.replace("\r\n", "\n"))).strip()
+    text = _without_citations(answer.text.replace("\r\n", "\n"))
+    body = rules.transliterate(_UNSENDABLE.sub(" ", text)).strip()
     if not body:
         raise _invalid("the text is empty")
     if violation := first_violation(("the text has", body, limit) for limit in rules.body):
@@ -170,7 +221,7 @@ def _validated_variables(
     valid, checks = {}, []
     for name, rule in definitions.items():
         # Twilio refuses variables with line breaks, tabs or more than four spaces in a row (21656).
-        value = rules.transliterate(_UNSENDABLE.sub(" ", values[name]))
+        value = rules.transliterate(_UNSENDABLE.sub(" ", _without_citations(values[name])))
         valid[name] = _WHITESPACE.sub(" ", value).strip()
         if not valid[name]:
             raise _invalid(f"variable {name} is empty")
@@ -183,5 +234,12 @@ def _validated_variables(
     return valid
 
 
-def _invalid(detail: str) -> PermanentFailure:
-    return PermanentFailure("ai_answer_unfit", Step.COMPOSE, detail)
+def _without_citations(text: str) -> str:
+    remaining = _CITATION.sub("", text)
+    if _CITATION_START.search(remaining):
+        raise _invalid("the text contains an incomplete citation marker")
+    return remaining
+
+
+def _invalid(detail: str) -> InvalidAnswer:
+    return InvalidAnswer("ai_answer_unfit", Step.COMPOSE, detail)

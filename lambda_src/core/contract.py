@@ -124,6 +124,7 @@ class LogEvent(StrEnum):
     UNEXPECTED_ERROR = "unexpected_error"
     OUT_OF_TIME = "out_of_time"
     CUT_OFF = "cut_off"
+    AI_ANSWER_INVALID = "ai_answer_invalid"
 
     FINAL_DB_UPDATE_FAILED = "final_db_update_failed"
     SEND_OUTCOME_UNKNOWN = "send_outcome_unknown"
@@ -148,6 +149,7 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.UNEXPECTED_ERROR: ("ERROR",),
     LogEvent.OUT_OF_TIME: ("WARNING",),
     LogEvent.CUT_OFF: ("ERROR",),
+    LogEvent.AI_ANSWER_INVALID: ("WARNING",),
     LogEvent.FINAL_DB_UPDATE_FAILED: ("CRITICAL",),
     LogEvent.SEND_OUTCOME_UNKNOWN: ("CRITICAL",),
     LogEvent.SEND_OUTCOME_PENDING: ("WARNING", "ERROR"),

@@ -8,7 +8,7 @@ from logging import CRITICAL, ERROR, INFO, WARNING
 from typing import ClassVar
 
 from lambda_src.core.contract import Kind, LogEvent, Status, Step
-from lambda_src.core.models import RecordKey
+from lambda_src.core.models import RecordKey, Usage
 
 
 class Redelivery(StrEnum):
@@ -84,6 +84,18 @@ class PermanentFailure(ProcessingError):
     recorded_status = Status.FAILED
     redelivery = Redelivery.AT_ONCE
     level = ERROR
+
+
+class InvalidAnswer(PermanentFailure):
+    """The AI's answer cannot be sent: the AI is asked once more, then the message is `failed`.
+
+    The detail names the problem without quoting the answer: the second request contains it.
+
+    Attributes:
+        usage: Tokens billed for the answer.
+    """
+
+    usage = Usage(0, 0, 0)
 
 
 class RecipientOptedOut(PermanentFailure):

@@ -46,13 +46,16 @@ class AssistantDefinition:
     """How the AI writes: empty `variables` mean free text, others a template's content variables.
 
     `model` and `instructions` may be empty for an assistant that is stored on an
-    Assistants-compatible server, which then uses its own.
+    Assistants-compatible server, which then uses its own. An empty `reasoning_effort` or
+    `verbosity` means the model's default.
     """
 
     model: str
     instructions: str
     variables: Mapping[str, VariableRule]
     max_output_tokens: int | None = None
+    reasoning_effort: str = ""
+    verbosity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ class Delivery:
 class GenerationRequest:
     """One message for the AI to write.
 
-    `metadata` contains ids only; `timeout` is in seconds and covers the whole answer.
+    `metadata` contains ids only; `timeout` is in seconds and covers the whole answer. `problem`
+    says what was wrong with the answer to an earlier request; it is empty in the first one.
     """
 
     engine: Engine
@@ -142,6 +146,7 @@ class GenerationRequest:
     prompt_context: Mapping[str, Any]
     metadata: Mapping[str, str]
     timeout: float
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,14 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return the tokens of both."""
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)

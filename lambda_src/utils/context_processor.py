@@ -44,6 +44,7 @@ JSON_TYPES: dict[type, str] = {
     type(None): "null",
 }
 EXPECTED = {
+    "extra_forbidden": "only the keys of an assistant definition",
     "string_type": "a string",
     "list_type": "an array",
     "dict_type": "an object",

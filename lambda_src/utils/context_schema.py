@@ -36,6 +36,8 @@ MAX_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
 MAX_ID_BYTES = 256
 """Limit for ids that are written to log lines and to OpenAI's metadata (512 characters)."""
+MIN_OUTPUT_TOKENS = 16
+"""OpenAI's minimum; the limit includes the tokens of the model's reasoning."""
 MAX_VARIABLES = 100
 """Twilio's limit for the variables of a content template."""
 RECORDED_PREFIXES = ("auto_queue_", "rate_limits")
@@ -135,7 +137,10 @@ Timestamp = Annotated[StrictStr, AfterValidator(_iso_8601)]
 JsonObject = dict[str, Any]
 AssistantId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 """An assistant id is also a file name, so it contains no path separator."""
-VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,16}$")]
+"""WhatsApp's limit is 16 characters."""
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""Reasoning efforts of OpenAI's models; each model supports some of them."""
 OwnChannel = Annotated[Text, AfterValidator(_own_channel)]
 # Stops at the first error: the errors of a list of a megabyte could exhaust the memory.
 AllowedChannels = Annotated[list[Text], FailFast(), AfterValidator(_includes_own_channel)]
@@ -171,14 +176,20 @@ class PassthroughModel(StrictModel):
     model_config = ConfigDict(extra="allow")
 
 
-class VariableModel(StrictModel):
+class DefinitionModel(StrictModel):
+    """A part of an assistant definition: unknown keys are errors, since they are misspelled."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class VariableModel(DefinitionModel):
     """One template variable: what it should contain, and its maximum length in characters."""
 
     description: Text
     max_length: PositiveInt | None = None
 
 
-class AssistantModel(StrictModel):
+class AssistantModel(DefinitionModel):
     """An assistant definition, in a file or inline in a context object."""
 
     model: Text
@@ -186,7 +197,9 @@ class AssistantModel(StrictModel):
     variables: Annotated[dict[VariableName, VariableModel], BeforeValidator(_max_variables)] = (
         Field(default_factory=dict)
     )
-    max_output_tokens: PositiveInt | None = None
+    max_output_tokens: Annotated[int, Field(ge=MIN_OUTPUT_TOKENS)] | None = None
+    reasoning_effort: Effort | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
 
     def definition(self) -> AssistantDefinition:
         """Convert to the core's type."""
@@ -198,6 +211,8 @@ class AssistantModel(StrictModel):
                 for name, variable in self.variables.items()
             },
             max_output_tokens=self.max_output_tokens,
+            reasoning_effort=self.reasoning_effort or "",
+            verbosity=self.verbosity or "",
         )
 
 

@@ -37,6 +37,9 @@ class FaultKind(StrEnum):
     INCOMPLETE = "incomplete"
     FAILED = "failed"
     WRONG_OUTPUT = "wrong_output"
+    COMMENTARY = "commentary"
+    REPEATED = "repeated"
+    REASONING_ONLY = "reasoning_only"
 
     # Twilio only
     UNDELIVERED = "undelivered"
@@ -144,6 +147,21 @@ class Fault:
     def wrong_output(cls, text: str = '{"unexpected": true}') -> "Fault":
         """OpenAI: a completed response with this text, whatever format was requested."""
         return cls(FaultKind.WRONG_OUTPUT, message=text)
+
+    @classmethod
+    def commentary(cls, text: str = "I will check the facts of the input first.") -> "Fault":
+        """OpenAI: the model writes a message about its work before its answer."""
+        return cls(FaultKind.COMMENTARY, message=text)
+
+    @classmethod
+    def repeated(cls) -> "Fault":
+        """OpenAI: a completed response that contains its message twice."""
+        return cls(FaultKind.REPEATED)
+
+    @classmethod
+    def reasoning_only(cls) -> "Fault":
+        """OpenAI: a completed response without a message."""
+        return cls(FaultKind.REASONING_ONLY)
 
     @classmethod
     def undelivered(cls, code: int = 63016) -> "Fault":

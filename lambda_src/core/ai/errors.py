@@ -12,6 +12,7 @@ from lambda_src.core.contract import Step
 from lambda_src.core.errors import (
     AccountRefused,
     CredentialsRefused,
+    InvalidAnswer,
     PermanentFailure,
     ProcessingError,
     RateLimited,
@@ -117,9 +118,8 @@ def incomplete_answer(reason: object) -> ProcessingError:
     """Return the error for an answer that ended early: token limit or content filter."""
     if reason == "content_filter":
         return PermanentFailure("ai_answer_refused", Step.AI, "by the content filter")
-    return PermanentFailure(
-        "ai_answer_cut_off", Step.AI, f"by {_code_or_none(reason) or 'the service'}"
-    )
+    limit = _code_or_none(reason) or "the service"
+    return InvalidAnswer("ai_answer_cut_off", Step.AI, f"the answer was cut off by {limit}")
 
 
 def _classify_code(code: str | None, name: str) -> ProcessingError | None:

@@ -1,4 +1,4 @@
-"""The parts of a request that both of OpenAI's interfaces share, and its time limit."""
+"""The parts of a request and of its answer that both of OpenAI's interfaces share."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import PermanentFailure, TransientFailure
+from lambda_src.core.errors import InvalidAnswer, TransientFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lambda_src.core.models import AssistantDefinition
 
 SCHEMA_NAME = "content_variables"
+COMMENTARY, FINAL_ANSWER = "commentary", "final_answer"
+"""Phases of a message item: a reasoning model may write about its work before its answer."""
 MIN_REQUEST_SECONDS = 1.0
 """Least timeout of a request: with less it would always fail."""
 
@@ -54,6 +56,36 @@ def prompt(prompt_context: Mapping[str, Any]) -> str:
     return json.dumps(dict(prompt_context), ensure_ascii=False)
 
 
+def correction(problem: str) -> str:
+    """Return the instruction of a second request: what was wrong with the first answer."""
+    return (
+        f"Your previous answer could not be used: {problem}."
+        " Write the complete answer again, without this problem."
+    )
+
+
+def final_text(texts: Iterable[tuple[str | None, str]]) -> str:
+    """Return the one text to send of an answer's texts.
+
+    Commentary is ignored, a final answer takes precedence over texts without a phase, and repeated
+    texts count once. Different texts are never joined, since each may be a whole message.
+
+    Args:
+        texts: The phase of each text's message item, None if it has none, and the text.
+
+    Raises:
+        InvalidAnswer: There is no text, or there are several different ones.
+    """
+    answers = [(phase, text) for phase, text in texts if phase != COMMENTARY and text.strip()]
+    final = {text.strip() for phase, text in answers if phase == FINAL_ANSWER}
+    distinct = final or {text.strip() for _, text in answers}
+    if not distinct:
+        raise _invalid("the answer contains no text")
+    if len(distinct) > 1:
+        raise _invalid("the answer consists of several different texts")
+    return distinct.pop()
+
+
 def variables_schema(definition: AssistantDefinition) -> dict[str, Any]:
     """Return the strict JSON schema of a definition's template variables.
 
@@ -77,7 +109,7 @@ def read_variables(text: str) -> dict[str, str]:
     """Return the template variables of an answer.
 
     Raises:
-        PermanentFailure: The answer is not a JSON object of strings.
+        InvalidAnswer: The answer is not a JSON object of strings.
     """
     try:
         variables = json.loads(text)
@@ -96,5 +128,5 @@ def utc_now_iso() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _invalid(detail: str) -> PermanentFailure:
-    return PermanentFailure("ai_answer_unfit", Step.AI, detail)
+def _invalid(detail: str) -> InvalidAnswer:
+    return InvalidAnswer("ai_answer_unfit", Step.AI, detail)

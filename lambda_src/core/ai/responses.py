@@ -16,17 +16,19 @@ from lambda_src.core.ai.errors import ai_refused, classify_failure, incomplete_a
 from lambda_src.core.ai.request import (
     SCHEMA_NAME,
     Deadline,
+    correction,
+    final_text,
     prompt,
     read_variables,
     utc_now_iso,
     variables_schema,
 )
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import PermanentFailure
+from lambda_src.core.errors import InvalidAnswer, PermanentFailure
 from lambda_src.core.models import Answer, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from openai import OpenAI
 
@@ -38,7 +40,8 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
 
     Raises:
         openai.APIError: As the SDK raises it.
-        ProcessingError: The answer is refused, incomplete, failed or not in the schema.
+        InvalidAnswer: The answer is incomplete, ambiguous or not in the schema.
+        ProcessingError: The answer is refused or failed.
     """
     definition = request.definition
     if definition is None or not definition.model:
@@ -52,21 +55,26 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
         "/responses",
         deadline,
         model=definition.model,
-        instructions=definition.instructions,
+        instructions=_instructions(request, definition),
         input=prompt(request.prompt_context),
         conversation=conversation,
         metadata=metadata,
         **_options(definition),
     )
-    text = _complete_text(response)
-    has_variables = bool(definition.variables)
+    usage = _usage(response)
+    try:
+        text = _complete_text(response)
+        variables = read_variables(text) if definition.variables else {}
+    except InvalidAnswer as invalid:
+        invalid.usage = usage
+        raise
     return Answer(
         thread_id=conversation,
         message_id=response["id"],
         created_at=utc_now_iso(),
-        text="" if has_variables else text,
-        variables=read_variables(text) if has_variables else {},
-        usage=_usage(response),
+        text="" if definition.variables else text,
+        variables=variables,
+        usage=usage,
     )
 
 
@@ -78,21 +86,29 @@ def _post(client: OpenAI, path: str, deadline: Deadline, **body: object) -> dict
     return document
 
 
+def _instructions(request: GenerationRequest, definition: AssistantDefinition) -> str:
+    if not request.problem:
+        return definition.instructions
+    return f"{definition.instructions}\n\n{correction(request.problem)}"
+
+
 def _options(definition: AssistantDefinition) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if definition.max_output_tokens:
         options["max_output_tokens"] = definition.max_output_tokens
+    if definition.reasoning_effort:
+        options["reasoning"] = {"effort": definition.reasoning_effort}
+    text: dict[str, Any] = {}
+    if definition.verbosity:
+        text["verbosity"] = definition.verbosity
     if definition.variables:
-        schema = variables_schema(definition)
-        options["text"] = {
-            "format": {
-                "type": "json_schema",
-                "name": SCHEMA_NAME,
-                "schema": schema,
-                "strict": True,
-            }
+        text["format"] = {
+            "type": "json_schema",
+            "name": SCHEMA_NAME,
+            "schema": variables_schema(definition),
+            "strict": True,
         }
-    return options
+    return {**options, "text": text} if text else options
 
 
 def _complete_text(response: Mapping[str, Any]) -> str:
@@ -103,11 +119,17 @@ def _complete_text(response: Mapping[str, Any]) -> str:
             pass
         case _:
             raise classify_failure((response.get("error") or {}).get("code"))
-    messages = [item for item in response["output"] if item["type"] == "message"]
-    contents = [part for message in messages for part in message["content"]]
-    if any(part["type"] == "refusal" for part in contents):
+    parts = list(_message_parts(response))
+    if any(part["type"] == "refusal" for _, part in parts):
         raise ai_refused()
-    return "".join(part["text"] for part in contents if part["type"] == "output_text")
+    return final_text((phase, part["text"]) for phase, part in parts if "text" in part)
+
+
+def _message_parts(response: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    for item in response["output"]:
+        if item["type"] == "message":
+            for part in item["content"]:
+                yield item.get("phase"), part
 
 
 def _usage(response: Mapping[str, Any]) -> Usage:

@@ -7,24 +7,28 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core.ai.errors import ai_refused, classify_failure, classify_run, incomplete_answer
+from lambda_src.core.ai.errors import ai_refused, classify_run, incomplete_answer
 from lambda_src.core.ai.request import (
     SCHEMA_NAME,
     Deadline,
+    correction,
+    final_text,
     prompt,
     read_variables,
     utc_now_iso,
     variables_schema,
 )
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import TransientFailure
+from lambda_src.core.errors import InvalidAnswer, TransientFailure
 from lambda_src.core.models import Answer, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from openai import OpenAI
     from openai.types.beta.threads import Message, Run
 
-    from lambda_src.core.models import AssistantDefinition, GenerationRequest
+    from lambda_src.core.models import GenerationRequest
 
 POLL_SECONDS = 0.5
 """Between two polls of a run."""
@@ -45,21 +49,28 @@ def generate_with_threads(client: OpenAI, request: GenerationRequest) -> Answer:
 
     Raises:
         openai.APIError: As the SDK raises it.
-        ProcessingError: The run did not complete in time, or without a valid answer.
+        InvalidAnswer: The answer is incomplete, ambiguous or not in the schema.
+        ProcessingError: The run did not complete in time, or the answer is refused.
     """
     deadline = Deadline(request.timeout)
     thread_id, run = _start(client, request, deadline)
     run = _await_completion(client, thread_id, run, deadline)
-    message = _answer(client, thread_id, run, deadline)
-    text = _text(message)
+    usage = _usage(run)
     has_variables = bool(request.definition and request.definition.variables)
+    try:
+        messages = _messages(client, thread_id, run, deadline)
+        text = _text(messages)
+        variables = read_variables(text) if has_variables else {}
+    except InvalidAnswer as invalid:
+        invalid.usage = usage
+        raise
     return Answer(
         thread_id=thread_id,
-        message_id=message.id,
+        message_id=messages[0].id,
         created_at=utc_now_iso(),
         text="" if has_variables else text,
-        variables=read_variables(text) if has_variables else {},
-        usage=_usage(run),
+        variables=variables,
+        usage=usage,
     )
 
 
@@ -74,7 +85,7 @@ def _start(client: OpenAI, request: GenerationRequest, deadline: Deadline) -> tu
         thread.id,
         assistant_id=request.assistant_id,
         timeout=deadline.for_request(REQUEST_SECONDS),
-        **_options(request.definition),
+        **_options(request),
     )
     return thread.id, run
 
@@ -103,7 +114,8 @@ def _poll(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> Run:
     return run
 
 
-def _answer(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> Message:
+def _messages(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> list[Message]:
+    """Return the messages of a run, the newest first."""
     if run.status == "incomplete":
         details = run.incomplete_details
         raise incomplete_answer(details.reason if details else None)
@@ -113,27 +125,35 @@ def _answer(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> Mes
         thread_id,
         run_id=run.id,
         order="desc",
-        limit=1,
         timeout=deadline.for_request(REQUEST_SECONDS),
     )
-    if not page.data:
-        raise classify_failure("no_message")
-    return page.data[0]
+    return page.data
 
 
-def _text(message: Message) -> str:
-    if any(part.type == "refusal" for part in message.content):
+def _text(messages: Sequence[Message]) -> str:
+    parts = [(message, part) for message in messages for part in message.content]
+    if any(part.type == "refusal" for _, part in parts):
         raise ai_refused()
-    return "".join(part.text.value for part in message.content if part.type == "text")
+    # The SDK's type of a thread's message has no phase, but a compatible server may send it.
+    return final_text(
+        (getattr(message, "phase", None), part.text.value)
+        for message, part in parts
+        if part.type == "text"
+    )
 
 
-def _options(definition: AssistantDefinition | None) -> dict[str, Any]:
+def _options(request: GenerationRequest) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if request.problem:
+        options["additional_instructions"] = correction(request.problem)
+    definition = request.definition
     if definition is None:
-        return {}
-    options: dict[str, Any] = {
+        return options
+    options |= {
         "model": definition.model,
         "instructions": definition.instructions,
         "max_completion_tokens": definition.max_output_tokens,
+        "reasoning_effort": definition.reasoning_effort,
     }
     if definition.variables:
         schema = variables_schema(definition)

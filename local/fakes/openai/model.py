@@ -18,6 +18,9 @@ from local.fakes.openai.errors import OpenAIError
 
 CHARACTERS_PER_TOKEN = 4
 MAX_OUTPUT_TOKENS = "max_output_tokens"  # a reason, no credential
+REASONING_TOKENS = {"none": 0, "low": 32, "medium": 128, "high": 512, "xhigh": 2048, "max": 8192}
+"""Tokens that the model spends on reasoning, by the request's effort."""
+DEFAULT_EFFORT = "medium"
 _QUESTION = "When would be a good time to talk?"
 _LIMIT = re.compile(r"at most (\d+) characters", re.IGNORECASE)
 _INTERNAL = re.compile(r"(_id|_tel|_email|key|number|timestamp|status|url)$")
@@ -58,7 +61,10 @@ class Output:
         status: How it ended.
         text: The generated text, or the refusal.
         input_tokens: Size of the prompt.
-        output_tokens: Size of the text.
+        output_tokens: Size of reasoning and texts.
+        reasoning_tokens: Size of the reasoning.
+        commentary: A text about the work, written before the answer; empty for none.
+        copies: How often the text is contained.
         refused: Whether the text is a refusal.
         reason: Why it is incomplete, or the error code of its failure.
         error: The error text of its failure.
@@ -68,6 +74,9 @@ class Output:
     text: str
     input_tokens: int
     output_tokens: int
+    reasoning_tokens: int = 0
+    commentary: str = ""
+    copies: int = 1
     refused: bool = False
     reason: str = ""
     error: str = ""
@@ -78,6 +87,7 @@ def generate(
     properties: Mapping[str, str] | None,
     max_tokens: int | None,
     fault: Fault | None,
+    effort: str | None = None,
 ) -> Output:
     """Return the model's output, which is the same for the same arguments.
 
@@ -86,11 +96,14 @@ def generate(
         properties: Description of each property of the JSON object to generate; None for text.
         max_tokens: Where the output is truncated; None for no limit.
         fault: The fault to apply, if any.
+        effort: The reasoning effort; None for the model's default.
     """
     facts = next(filter(None, map(_json_object, prompt)), {})
     message = _Message(facts)
     text = message.text() if properties is None else message.json(properties)
-    output = Output("completed", text, sum(map(_tokens, prompt)), _tokens(text))
+    reasoning = REASONING_TOKENS[effort or DEFAULT_EFFORT]
+    written = reasoning + _tokens(text)
+    output = Output("completed", text, sum(map(_tokens, prompt)), written, reasoning)
     output = _apply(fault, output) if fault else output
     if max_tokens is not None and output.output_tokens > max_tokens:
         return _truncated(output, max_tokens, MAX_OUTPUT_TOKENS)
@@ -101,8 +114,13 @@ def _apply(fault: Fault, output: Output) -> Output:
     match fault.kind:
         case FaultKind.REFUSAL | FaultKind.WRONG_OUTPUT:
             refused = fault.kind is FaultKind.REFUSAL
-            tokens = _tokens(fault.message)
+            tokens = output.reasoning_tokens + _tokens(fault.message)
             return replace(output, text=fault.message, refused=refused, output_tokens=tokens)
+        case FaultKind.COMMENTARY:
+            tokens = output.output_tokens + _tokens(fault.message)
+            return replace(output, commentary=fault.message, output_tokens=tokens)
+        case FaultKind.REPEATED | FaultKind.REASONING_ONLY:
+            return replace(output, copies=2 if fault.kind is FaultKind.REPEATED else 0)
         case FaultKind.INCOMPLETE:
             return _truncated(output, output.output_tokens // 2, fault.code)
         case FaultKind.FAILED:
@@ -113,8 +131,16 @@ def _apply(fault: Fault, output: Output) -> Output:
 
 
 def _truncated(output: Output, tokens: int, reason: str) -> Output:
-    text = output.text[: tokens * CHARACTERS_PER_TOKEN]
-    return replace(output, status="incomplete", text=text, reason=reason, output_tokens=tokens)
+    text = output.text[: max(0, tokens - output.reasoning_tokens) * CHARACTERS_PER_TOKEN]
+    return replace(
+        output,
+        status="incomplete",
+        text=text,
+        copies=1 if text else 0,
+        reason=reason,
+        output_tokens=tokens,
+        reasoning_tokens=min(output.reasoning_tokens, tokens),
+    )
 
 
 def _tokens(text: str) -> int:

@@ -26,12 +26,12 @@ MAX_METADATA_PAIRS = 16
 _RESPONSE_PARAMETERS = """
 access_programs background background_options context_management image include max_tool_calls
 moderation parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_options
-prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options
-temperature tool_choice tools top_logprobs top_p truncation user
+prompt_cache_retention safety_identifier service_tier store stream stream_options
+tool_choice tools top_logprobs truncation user
 """
 _RUN_PARAMETERS = """
-additional_instructions additional_messages max_prompt_tokens metadata parallel_tool_calls
-reasoning_effort stream temperature tool_choice tools top_p truncation_strategy
+additional_messages max_prompt_tokens metadata parallel_tool_calls stream temperature tool_choice
+tools top_p truncation_strategy
 """
 
 
@@ -125,12 +125,22 @@ class OutputFormat(RequestBody):
         return {name: each.description for name, each in schema.properties.items()}
 
 
+Effort = Literal["none", "low", "medium", "high", "xhigh", "max"]
+
+
 class TextOptions(RequestBody):
     """The parameter `text` of a response."""
 
-    unsupported: ClassVar = frozenset({"verbosity"})
-
     format: OutputFormat | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+
+
+class ReasoningOptions(RequestBody):
+    """The parameter `reasoning` of a response."""
+
+    unsupported: ClassVar = frozenset({"summary"})
+
+    effort: Effort | None = None
 
 
 class ConversationBody(RequestBody):
@@ -153,6 +163,20 @@ class ResponseBody(RequestBody):
     text: TextOptions = TextOptions()
     max_output_tokens: Annotated[int, Field(ge=16)] | None = None
     metadata: Metadata | None = None
+    reasoning: ReasoningOptions = ReasoningOptions()
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    def check_sampling(self) -> None:
+        """Check that no sampling parameter is given beside a reasoning effort.
+
+        Raises:
+            OpenAIError: There is one.
+        """
+        for name in ("temperature", "top_p"):
+            if self.reasoning.effort and getattr(self, name) is not None:
+                message = f"Unsupported parameter: '{name}' is not supported with this model."
+                raise OpenAIError("unsupported_parameter", message, param=name)
 
 
 class ThreadMessageBody(RequestBody):
@@ -197,6 +221,8 @@ class RunBody(RequestBody):
     assistant_id: Annotated[str, Field(min_length=1)]
     model: str | None = None
     instructions: str | None = None
+    additional_instructions: str | None = None
+    reasoning_effort: Effort | None = None
     max_completion_tokens: Annotated[int, Field(ge=256)] | None = None
     response_format: RunFormat | None = None
 

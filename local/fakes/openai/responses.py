@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, request
 
 from local.fakes.openai.errors import OpenAIError
-from local.fakes.openai.model import OpenAISettings, Output, check_model, generate
+from local.fakes.openai.model import DEFAULT_EFFORT, OpenAISettings, Output, check_model, generate
 from local.fakes.openai.requests import ConversationBody, ResponseBody, parse
 from local.fakes.server import InterruptibleWait, injected_fault
 
@@ -49,7 +49,8 @@ class Conversation:
 
     def texts(self) -> list[str]:
         """Return the texts of all items, newest first."""
-        return [item["content"][0].get("text", "") for item in reversed(self.items)]
+        messages = [item for item in reversed(self.items) if item["type"] == "message"]
+        return [message["content"][0].get("text", "") for message in messages]
 
 
 class ResponseRoutes:
@@ -126,6 +127,7 @@ class ResponseRoutes:
     def _create_response(self) -> dict[str, Any]:
         body = parse(ResponseBody, request.get_data())
         check_model(body.model, self._models)
+        body.check_sampling()
         format_ = body.text.format
         properties = format_.properties("text.format") if format_ else None
         conversation = self._conversation(body.conversation) if body.conversation else None
@@ -142,7 +144,7 @@ class ResponseRoutes:
         self._wait().sleep(self._settings().answer_seconds + (fault.seconds if fault else 0))
         history = conversation.texts() if conversation else []
         prompt = [body.input, *history, *filter(None, [body.instructions])]
-        output = generate(prompt, properties, body.max_output_tokens, fault)
+        output = generate(prompt, properties, body.max_output_tokens, fault, body.reasoning.effort)
         items = _output_items(output)
         if conversation is not None and items:
             text = {"type": "input_text", "text": body.input}
@@ -169,10 +171,21 @@ def _item(role: str, status: str, part: dict[str, Any]) -> dict[str, Any]:
 def _output_items(output: Output) -> list[dict[str, Any]]:
     if output.status == "failed":
         return []
-    part: dict[str, Any] = {"type": "refusal", "refusal": output.text}
-    if not output.refused:
-        part = {"type": "output_text", "text": output.text, "annotations": [], "logprobs": []}
-    return [_item("assistant", output.status, part)]
+    items: list[dict[str, Any]] = []
+    if output.reasoning_tokens:
+        items.append({"id": new_id("rs"), "type": "reasoning", "summary": []})
+    if output.commentary:
+        commentary = _item("assistant", "completed", _text_part(output.commentary))
+        items.append(commentary | {"phase": "commentary"})
+    part = {"type": "refusal", "refusal": output.text}
+    part = part if output.refused else _text_part(output.text)
+    answers = [_item("assistant", output.status, part) for _ in range(output.copies)]
+    phase = {"phase": "final_answer"} if output.commentary else {}
+    return [*items, *(answer | phase for answer in answers)]
+
+
+def _text_part(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
 def _response_resource(
@@ -199,7 +212,7 @@ def _usage(output: Output) -> dict[str, Any]:
         "input_tokens": output.input_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": output.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": output.reasoning_tokens},
         "total_tokens": output.input_tokens + output.output_tokens,
     }
 
@@ -216,8 +229,11 @@ def _echoed(body: ResponseBody) -> dict[str, Any]:
             "format": format_.model_dump(by_alias=True, exclude_none=True)
             if format_
             else {"type": "text"},
-            "verbosity": "medium",
+            "verbosity": body.text.verbosity or "medium",
         },
+        "reasoning": {"effort": body.reasoning.effort or DEFAULT_EFFORT, "summary": None},
+        "temperature": 1.0 if body.temperature is None else body.temperature,
+        "top_p": 1.0 if body.top_p is None else body.top_p,
     }
 
 
@@ -226,12 +242,9 @@ _DEFAULTS: dict[str, Any] = {
     "max_tool_calls": None,
     "parallel_tool_calls": True,
     "previous_response_id": None,
-    "reasoning": {"effort": None, "summary": None},
     "service_tier": "default",
-    "temperature": 1.0,
     "tool_choice": "auto",
     "tools": [],
     "top_logprobs": 0,
-    "top_p": 1.0,
     "truncation": "disabled",
 }

@@ -32,7 +32,8 @@ class FakeOpenAI(FakeService[OpenAISettings]):
 
     vendor_faults = frozenset(
         {FaultKind.THINKING, FaultKind.REFUSAL, FaultKind.INCOMPLETE}
-        | {FaultKind.FAILED, FaultKind.WRONG_OUTPUT}
+        | {FaultKind.FAILED, FaultKind.WRONG_OUTPUT, FaultKind.COMMENTARY}
+        | {FaultKind.REPEATED, FaultKind.REASONING_ONLY}
     )
     vendor_requests = Match(method="POST", paths=("/v1/responses", "/v1/threads/*/runs"))
 

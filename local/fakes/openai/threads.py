@@ -56,7 +56,7 @@ class Run:
         """Advance by one step if it is due.
 
         Returns:
-            Whether the run has just ended with a message.
+            Whether the run has just ended other than failed.
         """
         if self.ended:
             return False
@@ -100,7 +100,7 @@ class Run:
             "max_prompt_tokens": None,
             "metadata": {},
             "parallel_tool_calls": True,
-            "reasoning_effort": None,
+            "reasoning_effort": body.reasoning_effort,
             "required_action": None,
             "temperature": 1.0,
             "tool_choice": "auto",
@@ -109,8 +109,17 @@ class Run:
             "truncation_strategy": {"type": "auto", "last_messages": None},
         }
 
-    def message(self) -> dict[str, Any]:
-        """Return the JSON of the message with which the run ended."""
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the JSON of the messages that the run wrote, oldest first."""
+        own = {"assistant_id": self.body.assistant_id, "run_id": self.id}
+        commentary = self.output.commentary
+        comments = [_message(self.thread_id, "assistant", _text(commentary))] if commentary else []
+        return [
+            *(comment | own for comment in comments),
+            *(self._answer() | own for _ in range(self.output.copies)),
+        ]
+
+    def _answer(self) -> dict[str, Any]:
         output = self.output
         part = _text(output.text)
         if output.refused:
@@ -118,8 +127,6 @@ class Run:
         reason = "content_filter" if output.reason == "content_filter" else "max_tokens"
         completed = output.status == "completed"
         return _message(self.thread_id, "assistant", part) | {
-            "assistant_id": self.body.assistant_id,
-            "run_id": self.id,
             "status": output.status,
             "completed_at": int(self.ended) if completed else None,
             "incomplete_at": None if completed else int(self.ended),
@@ -255,13 +262,16 @@ class ThreadRoutes:
         self, thread_id: str, body: RunBody, model: str, properties: dict[str, str] | None
     ) -> Run:
         fault, settings, now = injected_fault(request.environ), self._settings(), time.time()
-        prompt = [*self._thread(thread_id).texts(), *filter(None, [body.instructions])]
+        instructions = filter(None, [body.instructions, body.additional_instructions])
+        prompt = [*self._thread(thread_id).texts(), *instructions]
         return Run(
             id=new_id("run"),
             thread_id=thread_id,
             model=model,
             body=body,
-            output=generate(prompt, properties, body.max_completion_tokens, fault),
+            output=generate(
+                prompt, properties, body.max_completion_tokens, fault, body.reasoning_effort
+            ),
             created=now,
             polls_left=settings.run_polls,
             earliest_end=now + settings.run_seconds + (fault.seconds if fault else 0),
@@ -271,7 +281,7 @@ class ThreadRoutes:
         with self._lock:
             run = self._run(thread_id, run_id)
             if run.poll():
-                self._thread(thread_id).messages.append(run.message())
+                self._thread(thread_id).messages.extend(run.messages())
             return run.resource()
 
     def _cancel_run(self, thread_id: str, run_id: str) -> dict[str, Any]:
