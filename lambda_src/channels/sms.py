@@ -44,13 +44,17 @@ REPLACEMENTS = str.maketrans(
 )
 """Typographic characters; a single one would change the encoding and double the price."""
 
-_NOT_SET_UP = Refusal("the messaging service or its senders are not set up", alarm=True)
-_WRONG_SENDER = Refusal("the sender is not the account's, or cannot send SMS", alarm=True)
+_NOT_SET_UP = Refusal("the messaging service or its senders are not set up", is_configuration=True)
+_WRONG_SENDER = Refusal(
+    "the sender is not the account's, or cannot send SMS", is_configuration=True
+)
 _UNREACHABLE = Refusal("the recipient's phone cannot receive SMS or is unreachable")
 REFUSALS = {
     **dict.fromkeys((21701, 21703, 21704, 21705), _NOT_SET_UP),
     **dict.fromkeys((21659, 21660, 21661), _WRONG_SENDER),
-    30034: Refusal("the sender is not registered for messages to the United States", alarm=True),
+    30034: Refusal(
+        "the sender is not registered for messages to the United States", is_configuration=True
+    ),
     **dict.fromkeys((21635, 30003, 30005, 30006), _UNREACHABLE),
     30004: Refusal("the recipient or the carrier blocks messages of the sender"),
     30007: Refusal("Twilio or the carrier classified the message as spam"),

@@ -14,6 +14,7 @@ from lambda_src.core.contract import (
 from lambda_src.core.deadlines import call_with_deadline
 from lambda_src.core.errors import (
     AccountRefused,
+    ConfigurationRefused,
     CredentialsRefused,
     LedgerRefused,
     LedgerUnavailable,
@@ -83,6 +84,7 @@ __all__ = [
     "Clock",
     "ConditionFailed",
     "ConfigurationError",
+    "ConfigurationRefused",
     "ContextObject",
     "Credentials",
     "CredentialsRefused",

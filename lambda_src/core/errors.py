@@ -17,6 +17,7 @@ class Redelivery(StrEnum):
     AT_ONCE = "at_once"
     BACKOFF = "backoff"
     LONG_BACKOFF = "long_backoff"
+    ACCOUNT_BACKOFF = "account_backoff"
 
 
 class ProcessingError(Exception):
@@ -139,10 +140,10 @@ class RateLimited(TransientFailure):
 
 
 class AccountRefused(TransientFailure):
-    """A vendor refuses our account or its funds: attempted again late, with an alarm."""
+    """A vendor refuses our account or its funds: attempted again for days, with an alarm."""
 
     kind = Kind.ACCOUNT_REFUSED
-    redelivery = Redelivery.LONG_BACKOFF
+    redelivery = Redelivery.ACCOUNT_BACKOFF
 
     def __init__(self, code: str, step: Step, detail: str = "") -> None:
         super().__init__(code, step, detail, alarm=True)
@@ -150,6 +151,10 @@ class AccountRefused(TransientFailure):
 
 class CredentialsRefused(AccountRefused):
     """A vendor refuses the credentials: worth one attempt with a freshly read secret."""
+
+
+class ConfigurationRefused(AccountRefused):
+    """A vendor refuses a definition, template, sender or setting that other messages use too."""
 
 
 class LedgerUnavailable(TransientFailure):

@@ -16,7 +16,7 @@ from lambda_src.core import time_budget
 from lambda_src.core.errors import LedgerUnavailable, ProcessingError, Redelivery
 
 LONG_BACKOFF_FACTOR = 6
-"""How much longer the backoff is after a rate limit or an account refusal."""
+"""How much longer the backoff is after a rate limit."""
 
 # Not the module's own generator: every copy that SnapStart restores would draw the same numbers.
 SYSTEM_RANDOM = SystemRandom()
@@ -29,7 +29,8 @@ def redelivery_delay(
 
     The delay grows exponentially with the receive count. Half of it is random, so that messages
     that failed together are not retried together. It is never shorter than a vendor's
-    `retry_after`. An error with `retry_in` overrides all of that.
+    `retry_after`. After a refused account it is much longer, and for the most part not random. An
+    error with `retry_in` overrides all of that.
 
     Args:
         error: Why the message failed.
@@ -42,6 +43,9 @@ def redelivery_delay(
     if error.redelivery is Redelivery.AT_ONCE:
         return 0
     requested = min(error.retry_after or 0.0, time_budget.MAX_RETRY_AFTER)
+    if error.redelivery is Redelivery.ACCOUNT_BACKOFF:
+        share = random.uniform(time_budget.MIN_JITTER, 1)
+        return math.ceil(max(requested, time_budget.account_backoff(receive_count) * share))
     factor = LONG_BACKOFF_FACTOR if error.redelivery is Redelivery.LONG_BACKOFF else 1
     exponential: float = factor * base * 2 ** min(receive_count - 1, 20)
     backoff = min(exponential, time_budget.MAX_BACKOFF) * random.uniform(0.5, 1)

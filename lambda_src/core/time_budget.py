@@ -40,8 +40,35 @@ MAX_BACKOFF = 900.0
 MAX_RETRY_AFTER = 21_600.0
 """Maximum delay at a vendor's request: half of the 12 hours that SQS allows from receipt."""
 
+ACCOUNT_BACKOFF = 900.0
+"""First backoff after a vendor has refused the account or the configuration; it doubles."""
+MIN_JITTER = 0.75
+"""Least share of the account backoff that is waited; the rest is random."""
+MIN_ACCOUNT_RETRY_SECONDS = 48 * 3_600
+"""How long such a message is retried before it is a dead-letter message: over a weekend."""
+
 MISSED_BEATS = 2
 """Consecutive heartbeats that may fail without harm."""
+
+
+def account_backoff(receive_count: int) -> float:
+    """Return the maximum backoff after a refused account, in seconds.
+
+    Args:
+        receive_count: How often the message was received, at least 1.
+    """
+    return min(ACCOUNT_BACKOFF * 2.0 ** min(receive_count - 1, 20), MAX_RETRY_AFTER)
+
+
+def account_retry_seconds(max_receive_count: int) -> float:
+    """Return how long a message is retried at least while a vendor refuses the account.
+
+    The final delivery does not send, so the one before it is the last attempt.
+
+    Args:
+        max_receive_count: The queue's `maxReceiveCount`.
+    """
+    return MIN_JITTER * sum(map(account_backoff, range(1, max_receive_count - 1)))
 
 
 def max_renewal_gap(interval: float) -> float:

@@ -26,7 +26,7 @@ class AssistantFiles:
         if path.parent != self._directory or not path.is_file():
             return None
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
             return AssistantModel.model_validate(document).definition()
         except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
             kind = type(error).__name__

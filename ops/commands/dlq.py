@@ -131,7 +131,7 @@ def redrive(  # noqa: PLR0917 - options, passed by name
 
         python -m ops dlq redrive --env prod --dry-run
         python -m ops dlq redrive --env prod --limit 10
-        python -m ops dlq redrive --env prod --fixed-cause twilio_21606 --reason 'sender is set up'
+        python -m ops dlq redrive --env prod --fixed-cause twilio_21612 --reason 'sender is set up'
         python -m ops dlq redrive --env prod --company demo-company --rate 20 --yes
     """
     limiter = RateLimiter(rate)

@@ -90,6 +90,10 @@ def count_lines(
     )
 
 
+LATE_DELIVERY = 7
+"""A delivery of a message at which a transient failure has lasted for minutes."""
+
+
 def log_alarm_rules(max_receive_count: int, vendor: str) -> tuple[LogAlarmRule, ...]:
     """Return the rules of all log alarms of a channel.
 
@@ -157,10 +161,11 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
         _critical(
             LogEvent.VENDOR_ACCOUNT_REFUSED,
             "VendorAccountRefused",
-            f"OpenAI or {vendor} refuses the account: wrong credentials, no funds, suspended, or a"
-            " model, assistant or sender that does not exist. No message that needs it is sent"
-            " until this is fixed. Read the log line `vendor_account_refused`, fix the account,"
-            " store a new secret or configure another model, then redrive the dead-letter queue.",
+            f"OpenAI or {vendor} refuses the account or its configuration: wrong credentials, no"
+            " funds, suspended, or a model, assistant, template or sender that is missing or not"
+            " set up. No message that needs it is sent until this is fixed; such messages are"
+            " retried for two days. Read the log line `vendor_account_refused`, fix the account,"
+            " store a new secret or configure another model.",
         ),
     )
 
@@ -176,16 +181,16 @@ def _critical(event: LogEvent, subject: str, description: str) -> LogAlarmRule:
 def _repeated_failures(max_receive_count: int) -> LogAlarmRule:
     """Return the rule of transient failures that last: warnings about late deliveries of messages.
 
-    With ten deliveries the seventh is late: five to ten minutes of backoff after the first one, and
-    half an hour before the message becomes a dead letter. Three lines within a quarter of an hour
-    are more than one faulty message. Permanent failures are logged as errors, then as
+    The seventh delivery is late: five to ten minutes of backoff after the first one. With fewer
+    than eleven deliveries it is the one after two thirds of them. Three lines within a quarter of
+    an hour are more than one faulty message. Permanent failures are logged as errors, then as
     `already_ended`, and reach the dead-letter queue within seconds.
     """
-    two_thirds = -(-2 * max_receive_count // 3)
+    late = min(LATE_DELIVERY, -(-2 * max_receive_count // 3))
     return LogAlarmRule(
         pattern=logs.FilterPattern.all(
             _field("level", "WARNING"),
-            logs.FilterPattern.number_value("$.receive_count", ">=", two_thirds),
+            logs.FilterPattern.number_value("$.receive_count", ">=", late),
             logs.FilterPattern.string_value("$.event", "!=", LogEvent.ALREADY_ENDED),
         ),
         period_minutes=15,

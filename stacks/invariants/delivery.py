@@ -8,7 +8,9 @@ from lambda_src.core.settings import Settings
 from lambda_src.core.time_budget import (
     CLOCK_SKEW_SECONDS,
     MAX_RETRY_AFTER,
+    MIN_ACCOUNT_RETRY_SECONDS,
     MISSED_BEATS,
+    account_retry_seconds,
     max_renewal_gap,
 )
 from stacks.invariants.assembly import (
@@ -149,6 +151,25 @@ def receives_cover_settling(assembly: Assembly) -> Iterator[Finding]:
             needed = settings.times.reconciliation_attempts + SPARE_RECEIVES
             if receives < needed:
                 problem = f"is {receives}, where the settle delays need {needed}"
+                yield Finding(consumer.queue, "RedrivePolicy.maxReceiveCount", problem)
+
+
+@invariant(
+    "receives-cover-account-refusals",
+    holds=(
+        f"A message is retried for at least {MIN_ACCOUNT_RETRY_SECONDS // 3_600} hours while a"
+        " vendor refuses the account or the configuration."
+    ),
+    remedy="Raise `max_receive_count`.",
+)
+def receives_cover_account_refusals(assembly: Assembly) -> Iterator[Finding]:
+    """Otherwise a credit card that expires on a Friday evening ends the weekend's messages."""
+    for consumer in consumers(assembly):
+        receives = consumer.max_receive_count
+        if receives is not None and consumer.function.settings:
+            seconds = account_retry_seconds(receives)
+            if seconds < MIN_ACCOUNT_RETRY_SECONDS:
+                problem = f"is {receives}, with which a message is retried for {seconds:.0f} s"
                 yield Finding(consumer.queue, "RedrivePolicy.maxReceiveCount", problem)
 
 

@@ -7,10 +7,12 @@ The error code is used before the status, since one status has several meanings
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from lambda_src.core.contract import Step
 from lambda_src.core.errors import (
     AccountRefused,
+    ConfigurationRefused,
     CredentialsRefused,
     InvalidAnswer,
     PermanentFailure,
@@ -19,35 +21,66 @@ from lambda_src.core.errors import (
     TransientFailure,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 LOCKED = "conversation_locked"
 LOCKED_SECONDS = 5.0
 """A conversation in use by another request is available again within seconds."""
-NO_FUNDS = frozenset({"insufficient_quota", "credit_balance_exhausted", "billing_not_active"})
-NO_FUNDS_SUFFIXES = ("_spend_limit_exceeded", "_usage_limit_exceeded")
 RETRYABLE_STATUSES = frozenset({408, 409})
-NOT_FOUND_STATUSES = frozenset({404, 410})
-"""Statuses for a model, an assistant or an interface that does not, or no longer, exist."""
-NO_MODEL = frozenset(
+_NO_FUNDS = (AccountRefused, "the account's quota or funds are used up")
+_RESTRICTED = (AccountRefused, "the account is deactivated or restricted")
+_WRONG_HOST = (ConfigurationRefused, "the API key's project belongs to another region's host")
+_DEFINITION = (ConfigurationRefused, "the assistant's definition is refused")
+_NOT_FOUND = (ConfigurationRefused, "no such model, assistant or interface exists")
+_MEANINGS: Mapping[str, tuple[type[ProcessingError], str]] = {
+    "account_deactivated": _RESTRICTED,
+    "billing_hard_limit_reached": _NO_FUNDS,
+    "billing_not_active": _NO_FUNDS,
+    "credit_balance_exhausted": _NO_FUNDS,
+    "data_residency_mismatch": _WRONG_HOST,
+    "incorrect_hostname": _WRONG_HOST,
+    "insufficient_quota": _NO_FUNDS,
+    "invalid_json_schema": _DEFINITION,
+    "invalid_model": _NOT_FOUND,
+    "model_deprecated": _NOT_FOUND,
+    "model_not_available": _NOT_FOUND,
+    "model_not_found": _NOT_FOUND,
+    "model_retired": _NOT_FOUND,
+    "organization_restricted": _RESTRICTED,
+    "unsupported_model": _NOT_FOUND,
+    "unsupported_parameter": _DEFINITION,
+    "unsupported_value": _DEFINITION,
+}
+"""Codes that have one meaning with every status; `model_not_found` is OpenAI's own for models that
+it has shut down (https://platform.openai.com/docs/deprecations)."""
+NO_FUNDS_SUFFIXES = ("_spend_limit_exceeded", "_usage_limit_exceeded")
+_REFUSING_STATUSES: Mapping[int, tuple[type[ProcessingError], str]] = {
+    401: (CredentialsRefused, "the API key is refused"),
+    402: _NO_FUNDS,
+    403: (CredentialsRefused, "the API key is refused"),
+    404: _NOT_FOUND,
+    410: _NOT_FOUND,
+}
+"""Statuses of which every message of the account or the assistant would get the same."""
+DEFINITION_PARAMS = frozenset(
     {
-        "invalid_model",
-        "model_deprecated",
-        "model_not_available",
-        "model_not_found",
-        "model_retired",
-        "unsupported_model",
+        "instructions",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "model",
+        "reasoning",
+        "reasoning_effort",
+        "response_format",
+        "temperature",
+        "text",
+        "top_p",
+        "verbosity",
     }
 )
-"""Codes for a model that is not served, with any status; `model_not_found` is OpenAI's own for
-those it has shut down (https://platform.openai.com/docs/deprecations)."""
+"""Parameters that come from the assistant's definition, and so are the same in every message."""
 
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
-
-
-class ConfigurationRefused(AccountRefused):
-    """OpenAI has no such model, assistant or interface: attempted again late, with an alarm.
-
-    It would fail every message; a new definition or setting corrects it.
-    """
 
 
 def classify_status(
@@ -72,15 +105,14 @@ def classify_status(
     name = f"openai_{known or status}"
     if error := _classify_code(known, name):
         return error
-    if status in {401, 403}:
-        return CredentialsRefused(name, Step.AI, "the API key is refused")
     if status == 429:  # noqa: PLR2004 - HTTP's own number
         return RateLimited(name, Step.AI, "a rate limit", retry_after=retry_after)
     if status >= 500 or status in RETRYABLE_STATUSES:  # noqa: PLR2004 - HTTP's own number
         return TransientFailure(name, Step.AI, retry_after=retry_after)
-    if status in NOT_FOUND_STATUSES or param == "model":
-        return _not_found(name)
-    return _refused(name, is_read=is_read)
+    if is_read and status not in _REFUSING_STATUSES:
+        return TransientFailure(name, Step.AI, "reading the answer is refused")
+    kind, detail = _REFUSING_STATUSES.get(status) or _classify_param(param)
+    return kind(name, Step.AI, detail)
 
 
 def classify_failure(code: object) -> ProcessingError:
@@ -126,19 +158,20 @@ def _classify_code(code: str | None, name: str) -> ProcessingError | None:
     """Return the error for a code that has one meaning with every status."""
     if code == LOCKED:
         return TransientFailure(name, Step.AI, retry_after=LOCKED_SECONDS)
-    if code and (code in NO_FUNDS or code.endswith(NO_FUNDS_SUFFIXES)):
-        return AccountRefused(name, Step.AI, "the account's quota or funds are used up")
-    return _not_found(name) if code in NO_MODEL else None
+    meaning = _MEANINGS.get(code or "")
+    if code and code.endswith(NO_FUNDS_SUFFIXES):
+        meaning = _NO_FUNDS
+    return meaning[0](name, Step.AI, meaning[1]) if meaning else None
 
 
-def _refused(name: str, *, is_read: bool) -> ProcessingError:
-    if is_read:
-        return TransientFailure(name, Step.AI, "reading the answer is refused")
-    return PermanentFailure(name, Step.AI, "the request is refused")
-
-
-def _not_found(name: str) -> ProcessingError:
-    return ConfigurationRefused(name, Step.AI, "no such model, assistant or interface exists")
+def _classify_param(param: object) -> tuple[type[ProcessingError], str]:
+    """Return the meaning of a refused request by the parameter that is named as its cause."""
+    name = re.split(r"[.\[]", param)[0] if isinstance(param, str) else ""
+    if name == "model":
+        return _NOT_FOUND
+    if name in DEFINITION_PARAMS:
+        return _DEFINITION
+    return PermanentFailure, "the request is refused"
 
 
 def _code_or_none(code: object) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from lambda_src.core import (
     AccountRefused,
+    ConfigurationRefused,
     CredentialsRefused,
     PermanentFailure,
     ProcessingError,
@@ -27,43 +28,55 @@ if TYPE_CHECKING:
 
     from lambda_src.core import Step
 
-CREDENTIALS = frozenset({20003, 20008, 70051})
-ACCOUNT = frozenset({20005, 20403, 30002})
 MAY_BE_ACCEPTED = frozenset({20500, 20503})
 MAX_CODE = 999_999
 """Twilio's codes have five digits; a larger number could be anything, such as a phone number."""
-TRANSIENT = frozenset({63010, 63012})
-RATE_LIMITS = frozenset({20429, 21611, 30001, 60728, 63017, 63018, 63038})
-OPTED_OUT = frozenset({21610, 63014, 63033})
-RECIPIENT = frozenset({21211, 21604, 21612, 21614, 63003, 63024})
-SENDER_SETUP = frozenset({21212, 21408, 21603, 21606, 63007})
-NOT_JOINED = frozenset({21608, 63015})
-LENGTH = frozenset({21602, 21617, 21619, 21658})
-TEMPLATE = frozenset({21654, 21655, 21656, 63005, 63013, 63021, 63027, 63028, 63040, 63041, 63042})
-OUTSIDE_WINDOW = frozenset({63016})
 
-PERMANENT = {
-    **dict.fromkeys(OPTED_OUT, "the recipient opted out or blocked the sender"),
-    **dict.fromkeys(RECIPIENT, "the recipient's number is wrong or cannot be reached"),
-    **dict.fromkeys(SENDER_SETUP, "the sender or its region is not set up"),
-    **dict.fromkeys(NOT_JOINED, "the recipient is not verified for a trial account or sandbox"),
-    **dict.fromkeys(LENGTH, "the message is empty or too long"),
-    **dict.fromkeys(TEMPLATE, "the template or its variables are not accepted"),
-    **dict.fromkeys(OUTSIDE_WINDOW, "outside the 24-hour window a template is needed"),
+_MEANINGS: Mapping[tuple[type[ProcessingError], str], tuple[int, ...]] = {
+    (CredentialsRefused, "the credentials are refused"): (20003, 20008, 70051),
+    (AccountRefused, "the account is suspended, restricted or out of funds"): (
+        *(10001, 20005, 20403, 30002, 63020, 63051, 63112),
+    ),
+    (ConfigurationRefused, "the sender or its region is not set up"): (
+        *(20404, 21212, 21408, 21603, 21606, 63001, 63002, 63007, 63008, 63022),
+    ),
+    (ConfigurationRefused, "the template is missing, paused, disabled or has changed"): (
+        *(21655, 63027, 63028, 63040, 63041, 63042),
+    ),
+    (TransientFailure, "an internal error before the message was accepted"): (63010, 63012),
+    (RateLimited, "a rate or queue limit"): (20429, 21611, 30001, 60728, 63017, 63018, 63038),
+    (RecipientOptedOut, "the recipient opted out or blocked the sender"): (21610, 63014, 63033),
+    (PermanentFailure, "the recipient's number is wrong or cannot be reached"): (
+        *(21211, 21604, 21614, 63003, 63024),
+    ),
+    (PermanentFailure, "the recipient cannot be reached from this sender"): (21612,),
+    (PermanentFailure, "the recipient is not verified for a trial account or sandbox"): (
+        *(21608, 63015),
+    ),
+    (PermanentFailure, "the message is empty or too long"): (21602, 21617, 21619, 21658),
+    (PermanentFailure, "the content or the template's variables are not accepted"): (
+        *(21654, 21656, 63005, 63013, 63021),
+    ),
+    (PermanentFailure, "outside the 24-hour window a template is needed"): (63016,),
+    (PermanentFailure, "WhatsApp does not deliver marketing messages to the recipient"): (63049,),
 }
-"""Codes after which the same message is refused again, with the error's detail."""
+CODES = {code: meaning for meaning, codes in _MEANINGS.items() for code in codes}
+"""The error class of each code, and its detail."""
+ALARMING = frozenset({21612})
+"""Permanent failures that may be the sender's, and so affect other messages too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What a code means after which the same message is refused again.
 
-    `detail` is for the operator; `alarm` means that an operator must act, since other messages are
-    refused as well.
+    Attributes:
+        detail: For the operator.
+        is_configuration: Whether other messages are refused as well, until an operator acts.
     """
 
     detail: str
-    alarm: bool = False
+    is_configuration: bool = False
 
 
 NO_REFUSALS: Mapping[int, Refusal] = MappingProxyType({})
@@ -89,32 +102,26 @@ def classify(
     name = f"twilio_{known or status}"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or known in MAY_BE_ACCEPTED:
         return _may_be_accepted(name, step)
-    refusal = refusals.get(known or 0)
-    if refusal:
-        return PermanentFailure(name, step, refusal.detail, alarm=refusal.alarm)
-    return _classify_code(known, name, step) or _classify_status(status, name, step)
+    if refusal := refusals.get(known or 0):
+        refused = ConfigurationRefused if refusal.is_configuration else PermanentFailure
+        return refused(name, step, refusal.detail)
+    if known in CODES:
+        kind, detail = CODES[known]
+        error = kind(name, step, detail)
+        error.alarm = error.alarm or known in ALARMING
+        return error
+    return _classify_status(status, name, step)
 
 
 def _is_code(code: object) -> TypeGuard[int]:
     return type(code) is int and 0 < code <= MAX_CODE
 
 
-def _classify_code(code: int | None, name: str, step: Step) -> ProcessingError | None:
-    if code in PERMANENT:
-        kind = RecipientOptedOut if code in OPTED_OUT else PermanentFailure
-        return kind(name, step, PERMANENT[code], alarm=code in SENDER_SETUP)
-    if code in CREDENTIALS:
-        return CredentialsRefused(name, step, "the credentials are refused")
-    if code in ACCOUNT:
-        return AccountRefused(name, step, "the account is suspended or out of funds")
-    if code in TRANSIENT:
-        return TransientFailure(name, step, "an internal error before the message was accepted")
-    if code in RATE_LIMITS:
-        return RateLimited(name, step, "a rate or queue limit")
-    return None
-
-
 def _classify_status(status: int, name: str, step: Step) -> ProcessingError:
+    if status == HTTPStatus.NOT_FOUND:
+        return ConfigurationRefused(name, step, "the account or the address does not exist")
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return AccountRefused(name, step, "the account is out of funds")
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return CredentialsRefused(name, step, "the credentials are refused")
     if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -12,6 +12,7 @@ from local.fakes.faults import Fault
 # Codes from 30003 and from 63000 on mostly arrive later, as a message's error code. As a direct
 # response they are refusals, hence 400 where Twilio documents no other status.
 _ERRORS: Mapping[int, tuple[int, str]] = {
+    10001: (400, "Account is not active"),
     20001: (400, "Unknown parameters"),
     20003: (401, "Authenticate"),
     20004: (405, "Method not allowed"),
@@ -62,9 +63,12 @@ _ERRORS: Mapping[int, tuple[int, str]] = {
     30008: (400, "Unknown error"),
     30034: (400, "Message from an unregistered number"),
     60728: (429, "Rate limit reached"),
+    63001: (400, "Channel could not authenticate the request"),
+    63002: (400, "Channel could not find the From address"),
     63003: (400, "Channel could not find the To address"),
     63005: (400, "Channel did not accept the given content"),
     63007: (400, "Could not find a channel with the specified From address"),
+    63008: (400, "The channel module is not configured correctly"),
     63010: (400, "Channel: internal error"),
     63012: (400, "Channel provider: internal error"),
     63013: (400, "Message violates the channel's policy"),
@@ -73,7 +77,9 @@ _ERRORS: Mapping[int, tuple[int, str]] = {
     63016: (400, "Free-form message outside the allowed window; use a template"),
     63017: (429, "Channel: per-recipient rate limit exceeded"),
     63018: (429, "Channel: rate limit exceeded"),
+    63020: (400, "The business account could not be found or is restricted"),
     63021: (400, "Channel: invalid content"),
+    63022: (400, "The phone number's certificate is invalid"),
     63024: (400, "Invalid message recipient"),
     63027: (400, "Template does not exist for this language and locale"),
     63028: (400, "The number of parameters does not match the template's"),
@@ -83,6 +89,9 @@ _ERRORS: Mapping[int, tuple[int, str]] = {
     63040: (400, "Template was rejected"),
     63041: (400, "Template is paused"),
     63042: (400, "Template is disabled"),
+    63049: (400, "Meta chose not to deliver this marketing message"),
+    63051: (400, "The WhatsApp Business Account is locked"),
+    63112: (400, "The WhatsApp Business Account is disabled"),
     70051: (401, "Authorization failed"),
 }
 
