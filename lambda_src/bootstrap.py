@@ -97,7 +97,7 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
     composer = MessageComposer(
         secrets=secrets,
         assistants=AssistantFiles(parts.assistants or DIRECTORY),
-        generator=_LazyGenerator(settings.assistants_base_url),
+        generator=_LazyGenerator(settings),
         metrics=metrics,
         clock=clock,
         times=times,
@@ -155,8 +155,8 @@ def handle_event(
 class _LazyGenerator:
     """The AI, imported at its first use: most of a cold start consists of imports."""
 
-    def __init__(self, assistants_base_url: str) -> None:
-        self._assistants_base_url = assistants_base_url
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._generator: TextGenerator | None = None
         self._lock = Lock()
 
@@ -167,7 +167,9 @@ class _LazyGenerator:
                 # Deferred, see the class.
                 from lambda_src.core.openai_processor import OpenAIProcessor  # noqa: PLC0415
 
-                self._generator = OpenAIProcessor(self._assistants_base_url)
+                self._generator = OpenAIProcessor(
+                    self._settings.openai_base_url, self._settings.assistants_base_url
+                )
         return self._generator.generate(api_key, request)
 
 

@@ -58,7 +58,7 @@ class OpenAILookup:
         """Use the channel's own key."""
         deployment = store.deployment
         secret = store.read(deployment.settings.secret_prefixes[0])
-        return cls(secret_schemas.openai_key(secret), deployment.openai_base_url)
+        return cls(secret_schemas.openai_key(secret), deployment.settings.openai_base_url or None)
 
     def model(self, name: str) -> Model:
         """Return a model that the key may use (`GET /v1/models/{model}`, free of charge).
@@ -171,7 +171,7 @@ class SecretKind:
 
 
 def _check_openai(deployment: Deployment, key: str) -> None:
-    lookup = OpenAILookup(key, deployment.openai_base_url)
+    lookup = OpenAILookup(key, deployment.settings.openai_base_url or None)
     first, *_ = sorted(DIRECTORY.glob("*.toml"))
     lookup.model(tomllib.loads(first.read_text("utf-8"))["model"])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambda_src.channels import parts_of
-from lambda_src.core import TWILIO_BASE_URL, Settings
+from lambda_src.core import TWILIO_BASE_URL, Settings, Variable
 from lambda_src.services.dynamodb.updates import Retention
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser
@@ -52,10 +52,9 @@ class Deployment:
 
     Attributes:
         environment: The environment's name.
-        settings: The function's configuration, with the vendors' URLs of this tool.
+        settings: The function's configuration, with the vendors' URLs of a local cloud.
         dead_letter_queue_url: URL of the dead-letter queue.
         function: The function's name with its alias.
-        openai_base_url: OpenAI's URL; None for its own.
         aws: AWS clients.
     """
 
@@ -63,7 +62,6 @@ class Deployment:
     settings: Settings
     dead_letter_queue_url: str
     function: str
-    openai_base_url: str | None
     aws: AwsClients
 
     @classmethod
@@ -80,12 +78,13 @@ class Deployment:
         configuration = aws.functions.get_function_configuration(FunctionName=name, Qualifier=alias)
         variables = dict(configuration["Environment"]["Variables"])
         variables[TWILIO_BASE_URL] = endpoints.base_urls.get(TWILIO_BASE_URL, "")
+        if endpoints.openai_base_url:
+            variables[Variable.OPENAI_BASE_URL] = endpoints.openai_base_url
         return cls(
             environment=environment,
             settings=Settings.from_environment(variables),
             dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
             function=f"{name}:{alias}",
-            openai_base_url=endpoints.openai_base_url,
             aws=aws,
         )
 

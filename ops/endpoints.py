@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from lambda_src.core import TWILIO_BASE_URL
+from lambda_src.core import TWILIO_BASE_URL, Variable
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 STATE_FILE = Path(__file__).parents[1] / ".cache" / "local" / "running.json"
 """Where `make local` writes its `LocalCloudState` as JSON while it runs."""
-OPENAI_BASE_URL = "OPENAI_BASE_URL"  # the SDK's own variable
 
 CLIENT_CONFIG = Config(
     connect_timeout=5,
@@ -96,14 +95,18 @@ class Endpoints:
 
     @property
     def openai_base_url(self) -> str | None:
-        """URL of a local OpenAI server; None for OpenAI's own."""
-        return self.base_urls.get(OPENAI_BASE_URL)
+        """URL of a local OpenAI server; None for the one that the function uses."""
+        return self.base_urls.get(Variable.OPENAI_BASE_URL)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Endpoints:
-        """Use the default credential chain, and the vendors' URLs that the environment sets."""
-        names = (TWILIO_BASE_URL, OPENAI_BASE_URL)
-        base_urls = {name: environment[name] for name in names if environment.get(name)}
+        """Use the default credential chain, and a local Twilio if the environment has its URL.
+
+        A key is tested at the address that the deployed function uses, whatever the operator's own
+        `OPENAI_BASE_URL` is.
+        """
+        twilio = environment.get(TWILIO_BASE_URL)
+        base_urls = {TWILIO_BASE_URL: twilio} if twilio else {}
         # Like the AWS CLI; boto3 by itself reads AWS_DEFAULT_REGION only.
         session = boto3.Session(region_name=environment.get("AWS_REGION") or None)
         return cls(session, base_urls=base_urls)

@@ -138,6 +138,7 @@ def _variables(
         Variable.LOG_LEVEL: environment.log_level,
         Variable.VERSION: RELEASE,
         Variable.MAX_CONCURRENCY: str(environment.batch_size),
+        Variable.OPENAI_BASE_URL: environment.openai_base_url or "",
         Variable.ASSISTANTS_BASE_URL: environment.assistants_base_url or "",
         Variable.CONVERSATION_RETENTION_DAYS: str(environment.conversation_retention_days or ""),
     }

@@ -10,6 +10,7 @@ from lambda_src.core.contract import (
     Metric,
     Status,
     Step,
+    Variable,
 )
 from lambda_src.core.deadlines import call_with_deadline
 from lambda_src.core.errors import (
@@ -123,6 +124,7 @@ __all__ = [
     "TransientFailure",
     "UnrecognizedRecord",
     "Usage",
+    "Variable",
     "VariableRule",
     "call_with_deadline",
 ]

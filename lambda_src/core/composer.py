@@ -1,5 +1,7 @@
 """From a context object to an answer that is valid for the channel and the assistant."""
 
+import hashlib
+import hmac
 import logging
 import re
 import time
@@ -148,6 +150,7 @@ class MessageComposer:
             },
             timeout=timeout,
             problem=problem,
+            safety_identifier=safety_identifier(api_key, context),
         )
         measured: dict[Metric, float] = {}
         started = self.stopwatch()
@@ -168,6 +171,15 @@ def _tokens(usage: Usage) -> dict[Metric, float]:
         Metric.PROMPT_TOKENS: usage.prompt_tokens,
         Metric.COMPLETION_TOKENS: usage.completion_tokens,
     }
+
+
+def safety_identifier(api_key: str, context: ContextObject) -> str:
+    """Return a hash of tenant and recipient that reveals neither, keyed with the API key.
+
+    https://platform.openai.com/docs/guides/safety-best-practices
+    """
+    person = f"{context.credentials_reference}\n{context.recipient}"
+    return hmac.new(api_key.encode(), person.encode(), hashlib.sha256).hexdigest()
 
 
 def check_template(*, has_variables: bool, template_sid: str | None) -> None:

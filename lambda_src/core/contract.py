@@ -31,6 +31,7 @@ class Variable(StrEnum):
     SETTLE_DELAYS_SECONDS = "SETTLE_DELAYS_SECONDS"
     BACKOFF_BASE_SECONDS = "BACKOFF_BASE_SECONDS"
     MAX_CONCURRENCY = "MAX_CONCURRENCY"
+    OPENAI_BASE_URL = "OPENAI_BASE_URL"
     ASSISTANTS_BASE_URL = "ASSISTANTS_BASE_URL"
     CONVERSATION_RETENTION_DAYS = "CONVERSATION_RETENTION_DAYS"
 
@@ -45,7 +46,13 @@ REQUIRED_VARIABLES = frozenset(
 )
 """Variables without a default: the function refuses to start when one is missing or empty."""
 
-UNSET_VARIABLES = frozenset({Variable.ASSISTANTS_BASE_URL, Variable.CONVERSATION_RETENTION_DAYS})
+UNSET_VARIABLES = frozenset(
+    {
+        Variable.OPENAI_BASE_URL,
+        Variable.ASSISTANTS_BASE_URL,
+        Variable.CONVERSATION_RETENTION_DAYS,
+    }
+)
 """Variables that a template sets only for environments that need them."""
 
 DEFAULTS = {
@@ -59,6 +66,7 @@ DEFAULTS = {
     Variable.SETTLE_DELAYS_SECONDS: "15,60,300",
     Variable.BACKOFF_BASE_SECONDS: "10",
     Variable.MAX_CONCURRENCY: "10",
+    Variable.OPENAI_BASE_URL: "",
     Variable.ASSISTANTS_BASE_URL: "",
     Variable.CONVERSATION_RETENTION_DAYS: "",
 }
@@ -74,6 +82,10 @@ EXPIRES_AT = "expires_at"
 MIN_RETENTION_DAYS = 30
 """More than twice the 14 days for which a message can wait in its queues: as long as a message may
 be delivered again, its record must exist."""
+
+OPENAI_URL = r"https://([a-z]{2}\.)?api\.openai\.com/v1"
+"""OpenAI's own addresses: the global one, and one of each region with data residency
+(https://platform.openai.com/docs/guides/your-data)."""
 
 TWILIO_BASE_URL = "TWILIO_BASE_URL"
 """Twilio's address, for local servers only: never set by a template."""

@@ -138,6 +138,7 @@ class GenerationRequest:
 
     `metadata` contains ids only; `timeout` is in seconds and covers the whole answer. `problem`
     says what was wrong with the answer to an earlier request; it is empty in the first one.
+    `safety_identifier` is a keyed hash by which OpenAI can restrict one recipient of one tenant.
     """
 
     engine: Engine
@@ -147,6 +148,7 @@ class GenerationRequest:
     metadata: Mapping[str, str]
     timeout: float
     problem: str = ""
+    safety_identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,13 +36,13 @@ class OpenAIProcessor:
     """Implements the port `TextGenerator` with OpenAI's SDK.
 
     Args:
-        assistants_base_url: Address of an Assistants-compatible server, from the function's
-            configuration and never from a message; if empty, that engine is refused. The Responses
-            engine uses the SDK's own address (`OPENAI_BASE_URL` for local servers).
+        base_url: Address of OpenAI's interface; if empty, the SDK's own.
+        assistants_base_url: Address of an Assistants-compatible server; if empty, that engine is
+            refused. Both come from the function's configuration and never from a message.
     """
 
-    def __init__(self, assistants_base_url: str = "") -> None:
-        self._assistants_base_url = assistants_base_url
+    def __init__(self, base_url: str = "", assistants_base_url: str = "") -> None:
+        self._base_urls = {Engine.RESPONSES: base_url, Engine.ASSISTANTS: assistants_base_url}
         self._clients: OrderedDict[tuple[Engine, str], openai.OpenAI] = OrderedDict()
         self._lock = Lock()
 
@@ -79,11 +79,12 @@ class OpenAIProcessor:
             return client
 
     def _new(self, engine: Engine, api_key: str) -> openai.OpenAI:
-        if engine is Engine.ASSISTANTS and not self._assistants_base_url:
+        base_url = self._base_urls[engine]
+        if engine is Engine.ASSISTANTS and not base_url:
             raise PermanentFailure("assistants_engine_not_configured", Step.AI)
         return openai.OpenAI(
             api_key=api_key,
-            base_url=self._assistants_base_url if engine is Engine.ASSISTANTS else None,
+            base_url=base_url or None,
             max_retries=0,
             http_client=openai.DefaultHttpxClient(event_hooks={"response": [_bound_body]}),
         )

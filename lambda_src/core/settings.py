@@ -15,6 +15,7 @@ from lambda_src.core.contract import (
     LOG_LEVELS,
     METRICS_NAMESPACE,
     MIN_RETENTION_DAYS,
+    OPENAI_URL,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
@@ -49,6 +50,7 @@ class Settings:
     settle_delays_seconds: tuple[int, ...]
     backoff_base_seconds: int
     max_concurrency: int
+    openai_base_url: str
     assistants_base_url: str
     conversation_retention_days: int | None
     twilio_base_url: str
@@ -139,6 +141,13 @@ def _url_or_empty(value: str) -> str:
     return value
 
 
+def _openai_url_or_empty(value: str) -> str:
+    is_local = urlsplit(value).hostname in {"127.0.0.1", "localhost"}
+    if value and not is_local and not re.fullmatch(OPENAI_URL, value):
+        raise ValueError("not an address of OpenAI's, such as https://eu.api.openai.com/v1")
+    return _url_or_empty(value)
+
+
 def _namespace_or_empty(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._/#-]{0,255}", value):
         raise ValueError("not a valid CloudWatch namespace")
@@ -164,6 +173,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.SETTLE_DELAYS_SECONDS: _several(_whole(0)),
     Variable.BACKOFF_BASE_SECONDS: _whole(1),
     Variable.MAX_CONCURRENCY: _whole(1),
+    Variable.OPENAI_BASE_URL: _openai_url_or_empty,
     Variable.ASSISTANTS_BASE_URL: _url_or_empty,
     Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(MIN_RETENTION_DAYS)),
     TWILIO_BASE_URL: _url_or_empty,

@@ -12,7 +12,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from lambda_src.core.contract import LOG_LEVELS, MIN_RETENTION_DAYS
+from lambda_src.core.contract import LOG_LEVELS, MIN_RETENTION_DAYS, OPENAI_URL
 from stacks.capacity.model import HOURS
 from stacks.errors import ConfigurationError
 
@@ -147,7 +147,7 @@ class Environment:
     account: str | None = _key(
         _text(r"[0-9]{12}", "an account's 12 digits, as a string"), default=None
     )
-    region: str | None = _key(_text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region's name"), default=None)
+    region: str | None = _key(_text(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", "a region's name"), default=None)
     alert_email: str | None = _key(
         _text(r"[^@\s]+@[^@\s.]+\.[^@\s]+", "an e-mail address"), default=None
     )
@@ -197,6 +197,10 @@ class Environment:
         _whole(1, 604_800), default=None, needs="messages_per_day"
     )
     tenants: tuple[str, ...] = _key(TENANTS)
+    openai_base_url: str | None = _key(
+        _text(OPENAI_URL, "an address of OpenAI's, such as https://eu.api.openai.com/v1"),
+        default=None,
+    )
     assistants_base_url: str | None = _key(
         _text(HTTPS_OR_LOOPBACK, "an https:// address"), default=None
     )

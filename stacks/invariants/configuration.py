@@ -1,11 +1,13 @@
 """A function's environment variables and secrets, against what the runtime reads and its role."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import permutations
 
 from lambda_src.core.contract import (
     HANDLER,
     METRICS_NAMESPACE,
+    OPENAI_URL,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
@@ -29,7 +31,7 @@ from stacks.invariants.invariant import Finding, Severity, invariant
 KNOWN_VARIABLES = frozenset({*Variable, METRICS_NAMESPACE})
 """The variables that the runtime and its libraries read and that a template may set."""
 
-LOCAL_SERVERS = frozenset({"AWS_ENDPOINT_URL", "OPENAI_BASE_URL", TWILIO_BASE_URL})
+LOCAL_SERVERS = frozenset({"AWS_ENDPOINT_URL", TWILIO_BASE_URL})
 """Variables that redirect requests, and with them keys, to local servers."""
 
 PREFIXES = f"{VARIABLES}.{Variable.SECRET_PREFIXES}"
@@ -75,6 +77,10 @@ def variables_are_valid(assembly: Assembly) -> Iterator[Finding]:
         if function.settings_error:
             problem = f"are rejected by the runtime: {function.settings_error}"
             yield Finding(function.resource, VARIABLES, problem)
+        openai_url = function.variables.get(Variable.OPENAI_BASE_URL, "")
+        if openai_url and not re.fullmatch(OPENAI_URL, openai_url):
+            place = f"{VARIABLES}.{Variable.OPENAI_BASE_URL}"
+            yield Finding(function.resource, place, "is not an address of OpenAI's")
 
 
 @invariant(

@@ -59,6 +59,7 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
         input=prompt(request.prompt_context),
         conversation=conversation,
         metadata=metadata,
+        safety_identifier=request.safety_identifier or None,
         **_options(definition),
     )
     usage = _usage(response)

@@ -26,7 +26,7 @@ MAX_METADATA_PAIRS = 16
 _RESPONSE_PARAMETERS = """
 access_programs background background_options context_management image include max_tool_calls
 moderation parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_options
-prompt_cache_retention safety_identifier service_tier store stream stream_options
+prompt_cache_retention service_tier store stream stream_options
 tool_choice tools top_logprobs truncation user
 """
 _RUN_PARAMETERS = """
@@ -164,6 +164,7 @@ class ResponseBody(RequestBody):
     max_output_tokens: Annotated[int, Field(ge=16)] | None = None
     metadata: Metadata | None = None
     reasoning: ReasoningOptions = ReasoningOptions()
+    safety_identifier: Annotated[str, StringConstraints(max_length=128)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
 
