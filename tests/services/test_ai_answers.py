@@ -20,22 +20,19 @@ from tests.support.channel import (
 )
 
 each_engine = pytest.mark.parametrize("engine", ["responses", "assistants"])
-each_invalid_answer = pytest.mark.parametrize(
-    ("fault", "code", "problem"),
-    [
-        (Fault.reasoning_only(), "ai_answer_unfit", "the answer contains no text"),
-        (Fault.wrong_output(""), "ai_answer_unfit", "the answer contains no text"),
-        (Fault.wrong_output('{"1": "Am'), "ai_answer_unfit", "expected a JSON object"),
-        (Fault.wrong_output('{"1": "Amara"}'), "ai_answer_unfit", "2 variables are defined"),
-        (Fault.wrong_output('{"1": "", "2": "x"}'), "ai_answer_unfit", "variable 1 is empty"),
-        (
-            Fault.wrong_output(json.dumps({"1": "x" * 61, "2": "x"})),
-            "ai_answer_unfit",
-            "variable 1 has 61 characters",
-        ),
-        (Fault.incomplete(), "ai_answer_cut_off", "the answer was cut off by max_"),
-    ],
-)
+INVALID = [
+    (Fault.reasoning_only(), "ai_answer_unfit", "the answer contains no text"),
+    (Fault.wrong_output(""), "ai_answer_unfit", "the answer contains no text"),
+    (Fault.wrong_output('{"1": "Am'), "ai_answer_unfit", "expected a JSON object"),
+    (Fault.wrong_output('{"1": "Amara"}'), "ai_answer_unfit", "2 variables are defined"),
+    (Fault.wrong_output('{"1": "", "2": "x"}'), "ai_answer_unfit", "variable 1 is empty"),
+    (
+        *(Fault.wrong_output(json.dumps({"1": "x" * 61, "2": "x"})), "ai_answer_unfit"),
+        "variable 1 has 61 characters",
+    ),
+    (Fault.incomplete(), "ai_answer_cut_off", "the answer was cut off by max_"),
+]
+"""Answers that cannot be sent, with the failure code and the problem."""
 
 
 def body(engine: str, **definition: object) -> str:
@@ -116,14 +113,14 @@ def test_a_thread_with_several_different_messages_is_asked_again(channel: Channe
     assert "several different texts" in instructions(questions(channel)[1])
 
 
-@each_invalid_answer
+@pytest.mark.parametrize(("fault", "problem"), [(fault, text) for fault, _, text in INVALID])
 @each_engine
 def test_an_invalid_answer_is_asked_for_once_more(
     channel: Channel,
     engine: str,
     fault: Fault,
     code: str,
-    problem: str,  # noqa: ARG001
+    problem: str,
 ) -> None:
     """In a new conversation and with the problem named; the log names it too."""
     channel.openai.fail_next(fault)
@@ -137,7 +134,7 @@ def test_an_invalid_answer_is_asked_for_once_more(
     assert problem in channel.events()["ai_answer_invalid"]["message"]
 
 
-@each_invalid_answer
+@pytest.mark.parametrize(("fault", "code", "problem"), INVALID)
 @each_engine
 def test_a_second_invalid_answer_ends_the_message(
     channel: Channel, engine: str, fault: Fault, code: str, problem: str
