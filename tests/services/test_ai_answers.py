@@ -119,7 +119,6 @@ def test_an_invalid_answer_is_asked_for_once_more(
     channel: Channel,
     engine: str,
     fault: Fault,
-    code: str,
     problem: str,
 ) -> None:
     """In a new conversation and with the problem named; the log names it too."""
