@@ -6,7 +6,6 @@ Checks use the vendors' cheapest read-only requests; nothing here sends a messag
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,13 +14,12 @@ import openai
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from lambda_src.core import ProcessingError, Step
+from lambda_src.core import ConfigurationRefused, PermanentFailure, ProcessingError, Step
 from lambda_src.core.ai.errors import classify_status
 from lambda_src.services import secret_schemas
 from lambda_src.services.twilio.errors import classify
 from lambda_src.services.twilio.http import DeadlineHttpClient
 from lambda_src.services.twilio_service import SDK_ERRORS
-from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -67,6 +65,23 @@ class OpenAILookup:
             ProcessingError: OpenAI refuses the key, or has no such model.
             OperatorError: OpenAI cannot be reached.
         """
+        return self._request(lambda client: client.models.retrieve(name))
+
+    def check(self) -> None:
+        """Check that the key may create responses; a restricted key need not have other rights.
+
+        The request is empty, so that OpenAI rejects it after it has checked the key.
+
+        Raises:
+            ProcessingError: OpenAI refuses the key or the account.
+            OperatorError: OpenAI cannot be reached.
+        """
+        try:
+            self._request(lambda client: client.post("/responses", body={}, cast_to=object))
+        except (PermanentFailure, ConfigurationRefused):
+            return
+
+    def _request(self, request: Callable[[openai.OpenAI], T]) -> T:
         client = openai.OpenAI(
             api_key=self.api_key,
             base_url=self.base_url,
@@ -74,7 +89,7 @@ class OpenAILookup:
             timeout=OPENAI_TIMEOUT_SECONDS,
         )
         try:
-            return client.models.retrieve(name)
+            return request(client)
         except openai.APIStatusError as error:
             raise classify_status(error.status_code, error.code, param=error.param) from None
         except openai.APIError as error:
@@ -118,20 +133,29 @@ class TwilioLookup:
             return None
         return TwilioMessage(str(found.sid), str(found.status), found.date_created, str(found.to))
 
-    def account_status(self, credentials: TwilioCredentials) -> str:
-        """Return the account's status, `active` if it can send.
+    def check(self, credentials: TwilioCredentials) -> None:
+        """Check the credentials, and the account's status if they are its auth token.
+
+        Messages are listed, which reconciliation needs too: only an auth token or a main API key
+        may read the account.
 
         Raises:
             ProcessingError: Twilio refuses the credentials.
-            OperatorError: Twilio cannot be reached.
+            OperatorError: Twilio cannot be reached, or the account is not active.
         """
         client = self._client(credentials)
+        if _request(lambda: client.messages.list(limit=1)) is None:
+            raise OperatorError("the account does not exist")
+        if credentials.api_key_sid:
+            return
         account = _request(lambda: client.api.accounts(credentials.account_sid).fetch())
-        return str(account.status) if account else "missing"
+        status = str(account.status) if account else "missing"
+        if status != "active":
+            raise OperatorError(f"the account is {status}")
 
     def _client(self, credentials: TwilioCredentials) -> Client:
         return Client(  # type: ignore[no-untyped-call]
-            credentials.account_sid, credentials.auth_token, http_client=self._http_client
+            *credentials.login, credentials.account_sid, http_client=self._http_client
         )
 
 
@@ -171,17 +195,12 @@ class SecretKind:
 
 
 def _check_openai(deployment: Deployment, key: str) -> None:
-    lookup = OpenAILookup(key, deployment.settings.openai_base_url or None)
-    first, *_ = sorted(DIRECTORY.glob("*.toml"))
-    lookup.model(tomllib.loads(first.read_text("utf-8"))["model"])
+    OpenAILookup(key, deployment.settings.openai_base_url or None).check()
 
 
 def _check_twilio(deployment: Deployment, credentials: TwilioCredentials) -> None:
     settings = deployment.settings
-    lookup = TwilioLookup(settings.twilio_timeout_seconds, settings.twilio_base_url)
-    status = lookup.account_status(credentials)
-    if status != "active":
-        raise OperatorError(f"the account is {status}")
+    TwilioLookup(settings.twilio_timeout_seconds, settings.twilio_base_url).check(credentials)
 
 
 OPENAI = SecretKind(
@@ -191,7 +210,9 @@ TWILIO = SecretKind(
     "Twilio",
     (
         SecretField("twilio_account_sid", is_hidden=False),
-        SecretField("twilio_auth_token"),
+        SecretField("twilio_api_key_sid", is_hidden=False, is_required=False),
+        SecretField("twilio_api_key_secret", is_required=False),
+        SecretField("twilio_auth_token", is_required=False),
         SecretField("twilio_template_sid", is_hidden=False, is_required=False),
     ),
     secret_schemas.twilio_credentials,
@@ -220,7 +241,7 @@ class SecretStore:
         """Yield the names of the channel's secrets."""
         for prefix in self.deployment.settings.secret_prefixes:
             pages = self.client.get_paginator("list_secrets").paginate(
-                Filters=[{"Key": "name", "Values": [prefix]}]
+                Filters=[{"Key": "name", "Values": [prefix]}], IncludePlannedDeletion=True
             )
             found = (secret["Name"] for page in pages for secret in page["SecretList"])
             # Secrets Manager's filter ignores case and matches the start of any part of a name.
@@ -246,13 +267,19 @@ class SecretStore:
             PermanentFailure: It is not JSON.
             ClientError: It does not exist, or access is denied.
         """
-        return parse_secret(self.client.get_secret_value(SecretId=name).get("SecretString", ""))
+        response = self.client.get_secret_value(SecretId=name)
+        return secret_schemas.parse_secret(
+            response.get("SecretString") or response.get("SecretBinary", b"")
+        )
 
     def write(self, name: str, value: Any) -> str:
         """Store a value as a new version; create the secret if needed.
 
         Returns:
             `created` or `stored`.
+
+        Raises:
+            OperatorError: The secret is scheduled for deletion.
         """
         text = json.dumps(value)
         try:
@@ -260,19 +287,17 @@ class SecretStore:
         except self.client.exceptions.ResourceNotFoundException:
             self.client.create_secret(Name=name, SecretString=text)
             return "created"
+        except self.client.exceptions.InvalidRequestException:
+            raise OperatorError(f"not stored: {scheduled_for_deletion(name)}") from None
         return "stored"
 
 
-def parse_secret(text: str) -> Any:
-    """Parse a secret's text as JSON.
-
-    Raises:
-        PermanentFailure: It is not JSON; the error does not quote the text.
-    """
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise secret_schemas.invalid_secret("a JSON object", "other text") from None
+def scheduled_for_deletion(name: str) -> str:
+    """Return the problem of a secret that is scheduled for deletion, with its remedy."""
+    return (
+        "it is scheduled for deletion; restore it with"
+        f" `aws secretsmanager restore-secret --secret-id {name}`"
+    )
 
 
 def _request(call: Callable[[], T]) -> T | None:

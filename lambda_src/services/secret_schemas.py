@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,17 +24,46 @@ class TextFormat:
 
 @dataclass(frozen=True, slots=True)
 class TwilioCredentials:
-    """A tenant's Twilio account; without a template the channel sends free text."""
+    """A tenant's Twilio account; without a template the channel sends free text.
+
+    An API key has precedence over the auth token, which may be empty then.
+    """
 
     account_sid: str
     auth_token: str
     template_sid: str | None
+    api_key_sid: str = ""
+    api_key_secret: str = ""
+
+    @property
+    def login(self) -> tuple[str, str]:
+        """User name and password of the requests."""
+        if self.api_key_sid:
+            return self.api_key_sid, self.api_key_secret
+        return self.account_sid, self.auth_token
 
 
 # HTTP headers carry these values, so any other character would fail at every request.
 TOKEN = TextFormat(re.compile(r"[!-~]+"), "printable ASCII characters without blanks")
 ACCOUNT_SID = TextFormat(re.compile(r"AC[0-9a-fA-F]{32}"), "AC and 32 hexadecimal digits")
+API_KEY_SID = TextFormat(re.compile(r"SK[0-9a-fA-F]{32}"), "SK and 32 hexadecimal digits")
 TEMPLATE_SID = TextFormat(re.compile(r"HX[0-9a-fA-F]{32}"), "HX and 32 hexadecimal digits")
+
+
+def parse_secret(value: str | bytes) -> object:
+    """Parse a secret's value as JSON; a byte order mark and UTF-16 are accepted.
+
+    Raises:
+        PermanentFailure: It is not JSON; the error does not quote the value.
+    """
+    try:
+        if isinstance(value, bytes):
+            is_utf_16 = value.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            value = value.decode("utf-16" if is_utf_16 else "utf-8")
+        return json.loads(value.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        # Without its cause: the decoder's error contains the secret's text.
+        raise invalid_secret("a JSON object", "other text") from None
 
 
 def openai_key(secret: object) -> str:
@@ -50,7 +81,9 @@ def openai_key(secret: object) -> str:
 def twilio_credentials(secret: object) -> TwilioCredentials:
     """Return the credentials of a tenant's Twilio secret, without surrounding white space.
 
-    The fields are `twilio_account_sid`, `twilio_auth_token` and, optionally, `twilio_template_sid`.
+    The fields are `twilio_account_sid`, an API key as `twilio_api_key_sid` and
+    `twilio_api_key_secret` or the account's `twilio_auth_token`, and optionally
+    `twilio_template_sid`.
 
     Args:
         secret: The secret's parsed JSON.
@@ -60,10 +93,14 @@ def twilio_credentials(secret: object) -> TwilioCredentials:
     """
     fields = _fields(secret)
     has_template = "twilio_template_sid" in fields
+    has_api_key = "twilio_api_key_sid" in fields or "twilio_api_key_secret" in fields
+    has_token = "twilio_auth_token" in fields or not has_api_key
     return TwilioCredentials(
         account_sid=_text(fields, "twilio_account_sid", ACCOUNT_SID),
-        auth_token=_text(fields, "twilio_auth_token", TOKEN),
+        auth_token=_text(fields, "twilio_auth_token", TOKEN) if has_token else "",
         template_sid=_text(fields, "twilio_template_sid", TEMPLATE_SID) if has_template else None,
+        api_key_sid=_text(fields, "twilio_api_key_sid", API_KEY_SID) if has_api_key else "",
+        api_key_secret=_text(fields, "twilio_api_key_secret", TOKEN) if has_api_key else "",
     )
 
 

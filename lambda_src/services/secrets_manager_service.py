@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from concurrent.futures import Future
@@ -19,7 +18,7 @@ from lambda_src.core import (
     call_with_deadline,
     time_budget,
 )
-from lambda_src.services.secret_schemas import invalid_secret, openai_key, twilio_credentials
+from lambda_src.services.secret_schemas import openai_key, parse_secret, twilio_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -31,8 +30,11 @@ if TYPE_CHECKING:
 MAX_AGE_SECONDS = 300
 """How long a secret is cached."""
 
-MISSING = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
-"""Secrets Manager's codes for a secret that does not exist, or is being deleted."""
+MISSING = {
+    "ResourceNotFoundException": "",
+    "InvalidRequestException": "the secret is scheduled for deletion",
+}
+"""Secrets Manager's codes for a secret that cannot be read, and details."""
 
 _ARN = re.compile(r"arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:(?P<name>.+)")
 _ARN_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
@@ -113,19 +115,13 @@ class ChannelSecrets:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in MISSING:
-                raise PermanentFailure("secret_missing", Step.SECRETS) from error
+                raise PermanentFailure("secret_missing", Step.SECRETS, MISSING[code]) from error
             raise TransientFailure("secrets_unavailable", Step.SECRETS, code) from error
         except BotoCoreError as error:
             raise TransientFailure(
                 "secrets_unavailable", Step.SECRETS, type(error).__name__
             ) from error
-        if "SecretString" not in response:
-            raise invalid_secret("a JSON object as text", "a binary value")
-        try:
-            return json.loads(response["SecretString"])
-        except (ValueError, RecursionError):
-            # Without its cause: the decoder's error contains the secret's text.
-            raise invalid_secret("a JSON object", "other text") from None
+        return parse_secret(response.get("SecretString") or response.get("SecretBinary", b""))
 
 
 class SingleFlight(Generic[T]):

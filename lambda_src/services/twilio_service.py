@@ -118,7 +118,7 @@ class TwilioSender:
     def _messages(self, credentials: TwilioCredentials) -> MessageList:
         # A new client takes microseconds; the connections are kept by the HTTP client.
         client = Client(  # type: ignore[no-untyped-call]
-            credentials.account_sid, credentials.auth_token, http_client=self._http_client
+            *credentials.login, credentials.account_sid, http_client=self._http_client
         )
         return client.messages
 

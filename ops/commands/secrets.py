@@ -7,8 +7,9 @@ import typer
 from botocore.exceptions import ClientError
 
 from lambda_src.core import PermanentFailure
+from lambda_src.services.secret_schemas import parse_secret
 from ops.command import DryRun, OperatorError, Session, Yes, command
-from ops.credential_checks import SecretKind, SecretStore, kind_of, parse_secret
+from ops.credential_checks import SecretKind, SecretStore, kind_of, scheduled_for_deletion
 
 app = typer.Typer(no_args_is_help=True, help="The channel's secrets: check them, store new ones.")
 
@@ -23,7 +24,8 @@ Unproven = Annotated[bool, typer.Option("--unproven", help="Store it without the
 def check(session: Session, names: Names = None) -> None:
     """Read secrets, check their schema, and check the credentials with their vendors.
 
-    The vendor requests are free of charge and send nothing: they read a model or the account.
+    The vendor requests are free of charge and send nothing: an empty request to OpenAI, and a list
+    of messages at Twilio.
 
         python -m ops secrets check --env prod
         python -m ops secrets check ai-multi-comms/prod/whatsapp-credentials/demo-company
@@ -61,7 +63,7 @@ def store_secret(
     store = SecretStore(session.aws.secretsmanager, session.deployment)
     kind = kind_of(store.check_name(name))
     is_typed = is_terminal()
-    value = _prompt(kind) if is_typed else parse_secret(sys.stdin.read())
+    value = _prompt(kind) if is_typed else parse_secret(sys.stdin.buffer.read())
     kind.parse(value)
     if not unproven and (problem := kind.problem(session.deployment, value)):
         raise OperatorError(f"not stored: {problem} (--unproven stores it without this check)")
@@ -91,7 +93,10 @@ def _problem(store: SecretStore, name: str) -> str:
     except PermanentFailure as failure:
         return str(failure)
     except ClientError as error:
-        return f"Secrets Manager refused it: {error.response['Error']['Code']}"
+        code = error.response["Error"]["Code"]
+        if code == "InvalidRequestException":
+            return scheduled_for_deletion(name)
+        return f"Secrets Manager refused it: {code}"
     return kind_of(name).problem(store.deployment, value)
 
 

@@ -26,6 +26,7 @@ class FakeTwilio(FakeService[TwilioSettings]):
 
     Args:
         accounts: Auth token of each account by its sid.
+        api_keys: Account sid and secret of each standard API key by its sid.
         templates: Text of each content template, with `{{1}}` or `{{name}}`, by its sid.
         services: The senders of each messaging service by its sid.
         settings: Delays.
@@ -40,13 +41,16 @@ class FakeTwilio(FakeService[TwilioSettings]):
         self,
         *,
         accounts: Mapping[str, str],
+        api_keys: Mapping[str, tuple[str, str]] | None = None,
         templates: Mapping[str, str] | None = None,
         services: Mapping[str, Sequence[str]] | None = None,
         settings: TwilioSettings | None = None,
         clock: Callable[[], float] = time.time,
         port: int = 0,
     ) -> None:
-        self._accounts, self._templates, self._services = accounts, templates or {}, services or {}
+        main = {sid: (sid, token) for sid, token in accounts.items()}
+        self._logins = {**main, **(api_keys or {})}
+        self._templates, self._services = templates or {}, services or {}
         self._store = MessageStore(clock)
         self._flask = self._build_application()
         super().__init__(
@@ -104,12 +108,14 @@ class FakeTwilio(FakeService[TwilioSettings]):
         given = request.authorization
         if given is None or given.type != "basic":
             raise TwilioError(20003)
-        sid = given.username or ""
-        token, password = self._accounts.get(sid), given.password or ""
-        if token is None or not hmac.compare_digest(token.encode(), password.encode()):
+        user, password = given.username or "", given.password or ""
+        sid, token = self._logins.get(user, ("", ""))
+        if not token or not hmac.compare_digest(token.encode(), password.encode()):
             raise TwilioError(20003)
         if (request.view_args or {}).get("account_sid", sid) != sid:
             raise TwilioError(20404)
+        if request.endpoint == _account_resource.__name__ and user != sid:
+            raise TwilioError(20003)  # a standard API key may not read the account
 
     def _create(self, account_sid: str) -> tuple[Response, int]:
         send_request = parse_send_request(request.form, self._templates, self._services)
