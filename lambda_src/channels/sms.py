@@ -1,5 +1,7 @@
 """SMS through Twilio: from a number or a messaging service, billed by segment."""
 
+import unicodedata
+
 from lambda_src.core import (
     MAX_BODY_LENGTH,
     PHONE,
@@ -32,17 +34,39 @@ GSM_7 = frozenset(
 GSM_7_ESCAPED = frozenset("^{}\\[~]|€")
 """Characters that are encoded as two septets."""
 
-REPLACEMENTS = str.maketrans(
-    {
-        **dict.fromkeys("‘’‚′`´", "'"),
-        **dict.fromkeys("“”„″«»", '"'),
-        **dict.fromkeys("‐‑‒–—−", "-"),
-        **dict.fromkeys("\t\u00a0\u2009\u202f", " "),
-        "…": "...",
-        "•": "-",
-    }
-)
+# Twilio's list of characters that its messaging services replace
+# (https://www.twilio.com/docs/messaging/services/smart-encoding-char-list), as far as Unicode's
+# compatibility forms (fullwidth, small, ligatures, fractions, ellipsis) do not contain them.
+REPLACEMENTS = {
+    **dict.fromkeys("‘’‛′`´ʻˈʼʽʹˊˋ❛❜\u0313\u0314", "'"),
+    **dict.fromkeys("“”„‟″«»ʺˮ❝❞〝〞〟", '"'),
+    **dict.fromkeys("‐‑‒–—―−⁃⎼⎽•·", "-"),
+    **dict.fromkeys("⁄∕⧸\u0337\u0338", "/"),
+    **dict.fromkeys("⧹⧵\u20e5", "\\"),
+    **dict.fromkeys("∣⎸⎹⏐⎜⎟", "|"),
+    **dict.fromkeys("‚、", ","),
+    **dict.fromkeys("。", "."),
+    **dict.fromkeys("ː˸⦂꞉", ":"),
+    **dict.fromkeys("⁏", ";"),
+    **dict.fromkeys("꞊", "="),
+    **dict.fromkeys("ǃ", "!"),
+    **dict.fromkeys("❨❪⟮⦅", "("),
+    **dict.fromkeys("❩❫⟯⦆", ")"),
+    **dict.fromkeys("❲⟦", "["),
+    **dict.fromkeys("❳⟧", "]"),
+    **dict.fromkeys("❴", "{"),
+    **dict.fromkeys("❵", "}"),
+    **dict.fromkeys("‹❮〈", "<"),
+    **dict.fromkeys("›❯〉", ">"),
+    **dict.fromkeys("⁎∗⊛✢✣✤✥✱✲✳✺✻✼✽❃❉❊❋", "*"),
+    **dict.fromkeys("˖", "+"),
+    **dict.fromkeys("ˆ", "^"),
+    **dict.fromkeys("˜˷∼", "~"),
+    "\t": " ",
+}
 """Typographic characters; a single one would change the encoding and double the price."""
+_MEANINGLESS = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
+"""Zero-width spaces and soft hyphens, which have no meaning in any script."""
 
 _NOT_SET_UP = Refusal("the messaging service or its senders are not set up", is_configuration=True)
 _WRONG_SENDER = Refusal(
@@ -86,8 +110,30 @@ def _count_segments(widths: list[int], single: int, multi: int) -> int:
 
 
 def transliterate(text: str) -> str:
-    """Return a text with typographic characters replaced by plain ones."""
-    return text.translate(REPLACEMENTS)
+    """Return a text in which no invisible or typographic character costs a segment.
+
+    If all such characters have plain equivalents, they are replaced. Otherwise (emoji, another
+    script) the text is sent in UCS-2 anyway, and only composed (NFC) and freed of characters
+    without a meaning.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    plain = "".join(map(_plain, composed))
+    if set(plain) <= GSM_7 | GSM_7_ESCAPED:
+        return plain
+    return composed.translate(_MEANINGLESS)
+
+
+def _plain(character: str) -> str:
+    """Return a character's equivalent in GSM-7; the character itself if it has none."""
+    if character in GSM_7 | GSM_7_ESCAPED:
+        return character
+    match unicodedata.category(character):
+        case "Cf":  # zero-width characters, and marks of the writing direction
+            return ""
+        case "Zs":
+            return " "
+    compatible = unicodedata.normalize("NFKC", REPLACEMENTS.get(character, character))
+    return "".join(REPLACEMENTS.get(part, part) for part in compatible)
 
 
 def addresses(message: OutgoingMessage) -> dict[str, str]:

@@ -51,7 +51,15 @@ SCRIPTS_WITHOUT_SPACES = frozenset(
 )
 """First words of Unicode's character names in scripts without spaces between words."""
 
+TRIAL_PREFIX = "Sent from your Twilio trial account - "
+"""Precedes every text of a trial account
+(https://www.twilio.com/docs/usage/tutorials/how-to-use-your-free-trial-account)."""
+
 _WHITESPACE = re.compile(r"\s+")
+_LINK = re.compile(r"https?://[^\s/]+/\S+")
+_SHORT_LINK = r"https?://[^\s/]{1,253}/[A-Za-z0-9_-]{1,20}"
+"""A link as Twilio shortens it, to its own or the account's domain and one short code
+(https://www.twilio.com/docs/messaging/features/link-shortening)."""
 
 
 def find_sids(
@@ -115,16 +123,24 @@ def _is_match(
 def matches(listed: str, message: OutgoingMessage) -> bool:
     """Return whether a listed text is that message's.
 
-    Both are compared in Unicode's composed form (NFC), with any white space as one space.
+    Both are compared in Unicode's composed form (NFC), with any white space as one space. A trial
+    account's prefix is ignored, and in the place of a link a shortened one may be listed.
 
     Args:
         listed: The text of an outbound message, as Twilio lists it.
         message: The message; one with variables was sent with a template, else as its body.
     """
-    text = _normalized(listed)
+    text = _normalized(listed).removeprefix(TRIAL_PREFIX)
     if message.variables:
         return _contains_all(text, [_normalized(value) for value in message.variables.values()])
-    return bool(text) and text == _normalized(message.body)
+    return bool(text) and bool(re.fullmatch(_pattern(_normalized(message.body)), text))
+
+
+def _pattern(text: str) -> str:
+    """Return a regular expression for a text in which Twilio may have shortened the links."""
+    parts = _LINK.split(text)
+    links = [f"(?:{re.escape(link)}|{_SHORT_LINK})" for link in _LINK.findall(text)]
+    return "".join(re.escape(part) + link for part, link in zip(parts, [*links, ""], strict=True))
 
 
 def _contains_all(text: str, values: Collection[str]) -> bool:
@@ -136,10 +152,10 @@ def _contains_all(text: str, values: Collection[str]) -> bool:
     if sum(len(value) for value in values if _is_distinctive(value)) < MIN_DISTINCTIVE_CHARACTERS:
         return False
     for value in sorted(values, key=len, reverse=True):
-        start = _position(value, text)
-        if start is None:
+        span = _position(value, text)
+        if span is None:
             return False
-        text = f"{text[:start]}\0{text[start + len(value) :]}"
+        text = f"{text[: span[0]]}\0{text[span[1] :]}"
     return True
 
 
@@ -149,16 +165,14 @@ def _is_distinctive(value: str) -> bool:
     return len(value) >= MIN_UNBOUNDED_CHARACTERS or not is_unbounded
 
 
-def _position(value: str, text: str) -> int | None:
-    """Return where the text first contains a value as whole words: "Also" does not contain "Al".
+def _position(value: str, text: str) -> tuple[int, int] | None:
+    """Return start and end of a value's first place as whole words: "Also" does not contain "Al".
 
     In a script without spaces, word boundaries are unknown: any position is one, except between a
     letter and its mark.
     """
-    starts = (found.start() for found in re.finditer(f"(?={re.escape(value)})", text))
-    return next(
-        (s for s in starts if _is_boundary(text, s) and _is_boundary(text, s + len(value))), None
-    )
+    spans = (found.span(1) for found in re.finditer(f"(?=({_pattern(value)}))", text))
+    return next(((s, e) for s, e in spans if _is_boundary(text, s) and _is_boundary(text, e)), None)
 
 
 def _is_boundary(text: str, position: int) -> bool:
