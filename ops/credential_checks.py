@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
-from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from lambda_src.core import ConfigurationRefused, PermanentFailure, ProcessingError, Step
@@ -19,7 +18,7 @@ from lambda_src.core.ai.errors import classify_status
 from lambda_src.services import secret_schemas
 from lambda_src.services.twilio.errors import classify
 from lambda_src.services.twilio.http import DeadlineHttpClient
-from lambda_src.services.twilio_service import SDK_ERRORS
+from lambda_src.services.twilio_service import SDK_ERRORS, error_answer
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -303,9 +302,10 @@ def scheduled_for_deletion(name: str) -> str:
 def _request(call: Callable[[], T]) -> T | None:
     try:
         return call()
-    except TwilioRestException as error:
-        if error.status == HTTPStatus.NOT_FOUND:
-            return None
-        raise classify(error.status, error.code, Step.SETTLE) from None
     except SDK_ERRORS as error:
-        raise OperatorError(f"Twilio cannot be reached: {type(error).__name__}") from None
+        answer = error_answer(error)
+        if answer is None:
+            raise OperatorError(f"Twilio cannot be reached: {type(error).__name__}") from None
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        raise classify(answer.status, answer.code, Step.SETTLE) from None

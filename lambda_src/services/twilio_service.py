@@ -123,7 +123,7 @@ class TwilioSender:
         return client.messages
 
     def _classify(self, error: Exception, step: Step) -> ProcessingError:
-        answer = _error_answer(error)
+        answer = error_answer(error)
         if answer:
             # The newer error type takes its status from the body, which may contain anything.
             status = answer.status if isinstance(answer.status, int) else 0
@@ -141,10 +141,13 @@ def _content(message: OutgoingMessage) -> dict[str, str]:
     return {"content_sid": message.template_sid, "content_variables": variables}
 
 
-def _error_answer(error: Exception) -> TwilioRestException | TwilioServiceException | None:
+def error_answer(error: Exception) -> TwilioRestException | TwilioServiceException | None:
+    """Return the error answer of Twilio's that one of `SDK_ERRORS` is about; None if there is none.
+
+    A refused list raises a plain error with the response among its arguments.
+    """
     if isinstance(error, TwilioRestException | TwilioServiceException):
         return error
-    # A refused list raises a plain error with the response among its arguments.
     response = next((part for part in error.args if isinstance(part, Response)), None)
     return Version.exception("GET", "", response, "") if response else None
 

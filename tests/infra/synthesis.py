@@ -35,7 +35,7 @@ SAMPLE: dict[str, Any] = {
     "snap_start": False,
     "batch_size": 10,
     "maximum_concurrency": 2,
-    "max_receive_count": 10,
+    "max_receive_count": 18,
     "tenants": ["demo-company"],
 }
 """An environment like `dev`, for tests of what a key changes."""

@@ -213,9 +213,11 @@ def test_trust_policies(dev: Synthesized) -> None:
 
 
 def test_template_can_set_every_variable() -> None:
-    """An environment with an Assistants-compatible server and a retention sets all variables."""
+    """An environment with addresses of its own and a retention sets all variables."""
     synthesized = synthesize(
-        assistants_base_url="https://assistants.example.com/v1", conversation_retention_days=30
+        openai_base_url="https://eu.api.openai.com/v1",
+        assistants_base_url="https://assistants.example.com/v1",
+        conversation_retention_days=30,
     )
     assert {*Variable, METRICS_NAMESPACE} == set(synthesized.variables())
 

@@ -12,7 +12,7 @@ from lambda_src.services.dynamodb_service import ConversationsTable
 from tests.support.fakes import ANSWER
 
 HOURS_AGO = time.time() - 7200
-FIXED_CAUSES = ("--fixed-cause", "twilio_21606", "--fixed-cause", "consent_not_given")
+FIXED_CAUSES = ("--fixed-cause", "twilio_21612", "--fixed-cause", "consent_not_given")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ STATES: Mapping[str, State] = {
     "copied": State(lambda _: None, arrives=True, copies=2),
     "waiting": State(_failed(Status.RETRY, "openai_500"), arrives=True),
     "lapsed": State(StateWriter.acquire, arrives=True),
-    "fixed": State(_failed(Status.FAILED, "twilio_21606"), arrives=True),
+    "fixed": State(_failed(Status.FAILED, "twilio_21612"), arrives=True),
     "rejected": State(StateWriter.reject, arrives=True),
     "sent": State(StateWriter.send, arrives=False),
     "failed": State(_failed(Status.FAILED, "twilio_21211"), arrives=False),

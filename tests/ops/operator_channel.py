@@ -125,7 +125,7 @@ class OperatorChannel(Tool):
         assert Status.RETRY == self.status(conversation)
         return body
 
-    def fail_permanently(self, conversation: str, code: str = "21606") -> str:
+    def fail_permanently(self, conversation: str, code: str = "21612") -> str:
         """Let Twilio refuse a message; return its body."""
         body = context(conversation_id=conversation)
         self.channel.twilio.fail_next(code)

@@ -173,9 +173,9 @@ def test_an_invalid_secret_is_reported(
 def test_a_secret_is_typed_at_a_prompt(
     operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a terminal each field is prompted for; an optional one may be left out."""
+    """On a terminal each field is prompted for, an API key first; optional ones may be left out."""
     monkeypatch.setattr(secrets, "is_terminal", lambda: True)
-    answers = f"{ACCOUNT}\n{TOKEN}\n\ny\n"
+    answers = f"{ACCOUNT}\n\n\n{TOKEN}\n\ny\n"
     result = operator.run("secrets", "set", TWILIO_SECRET, answer=answers)
     assert 0 == result.exit_code, result.output
     assert TOKEN not in result.output

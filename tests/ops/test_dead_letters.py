@@ -28,7 +28,7 @@ MESSAGES = int(os.environ.get("DEAD_LETTERS", "36"))
 DROP = ("dlq", "drop", "--reason", "withdrawn by the tenant", "--yes")
 REDRIVE = ("dlq", "redrive", "--yes", "--rate", "100000")
 R, D = RedriveDecision, DiscardDecision
-FIXED = ("twilio_21606", "not_found_at_vendor", "body_not_json")
+FIXED = ("twilio_21612", "not_found_at_vendor", "body_not_json")
 VALID = contexts.parse(contexts.valid())
 INVALID = RejectedContext("body_not_json", [], key=VALID.key)
 FOREIGN = ConversationRecord({"conversation_status": "archived"}, None)
@@ -50,7 +50,7 @@ def _record(status: Status, code: str = "", lease_expires_at: float = START) -> 
         (R.REDRIVE, D.CLOSE, _record(Status.RETRY, "openai_500"), VALID),
         (R.REMOVE, D.ANNOTATE, _record(Status.SENT), VALID),
         (R.FAILED, D.ANNOTATE, _record(Status.FAILED, "twilio_21211"), VALID),
-        (R.RELEASE, D.ANNOTATE, _record(Status.FAILED, "twilio_21606"), VALID),
+        (R.RELEASE, D.ANNOTATE, _record(Status.FAILED, "twilio_21612"), VALID),
         (R.REJECTED, D.ANNOTATE, _record(Status.FAILED, "body_not_json"), INVALID),
         (R.UNKNOWN, D.UNKNOWN, _record(Status.SEND_UNKNOWN, "not_found_at_vendor"), VALID),
         (R.UNRECOGNIZED, D.ANNOTATE, FOREIGN, VALID),

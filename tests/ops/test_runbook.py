@@ -17,6 +17,7 @@ from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 
 from lambda_src.core.contract import LOG_LEVELS, LogEvent, Status
+from lambda_src.core.errors import AccountRefused
 from lambda_src.services.twilio import errors
 from tests.alarms.cases import CASES
 from tests.alarms.conftest import deployed, lines  # noqa: F401 - fixtures
@@ -228,7 +229,9 @@ def test_twilio_codes_are_complete() -> None:
     """The section on the vendor's account names each of Twilio's codes that raise the alarm."""
     named = {int(code) for code in re.findall(r"`twilio_(\d+)`", SECTIONS["VendorAccountRefused"])}
 
-    assert errors.CREDENTIALS | errors.ACCOUNT | errors.SENDER_SETUP == named
+    refused = {code for code, (kind, _) in errors.CODES.items() if issubclass(kind, AccountRefused)}
+    no_funds = 402
+    assert refused | errors.ALARMING | {no_funds} == named
 
 
 def _lose_send(operator: OperatorChannel) -> list[str]:

@@ -101,7 +101,7 @@ def test_conversations_are_listed_by_status(operator: OperatorChannel) -> None:
     operator.channel.deliver(context(conversation_id="sent"))
     filters = ("--status", "failed", "--company", "demo-company")
     (row,) = operator.succeed("conversation", "list", *filters)
-    expected = {"conversation": "refused", "failure": "twilio_21606", "recipient": "+4…23"}
+    expected = {"conversation": "refused", "failure": "twilio_21612", "recipient": "+4…23"}
     assert expected.items() <= row.items()
     assert [] == operator.succeed("conversation", "list", "--older-than", "1")
     rows = operator.succeed("conversation", "list", "--show-personal-data")

@@ -164,8 +164,8 @@ def _variable(planted: str, name: str, value: str) -> Row:
 
 MAIN, DEAD = "ChannelQueue4", "DeadLetterQueue"
 RETENTION, VISIBILITY = "MessageRetentionPeriod", "VisibilityTimeout"
+RECEIVES = "RedrivePolicy.maxReceiveCount"
 CONCURRENCY, RESERVED = "ScalingConfig.MaximumConcurrency", "ReservedConcurrentExecutions"
-DELAYS = f"{VARIABLES}.SETTLE_DELAYS_SECONDS"
 SAFE_QUEUE: Any = {"encryption": sqs.QueueEncryption.SQS_MANAGED, "enforce_ssl": True}
 
 
@@ -216,8 +216,9 @@ DELIVERY: Rows = {
     "dead-letters-outlive-their-queue": [
         ("equal retention", _equal_retention, _put(QUEUE, RETENTION, 604_800, DEAD))],
     "receives-cover-settling": [
-        ("too few receives", _changed(max_receive_count=5),
-         _put(FUNCTION, DELAYS, "1,2,3,4,5,6,7,8"))],
+        _variable("more lookups than receives", "SETTLE_DELAYS_SECONDS", ",".join("1" * 20))],
+    "receives-cover-account-refusals": [
+        ("too few receives", _changed(max_receive_count=16), _put(QUEUE, RECEIVES, 16, MAIN))],
     "retention-covers-receives": [
         ("many receives", _changed(max_receive_count=100), _put(QUEUE, RETENTION, 86_400, MAIN))],
     "heartbeat-outpaces-visibility lease-outlasts-beats": [

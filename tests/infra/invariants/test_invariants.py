@@ -212,7 +212,7 @@ def test_environments_violate_nothing(name: str) -> None:
         {"assistants_base_url": "https://assistants.example.com/v1", "log_level": "DEBUG"},
         {"batch_size": 1, "maximum_concurrency": 1_000, "snap_start": True},
         {"function_timeout_seconds": 900, "max_receive_count": 26},
-        {"function_timeout_seconds": 160, "max_receive_count": 6, "tenants": ["a", "b"]},
+        {"function_timeout_seconds": 160, "max_receive_count": 17, "tenants": ["a", "b"]},
     ],
     ids=" ".join,
 )
@@ -260,6 +260,7 @@ def test_all_violations_are_reported_at_once(tmp_path: Path) -> None:
         *("production-data-is-retained", "production-data-can-be-restored"),
         *("production-refuses-deletion", "production-logs-are-kept", "alarms-are-heard"),
         *("vendors-fit-the-function", "receives-cover-settling", "filters-match-what-is-logged"),
+        "receives-cover-account-refusals",
         *("sender-keeps-up", "openai-keeps-up", "limited-channels-exist"),
     }
     reported = set(re.findall(r"Invariants::([a-z-]+)", done.stderr))

@@ -111,7 +111,7 @@ def test_dead_letters_are_grouped_by_cause(operator: LocalOperator) -> None:
     found = operator.succeed("dlq", "list", "--messages")
     assert all(cause["advice"] for cause in found["causes"])
     causes = {row["cause"] for row in found["messages"] if row["company"] == operator.company}
-    assert {"twilio_21606", "openai_500", "no_record"} == causes
+    assert {"twilio_21612", "openai_500", "no_record"} == causes
     assert sorted(each.body for each in conversations) == sorted(operator.dead_letters())
     assert 0 == operator.dead_letters_in_flight()
 

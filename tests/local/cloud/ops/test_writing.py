@@ -28,7 +28,7 @@ def test_redriven_messages_are_sent_once(operator: LocalOperator) -> None:
     """The deployed function sends what is due, and every record gets an audit entry."""
     conversations = operator.dead("untouched", "waiting", "fixed")
     (sent,) = operator.dead("sent")
-    call = (*REDRIVE, "--company", operator.company, "--fixed-cause", "twilio_21606")
+    call = (*REDRIVE, "--company", operator.company, "--fixed-cause", "twilio_21612")
 
     assert 4 == operator.succeed(*call, "--reason", "fixed", "--yes")["acted"]
     operator.await_sent(*conversations)
