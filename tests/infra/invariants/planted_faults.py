@@ -184,7 +184,7 @@ def _own_queue(sample: SampleStack, dead_letters: sqs.DeadLetterQueue | None = N
 def _equal_retention(sample: SampleStack) -> None:
     retention = Duration.days(4)
     queue = sqs.Queue(sample.stack, "OwnDeadLetters", **SAFE_QUEUE, retention_period=retention)
-    _own_queue(sample, sqs.DeadLetterQueue(queue=queue, max_receive_count=8))
+    _own_queue(sample, sqs.DeadLetterQueue(queue=queue, max_receive_count=18))
 
 
 def _second(*, bounded: bool = True, reports: bool = True) -> Plant:

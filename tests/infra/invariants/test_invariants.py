@@ -283,7 +283,7 @@ def test_another_handler_may_have_its_own_variables(app: App) -> None:
     function.add_environment("OPENAI_BASE_URL", "http://127.0.0.1:80")
     with pytest.raises(RuntimeError) as error:
         app.synth()
-    assert "OPENAI_BASE_URL is not read" in str(error.value)
+    assert "OPENAI_BASE_URL is not an address of OpenAI" in str(error.value)
     assert "PUSH_REGION" not in str(error.value)
 
 
