@@ -175,14 +175,14 @@ def _own_queue(sample: SampleStack, dead_letters: sqs.DeadLetterQueue | None = N
         "Own",
         **SAFE_QUEUE,
         visibility_timeout=Duration.minutes(18),
-        retention_period=Duration.days(4),
+        retention_period=Duration.days(5),
         dead_letter_queue=dead_letters,
     )
     sample.processor(queue=queue)
 
 
 def _equal_retention(sample: SampleStack) -> None:
-    retention = Duration.days(4)
+    retention = Duration.days(5)
     queue = sqs.Queue(sample.stack, "OwnDeadLetters", **SAFE_QUEUE, retention_period=retention)
     _own_queue(sample, sqs.DeadLetterQueue(queue=queue, max_receive_count=18))
 
