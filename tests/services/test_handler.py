@@ -325,26 +325,6 @@ def test_a_transient_fault_of_the_ai_is_retried(
     assert "failure" not in channel.record()
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (Fault.refusal(), "ai_answer_refused"),
-        (Fault.incomplete(), "ai_answer_cut_off"),
-        (Fault.wrong_output(), "ai_answer_unfit"),
-    ],
-)
-@each_engine
-def test_an_unusable_answer_is_never_sent(
-    channel: Channel, fault: Fault, code: str, engine: str
-) -> None:
-    """Refused, incomplete, or without the variables."""
-    channel.openai.fail_next(fault)
-    body = context(lambda d: openai_config(d).update(engine=engine))
-    assert [body] == channel.deliver(body)
-    assert ("failed", code) == status(channel)
-    assert [] == channel.twilio.requests
-
-
 @pytest.mark.parametrize("name", ["insufficient_quota", "credit_balance_exhausted"])
 def test_an_account_without_funds_raises_an_alarm(channel: Channel, name: str) -> None:
     """It is retried late."""
@@ -389,7 +369,7 @@ def test_credentials_that_stay_refused_raise_an_alarm(channel: Channel) -> None:
     ("name", "expected"),
     [
         ("20429", "retry"), ("63017", "retry"), ("20005", "retry"), ("63010", "retry"),
-        ("21211", "failed"), ("21610", "failed"), ("63016", "failed"), ("21606", "failed"),
+        ("21211", "failed"), ("21610", "failed"), ("63016", "failed"), ("21606", "retry"),
     ],
 )  # fmt: skip
 def test_a_refused_send_is_recorded_by_its_code(channel: Channel, name: str, expected: str) -> None:

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from lambda_src.core.ai.errors import ConfigurationRefused
-from lambda_src.core.errors import ProcessingError, RateLimited, TransientFailure
+from lambda_src.core.errors import (
+    ConfigurationRefused,
+    ProcessingError,
+    RateLimited,
+    TransientFailure,
+)
 from lambda_src.core.models import AssistantDefinition, Engine, GenerationRequest, VariableRule
 from lambda_src.core.openai_processor import MAX_CLIENTS, OpenAIProcessor
 from local.fakes.faults import Fault, Match
@@ -46,7 +50,7 @@ def processor(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> OpenAIProc
     """The adapter; both engines answer on loopback, without TLS."""
     monkeypatch.setenv("SSL_CERT_DIR", os.devnull)
     monkeypatch.setenv("OPENAI_BASE_URL", openai.base_url)
-    return OpenAIProcessor(openai.base_url)
+    return OpenAIProcessor(assistants_base_url=openai.base_url)
 
 
 @each_engine
@@ -197,7 +201,7 @@ CALL = "Call +15550100999"
             json_answer(
                 {"id": "r", "status": "incomplete", "incomplete_details": {"reason": CALL}}
             ),
-            "ai_answer_cut_off at ai: by the service",
+            "ai_answer_cut_off at ai: the answer was cut off by the service",
         ),
         (json_answer({"id": "r", "status": "cancelled"}), "openai_failed at ai"),
     ],

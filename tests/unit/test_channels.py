@@ -20,7 +20,7 @@ from lambda_src.channels.sms import (
 )
 from lambda_src.core.composer import validate_output
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import PermanentFailure, RejectedContext
+from lambda_src.core.errors import ConfigurationRefused, PermanentFailure, RejectedContext
 from lambda_src.core.models import Answer, OutgoingMessage
 from lambda_src.core.ports import ChannelParts
 from lambda_src.core.settings import ConfigurationError
@@ -134,9 +134,10 @@ def test_other_senders_are_rejected(sender: str) -> None:
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_its_own_refusals_are_permanent(code: int) -> None:
-    """An alarm is raised for those that are due to our set-up."""
+def test_its_own_refusals_are_permanent_or_due_to_configuration(code: int) -> None:
+    """An alarm is raised for those that are due to our set-up, which are retried."""
     error = classify(400, code, Step.SEND, REFUSALS)
-    assert isinstance(error, PermanentFailure)
+    is_set_up = code in {21659, 21660, 21661, 21701, 21703, 21704, 21705, 30034}
+    assert (ConfigurationRefused if is_set_up else PermanentFailure) is type(error)
     assert (f"twilio_{code}", REFUSALS[code].detail) == (error.code, error.detail)
-    assert (code in {21659, 21660, 21661, 21701, 21703, 21704, 21705, 30034}) == error.alarm
+    assert is_set_up == error.alarm

@@ -129,7 +129,9 @@ def test_required_fields_are_checked(path: str) -> None:
         (f"{OPENAI}.assistant_id_template_sender", "first/contact"),
         (f"{OPENAI}.assistant_id_template_sender", "first_contact\n"),
         (f"{ASSISTANT}.model", ""),
-        (f"{ASSISTANT}.max_output_tokens", 0),
+        (f"{ASSISTANT}.max_output_tokens", 15),
+        (f"{ASSISTANT}.reasoning_effort", "some"),
+        (f"{ASSISTANT}.verbosity", "none"),
         (f"{ASSISTANT}.max_output_tokens", "500"),
         (VARIABLES, []),
     ],
@@ -149,7 +151,11 @@ def test_optional_fields_are_checked_where_they_are_given(path: str, value: obje
         (CONVERSATION, " ", "expected a non-empty string, found a string"),
         (f"{OPENAI}.engine", "x", "expected 'responses' or 'assistants', found a string"),
         (f"{ASSISTANT}.max_output_tokens", "5", "expected a whole number, found a string"),
-        (f"{ASSISTANT}.max_output_tokens", 0, "expected greater than 0, found a number"),
+        (
+            f"{ASSISTANT}.max_output_tokens",
+            0,
+            "expected greater than or equal to 16, found a number",
+        ),
     ],
 )
 def test_a_problem_names_field_expectation_and_kind(
@@ -158,6 +164,14 @@ def test_a_problem_names_field_expectation_and_kind(
     """It reads as a sentence."""
     error = rejection(changed(path, value, complete()))
     assert f"context_invalid at parse: {path}: {expected}" == str(error)
+
+
+@pytest.mark.parametrize("path", [f"{ASSISTANT}.max_lenght", f"{VARIABLES}.1.maxlength"])
+def test_a_misspelled_key_of_a_definition_is_an_error(path: str) -> None:
+    """It would have no effect; the key itself is not quoted, since it is not the schema's."""
+    error = rejection(changed(path, 5, complete()))
+    assert "expected only the keys of an assistant definition, found a number" in str(error)
+    assert not {"max_lenght", "maxlength"} & set(str(error).replace(":", ".").split("."))
 
 
 def test_one_error_lists_all_problems() -> None:

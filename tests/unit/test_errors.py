@@ -32,9 +32,13 @@ class Expected:
 
 
 PENDING = LogEvent.SEND_OUTCOME_PENDING
-ACCOUNT = Expected(RETRY, Kind.ACCOUNT_REFUSED, LONG, CRITICAL, LogEvent.VENDOR_ACCOUNT_REFUSED)
+ACCOUNT = Expected(
+    *(RETRY, Kind.ACCOUNT_REFUSED, Redelivery.ACCOUNT_BACKOFF, CRITICAL),
+    LogEvent.VENDOR_ACCOUNT_REFUSED,
+)
 TABLE: dict[type[ProcessingError], Expected] = {
     errors.PermanentFailure: Expected(FAILED, Kind.PERMANENT, AT_ONCE, ERROR),
+    errors.InvalidAnswer: Expected(FAILED, Kind.PERMANENT, AT_ONCE, ERROR),
     errors.RecipientOptedOut: Expected(FAILED, Kind.PERMANENT, AT_ONCE, ERROR),
     records.RecipientSuppressed: Expected(FAILED, Kind.PERMANENT, AT_ONCE, ERROR),
     errors.RecipientErased: Expected(None, Kind.PERMANENT, AT_ONCE, ERROR),
@@ -44,6 +48,7 @@ TABLE: dict[type[ProcessingError], Expected] = {
     errors.LedgerRefused: Expected(RETRY, Kind.TRANSIENT, BACKOFF, WARNING),
     errors.AccountRefused: ACCOUNT,
     errors.CredentialsRefused: ACCOUNT,
+    errors.ConfigurationRefused: ACCOUNT,
     errors.UnexpectedError: Expected(
         RETRY, Kind.TRANSIENT, BACKOFF, ERROR, LogEvent.UNEXPECTED_ERROR
     ),

@@ -12,7 +12,6 @@ import pytest
 from lambda_src.bootstrap import ON_DEMAND, preload
 from lambda_src.core.ai.errors import (
     LOCKED_SECONDS,
-    ConfigurationRefused,
     ai_refused,
     classify_failure,
     classify_run,
@@ -29,7 +28,9 @@ from lambda_src.core.ai.request import (
 from lambda_src.core.contract import Step
 from lambda_src.core.errors import (
     AccountRefused,
+    ConfigurationRefused,
     CredentialsRefused,
+    InvalidAnswer,
     PermanentFailure,
     ProcessingError,
     RateLimited,
@@ -155,6 +156,12 @@ STATUSES: list[tuple[int, str | None, Kind]] = [
     (429, "rate_limit_exceeded", RateLimited),
     (429, "slow_down", RateLimited),
     (429, None, RateLimited),
+    (401, "incorrect_hostname", ConfigurationRefused),
+    (400, "invalid_json_schema", ConfigurationRefused),
+    (400, "unsupported_parameter", ConfigurationRefused),
+    (400, "billing_hard_limit_reached", AccountRefused),
+    (400, "organization_restricted", AccountRefused),
+    (402, None, AccountRefused),
     (429, "insufficient_quota", AccountRefused),
     (429, "credit_balance_exhausted", AccountRefused),
     (429, "billing_not_active", AccountRefused),
@@ -208,6 +215,7 @@ def test_a_retry_after_is_used_where_a_retry_helps(
         ("organization_spend_limit_exceeded", AccountRefused),
         ("invalid_prompt", PermanentFailure),
         ("model_not_found", ConfigurationRefused),
+        ("data_residency_mismatch", ConfigurationRefused),
     ],
 )
 def test_a_failed_answer_is_classified_by_its_code(code: str | None, kind: Kind) -> None:
@@ -221,13 +229,19 @@ def test_a_failed_answer_is_classified_by_its_code(code: str | None, kind: Kind)
     [
         (400, "model", ConfigurationRefused),
         (422, "model", ConfigurationRefused),
-        (400, "text.format", PermanentFailure),
+        (400, "text.format.schema", ConfigurationRefused),
+        (400, "max_output_tokens", ConfigurationRefused),
+        (400, "reasoning.effort", ConfigurationRefused),
+        (400, "input", PermanentFailure),
+        (400, "input[0].content", PermanentFailure),
         (400, ["model"], PermanentFailure),
         (429, "model", RateLimited),
         (500, "model", TransientFailure),
     ],
 )
-def test_a_refused_model_is_a_configuration_error(status: int, param: object, kind: Kind) -> None:
+def test_a_refused_definition_is_a_configuration_error(
+    status: int, param: object, kind: Kind
+) -> None:
     """Whatever the code: no message is at fault, and every one would be lost."""
     assert kind is type(classify_status(status, "invalid_value", param=param))
 
@@ -269,22 +283,22 @@ def test_text_that_is_not_a_code_never_reaches_the_error(word: object) -> None:
         "openai_400 at ai: the request is refused",
         "openai_failed at ai",
         "openai_failed at ai",
-        "ai_answer_cut_off at ai: by the service",
+        "ai_answer_cut_off at ai: the answer was cut off by the service",
     ] == list(map(str, errors))
 
 
 @pytest.mark.parametrize(
-    ("make", "code"),
+    ("make", "kind", "code"),
     [
-        (ai_refused, "ai_answer_refused"),
-        (lambda: incomplete_answer("content_filter"), "ai_answer_refused"),
-        (lambda: incomplete_answer("max_output_tokens"), "ai_answer_cut_off"),
-        (lambda: incomplete_answer(None), "ai_answer_cut_off"),
+        (ai_refused, PermanentFailure, "ai_answer_refused"),
+        (lambda: incomplete_answer("content_filter"), PermanentFailure, "ai_answer_refused"),
+        (lambda: incomplete_answer("max_output_tokens"), InvalidAnswer, "ai_answer_cut_off"),
+        (lambda: incomplete_answer(None), InvalidAnswer, "ai_answer_cut_off"),
     ],
 )
-def test_a_refused_or_incomplete_answer_is_a_permanent_failure(
-    make: Callable[[], ProcessingError], code: str
+def test_a_refusal_is_final_and_an_incomplete_answer_is_not(
+    make: Callable[[], ProcessingError], kind: Kind, code: str
 ) -> None:
-    """Asking again would cost the same and return the same."""
+    """Only an incomplete answer is asked for once more."""
     error = make()
-    assert (PermanentFailure, code) == (type(error), error.code)
+    assert (kind, code) == (type(error), error.code)

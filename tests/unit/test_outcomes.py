@@ -52,7 +52,7 @@ DELAYS: dict[Kind, tuple[float, float]] = {
     Kind.PERMANENT: (0, 0),
     Kind.TRANSIENT: (5, 10),
     Kind.RATE_LIMITED: (30, 60),
-    Kind.ACCOUNT_REFUSED: (30, 60),
+    Kind.ACCOUNT_REFUSED: (675, 900),
     Kind.PENDING: (TIMES.max_send_duration, TIMES.max_send_duration + 1),
     Kind.UNKNOWN: (0, 0),
     Kind.USED_UP: (0, 0),

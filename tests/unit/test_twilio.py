@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lambda_src.core.contract import Step
 from lambda_src.core.errors import (
     AccountRefused,
+    ConfigurationRefused,
     CredentialsRefused,
     PermanentFailure,
     ProcessingError,
@@ -23,18 +24,20 @@ from lambda_src.services.twilio.errors import classify
 from lambda_src.services.twilio.lookup import MIN_DISTINCTIVE_CHARACTERS, matches
 
 Kind = type[ProcessingError]
-SENDER_SETUP = (21212, 21603, 21606, 63007, 21408)
+SENDER_SETUP = (20404, 21212, 21408, 21603, 21606, 63001, 63002, 63007, 63008, 63022)
+TEMPLATE_SETUP = (21655, 63027, 63028, 63040, 63041, 63042)
 RECIPIENT = (21211, 21604, 21612, 21614, 63003, 63024)
-TEMPLATE = (21654, 21655, 21656, 63005, 63013, 63021, 63027, 63028, 63040, 63041, 63042)
-OTHER_REFUSALS = (21608, 63015, 21602, 21617, 21619, 21658, 63016)
+CONTENT = (21654, 21656, 63005, 63013, 63021)
+OTHER_REFUSALS = (21608, 63015, 21602, 21617, 21619, 21658, 63016, 63049)
 CODES: dict[Kind, dict[int, tuple[int, ...]]] = {
     RateLimited: {429: (20429, 63017, 63018), 400: (21611, 30001, 63038, 60728)},
     SendOutcomeUnknown: {500: (20500,), 503: (20503,), 502: (502,), 504: (504,), 400: (20500,)},
     CredentialsRefused: {401: (20003, 20008, 70051), 403: (20003,)},
-    AccountRefused: {403: (20005, 20403), 400: (30002,)},
+    AccountRefused: {403: (20005, 20403), 400: (10001, 30002, 63020, 63051, 63112), 402: (402,)},
+    ConfigurationRefused: {400: (*SENDER_SETUP, *TEMPLATE_SETUP), 404: (20404,)},
     TransientFailure: {400: (63010, 63012)},
     RecipientOptedOut: {400: (21610, 63014, 63033)},
-    PermanentFailure: {400: (*RECIPIENT, *SENDER_SETUP, *TEMPLATE, *OTHER_REFUSALS)},
+    PermanentFailure: {400: (*RECIPIENT, *CONTENT, *OTHER_REFUSALS)},
 }
 """Documented codes by their error class and HTTP status."""
 CASES = [
@@ -47,10 +50,10 @@ CASES = [
 
 @pytest.mark.parametrize(("status", "code", "kind"), CASES)
 def test_a_documented_code_determines_the_error(status: int, code: int, kind: Kind) -> None:
-    """An alarm is raised for the account, the credentials and the sender's set-up only."""
+    """An alarm is raised for the account, its configuration, and a sender without a route."""
     error = classify(status, code, Step.SEND)
     assert (kind, f"twilio_{code}", Step.SEND) == (type(error), error.code, error.step)
-    assert (issubclass(kind, AccountRefused) or code in SENDER_SETUP) is error.alarm
+    assert (issubclass(kind, AccountRefused) or code == 21612) is error.alarm
 
 
 @pytest.mark.parametrize("code", [20500, 20503])
@@ -79,7 +82,9 @@ def test_text_that_is_not_a_code_never_reaches_the_error(code: object) -> None:
 
 
 STATUSES: dict[Kind, tuple[int, ...]] = {
-    PermanentFailure: (400, 404, 422),
+    PermanentFailure: (400, 409, 422),
+    ConfigurationRefused: (404,),
+    AccountRefused: (402,),
     CredentialsRefused: (401, 403),
     RateLimited: (429,),
     SendOutcomeUnknown: (408, 500, 502, 503, 504, 301, 200),
