@@ -57,7 +57,8 @@ def _format(**changes: object) -> Any:
 
 
 def _respond(ai: OpenAI, **options: Any) -> Any:
-    return ai.responses.create(**({"model": MODEL, "input": "Hello"} | options))
+    defaults: Any = {"model": MODEL, "input": "Hello", "reasoning": {"effort": "none"}}
+    return ai.responses.create(**(defaults | options))
 
 
 def _text(ai: OpenAI, **options: Any) -> str:
@@ -428,6 +429,7 @@ def thread(ai: OpenAI) -> Thread:
 
 
 def _start(ai: OpenAI, thread: Thread, **options: Any) -> Run:
+    options = {"reasoning_effort": "none"} | options
     run: Run = ai.beta.threads.runs.create(thread.id, assistant_id=ASSISTANT, **options)
     return run
 
@@ -603,3 +605,26 @@ def test_facts_come_from_the_most_recent_object() -> None:
     assert "there" == _property("first name", '{"a":' * 100_000)
     deep = '{"project_data":' + '{"a":' * 300 + "1" + "}" * 300 + ',"recipient_first_name":"Ada"}'
     assert "Ada" == _property("first name", deep)
+
+
+@pytest.mark.parametrize("sampling", [{"temperature": 0.5}, {"top_p": 0.9}])
+def test_sampling_parameters_beside_an_effort_are_rejected(
+    ai: OpenAI, sampling: dict[str, float]
+) -> None:
+    """As by reasoning models; without an effort they are accepted."""
+    with pytest.raises(BadRequestError, match="Unsupported parameter") as error:
+        _respond(ai, **sampling)
+    assert ("unsupported_parameter", *sampling) == (error.value.code, error.value.param)
+    assert "completed" == _respond(ai, reasoning=sdk.omit, **sampling).status
+
+
+def test_reasoning_is_billed_and_precedes_the_message(ai: OpenAI) -> None:
+    """The default effort is the model's; a limit that only the reasoning reaches leaves no text."""
+    response = _respond(ai, reasoning=sdk.omit)
+    assert ["reasoning", "message"] == [item.type for item in response.output]
+    details = response.usage.output_tokens_details
+    assert 0 < details.reasoning_tokens < response.usage.output_tokens
+    short = _respond(ai, reasoning={"effort": "high"}, max_output_tokens=16)
+    assert ("incomplete", ["reasoning"]) == (short.status, [item.type for item in short.output])
+    with pytest.raises(BadRequestError, match="reasoning.effort"):
+        _respond(ai, reasoning={"effort": "some"})
