@@ -626,5 +626,5 @@ def test_reasoning_is_billed_and_precedes_the_message(ai: OpenAI) -> None:
     assert 0 < details.reasoning_tokens < response.usage.output_tokens
     short = _respond(ai, reasoning={"effort": "high"}, max_output_tokens=16)
     assert ("incomplete", ["reasoning"]) == (short.status, [item.type for item in short.output])
-    with pytest.raises(BadRequestError, match="reasoning.effort"):
+    with pytest.raises(BadRequestError, match=r"reasoning\.effort"):
         _respond(ai, reasoning={"effort": "some"})

@@ -115,7 +115,7 @@ def test_ctrl_c_at_a_prompt_is_an_interruption(operator: LocalOperator) -> None:
     with terminal(operator, "secrets", "set", name) as prompt:
         prompt.await_text("twilio_account_sid:")
         prompt.answer(operator.fakes.credentials.twilio_account_sid)
-        prompt.await_text("twilio_auth_token:")
+        prompt.await_text("twilio_api_key_sid")
         assert INTERRUPTED == prompt.ctrl_c()
         assert prompt.shown.endswith("interrupted: nothing was changed")
 
