@@ -6,6 +6,8 @@ from typing import Any
 
 from local import paths
 from local.errors import LocalCloudError
+from ops.console import decode_text
+from ops.errors import OperatorError
 
 EXAMPLE = paths.EXAMPLE_CONTEXTS / "whatsapp.json"
 
@@ -14,16 +16,16 @@ def read_context(path: Path) -> str:
     """Read a context object from a file.
 
     Returns:
-        The file's text, which is sent unchanged.
+        The file's text, without a byte order mark.
 
     Raises:
         LocalCloudError: the file cannot be read or is not JSON; the text says where.
     """
     try:
-        text = path.read_text("utf-8")
+        text = decode_text(path.read_bytes())
         json.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
+    except (OSError, OperatorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise LocalCloudError(f"cannot read the context object {path}: {reason}") from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"

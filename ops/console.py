@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -18,10 +19,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ops.errors import Declined
+from ops.errors import Declined, OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Encodings by the bytes that a text begins with; those of UTF-16 are a part of UTF-32's."""
 
 UNCHANGED = "nothing was changed"
 RESUMABLE = "completed work is kept: run the same command again to continue"
@@ -72,6 +82,21 @@ PUBLIC_TREES = frozenset({"failure", "operator_actions"})
 """Fields that are shown with everything in them."""
 
 _PHONE_NUMBER = re.compile(r"\+\d{4,}")
+
+
+def decode_text(content: bytes) -> str:
+    """Decode a text file: UTF-8, or another encoding of Unicode with a byte order mark.
+
+    Raises:
+        OperatorError: It is in another encoding.
+    """
+    found = (name for mark, name in BYTE_ORDER_MARKS.items() if content.startswith(mark))
+    try:
+        return content.decode(next(found, "utf-8"))
+    except UnicodeDecodeError as error:
+        raise OperatorError(
+            f"expected a text in UTF-8, found another encoding (byte {error.start + 1})"
+        ) from None
 
 
 class Console:

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from lambda_src.core import MAX_RENDERED_LENGTH, ProcessingError
 from lambda_src.utils.assistant_definitions import DIRECTORY
 from lambda_src.utils.context_schema import AssistantModel
-from ops.command import Session, command
+from ops.command import OperatorError, Session, command
+from ops.console import decode_text
 from ops.credential_checks import OpenAILookup, SecretStore
 
 app = typer.Typer(
@@ -91,8 +92,8 @@ def check_file(path: Path) -> DefinitionCheck:
     """Check a definition without asking OpenAI."""
     checked = DefinitionCheck(path.stem)
     try:
-        definition = AssistantModel.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        definition = AssistantModel.model_validate(tomllib.loads(decode_text(path.read_bytes())))
+    except (OSError, OperatorError, tomllib.TOMLDecodeError) as error:
         checked.problems.append(f"not TOML: {error}")
     except ValidationError as error:
         checked.problems.extend(

@@ -14,10 +14,11 @@ from ops.command import (
     command,
     mask_recipient,
 )
+from ops.console import decode_text
 from ops.conversations import wait_for_outcome
 
 File = Annotated[
-    typer.FileText, typer.Argument(help="A context object as JSON; - for standard input.")
+    typer.FileBinaryRead, typer.Argument(help="A context object as JSON; - for standard input.")
 ]
 Follow = Annotated[bool, typer.Option("--follow", help="Wait until the conversation has ended.")]
 Patience = Annotated[float, typer.Option("--patience", min=0, help="Maximum wait in seconds.")]
@@ -45,7 +46,7 @@ def send(  # noqa: PLR0917 - options, passed by name
         python -m ops send examples/contexts/whatsapp.json --local --follow
         python -m ops send - --env prod --dry-run < context.json
     """
-    console, body = session.console, file.read()
+    console, body = session.console, decode_text(file.read())
     context = _parse(session, body)
     before = session.conversations.read(context.key)
     company = str(context.attributes["company_id"])
