@@ -227,7 +227,7 @@ def test_a_context_is_sent_unchanged() -> None:
         (None, r"context\.json: No such file"),
         (b'{"a" 1}', "is not JSON: .* at line 1, column 6"),
         (b"", "is not JSON: .* at line 1, column 1"),
-        (b"\xff\xfe", "not a text file"),
+        (b"\xff\x00", "expected a text in UTF-8, found another encoding"),
     ],
 )
 def test_an_unreadable_context_is_an_error(

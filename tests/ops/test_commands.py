@@ -4,8 +4,10 @@ import json
 from datetime import date
 from pathlib import Path
 from threading import Thread
+from unittest.mock import Mock
 
 import pytest
+from botocore.stub import Stubber
 from openai.types import Model
 
 from lambda_src.core.contract import Status
@@ -14,6 +16,8 @@ from ops import conversations
 from ops.commands import secrets
 from ops.commands.assistants import DefinitionCheck, check_file, check_model
 from ops.conversations import ConversationRepository
+from ops.credential_checks import SecretStore
+from ops.errors import OperatorError
 from tests.ops.operator_channel import OperatorChannel
 from tests.support.channel import (
     ACCOUNT,
@@ -111,6 +115,26 @@ def test_a_valid_context_is_queued_for_its_tenant(operator: OperatorChannel, fil
     assert file.read_text() == message["Body"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_is_not_sent(
+    operator: OperatorChannel, file: Path, encoding: str
+) -> None:
+    """A context object may be in any encoding of Unicode that its first bytes tell."""
+    body = file.read_text()
+    file.write_text(body, encoding=encoding)
+    operator.succeed("send", str(file), "--yes")
+    (message,) = operator.channel.sqs.receive_message(QueueUrl=operator.channel.queue_url)[
+        "Messages"
+    ]
+    assert body == message["Body"]
+
+
+def test_another_encoding_is_refused_in_one_line(operator: OperatorChannel, file: Path) -> None:
+    """Its characters would be unknown."""
+    file.write_text('{"name": "Ren\u00e9"}', encoding="latin-1")
+    assert "expected a text in UTF-8" in operator.refused("send", str(file), "--yes")
+
+
 @pytest.mark.parametrize(("code", "exit_code"), [("", 0), ("21211", 1)])
 def test_a_message_is_followed_to_its_end(
     operator: OperatorChannel,
@@ -168,6 +192,41 @@ def test_an_invalid_secret_is_reported(
     output = operator.refused("secrets", "check", name)
     assert message in "".join(output.split())
     assert not {"another-key", TOKEN} & set(output.split())
+
+
+def test_a_secret_that_is_scheduled_for_deletion_is_listed(operator: OperatorChannel) -> None:
+    """With the command that restores it."""
+    operator.channel.secretsmanager.delete_secret(SecretId=TWILIO_SECRET, RecoveryWindowInDays=7)
+    remedy = f"restore-secret--secret-id{TWILIO_SECRET}"
+    assert remedy in "".join(operator.refused("secrets", "check").split())
+
+
+def test_no_value_is_stored_for_a_secret_that_is_scheduled_for_deletion(
+    operator: OperatorChannel,
+) -> None:
+    """Secrets Manager refuses it, which moto does not; the error has the remedy."""
+    client = operator.channel.secretsmanager
+    with Stubber(client) as stubber:
+        stubber.add_client_error("put_secret_value", "InvalidRequestException")
+        store = SecretStore(client, Mock())
+        with pytest.raises(OperatorError, match=f"restore-secret --secret-id {TWILIO_SECRET}"):
+            store.write(TWILIO_SECRET, CREDENTIALS)
+
+
+def test_an_api_key_is_checked_and_stored(operator: OperatorChannel) -> None:
+    """A standard key may not read the account, so it is checked with a list of messages."""
+    key, secret = f"SK{'2' * 32}", "a-made-up-key-secret"
+    value = {
+        "twilio_account_sid": ACCOUNT, "twilio_api_key_sid": key, "twilio_api_key_secret": secret
+    }  # fmt: skip
+    call, text = ("secrets", "set", TWILIO_SECRET, "--yes"), json.dumps(value)
+    assert "twilio_20003" in "".join(operator.refused(*call, answer=text).split())
+    operator.channel.twilio._logins[key] = ACCOUNT, secret
+    try:
+        operator.succeed(*call, answer=text)
+        assert value == stored(operator, TWILIO_SECRET)
+    finally:
+        del operator.channel.twilio._logins[key]
 
 
 def test_a_secret_is_typed_at_a_prompt(
