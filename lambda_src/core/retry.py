@@ -45,7 +45,7 @@ def redelivery_delay(
     requested = min(error.retry_after or 0.0, time_budget.MAX_RETRY_AFTER)
     if error.redelivery is Redelivery.ACCOUNT_BACKOFF:
         share = random.uniform(time_budget.MIN_JITTER, 1)
-        return math.ceil(max(requested, time_budget.account_backoff(receive_count) * share))
+        return math.ceil(max(requested, time_budget.account_backoff(receive_count, base) * share))
     factor = LONG_BACKOFF_FACTOR if error.redelivery is Redelivery.LONG_BACKOFF else 1
     exponential: float = factor * base * 2 ** min(receive_count - 1, 20)
     backoff = min(exponential, time_budget.MAX_BACKOFF) * random.uniform(0.5, 1)

@@ -40,8 +40,8 @@ MAX_BACKOFF = 900.0
 MAX_RETRY_AFTER = 21_600.0
 """Maximum delay at a vendor's request: half of the 12 hours that SQS allows from receipt."""
 
-ACCOUNT_BACKOFF = 900.0
-"""First backoff after a vendor has refused the account or the configuration; it doubles."""
+ACCOUNT_BACKOFF_FACTOR = 90
+"""How much longer the backoff is after a vendor has refused the account or the configuration."""
 MIN_JITTER = 0.75
 """Least share of the account backoff that is waited; the rest is random."""
 MIN_ACCOUNT_RETRY_SECONDS = 48 * 3_600
@@ -51,24 +51,26 @@ MISSED_BEATS = 2
 """Consecutive heartbeats that may fail without harm."""
 
 
-def account_backoff(receive_count: int) -> float:
+def account_backoff(receive_count: int, base: float) -> float:
     """Return the maximum backoff after a refused account, in seconds.
 
     Args:
         receive_count: How often the message was received, at least 1.
+        base: The first delay after other failures, in seconds.
     """
-    return min(ACCOUNT_BACKOFF * 2.0 ** min(receive_count - 1, 20), MAX_RETRY_AFTER)
+    return min(ACCOUNT_BACKOFF_FACTOR * base * 2.0 ** min(receive_count - 1, 20), MAX_RETRY_AFTER)
 
 
-def account_retry_seconds(max_receive_count: int) -> float:
+def account_retry_seconds(max_receive_count: int, base: float) -> float:
     """Return how long a message is retried at least while a vendor refuses the account.
 
     The final delivery does not send, so the one before it is the last attempt.
 
     Args:
         max_receive_count: The queue's `maxReceiveCount`.
+        base: The first delay after other failures, in seconds.
     """
-    return MIN_JITTER * sum(map(account_backoff, range(1, max_receive_count - 1)))
+    return MIN_JITTER * sum(account_backoff(n, base) for n in range(1, max_receive_count - 1))
 
 
 def max_renewal_gap(interval: float) -> float:

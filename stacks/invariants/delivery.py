@@ -165,9 +165,9 @@ def receives_cover_settling(assembly: Assembly) -> Iterator[Finding]:
 def receives_cover_account_refusals(assembly: Assembly) -> Iterator[Finding]:
     """Otherwise a credit card that expires on a Friday evening ends the weekend's messages."""
     for consumer in consumers(assembly):
-        receives = consumer.max_receive_count
-        if receives is not None and consumer.function.settings:
-            seconds = account_retry_seconds(receives)
+        receives, settings = consumer.max_receive_count, consumer.function.settings
+        if receives is not None and settings:
+            seconds = account_retry_seconds(receives, settings.backoff_base_seconds)
             if seconds < MIN_ACCOUNT_RETRY_SECONDS:
                 problem = f"is {receives}, with which a message is retried for {seconds:.0f} s"
                 yield Finding(consumer.queue, "RedrivePolicy.maxReceiveCount", problem)

@@ -97,7 +97,7 @@ def test_the_shipped_receives_last_for_48_hours() -> None:
     """With the shortest pauses, and without the final delivery, which does not send."""
     configuration = json.loads(Path("cdk.json").read_text("utf-8"))
     for environment in configuration["context"]["environments"].values():
-        seconds = account_retry_seconds(environment["max_receive_count"])
+        seconds = account_retry_seconds(environment["max_receive_count"], 10)
         assert seconds >= MIN_ACCOUNT_RETRY_SECONDS
 
 
