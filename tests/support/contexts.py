@@ -110,8 +110,11 @@ def _parent(document: Document, path: str) -> tuple[Document, str]:
     return document, name
 
 
-body = json.dumps
-"""Returns a document as the body of a queue message."""
+def body(document: object) -> str:
+    """Return a document as the body of a queue message."""
+    return json.dumps(document)
+
+
 parser = ContextParser(CHANNEL, partial(is_within, prefixes=SECRET_PREFIXES))
 
 
