@@ -17,6 +17,11 @@ from lambda_src.core.errors import LedgerUnavailable, ProcessingError, Redeliver
 
 LONG_BACKOFF_FACTOR = 6
 """How much longer the backoff is after a rate limit."""
+_BACKOFFS = {
+    Redelivery.BACKOFF: time_budget.Backoff(1, time_budget.MAX_BACKOFF, 0.5),
+    Redelivery.LONG_BACKOFF: time_budget.Backoff(LONG_BACKOFF_FACTOR, time_budget.MAX_BACKOFF, 0.5),
+    Redelivery.ACCOUNT_BACKOFF: time_budget.ACCOUNT_BACKOFF,
+}
 
 # Not the module's own generator: every copy that SnapStart restores would draw the same numbers.
 SYSTEM_RANDOM = SystemRandom()
@@ -27,10 +32,8 @@ def redelivery_delay(
 ) -> int:
     """Return the seconds after which a failed message should be delivered again.
 
-    The delay grows exponentially with the receive count. Half of it is random, so that messages
-    that failed together are not retried together. It is never shorter than a vendor's
-    `retry_after`. After a refused account it is much longer, and for the most part not random. An
-    error with `retry_in` overrides all of that.
+    The delay grows exponentially with the receive count, and a part of it is random. It is never
+    shorter than a vendor's `retry_after`. An error with `retry_in` overrides all of that.
 
     Args:
         error: Why the message failed.
@@ -43,13 +46,9 @@ def redelivery_delay(
     if error.redelivery is Redelivery.AT_ONCE:
         return 0
     requested = min(error.retry_after or 0.0, time_budget.MAX_RETRY_AFTER)
-    if error.redelivery is Redelivery.ACCOUNT_BACKOFF:
-        share = random.uniform(time_budget.MIN_JITTER, 1)
-        return math.ceil(max(requested, time_budget.account_backoff(receive_count, base) * share))
-    factor = LONG_BACKOFF_FACTOR if error.redelivery is Redelivery.LONG_BACKOFF else 1
-    exponential: float = factor * base * 2 ** min(receive_count - 1, 20)
-    backoff = min(exponential, time_budget.MAX_BACKOFF) * random.uniform(0.5, 1)
-    return math.ceil(max(requested, backoff))
+    backoff = _BACKOFFS[error.redelivery]
+    share = random.uniform(backoff.min_share, 1)
+    return math.ceil(max(requested, backoff.seconds(receive_count, base) * share))
 
 
 def retry_until_deadline(

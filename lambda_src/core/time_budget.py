@@ -39,26 +39,36 @@ MAX_BACKOFF = 900.0
 """Maximum backoff."""
 MAX_RETRY_AFTER = 21_600.0
 """Maximum delay at a vendor's request: half of the 12 hours that SQS allows from receipt."""
-
-ACCOUNT_BACKOFF_FACTOR = 90
-"""How much longer the backoff is after a vendor has refused the account or the configuration."""
-MIN_JITTER = 0.75
-"""Least share of the account backoff that is waited; the rest is random."""
 MIN_ACCOUNT_RETRY_SECONDS = 48 * 3_600
-"""How long such a message is retried before it is a dead-letter message: over a weekend."""
+"""How long a message is retried, before it is a dead-letter message, while a vendor refuses the
+account or its configuration: over a weekend."""
 
 MISSED_BEATS = 2
 """Consecutive heartbeats that may fail without harm."""
 
 
-def account_backoff(receive_count: int, base: float) -> float:
-    """Return the maximum backoff after a refused account, in seconds.
+@dataclass(frozen=True)
+class Backoff:
+    """Delays that double with each receive of a message.
 
-    Args:
-        receive_count: How often the message was received, at least 1.
-        base: The first delay after other failures, in seconds.
+    Attributes:
+        factor: The first delay, as a multiple of the configured one.
+        maximum: In seconds.
+        min_share: Least share of a delay that is waited; the rest is random, so that messages that
+            failed together are not retried together.
     """
-    return min(ACCOUNT_BACKOFF_FACTOR * base * 2.0 ** min(receive_count - 1, 20), MAX_RETRY_AFTER)
+
+    factor: float
+    maximum: float
+    min_share: float
+
+    def seconds(self, receive_count: int, base: float) -> float:
+        """Return the longest delay after a number of receives, at least 1."""
+        return min(self.factor * base * 2.0 ** min(receive_count - 1, 20), self.maximum)
+
+
+ACCOUNT_BACKOFF = Backoff(factor=90, maximum=MAX_RETRY_AFTER, min_share=0.75)
+"""After a vendor has refused the account or its configuration."""
 
 
 def account_retry_seconds(max_receive_count: int, base: float) -> float:
@@ -68,9 +78,10 @@ def account_retry_seconds(max_receive_count: int, base: float) -> float:
 
     Args:
         max_receive_count: The queue's `maxReceiveCount`.
-        base: The first delay after other failures, in seconds.
+        base: The configured first delay, in seconds.
     """
-    return MIN_JITTER * sum(account_backoff(n, base) for n in range(1, max_receive_count - 1))
+    delays = (ACCOUNT_BACKOFF.seconds(n, base) for n in range(1, max_receive_count - 1))
+    return ACCOUNT_BACKOFF.min_share * sum(delays)
 
 
 def max_renewal_gap(interval: float) -> float:
