@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 from lambda_src.core.contract import LogEvent, Metric, Step
 from lambda_src.core.errors import (
@@ -45,6 +44,17 @@ _UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff
 _CITATION = re.compile(r"[ \t]*(?:【[^】\n]*†[^】\n]*】|\ue200[^\ue201\n]*\ue201)")
 _CITATION_START = re.compile(r"【\d+(?::\d+)?†|[\ue200-\ue202]")
 _WHITESPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the AI is asked; `problem` says what was wrong with its first answer."""
+
+    delivery: Delivery
+    context: ContextObject
+    definition: AssistantDefinition | None
+    check_lease: Callable[[], None]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,64 +102,47 @@ class MessageComposer:
         check_template(
             has_variables=bool(definition and definition.variables), template_sid=template_sid
         )
-        draft = partial(self._draft, delivery, context, definition, check_lease)
+        question = _Question(delivery, context, definition, check_lease)
         try:
-            return draft(problem="")
+            return self._draft(question)
         except InvalidAnswer as invalid:
             first = invalid
         log.warning("asked again: %s", first.detail, extra={"event": LogEvent.AI_ANSWER_INVALID})
-        answer = draft(problem=first.detail)
+        answer = self._draft(replace(question, problem=first.detail))
         return replace(answer, usage=first.usage + answer.usage)
 
-    def _draft(
-        self,
-        delivery: Delivery,
-        context: ContextObject,
-        definition: AssistantDefinition | None,
-        check_lease: Callable[[], None],
-        *,
-        problem: str,
-    ) -> Answer:
-        generate = partial(self._generate, delivery, context, definition, check_lease, problem)
+    def _draft(self, question: _Question) -> Answer:
         try:
-            answer = generate(fresh=False)
+            answer = self._generate(question, fresh=False)
         except CredentialsRefused:
-            answer = generate(fresh=True)
-        delivery.step = Step.COMPOSE
+            answer = self._generate(question, fresh=True)
+        question.delivery.step = Step.COMPOSE
         try:
-            return validate_output(answer, definition, self.text_rules)
+            return validate_output(answer, question.definition, self.text_rules)
         except InvalidAnswer as invalid:
             invalid.usage = answer.usage
             raise
 
-    def _generate(
-        self,
-        delivery: Delivery,
-        context: ContextObject,
-        definition: AssistantDefinition | None,
-        check_lease: Callable[[], None],
-        problem: str,
-        *,
-        fresh: bool,
-    ) -> Answer:
+    def _generate(self, question: _Question, *, fresh: bool) -> Answer:
+        delivery, context = question.delivery, question.context
         delivery.step = Step.SECRETS
         api_key = self.secrets.openai_key(context.api_key_reference, fresh=fresh)
         delivery.step = Step.AI
-        check_lease()
+        question.check_lease()
         timeout = self.times.ai_timeout(delivery.deadline - self.clock())
         if timeout is None:
             raise TransientFailure("out_of_time", Step.AI, retry_in=0)
         request = GenerationRequest(
             engine=context.engine,
             assistant_id=context.assistant_id,
-            definition=definition,
+            definition=question.definition,
             prompt_context=context.prompt_context,
             metadata={
                 "conversation_id": context.key.conversation_id[:MAX_METADATA_LENGTH],
                 "request_id": context.request_id[:MAX_METADATA_LENGTH],
             },
             timeout=timeout,
-            problem=problem,
+            problem=question.problem,
             safety_identifier=safety_identifier(api_key, context),
         )
         measured: dict[Metric, float] = {}

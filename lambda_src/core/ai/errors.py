@@ -24,6 +24,8 @@ from lambda_src.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lambda_src.core.models import Usage
+
 LOCKED = "conversation_locked"
 LOCKED_SECONDS = 5.0
 """A conversation in use by another request is available again within seconds."""
@@ -146,12 +148,19 @@ def ai_refused() -> ProcessingError:
     return PermanentFailure("ai_answer_refused", Step.AI)
 
 
-def incomplete_answer(reason: object) -> ProcessingError:
-    """Return the error for an answer that ended early: token limit or content filter."""
+def incomplete_answer(reason: object, usage: Usage = InvalidAnswer.usage) -> ProcessingError:
+    """Return the error for an answer that ended early: token limit or content filter.
+
+    Args:
+        reason: OpenAI's reason.
+        usage: Tokens billed.
+    """
     if reason == "content_filter":
         return PermanentFailure("ai_answer_refused", Step.AI, "by the content filter")
     limit = _code_or_none(reason) or "the service"
-    return InvalidAnswer("ai_answer_cut_off", Step.AI, f"the answer was cut off by {limit}")
+    invalid = InvalidAnswer("ai_answer_cut_off", Step.AI, f"the answer was cut off by {limit}")
+    invalid.usage = usage
+    return invalid
 
 
 def _classify_code(code: str | None, name: str) -> ProcessingError | None:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_src.core.contract import Step
 from lambda_src.core.errors import InvalidAnswer, TransientFailure
+from lambda_src.core.models import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lambda_src.core.models import AssistantDefinition
+    from lambda_src.core.models import AssistantDefinition, Usage
+
+    Texts = Iterable[tuple[str | None, str]]
+    """The texts of an answer, each with the phase of its message item, None if it has none."""
 
 SCHEMA_NAME = "content_variables"
 COMMENTARY, FINAL_ANSWER = "commentary", "final_answer"
@@ -64,28 +68,6 @@ def correction(problem: str) -> str:
     )
 
 
-def final_text(texts: Iterable[tuple[str | None, str]]) -> str:
-    """Return the one text to send of an answer's texts.
-
-    Commentary is ignored, a final answer takes precedence over texts without a phase, and repeated
-    texts count once. Different texts are never joined, since each may be a whole message.
-
-    Args:
-        texts: The phase of each text's message item, None if it has none, and the text.
-
-    Raises:
-        InvalidAnswer: There is no text, or there are several different ones.
-    """
-    answers = [(phase, text) for phase, text in texts if phase != COMMENTARY and text.strip()]
-    final = {text.strip() for phase, text in answers if phase == FINAL_ANSWER}
-    distinct = final or {text.strip() for _, text in answers}
-    if not distinct:
-        raise _invalid("the answer contains no text")
-    if len(distinct) > 1:
-        raise _invalid("the answer consists of several different texts")
-    return distinct.pop()
-
-
 def variables_schema(definition: AssistantDefinition) -> dict[str, Any]:
     """Return the strict JSON schema of a definition's template variables.
 
@@ -103,6 +85,65 @@ def variables_schema(definition: AssistantDefinition) -> dict[str, Any]:
         "required": list(definition.variables),
         "additionalProperties": False,
     }
+
+
+def read_answer(
+    definition: AssistantDefinition | None,
+    texts: Texts,
+    *,
+    thread_id: str,
+    message_id: str,
+    usage: Usage,
+) -> Answer:
+    """Return an answer: the variables of a definition that has some, else the text.
+
+    Args:
+        definition: What was asked for.
+        texts: The answer's texts with their phases.
+        thread_id: The conversation or thread.
+        message_id: OpenAI's id of the answer.
+        usage: Tokens billed.
+
+    Raises:
+        InvalidAnswer: The answer has no text, several different ones, or is not in the schema.
+    """
+    has_variables = bool(definition and definition.variables)
+    try:
+        text = final_text(texts)
+        variables = read_variables(text) if has_variables else {}
+    except InvalidAnswer as invalid:
+        invalid.usage = usage
+        raise
+    return Answer(
+        thread_id=thread_id,
+        message_id=message_id,
+        created_at=utc_now_iso(),
+        text="" if has_variables else text,
+        variables=variables,
+        usage=usage,
+    )
+
+
+def final_text(texts: Texts) -> str:
+    """Return the one text to send of an answer's texts.
+
+    Commentary is ignored, a final answer takes precedence over texts without a phase, and repeated
+    texts count once. Different texts are never joined, since each may be a whole message.
+
+    Args:
+        texts: The answer's texts with their phases.
+
+    Raises:
+        InvalidAnswer: There is no text, or there are several different ones.
+    """
+    answers = [(phase, text) for phase, text in texts if phase != COMMENTARY and text.strip()]
+    final = {text.strip() for phase, text in answers if phase == FINAL_ANSWER}
+    distinct = final or {text.strip() for _, text in answers}
+    if not distinct:
+        raise _invalid("the answer contains no text")
+    if len(distinct) > 1:
+        raise _invalid("the answer consists of several different texts")
+    return distinct.pop()
 
 
 def read_variables(text: str) -> dict[str, str]:

@@ -17,22 +17,21 @@ from lambda_src.core.ai.request import (
     SCHEMA_NAME,
     Deadline,
     correction,
-    final_text,
     prompt,
-    read_variables,
-    utc_now_iso,
+    read_answer,
     variables_schema,
 )
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import InvalidAnswer, PermanentFailure
-from lambda_src.core.models import Answer, Usage
+from lambda_src.core.errors import PermanentFailure
+from lambda_src.core.models import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from openai import OpenAI
 
-    from lambda_src.core.models import AssistantDefinition, GenerationRequest
+    from lambda_src.core.ai.request import Texts
+    from lambda_src.core.models import Answer, AssistantDefinition, GenerationRequest
 
 
 def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answer:
@@ -63,18 +62,11 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
         **_options(definition),
     )
     usage = _usage(response)
-    try:
-        text = _complete_text(response)
-        variables = read_variables(text) if definition.variables else {}
-    except InvalidAnswer as invalid:
-        invalid.usage = usage
-        raise
-    return Answer(
+    return read_answer(
+        definition,
+        _texts(response, usage),
         thread_id=conversation,
         message_id=response["id"],
-        created_at=utc_now_iso(),
-        text="" if definition.variables else text,
-        variables=variables,
         usage=usage,
     )
 
@@ -112,10 +104,11 @@ def _options(definition: AssistantDefinition) -> dict[str, Any]:
     return {**options, "text": text} if text else options
 
 
-def _complete_text(response: Mapping[str, Any]) -> str:
+def _texts(response: Mapping[str, Any], usage: Usage) -> Texts:
     match response["status"]:
         case "incomplete":
-            raise incomplete_answer((response.get("incomplete_details") or {}).get("reason"))
+            details = response.get("incomplete_details") or {}
+            raise incomplete_answer(details.get("reason"), usage)
         case "completed":
             pass
         case _:
@@ -123,7 +116,7 @@ def _complete_text(response: Mapping[str, Any]) -> str:
     parts = list(_message_parts(response))
     if any(part["type"] == "refusal" for _, part in parts):
         raise ai_refused()
-    return final_text((phase, part["text"]) for phase, part in parts if "text" in part)
+    return [(phase, part["text"]) for phase, part in parts if "text" in part]
 
 
 def _message_parts(response: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:

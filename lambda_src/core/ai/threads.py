@@ -12,15 +12,13 @@ from lambda_src.core.ai.request import (
     SCHEMA_NAME,
     Deadline,
     correction,
-    final_text,
     prompt,
-    read_variables,
-    utc_now_iso,
+    read_answer,
     variables_schema,
 )
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import InvalidAnswer, TransientFailure
-from lambda_src.core.models import Answer, Usage
+from lambda_src.core.errors import TransientFailure
+from lambda_src.core.models import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +26,8 @@ if TYPE_CHECKING:
     from openai import OpenAI
     from openai.types.beta.threads import Message, Run
 
-    from lambda_src.core.models import GenerationRequest
+    from lambda_src.core.ai.request import Texts
+    from lambda_src.core.models import Answer, GenerationRequest
 
 POLL_SECONDS = 0.5
 """Between two polls of a run."""
@@ -55,22 +54,13 @@ def generate_with_threads(client: OpenAI, request: GenerationRequest) -> Answer:
     deadline = Deadline(request.timeout)
     thread_id, run = _start(client, request, deadline)
     run = _await_completion(client, thread_id, run, deadline)
-    usage = _usage(run)
-    has_variables = bool(request.definition and request.definition.variables)
-    try:
-        messages = _messages(client, thread_id, run, deadline)
-        text = _text(messages)
-        variables = read_variables(text) if has_variables else {}
-    except InvalidAnswer as invalid:
-        invalid.usage = usage
-        raise
-    return Answer(
+    messages = _messages(client, thread_id, run, deadline)
+    return read_answer(
+        request.definition,
+        _texts(messages),
         thread_id=thread_id,
-        message_id=messages[0].id,
-        created_at=utc_now_iso(),
-        text="" if has_variables else text,
-        variables=variables,
-        usage=usage,
+        message_id=messages[0].id if messages else "",
+        usage=_usage(run),
     )
 
 
@@ -118,7 +108,7 @@ def _messages(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> l
     """Return the messages of a run, the newest first."""
     if run.status == "incomplete":
         details = run.incomplete_details
-        raise incomplete_answer(details.reason if details else None)
+        raise incomplete_answer(details.reason if details else None, _usage(run))
     if run.status != "completed":
         raise classify_run(run.status, run.last_error.code if run.last_error else None)
     page = client.beta.threads.messages.list(
@@ -130,16 +120,16 @@ def _messages(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> l
     return page.data
 
 
-def _text(messages: Sequence[Message]) -> str:
+def _texts(messages: Sequence[Message]) -> Texts:
     parts = [(message, part) for message in messages for part in message.content]
     if any(part.type == "refusal" for _, part in parts):
         raise ai_refused()
     # The SDK's type of a thread's message has no phase, but a compatible server may send it.
-    return final_text(
+    return [
         (getattr(message, "phase", None), part.text.value)
         for message, part in parts
         if part.type == "text"
-    )
+    ]
 
 
 def _options(request: GenerationRequest) -> dict[str, Any]:
