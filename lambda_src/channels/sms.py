@@ -33,6 +33,7 @@ GSM_7 = frozenset(
 )
 GSM_7_ESCAPED = frozenset("^{}\\[~]|€")
 """Characters that are encoded as two septets."""
+_IN_GSM_7 = GSM_7 | GSM_7_ESCAPED
 
 # Twilio's list of characters that its messaging services replace
 # (https://www.twilio.com/docs/messaging/services/smart-encoding-char-list), as far as Unicode's
@@ -93,7 +94,7 @@ def segments(text: str) -> int:
     A single segment has 160 septets of GSM-7 or, if any character is not in it, 70 code units of
     UCS-2; several segments have 153 or 67 each, and no character is split (https://www.twilio.com/docs/glossary/what-sms-character-limit).
     """
-    if set(text) <= GSM_7 | GSM_7_ESCAPED:
+    if set(text) <= _IN_GSM_7:
         return _count_segments([1 + (character in GSM_7_ESCAPED) for character in text], 160, 153)
     return _count_segments([1 + (character > "\uffff") for character in text], 70, 67)
 
@@ -118,14 +119,14 @@ def transliterate(text: str) -> str:
     """
     composed = unicodedata.normalize("NFC", text)
     plain = "".join(map(_plain, composed))
-    if set(plain) <= GSM_7 | GSM_7_ESCAPED:
+    if set(plain) <= _IN_GSM_7:
         return plain
     return composed.translate(_MEANINGLESS)
 
 
 def _plain(character: str) -> str:
     """Return a character's equivalent in GSM-7; the character itself if it has none."""
-    if character in GSM_7 | GSM_7_ESCAPED:
+    if character in _IN_GSM_7:
         return character
     match unicodedata.category(character):
         case "Cf":  # zero-width characters, and marks of the writing direction
