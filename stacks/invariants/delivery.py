@@ -18,6 +18,7 @@ from stacks.invariants.assembly import (
     QUEUE,
     VARIABLES,
     Assembly,
+    Consumer,
     Resource,
     consumers,
     processor_functions,
@@ -34,6 +35,7 @@ ADVISED_VISIBILITY = 6
 SPARE_RECEIVES = 1
 """Receives besides those of a send and its reconciliation, for a worker that crashes before it."""
 
+RECEIVES = "RedrivePolicy.maxReceiveCount"
 HEARTBEAT_VISIBILITY = f"{VARIABLES}.{Variable.HEARTBEAT_VISIBILITY_SECONDS}"
 LEASE = f"{VARIABLES}.{Variable.LEASE_SECONDS}"
 
@@ -145,13 +147,11 @@ def dead_letters_outlive_their_queue(assembly: Assembly) -> Iterator[Finding]:
 )
 def receives_cover_settling(assembly: Assembly) -> Iterator[Finding]:
     """Otherwise a send is declared unknown before all of its lookups."""
-    for consumer in consumers(assembly):
-        receives, settings = consumer.max_receive_count, consumer.function.settings
-        if settings and receives is not None:
-            needed = settings.times.reconciliation_attempts + SPARE_RECEIVES
-            if receives < needed:
-                problem = f"is {receives}, where the settle delays need {needed}"
-                yield Finding(consumer.queue, "RedrivePolicy.maxReceiveCount", problem)
+    for consumer, receives, settings in _limited(assembly):
+        needed = settings.times.reconciliation_attempts + SPARE_RECEIVES
+        if receives < needed:
+            problem = f"is {receives}, where the settle delays need {needed}"
+            yield Finding(consumer.queue, RECEIVES, problem)
 
 
 @invariant(
@@ -164,13 +164,11 @@ def receives_cover_settling(assembly: Assembly) -> Iterator[Finding]:
 )
 def receives_cover_account_refusals(assembly: Assembly) -> Iterator[Finding]:
     """Otherwise a credit card that expires on a Friday evening ends the weekend's messages."""
-    for consumer in consumers(assembly):
-        receives, settings = consumer.max_receive_count, consumer.function.settings
-        if receives is not None and settings:
-            seconds = account_retry_seconds(receives, settings.backoff_base_seconds)
-            if seconds < MIN_ACCOUNT_RETRY_SECONDS:
-                problem = f"is {receives}, with which a message is retried for {seconds:.0f} s"
-                yield Finding(consumer.queue, "RedrivePolicy.maxReceiveCount", problem)
+    for consumer, receives, settings in _limited(assembly):
+        seconds = account_retry_seconds(receives, settings.backoff_base_seconds)
+        if seconds < MIN_ACCOUNT_RETRY_SECONDS:
+            problem = f"is {receives}, with which a message is retried for {seconds:.0f} s"
+            yield Finding(consumer.queue, RECEIVES, problem)
 
 
 @invariant(
@@ -184,13 +182,20 @@ def retention_covers_receives(assembly: Assembly) -> Iterator[Finding]:
 
     Each delivery may take the function's timeout plus the longest pause that a vendor may request.
     """
+    for consumer, receives, _ in _limited(assembly):
+        kept = retention(consumer.queue)
+        longest = receives * (consumer.function.timeout + int(MAX_RETRY_AFTER))
+        if longest > kept:
+            problem = f"is {kept} s, where {receives} deliveries may take {longest} s"
+            yield Finding(consumer.queue, "MessageRetentionPeriod", problem)
+
+
+def _limited(assembly: Assembly) -> Iterator[tuple[Consumer, int, Settings]]:
+    """Yield the consumers of queues with a dead-letter queue, `maxReceiveCount` and settings."""
     for consumer in consumers(assembly):
-        receives, kept = consumer.max_receive_count, retention(consumer.queue)
-        if receives is not None and consumer.function.settings:
-            longest = receives * (consumer.function.timeout + int(MAX_RETRY_AFTER))
-            if longest > kept:
-                problem = f"is {kept} s, where {receives} deliveries may take {longest} s"
-                yield Finding(consumer.queue, "MessageRetentionPeriod", problem)
+        receives, settings = consumer.max_receive_count, consumer.function.settings
+        if receives is not None and settings:
+            yield consumer, receives, settings
 
 
 def _configured(assembly: Assembly) -> Iterator[tuple[Resource, Settings]]:
