@@ -44,18 +44,18 @@ class OpenAILookup:
 
     Attributes:
         api_key: The key.
-        base_url: URL of a local server; None for OpenAI's own.
+        base_url: OpenAI's address; empty for the SDK's own.
     """
 
     api_key: str
-    base_url: str | None
+    base_url: str
 
     @classmethod
     def of_channel(cls, store: SecretStore) -> OpenAILookup:
         """Use the channel's own key."""
         deployment = store.deployment
         secret = store.read(deployment.settings.secret_prefixes[0])
-        return cls(secret_schemas.openai_key(secret), deployment.settings.openai_base_url or None)
+        return cls(secret_schemas.openai_key(secret), deployment.settings.openai_base_url)
 
     def model(self, name: str) -> Model:
         """Return a model that the key may use (`GET /v1/models/{model}`, free of charge).
@@ -83,7 +83,7 @@ class OpenAILookup:
     def _request(self, request: Callable[[openai.OpenAI], T]) -> T:
         client = openai.OpenAI(
             api_key=self.api_key,
-            base_url=self.base_url,
+            base_url=self.base_url or None,
             max_retries=1,
             timeout=OPENAI_TIMEOUT_SECONDS,
         )
@@ -194,7 +194,7 @@ class SecretKind:
 
 
 def _check_openai(deployment: Deployment, key: str) -> None:
-    OpenAILookup(key, deployment.settings.openai_base_url or None).check()
+    OpenAILookup(key, deployment.settings.openai_base_url).check()
 
 
 def _check_twilio(deployment: Deployment, credentials: TwilioCredentials) -> None:
@@ -266,10 +266,7 @@ class SecretStore:
             PermanentFailure: It is not JSON.
             ClientError: It does not exist, or access is denied.
         """
-        response = self.client.get_secret_value(SecretId=name)
-        return secret_schemas.parse_secret(
-            response.get("SecretString") or response.get("SecretBinary", b"")
-        )
+        return secret_schemas.stored_secret(self.client.get_secret_value(SecretId=name))
 
     def write(self, name: str, value: Any) -> str:
         """Store a value as a new version; create the secret if needed.
@@ -306,6 +303,7 @@ def _request(call: Callable[[], T]) -> T | None:
         answer = error_answer(error)
         if answer is None:
             raise OperatorError(f"Twilio cannot be reached: {type(error).__name__}") from None
-        if answer.status == HTTPStatus.NOT_FOUND:
+        status, code = answer
+        if status == HTTPStatus.NOT_FOUND:
             return None
-        raise classify(answer.status, answer.code, Step.SETTLE) from None
+        raise classify(status, code, Step.SETTLE) from None

@@ -94,9 +94,9 @@ class Endpoints:
     base_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def openai_base_url(self) -> str | None:
-        """URL of a local OpenAI server; None for the one that the function uses."""
-        return self.base_urls.get(Variable.OPENAI_BASE_URL)
+    def openai_base_url(self) -> str:
+        """URL of a local OpenAI server; empty for the one that the function uses."""
+        return self.base_urls.get(Variable.OPENAI_BASE_URL, "")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Endpoints:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from lambda_src.core import PermanentFailure, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,20 @@ def parse_secret(value: str | bytes) -> object:
         PermanentFailure: It is not JSON; the error does not quote the value.
     """
     try:
-        if isinstance(value, bytes):
-            is_utf_16 = value.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            value = value.decode("utf-16" if is_utf_16 else "utf-8")
-        return json.loads(value.removeprefix("\ufeff"))
+        # The decoder itself detects the encoding of bytes, but refuses a mark in a text.
+        return json.loads(value.removeprefix("\ufeff") if isinstance(value, str) else value)
     except (ValueError, RecursionError):
         # Without its cause: the decoder's error contains the secret's text.
         raise invalid_secret("a JSON object", "other text") from None
+
+
+def stored_secret(response: GetSecretValueResponseTypeDef) -> object:
+    """Parse the value in Secrets Manager's response, which is a text or binary.
+
+    Raises:
+        PermanentFailure: It is not JSON; the error does not quote the value.
+    """
+    return parse_secret(response.get("SecretString") or response.get("SecretBinary", b""))
 
 
 def openai_key(secret: object) -> str:

@@ -18,7 +18,7 @@ from lambda_src.core import (
     call_with_deadline,
     time_budget,
 )
-from lambda_src.services.secret_schemas import openai_key, parse_secret, twilio_credentials
+from lambda_src.services.secret_schemas import openai_key, stored_secret, twilio_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -121,7 +121,7 @@ class ChannelSecrets:
             raise TransientFailure(
                 "secrets_unavailable", Step.SECRETS, type(error).__name__
             ) from error
-        return parse_secret(response.get("SecretString") or response.get("SecretBinary", b""))
+        return stored_secret(response)
 
 
 class SingleFlight(Generic[T]):

@@ -125,9 +125,7 @@ class TwilioSender:
     def _classify(self, error: Exception, step: Step) -> ProcessingError:
         answer = error_answer(error)
         if answer:
-            # The newer error type takes its status from the body, which may contain anything.
-            status = answer.status if isinstance(answer.status, int) else 0
-            return classify(status, answer.code, step, self._refusals)
+            return classify(*answer, step, self._refusals)
         kind = type(error).__name__
         if any(isinstance(cause, NOT_CONNECTED_ERRORS) for cause in _causes(error)):
             return TransientFailure("twilio_unreachable", step, kind)
@@ -141,15 +139,18 @@ def _content(message: OutgoingMessage) -> dict[str, str]:
     return {"content_sid": message.template_sid, "content_variables": variables}
 
 
-def error_answer(error: Exception) -> TwilioRestException | TwilioServiceException | None:
-    """Return the error answer of Twilio's that one of `SDK_ERRORS` is about; None if there is none.
+def error_answer(error: Exception) -> tuple[int, object] | None:
+    """Return HTTP status and code of the answer that one of `SDK_ERRORS` is about, if there is one.
 
-    A refused list raises a plain error with the response among its arguments.
+    A refused list raises a plain error with the response among its arguments. The newer error type
+    takes its status from the body, which may contain anything: then the status is 0.
     """
-    if isinstance(error, TwilioRestException | TwilioServiceException):
-        return error
-    response = next((part for part in error.args if isinstance(part, Response)), None)
-    return Version.exception("GET", "", response, "") if response else None
+    if not isinstance(error, TwilioRestException | TwilioServiceException):
+        response = next((part for part in error.args if isinstance(part, Response)), None)
+        if response is None:
+            return None
+        error = Version.exception("GET", "", response, "")
+    return error.status if isinstance(error.status, int) else 0, error.code
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
