@@ -83,7 +83,7 @@ MIN_RETENTION_DAYS = 30
 """More than twice the 14 days for which a message can wait in its queues: as long as a message may
 be delivered again, its record must exist."""
 
-OPENAI_URL = r"https://([a-z]{2}\.)?api\.openai\.com/v1"
+OPENAI_URL_PATTERN = r"https://([a-z]{2}\.)?api\.openai\.com/v1"
 """OpenAI's own addresses: the global one, and one of each region with data residency
 (https://platform.openai.com/docs/guides/your-data)."""
 

@@ -15,7 +15,7 @@ from lambda_src.core.contract import (
     LOG_LEVELS,
     METRICS_NAMESPACE,
     MIN_RETENTION_DAYS,
-    OPENAI_URL,
+    OPENAI_URL_PATTERN,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
@@ -143,7 +143,7 @@ def _url_or_empty(value: str) -> str:
 
 def _openai_url_or_empty(value: str) -> str:
     is_local = urlsplit(value).hostname in {"127.0.0.1", "localhost"}
-    if value and not is_local and not re.fullmatch(OPENAI_URL, value):
+    if value and not is_local and not re.fullmatch(OPENAI_URL_PATTERN, value):
         raise ValueError("not an address of OpenAI's, such as https://eu.api.openai.com/v1")
     return _url_or_empty(value)
 

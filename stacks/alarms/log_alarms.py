@@ -10,6 +10,9 @@ from lambda_src.core.contract import LogEvent
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
 from stacks.config.names import ChannelNames, LogMetricNames
 
+LATE_DELIVERY = 7
+"""A delivery of a message at which a transient failure has lasted for minutes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogAlarmRule:
@@ -88,10 +91,6 @@ def count_lines(
         metric_value="1",
         default_value=0,
     )
-
-
-LATE_DELIVERY = 7
-"""A delivery of a message at which a transient failure has lasted for minutes."""
 
 
 def log_alarm_rules(max_receive_count: int, vendor: str) -> tuple[LogAlarmRule, ...]:
@@ -182,9 +181,9 @@ def _repeated_failures(max_receive_count: int) -> LogAlarmRule:
     """Return the rule of transient failures that last: warnings about late deliveries of messages.
 
     The seventh delivery is late: five to ten minutes of backoff after the first one. With fewer
-    than eleven deliveries it is the one after two thirds of them. Three lines within a quarter of
-    an hour are more than one faulty message. Permanent failures are logged as errors, then as
-    `already_ended`, and reach the dead-letter queue within seconds.
+    than ten deliveries, late is the one that completes two thirds of them. Three lines within a
+    quarter of an hour are more than one faulty message. Permanent failures are logged as errors,
+    then as `already_ended`, and reach the dead-letter queue within seconds.
     """
     late = min(LATE_DELIVERY, -(-2 * max_receive_count // 3))
     return LogAlarmRule(

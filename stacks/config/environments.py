@@ -12,7 +12,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from lambda_src.core.contract import LOG_LEVELS, MIN_RETENTION_DAYS, OPENAI_URL
+from lambda_src.core.contract import LOG_LEVELS, MIN_RETENTION_DAYS, OPENAI_URL_PATTERN
 from stacks.capacity.model import HOURS
 from stacks.errors import ConfigurationError
 
@@ -198,7 +198,7 @@ class Environment:
     )
     tenants: tuple[str, ...] = _key(TENANTS)
     openai_base_url: str | None = _key(
-        _text(OPENAI_URL, "an address of OpenAI's, such as https://eu.api.openai.com/v1"),
+        _text(OPENAI_URL_PATTERN, "an address of OpenAI's, such as https://eu.api.openai.com/v1"),
         default=None,
     )
     assistants_base_url: str | None = _key(

@@ -7,7 +7,7 @@ from itertools import permutations
 from lambda_src.core.contract import (
     HANDLER,
     METRICS_NAMESPACE,
-    OPENAI_URL,
+    OPENAI_URL_PATTERN,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
@@ -78,7 +78,7 @@ def variables_are_valid(assembly: Assembly) -> Iterator[Finding]:
             problem = f"are rejected by the runtime: {function.settings_error}"
             yield Finding(function.resource, VARIABLES, problem)
         openai_url = function.variables.get(Variable.OPENAI_BASE_URL, "")
-        if openai_url and not re.fullmatch(OPENAI_URL, openai_url):
+        if openai_url and not re.fullmatch(OPENAI_URL_PATTERN, openai_url):
             place = f"{VARIABLES}.{Variable.OPENAI_BASE_URL}"
             yield Finding(function.resource, place, "is not an address of OpenAI's")
 
