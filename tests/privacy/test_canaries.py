@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
+from lambda_src import index
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.ledger import LeaseManager
 from lambda_src.core.models import ContextObject
@@ -239,6 +240,7 @@ def _paths(value: object, prefix: str = "") -> Iterator[str]:
 
 def invalid_secrets(channel: Channel) -> None:
     """Secrets are malformed in each way, have wrong values, or are missing."""
+    index.batch_handler()  # quiets the log of the libraries that the kit uses too
     forms: tuple[object, ...] = (QUOTE, [QUOTE], {MARK: QUOTE}, {"ai_api_key": QUOTE})
     forms += ({"twilio_account_sid": QUOTE, "twilio_auth_token": MARK}, {"ai_api_key": MARK})
     bodies = []

@@ -1,23 +1,36 @@
-"""Redelivery in virtual time: visibility during and after processing, and crashed workers."""
+"""Redelivery in virtual time: backoff, heartbeat, crashed workers, and unresolved sends."""
 
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-from threading import Event
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from unittest.mock import Mock
 
 import pytest
+from twilio.rest import Client
 
-from lambda_src.core.batch import BatchHandler
+from lambda_src import index
 from lambda_src.core.contract import DEFAULTS, Variable
+from lambda_src.core.time_budget import CLOCK_SKEW_SECONDS
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 from local.fakes.clock import VirtualClock
-from local.fakes.faults import Fault
-from tests.support.aws_account import MAX_RECEIVE_COUNT
-from tests.support.channel import Channel, context, recipient_data
-from tests.support.event_source import EventSource, while_generating
+from local.fakes.faults import Fault, Match
+from local.fakes.twilio import TwilioSettings
+from tests.local.fakes.clients import twilio_client
+from tests.support.aws_account import MAX_RECEIVE_COUNT, fake_twilio
+from tests.support.channel import (
+    ACCOUNT,
+    RECIPIENT,
+    TEMPLATE,
+    TOKEN,
+    TWILIO_SECRET,
+    Channel,
+    context,
+    openai_config,
+    recipient_data,
+)
+from tests.support.event_source import EventSource
 
 if TYPE_CHECKING:
     from lambda_src.services.sqs_service import ChannelQueue
@@ -30,53 +43,54 @@ QUICK = 0.01
 PATIENCE = 60.0
 """Real seconds that nothing here takes."""
 SERVER_ERROR = Fault.error(500, "server_error")
-
-
-@dataclass(frozen=True)
-class Change:
-    """A change of visibility: seconds by receipt handle, and the threads alive at that time."""
-
-    seconds: dict[str, int]
-    threads: frozenset[str]
+RECEIVES = list(range(1, MAX_RECEIVE_COUNT + 1))
 
 
 @pytest.fixture
-def source(channel: Channel, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> EventSource:
-    """The event source mapping, in virtual time."""
-    return EventSource(channel, clock, monkeypatch)
+def source(
+    channel: Channel, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[EventSource]:
+    """The event source mapping, in virtual time, which Twilio uses too."""
+    with fake_twilio(clock) as twilio:
+        monkeypatch.setenv("TWILIO_BASE_URL", twilio.base_url)
+        yield EventSource(replace(channel, twilio=twilio), clock, monkeypatch)
+
+
+class Change(NamedTuple):
+    """A change of visibility: seconds of each message, and the threads alive at that time."""
+
+    seconds: list[int]
+    threads: frozenset[str]
 
 
 def record_changes(
-    handler: BatchHandler, changes: list[Change], before: Callable[[], object]
-) -> BatchHandler:
-    """Return the handler with many heartbeats in little time; record its visibility changes."""
+    source: EventSource, changes: list[Change], before: Callable[[], object]
+) -> None:
+    """Let there be many heartbeats in little time, and record the changes of visibility."""
 
     def record(params: dict[str, Any], **_: object) -> None:
         before()
         entries = json.loads(params["body"])["Entries"]
-        changes.append(
-            Change(
-                {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in entries},
-                frozenset(thread.name for thread in threading.enumerate()),
-            )
-        )
+        threads = frozenset(thread.name for thread in threading.enumerate())
+        changes.append(Change([entry["VisibilityTimeout"] for entry in entries], threads))
 
-    queue = cast("ChannelQueue", handler.queue)
+    source.patch.setattr(
+        "lambda_src.bootstrap.SQSHeartbeat",
+        lambda handles, extend, **_: SQSHeartbeat(handles, extend, QUICK),
+    )
+    queue = cast("ChannelQueue", index.batch_handler().queue)
     queue._client.meta.events.register("before-call.sqs.ChangeMessageVisibilityBatch", record)
-    return replace(handler, heartbeat=partial(SQSHeartbeat, extend=queue.extend, interval=QUICK))
 
 
 def test_a_failing_message_backs_off_until_its_final_delivery(source: EventSource) -> None:
     """Each time about twice as long, half of it random; then it is a dead-letter message."""
-    source.channel.openai.add_rule(source.channel.openai.rule(SERVER_ERROR, times=None))
+    source.channel.openai.fail_next(SERVER_ERROR, times=MAX_RECEIVE_COUNT)
     source.put(context())
     source.run()
     *waits, _ = source.waits
     full = [min(BASE * 2**number, 900) for number in range(MAX_RECEIVE_COUNT - 1)]
-    assert [True] * len(full) == [
-        maximum / 2 <= wait <= maximum + 1 for maximum, wait in zip(full, waits, strict=False)
-    ]
-    assert list(range(1, MAX_RECEIVE_COUNT + 1)) == source.receives
+    assert all(most / 2 <= wait <= most + 1 for most, wait in zip(full, waits, strict=True))
+    assert RECEIVES == source.receives
     assert [context()] == source.dead_letters()
     assert "receives_used_up" in source.channel.events()
 
@@ -86,7 +100,7 @@ def test_messages_that_failed_together_come_back_separately(source: EventSource)
     source.channel.openai.fail_next(SERVER_ERROR, times=20)
     source.put(*(context(conversation_id=f"c-{number}") for number in range(10)))
     source.poll()
-    source.clock.advance(BASE)
+    source.clock.advance(BASE + 1)
     source.poll()
     assert 20 == len(source.waits)
     assert len({round(wait) for wait in source.waits[10:]}) > 3
@@ -101,19 +115,18 @@ def test_the_last_change_of_visibility_is_the_backoff(source: EventSource) -> No
         for _ in range(4):
             beats.acquire(timeout=PATIENCE)
 
-    source.alter = lambda handler: while_generating(
-        record_changes(handler, changes, beats.release), wait_for_beats
-    )
+    record_changes(source, changes, beats.release)
+    source.while_generating(wait_for_beats)
     source.channel.openai.fail_next(SERVER_ERROR)
     source.put(context())
     source.poll()
 
     *extended, last = changes
     assert len(extended) >= 4
-    assert {VISIBILITY} == {seconds for beat in extended for seconds in beat.seconds.values()}
+    assert {VISIBILITY} == {seconds for beat in extended for seconds in beat.seconds}
     assert all("sqs-heartbeat" in beat.threads for beat in extended)
     assert "sqs-heartbeat" not in last.threads
-    (wait,) = last.seconds.values()
+    (wait,) = last.seconds
     assert BASE / 2 <= wait <= BASE
     assert [wait] == [round(seconds) for seconds in source.visible_in()]
 
@@ -144,7 +157,7 @@ def test_a_permanent_failure_is_dead_within_seconds(
     source.run()
 
     assert source.clock() - started < 10
-    assert list(range(1, MAX_RECEIVE_COUNT + 1)) == source.receives
+    assert RECEIVES == source.receives
     assert [body] == source.dead_letters()
     assert vendor_calls == source.channel.vendor_calls()
     assert fault or not vendor_calls
@@ -153,13 +166,8 @@ def test_a_permanent_failure_is_dead_within_seconds(
 
 def test_a_crashed_workers_message_is_sent_within_two_minutes(source: EventSource) -> None:
     """The first heartbeat shortened its visibility, and its lease expires before it is visible."""
-    crashes = iter([SystemExit()])
-
-    def crash() -> None:
-        for error in crashes:
-            raise error
-
-    source.alter = lambda handler: while_generating(handler, crash)
+    crash = Mock(side_effect=[SystemExit, None])
+    source.while_generating(crash)
     source.put(context())
     with pytest.raises(SystemExit):
         source.poll()
@@ -178,7 +186,7 @@ def test_a_message_in_progress_is_never_visible(source: EventSource) -> None:
     """Each heartbeat extends it, and its lease with it."""
     changes: list[Change] = []
     seen: list[float] = []
-    enough = Event()
+    enough = threading.Event()
 
     def pass_time() -> None:
         seen.extend(source.visible_in())
@@ -187,9 +195,8 @@ def test_a_message_in_progress_is_never_visible(source: EventSource) -> None:
         else:
             enough.set()
 
-    source.alter = lambda handler: while_generating(
-        record_changes(handler, changes, pass_time), lambda: enough.wait(PATIENCE)
-    )
+    record_changes(source, changes, pass_time)
+    source.while_generating(lambda: enough.wait(PATIENCE))
     source.seconds_left = 900
     source.put(context())
     started = source.clock()
@@ -199,3 +206,256 @@ def test_a_message_in_progress_is_never_visible(source: EventSource) -> None:
     assert min(seen) >= VISIBILITY - INTERVAL - 1
     assert 1 == len(source.channel.phone())
     assert [] == source.visible_in()
+
+
+# --- unresolved sends
+
+SENDER, OTHER_SENDER = "whatsapp:+15550100001", "whatsapp:+15550100009"
+ANSWER = {"1": "Amara", "2": "Your application has arrived, and we would like to call you."}
+DELAYS = (15, 60)
+ROUNDING = 1.5
+"""A whole second, and the random second that is added to a delay."""
+
+
+@pytest.fixture
+def client(source: EventSource) -> Client:
+    """Another system that sends from the tenant's account."""
+    return twilio_client(source.channel.twilio.base_url, ACCOUNT, TOKEN)
+
+
+def send(client: Client, answer: dict[str, str], sender: str = SENDER) -> str:
+    """Send a message with the template from elsewhere, and return its sid."""
+    message = client.messages.create(
+        to=f"whatsapp:{RECIPIENT}",
+        from_=sender,
+        content_sid=TEMPLATE,
+        content_variables=json.dumps(answer),
+    )
+    assert message.sid
+    return message.sid
+
+
+def lose_answer(source: EventSource, *, accepted: bool, body: str | None = None) -> None:
+    """Deliver a message whose send is accepted or not, and whose answer is lost."""
+    source.channel.openai.fail_next(Fault.wrong_output(json.dumps(ANSWER)), times=2)
+    fault = Fault.reset(effect_applied=accepted)
+    source.channel.twilio.fail_next(fault, match=Match(method="POST"))
+    source.put(body or context())
+    assert 1 == source.poll()
+    assert "sending" == status(source)
+
+
+def status(source: EventSource, conversation: str = "conversation-1") -> str:
+    """Return a record's status."""
+    return str(source.channel.record(conversation)["conversation_status"])
+
+
+def requests(source: EventSource) -> tuple[int, int]:
+    """Return the numbers of lookups and of sends."""
+    methods = [call.method for call in source.channel.twilio.requests]
+    return methods.count("GET"), methods.count("POST")
+
+
+def sent_sid(source: EventSource) -> str:
+    """Return the sid in the record of a sent message."""
+    assert "initial_message_sent" == status(source)
+    return str(source.channel.record()["message_sid"])
+
+
+def listed_sids(source: EventSource) -> list[str]:
+    """Return the sids of the accepted messages."""
+    return [message["sid"] for message in source.channel.twilio.messages()]
+
+
+def test_a_listed_message_is_recorded(source: EventSource) -> None:
+    """It is looked up when its sender has certainly given up, recorded, and deleted."""
+    lose_answer(source, accepted=True)
+    (invisible,) = source.visible_in()
+    duration = index.batch_handler().flow.times.max_send_duration
+    assert duration - 0.1 <= invisible <= duration + ROUNDING
+    source.run()
+    assert listed_sids(source) == [sent_sid(source)]
+    assert (1, 1) == requests(source)
+    assert [] == source.dead_letters()
+
+
+def test_a_missing_message_is_looked_up_with_increasing_delays(source: EventSource) -> None:
+    """Then it is marked unknown with an alarm, and is dead within seconds."""
+    lose_answer(source, accepted=False)
+    while status(source) != "send_unknown":
+        source.clock.advance(max(source.visible_in()) + 0.01)
+        source.poll()
+    marked_at, calls = source.clock(), source.channel.vendor_calls()
+    line = source.channel.events()["send_outcome_unknown"]
+    assert "CRITICAL" == line["level"]
+    assert RECIPIENT not in json.dumps(line)
+
+    source.run()
+
+    _, *waits, last = source.waits[: len(DELAYS) + 2]
+    pairs = zip(DELAYS, waits, strict=True)
+    assert all(delay <= wait <= delay + ROUNDING for delay, wait in pairs)
+    assert pytest.approx(0, abs=0.001) == last
+    assert (len(DELAYS) + 1, 1) == requests(source)
+    assert source.clock() - marked_at < 10
+    assert calls == source.channel.vendor_calls()
+    assert RECEIVES == source.receives
+    assert [context()] == source.dead_letters()
+    assert [] == source.channel.phone()
+
+
+@pytest.mark.parametrize(("lag", "lookups"), [(5, 1), (15, 2), (60, 3)])
+def test_a_message_listed_late_is_found(source: EventSource, lag: float, lookups: int) -> None:
+    """Within the delays, and never sent again."""
+    source.channel.twilio.settings = TwilioSettings(list_lag_seconds=lag)
+    lose_answer(source, accepted=True)
+    source.run()
+    assert (lookups, 1) == requests(source)
+    assert listed_sids(source) == [sent_sid(source)]
+
+
+def test_a_message_listed_too_late_is_not_sent_again(source: EventSource) -> None:
+    """An operator decides."""
+    source.channel.twilio.settings = TwilioSettings(list_lag_seconds=3_600)
+    lose_answer(source, accepted=True)
+    source.run()
+    assert "send_outcome_unknown" in source.channel.events()
+    assert (1, 1) == (requests(source)[1], len(source.channel.phone()))
+    assert [context()] == source.dead_letters()
+
+
+def test_a_duplicate_on_the_queue_does_not_shorten_the_schedule(source: EventSource) -> None:
+    """Two messages of one conversation look it up no earlier than one, and mark it once."""
+    started = source.clock()
+    lose_answer(source, accepted=False)
+    source.put(context())
+    source.run()
+    assert source.clock() - started >= sum(DELAYS)
+    assert len(DELAYS) == source.channel.record()["settle_looks"]
+    assert [context(), context()] == source.dead_letters()
+
+
+# --- which
+
+OTHERS: dict[str, Callable[[Client], object]] = {
+    "another text": lambda client: send(client, {**ANSWER, "2": "Another text to Amara."}),
+    "another name": lambda client: send(client, {**ANSWER, "1": "Amaranth"}),
+    "another sender": lambda client: send(client, ANSWER, OTHER_SENDER),
+    "free text": lambda client: client.messages.create(
+        to=f"whatsapp:{RECIPIENT}", from_=SENDER, body="Hello Amara! Your application is late."
+    ),
+}
+whether_accepted = pytest.mark.parametrize("accepted", [True, False], ids=["listed", "not listed"])
+
+
+def check_result(source: EventSource, sids: list[str]) -> None:
+    """Check that the accepted message was found, or none was taken for it."""
+    if sids:
+        assert sids == [sent_sid(source)]
+    else:
+        assert "send_unknown" == status(source)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@whether_accepted
+def test_other_messages_to_the_recipient_are_not_taken(
+    source: EventSource, client: Client, kind: str, accepted: bool
+) -> None:
+    """Another text or another sender, whether or not ours is listed."""
+    lose_answer(source, accepted=accepted)
+    sids = listed_sids(source)
+    OTHERS[kind](client)
+    source.run()
+    check_result(source, sids)
+
+
+def test_the_same_text_from_before_the_intent_is_not_taken(
+    source: EventSource, client: Client
+) -> None:
+    """It was listed before the send could begin."""
+    send(client, ANSWER)
+    source.clock.advance(CLOCK_SKEW_SECONDS + 5)
+    lose_answer(source, accepted=False)
+    source.run()
+    check_result(source, [])
+
+
+@whether_accepted
+def test_another_conversations_message_is_not_taken(source: EventSource, accepted: bool) -> None:
+    """The same text, recorded by that conversation."""
+    lose_answer(source, accepted=accepted)
+    sids = listed_sids(source)
+    source.put(context(conversation_id="another"))
+    source.run()
+    assert "initial_message_sent" == status(source, "another")
+    check_result(source, sids)
+
+
+def test_one_message_for_two_conversations_is_not_taken(source: EventSource) -> None:
+    """One of two equal messages was accepted, and it cannot be determined which."""
+    lose_answer(source, accepted=True)
+    source.channel.twilio.fail_next(Fault.reset(), match=Match(method="POST"))
+    source.put(context(conversation_id="another"))
+    source.poll()
+    source.run()
+    assert ["send_unknown"] * 2 == [status(source), status(source, "another")]
+    assert 1 == len(source.channel.phone())
+
+
+@pytest.mark.parametrize("code", [63016, 63024])
+def test_an_undelivered_message_is_found(source: EventSource, client: Client, code: int) -> None:
+    """It was accepted and has a sid; the status callback reports the rest."""
+    lose_answer(source, accepted=True)
+    source.channel.twilio.reset()  # replaced by one that was not delivered
+    source.channel.twilio.fail_next(Fault.undelivered(code))
+    sid = send(client, ANSWER)
+    source.run()
+    assert "undelivered" == str(client.messages(sid).fetch().status)
+    assert sid == sent_sid(source)
+
+
+@pytest.mark.parametrize("newer", [0, 30, 59], ids=["newest", "in the middle", "oldest"])
+def test_a_message_on_any_page_of_the_list_is_found(
+    source: EventSource, client: Client, newer: int
+) -> None:
+    """Twilio's pages may be smaller than requested: the list is read to its end."""
+    source.channel.twilio.settings = TwilioSettings(max_page_size=20)
+    for number in range(59 - newer):
+        send(client, {**ANSWER, "2": f"Another message, number {number}."})
+    lose_answer(source, accepted=True)
+    (ours,) = [m["sid"] for m in source.channel.twilio.messages() if ANSWER["2"] in m["body"]]
+    for number in range(newer):
+        source.clock.advance(0.1)
+        send(client, {**ANSWER, "2": f"A later message, number {number}."})
+    source.run()
+    assert ours == sent_sid(source)
+    assert 3 == requests(source)[0]
+
+
+def test_free_text_is_found_by_itself(source: EventSource) -> None:
+    """The listed text is exactly what was written."""
+    credentials = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN}
+    source.channel.set_secret(TWILIO_SECRET, json.dumps(credentials))
+    body = context(lambda d: openai_config(d).update(assistant_id_template_sender="free_text"))
+    lose_answer(source, accepted=True, body=body)
+    source.run()
+    check_result(source, listed_sids(source))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"1": "王小明", "2": "我们已经收到了您的申请，请问您什么时候方便接听我们的电话？"},
+        {"1": "คุณสมชาย", "2": "เราได้รับใบสมัครของคุณแล้ว คุณสะดวกคุยเมื่อไหร่"},
+        {"1": "נועה", "2": "קיבלנו את המועמדות שלך, מתי נוח לך לדבר?"},
+        {"1": "أمينة", "2": "وصل طلبك إلينا، متى يناسبك أن نتصل بك؟"},
+        {"1": "👩‍🚀 René", "2": "Dein Antrag ist da – wann dürfen wir anrufen? 🎂"},
+    ],
+    ids=["Chinese", "Thai", "Hebrew", "Arabic", "emoji"],
+)
+def test_a_template_is_matched_in_any_script(source: EventSource, answer: dict[str, str]) -> None:
+    """Twilio lists the rendered text, our side has the values."""
+    source.channel.openai.fail_next(Fault.wrong_output(json.dumps(answer)))
+    lose_answer(source, accepted=True)
+    source.run()
+    check_result(source, listed_sids(source))

@@ -3,16 +3,22 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from threading import RLock
+from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session, get_session
 from moto import mock_aws
+from moto.dynamodb.comparisons import get_filter_expression
+from moto.dynamodb.exceptions import TransactionCanceledException
+from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_api._internal.models import moto_api_backend
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -36,7 +42,6 @@ from tests.support.channel import (
     TOKEN,
     TWILIO_SECRET,
 )
-from tests.support.moto_transactions import atomic_transactions
 
 MAX_RECEIVE_COUNT = 10
 
@@ -68,11 +73,11 @@ def _clients_of(_endpoint: str | None) -> Clients:
 @contextmanager
 def mocked_account() -> Iterator[None]:
     """Run an AWS account in memory, without credentials, inside the context."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws(), atomic_transactions():
+    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws(), atomic_transactions():
         moto_api_backend.reset()  # a nested account would start with the outer one's content
         for name, value in (CREDENTIALS | NO_CA_CERTIFICATES).items():
-            patch.setenv(name, value)
-        patch.setattr("lambda_src.bootstrap.get_session", session_with_shared_models)
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("lambda_src.bootstrap.get_session", _session_with_shared_models)
         yield
 
 
@@ -81,8 +86,8 @@ def _models() -> Loader:
     return create_loader()
 
 
-def session_with_shared_models() -> Session:
-    """Return a new session that reads AWS's service models once per process."""
+def _session_with_shared_models() -> Session:
+    # AWS's service models are read once per process.
     session = get_session()
     session.register_component("data_loader", _models())
     return session
@@ -135,3 +140,67 @@ def variables(queue_url: str, table: str, openai: FakeOpenAI, twilio: FakeTwilio
         "OPENAI_BASE_URL": openai.base_url,
         "TWILIO_BASE_URL": twilio.base_url,
     }
+
+
+_FULFILLED = (None, None, None)
+_FAILED = ("ConditionalCheckFailed", "The conditional request failed")
+_one_at_a_time = RLock()
+
+
+@contextmanager
+def atomic_transactions() -> Iterator[None]:
+    """Let moto apply DynamoDB's transactions whole or not at all, also under concurrency.
+
+    moto undoes a cancelled transaction by restoring a copy of the whole table, which also reverts
+    concurrent writes and takes time with every transaction.
+    """
+    with patch.object(DynamoDBBackend, "transact_write_items", _transact_write_items):
+        yield
+
+
+def _transact_write_items(backend: DynamoDBBackend, transact_items: Sequence[Any]) -> None:
+    parts = [(kind, part) for item in transact_items for kind, part in item.items()]
+    with _one_at_a_time:
+        reasons = [_reason(backend, part) for _, part in parts]
+        if any(code for code, _, _ in reasons):
+            raise TransactionCanceledException(reasons)
+        for kind, part in parts:
+            _apply(backend, kind, part)
+
+
+def _reason(backend: DynamoDBBackend, part: dict[str, Any]) -> tuple[str | None, str | None, Any]:
+    if "ConditionExpression" not in part:
+        return _FULFILLED
+    found = backend.get_item(part["TableName"], _key(backend, part))
+    condition = get_filter_expression(
+        part["ConditionExpression"],
+        part.get("ExpressionAttributeNames"),
+        part.get("ExpressionAttributeValues"),
+    )
+    if condition.expr(found):
+        return _FULFILLED
+    logged = part.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+    return (*_FAILED, found.to_json()["Attributes"] if found and logged else None)
+
+
+def _key(backend: DynamoDBBackend, part: dict[str, Any]) -> dict[str, Any]:
+    if "Key" in part:
+        key: dict[str, Any] = part["Key"]
+        return key
+    table = backend.get_table(part["TableName"])
+    return {name: part["Item"][name] for name in table.table_key_attrs}
+
+
+def _apply(backend: DynamoDBBackend, kind: str, part: dict[str, Any]) -> None:
+    if kind == "Put":
+        backend.put_item(part["TableName"], part["Item"])
+    elif kind == "Delete":
+        backend.delete_item(part["TableName"], part["Key"])
+    elif kind == "Update":
+        backend.update_item(
+            part["TableName"],
+            part["Key"],
+            update_expression=part["UpdateExpression"],
+            expression_attribute_names=part.get("ExpressionAttributeNames", {}),
+            expression_attribute_values=part.get("ExpressionAttributeValues", {}),
+        )

@@ -11,7 +11,7 @@ from moto.server import main
 
 from local.emulator.ministack import HOST, free_port
 from local.paths import ROOT
-from tests.support.moto_transactions import atomic_transactions
+from tests.support.aws_account import atomic_transactions
 
 READY_SECONDS = 30
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
@@ -68,17 +69,6 @@ def channel_config(document: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-@dataclass
-class LambdaContext:
-    """The part of Lambda's context that the handler reads."""
-
-    seconds_left: float = 170.0
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the function."""
-        return round(self.seconds_left * 1000)
-
-
 @dataclass(frozen=True)
 class Channel:
     """One channel in one environment.
@@ -122,16 +112,14 @@ class Channel:
         handler: LambdaHandler = index.lambda_handler,
     ) -> frozenset[str]:
         """Invoke the handler with received messages, and return the ids that it reports."""
+        names = ("MessageId", "ReceiptHandle", "Body", "Attributes")
         records = [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message["Attributes"],
-            }
-            for message in messages
+            {name[0].lower() + name[1:]: message[name] for name in names} for message in messages
         ]
-        result = handler({"Records": records}, cast("Any", LambdaContext(seconds_left)))
+        lambda_context = SimpleNamespace(
+            get_remaining_time_in_millis=lambda: round(seconds_left * 1000)
+        )
+        result = handler({"Records": records}, lambda_context)
         return frozenset(failure["itemIdentifier"] for failure in result["batchItemFailures"])
 
     def delete(self, message: Mapping[str, Any]) -> None:

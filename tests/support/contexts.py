@@ -110,11 +110,8 @@ def _parent(document: Document, path: str) -> tuple[Document, str]:
     return document, name
 
 
-def body(document: object) -> str:
-    """Return a document as the body of a queue message."""
-    return json.dumps(document)
-
-
+body = json.dumps
+"""Returns a document as the body of a queue message."""
 parser = ContextParser(CHANNEL, partial(is_within, prefixes=SECRET_PREFIXES))
 
 

@@ -1,17 +1,14 @@
 """The event source mapping in virtual time, over moto's queue and the real handler."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import pytest
 from moto.sqs.models import Queue, sqs_backends
 
-from lambda_src import index
-from lambda_src.core.batch import BatchHandler
-from lambda_src.core.models import Answer, GenerationRequest
-from lambda_src.core.ports import TextGenerator
+from lambda_src import bootstrap, index
 from local.fakes.aws import ACCOUNT, DEAD_LETTERS, QUEUE, REGION
 from local.fakes.clock import VirtualClock, with_clock
 from tests.support.channel import Channel
@@ -25,7 +22,6 @@ class EventSource:
     """Invokes the handler with the queue's messages and deletes those that it does not report.
 
     Attributes:
-        alter: Changes the handler, besides its clock.
         receives: How often each message was received, as the queue counts it, in order.
         waits: How long each reported message was then invisible, in seconds.
         seconds_left: The time that the function has at each invocation.
@@ -34,7 +30,6 @@ class EventSource:
     channel: Channel
     clock: VirtualClock
     patch: pytest.MonkeyPatch
-    alter: Callable[[BatchHandler], BatchHandler] = lambda handler: handler
     receives: list[int] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     seconds_left: float = 170
@@ -43,9 +38,17 @@ class EventSource:
         self.patch.setattr("moto.sqs.models.unix_time", self.clock)
         self.patch.setattr("moto.sqs.models.unix_time_millis", lambda: self.clock() * 1000)
         build = index.batch_handler
-        self.patch.setattr(
-            index, "batch_handler", cache(lambda: self.alter(with_clock(self.clock, build())))
-        )
+        self.patch.setattr(index, "batch_handler", cache(lambda: with_clock(self.clock, build())))
+
+    def while_generating(self, action: Callable[[], object]) -> None:
+        """Take an action each time that the AI is about to write."""
+        generate = bootstrap._LazyGenerator.generate
+
+        def act_and_generate(*args: Any) -> Any:
+            action()
+            return generate(*args)
+
+        self.patch.setattr(bootstrap._LazyGenerator, "generate", act_and_generate)
 
     def put(self, *bodies: str) -> None:
         """Put messages on the queue; the clock moves on until they are visible."""
@@ -89,25 +92,6 @@ class EventSource:
             if message["MessageId"] not in failed:
                 self.channel.delete(message)
         self.waits.extend(self.visible_in())
-
-
-@dataclass(frozen=True)
-class _DuringGeneration:
-    generator: TextGenerator
-    action: Callable[[], object]
-
-    def generate(self, api_key: str, request: GenerationRequest) -> Answer:
-        self.action()
-        return self.generator.generate(api_key, request)
-
-
-def while_generating(handler: BatchHandler, action: Callable[[], object]) -> BatchHandler:
-    """Return the handler with an action that is taken while the AI writes."""
-    composer = handler.flow.composer
-    generator = _DuringGeneration(composer.generator, action)
-    return replace(
-        handler, flow=replace(handler.flow, composer=replace(composer, generator=generator))
-    )
 
 
 def _queue(name: str) -> Queue:

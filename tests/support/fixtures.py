@@ -24,7 +24,7 @@ from tests.support.aws_account import (
     variables,
 )
 from tests.support.channel import Channel
-from tests.support.logs import Output
+from tests.support.logs import Output, restore_loggers
 
 __all__ = [
     "account", "aws", "channel", "clock", "openai", "openai_server", "queue_url", "secrets",
@@ -109,17 +109,18 @@ def channel(  # noqa: PLR0917 - fixtures are positional
         monkeypatch.setenv(name, value)
     index.batch_handler.cache_clear()
     output = Output(lambda: capsys.readouterr().out)
-    yield Channel(
-        sqs=clients().sqs,
-        dynamodb=clients().dynamodb,
-        secretsmanager=clients().secretsmanager,
-        queue_url=queue_url,
-        table=table,
-        openai=openai,
-        twilio=twilio,
-        read_log=output.log,
-        read_metrics=output.metrics,
-    )
+    with restore_loggers():  # the handler logs to a stream that is closed after the test
+        yield Channel(
+            sqs=clients().sqs,
+            dynamodb=clients().dynamodb,
+            secretsmanager=clients().secretsmanager,
+            queue_url=queue_url,
+            table=table,
+            openai=openai,
+            twilio=twilio,
+            read_log=output.log,
+            read_metrics=output.metrics,
+        )
     index.batch_handler.cache_clear()
 
 

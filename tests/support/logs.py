@@ -51,16 +51,14 @@ def configured(level: str = "INFO") -> Iterator[LogLines]:
 @contextmanager
 def restore_loggers() -> Iterator[None]:
     """Undo the changes of configuring the log."""
-    logger = logging.getLogger(logging_config.PACKAGE)
-    before = logger.handlers, logger.level, logger.propagate
-    levels = {name: logging.getLogger(name).level for name in logging_config.QUIET}
+    loggers = map(logging.getLogger, (logging_config.PACKAGE, *logging_config.QUIET))
+    before = [(logger, logger.handlers, logger.level, logger.propagate) for logger in loggers]
     try:
         yield
     finally:
-        logger.handlers, logger.propagate = before[0], before[2]
-        logger.setLevel(before[1])
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+        for logger, handlers, level, propagate in before:
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)
 
 
 class Output:
@@ -72,22 +70,17 @@ class Output:
 
     def __init__(self, read: Callable[[], str]) -> None:
         self._written = read
-        self._log: list[Line] = []
-        self._metrics: list[Line] = []
+        self._unread: list[Line] = []
 
     def log(self) -> list[Line]:
         """Return the log lines since the last call."""
-        self._read()
-        lines, self._log = self._log, []
-        return lines
+        return self._take(are_metrics=False)
 
     def metrics(self) -> list[Line]:
         """Return the lines in the embedded metric format since the last call."""
-        self._read()
-        lines, self._metrics = self._metrics, []
-        return lines
+        return self._take(are_metrics=True)
 
-    def _read(self) -> None:
-        for text in self._written().splitlines():
-            line = json.loads(text)
-            (self._metrics if "_aws" in line else self._log).append(line)
+    def _take(self, *, are_metrics: bool) -> list[Line]:
+        lines = self._unread + [json.loads(text) for text in self._written().splitlines()]
+        self._unread = [line for line in lines if ("_aws" in line) is not are_metrics]
+        return [line for line in lines if ("_aws" in line) is are_metrics]

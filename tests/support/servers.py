@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Sequence
 from enum import StrEnum
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from ssl import SSLContext
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -16,42 +16,35 @@ PAUSE = 0.05
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
 
-class QuietHandler(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     """Keeps its connection open, and ignores clients that give up."""
 
     protocol_version = "HTTP/1.1"
 
     def handle(self) -> None:
-        """Answer requests for as long as the client stays."""
         try:
             super().handle()
         except OSError:
             self.close_connection = True  # the client has given up
 
+    def read_body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
     def log_message(self, *_: object) -> None:
-        """Log nothing."""
+        pass
 
 
-class Loopback:
-    """Serves on a free port inside a `with` block.
+class _Loopback:
+    """Serves on a free port inside a `with` block, HTTPS with `tls`."""
 
-    Args:
-        handler: Answers the requests.
-        tls: Serves HTTPS with it.
-    """
-
-    def __init__(self, handler: type[QuietHandler], *, tls: SSLContext | None = None) -> None:
-        self._scheme = "https" if tls else "http"
+    def __init__(self, handler: type[_Handler], tls: SSLContext | None = None) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-
-    @property
-    def base_url(self) -> str:
-        """The server's URL."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
+        scheme = "https" if tls else "http"
+        self.base_url = f"{scheme}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -78,7 +71,7 @@ def json_answer(document: object, status: int = 200) -> bytes:
     return http_answer(status, json.dumps(document).encode())
 
 
-class RawServer(Loopback):
+class RawServer(_Loopback):
     """Answers every request with the same bytes.
 
     Args:
@@ -94,12 +87,9 @@ class RawServer(Loopback):
     def __init__(self, *answer: bytes, pause: float = 0.0, tls: SSLContext | None = None) -> None:
         self.headers: list[str] = []
         self.connections = 0
-        super().__init__(self._handler(answer, pause), tls=tls)
-
-    def _handler(self, answer: Sequence[bytes], pause: float) -> type[QuietHandler]:
         server = self
 
-        class Handler(QuietHandler):
+        class Handler(_Handler):
             timeout = 5
 
             def setup(self) -> None:
@@ -108,12 +98,12 @@ class RawServer(Loopback):
 
             def do_POST(self) -> None:
                 server.headers.append(str(self.headers))
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.read_body()
                 for number, part in enumerate(answer):
                     time.sleep(pause if number else 0)
                     self.wfile.write(part)
 
-        return Handler
+        super().__init__(Handler, tls)
 
 
 class Pace(StrEnum):
@@ -126,7 +116,7 @@ class Pace(StrEnum):
     BODY_TRICKLES = "body byte by byte"
 
 
-class SlowProxy(Loopback):
+class SlowProxy(_Loopback):
     """Forwards requests to a server.
 
     Args:
@@ -136,8 +126,7 @@ class SlowProxy(Loopback):
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
         self.ended = Event()
-        self._pace, self._skip = Pace.AT_ONCE, 0
-        self._lock = Lock()
+        self.paces = chain(repeat(Pace.AT_ONCE))
         super().__init__(type("Handler", (_ProxyHandler,), {"proxy": self}))
 
     def __exit__(self, *error: object) -> None:
@@ -146,24 +135,15 @@ class SlowProxy(Loopback):
 
     def slow_down(self, pace: Pace, skip: int = 0) -> None:
         """Let answers arrive at that pace, after `skip` more at once."""
-        with self._lock:
-            self._pace, self._skip = pace, skip
-
-    def next_pace(self) -> Pace:
-        """Return the next answer's pace."""
-        with self._lock:
-            if self._skip > 0:
-                self._skip -= 1
-                return Pace.AT_ONCE
-            return self._pace
+        self.paces = chain(repeat(Pace.AT_ONCE, skip), repeat(pace))
 
 
-class _ProxyHandler(QuietHandler):
+class _ProxyHandler(_Handler):
     proxy: SlowProxy
 
     def forward(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        pace = self.proxy.next_pace()
+        body = self.read_body()
+        pace = next(self.proxy.paces)
         answer = None if pace is Pace.NEVER else self._answer(body)
         if answer is None or pace is Pace.LOST:
             self.proxy.ended.wait()
@@ -182,9 +162,8 @@ class _ProxyHandler(QuietHandler):
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
-        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
-        lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
-        lines += [f"{name}: {value}" for name, value in kept]
+        kept = [f"{k}: {v}" for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
+        lines = [f"HTTP/1.1 {answer.status} {answer.reason}", *kept]
         lines += [f"Content-Length: {len(content)}", "", ""]
         return "\r\n".join(lines).encode("latin-1"), content
 

@@ -1,5 +1,6 @@
 """A batch: each message fails alone, all are processed at once, and the function's time is kept."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from functools import partial
@@ -276,11 +277,15 @@ class ExpiringPool(ThreadPoolExecutor):
 
 @pytest.fixture
 def hang(runtime: FakeRuntime) -> Iterator[Hang]:
-    """The AI hangs."""
+    """The AI hangs until the test's end, and the abandoned threads end before the next test."""
     hang = Hang()
     runtime.generator.during = hang
+    others = set(threading.enumerate())
     yield hang
     hang.release()
+    for thread in set(threading.enumerate()) - others:
+        if not thread.name.startswith("deadline"):  # these are kept for the next calls
+            thread.join(PATIENCE)
 
 
 def expiring_batch(
