@@ -174,7 +174,7 @@ class SecretKind:
     Attributes:
         vendor: Name of the vendor that issues it.
         fields: Its fields.
-        parse: Checks a value's schema; raises `PermanentFailure` if it does not match.
+        parse: Checks a value's schema; raises `ConfigurationRefused` if it does not match.
         check: Asks the vendor about a valid value; raises `ProcessingError` or `OperatorError` if
             the vendor refuses it or cannot be reached.
     """
@@ -263,7 +263,7 @@ class SecretStore:
         """Return a secret's JSON value.
 
         Raises:
-            PermanentFailure: It is not JSON.
+            ConfigurationRefused: It is not JSON.
             ClientError: It does not exist, or access is denied.
         """
         return secret_schemas.stored_secret(self.client.get_secret_value(SecretId=name))

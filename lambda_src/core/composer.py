@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from lambda_src.core.contract import LogEvent, Metric, Step
 from lambda_src.core.errors import (
+    ConfigurationRefused,
     CredentialsRefused,
     InvalidAnswer,
-    PermanentFailure,
     TransientFailure,
 )
 from lambda_src.core.models import (
@@ -91,14 +91,15 @@ class MessageComposer:
         Raises:
             LeaseLost: From `check_lease`.
             InvalidAnswer: The second answer cannot be sent either.
-            PermanentFailure: The secret or the assistant is invalid, or the AI refuses to write.
+            PermanentFailure: The AI refuses to write.
+            ConfigurationRefused: The secret or the assistant is missing or invalid.
             TransientFailure: OpenAI did not answer or refuses the account, or too little time is
                 left.
         """
         delivery.step = Step.AI
         definition = context.assistant or self.assistants.find(context.assistant_id)
         if definition is None and context.engine is Engine.RESPONSES:
-            raise PermanentFailure("assistant_unknown", Step.AI, "no definition of that id")
+            raise ConfigurationRefused("assistant_unknown", Step.AI, "no definition of that id")
         check_template(
             has_variables=bool(definition and definition.variables), template_sid=template_sid
         )
@@ -179,7 +180,7 @@ def check_template(*, has_variables: bool, template_sid: str | None) -> None:
     """Check that the assistant fits the secret, before a request is billed.
 
     Raises:
-        PermanentFailure: A template needs an assistant with variables, free text one without.
+        ConfigurationRefused: A template needs an assistant with variables, free text one without.
     """
     if bool(template_sid) == has_variables:
         return
@@ -188,7 +189,7 @@ def check_template(*, has_variables: bool, template_sid: str | None) -> None:
         if template_sid
         else "the assistant defines variables, the secret names no template"
     )
-    raise PermanentFailure("assistant_template_mismatch", Step.COMPOSE, detail)
+    raise ConfigurationRefused("assistant_template_mismatch", Step.COMPOSE, detail)
 
 
 def validate_output(

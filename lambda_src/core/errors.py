@@ -154,7 +154,7 @@ class CredentialsRefused(AccountRefused):
 
 
 class ConfigurationRefused(AccountRefused):
-    """A vendor refuses a definition, template, sender or setting that other messages use too."""
+    """A secret, definition, template or sender is missing or refused, which other messages need."""
 
 
 class LedgerUnavailable(TransientFailure):

@@ -16,7 +16,7 @@ from lambda_src.core.ai.responses import generate_with_responses
 from lambda_src.core.ai.threads import generate_with_threads
 from lambda_src.core.contract import Step
 from lambda_src.core.deadlines import call_with_deadline
-from lambda_src.core.errors import PermanentFailure, ProcessingError, TransientFailure
+from lambda_src.core.errors import ConfigurationRefused, ProcessingError, TransientFailure
 from lambda_src.core.models import Engine
 from lambda_src.core.time_budget import AI_GRACE_SECONDS
 
@@ -81,7 +81,7 @@ class OpenAIProcessor:
     def _new(self, engine: Engine, api_key: str) -> openai.OpenAI:
         base_url = self._base_urls[engine]
         if engine is Engine.ASSISTANTS and not base_url:
-            raise PermanentFailure("assistants_engine_not_configured", Step.AI)
+            raise ConfigurationRefused("assistants_engine_not_configured", Step.AI)
         return openai.OpenAI(
             api_key=api_key,
             base_url=base_url or None,

@@ -32,8 +32,8 @@ class Credentials(Protocol):
 class Secrets(Protocol):
     """The channel's secrets; `fresh` bypasses the cache.
 
-    Raises `PermanentFailure` for a reference outside the channel's prefixes, a missing secret or an
-    invalid one, `TransientFailure` if Secrets Manager does not answer.
+    Raises `PermanentFailure` for a reference outside the channel's prefixes, `ConfigurationRefused`
+    for a missing or invalid secret, `TransientFailure` if Secrets Manager does not answer.
     """
 
     def openai_key(self, reference: str, *, fresh: bool = False) -> str:
@@ -180,7 +180,7 @@ class ChannelParts:
     Attributes:
         make_sender: Makes the channel's sender, once per container.
         read_credentials: Makes a tenant's credentials from their secret's JSON, in the form that
-            the sender takes; raises `PermanentFailure` if it is not in the documented form.
+            the sender takes; raises `ConfigurationRefused` if it is not in the documented form.
         addressing: The channel's addresses.
         text_rules: The channel's characters and text lengths.
         assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import PermanentFailure, Step
+from lambda_src.core import ConfigurationRefused, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def parse_secret(value: str | bytes) -> object:
     """Parse a secret's value as JSON; a byte order mark and UTF-16 are accepted.
 
     Raises:
-        PermanentFailure: It is not JSON; the error does not quote the value.
+        ConfigurationRefused: It is not JSON; the error does not quote the value.
     """
     try:
         # The decoder itself detects the encoding of bytes, but refuses a mark in a text.
@@ -69,7 +69,7 @@ def stored_secret(response: GetSecretValueResponseTypeDef) -> object:
     """Parse the value in Secrets Manager's response, which is a text or binary.
 
     Raises:
-        PermanentFailure: It is not JSON; the error does not quote the value.
+        ConfigurationRefused: It is not JSON; the error does not quote the value.
     """
     return parse_secret(response.get("SecretString") or response.get("SecretBinary", b""))
 
@@ -81,7 +81,7 @@ def openai_key(secret: object) -> str:
         secret: The secret's parsed JSON.
 
     Raises:
-        PermanentFailure: The secret is invalid.
+        ConfigurationRefused: The secret is invalid.
     """
     return _text(_fields(secret), "ai_api_key", TOKEN)
 
@@ -97,7 +97,7 @@ def twilio_credentials(secret: object) -> TwilioCredentials:
         secret: The secret's parsed JSON.
 
     Raises:
-        PermanentFailure: The secret is invalid.
+        ConfigurationRefused: The secret is invalid.
     """
     fields = _fields(secret)
     has_template = "twilio_template_sid" in fields
@@ -112,9 +112,10 @@ def twilio_credentials(secret: object) -> TwilioCredentials:
     )
 
 
-def invalid_secret(expected: str, found: str) -> PermanentFailure:
+def invalid_secret(expected: str, found: str) -> ConfigurationRefused:
     """Return the error of a secret that does not match its schema; `found` is not a value."""
-    return PermanentFailure("secret_malformed", Step.SECRETS, f"expected {expected}, found {found}")
+    detail = f"expected {expected}, found {found}"
+    return ConfigurationRefused("secret_malformed", Step.SECRETS, detail)
 
 
 def _fields(secret: object) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_src.core import (
+    ConfigurationRefused,
     PermanentFailure,
     Step,
     TransientFailure,
@@ -115,7 +116,7 @@ class ChannelSecrets:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in MISSING:
-                raise PermanentFailure("secret_missing", Step.SECRETS, MISSING[code]) from error
+                raise ConfigurationRefused("secret_missing", Step.SECRETS, MISSING[code]) from error
             raise TransientFailure("secrets_unavailable", Step.SECRETS, code) from error
         except BotoCoreError as error:
             raise TransientFailure(

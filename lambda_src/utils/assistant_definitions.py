@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lambda_src.core import AssistantDefinition, PermanentFailure, Step
+from lambda_src.core import AssistantDefinition, ConfigurationRefused, Step
 from lambda_src.utils.context_schema import AssistantModel
 
 DIRECTORY = Path(__file__).parent.parent / "assistants"
@@ -30,4 +30,4 @@ class AssistantFiles:
             return AssistantModel.model_validate(document).definition()
         except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
             kind = type(error).__name__
-            raise PermanentFailure("assistant_definition_invalid", Step.AI, kind) from None
+            raise ConfigurationRefused("assistant_definition_invalid", Step.AI, kind) from None

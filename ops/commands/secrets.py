@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import ClientError
 
-from lambda_src.core import PermanentFailure
+from lambda_src.core import ConfigurationRefused
 from lambda_src.services.secret_schemas import parse_secret
 from ops.command import DryRun, OperatorError, Session, Yes, command
 from ops.credential_checks import SecretKind, SecretStore, kind_of, scheduled_for_deletion
@@ -90,7 +90,7 @@ def is_terminal() -> bool:
 def _problem(store: SecretStore, name: str) -> str:
     try:
         value = store.read(name)
-    except PermanentFailure as failure:
+    except ConfigurationRefused as failure:
         return str(failure)
     except ClientError as error:
         code = error.response["Error"]["Code"]

@@ -38,7 +38,7 @@ class OutcomeDecision:
     """The operator's decision, if any.
 
     Raises:
-        OperatorError: Both outcomes were given, or the sid is invalid_secret.
+        OperatorError: Both outcomes were given, or the sid is malformed.
     """
 
     sid: str

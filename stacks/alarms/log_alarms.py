@@ -161,10 +161,10 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
             LogEvent.VENDOR_ACCOUNT_REFUSED,
             "VendorAccountRefused",
             f"OpenAI or {vendor} refuses the account or its configuration: wrong credentials, no"
-            " funds, suspended, or a model, assistant, template or sender that is missing or not"
-            " set up. No message that needs it is sent until this is fixed; such messages are"
-            " retried for two days. Read the log line `vendor_account_refused`, fix the account,"
-            " store a new secret or configure another model.",
+            " funds, suspended, or a secret, model, assistant, template or sender that is missing,"
+            " invalid or not set up. No message that needs it is sent until this is fixed; such"
+            " messages are retried for two days. Read the log line `vendor_account_refused`, fix"
+            " the account, store a new secret or correct the assistant.",
         ),
     )
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lambda_src.core.errors import PermanentFailure, TransientFailure
+from lambda_src.core.errors import ConfigurationRefused, PermanentFailure, TransientFailure
 from lambda_src.services.secret_schemas import TwilioCredentials
 from lambda_src.services.secrets_manager_service import MAX_AGE_SECONDS, ChannelSecrets
 from tests.support.channel import (
@@ -113,14 +113,14 @@ def test_another_channels_secret_is_not_requested(
         ({"SecretString": "plain text"}, "secret_malformed"),
     ],
 )
-def test_an_unusable_secret_is_a_permanent_failure(
+def test_an_unusable_secret_is_a_refused_configuration(
     channel_secrets: ChannelSecrets, client: Any, content: dict[str, Any] | None, code: str
 ) -> None:
     """Missing, binary, or not JSON; its value is not quoted."""
     name = f"{PREFIXES[1]}another"
     if content:
         client.create_secret(Name=name, **content)
-    with pytest.raises(PermanentFailure, match=code) as raised:
+    with pytest.raises(ConfigurationRefused, match=code) as raised:
         channel_secrets.credentials(name)
     assert "plain" not in str(raised.value)
 

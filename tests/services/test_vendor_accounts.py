@@ -15,7 +15,15 @@ from lambda_src.core.time_budget import (
     account_retry_seconds,
 )
 from local.fakes.faults import Fault
-from tests.support.channel import RECIPIENT, Channel, context, openai_config, recipient_data
+from tests.support.channel import (
+    RECIPIENT,
+    TWILIO_SECRET,
+    Channel,
+    channel_config,
+    context,
+    openai_config,
+    recipient_data,
+)
 
 OPENAI_REFUSALS = [
     *("insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"),
@@ -65,24 +73,45 @@ def test_payment_required_means_no_funds(channel: Channel, vendor: str) -> None:
     check_refusal(channel, f"{vendor}_402")
 
 
+ASSISTANT = {
+    "model": "gpt-6-luna",
+    "instructions": "Write.",
+    "variables": {"1": {"description": "The first name"}, "2": {"description": "The message"}},
+}
+
+
 @pytest.mark.parametrize(
-    ("definition", "code"),
+    ("code", "ai", "credentials"),
     [
-        ({"max_output_tokens": 16, "reasoning_effort": "minimal"}, "openai_invalid_value"),
-        ({"model": "gpt-4o"}, "openai_model_not_found"),
+        ("openai_invalid_value", {"assistant": ASSISTANT | {"reasoning_effort": "minimal"}}, {}),
+        ("openai_model_not_found", {"assistant": ASSISTANT | {"model": "gpt-4o"}}, {}),
+        ("assistant_unknown", {"assistant_id_template_sender": "nobody_knows_it"}, {}),
+        ("assistant_template_mismatch", {"assistant": {**ASSISTANT, "variables": {}}}, {}),
+        ("assistants_engine_not_configured", {"engine": "assistants"}, {}),
+        ("secret_missing", {}, {"whatsapp_credentials_id": f"{TWILIO_SECRET}-2"}),
     ],
 )
-def test_a_definition_that_openai_refuses_is_retried(
-    channel: Channel, definition: dict[str, Any], code: str
+def test_a_configuration_that_other_messages_use_too_is_retried(
+    channel: Channel,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    ai: dict[str, Any],
+    credentials: dict[str, Any],
 ) -> None:
-    """A deployment or another context object corrects it."""
-    variables = {"1": {"description": "The first name"}, "2": {"description": "The message"}}
-    assistant = {"model": "gpt-6-luna", "instructions": "Write.", "variables": variables}
-    body = context(lambda d: openai_config(d).update(assistant=assistant | definition))
+    """A deployment, a new secret or another context object corrects it; nothing is sent before."""
+    monkeypatch.delenv("ASSISTANTS_BASE_URL", raising=False)
+
+    def change(document: dict[str, Any]) -> None:
+        openai_config(document).update(ai)
+        channel_config(document).update(credentials)
+
+    body = context(change)
     assert [body] == channel.deliver(body)
     record = channel.record()
     assert ("retry", code) == (record["conversation_status"], record["failure"]["code"])
-    assert "vendor_account_refused" in channel.events()
+    line = channel.events()["vendor_account_refused"]
+    assert ("CRITICAL", code) == (line["level"], line["failure_code"])
+    assert [] == channel.phone()
 
 
 @pytest.mark.parametrize("receive_count", range(1, 20))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambda_src.core.errors import PermanentFailure, ProcessingError
+from lambda_src.core.errors import ConfigurationRefused, ProcessingError
 from lambda_src.services.secret_schemas import (
     TwilioCredentials,
     parse_secret,
@@ -78,7 +78,7 @@ def test_a_revoked_api_key_is_a_refused_account(channel: Channel) -> None:
 def test_an_incomplete_api_key_is_named(removed: str, expected: str) -> None:
     """The error says which field is missing."""
     fields = {name: value for name, value in API_KEY_FIELDS.items() if name != removed}
-    with pytest.raises(PermanentFailure, match=f"expected {expected}.*found nothing"):
+    with pytest.raises(ConfigurationRefused, match=f"expected {expected}.*found nothing"):
         twilio_credentials(fields)
 
 
@@ -105,7 +105,9 @@ def test_a_secret_may_have_another_encoding(value: str | bytes) -> None:
 @pytest.mark.parametrize("value", ["a-key", b"\xff\xff", b"", "", b"\xff\xfea"])
 def test_other_text_is_not_quoted(value: str | bytes) -> None:
     """The error says what was expected."""
-    with pytest.raises(PermanentFailure, match="expected a JSON object, found other text") as error:
+    with pytest.raises(
+        ConfigurationRefused, match="expected a JSON object, found other text"
+    ) as error:
         parse_secret(value)
     assert error.value.__cause__ is None
 

@@ -8,7 +8,11 @@ from enum import Enum, auto
 from typing import Generic, TypeVar
 
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import CredentialsRefused, PermanentFailure, SendOutcomeUnknown
+from lambda_src.core.errors import (
+    ConfigurationRefused,
+    CredentialsRefused,
+    SendOutcomeUnknown,
+)
 from lambda_src.core.models import (
     Answer,
     AssistantDefinition,
@@ -75,7 +79,7 @@ class _CachedValues(Generic[T]):
     def read(self, reference: str, *, fresh: bool) -> T:
         if fresh or reference not in self._cached:
             if reference not in self.stored:
-                raise PermanentFailure("secret_missing", Step.SECRETS)
+                raise ConfigurationRefused("secret_missing", Step.SECRETS)
             self._cached[reference] = self.stored[reference]
         return self._cached[reference]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.core.errors import PermanentFailure
+from lambda_src.core.errors import ConfigurationRefused
 from lambda_src.core.models import AssistantDefinition, VariableRule
 from lambda_src.utils.assistant_definitions import CACHE_SIZE, DIRECTORY, AssistantFiles
 
@@ -105,8 +105,8 @@ def test_an_id_never_leaves_its_directory(tmp_path: Path, assistant_id: str) -> 
     ],
     ids=["toml", "missing", "empty", "negative", "name", "encoding", "too many"],
 )
-def test_an_invalid_file_is_a_permanent_failure(tmp_path: Path, content: bytes) -> None:
-    """It fails every message that names it."""
+def test_an_invalid_file_is_a_refused_configuration(tmp_path: Path, content: bytes) -> None:
+    """Every message that names it is retried until a deployment corrects it."""
     (tmp_path / "broken.toml").write_bytes(content)
-    with pytest.raises(PermanentFailure, match=re.escape("assistant_definition_invalid at ai")):
+    with pytest.raises(ConfigurationRefused, match=re.escape("assistant_definition_invalid at ai")):
         AssistantFiles(tmp_path).find("broken")

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from lambda_src.core.composer import check_template, validate_output
 from lambda_src.core.contract import Status, Step
-from lambda_src.core.errors import CredentialsRefused, PermanentFailure, TransientFailure
+from lambda_src.core.errors import (
+    ConfigurationRefused,
+    CredentialsRefused,
+    PermanentFailure,
+    TransientFailure,
+)
 from lambda_src.core.models import (
     MAX_BODY_LENGTH,
     MAX_RENDERED_LENGTH,
@@ -59,7 +64,7 @@ def test_an_inline_definition_has_precedence(runtime: FakeRuntime) -> None:
 
 def test_an_unknown_assistant_is_a_permanent_failure(runtime: FakeRuntime) -> None:
     """The Responses engine needs a definition; nothing is billed."""
-    with pytest.raises(PermanentFailure, match="assistant_unknown"):
+    with pytest.raises(ConfigurationRefused, match="assistant_unknown"):
         compose(runtime, replace(CONTEXT, assistant_id="unknown"))
     assert [] == runtime.generator.billed
 
@@ -85,7 +90,7 @@ def test_a_mismatch_of_template_and_assistant_is_not_billed(
     if is_stored:
         answer = ANSWER if definition.variables else replace(ANSWER, text="Hello", variables={})
         runtime.store.records[KEY] = Record(KEY, Status.RETRY, START, "o", 1, answer=answer)
-    with pytest.raises(PermanentFailure, match="assistant_template_mismatch"):
+    with pytest.raises(ConfigurationRefused, match="assistant_template_mismatch"):
         runtime.process(replace(CONTEXT, assistant=definition))
     assert ([], 0) == (runtime.generator.billed, runtime.sender.attempts)
 
@@ -124,7 +129,7 @@ def test_other_errors_of_the_ai_read_no_secret_again(runtime: FakeRuntime) -> No
 def test_a_missing_secret_is_a_permanent_failure(runtime: FakeRuntime, secret: str) -> None:
     """Neither key nor credentials: nothing is billed."""
     getattr(runtime.secrets, secret).stored.clear()
-    with pytest.raises(PermanentFailure, match="secret_missing"):
+    with pytest.raises(ConfigurationRefused, match="secret_missing"):
         runtime.process()
     assert [] == runtime.generator.billed
 
@@ -320,5 +325,5 @@ def test_variables_and_template_belong_together(
     if is_valid:
         check_template(has_variables=has_variables, template_sid=template_sid)
         return
-    with pytest.raises(PermanentFailure, match="assistant_template_mismatch"):
+    with pytest.raises(ConfigurationRefused, match="assistant_template_mismatch"):
         check_template(has_variables=has_variables, template_sid=template_sid)

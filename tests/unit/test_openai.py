@@ -109,9 +109,9 @@ def test_an_answer_is_not_billed_after_its_time() -> None:
 def test_a_request_that_cannot_be_made_is_not_made(
     engine: Engine, definition: AssistantDefinition | None, code: str
 ) -> None:
-    """No server for an engine, or no model: a permanent failure, and no socket is opened."""
+    """No server for an engine, or no model: a refused configuration, and no socket is opened."""
     request = GenerationRequest(engine, "first_contact", definition, {}, {}, 60)
-    with pytest.raises(PermanentFailure, match=code):
+    with pytest.raises(ConfigurationRefused, match=code):
         OpenAIProcessor().generate("sk-1", request)
 
 

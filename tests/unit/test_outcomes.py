@@ -187,9 +187,9 @@ CASES = [
     Case("record_too_large", "ERROR", FAILED, (Step.CLAIM, Kind.PERMANENT),
          table_fails("create", Fault.TOO_LARGE), (Status.FAILED, "record_too_large")),
     # secrets and the AI
-    Case("secret_missing", "ERROR", FAILED, (Step.SECRETS, Kind.PERMANENT),
+    Case("vendor_account_refused", "CRITICAL", RETRIED, (Step.SECRETS, Kind.ACCOUNT_REFUSED),
          lambda runtime: runtime.secrets.twilio_credentials.stored.clear(),
-         (Status.FAILED, "secret_missing")),
+         (Status.RETRY, "secret_missing"), code="secret_missing"),
     transient(TransientFailure("openai_500", Step.AI), Kind.TRANSIENT),
     transient(RateLimited("openai_429", Step.AI), Kind.RATE_LIMITED),
     transient(AccountRefused("openai_insufficient_quota", Step.AI), Kind.ACCOUNT_REFUSED),

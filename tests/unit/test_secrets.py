@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.core.errors import PermanentFailure
+from lambda_src.core.errors import ConfigurationRefused
 from lambda_src.services.secret_schemas import openai_key, twilio_credentials
 from lambda_src.services.secrets_manager_service import SingleFlight, is_within
 from tests.support.contexts import OPENAI_SECRET, SECRET_PREFIXES, TWILIO_SECRET
@@ -88,7 +88,7 @@ def test_a_key_that_no_header_can_carry_is_malformed(value: object, found: str) 
         ("ai_api_key", lambda: openai_key({"ai_api_key": value})),
         ("twilio_auth_token", lambda: twilio_credentials({**TWILIO, "twilio_auth_token": value})),
     ):
-        with pytest.raises(PermanentFailure, match="secret_malformed") as malformed:
+        with pytest.raises(ConfigurationRefused, match="secret_malformed") as malformed:
             read()
         expected = f"expected {name} to be printable ASCII characters without blanks, found {found}"
         assert expected == malformed.value.detail
@@ -110,14 +110,14 @@ def test_a_key_that_no_header_can_carry_is_malformed(value: object, found: str) 
 def test_a_sid_of_another_form_is_malformed(change: dict[str, object]) -> None:
     """It would become a part of a URL, or be refused with every message."""
     name = next(iter(change))
-    with pytest.raises(PermanentFailure, match=f"expected {name} to be .. and 32 hexadecimal"):
+    with pytest.raises(ConfigurationRefused, match=f"expected {name} to be .. and 32 hexadecimal"):
         twilio_credentials({**TWILIO, **change})
 
 
 @given(st.text().filter(lambda text: not text.isascii()))
 def test_no_value_reaches_an_error(value: str) -> None:
     """Whatever a secret contains."""
-    with pytest.raises(PermanentFailure) as raised:
+    with pytest.raises(ConfigurationRefused) as raised:
         openai_key({"ai_api_key": f"a {value} z"})
     assert value not in str(raised.value)
 
@@ -125,7 +125,7 @@ def test_no_value_reaches_an_error(value: str) -> None:
 @pytest.mark.parametrize("secret", [None, [], "made-up", 7, True])
 def test_a_secret_that_is_not_an_object_is_malformed(secret: object) -> None:
     """The error has only its kind."""
-    with pytest.raises(PermanentFailure, match="expected a JSON object, found") as raised:
+    with pytest.raises(ConfigurationRefused, match="expected a JSON object, found") as raised:
         openai_key(secret)
     assert "made-up" not in str(raised.value)
 

@@ -45,7 +45,7 @@ def read_credentials(secret: object) -> PushCredentials:
     """Return the credentials of `{"push_app_key": "…"}`.
 
     Raises:
-        PermanentFailure: The secret has another format; its text contains no value.
+        ConfigurationRefused: The secret has another format; its text contains no value.
     """
     key = secret.get("push_app_key") if isinstance(secret, dict) else None
     if not isinstance(key, str) or not _KEY.fullmatch(key):

@@ -22,7 +22,7 @@ from lambda_src.core.ai.request import (
     variables_schema,
 )
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import PermanentFailure
+from lambda_src.core.errors import ConfigurationRefused
 from lambda_src.core.models import Usage
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
     """
     definition = request.definition
     if definition is None or not definition.model:
-        raise PermanentFailure("assistant_without_model", Step.AI, "expected a model")
+        raise ConfigurationRefused("assistant_without_model", Step.AI, "expected a model")
     deadline = Deadline(request.timeout)
     metadata = dict(request.metadata)
     conversation = _post(client, "/conversations", deadline, metadata=metadata)["id"]
