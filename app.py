@@ -11,9 +11,7 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from stacks.channel_stack import ChannelStack
-from stacks.config.channels import CHANNELS
-from stacks.config.environments import Environment, load_environment
-from stacks.config.names import PROJECT
+from stacks.config import CHANNELS, PROJECT, Environment, load_environment
 from stacks.errors import SynthesisError
 from stacks.packaging.lambda_package import LambdaPackage, build_package, requested_target
 from stacks.shared_stack import SharedStack

@@ -15,9 +15,15 @@ from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.channel_stack import ChannelStack
-from stacks.config.channels import Channel
-from stacks.config.environments import Environment, Tier, load_environment
-from stacks.config.names import ChannelNames, LogMetricNames, SharedNames
+from stacks.config import (
+    Channel,
+    ChannelNames,
+    Environment,
+    LogMetricNames,
+    SharedNames,
+    Tier,
+    load_environment,
+)
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.encryption_key import EncryptionKey

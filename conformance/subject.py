@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lambda_src.core import ChannelParts, Clock
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 
 
 class Vendor(AbstractContextManager["Vendor"], Protocol):

@@ -20,7 +20,7 @@ from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.flow import FailureRecorder, MessageFlow
 from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
-from lambda_src.services.dynamodb.updates import Retention
+from lambda_src.services.dynamodb import Retention
 from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.services.sqs_service import ChannelQueue

@@ -19,7 +19,7 @@ from local.deployment import ENVIRONMENT
 from local.errors import LocalCloudError
 from local.fakes import FakeOpenAI, FakeTwilio, InboxMessage
 from local.lifecycle import Composite
-from stacks.config.channels import CHANNELS
+from stacks.config import CHANNELS
 
 REQUIRED = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 TEMPLATE = "TWILIO_TEMPLATE_SID"

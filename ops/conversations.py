@@ -12,10 +12,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_src.core import RecordKey, Status, Step, UnrecognizedRecord
-from lambda_src.services.dynamodb import items, updates
-from lambda_src.services.dynamodb.errors import map_errors, too_large
-from lambda_src.services.dynamodb.marshalling import deserialize, exceeds_size, serialize
-from lambda_src.services.dynamodb.updates import Update, if_unchanged
+from lambda_src.services.dynamodb import (
+    Update,
+    deserialize,
+    exceeds_size,
+    if_unchanged,
+    items,
+    map_errors,
+    serialize,
+    too_large,
+    updates,
+)
 from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
 from ops.errors import OperatorError
 
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from lambda_src.core import ContextObject, Failure, LedgerRecord, SentRecord
-    from lambda_src.services.dynamodb.updates import Retention
+    from lambda_src.services.dynamodb import Retention
 
 T = TypeVar("T")
 

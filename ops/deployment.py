@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from lambda_src.channels import parts_of
 from lambda_src.core import TWILIO_BASE_URL, Settings, Variable
-from lambda_src.services.dynamodb.updates import Retention
+from lambda_src.services.dynamodb import Retention
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser
 from ops.errors import OperatorError

@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core import ConditionFailed, RejectedContext, Status, Step
-from lambda_src.services.dynamodb import items
-from lambda_src.services.dynamodb.errors import map_errors
-from lambda_src.services.dynamodb.marshalling import deserialize, serialize
+from lambda_src.services.dynamodb import deserialize, items, map_errors, serialize
 from ops.queues import QueueScanner
 from ops.suppressions import Suppressions
 

@@ -7,10 +7,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core import EXPIRES_AT, MIN_RETENTION_DAYS, ConditionFailed, Step
-from lambda_src.services.dynamodb import items
-from lambda_src.services.dynamodb.errors import map_errors
-from lambda_src.services.dynamodb.marshalling import deserialize, serialize
-from lambda_src.services.dynamodb.suppression import SHARDS, partition_key, suppression_key
+from lambda_src.services.dynamodb import (
+    SHARDS,
+    deserialize,
+    items,
+    map_errors,
+    partition_key,
+    serialize,
+    suppression_key,
+)
 from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from lambda_src.core import Answer, LedgerRecord
-    from lambda_src.services.dynamodb.updates import Update
+    from lambda_src.services.dynamodb import Update
     from ops.conversations import ConversationRecord
     from ops.credential_checks import TwilioMessage
     from ops.deployment import Deployment

@@ -10,17 +10,18 @@ from rich.table import Table
 from planner.document import CAPACITY, COST, format_seconds, with_tables
 from planner.plan import Architecture, Cost, Function, Plan, PlanRequest, plan
 from planner.usage import EXAMPLE, Sizes
-from stacks.capacity.limits import Limit, VendorLimits
-from stacks.capacity.model import (
+from stacks.capacity import (
     DEFAULT_OWN_SECONDS,
     DEFAULT_PEAK_HOUR_SHARE,
     DEFAULT_SPREAD,
     HOURS,
+    MAX_BATCH_SIZE,
+    Limit,
     Load,
     Processors,
     ServiceTime,
+    VendorLimits,
 )
-from stacks.capacity.sizing import MAX_BATCH_SIZE
 
 app = typer.Typer(
     add_completion=False,

@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 from planner.plan import Function, Plan, PlanRequest, plan
 from planner.prices import PRICES, Source, dollars
 from planner.usage import CALLS, CHANNEL_RESOURCES, EXAMPLE
-from stacks.capacity import limits
-from stacks.capacity.limits import Quota, VendorLimits
-from stacks.capacity.model import Load, ServiceTime
+from stacks.capacity import Load, Quota, ServiceTime, VendorLimits, limits
 
 DOCS = Path(__file__).parents[1] / "docs"
 CAPACITY, COST = DOCS / "capacity.md", DOCS / "cost.md"

@@ -8,10 +8,21 @@ from enum import StrEnum
 
 from planner.prices import dollars
 from planner.usage import Sizes, calls_per_batch
-from stacks.capacity.limits import SECRET_SECONDS, Footprint, Limit, VendorLimits, throughput_limits
-from stacks.capacity.model import HOUR, HOURS, Load, Processors, ServiceTime
-from stacks.capacity.queue_age import QueueAge, queue_age
-from stacks.capacity.sizing import choose_processors
+from stacks.capacity import (
+    HOUR,
+    HOURS,
+    SECRET_SECONDS,
+    Footprint,
+    Limit,
+    Load,
+    Processors,
+    QueueAge,
+    ServiceTime,
+    VendorLimits,
+    choose_processors,
+    queue_age,
+    throughput_limits,
+)
 
 MB_PER_GB = 1_024
 BYTES_PER_GB = 1_024**3

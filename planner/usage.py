@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import ceil
 
 from planner.prices import PRICES, Price
-from stacks.capacity.limits import SECRET_SECONDS, SUPPRESSION_UNITS
+from stacks.capacity import SECRET_SECONDS, SUPPRESSION_UNITS
 
 KB = 1_024
 TRANSACTION_FACTOR = 2

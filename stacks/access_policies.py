@@ -7,7 +7,7 @@ from constructs import Construct
 
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 from stacks.conversations_table import ConversationsTable
 from stacks.grants import acknowledge_wildcards
 from stacks.invariants import attach_rules

@@ -9,7 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from lambda_src.core.contract import Metric
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 
 WIDTH, HEIGHT = 8, 6
 """A graph's size in the dashboard's grid, which has 24 columns: three graphs in a row."""

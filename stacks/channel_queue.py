@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 from stacks.grants import grant_key_use
 from stacks.invariants import attach_rules
 

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 from stacks.grants import acknowledge_wildcards, readable_secrets
 from stacks.invariants import attach_rules
 

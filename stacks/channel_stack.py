@@ -14,9 +14,7 @@ from stacks.alarms.notifier import AlarmNotifier
 from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config.channels import Channel
-from stacks.config.environments import Environment
-from stacks.config.names import ChannelNames
+from stacks.config import Channel, ChannelNames, Environment
 from stacks.processor import Processor
 from stacks.shared_stack import SharedStack
 

@@ -13,8 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, RELEASE, Variable
-from stacks.config.environments import Environment
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames, Environment
 from stacks.invariants import attach_rules
 
 ALIAS = "live"

@@ -5,8 +5,7 @@ from aws_cdk import Environment as Target
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.config.environments import Environment
-from stacks.config.names import SharedNames
+from stacks.config import Environment, SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.encryption_key import EncryptionKey

@@ -6,10 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core import Status, Step
-from lambda_src.services.dynamodb import items, updates
-from lambda_src.services.dynamodb.errors import map_errors, too_large
-from lambda_src.services.dynamodb.marshalling import exceeds_size, serialize
-from lambda_src.services.dynamodb.suppression import SuppressionList, restriction_error
+from lambda_src.services.dynamodb import (
+    SuppressionList,
+    exceeds_size,
+    items,
+    map_errors,
+    restriction_error,
+    serialize,
+    too_large,
+    updates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from lambda_src.core import ConditionFailed, Status
-from lambda_src.services.dynamodb.updates import Update
+from lambda_src.services.dynamodb import Update
 from ops.command import (
     MASK,
     DryRun,

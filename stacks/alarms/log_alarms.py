@@ -8,7 +8,7 @@ from constructs import Construct
 
 from lambda_src.core.contract import LogEvent
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
-from stacks.config.names import ChannelNames, LogMetricNames
+from stacks.config import ChannelNames, LogMetricNames
 
 LATE_DELIVERY = 7
 """A delivery of a message at which a transient failure has lasted for minutes."""

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from lambda_src.core.time_budget import SHUTDOWN_RESERVE_SECONDS
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 
 PERIOD = Duration.minutes(5)
 

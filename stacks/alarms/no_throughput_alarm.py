@@ -8,7 +8,7 @@ from constructs import Construct
 
 from stacks.alarms.log_alarms import MESSAGE_SENT, count_lines
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 
 # Two quarters of an hour in a row with messages received and none sent: a message that arrived at
 # least a quarter of an hour ago has not been sent, and it is not the only one.

@@ -9,7 +9,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 from stacks.invariants import attach_rules
 
 MAX_DESCRIPTION = 1_024

@@ -13,7 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from lambda_src.core.contract import LOG_LEVELS, MIN_RETENTION_DAYS, OPENAI_URL_PATTERN
-from stacks.capacity.model import HOURS
+from stacks.capacity import HOURS
 from stacks.errors import ConfigurationError
 
 ENVIRONMENT_NAME = r"[a-z][a-z0-9]{0,15}"

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from lambda_src.core.contract import HANDLER, REQUIRED_VARIABLES, Variable
 from lambda_src.core.settings import ConfigurationError, Settings
-from stacks.config.environments import Environment, Tier
+from stacks.config import Environment, Tier
 
 METADATA = "Invariants"
 """The key of a template's metadata that holds `StackMetadata`."""

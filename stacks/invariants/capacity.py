@@ -9,10 +9,16 @@ from collections.abc import Iterator
 from math import isinf
 
 from lambda_src.core.contract import Variable
-from stacks.capacity.limits import Limit, VendorLimits
-from stacks.capacity.model import DEFAULT_PEAK_HOUR_SHARE, Load, Processors, ServiceTime
-from stacks.capacity.queue_age import queue_age
-from stacks.capacity.sizing import choose_processors
+from stacks.capacity import (
+    DEFAULT_PEAK_HOUR_SHARE,
+    Limit,
+    Load,
+    Processors,
+    ServiceTime,
+    VendorLimits,
+    choose_processors,
+    queue_age,
+)
 from stacks.invariants.assembly import Assembly, Consumer, consumers
 from stacks.invariants.invariant import Finding, invariant
 

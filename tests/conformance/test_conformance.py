@@ -22,9 +22,8 @@ from lambda_src.channels import parts_of
 from lambda_src.processors import OutgoingMessage, Settings
 from local import paths
 from local.vendors import example_secrets
-from stacks.config import channels
+from stacks.config import ChannelNames, channels
 from stacks.config.channels import CHANNELS, SMS, Channel
-from stacks.config.names import ChannelNames
 from tests.infra.synthesis import assemble, environment, stub_package, synthesize
 
 REGISTERED = tuple(channel.name for channel in CHANNELS)

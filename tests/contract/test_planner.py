@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from lambda_src.core.contract import Metric
-from lambda_src.services.dynamodb.marshalling import exceeds_size
-from lambda_src.services.dynamodb.suppression import SHARDS
+from lambda_src.services.dynamodb import SHARDS, exceeds_size
 from planner.usage import CALLS, CHANNEL_RESOURCES, EXAMPLE, KB, MonthlyResources, Per
 from stacks.capacity.limits import SUPPRESSION_PARTITIONS
 from tests.contract.conftest import runtime_clients

@@ -20,10 +20,8 @@ from lambda_src.core.contract import REQUIRED_VARIABLES, LogEvent, Status
 from lambda_src.core.errors import PermanentFailure
 from lambda_src.core.settings import Settings
 from lambda_src.core.time_budget import CLOCK_SKEW_SECONDS, max_renewal_gap
-from lambda_src.services.dynamodb import updates
+from lambda_src.services.dynamodb import Update, serialize, updates
 from lambda_src.services.dynamodb.items import key_attributes
-from lambda_src.services.dynamodb.marshalling import serialize
-from lambda_src.services.dynamodb.updates import Update
 from lambda_src.utils.context_processor import ContextParser
 from local.dynamodb_proxy import ForwardedRequest
 from local.emulator.function_logs import LogLine

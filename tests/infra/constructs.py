@@ -13,9 +13,7 @@ from aws_cdk import aws_sqs as sqs
 
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config.channels import Channel
-from stacks.config.environments import Environment
-from stacks.config.names import ChannelNames
+from stacks.config import Channel, ChannelNames, Environment
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.processor import Processor

@@ -19,8 +19,8 @@ from lambda_src.core.contract import (
     Variable,
 )
 from lambda_src.core.settings import Settings
+from stacks.config import ChannelNames, LogMetricNames, SharedNames
 from stacks.config.channels import SMS, WHATSAPP
-from stacks.config.names import ChannelNames, LogMetricNames, SharedNames
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment, synthesize
 
 DAY = 86_400

@@ -25,7 +25,7 @@ from stacks.alarms.notifier import AlarmNotifier, AlarmRule
 from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.encryption_key import EncryptionKey

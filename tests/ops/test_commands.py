@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from openai.types import Model
 
 from lambda_src.core.contract import Status
-from lambda_src.services.dynamodb.updates import Update
+from lambda_src.services.dynamodb import Update
 from ops import conversations
 from ops.commands import secrets
 from ops.commands.assistants import DefinitionCheck, check_file, check_model

@@ -12,10 +12,16 @@ from random import Random
 from typing import NamedTuple
 
 from planner.document import CAPACITY, format_seconds, markdown_table, with_table
+from stacks.capacity import (
+    HOUR,
+    Load,
+    Processors,
+    QueueAge,
+    ServiceTime,
+    choose_processors,
+    queue_age,
+)
 from stacks.capacity.limits import CONCURRENCY_PER_MINUTE, INITIAL_CONCURRENCY, VendorLimits
-from stacks.capacity.model import HOUR, Load, Processors, ServiceTime
-from stacks.capacity.queue_age import QueueAge, queue_age
-from stacks.capacity.sizing import choose_processors
 
 WARM_UP_SECONDS = 300.0
 """Simulated part of an ordinary hour before the busiest one."""

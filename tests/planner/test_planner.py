@@ -14,10 +14,16 @@ from planner.document import CAPACITY, COST, with_table, with_tables
 from planner.plan import Architecture, Cost, Function, cost_of
 from planner.prices import PRICES, UNDATED, Price
 from planner.usage import CALLS, EXAMPLE, MonthlyResources
-from stacks.capacity.limits import Footprint, VendorLimits, throughput_limits
-from stacks.capacity.model import Load, Processors, ServiceTime
-from stacks.capacity.queue_age import queue_age
-from stacks.capacity.sizing import choose_processors
+from stacks.capacity import (
+    Footprint,
+    Load,
+    Processors,
+    ServiceTime,
+    VendorLimits,
+    choose_processors,
+    queue_age,
+    throughput_limits,
+)
 from tests.faults.mutants.catalogue import MUTANTS
 from tests.planner.simulation import CASES, compare, name_of, simulate
 

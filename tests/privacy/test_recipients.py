@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambda_src.services.dynamodb.suppression import suppression_key
+from lambda_src.services.dynamodb import suppression_key
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser
 from ops.audit import AuditContext

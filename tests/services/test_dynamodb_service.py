@@ -18,11 +18,8 @@ from lambda_src.bootstrap import AWS_CLIENT
 from lambda_src.core.contract import Status, Step
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure
 from lambda_src.core.ledger import SentRecord
-from lambda_src.services.dynamodb import items
+from lambda_src.services.dynamodb import Retention, items, serialize, suppression_key
 from lambda_src.services.dynamodb.errors import UNAVAILABLE
-from lambda_src.services.dynamodb.marshalling import serialize
-from lambda_src.services.dynamodb.suppression import suppression_key
-from lambda_src.services.dynamodb.updates import Retention
 from lambda_src.services.dynamodb_service import ConversationsTable
 from tests.support.clock import START
 from tests.support.dynamodb_responses import table_answering, table_failing

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambda_src import index
+from lambda_src.services.dynamodb import exceeds_size, serialize
 from lambda_src.services.dynamodb.items import MAX_RECORD_BYTES, new_record
-from lambda_src.services.dynamodb.marshalling import exceeds_size, serialize
 from local.fakes.faults import Fault
 from tests.faults.inputs.generators import (
     MARK,

@@ -15,7 +15,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
 from lambda_src import index
-from lambda_src.services.dynamodb.marshalling import deserialize, serialize
+from lambda_src.services.dynamodb import deserialize, serialize
 from local.fakes.openai import FakeOpenAI
 from local.fakes.twilio import FakeTwilio
 

@@ -1,1 +1,28 @@
 """The ledger's DynamoDB expressions, items, values and errors."""
+
+from lambda_src.services.dynamodb.errors import map_errors, too_large
+from lambda_src.services.dynamodb.marshalling import deserialize, exceeds_size, serialize
+from lambda_src.services.dynamodb.suppression import (
+    SHARDS,
+    SuppressionList,
+    partition_key,
+    restriction_error,
+    suppression_key,
+)
+from lambda_src.services.dynamodb.updates import Retention, Update, if_unchanged
+
+__all__ = [
+    "SHARDS",
+    "Retention",
+    "SuppressionList",
+    "Update",
+    "deserialize",
+    "exceeds_size",
+    "if_unchanged",
+    "map_errors",
+    "partition_key",
+    "restriction_error",
+    "serialize",
+    "suppression_key",
+    "too_large",
+]

@@ -12,8 +12,7 @@ from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 from werkzeug.wrappers import Request, Response
 
 from lambda_src.core.models import RecordKey
-from lambda_src.services.dynamodb.marshalling import serialize
-from lambda_src.services.dynamodb.suppression import suppression_key
+from lambda_src.services.dynamodb import serialize, suppression_key
 from local.fakes import TwilioSettings
 from tests.faults.process_faults.calls import GENERATIONS, Attempt, CallName
 from tests.faults.process_faults.clock import EPOCH

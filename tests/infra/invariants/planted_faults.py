@@ -14,7 +14,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 
 from lambda_src.core.contract import REQUIRED_VARIABLES
-from stacks.config.names import ChannelNames
+from stacks.config import ChannelNames
 from stacks.invariants.assembly import (
     ALARM,
     FUNCTION,
