@@ -12,6 +12,7 @@ from benchmarks import bundles, local_cloud, measurements
 from benchmarks.backend import backend
 from benchmarks.figures import Figure, figure_table
 from local.paths import ROOT
+from ops.console import print_in_any_encoding
 from tests.faults import report
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -63,4 +64,5 @@ def _measure(console: Console, rounds: int, messages: int) -> Iterator[Figure]:
 
 
 if __name__ == "__main__":
+    print_in_any_encoding()
     app()

@@ -15,8 +15,10 @@ from local.errors import LocalCloudError
 from local.screen import Screen
 from local.send import send as send_context
 from local.up import up as keep_running
+from ops.console import CommandGroup
 
 app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,

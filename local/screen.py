@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import rich.console
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -35,6 +36,8 @@ RECORD_FIELDS = (
 
 class Screen(Console):
     """Writes to a terminal, or plain text to any other standard output."""
+
+    output_type = rich.console.Console  # a program that nobody reads ends
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:

@@ -13,11 +13,13 @@ from ops.commands import (
     suppression,
     unknown,
 )
+from ops.console import CommandGroup
 
 FORMER_OPTIONS = {"mended": "fixed-cause", "letter": "message", "letters": "messages"}
 """Hidden aliases of renamed options, accepted until version 3.0."""
 
 app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich.console
 import typer
+import typer.core
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -32,6 +35,9 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Encodings by the bytes that a text begins with; those of UTF-16 are a part of UTF-32's."""
+
+ASCII = {"…": "...", "•": "*", "·": "-", "–": "-", "→": "->", "✓": "+", "✗": "x", "█": "#"}
+"""What characters become that a terminal's encoding lacks; all others become a question mark."""
 
 UNCHANGED = "nothing was changed"
 RESUMABLE = "completed work is kept: run the same command again to continue"
@@ -99,6 +105,37 @@ def decode_text(content: bytes) -> str:
         ) from None
 
 
+def replace_unencodable(error: UnicodeError) -> tuple[str, int]:
+    """Replace characters that an output cannot encode, as an error handler of `codecs`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(ASCII.get(each, "?") for each in text), error.end
+
+
+def print_in_any_encoding() -> None:
+    """Let standard output replace characters that its encoding lacks instead of failing."""
+    codecs.register_error(replace_unencodable.__name__, replace_unencodable)
+    sys.stdout.reconfigure(errors=replace_unencodable.__name__)  # type: ignore[union-attr]
+
+
+class CommandGroup(typer.core.TyperGroup):
+    """The commands of a program, which print in any encoding."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command that the arguments name."""
+        print_in_any_encoding()
+        return super().main(*args, **kwargs)
+
+
+class UninterruptedOutput(rich.console.Console):
+    """A console whose commands continue if the program that reads the output has ended."""
+
+    def on_broken_pipe(self) -> None:
+        """Discard further output: a command that changes something must not stop half-way."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Console:
     """Writes results to standard output, and everything else to standard error.
 
@@ -114,6 +151,8 @@ class Console:
         if_interrupted: What the operator reads if the command ends at this moment.
     """
 
+    output_type: type[rich.console.Console] = UninterruptedOutput
+
     def __init__(
         self,
         *,
@@ -122,14 +161,16 @@ class Console:
         errors: rich.console.Console | None = None,
     ) -> None:
         self.as_json = as_json
-        self.output = output or rich.console.Console(highlight=False)
+        self.output = output or self.output_type(highlight=False)
         self.errors = errors or rich.console.Console(highlight=False, stderr=True)
         self.if_interrupted = UNCHANGED
 
     def result(self, document: object) -> None:
         """Print the result for programs; the other methods show it to people."""
         if self.as_json:
-            typer.echo(json.dumps(document, default=_to_json, ensure_ascii=False, indent=2))
+            is_ascii = not sys.stdout.encoding.lower().startswith("utf")
+            text = json.dumps(document, default=_to_json, ensure_ascii=is_ascii, indent=2)
+            self.output.out(text, highlight=False)
 
     def heading(self, text: str) -> None:
         """Begin a new section."""

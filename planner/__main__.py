@@ -1,5 +1,8 @@
 """Run the planner: `python -m planner --help`."""
 
+import sys
+
 from planner.cli import app
 
+sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 app()

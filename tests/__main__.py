@@ -52,6 +52,7 @@ def main() -> int:
             statuses.append(run.wait())
             report.seek(0)
             text = report.read().decode(errors="replace")
+            sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
             sys.stdout.write(f"the runtime's tests, on the functions' Python {version}:\n{text}\n")
         return max(statuses, key=bool)
 

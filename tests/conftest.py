@@ -25,7 +25,6 @@ LONGEST_FIRST = (
     "tests/services/test_handler_time.py",
     "tests/services/test_handler_bodies.py",
     "tests/services/test_handler.py",
-    "tests/services/test_handler_reconciliation.py",
     "tests/infra/test_app.py",
     "tests/infra/test_package_contents.py",
     "tests/infra/test_differences.py",

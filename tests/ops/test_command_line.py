@@ -5,6 +5,8 @@ import io
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -12,9 +14,10 @@ from pathlib import Path
 import pytest
 import rich.console
 import typer
+from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.console import Console
+from ops.console import CommandGroup, Console
 from ops.conversations import poll
 from ops.dlq.runner import Cancelled, RateLimiter
 from ops.endpoints import Endpoints, LocalCloudState
@@ -172,6 +175,49 @@ def test_programs_get_only_the_document(capsys: pytest.CaptureFixture[str]) -> N
     assert "" == capsys.readouterr().out
     screen.result({"records": 1, "names": {"a"}})
     assert {"records": 1, "names": ["a"]} == json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [("utf-8", "✓ • é 漢"), ("cp1252", "+ • é ?"), ("latin-1", "+ * é ?"), ("ascii", "+ * ? ?")],
+)
+def test_no_command_fails_because_of_a_character(encoding: str, shown: str) -> None:
+    """Characters that the output cannot encode are replaced; JSON contains all of them."""
+    program = typer.Typer(cls=CommandGroup)
+
+    @program.command("show")
+    def _show(*, as_json: bool = False) -> None:
+        screen = Console(as_json=as_json)
+        screen.say("✓ • é 漢")
+        screen.result("é 漢")
+
+    @program.command("other", help="✓")
+    def _other() -> None: ...
+
+    runner = CliRunner(charset=encoding)
+    assert f"  {shown}\n" == runner.invoke(program, ["show"], catch_exceptions=False).stdout
+    document = runner.invoke(program, ["show", "--as-json"], catch_exceptions=False).stdout
+    assert "é 漢" == json.loads(document)
+    assert 0 == runner.invoke(program, ["--help"]).exit_code
+
+
+def test_a_command_continues_without_a_reader() -> None:
+    """What it changes does not depend on who reads its output, as in `dlq redrive | head`."""
+    script = """
+import sys
+from ops.console import CommandGroup, Console
+screen = Console()
+for number in range(3):
+    screen.say(str(number))
+Console(as_json=True).result("done")
+sys.exit(7)
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, check=False, stdout=writer)  # noqa: S603 - our own code
+    os.close(writer)
+    assert 7 == ended.returncode
 
 
 def test_values_are_readable() -> None:
