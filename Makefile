@@ -8,7 +8,17 @@ ROUNDS ?= 5
 MESSAGES ?= 1000
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+unexport PYTHONSAFEPATH
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+# The caches and interpreters of uv, pip, npm and the CDK are in the home directory, or here if it cannot be written.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export XDG_DATA_HOME := $(CURDIR)/.cache/data
+export npm_config_cache := $(CURDIR)/.cache/npm
+export CDK_HOME := $(CURDIR)/.cache/cdk
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
+endif
 
 DEPTRY := $(BIN)/deptry --config deptry.toml --requirements-files-dev /dev/null --no-ansi
 

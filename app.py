@@ -7,6 +7,8 @@ machine that run synth instead of Lambda's, so that an embedded AWS on that mach
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # Python does not with PYTHONSAFEPATH
+
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 

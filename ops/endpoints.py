@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -131,11 +131,6 @@ class Endpoints:
         return cls(session, state.endpoint, state.base_urls)
 
 
-class _ClientOptions(TypedDict):
-    endpoint_url: str | None
-    config: Config
-
-
 class AwsClients:
     """AWS clients, each created on first use.
 
@@ -144,40 +139,62 @@ class AwsClients:
     """
 
     def __init__(self, endpoints: Endpoints) -> None:
-        self._session = endpoints.session
-        self._options = _ClientOptions(endpoint_url=endpoints.aws_url, config=CLIENT_CONFIG)
+        self._endpoints = endpoints
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
         """Stacks, whose outputs name all resources."""
-        return self._session.client("cloudformation", **self._options)
+        client: CloudFormationClient = self._client("cloudformation")
+        return client
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         """Alarms and metrics."""
-        return self._session.client("cloudwatch", **self._options)
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """The conversations table."""
-        return self._session.client("dynamodb", **self._options)
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
 
     @cached_property
     def functions(self) -> LambdaClient:
         """The processor's configuration and its event source mapping."""
-        return self._session.client("lambda", **self._options)
+        client: LambdaClient = self._client("lambda")
+        return client
 
     @cached_property
     def secretsmanager(self) -> SecretsManagerClient:
         """The channel's secrets."""
-        return self._session.client("secretsmanager", **self._options)
+        client: SecretsManagerClient = self._client("secretsmanager")
+        return client
 
     @cached_property
     def sqs(self) -> SQSClient:
         """The channel's queue and its dead-letter queue."""
-        return self._session.client("sqs", **self._options)
+        client: SQSClient = self._client("sqs")
+        return client
 
     @cached_property
     def sts(self) -> STSClient:
         """The identity of the credentials in use."""
-        return self._session.client("sts", **self._options)
+        client: STSClient = self._client("sts")
+        return client
+
+    def _client(self, service: str) -> Any:
+        """Create a client.
+
+        Raises:
+            OperatorError: The configured endpoint is not a URL, or the region not a name.
+        """
+        session, url = self._endpoints.session, self._endpoints.aws_url
+        try:
+            return session.client(service, endpoint_url=url, config=CLIENT_CONFIG)  # type: ignore[call-overload]  # any service's name
+        except ValueError as error:
+            # Only the SDK knows where it read it: a variable of the environment, or a profile.
+            raise OperatorError(
+                f"{error}: AWS_ENDPOINT_URL (or endpoint_url of the profile) begins with http://"
+                " or https://, and AWS_REGION is the name of a region"
+            ) from None

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 from lambda_src.core.contract import Metric
@@ -25,6 +26,14 @@ OUTCOMES = {
     Metric.MESSAGES_REPEATED: ("Repeated", cloudwatch.Color.GREY),
 }
 """The outcomes of a delivery, each with its label and colour."""
+
+CONSOLE_HOST = "console.aws.amazon.com"
+CONSOLE_HOSTS = {
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-eusc": "console.amazonaws-eusc.eu",
+}
+"""Hosts of the consoles of the partitions other than the commercial one."""
 
 PERCENTILES = {"p50": cloudwatch.Color.BLUE, "p99": cloudwatch.Color.ORANGE}
 
@@ -87,8 +96,9 @@ class ChannelDashboard(Construct):
                 ],
             ],
         )
+        partition = RegionInfo.get(Stack.of(self).region).partition or "aws"
         self.url = (
-            f"https://{Aws.REGION}.console.aws.amazon.com/cloudwatch/home"
+            f"https://{Aws.REGION}.{CONSOLE_HOSTS.get(partition, CONSOLE_HOST)}/cloudwatch/home"
             f"?region={Aws.REGION}#dashboards/dashboard/{names.dashboard}"
         )
 

@@ -192,7 +192,8 @@ def _install(scratch: Path, package: Path, sources: Sources, target: Target) -> 
     command += ["--python-platform", target.platform] if target.platform else []
     command += [part for lock in sources.locks for part in ("--requirements", str(lock))]
     command += ["--require-hashes", "--excludes", str(excluded)]
-    command += ["--only-binary", ":all:", "--no-progress"]
+    # With UV_LINK_MODE=symlink the package would consist of links into uv's cache.
+    command += ["--only-binary", ":all:", "--no-progress", "--link-mode", "copy"]
     locks = " and ".join(map(str, sources.locks))
     failure = f"the Lambda package for {target} cannot be built from {locks}"
     try:

@@ -174,3 +174,18 @@ def test_long_description_is_rejected() -> None:
     metric = cloudwatch.Metric(namespace="Sample", metric_name="Sample")
     with pytest.raises(ValueError, match=r"alarm Sample: its description has 1,[0-9]{3} char"):
         notifier.add_alarm(stack, "Sample", alarm_name="Sample", rule=rule, metric=metric)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "console.aws.amazon.com"),
+        ("cn-north-1", "console.amazonaws.cn"),
+        ("us-gov-west-1", "console.amazonaws-us-gov.com"),
+        ("eusc-de-east-1", "console.amazonaws-eusc.eu"),
+    ],
+)
+def test_the_dashboards_link_leads_to_the_partitions_console(region: str, host: str) -> None:
+    """Each partition of AWS has its own console."""
+    outputs = synthesize(region=region).template("WhatsApp")["Outputs"]
+    assert f".{host}/cloudwatch/home" in json.dumps(outputs["DashboardUrl"])

@@ -49,12 +49,14 @@ def _contents(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
 
 
-def test_contents(project: Path) -> None:
+def test_contents(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package has our sources and bytecode, and its dependencies as bytecode only.
 
     Caches, hidden files, requirements and installers' files are left out. Every user can read it,
-    regardless of the builder's umask; a dependency's traceback has its path in Lambda.
+    regardless of the builder's umask; a dependency's traceback has its path in Lambda. Nothing is
+    a link into a cache, whatever uv is configured to do.
     """
+    monkeypatch.setenv("UV_LINK_MODE", "symlink")
     cache = project / "lambda_src" / "__pycache__"
     cache.mkdir()
     (cache / "index.cpython-27.pyc").touch()
@@ -70,6 +72,7 @@ def test_contents(project: Path) -> None:
     assert "HANDLED = True\n" == (package / "lambda_src" / "index.py").read_text()
     left_out = re.compile(r"cpython-27|/\.|^\.|requirements|RECORD|INSTALLER|REQUESTED")
     assert [] == [path for path in contents if left_out.search(path)]
+    assert [] == [path for path in package.rglob("*") if path.is_symlink()]
     assert {0o644, 0o755} == {path.stat().st_mode & 0o777 for path in package.rglob("*")}
     assert "/var/task/six.py" == code_in(package / "six.pyc").co_filename
 

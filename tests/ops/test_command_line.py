@@ -23,7 +23,7 @@ from ops.dlq.runner import Cancelled, RateLimiter
 from ops.endpoints import Endpoints, LocalCloudState
 from ops.errors import OperatorError
 from ops.queues import message_group
-from tests.ops.tool import check_call
+from tests.ops.tool import Tool, check_call
 
 ID = "demo-company#spring-intake#req-0001"
 SID = "SM" + "0" * 32
@@ -218,6 +218,17 @@ sys.exit(7)
     ended = subprocess.run(command, check=False, stdout=writer)  # noqa: S603 - our own code
     os.close(writer)
     assert 7 == ended.returncode
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CLOUDFORMATION"])
+def test_an_endpoint_without_a_scheme_is_reported(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one message with the value and the variable."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv(name, "localhost:4566")
+    refusal = Tool().refused("status")
+    assert "Invalid endpoint: localhost:4566: AWS_ENDPOINT_URL" in refusal
 
 
 def test_values_are_readable() -> None:
