@@ -1,10 +1,13 @@
 """A batch: each message fails alone, all are processed at once, and the function's time is kept."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
-from threading import Barrier, Event, Lock, Semaphore
+from threading import Barrier, Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,8 +15,7 @@ import pytest
 from lambda_src import index
 from lambda_src.core import time_budget
 from lambda_src.core.batch import BatchHandler, thread_pool
-from lambda_src.core.contract import Metric, Status, Step, Variable
-from lambda_src.core.errors import RateLimited, TransientFailure
+from lambda_src.core.contract import Metric, Status, Variable
 from lambda_src.core.ledger import Failure, Lease
 from lambda_src.core.log import LOG_FIELDS
 from lambda_src.core.models import Delivery, GenerationRequest
@@ -24,39 +26,33 @@ from tests.support.fakes import Fault, UnexpectedTestError
 from tests.support.logs import LogLines
 from tests.support.runtime import FUNCTION_TIMEOUT, FakeRuntime
 
+CONVERSATION = "conversation_data.conversation_id"
 REFUSED = body(
     changed(
-        "frontend_payload.recipient_data.comms_consent",
-        False,
-        changed("conversation_data.conversation_id", "refused"),
+        "frontend_payload.recipient_data.comms_consent", False, changed(CONVERSATION, "refused")
     )
 )
 PATIENCE = 60.0
 """Seconds after which a test gives up waiting for a thread; none takes that long."""
 
 
-def message(runtime: FakeRuntime, number: int, receive_count: int = 1) -> Delivery:
-    """Return a delivery of the default context object in that number's conversation."""
-    document = changed("conversation_data.conversation_id", f"conversation-{number}")
-    return runtime.delivery(
-        body(document), message_id=f"message-{number}", receive_count=receive_count
-    )
+def _message(runtime: FakeRuntime, number: int, receive_count: int = 1) -> Delivery:
+    text = body(changed(CONVERSATION, f"conversation-{number}"))
+    return runtime.delivery(text, message_id=f"message-{number}", receive_count=receive_count)
 
 
-def handle(runtime: FakeRuntime, *deliveries: Delivery) -> list[str]:
-    """Return the ids of the messages that must not be deleted."""
+def _handle(runtime: FakeRuntime, *deliveries: Delivery) -> list[str]:
     return runtime.batch().handle(deliveries)
 
 
-def conversation_of(request: GenerationRequest) -> str:
-    """Return the conversation that the AI writes for."""
+def _conversation_of(request: GenerationRequest) -> str:
     return request.metadata["conversation_id"]
 
 
 def test_sent_messages_may_be_deleted(runtime: FakeRuntime, log_lines: LogLines) -> None:
     """A batch without failures reports none, and changes no visibility."""
-    assert [] == handle(runtime)
-    assert [] == handle(runtime, *[message(runtime, number) for number in range(5)])
+    assert [] == _handle(runtime)
+    assert [] == _handle(runtime, *[_message(runtime, number) for number in range(5)])
     assert (5, {}) == (len(runtime.sender.sent), runtime.queue.delays)
     finished = [line for line in log_lines.all if line["event"] == "batch_finished"]
     assert [(0, 0), (5, 0)] == [(line["messages"], line["failed"]) for line in finished]
@@ -65,65 +61,44 @@ def test_sent_messages_may_be_deleted(runtime: FakeRuntime, log_lines: LogLines)
 def test_one_message_fails_alone(runtime: FakeRuntime, log_lines: LogLines) -> None:
     """Failures are reported in the batch's order, and the other messages are sent."""
     refused = [runtime.delivery(REFUSED, message_id=f"refused-{n}") for n in (3, 1)]
-    failed = handle(runtime, refused[0], message(runtime, 1), refused[1], message(runtime, 2))
+    failed = _handle(runtime, refused[0], _message(runtime, 1), refused[1], _message(runtime, 2))
     assert ["refused-3", "refused-1"] == failed
     assert 2 == len(runtime.sender.sent)
     line = log_lines.of("batch_finished")
     assert (4, 2) == (line["messages"], line["failed"])
-    assert 4 == runtime.metrics.counts[Metric.MESSAGES_RECEIVED]
-    assert (2, 2) == (
-        runtime.metrics.counts[Metric.MESSAGES_SENT],
-        runtime.metrics.counts[Metric.MESSAGES_FAILED],
+    counts = runtime.metrics.counts
+    assert (4, 2, 2) == (
+        counts[Metric.MESSAGES_RECEIVED],
+        counts[Metric.MESSAGES_SENT],
+        counts[Metric.MESSAGES_FAILED],
     )
 
 
-@pytest.mark.parametrize("text", ["", "not JSON", "[]", "null", "{}", '{"a": NaN}'])
-def test_any_body_is_a_reported_failure(runtime: FakeRuntime, text: str) -> None:
-    """A body that cannot be read calls no vendor, and moves to the dead-letter queue at once."""
-    assert ["message-1"] == handle(runtime, runtime.delivery(text))
-    assert {"handle-of-message-1-1": 0} == runtime.queue.delays
-    assert ([], 0) == (runtime.generator.billed, runtime.sender.attempts)
-
-
-@pytest.mark.parametrize("call", ["create", "record_intent", "record_sent"])
-def test_an_unexpected_error_fails_one_message(runtime: FakeRuntime, call: str) -> None:
-    """It never leaves the batch, and the other message is sent."""
-    runtime.store.fail(call, Fault.UNEXPECTED)
-    (failed,) = handle(runtime, message(runtime, 1), message(runtime, 2))
-    assert [f"handle-of-{failed}-1"] == list(runtime.queue.delays)
-
-
-def test_an_unexpected_error_of_a_vendor_fails_one_message(runtime: FakeRuntime) -> None:
-    """An exception that no adapter translated does not fail the batch."""
-    runtime.generator.fail(UnexpectedTestError())
-    runtime.sender.fail(UnexpectedTestError())
-    failed = handle(runtime, *[message(runtime, number) for number in range(3)])
-    assert (2, 1) == (len(failed), len(runtime.sender.sent))
-
-
-@pytest.mark.parametrize(("receive_count", "longest"), [(1, 10), (2, 20), (4, 80), (9, 900)])
-def test_the_backoff_grows_with_the_receive_count(
-    runtime: FakeRuntime, receive_count: int, longest: int
+@pytest.mark.parametrize(
+    ("part", "failure"),
+    [
+        ("store", ("create", Fault.UNEXPECTED)),
+        ("store", ("record_intent", Fault.UNEXPECTED)),
+        ("store", ("record_sent", Fault.UNEXPECTED)),
+        ("generator", (UnexpectedTestError(),)),
+        ("sender", (UnexpectedTestError(),)),
+    ],
+)
+def test_an_unexpected_error_fails_one_message(
+    runtime: FakeRuntime, part: str, failure: tuple[Any, ...]
 ) -> None:
-    """Each receive doubles it, half of it is random, and it is limited."""
-    runtime.generator.fail(TransientFailure("openai_500", Step.AI))
-    handle(runtime, message(runtime, 1, receive_count))
-    (seconds,) = runtime.queue.delays.values()
-    assert longest / 2 <= seconds <= longest
-
-
-def test_a_vendors_retry_after_is_respected(runtime: FakeRuntime) -> None:
-    """A Retry-After that is longer than our backoff decides."""
-    runtime.generator.fail(RateLimited("openai_429", Step.AI, retry_after=120))
-    handle(runtime, message(runtime, 1))
-    assert [120] == list(runtime.queue.delays.values())
+    """It never leaves the batch, and the other message is sent."""
+    getattr(runtime, part).fail(*failure)
+    (failed,) = _handle(runtime, _message(runtime, 1), _message(runtime, 2))
+    assert [f"handle-of-{failed}-1"] == list(runtime.queue.delays)
+    assert runtime.sender.sent
 
 
 def test_a_failed_heartbeat_reports_a_message_once(runtime: FakeRuntime) -> None:
     """A sent message may be delivered again already: it is reported, and acknowledged later."""
     runtime.heartbeat.failed_ids = frozenset({"message-1", "refused"})
     refused = runtime.delivery(REFUSED, message_id="refused")
-    failed = handle(runtime, message(runtime, 1), message(runtime, 2), refused)
+    failed = _handle(runtime, _message(runtime, 1), _message(runtime, 2), refused)
     assert ["message-1", "refused"] == failed
     assert 2 == len(runtime.sender.sent)
     assert ["handle-of-refused-1"] == list(runtime.queue.delays)
@@ -135,7 +110,7 @@ def test_the_heartbeat_covers_every_message_until_the_last_ends(runtime: FakeRun
     covered: list[dict[str, str]] = []
     runtime.while_generating(lambda: covered.append(dict(runtime.heartbeat.receipt_handles)))
     refused = runtime.delivery(REFUSED, message_id="refused")
-    handle(runtime, message(runtime, 1), message(runtime, 2), refused)
+    _handle(runtime, _message(runtime, 1), _message(runtime, 2), refused)
     expected = {d: f"handle-of-{d}-1" for d in ("message-1", "message-2", "refused")}
     assert [expected, expected] == covered
     assert ["heartbeat started", "heartbeat stopped", "visibility changed"] == runtime.journal
@@ -149,31 +124,11 @@ def test_the_heartbeat_stops_if_the_batch_is_aborted(runtime: FakeRuntime) -> No
 
     runtime.while_generating(exit_process)
     with pytest.raises(SystemExit):
-        handle(runtime, message(runtime, 1))
+        _handle(runtime, _message(runtime, 1))
     assert ["heartbeat started", "heartbeat stopped"] == runtime.journal
 
 
 # --- concurrency
-
-
-class Counter:
-    """Counts the concurrent calls; each waits until `size` have come."""
-
-    def __init__(self, size: int) -> None:
-        self.maximum = 0
-        self._now = 0
-        self._lock = Lock()
-        self._barrier = Barrier(size, timeout=PATIENCE)
-
-    def __call__(self) -> None:
-        """Count one call."""
-        with self._lock:
-            self._now += 1
-            self.maximum = max(self.maximum, self._now)
-        self._barrier.wait()
-        with self._lock:
-            self._now -= 1
-        self._barrier.wait()
 
 
 @pytest.mark.parametrize(("messages", "concurrency"), [(2, 10), (10, 10), (9, 3), (3, 1)])
@@ -181,11 +136,22 @@ def test_messages_are_processed_at_once_up_to_the_limit(
     runtime: FakeRuntime, messages: int, concurrency: int
 ) -> None:
     """As many as configured wait for the AI at the same time, and all are sent."""
-    counter = Counter(min(messages, concurrency))
-    runtime.while_generating(counter)
-    deliveries = [message(runtime, number) for number in range(messages)]
+    size = min(messages, concurrency)
+    barrier = Barrier(size, timeout=PATIENCE)
+    waiting: list[int] = []
+    counts: set[int] = set()
+
+    def generate() -> None:
+        waiting.append(1)
+        barrier.wait()
+        counts.add(len(waiting))
+        barrier.wait()
+        waiting.pop()
+
+    runtime.while_generating(generate)
+    deliveries = [_message(runtime, number) for number in range(messages)]
     assert [] == runtime.batch(concurrency).handle(deliveries)
-    assert (min(messages, concurrency), messages) == (counter.maximum, len(runtime.sender.sent))
+    assert (size, messages) == (max(counts), len(runtime.sender.sent))
 
 
 def test_each_thread_logs_its_own_ids(runtime: FakeRuntime) -> None:
@@ -196,10 +162,10 @@ def test_each_thread_logs_its_own_ids(runtime: FakeRuntime) -> None:
     def generate(request: GenerationRequest) -> None:
         barrier.wait()
         ids = LOG_FIELDS.get()
-        seen.add((conversation_of(request), ids["conversation_id"], ids["sqs_message_id"]))
+        seen.add((_conversation_of(request), ids["conversation_id"], ids["sqs_message_id"]))
 
     runtime.generator.during = generate
-    runtime.batch(8).handle([message(runtime, number) for number in range(8)])
+    runtime.batch(8).handle([_message(runtime, number) for number in range(8)])
     assert {(f"conversation-{n}", f"conversation-{n}", f"message-{n}") for n in range(8)} == seen
     assert {} == LOG_FIELDS.get({})
 
@@ -207,71 +173,78 @@ def test_each_thread_logs_its_own_ids(runtime: FakeRuntime) -> None:
 # --- the function's time
 
 
-@pytest.mark.parametrize("seconds", [0.0, 5.0, time_budget.MIN_START_SECONDS - 0.1])
-def test_without_time_nothing_is_started(
-    runtime: FakeRuntime, log_lines: LogLines, seconds: float
-) -> None:
+@pytest.mark.parametrize(
+    "seconds",
+    [0.0, 5.0, time_budget.MARGIN_SECONDS + 1, time_budget.MIN_START_SECONDS - 0.1],
+)
+def test_nothing_starts_too_late(runtime: FakeRuntime, log_lines: LogLines, seconds: float) -> None:
     """Not even a heartbeat, which takes time to stop: the messages come back at once."""
     runtime.deadline = runtime.clock() + seconds
-    assert ["message-1", "message-2"] == handle(runtime, message(runtime, 1), message(runtime, 2))
+    assert ["message-1", "message-2"] == _handle(
+        runtime, _message(runtime, 1), _message(runtime, 2)
+    )
     assert [] == [entry for entry in runtime.journal if entry.startswith("heartbeat")]
     assert ["out_of_time"] * 2 == [e for e in log_lines.events if not e.startswith("batch")]
     assert {} == runtime.store.records
+    if seconds > time_budget.MARGIN_SECONDS:
+        first, second = runtime.queue.delays.values()
+        assert {first, second} <= {0, 1}
 
 
-def test_a_message_whose_turn_comes_too_late_is_not_started(
-    runtime: FakeRuntime, log_lines: LogLines
-) -> None:
+def test_a_message_that_is_late_is_not_started(runtime: FakeRuntime, log_lines: LogLines) -> None:
     """The one before it took the function's time: it comes back at once."""
     late = FUNCTION_TIMEOUT - time_budget.MIN_START_SECONDS + 0.1
     runtime.while_generating(lambda: runtime.clock.advance(late))
-    failed = runtime.batch(1).handle([message(runtime, 1), message(runtime, 2)])
+    failed = runtime.batch(1).handle([_message(runtime, 1), _message(runtime, 2)])
     assert ["message-1", "message-2"] == failed
     lines = [line for line in log_lines.all if line["event"] == "out_of_time"]
     assert "message-2" in {line["sqs_message_id"] for line in lines}
     assert {"conversation-1"} == {key.conversation_id for key in runtime.store.records}
 
 
-def test_visibility_is_changed_while_any_time_is_left(runtime: FakeRuntime) -> None:
-    """Failed messages come back at once instead of after the queue's whole visibility timeout."""
-    runtime.deadline = runtime.clock() + time_budget.MARGIN_SECONDS + 1
-    handle(runtime, message(runtime, 1))
-    (seconds,) = runtime.queue.delays.values()
-    assert seconds in {0, 1}
-
-
 class Hang:
-    """What the AI does until it is released; `started` counts the calls."""
+    """What the AI does until it is released; `calls` has one entry for each that has begun."""
 
     def __init__(self) -> None:
-        self.started = Semaphore(0)
-        self._released = Event()
+        self.calls: list[object] = []
+        self.released = Event()
 
-    def __call__(self, _: object = None) -> None:
+    def __call__(self, request: GenerationRequest) -> None:
         """Hang."""
-        self.started.release()
-        self._released.wait(PATIENCE)
+        self.calls.append(request)
+        self.released.wait(PATIENCE)
 
-    def release(self) -> None:
-        """Let all calls go on."""
-        self._released.set()
+    def batch(self, runtime: FakeRuntime, unfinished: int, concurrency: int = 10) -> BatchHandler:
+        """Return a handler whose time is over when all but so many messages are done.
+
+        As many of these as there are threads hang then. The handler's last calls are in time.
+        """
+        expiring = partial(_ExpiringPool, hang=self, unfinished=unfinished)
+        pools: Iterator[Callable[[int], Executor]] = iter([expiring, thread_pool])
+
+        def pool(workers: int) -> Executor:
+            return next(pools)(workers)
+
+        return runtime.batch(concurrency, pool=pool)
 
 
-class ExpiringPool(ThreadPoolExecutor):
-    """Threads whose time is over once `hanging` of them hang and all but `open_items` are done."""
-
-    def __init__(self, workers: int, hang: Hang, hanging: int, open_items: int) -> None:
+class _ExpiringPool(ThreadPoolExecutor):
+    def __init__(self, workers: int, hang: Hang, unfinished: int) -> None:
         super().__init__(workers)
-        self._hang, self._hanging, self._open_items = hang, hanging, open_items
+        self._hang, self._unfinished = hang, unfinished
+        self._hanging = min(workers, unfinished)
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **_: Any) -> Iterator[Any]:
-        """Process the items until the time is over."""
         futures = [self.submit(fn, *items) for items in zip(*iterables, strict=True)]
-        for _number in range(self._hanging):
-            assert self._hang.started.acquire(timeout=PATIENCE)
-        done = as_completed(futures, PATIENCE)
-        for _number in range(len(futures) - self._open_items):
-            next(done)
+
+        def is_over() -> bool:
+            unfinished = sum(not future.done() for future in futures)
+            return (self._hanging, self._unfinished) == (len(self._hang.calls), unfinished)
+
+        until = time.monotonic() + PATIENCE
+        while not is_over():
+            assert time.monotonic() < until
+            time.sleep(0.001)
         raise TimeoutError
 
 
@@ -282,31 +255,16 @@ def hang(runtime: FakeRuntime) -> Iterator[Hang]:
     runtime.generator.during = hang
     others = set(threading.enumerate())
     yield hang
-    hang.release()
+    hang.released.set()
     for thread in set(threading.enumerate()) - others:
         if not thread.name.startswith("deadline"):  # these are kept for the next calls
             thread.join(PATIENCE)
 
 
-def expiring_batch(
-    runtime: FakeRuntime, hang: Hang, *, hanging: int, open_items: int, concurrency: int = 10
-) -> BatchHandler:
-    """Return a handler whose time is over in that state; its last calls are in time."""
-    expiring = partial(ExpiringPool, hang=hang, hanging=hanging, open_items=open_items)
-    pools: Iterator[Callable[[int], Executor]] = iter([expiring, thread_pool])
-
-    def pool(workers: int) -> Executor:
-        return next(pools)(workers)
-
-    return runtime.batch(concurrency, pool=pool)
-
-
-def test_a_hanging_message_is_abandoned(
-    runtime: FakeRuntime, hang: Hang, log_lines: LogLines
-) -> None:
+def test_hanging_work_is_abandoned(runtime: FakeRuntime, hang: Hang, log_lines: LogLines) -> None:
     """The batch returns, and logs that each message was in progress."""
-    batch = expiring_batch(runtime, hang, hanging=2, open_items=2)
-    assert ["message-1", "message-2"] == batch.handle([message(runtime, 1), message(runtime, 2)])
+    batch = hang.batch(runtime, unfinished=2)
+    assert ["message-1", "message-2"] == batch.handle([_message(runtime, 1), _message(runtime, 2)])
     abandoned = [line["sqs_message_id"] for line in log_lines.all if line["event"] == "cut_off"]
     assert ["message-1", "message-2"] == abandoned
     assert ["heartbeat started", "heartbeat stopped", "visibility changed"] == runtime.journal
@@ -316,8 +274,8 @@ def test_messages_behind_a_hanging_one_come_back_at_once(
     runtime: FakeRuntime, hang: Hang, log_lines: LogLines
 ) -> None:
     """With one worker for three messages, two never start and have no lease."""
-    batch = expiring_batch(runtime, hang, hanging=1, open_items=3, concurrency=1)
-    failed = batch.handle([message(runtime, number) for number in (1, 2, 3)])
+    batch = hang.batch(runtime, unfinished=3, concurrency=1)
+    failed = batch.handle([_message(runtime, number) for number in (1, 2, 3)])
     assert ["message-1", "message-2", "message-3"] == failed
     late = [line["sqs_message_id"] for line in log_lines.all if line["event"] == "out_of_time"]
     assert ["message-2", "message-3"] == late
@@ -329,10 +287,10 @@ def test_messages_behind_a_hanging_one_come_back_at_once(
 def test_finished_messages_count_although_another_hangs(runtime: FakeRuntime, hang: Hang) -> None:
     """One message is sent and may be deleted; the hanging one comes back."""
     runtime.generator.during = lambda request: (
-        hang() if conversation_of(request) == "conversation-1" else None
+        hang(request) if _conversation_of(request) == "conversation-1" else None
     )
-    batch = expiring_batch(runtime, hang, hanging=1, open_items=1)
-    assert ["message-1"] == batch.handle([message(runtime, 1), message(runtime, 2)])
+    batch = hang.batch(runtime, unfinished=1)
+    assert ["message-1"] == batch.handle([_message(runtime, 1), _message(runtime, 2)])
     assert 1 == len(runtime.sender.sent)
 
 
@@ -346,10 +304,10 @@ def test_an_abandoned_message_sends_nothing_later(runtime: FakeRuntime, hang: Ha
         ended.set()
 
     runtime.store.record_failure = record_and_signal  # type: ignore[method-assign]
-    expiring_batch(runtime, hang, hanging=1, open_items=1).handle([message(runtime, 1)])
+    hang.batch(runtime, unfinished=1).handle([_message(runtime, 1)])
     runtime.clock.advance(FUNCTION_TIMEOUT)
     (key,) = runtime.store.records
-    hang.release()
+    hang.released.set()
     assert ended.wait(PATIENCE)
     record = runtime.store.records[key]
     assert (Status.RETRY, 0) == (record.status, runtime.sender.attempts)
@@ -360,17 +318,16 @@ def test_an_abandoned_message_sends_nothing_later(runtime: FakeRuntime, hang: Ha
 def test_messages_with_the_fewest_deliveries_left_start_first(runtime: FakeRuntime) -> None:
     """A final delivery must reconcile what it finds, and does not wait for the others."""
     started: list[str] = []
-    runtime.generator.during = lambda request: started.append(conversation_of(request))
+    runtime.generator.during = lambda request: started.append(_conversation_of(request))
     runtime.queue.max_receives = 100
-    runtime.batch(1).handle([message(runtime, number, number) for number in (1, 9, 5)])
+    runtime.batch(1).handle([_message(runtime, number, number) for number in (1, 9, 5)])
     assert ["conversation-9", "conversation-5", "conversation-1"] == started
 
 
 # --- the event and the handler
 
 
-def sqs_record(message_id: str, text: str, receive_count: int = 1) -> dict[str, Any]:
-    """Return one record of an SQS event."""
+def _sqs_record(message_id: str, text: str, receive_count: int = 1) -> dict[str, Any]:
     return {
         "messageId": message_id,
         "receiptHandle": f"handle-of-{message_id}",
@@ -379,60 +336,40 @@ def sqs_record(message_id: str, text: str, receive_count: int = 1) -> dict[str, 
             "ApproximateReceiveCount": str(receive_count),
             "SentTimestamp": "1800000000250",
         },
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
     }
 
 
 def test_a_record_becomes_a_delivery_with_its_own_owner() -> None:
     """Ids, body, count and times are the event's; each delivery has another fencing token."""
-    record = sqs_record("m", "{}", receive_count=3)
+    record = _sqs_record("m", "{}", receive_count=3)
     delivery = Delivery.from_record(record, 42.0)
-    assert ("m", "handle-of-m", "{}", 3, 42.0, START + 0.25) == (
-        delivery.message_id,
-        delivery.receipt_handle,
-        delivery.body,
-        delivery.receive_count,
-        delivery.deadline,
-        delivery.sent_at,
-    )
+    expected = Delivery("m", "handle-of-m", "{}", 3, 42.0, START + 0.25, owner=delivery.owner)
+    assert asdict(expected) == asdict(delivery)
     assert 100 == len({Delivery.from_record(record, 0).owner for _ in range(100)})
 
 
-class LambdaContext:
-    """The part of Lambda's context that the handler reads."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the time until Lambda ends the function."""
-        return 250_500
+def _invoke(*records: dict[str, Any]) -> dict[str, Any]:
+    context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 250_500)
+    return index.lambda_handler({"Records": list(records)}, context)
 
 
-def invoke(*records: dict[str, Any]) -> dict[str, Any]:
-    """Call the handler as Lambda does."""
-    return index.lambda_handler({"Records": list(records)}, LambdaContext())
-
-
-def test_the_handler_answers_in_sqs_form(
-    runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_answer_has_sqs_form(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
     """The failures are always a list: without it the whole batch would come back."""
     monkeypatch.setattr(index, "batch_handler", runtime.batch)
-    assert {"batchItemFailures": []} == invoke(sqs_record("good", body(valid())))
+    assert {"batchItemFailures": []} == _invoke(_sqs_record("good", body(valid())))
     expected = {"batchItemFailures": [{"itemIdentifier": "bad"}]}
-    assert expected == invoke(sqs_record("good", body(valid()), 2), sqs_record("bad", "x"))
+    assert expected == _invoke(_sqs_record("good", body(valid()), 2), _sqs_record("bad", "x"))
     assert 1 == len(runtime.sender.sent)
 
 
-def test_an_invocation_that_cannot_start_raises(
-    runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_that_fails_raises(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither an event of another form nor a missing configuration counts as done."""
     monkeypatch.setattr(index, "batch_handler", runtime.batch)
     with pytest.raises(KeyError):
-        invoke({"messageId": "m"})
+        _invoke({"messageId": "m"})
     monkeypatch.undo()
     for name in Variable:
         monkeypatch.delenv(name, raising=False)
     index.batch_handler.cache_clear()
     with pytest.raises(ConfigurationError, match=r"CHANNEL.*QUEUE_URL.*CONVERSATIONS_TABLE"):
-        invoke(sqs_record("good", body(valid())))
+        _invoke(_sqs_record("good", body(valid())))

@@ -3,20 +3,23 @@
 import json
 import re
 from dataclasses import replace
-from typing import Any
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.core.composer import check_template, validate_output
-from lambda_src.core.contract import Status, Step
-from lambda_src.core.errors import (
-    ConfigurationRefused,
-    CredentialsRefused,
-    PermanentFailure,
-    TransientFailure,
+from lambda_src.core.ai.request import (
+    Deadline,
+    prompt,
+    read_variables,
+    utc_now_iso,
+    variables_schema,
 )
+from lambda_src.core.composer import validate_output
+from lambda_src.core.contract import Status
+from lambda_src.core.errors import ConfigurationRefused, PermanentFailure, TransientFailure
 from lambda_src.core.models import (
     MAX_BODY_LENGTH,
     MAX_RENDERED_LENGTH,
@@ -24,10 +27,13 @@ from lambda_src.core.models import (
     AssistantDefinition,
     ContextObject,
     Engine,
+    GenerationRequest,
     VariableRule,
     utf16_length,
 )
+from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.time_budget import MIN_AI_SECONDS
+from lambda_src.utils.assistant_definitions import CACHE_SIZE, DIRECTORY, AssistantFiles
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fake_ledger import Record
@@ -35,20 +41,18 @@ from tests.support.fakes import ANSWER
 from tests.support.runtime import FIRST_CONTACT, KEY, TWILIO, FakeRuntime
 
 CONTEXT = contexts.parse(contexts.valid())
-INLINE = replace(FIRST_CONTACT, instructions="Write it inline.")
 FREE_TEXT = AssistantDefinition("model-of-the-day", "Write.", {})
 
 
-def compose(
+def _compose(
     runtime: FakeRuntime, context: ContextObject = CONTEXT, template_sid: str | None = "HX1"
 ) -> Answer:
-    """Let the AI write."""
     return runtime.composer.compose(runtime.delivery(), context, template_sid, lambda: None)
 
 
 def test_one_message_is_requested(runtime: FakeRuntime) -> None:
     """By the definition of the id, with prompt context, ids and the configured time."""
-    assert ANSWER == compose(runtime)
+    assert ANSWER == _compose(runtime)
     [request] = runtime.generator.billed
     assert (Engine.RESPONSES, "first_contact") == (request.engine, request.assistant_id)
     assert (FIRST_CONTACT, CONTEXT.prompt_context) == (request.definition, request.prompt_context)
@@ -56,29 +60,17 @@ def test_one_message_is_requested(runtime: FakeRuntime) -> None:
     assert (expected, 60.0) == (request.metadata, request.timeout)
 
 
-def test_an_inline_definition_has_precedence(runtime: FakeRuntime) -> None:
-    """Over the file of the same id."""
-    compose(runtime, replace(CONTEXT, assistant=INLINE))
-    assert INLINE == runtime.generator.billed[0].definition
-
-
-def test_an_unknown_assistant_is_a_permanent_failure(runtime: FakeRuntime) -> None:
-    """The Responses engine needs a definition; nothing is billed."""
-    with pytest.raises(ConfigurationRefused, match="assistant_unknown"):
-        compose(runtime, replace(CONTEXT, assistant_id="unknown"))
-    assert [] == runtime.generator.billed
-
-
 def test_an_assistant_may_be_defined_on_its_server(runtime: FakeRuntime) -> None:
     """The Assistants engine may know the id by itself; it then writes free text."""
     runtime.generator.answer = replace(ANSWER, text="Hello", variables={})
     context = replace(CONTEXT, assistant_id="asst_1", engine=Engine.ASSISTANTS)
-    assert "Hello" == compose(runtime, context, None).text
+    assert "Hello" == _compose(runtime, context, None).text
     assert runtime.generator.billed[0].definition is None
 
 
 @pytest.mark.parametrize(
-    ("template_sid", "definition"), [(None, FIRST_CONTACT), ("HX1", FREE_TEXT)]
+    ("template_sid", "definition"),
+    [(None, FIRST_CONTACT), ("", FIRST_CONTACT), ("HX1", FREE_TEXT)],
 )
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_a_mismatch_of_template_and_assistant_is_not_billed(
@@ -95,53 +87,14 @@ def test_a_mismatch_of_template_and_assistant_is_not_billed(
     assert ([], 0) == (runtime.generator.billed, runtime.sender.attempts)
 
 
-def test_a_stored_answer_needs_no_openai_key(runtime: FakeRuntime) -> None:
-    """Without a request no key is read."""
-    runtime.secrets.openai_keys.stored.clear()
-    runtime.store.records[KEY] = Record(KEY, Status.RETRY, START, "o", 1, answer=ANSWER)
-    runtime.process()
-    assert ([], 1) == (runtime.generator.billed, len(runtime.sender.sent))
-
-
-def test_a_refused_key_is_read_again_once(runtime: FakeRuntime) -> None:
-    """A rotated key is used without waiting for the cache; one that stays refused is given up."""
-    compose(runtime)
-    stored = runtime.secrets.openai_keys.stored
-    stored[contexts.OPENAI_SECRET] = runtime.generator.api_key = "sk-2"
-    compose(runtime)
-    assert [contexts.OPENAI_SECRET] == runtime.secrets.fresh_reads
-    runtime.generator.fail(CredentialsRefused("openai_401", Step.AI), times=2)
-    with pytest.raises(CredentialsRefused) as refused:
-        compose(runtime)
-    assert refused.value.alarm
-    assert (2, 2) == (len(runtime.secrets.fresh_reads), len(runtime.generator.billed))
-
-
-def test_other_errors_of_the_ai_read_no_secret_again(runtime: FakeRuntime) -> None:
-    """Only a refused key is a reason."""
-    runtime.generator.fail(TransientFailure("openai_500", Step.AI))
-    with pytest.raises(TransientFailure, match="openai_500"):
-        compose(runtime)
-    assert [] == runtime.secrets.fresh_reads
-
-
-@pytest.mark.parametrize("secret", ["openai_keys", "twilio_credentials"])
-def test_a_missing_secret_is_a_permanent_failure(runtime: FakeRuntime, secret: str) -> None:
-    """Neither key nor credentials: nothing is billed."""
-    getattr(runtime.secrets, secret).stored.clear()
-    with pytest.raises(ConfigurationRefused, match="secret_missing"):
-        runtime.process()
-    assert [] == runtime.generator.billed
-
-
 def test_the_ai_leaves_time_for_the_send(runtime: FakeRuntime) -> None:
     """Near the function's end its timeout is shorter; with too little time it is not asked."""
     runtime.deadline = runtime.clock() + runtime.times.send_reserve + 20
-    compose(runtime)
+    _compose(runtime)
     assert 20.0 == pytest.approx(runtime.generator.billed[0].timeout)
     runtime.deadline = runtime.clock() + runtime.times.send_reserve + MIN_AI_SECONDS - 0.5
     with pytest.raises(TransientFailure) as late:
-        compose(runtime)
+        _compose(runtime)
     assert ("out_of_time", 0) == (late.value.code, late.value.retry_in)
     assert 1 == len(runtime.generator.billed)
 
@@ -153,35 +106,25 @@ anything = st.text(st.characters(codec=None), max_size=300) | st.text(
 )
 
 
-def template(**rules: int | None) -> AssistantDefinition:
-    """Return a definition with these variables and their maximum lengths."""
+def _template(**rules: int | None) -> AssistantDefinition:
     variables = {name: VariableRule(name, maximum) for name, maximum in rules.items()}
     return AssistantDefinition("model", "Write.", variables)
 
 
-def filled(**values: str) -> Answer:
-    """Return an answer with these variables."""
+def _filled(**values: str) -> Answer:
     return replace(ANSWER, variables=values)
 
 
-def text(value: str) -> Answer:
-    """Return an answer in free text."""
+def _text(value: str) -> Answer:
     return replace(ANSWER, text=value, variables={})
-
-
-def invalid(answer: Answer, definition: AssistantDefinition) -> str:
-    """Return the detail of the error for an invalid answer."""
-    with pytest.raises(PermanentFailure, match="ai_answer_unfit") as error:
-        validate_output(answer, definition)
-    return error.value.detail
 
 
 @given(anything, anything)
 def test_valid_variables_satisfy_twilio(first: str, second: str) -> None:
     """Whatever the AI writes: no line break, tab, run of spaces or half character is left."""
-    definition = template(a=None, b=200)
+    definition = _template(a=None, b=200)
     try:
-        valid = validate_output(filled(a=first, b=second), definition)
+        valid = validate_output(_filled(a=first, b=second), definition)
     except PermanentFailure:
         return
     for value in valid.variables.values():
@@ -197,7 +140,7 @@ def test_valid_variables_satisfy_twilio(first: str, second: str) -> None:
 def test_a_valid_text_satisfies_twilio(written: str) -> None:
     """Whatever the AI writes: the body is not empty, within its length, and can be encoded."""
     try:
-        body = validate_output(text(written), FREE_TEXT).text
+        body = validate_output(_text(written), FREE_TEXT).text
     except PermanentFailure:
         return
     assert body.strip() == body != ""
@@ -220,61 +163,59 @@ def test_a_valid_text_satisfies_twilio(written: str) -> None:
 )
 def test_variables_are_normalized(written: dict[str, str], expected: dict[str, str] | None) -> None:
     """In the definition's order, with single spaces, and otherwise unchanged."""
-    valid = validate_output(filled(**written), template(a=None, b=None)).variables
+    valid = validate_output(_filled(**written), _template(a=None, b=None)).variables
     assert list((expected or written).items()) == list(valid.items())
 
 
 def test_free_text_keeps_its_line_breaks() -> None:
     """Other control characters become spaces; without a definition the answer is text."""
-    written = text(" Hello,\r\nAmara\x07!\x00? \n")
+    written = _text(" Hello,\r\nAmara\x07!\x00? \n")
     assert "Hello,\nAmara ! ?" == validate_output(written, FREE_TEXT).text
     assert "Hello,\nAmara ! ?" == validate_output(written, None).text
 
 
-@pytest.mark.parametrize(
-    "values", [{}, {"a": "1"}, {"a": "1", "b": "2", "c": "3"}, {"x": "1", "y": "2"}]
-)
-def test_an_answer_has_exactly_the_variables(values: dict[str, str]) -> None:
-    """One too many, too few or of another name is invalid."""
-    expected = "2 variables are defined, the answer does not name just these"
-    assert expected == invalid(filled(**values), template(a=None, b=None))
-
-
-@pytest.mark.parametrize("value", ["", " ", "\r\n\t", "\x00\x01", "\u2028"])
-def test_an_empty_answer_is_invalid(value: str) -> None:
-    """Also if it consists of white space and control characters."""
-    assert "variable a is empty" == invalid(filled(a=value), template(a=None))
-    assert "the text is empty" == invalid(text(value), FREE_TEXT)
+BLANKS = ["", " ", "\r\n\t", "\x00\x01", "\u2028"]
+A, AB = _template(a=None), _template(a=None, b=None)
 
 
 @pytest.mark.parametrize(
-    ("fitting", "too_long", "definition", "expected"),
+    ("answer", "definition", "detail"),
     [
-        (
-            {"a": "x" * 40},
-            {"a": "x" * 41},
-            template(a=40),
-            "variable a has 41 characters, 40 are allowed",
+        *(
+            (_filled(**values), AB, "2 variables are defined, the answer does not name just these")
+            for values in ({}, {"a": "1"}, {"a": "1", "b": "2", "c": "3"}, {"x": "1", "y": "2"})
         ),
+        *((_filled(a=blank), A, "variable a is empty") for blank in BLANKS),
+        *((_text(blank), FREE_TEXT, "the text is empty") for blank in BLANKS),
+        (_filled(a="x" * 41), _template(a=40), "variable a has 41 characters, 40 are allowed"),
         (
-            {"a": "x" * 1000, "b": "y" * 24},
-            {"a": "x" * 1000, "b": "y" * 25},
-            template(a=None, b=None),
+            _filled(a="x" * 1000, b="y" * 25),
+            AB,
             "all variables have 1025 characters, 1024 are allowed",
         ),
-        ("🎂" * 800, "🎂" * 801, FREE_TEXT, "the text has 1602 characters, 1600 are allowed"),
+        (_text("🎂" * 801), FREE_TEXT, "the text has 1602 characters, 1600 are allowed"),
     ],
 )
-def test_lengths_are_limited(
-    fitting: Any, too_long: Any, definition: AssistantDefinition, expected: str
+def test_an_invalid_answer_is_described(
+    answer: Answer, definition: AssistantDefinition, detail: str
 ) -> None:
-    """A variable's, all variables', and a text's, counted as Twilio does."""
+    """The error has lengths and the definition's names, never what was written."""
+    with pytest.raises(PermanentFailure) as invalid:
+        validate_output(answer, definition)
+    assert f"ai_answer_unfit at compose: {detail}" == str(invalid.value)
 
-    def answer(value: Any) -> Answer:
-        return text(value) if isinstance(value, str) else filled(**value)
 
-    assert validate_output(answer(fitting), definition)
-    assert expected == invalid(answer(too_long), definition)
+@pytest.mark.parametrize(
+    ("answer", "definition"),
+    [
+        (_filled(a="x" * 40), _template(a=40)),
+        (_filled(a="x" * 1000, b="y" * 24), AB),
+        (_text("🎂" * 800), FREE_TEXT),
+    ],
+)
+def test_the_longest_answers_are_valid(answer: Answer, definition: AssistantDefinition) -> None:
+    """A variable, all variables together, and a text, counted as Twilio does."""
+    assert answer == validate_output(answer, definition)
 
 
 def test_characters_are_counted_in_utf16() -> None:
@@ -282,48 +223,191 @@ def test_characters_are_counted_in_utf16() -> None:
     assert [1, 1, 2, 5] == [utf16_length(text) for text in ("a", "é", "🎂", "👩‍🚀")]
 
 
-def test_an_invalid_answer_is_not_quoted() -> None:
-    """The error has lengths and the definition's names, never what was written."""
-    for answer, definition in (
-        (filled(a="canary " * 200), template(a=None)),
-        (text("canary " * 300), FREE_TEXT),
-        (filled(canary="canary"), template(a=None)),
-    ):
-        assert "canary" not in invalid(answer, definition)
-
-
 def test_the_rest_of_the_answer_is_kept() -> None:
     """Ids, tokens and time; what the message does not use is dropped."""
     answer = replace(ANSWER, text="by the way", variables={"a": " x "})
     expected = replace(ANSWER, text="", variables={"a": "x"})
-    assert expected == validate_output(answer, template(a=None))
+    assert expected == validate_output(answer, _template(a=None))
     expected = replace(ANSWER, text="by the way", variables={})
     assert expected == validate_output(answer, FREE_TEXT)
 
 
 def test_the_history_has_what_was_sent() -> None:
     """The text, or the variables as JSON."""
-    assert "Hello" == text("Hello").content
-    assert {"a": "Zoë 🎂"} == json.loads(filled(a="Zoë 🎂").content)
-    assert "Zoë 🎂" in filled(a="Zoë 🎂").content
+    assert "Hello" == _text("Hello").content
+    assert {"a": "Zoë 🎂"} == json.loads(_filled(a="Zoë 🎂").content)
+    assert "Zoë 🎂" in _filled(a="Zoë 🎂").content
+
+
+# --- OpenAI's interface
+
+
+def test_the_prompt_is_json_in_its_own_letters() -> None:
+    """It is not escaped."""
+    context = {"company_name": "Grüß & Söhne", "project_data": {"n": [1, 2.5, None]}}
+    assert context == json.loads(prompt(context))
+    assert "Grüß & Söhne" in prompt(context)
+
+
+def test_the_schema_is_strict() -> None:
+    """Every variable is required, no other is allowed, and all are strings."""
+    definition = AssistantDefinition(
+        "model", "Write.", {"1": VariableRule("The name.", 60), "2": VariableRule("The text.")}
+    )
+    assert {
+        "type": "object",
+        "properties": {
+            "1": {"type": "string", "description": "The name. At most 60 characters."},
+            "2": {"type": "string", "description": "The text."},
+        },
+        "required": ["1", "2"],
+        "additionalProperties": False,
+    } == variables_schema(definition)
 
 
 @pytest.mark.parametrize(
-    ("has_variables", "template_sid", "is_valid"),
+    "text",
     [
-        (True, "HX1", True),
-        (False, None, True),
-        (True, None, False),
-        (True, "", False),
-        (False, "HX1", False),
+        "", "canary", '{"1": "canary"', '["canary"]', '"canary"', "null", '{"1": 7}',
+        '{"1": null}', '{"1": {"canary": "canary"}}', "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_variables_are_read_from_an_object_of_strings_only(text: str) -> None:
+    """Any other answer is a permanent failure, without its text."""
+    assert {"1": "Zoë", "2": ""} == read_variables('{"1": "Zo\\u00eb", "2": ""}')
+    with pytest.raises(PermanentFailure, match="ai_answer_unfit") as invalid:
+        read_variables(text)
+    assert "canary" not in str(invalid.value)
+    assert invalid.value.__suppress_context__ or invalid.value.__context__ is None
+
+
+def test_the_time_of_an_answer_is_utc() -> None:
+    """ISO 8601, with its offset."""
+    assert timedelta(0) == datetime.fromisoformat(utc_now_iso()).utcoffset()
+
+
+def test_an_answer_is_not_billed_after_its_time() -> None:
+    """A worker that was delayed between two requests does not make the second one."""
+    Deadline(60).check()
+    with pytest.raises(TransientFailure, match="openai_timeout"):
+        Deadline(0).check()
+
+
+@pytest.mark.parametrize(
+    ("engine", "definition", "code"),
+    [
+        (Engine.ASSISTANTS, FIRST_CONTACT, "assistants_engine_not_configured"),
+        (Engine.RESPONSES, None, "assistant_without_model"),
+        (Engine.RESPONSES, AssistantDefinition("", "Write.", {}), "assistant_without_model"),
     ],
 )
-def test_variables_and_template_belong_together(
-    has_variables: bool, template_sid: str | None, is_valid: bool
+def test_a_request_that_cannot_be_made_is_not_made(
+    engine: Engine, definition: AssistantDefinition | None, code: str
 ) -> None:
-    """A template needs variables, free text has none."""
-    if is_valid:
-        check_template(has_variables=has_variables, template_sid=template_sid)
-        return
-    with pytest.raises(ConfigurationRefused, match="assistant_template_mismatch"):
-        check_template(has_variables=has_variables, template_sid=template_sid)
+    """No server for an engine, or no model: a refused configuration, and no socket is opened."""
+    request = GenerationRequest(engine, "first_contact", definition, {}, {}, 60)
+    with pytest.raises(ConfigurationRefused, match=code):
+        OpenAIProcessor().generate("sk-1", request)
+
+
+# --- assistant definitions
+
+SHIPPED = sorted(path.stem for path in DIRECTORY.glob("*.toml"))
+VALID = """
+model = "model-of-the-day"
+instructions = "Grüße freundlich."
+max_output_tokens = 300
+[variables.1]
+description = "The first name."
+max_length = 40
+[variables.message]
+description = "The message."
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> AssistantFiles:
+    """The assistants of a directory with one valid file."""
+    (tmp_path / "valid.toml").write_text(VALID, encoding="utf-8")
+    return AssistantFiles(tmp_path)
+
+
+@pytest.mark.parametrize("assistant_id", SHIPPED)
+def test_shipped_definitions_are_valid(assistant_id: str) -> None:
+    """Every shipped file has a model and instructions."""
+    definition = AssistantFiles().find(assistant_id)
+    assert definition
+    assert definition.model
+    assert len(definition.instructions) > 100
+
+
+def test_both_kinds_of_message_have_a_shipped_assistant() -> None:
+    """One fills a template's variables, within a template's length; the other writes free text."""
+    template, text = AssistantFiles().find("first_contact"), AssistantFiles().find("free_text")
+    assert template
+    assert text
+    assert (["1", "2"], {}) == (list(template.variables), text.variables)
+    assert sum(rule.max_length or 1024 for rule in template.variables.values()) < 1024
+
+
+def test_a_file_becomes_a_definition_once(files: AssistantFiles, tmp_path: Path) -> None:
+    """Its keys are those of an inline definition; it is cached."""
+    expected = AssistantDefinition(
+        model="model-of-the-day",
+        instructions="Grüße freundlich.",
+        variables={
+            "1": VariableRule("The first name.", 40),
+            "message": VariableRule("The message.", None),
+        },
+        max_output_tokens=300,
+    )
+    first = files.find("valid")
+    assert expected == first
+    (tmp_path / "valid.toml").unlink()
+    assert first is files.find("valid")
+
+
+def test_the_cache_is_bounded(files: AssistantFiles) -> None:
+    """The ids come from messages."""
+    for number in range(CACHE_SIZE + 10):
+        files.find(f"unknown-{number}")
+    assert CACHE_SIZE == files.find.cache_info().currsize
+
+
+@pytest.mark.parametrize(
+    "assistant_id",
+    [
+        "unknown", "", "valid.toml", "VALID ", "../valid", "../../pyproject", "sub/valid",
+        "/etc/passwd", "..", "va\0lid",
+    ],
+)  # fmt: skip
+def test_an_unknown_id_finds_nothing(tmp_path: Path, assistant_id: str) -> None:
+    """No error, since some engines need no definition; an id never leaves its directory."""
+    inner = tmp_path / "assistants"
+    (inner / "sub").mkdir(parents=True)
+    for directory in (tmp_path, inner, inner / "sub"):
+        (directory / "valid.toml").write_text(VALID, encoding="utf-8")
+    assert AssistantFiles(inner).find(assistant_id) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"model = ",
+        b'model = "m"',
+        b'model = ""\ninstructions = "i"',
+        b'model = "m"\ninstructions = "i"\nmax_output_tokens = -1',
+        b'model = "m"\ninstructions = "i"\n[variables."first name"]\ndescription = "d"',
+        b'model = "m"\ninstructions = "gr\xfc\xdfe"',
+        "".join(
+            ['model = "m"\ninstructions = "i"\n']
+            + [f'[variables.{n}]\ndescription = "d"\n' for n in range(101)]
+        ).encode(),
+    ],
+    ids=["toml", "missing", "empty", "negative", "name", "encoding", "too many"],
+)
+def test_an_invalid_file_is_a_refused_configuration(tmp_path: Path, content: bytes) -> None:
+    """Every message that names it is retried until a deployment corrects it."""
+    (tmp_path / "broken.toml").write_bytes(content)
+    with pytest.raises(ConfigurationRefused, match=re.escape("assistant_definition_invalid at ai")):
+        AssistantFiles(tmp_path).find("broken")

@@ -4,7 +4,8 @@ import json
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_src.core.errors import Problem, Redelivery, RejectedContext
-from lambda_src.core.models import AssistantDefinition, Engine, RecordKey, VariableRule
+from lambda_src.core.models import (
+    AssistantDefinition,
+    ContextObject,
+    Engine,
+    RecordKey,
+    VariableRule,
+)
 from lambda_src.core.ports import AddressFormat, Addressing
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser
@@ -24,6 +31,7 @@ KEY = RecordKey(contexts.RECIPIENT, contexts.CONVERSATION)
 FRONT, COMPANY = "frontend_payload", "company_data_payload"
 CONVERSATION = "conversation_data.conversation_id"
 RECIPIENT = f"{FRONT}.recipient_data.recipient_tel"
+EMAIL = f"{FRONT}.recipient_data.recipient_email"
 CONSENT = f"{FRONT}.recipient_data.comms_consent"
 REQUEST = f"{FRONT}.request_data.request_id"
 METHOD = f"{FRONT}.request_data.channel_method"
@@ -32,7 +40,9 @@ PROJECT = f"{FRONT}.project_data"
 STATUS = f"{COMPANY}.project_status"
 ALLOWED = f"{COMPANY}.allowed_channels"
 OPENAI = f"{COMPANY}.ai_config.openai_config.whatsapp"
+KEY_REFERENCE = f"{OPENAI}.api_key_reference"
 ASSISTANT = f"{OPENAI}.assistant"
+TOKENS = f"{ASSISTANT}.max_output_tokens"
 VARIABLES = f"{ASSISTANT}.variables"
 CHANNEL = f"{COMPANY}.channel_config.whatsapp"
 SENDER = f"{CHANNEL}.company_whatsapp_number"
@@ -54,27 +64,24 @@ REQUIRED = [
 ]  # fmt: skip
 
 
-def rejected(text: str, parse_body: ContextParser = parser) -> RejectedContext:
-    """Return the error of a body."""
+def _rejected(text: str, parse_body: ContextParser = parser) -> RejectedContext:
     with pytest.raises(RejectedContext) as raised:
         parse_body(text)
     return raised.value
 
 
-def rejection(document: object) -> RejectedContext:
-    """Return the error of a document."""
-    return rejected(body(document))
+def _rejection(document: object) -> RejectedContext:
+    return _rejected(body(document))
 
 
 def problems(document: object) -> dict[str, str]:
     """Return the kind of value that was found, by the field's path."""
-    return {problem.field: problem.found for problem in rejection(document).problems}
+    return {problem.field: problem.found for problem in _rejection(document).problems}
 
 
-def with_project_text(text: str, *, escape: bool = True) -> str:
+def with_project_text(text: str) -> str:
     """Return a body whose project data is `{"x": …}` with that JSON text."""
-    document = changed(PROJECT, {"x": "here"})
-    return json.dumps(document, ensure_ascii=escape).replace('"here"', text)
+    return body(changed(PROJECT, {"x": "here"})).replace('"here"', text)
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -87,21 +94,56 @@ def nested(levels: int) -> dict[str, Any]:
 
 # --- structure
 
+NOT_JSON = "body_not_json at parse: body: expected "
+SYNTAX = f"{NOT_JSON}JSON text, without NaN and infinities, found other text"
+DIGITS = f"{NOT_JSON}numbers of at most 4,300 digits, found a longer one"
+DECIMALS = f"{NOT_JSON}numbers that decimal arithmetic can represent, found another"
+HALVES = f"{NOT_JSON}complete Unicode characters, found half of a surrogate pair"
+NAMES = "body_ambiguous at parse: body: expected each name once in an object, found a name twice"
+MARK = "canary!"
+LEVELS = "context_invalid at parse: body: expected at most 200 levels of nesting, found more"
+OBJECT = "body_not_object at parse: body: expected an object, found "
 
-@pytest.mark.parametrize("text", ["", " ", "hello", "{", '{"a": NaN}', "\ufeff{}", "]" * 100_000])
-def test_text_that_is_not_json_is_rejected(text: str) -> None:
-    """As a whole, without a key."""
-    assert ("body_not_json", None) == (rejected(text).code, rejected(text).key)
+
+def with_twice(once: str, first: str) -> str:
+    """Return a body in which a name precedes itself with another value."""
+    return body(valid()).replace(once, f"{first}, {once}")
 
 
 @pytest.mark.parametrize(
-    ("document", "found"),
-    [([], "an array"), ("text", "a string"), (7, "a number"), (None, "null"), (True, "a boolean")],
-)
-def test_a_body_that_is_not_an_object_is_rejected(document: object, found: str) -> None:
-    """The error has its kind."""
-    expected = f"body_not_object at parse: body: expected an object, found {found}"
-    assert expected == str(rejection(document))
+    ("text", "expected", "key"),
+    [
+        *((text, SYNTAX, None) for text in ("", " ", "hello", "{", '{"a": NaN}', "]" * 100_000)),
+        *((text, SYNTAX, None) for text in ("\ufeff{}", MARK, f'{{"a": "{MARK}')),
+        (with_project_text("]" * 100_000), SYNTAX, None),
+        ("[]", f"{OBJECT}an array", None), (f'["{MARK}"]', f"{OBJECT}an array", None),
+        (f'"{MARK}"', f"{OBJECT}a string", None), ("7", f"{OBJECT}a number", None),
+        ("null", f"{OBJECT}null", None), ("true", f"{OBJECT}a boolean", None),
+        # Python writes and reads these, although they are not JSON.
+        *((with_project_text(x), SYNTAX, KEY) for x in ("NaN", "Infinity", "-Infinity")),
+        *((with_project_text(x), DIGITS, KEY) for x in ("9" * 4301, "-" + "9" * 5000)),
+        *((with_project_text(f"{x}e99999999999999999999"), DECIMALS, KEY) for x in (0, 1)),
+        *((with_project_text(x), HALVES, KEY) for x in (r'"\ud83c"', r'"a\uDF82b"')),
+        (with_project_text(r'"\udf82\ud83c"'), HALVES, KEY),
+        (json.dumps(changed(PROJECT, {"x": "\ud83c"}), ensure_ascii=False), HALVES, KEY),
+        (json.dumps(changed(RECIPIENT, "\ud83c"), ensure_ascii=False), HALVES, None),
+        # JSON readers differ in which value of a repeated name they take.
+        (with_twice('"metadata": {}', '"metadata": 1'), NAMES, KEY),
+        (with_twice('"comms_consent": true', '"comms_consent": false'), NAMES, KEY),
+        (with_twice('"conversation_id"', '"conversation_id": "another"'), NAMES, None),
+        (body(changed(PROJECT, nested(250))), LEVELS, KEY),
+        (with_project_text("[" * 100_000 + "]" * 100_000), LEVELS, None),
+        (with_project_text('{"a":' * 60_000 + "1" + "}" * 60_000), LEVELS, None),
+        (with_project_text("[" * 100_000), LEVELS, None),
+    ],
+    ids=lambda value: repr(value)[:20],
+)  # fmt: skip
+def test_an_unreadable_body_is_rejected(text: str, expected: str, key: RecordKey | None) -> None:
+    """The error says why without quoting, and has the key if the message is certainly its own."""
+    error = _rejected(text)
+    assert (expected, key) == (str(error), error.key)
+    assert key is None or "request-1" == error.request_id
+    assert error.__suppress_context__ or error.__context__ is None
 
 
 @pytest.mark.parametrize("path", REQUIRED)
@@ -114,31 +156,29 @@ def test_required_fields_are_checked(path: str) -> None:
         assert {path: found} == problems(changed(path, value))
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("metadata.router_version", 2),
-        ("conversation_data.conversation_status", ["pending"]),
-        (f"{FRONT}.recipient_data.recipient_first_name", 1),
-        (f"{FRONT}.recipient_data.recipient_email", {}),
-        (REQUESTED_AT, "yesterday"),
-        (PROJECT, []),
-        (f"{COMPANY}.company_rep", "Tom"),
-        (f"{OPENAI}.engine", "telegraph"),
-        (f"{OPENAI}.assistant_id_template_sender", "../secrets"),
-        (f"{OPENAI}.assistant_id_template_sender", "first/contact"),
-        (f"{OPENAI}.assistant_id_template_sender", "first_contact\n"),
-        (f"{ASSISTANT}.model", ""),
-        (f"{ASSISTANT}.max_output_tokens", 15),
-        (f"{ASSISTANT}.reasoning_effort", "some"),
-        (f"{ASSISTANT}.verbosity", "none"),
-        (f"{ASSISTANT}.max_output_tokens", "500"),
-        (VARIABLES, []),
-    ],
-)
-def test_optional_fields_are_checked_where_they_are_given(path: str, value: object) -> None:
+INVALID: dict[str, list[object]] = {
+    "metadata.router_version": [2],
+    "conversation_data.conversation_status": [["pending"]],
+    f"{FRONT}.recipient_data.recipient_first_name": [1],
+    EMAIL: [{}],
+    REQUESTED_AT: ["yesterday"],
+    PROJECT: [[]],
+    f"{COMPANY}.company_rep": ["Tom"],
+    f"{OPENAI}.engine": ["telegraph"],
+    f"{OPENAI}.assistant_id_template_sender": ["../secrets", "first/contact", "first_contact\n"],
+    f"{ASSISTANT}.model": [""],
+    TOKENS: [15, "500"],
+    f"{ASSISTANT}.reasoning_effort": ["some"],
+    f"{ASSISTANT}.verbosity": ["none"],
+    VARIABLES: [[]],
+}
+
+
+@pytest.mark.parametrize(("path", "values"), INVALID.items())
+def test_optional_fields_are_checked_where_they_are_given(path: str, values: list[object]) -> None:
     """An optional field may be missing, but not invalid."""
-    assert [path] == list(problems(changed(path, value, complete())))
+    for value in values:
+        assert [path] == list(problems(changed(path, value, complete())))
 
 
 @pytest.mark.parametrize(
@@ -150,26 +190,20 @@ def test_optional_fields_are_checked_where_they_are_given(path: str, value: obje
         (CONVERSATION, 7, "expected a string, found a number"),
         (CONVERSATION, " ", "expected a non-empty string, found a string"),
         (f"{OPENAI}.engine", "x", "expected 'responses' or 'assistants', found a string"),
-        (f"{ASSISTANT}.max_output_tokens", "5", "expected a whole number, found a string"),
-        (
-            f"{ASSISTANT}.max_output_tokens",
-            0,
-            "expected greater than or equal to 16, found a number",
-        ),
+        (TOKENS, "5", "expected a whole number, found a string"),
+        (TOKENS, 0, "expected greater than or equal to 16, found a number"),
     ],
 )
-def test_a_problem_names_field_expectation_and_kind(
-    path: str, value: object, expected: str
-) -> None:
+def test_a_problem_has_field_expectation_and_kind(path: str, value: object, expected: str) -> None:
     """It reads as a sentence."""
-    error = rejection(changed(path, value, complete()))
+    error = _rejection(changed(path, value, complete()))
     assert f"context_invalid at parse: {path}: {expected}" == str(error)
 
 
 @pytest.mark.parametrize("path", [f"{ASSISTANT}.max_lenght", f"{VARIABLES}.1.maxlength"])
 def test_a_misspelled_key_of_a_definition_is_an_error(path: str) -> None:
     """It would have no effect; the key itself is not quoted, since it is not the schema's."""
-    error = rejection(changed(path, 5, complete()))
+    error = _rejection(changed(path, 5, complete()))
     assert "expected only the keys of an assistant definition, found a number" in str(error)
     assert not {"max_lenght", "maxlength"} & set(str(error).replace(":", ".").split("."))
 
@@ -180,7 +214,7 @@ def test_one_error_lists_all_problems() -> None:
     document["conversation_data"]["conversation_id"] = ""
     document[FRONT]["request_data"]["request_id"] = 7
     del document[COMPANY]["ai_config"]
-    error = rejection(document)
+    error = _rejection(document)
     assert ("context_invalid", Redelivery.AT_ONCE) == (error.code, error.redelivery)
     expected = {
         "metadata": "nothing",
@@ -193,66 +227,27 @@ def test_one_error_lists_all_problems() -> None:
     assert dict.fromkeys([p for p in REQUIRED if "." not in p], "nothing") == problems({})
 
 
-@pytest.mark.parametrize("path", [COMPANY, "metadata"])
-def test_the_error_has_the_key_where_the_body_has_it(path: str) -> None:
-    """Number and conversation suffice, also if the number's form is wrong."""
-    error = rejection(without(path))
-    assert (KEY, "request-1") == (error.key, error.request_id)
-    error = rejection(changed(RECIPIENT, "0155-5010"))
-    assert ("phone_not_e164", RecordKey("0155-5010", contexts.CONVERSATION)) == (
-        error.code,
-        error.key,
-    )
-
-
 @pytest.mark.parametrize(
-    ("path", "value"),
+    ("document", "key", "request_id"),
     [
-        (CONVERSATION, ""),
-        (CONVERSATION, "c" * 1025),
-        ("conversation_data", "text"),
-        (RECIPIENT, 15550100123),
-        (FRONT, None),
+        (without(COMPANY), KEY, "request-1"), (without("metadata"), KEY, "request-1"),
+        (changed(RECIPIENT, "0155-5"), replace(KEY, primary_channel="0155-5"), "request-1"),
+        (changed(RECIPIENT, 15550100123), None, "request-1"),
+        (changed(CONVERSATION, ""), None, "request-1"),
+        (changed(CONVERSATION, "c" * 1025), None, "request-1"),
+        (changed("conversation_data", "text"), None, "request-1"),
+        (changed(FRONT, None), None, None),
+        (changed("metadata", 7, changed(REQUEST, "r" * 256)), KEY, "r" * 256),
+        (changed(REQUEST, "r" * 257), KEY, None), (changed(REQUEST, "r" * 500_000), KEY, None),
     ],
-)
-def test_no_key_is_invented(path: str, value: object) -> None:
-    """Without a usable number or conversation there is no key."""
-    assert rejection(changed(path, value)).key is None
-
-
-def test_unknown_fields_are_ignored() -> None:
-    """The router may send more than the processor reads."""
-    document: dict[str, Any] = valid() | {"added_later": {"deep": [1]}}
-    assert contexts.CONVERSATION == parse(document).key.conversation_id
-
-
-@pytest.mark.parametrize(
-    ("once", "twice"),
-    [
-        ('"metadata": {}', '"metadata": 1, "metadata": {}'),
-        ('"comms_consent": true', '"comms_consent": false, "comms_consent": true'),
-    ],
-    ids=["at the top", "consent"],
-)
-def test_a_repeated_name_is_rejected(once: str, twice: str) -> None:
-    """JSON readers differ in which value they take."""
-    error = rejected(body(valid()).replace(once, twice))
-    assert ("body_ambiguous", KEY) == (error.code, error.key)
-    assert "body: expected each name once in an object, found a name twice" in str(error)
-
-
-def test_a_repeated_key_is_no_key() -> None:
-    """The record must not say that another conversation's message failed."""
-    repeated = '"conversation_id": "another", "conversation_id"'
-    assert rejected(body(valid()).replace('"conversation_id"', repeated)).key is None
-
-
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_pythons_own_numbers_are_rejected_with_the_key(number: str) -> None:
-    """They are not JSON, although Python writes them."""
-    error = rejected(with_project_text(number))
-    assert ("body_not_json", KEY) == (error.code, error.key)
-    assert "body: expected JSON text, without NaN and infinities" in str(error)
+    ids=lambda value: "" if isinstance(value, dict) else str(value)[:20],
+)  # fmt: skip
+def test_the_error_has_the_ids_that_are_usable(
+    document: dict[str, Any], key: RecordKey | None, request_id: str | None
+) -> None:
+    """Number and conversation suffice, also in another form; no key or request is invented."""
+    error = _rejection(document)
+    assert (key, request_id) == (error.key, error.request_id)
 
 
 # --- rules
@@ -268,7 +263,7 @@ def test_pythons_own_numbers_are_rejected_with_the_key(number: str) -> None:
 )  # fmt: skip
 def test_phone_numbers_are_e164(path: str, number: str) -> None:
     """A plus, no leading zero, 2 to 15 ASCII digits, and nothing else."""
-    error = rejection(changed(path, number))
+    error = _rejection(changed(path, number))
     assert ("phone_not_e164", path) == (error.code, error.problems[0].field)
 
 
@@ -285,31 +280,22 @@ def test_e164_numbers_of_any_length_are_valid(number: str) -> None:
         (METHOD, ["sms", "email", "WhatsApp", "whatsapp "], "wrong_channel"),
         (STATUS, ["inactive", "paused", "Active", "active "], "project_not_active"),
         (ALLOWED, [[], ["sms"], ["whatsapp_business"], ["WhatsApp"]], "channel_not_allowed"),
-        (
-            f"{OPENAI}.api_key_reference",
-            ["ai-multi-comms/dev/sms-credentials/harbour"],
-            "secret_reference_refused",
-        ),
+        (KEY_REFERENCE, ["ai-multi-comms/dev/sms-credentials/harbour"], "secret_reference_refused"),
         (CREDENTIALS, ["ai-multi-comms/dev/sms-credentials/harbour"], "secret_reference_refused"),
     ],
 )
 def test_each_rule_has_its_own_code(path: str, values: list[object], code: str) -> None:
     """Consent is the JSON value true; channel, project and secrets must be the channel's own."""
     for value in values:
-        error = rejection(changed(path, value))
+        error = _rejection(changed(path, value))
         assert (code, path) == (error.code, error.problems[0].field)
-
-
-def test_missing_consent_is_an_incomplete_context_object() -> None:
-    """Nothing is sent."""
-    assert "context_invalid" == rejection(without(CONSENT)).code
 
 
 def test_the_code_of_several_problems() -> None:
     """The wrong channel explains all others; different problems have the general code."""
-    error = rejection(without(CHANNEL, changed(METHOD, "sms")))
+    error = _rejection(without(CHANNEL, changed(METHOD, "sms")))
     assert ("wrong_channel", 2) == (error.code, len(error.problems))
-    error = rejection(changed(STATUS, "paused", changed(CONSENT, False)))
+    error = _rejection(changed(STATUS, "paused", changed(CONSENT, False)))
     assert "context_invalid" == error.code
     assert {"consent_not_given", "project_not_active"} == {p.code for p in error.problems}
 
@@ -327,73 +313,44 @@ parse_mail = ContextParser(
     lambda _: True,
     Addressing(sender=MAIL, recipient_field="recipient_email", recipient=MAIL),
 )
-EMAIL = f"{FRONT}.recipient_data.recipient_email"
 
 
 def test_a_channel_defines_where_its_addresses_are() -> None:
     """A conversation by e-mail has the mailbox in its key, and needs no phone number."""
     document = changed(EMAIL, "amara@example.org", changed(SENDER, "jobs@example.org"))
     context = parse_mail(body(without(RECIPIENT, document)))
-    expected = ("amara@example.org", "jobs@example.org", "amara@example.org", "amara@example.org")
-    assert expected == (
-        context.recipient,
-        context.sender,
-        context.key.primary_channel,
-        context.attributes["recipient_email"],
-    )
+    addresses = (context.recipient, context.key.primary_channel, context.sender)
+    assert ("amara@example.org", "amara@example.org", "jobs@example.org") == addresses
+    assert "amara@example.org" == context.attributes["recipient_email"]
 
 
 def test_an_address_of_another_format_is_rejected_in_the_channels_words() -> None:
     """The problem names the channel's field and format; without its address there is no other."""
-    error = rejected(body(changed(EMAIL, "amara", changed(SENDER, "jobs@example.org"))), parse_mail)
-    (problem,) = error.problems
-    assert ("mail_malformed", EMAIL, "an e-mail address") == (
-        error.code,
-        problem.field,
-        problem.expected,
+    error = _rejected(
+        body(changed(EMAIL, "amara", changed(SENDER, "jobs@example.org"))), parse_mail
     )
-    assert error.key
-    assert "amara" == error.key.primary_channel
-    error = rejected(body(changed(SENDER, "jobs@example.org")), parse_mail)
+    expected = f"mail_malformed at parse: {EMAIL}: expected an e-mail address, found a string"
+    assert (expected, replace(KEY, primary_channel="amara")) == (str(error), error.key)
+    error = _rejected(body(changed(SENDER, "jobs@example.org")), parse_mail)
     assert [EMAIL] == [problem.field for problem in error.problems]
 
 
 # --- content
 
 
-def test_required_fields_are_a_complete_context_object() -> None:
-    """It has everything that the flow needs, and cannot be changed."""
+def test_required_fields_are_enough() -> None:
+    """The default engine answers, by the definition of the id."""
     context = parse(valid())
-    assert (KEY, "request-1", "first_contact") == (
-        context.key,
-        context.request_id,
-        context.assistant_id,
-    )
-    assert (contexts.SENDER, contexts.RECIPIENT) == (context.sender, context.recipient)
-    assert (contexts.OPENAI_SECRET, contexts.TWILIO_SECRET) == (
-        context.api_key_reference,
-        context.credentials_reference,
-    )
+    assert (KEY, "request-1", None) == (context.key, context.request_id, context.requested_at)
     assert (Engine.RESPONSES, None) == (context.engine, context.assistant)
-    with pytest.raises(FrozenInstanceError):
-        context.recipient = "+15550100999"  # type: ignore[misc]
 
 
-def test_an_inline_assistant_is_a_definition() -> None:
-    """The same object as from a file."""
-    context = parse(complete())
-    expected = AssistantDefinition(
-        model="model-of-the-day",
-        instructions="Write a greeting.",
-        variables={"1": VariableRule("The first name.", 40)},
-        max_output_tokens=500,
-    )
-    assert (Engine.ASSISTANTS, expected) == (context.engine, context.assistant)
-
-
-def test_the_prompt_context_has_names_and_no_addresses() -> None:
-    """The AI reads names, the representative and the project's data."""
-    expected = {
+def test_a_context_object_is_complete_and_constant() -> None:
+    """The AI reads no address; the record has the documented fields at its top level, no others."""
+    document = changed("added_later", {"deep": [1]}, complete())
+    document = changed(f"{COMPANY}.internal_note", "secret", document)
+    document = changed(f"{COMPANY}.channel_config.sms", {"company_sms_number": "+1"}, document)
+    named = {
         "company_name": "Harbour Logistics",
         "project_name": "Spring Intake",
         "company_rep": {"name": "Tom Reed", "role": "Recruiter"},
@@ -401,7 +358,49 @@ def test_the_prompt_context_has_names_and_no_addresses() -> None:
         "recipient_last_name": "Okafor",
         "project_data": {"job": {"title": "Operative", "hourly_rate": 12.85}},
     }
-    assert expected == parse(complete()).prompt_context
+    expected = ContextObject(
+        key=KEY,
+        channel="whatsapp",
+        request_id="request-1",
+        sender=contexts.SENDER,
+        recipient=contexts.RECIPIENT,
+        credentials_reference=contexts.TWILIO_SECRET,
+        api_key_reference=contexts.OPENAI_SECRET,
+        assistant_id="first_contact",
+        engine=Engine.ASSISTANTS,
+        assistant=AssistantDefinition(
+            model="model-of-the-day",
+            instructions="Write a greeting.",
+            variables={"1": VariableRule("The first name.", 40)},
+            max_output_tokens=500,
+        ),
+        prompt_context=named,
+        attributes=named
+        | {
+            "company_id": "harbour",
+            "project_id": "spring",
+            "project_status": "active",
+            "allowed_channels": ["sms", "whatsapp"],
+            "auto_queue_start": "08:00",
+            "auto_queue_windows": [{"from": 8, "to": 18.5}],
+            "rate_limits": {"per_minute": 20},
+            "ai_config": document[COMPANY]["ai_config"],
+            "channel_config": document[COMPANY]["channel_config"],
+            "recipient_tel": contexts.RECIPIENT,
+            "recipient_email": "amara@example.org",
+            "comms_consent": True,
+            "request_id": "request-1",
+            "channel_method": "whatsapp",
+            "initial_request_timestamp": "2026-11-22T09:00:00Z",
+            "router_version": "2.4.0",
+        },
+        requested_at=datetime(2026, 11, 22, 9, tzinfo=UTC).timestamp(),
+    )
+    context = parse(document)
+    assert expected == context
+    assert "router-key-1" not in repr(context)
+    with pytest.raises(FrozenInstanceError):
+        context.recipient = "+15550100999"  # type: ignore[misc]
 
 
 def test_a_null_is_no_value() -> None:
@@ -412,39 +411,6 @@ def test_a_null_is_no_value() -> None:
     context = parse(document)
     assert "recipient_first_name" not in context.prompt_context
     assert not {"router_version", "recipient_first_name"} & set(context.attributes)
-
-
-def test_the_record_has_the_documented_fields_at_its_top_level() -> None:
-    """Identifying and configuration fields, also of other channels, and nothing undocumented."""
-    document = changed(f"{COMPANY}.internal_note", "secret", complete())
-    document = changed(f"{COMPANY}.channel_config.sms", {"company_sms_number": "+1"}, document)
-    context = parse(document)
-    expected = {
-        "company_id": "harbour",
-        "project_id": "spring",
-        "company_name": "Harbour Logistics",
-        "project_name": "Spring Intake",
-        "project_status": "active",
-        "allowed_channels": ["sms", "whatsapp"],
-        "company_rep": {"name": "Tom Reed", "role": "Recruiter"},
-        "auto_queue_start": "08:00",
-        "auto_queue_windows": [{"from": 8, "to": 18.5}],
-        "rate_limits": {"per_minute": 20},
-        "ai_config": document[COMPANY]["ai_config"],
-        "channel_config": document[COMPANY]["channel_config"],
-        "recipient_tel": contexts.RECIPIENT,
-        "recipient_email": "amara@example.org",
-        "recipient_first_name": "Amara",
-        "recipient_last_name": "Okafor",
-        "comms_consent": True,
-        "request_id": "request-1",
-        "channel_method": "whatsapp",
-        "initial_request_timestamp": "2026-11-22T09:00:00Z",
-        "project_data": {"job": {"title": "Operative", "hourly_rate": 12.85}},
-        "router_version": "2.4.0",
-    }
-    assert expected == context.attributes
-    assert "router-key-1" not in repr(context)
 
 
 json_values = st.recursive(
@@ -469,49 +435,18 @@ def test_any_project_data_is_unchanged(project_data: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("1e400", "1E+400"),
-        ("-1e400", "-1E+400"),
-        ("12345678901234567890", 12345678901234567890),
-        ("9" * 4300, int("9" * 4300)),
-        ("1e-400", "1E-400"),
-        (
-            "0.1234567890123456789012345678901234567890",
-            "0.1234567890123456789012345678901234567890",
-        ),
-        ("1.00000000000000000001", "1.00000000000000000001"),
-        ("12.850", 12.85),
-        ("0.30000000000000004", 0.30000000000000004),
-        ("5e-324", 5e-324),
-        ("2e-324", "2E-324"),
-        ("-0.0", 0.0),
-        (r'"\ud83c\udf82"', "🎂"),
-        ('"👩‍🚀 grüßt"', "👩‍🚀 grüßt"),
+        ("1e400", "1E+400"), ("-1e400", "-1E+400"), ("1e-400", "1E-400"),
+        ("12345678901234567890", 12345678901234567890), ("9" * 4300, int("9" * 4300)),
+        (f"0.{'1234567890' * 4}", f"0.{'1234567890' * 4}"), ("-0.0", 0.0),
+        ("1.00000000000000000001", "1.00000000000000000001"), ("12.850", 12.85),
+        ("0.30000000000000004", 0.30000000000000004), ("5e-324", 5e-324), ("2e-324", "2E-324"),
+        (r'"\ud83c\udf82"', "🎂"), ('"👩‍🚀 grüßt"', "👩‍🚀 grüßt"),
         ('"' + r"[{\"\\" * 1000 + '"', '[{"\\' * 1000),
     ],
-)
+)  # fmt: skip
 def test_unusual_values_are_exact(text: str, expected: object) -> None:
     """A number that a float does not represent is kept as text; brackets in text do not nest."""
     assert expected == parser(with_project_text(text)).prompt_context["project_data"]["x"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "9" * 4301, "-" + "9" * 5000, "0e99999999999999999999", "1e99999999999999999999",
-        r'"\ud83c"', r'"a\uDF82b"', r'"\udf82\ud83c"',
-    ],
-)  # fmt: skip
-def test_values_that_cannot_be_stored_are_rejected(text: str) -> None:
-    """Numbers beyond decimal arithmetic, and halves of surrogate pairs."""
-    assert "body_not_json" == rejected(with_project_text(text)).code
-
-
-def test_raw_halves_of_surrogate_pairs_are_rejected() -> None:
-    """They are no key either."""
-    document = changed(PROJECT, {"x": "\ud83c"})
-    assert "body_not_json" == rejected(json.dumps(document, ensure_ascii=False)).code
-    document = changed(RECIPIENT, "\ud83c")
-    assert rejected(json.dumps(document, ensure_ascii=False)).key is None
 
 
 @pytest.mark.parametrize("path", [PROJECT, f"{COMPANY}.company_rep", f"{COMPANY}.rate_limits"])
@@ -521,33 +456,10 @@ def test_deep_nesting_is_read(path: str) -> None:
     assert nested(150) == context.attributes[path.rpartition(".")[2]]
 
 
-def test_nesting_beyond_the_limit_is_rejected_with_its_key() -> None:
-    """The limit is the same on every Python."""
-    error = rejection(changed(PROJECT, nested(250)))
-    assert "body: expected at most 200 levels of nesting, found more" in str(error)
-    assert (KEY, "request-1") == (error.key, error.request_id)
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("[" * 100_000 + "]" * 100_000, "context_invalid"),
-        ('{"a":' * 60_000 + "1" + "}" * 60_000, "context_invalid"),
-        ("[" * 100_000, "context_invalid"),
-        ("]" * 100_000, "body_not_json"),
-    ],
-    ids=["arrays", "objects", "never closed", "never opened"],
-)
-def test_extreme_nesting_is_rejected(text: str, code: str) -> None:
-    """It is an error like any other, not a crash."""
-    error = rejected(with_project_text(text))
-    assert (code, None) == (error.code, error.key)
-
-
 @pytest.mark.parametrize("unit", [r"\"", '"', "\\\\", r"\u005c\"", '"[', '["{'])
 def test_unterminated_text_is_read_once(unit: str) -> None:
     """Not once for each of its quotes, which would take hours."""
-    rejected("[" * 501 + '"' + unit * (400_000 // len(unit)))
+    _rejected("[" * 501 + '"' + unit * (400_000 // len(unit)))
 
 
 @pytest.mark.parametrize(
@@ -591,7 +503,7 @@ def test_an_error_is_small_and_cheap(path: str, value: object) -> None:
     text = body(changed(path, value, complete()))
     tracemalloc.start()
     try:
-        error = rejected(text)
+        error = _rejected(text)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -603,10 +515,8 @@ def test_an_error_is_small_and_cheap(path: str, value: object) -> None:
 def test_ids_have_at_most_256_bytes(path: str) -> None:
     """Whatever their characters, since they are logged."""
     assert parse(changed(path, "é" * 128))
-    error = rejection(changed(path, "é" * 128 + "x"))
-    assert [f"{path}: expected a string of at most 256 bytes, found a string"] == [
-        str(problem) for problem in error.problems
-    ]
+    error = _rejection(changed(path, "é" * 128 + "x"))
+    assert f"{path}: expected a string of at most 256 bytes, found a string" == error.detail
 
 
 def test_a_conversation_id_fits_the_sort_key() -> None:
@@ -615,18 +525,8 @@ def test_a_conversation_id_fits_the_sort_key() -> None:
     assert {CONVERSATION: "a string"} == problems(changed(CONVERSATION, "é" * 513))
 
 
-@pytest.mark.parametrize(("length", "expected"), [(256, "r" * 256), (257, None), (500_000, None)])
-def test_a_rejected_bodys_request_id_is_kept_if_it_is_valid(
-    length: int, expected: str | None
-) -> None:
-    """An invalid one gets into no log line and no record."""
-    document = changed("metadata", 7, changed(REQUEST, "r" * length))
-    assert expected == rejection(document).request_id
-
-
 # --- errors contain no values
 
-MARK = "canary!"
 FIXED = {"whatsapp", "active", "assistants"}
 """Strings that a valid context object must have."""
 
@@ -662,8 +562,7 @@ wrong_values = st.one_of(
 )
 
 
-def errors_of(document: object) -> list[RejectedContext]:
-    """Return a document's error, if it is invalid."""
+def _errors_of(document: object) -> list[RejectedContext]:
     try:
         parse(document)
     except RejectedContext as error:
@@ -682,7 +581,7 @@ def test_no_value_gets_into_an_error(breakages: dict[str, object], is_planted: b
     for path, value in breakages.items():
         with suppress(TypeError, KeyError):  # its parent is broken already
             changed(path, json.loads(json.dumps(value)), document)
-    for error in errors_of(document):
+    for error in _errors_of(document):
         texts = [str(error), repr(error), error.detail, error.code, error.event, *error.args]
         assert not [text for text in texts if MARK in text]
         assert not [problem for problem in error.problems if MARK in repr(problem)]
@@ -696,15 +595,7 @@ def test_no_value_gets_into_an_error(breakages: dict[str, object], is_planted: b
 )
 def test_names_from_the_message_are_not_quoted(name: str) -> None:
     """A variable's name may be personal data as well."""
-    error = rejection(changed(VARIABLES, {name: {"description": "", "max_length": 0}}, complete()))
+    error = _rejection(changed(VARIABLES, {name: {"description": "", "max_length": 0}}, complete()))
     expected = {f"{VARIABLES}.?.description", f"{VARIABLES}.?.max_length"}
     assert expected == {p.field for p in error.problems} - {f"{VARIABLES}.?.[key]"}
     assert name not in str(error)
-
-
-@pytest.mark.parametrize("text", [MARK, f'{{"a": "{MARK}', f'["{MARK}"]', f'"{MARK}"'])
-def test_a_body_that_is_not_an_object_is_not_quoted(text: str) -> None:
-    """Neither by the error nor by its cause."""
-    error = rejected(text)
-    assert MARK not in str(error)
-    assert error.__suppress_context__ or error.__context__ is None

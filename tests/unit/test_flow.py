@@ -1,39 +1,26 @@
-"""The flow of one message: what is written, generated and sent, and what happens out of time."""
+"""The flow of one message: what is written, generated and sent, out of time, and if it fails."""
 
 from dataclasses import replace
+from logging import CRITICAL
 
 import pytest
 
-from lambda_src.core.contract import Status, Step
-from lambda_src.core.errors import (
-    AttemptsExhausted,
-    CredentialsRefused,
-    LeaseLost,
-    LedgerUnavailable,
-    RateLimited,
-    RecipientErased,
-    RejectedContext,
-    SendDeclaredUnknown,
-    SendOutcomeUnknown,
-    TerminalState,
-    TransientFailure,
+from lambda_src.core import errors
+from lambda_src.core.contract import LogEvent, Status, Step
+from lambda_src.core.ledger import Failure, Intent
+from lambda_src.core.models import Outcome, OutgoingMessage, RecordKey
+from lambda_src.core.time_budget import (
+    AWS_CALL_SECONDS,
+    MAX_SEND_DELAY_SECONDS,
+    SHUTDOWN_RESERVE_SECONDS,
 )
-from lambda_src.core.ledger import Intent, RecipientSuppressed
-from lambda_src.core.models import Outcome, OutgoingMessage
-from lambda_src.core.time_budget import MAX_SEND_DELAY_SECONDS
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fake_ledger import Record
 from tests.support.fakes import ANSWER, Fault, UnexpectedTestError
-from tests.support.records import failure
-from tests.support.runtime import (
-    FIRST_CONTACT,
-    FUNCTION_TIMEOUT,
-    KEY,
-    LEASE_SECONDS,
-    TWILIO,
-    FakeRuntime,
-)
+from tests.support.logs import LogLines
+from tests.support.records import HELD_LEASE, SENT, failure
+from tests.support.runtime import FUNCTION_TIMEOUT, KEY, LEASE_SECONDS, FakeRuntime
 
 THEIRS = Record(KEY, Status.PROCESSING, START, owner="other", attempt=2)
 """The record of another worker, which took over."""
@@ -51,23 +38,13 @@ def test_a_context_object_becomes_one_message(runtime: FakeRuntime) -> None:
     assert [] == runtime.secrets.fresh_reads
 
 
-def test_a_secret_without_a_template_sends_free_text(runtime: FakeRuntime) -> None:
-    """Without a template the AI's text is the message."""
-    credentials = replace(TWILIO, template_sid=None)
-    runtime.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = credentials
-    runtime.assistants.definitions["first_contact"] = replace(FIRST_CONTACT, variables={})
-    runtime.generator.answer = replace(ANSWER, text="Hello Amara", variables={})
-    runtime.process()
-    expected = OutgoingMessage(contexts.SENDER, contexts.RECIPIENT, body="Hello Amara")
-    assert [expected] == [sent.message for sent in runtime.sender.sent]
-
-
 def test_the_records_follow_the_send(runtime: FakeRuntime) -> None:
-    """The intent is recorded while the message is being sent; then sid, answer and duration."""
+    """The lease has the context, the intent the answer; then sid and duration follow."""
+    context = contexts.parse(contexts.valid())
     seen: list[Record] = []
     runtime.while_generating(lambda: runtime.clock.advance(2.5))
     runtime.sender.during = lambda: seen.append(runtime.record)
-    runtime.process()
+    runtime.process(context)
     [record] = seen
     assert (Status.SENDING, ANSWER) == (record.status, record.answer)
     at = START + 2.5
@@ -76,13 +53,6 @@ def test_the_records_follow_the_send(runtime: FakeRuntime) -> None:
     assert sent
     assert (Status.SENT, runtime.sender.sent[0].sid) == (runtime.record.status, runtime.record.sid)
     assert (ANSWER, at, 2500) == (sent.answer, sent.sent_at, sent.processing_time_ms)
-
-
-def test_the_first_record_has_the_context(runtime: FakeRuntime) -> None:
-    """The lease's write stores the context object's attributes."""
-    context = contexts.parse(contexts.complete())
-    runtime.generator.answer = replace(ANSWER, variables={"1": "Amara"})
-    runtime.process(context)
     assert context.attributes == runtime.record.attributes
 
 
@@ -104,7 +74,8 @@ def test_the_lease_is_renewed_until_the_intent(runtime: FakeRuntime) -> None:
 
 
 def test_an_answer_of_an_earlier_attempt_is_sent(runtime: FakeRuntime) -> None:
-    """A stored answer is sent without asking the AI again."""
+    """A stored answer is sent without asking the AI again, for which no key is read."""
+    runtime.secrets.openai_keys.stored.clear()
     stored = replace(ANSWER, message_id="resp_stored")
     runtime.store.records[KEY] = Record(
         KEY, Status.RETRY, START, "earlier", 1, answer=stored, failure=failure(Status.RETRY)
@@ -116,84 +87,9 @@ def test_an_answer_of_an_earlier_attempt_is_sent(runtime: FakeRuntime) -> None:
     assert "resp_stored" == runtime.record.sent.answer.message_id
 
 
-def test_a_sent_message_is_not_sent_again(runtime: FakeRuntime) -> None:
-    """A second delivery does nothing, and may be deleted."""
-    runtime.process()
-    assert Outcome.ALREADY_PROCESSED is runtime.process(receive_count=2)
-    assert (1, 1) == (runtime.sender.attempts, len(runtime.generator.billed))
-
-
-@pytest.mark.parametrize("status", [Status.FAILED, Status.SEND_UNKNOWN])
-def test_a_terminal_state_calls_no_vendor(runtime: FakeRuntime, status: Status) -> None:
-    """Nothing is generated, sent or written."""
-    runtime.store.records[KEY] = Record(KEY, status, START, owner="earlier", attempt=1)
-    with pytest.raises(TerminalState):
-        runtime.process(receive_count=2)
-    assert ([], 0) == (runtime.generator.billed, runtime.sender.attempts)
-    assert (status, []) == (runtime.record.status, runtime.store.writes)
-
-
-def test_a_rejected_context_is_recorded_if_its_key_is_known(runtime: FakeRuntime) -> None:
-    """The record has the reason and the router's request; without a key nothing is written."""
-    runtime.flow.reject(runtime.delivery(), RejectedContext("body_not_json", []))
-    assert {} == runtime.store.records
-    rejected = RejectedContext("consent_not_given", [], key=KEY, request_id="request-1")
-    runtime.flow.reject(runtime.delivery(), rejected)
-    assert runtime.record.failure
-    assert (Status.FAILED, "consent_not_given", "parse", "request-1") == (
-        runtime.record.status,
-        runtime.record.failure.code,
-        runtime.record.failure.step,
-        runtime.record.request_id,
-    )
-
-
-def test_a_retry_of_a_suppressed_recipient_is_ended(runtime: FakeRuntime) -> None:
-    """The recipient opted out since the first attempt: nothing is generated or sent."""
-    runtime.store.records[KEY] = Record(KEY, Status.RETRY, START, "earlier", 1)
-    runtime.store.suppressed.add(contexts.RECIPIENT)
-    with pytest.raises(RecipientSuppressed):
-        runtime.process(receive_count=2)
-    assert runtime.record.failure
-    expected = (Status.FAILED, "recipient_suppressed")
-    assert expected == (runtime.record.status, runtime.record.failure.code)
-    assert ([], 0) == (runtime.generator.billed, runtime.sender.attempts)
-
-
-def test_nothing_is_recorded_of_an_erased_recipient(runtime: FakeRuntime) -> None:
-    """A message that was requested before the erasure is dropped, valid or not."""
-    runtime.store.erased[contexts.RECIPIENT] = START
-    with pytest.raises(RecipientErased):
-        runtime.process()
-    with pytest.raises(RecipientErased):
-        runtime.flow.reject(runtime.delivery(), RejectedContext("consent_not_given", [], key=KEY))
-    assert ({}, []) == (runtime.store.records, runtime.generator.billed)
-
-
-def test_a_retry_is_not_billed_again(runtime: FakeRuntime) -> None:
-    """After a send that was refused for now, the next delivery sends the first one's answer."""
-    runtime.sender.fail(RateLimited("twilio_20429", Step.SEND))
-    with pytest.raises(RateLimited):
-        runtime.process()
-    assert Outcome.SENT is runtime.process(receive_count=2)
-    assert (1, 1) == (len(runtime.generator.billed), len(runtime.sender.sent))
-
-
-def test_rotated_credentials_are_read_again(runtime: FakeRuntime) -> None:
-    """Credentials that were changed at the vendor cost one attempt, and no delivery."""
-    runtime.process()
-    runtime.sender.auth_token = "token-2"
-    rotated = replace(TWILIO, auth_token="token-2")
-    runtime.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = rotated
-    other = contexts.changed("conversation_data.conversation_id", "conversation-2")
-    assert Outcome.SENT is runtime.process(contexts.parse(other))
-    assert [contexts.TWILIO_SECRET] == runtime.secrets.fresh_reads
-    assert (3, 2) == (runtime.sender.attempts, len(runtime.sender.sent))
-
-
 @pytest.mark.parametrize("took", [10, 100])
 @pytest.mark.parametrize(
-    "error", [SendOutcomeUnknown("twilio_500", Step.SEND), UnexpectedTestError()]
+    "error", [errors.SendOutcomeUnknown("twilio_500", Step.SEND), UnexpectedTestError()]
 )
 def test_an_unknown_outcome_comes_back_after_its_deadline(
     runtime: FakeRuntime, error: Exception, took: float
@@ -201,17 +97,17 @@ def test_an_unknown_outcome_comes_back_after_its_deadline(
     """The next delivery comes when the sender has certainly given up, or at once if it has."""
     runtime.sender.during = lambda: runtime.clock.advance(took)
     runtime.sender.fail(error)
-    with pytest.raises(SendOutcomeUnknown) as unknown:
+    with pytest.raises(errors.SendOutcomeUnknown) as unknown:
         runtime.process()
     assert max(0, runtime.times.max_send_duration - took) == unknown.value.retry_in
 
 
 def test_the_final_delivery_keeps_the_last_failure(runtime: FakeRuntime) -> None:
     """It sends nothing, and the dead-letter message's record still has the reason."""
-    runtime.sender.fail(TransientFailure("twilio_20429", Step.SEND))
-    with pytest.raises(TransientFailure):
+    runtime.sender.fail(errors.TransientFailure("twilio_20429", Step.SEND))
+    with pytest.raises(errors.TransientFailure):
         runtime.process()
-    with pytest.raises(AttemptsExhausted):
+    with pytest.raises(errors.AttemptsExhausted):
         runtime.process(receive_count=runtime.queue.max_receives)
     assert runtime.record.failure
     assert "the last failure was twilio_20429" == runtime.record.failure.detail
@@ -220,12 +116,10 @@ def test_the_final_delivery_keeps_the_last_failure(runtime: FakeRuntime) -> None
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.ANSWER_LOST, Fault.REFUSED])
 @pytest.mark.parametrize("call", ["create", "record_intent"])
-def test_a_write_without_an_answer_sends_nothing(
-    runtime: FakeRuntime, call: str, fault: Fault
-) -> None:
+def test_an_unanswered_write_sends_nothing(runtime: FakeRuntime, call: str, fault: Fault) -> None:
     """Whether it was applied or not: nothing goes out, and without a lease nothing is billed."""
     runtime.store.fail(call, fault)
-    with pytest.raises(TransientFailure):
+    with pytest.raises(errors.TransientFailure):
         runtime.process()
     assert 0 == runtime.sender.attempts
     if call == "create":
@@ -238,7 +132,7 @@ def test_an_intent_is_undone_when_the_table_answers_again(runtime: FakeRuntime) 
     """A short outage that begins with the intent leaves a record in `retry`."""
     runtime.store.fail("record_intent", Fault.ANSWER_LOST)
     runtime.store.fail("record_failure", Fault.UNAVAILABLE, 3)
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(errors.LedgerUnavailable):
         runtime.process()
     assert Status.RETRY is runtime.record.status
     assert Outcome.SENT is runtime.process(receive_count=2)
@@ -248,58 +142,52 @@ def test_an_intent_that_cannot_be_undone_is_reconciled(runtime: FakeRuntime) -> 
     """A record left `sending` is never sent again."""
     runtime.store.fail("record_intent", Fault.ANSWER_LOST)
     runtime.store.fail("record_failure", Fault.UNAVAILABLE, 10_000)
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(errors.LedgerUnavailable):
         runtime.process()
     runtime.clock.advance(runtime.times.max_send_duration)
     runtime.begin_invocation()
-    with pytest.raises(SendDeclaredUnknown):
+    with pytest.raises(errors.SendDeclaredUnknown):
         runtime.process(receive_count=runtime.queue.max_receives)
     assert (Status.SEND_UNKNOWN, 0) == (runtime.record.status, runtime.sender.attempts)
-
-
-def test_a_record_too_large_is_recorded_without_its_content(runtime: FakeRuntime) -> None:
-    """Nothing of the context object but its key is stored."""
-    runtime.store.fail("create", Fault.TOO_LARGE)
-    runtime.batch().handle([runtime.delivery(contexts.body(contexts.valid()))])
-    assert (Status.FAILED, {}) == (runtime.record.status, runtime.record.attributes)
 
 
 # --- time
 
 
-def lose_lease(runtime: FakeRuntime) -> None:
-    """Let another worker take over while the AI writes."""
-    runtime.while_generating(lambda: runtime.store.records.update({KEY: THEIRS}))
+@pytest.mark.parametrize(
+    ("took", "error", "raised"),
+    [
+        (0, None, errors.LeaseLost),
+        (FUNCTION_TIMEOUT - 1, None, errors.LeaseLost),
+        (0, errors.TransientFailure("openai_500", Step.AI), errors.TransientFailure),
+    ],
+)
+def test_a_lost_lease_sends_and_records_nothing(
+    runtime: FakeRuntime, took: float, error: Exception | None, raised: type[Exception]
+) -> None:
+    """The record is the other worker's, also if the AI failed or its answer comes too late."""
 
+    def lose_lease() -> None:
+        runtime.clock.advance(took)
+        runtime.store.records[KEY] = THEIRS
 
-def test_a_lost_lease_sends_and_records_nothing(runtime: FakeRuntime) -> None:
-    """The record is the other worker's, also if the AI failed."""
-    lose_lease(runtime)
-    with pytest.raises(LeaseLost):
+    runtime.while_generating(lose_lease)
+    if error:
+        runtime.generator.fail(error)
+    with pytest.raises(raised):
         runtime.process()
     assert (THEIRS, 0) == (runtime.record, runtime.sender.attempts)
 
-    runtime.store.records.clear()
-    runtime.generator.fail(TransientFailure("openai_500", Step.AI))
-    with pytest.raises(TransientFailure):
+
+@pytest.mark.parametrize(("slow", "billed"), [("secrets", 0), ("generator", 1)])
+def test_an_expired_lease_sends_nothing(runtime: FakeRuntime, slow: str, billed: int) -> None:
+    """Another worker may take over, and have an answer that is not paid for a second time."""
+    getattr(runtime, slow).during = lambda *_: runtime.clock.advance(LEASE_SECONDS)
+    with pytest.raises(errors.LeaseLost):
         runtime.process()
-    assert THEIRS == runtime.record
-
-
-def test_an_expired_lease_sends_nothing(runtime: FakeRuntime) -> None:
-    """Another worker may take over at any time: no intent is recorded."""
-    runtime.while_generating(lambda: runtime.clock.advance(LEASE_SECONDS))
-    with pytest.raises(LeaseLost):
-        runtime.process()
-    assert (Status.PROCESSING, 0) == (runtime.record.status, runtime.sender.attempts)
-
-
-def test_an_expired_lease_is_not_billed(runtime: FakeRuntime) -> None:
-    """Another worker may have an answer by now: it is not paid for a second time."""
-    runtime.secrets.during = lambda: runtime.clock.advance(LEASE_SECONDS)
-    with pytest.raises(LeaseLost):
-        runtime.process()
-    assert [] == runtime.generator.billed
+    expected = (Status.PROCESSING, billed, 0)
+    calls = (len(runtime.generator.billed), runtime.sender.attempts)
+    assert expected == (runtime.record.status, *calls)
 
 
 def test_a_worker_that_stalls_after_its_intent_does_not_send(runtime: FakeRuntime) -> None:
@@ -308,10 +196,9 @@ def test_a_worker_that_stalls_after_its_intent_does_not_send(runtime: FakeRuntim
     assert Outcome.SENT is runtime.process()
 
     runtime.store.records.clear()
-    runtime.store.before["record_intent"] = lambda: runtime.clock.advance(
-        MAX_SEND_DELAY_SECONDS + 0.1
-    )
-    with pytest.raises(TransientFailure, match="stalled_before_send"):
+    late = MAX_SEND_DELAY_SECONDS + 0.1
+    runtime.store.before["record_intent"] = lambda: runtime.clock.advance(late)
+    with pytest.raises(errors.TransientFailure, match="stalled_before_send"):
         runtime.process()
     assert (Status.RETRY, 1) == (runtime.record.status, runtime.sender.attempts)
 
@@ -329,8 +216,8 @@ def test_a_second_attempt_with_fresh_credentials_must_be_in_time(
         runtime.secrets.during = take_too_long
 
     runtime.sender.during = take_too_long if slow == "send" else read_slowly
-    runtime.sender.fail(CredentialsRefused("twilio_20003", Step.SEND))
-    with pytest.raises(CredentialsRefused):
+    runtime.sender.fail(errors.CredentialsRefused("twilio_20003", Step.SEND))
+    with pytest.raises(errors.CredentialsRefused):
         runtime.process()
     assert (Status.RETRY, 1) == (runtime.record.status, runtime.sender.attempts)
     assert fresh_reads == len(runtime.secrets.fresh_reads)
@@ -339,7 +226,7 @@ def test_a_second_attempt_with_fresh_credentials_must_be_in_time(
 def test_a_delivery_without_time_acquires_no_lease(runtime: FakeRuntime) -> None:
     """Too late for a send, the message comes back at once."""
     runtime.clock.advance(FUNCTION_TIMEOUT - runtime.times.acquire_reserve + 0.1)
-    with pytest.raises(TransientFailure) as late:
+    with pytest.raises(errors.TransientFailure) as late:
         runtime.process()
     assert ("out_of_time", 0) == (late.value.code, late.value.retry_in)
     assert {} == runtime.store.records
@@ -349,7 +236,7 @@ def test_an_answer_that_comes_too_late_is_sent_by_the_next_delivery(runtime: Fak
     """It is stored, and billed once."""
     runtime.deadline = START + runtime.times.send_reserve + 30
     runtime.while_generating(lambda: runtime.clock.advance(30.5))
-    with pytest.raises(TransientFailure) as late:
+    with pytest.raises(errors.TransientFailure) as late:
         runtime.process()
     assert ("out_of_time", 0) == (late.value.code, late.value.retry_in)
     expected = (Status.RETRY, ANSWER, 0)
@@ -359,21 +246,172 @@ def test_an_answer_that_comes_too_late_is_sent_by_the_next_delivery(runtime: Fak
     assert (1, 1) == (len(runtime.generator.billed), len(runtime.sender.sent))
 
 
-def test_a_late_answer_of_a_lost_lease_is_not_stored(runtime: FakeRuntime) -> None:
-    """An answer is stored under the lease or not at all."""
-
-    def lose_lease_and_time() -> None:
-        runtime.clock.advance(FUNCTION_TIMEOUT - 1)
-        runtime.store.records[KEY] = THEIRS
-
-    runtime.while_generating(lose_lease_and_time)
-    with pytest.raises(LeaseLost):
-        runtime.process()
-    assert THEIRS == runtime.record
-
-
 def test_the_reserve_covers_the_send_and_its_record(runtime: FakeRuntime) -> None:
     """What is reserved is enough for a stall, the vendor's timeout and the final write."""
     longest = MAX_SEND_DELAY_SECONDS + runtime.times.twilio_timeout
     assert runtime.times.send_reserve > longest
     assert runtime.times.max_send_duration > longest
+
+
+# --- the final write
+
+
+@pytest.fixture
+def sending(runtime: FakeRuntime) -> FakeRuntime:
+    """A conversation whose message is sent."""
+    runtime.store.records[KEY] = Record(KEY, Status.SENDING, START, owner="o", answer=ANSWER)
+    return runtime
+
+
+def _record_sent(runtime: FakeRuntime) -> None:
+    runtime.at_most_once.record_sent(KEY, SENT, runtime.delivery())
+
+
+def _error_of(runtime: FakeRuntime) -> errors.FinalUpdateFailed:
+    with pytest.raises(errors.FinalUpdateFailed) as failed:
+        _record_sent(runtime)
+    return failed.value
+
+
+@pytest.mark.parametrize("status", [Status.SENDING, Status.SEND_UNKNOWN])
+@pytest.mark.parametrize("times", [0, 1, 4])
+def test_a_sent_message_is_recorded(sending: FakeRuntime, status: Status, times: int) -> None:
+    """At once, or with pauses while the table is unavailable; also over an unknown send."""
+    sending.store.alter(KEY, status=status)
+    sending.store.fail("record_sent", Fault.UNAVAILABLE, times)
+    _record_sent(sending)
+    assert (Status.SENT, SENT) == (sending.record.status, sending.record.sent)
+    assert (times > 0) is (sending.clock() > START)
+
+
+@pytest.mark.parametrize("fault", [Fault.REPEATED, Fault.ANSWER_LOST])
+def test_our_own_sid_in_the_record_is_success(sending: FakeRuntime, fault: Fault) -> None:
+    """Whoever repeated the write, it is applied once."""
+    sending.store.fail("record_sent", fault)
+    _record_sent(sending)
+    assert ("SM1", ["record_sent"]) == (sending.record.sid, sending.store.writes)
+
+
+def test_the_last_attempt_leaves_time_for_the_alarm(sending: FakeRuntime) -> None:
+    """A table that stays unavailable is given up before the function ends."""
+    sending.store.fail("record_sent", Fault.UNAVAILABLE, 10_000)
+    assert "ledger_unavailable" == _error_of(sending).code
+    assert 0 <= sending.time_left() - AWS_CALL_SECONDS - SHUTDOWN_RESERVE_SECONDS < 10
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(Fault.REFUSED, "ledger_refused"), (Fault.UNEXPECTED, "unexpected_error")]
+)
+def test_a_write_that_cannot_succeed_raises_an_alarm_at_once(
+    sending: FakeRuntime, fault: Fault, code: str
+) -> None:
+    """The error has what should have been written, and neither text nor number."""
+    sending.store.fail("record_sent", fault)
+    error = _error_of(sending)
+    assert (code, START) == (error.code, sending.clock())
+    expected = (CRITICAL, LogEvent.FINAL_DB_UPDATE_FAILED, None)
+    assert expected == (error.log_level, error.event, error.recorded_status)
+    assert {
+        "conversation_status": "initial_message_sent",
+        "message_sid": "SM1",
+        "thread_id": "conv_1",
+        "message_id": "resp_1",
+        "prompt_tokens": 120,
+        "completion_tokens": 40,
+        "total_tokens": 160,
+        "initial_processing_time_ms": 1000,
+    } == error.fields
+    for private in (contexts.RECIPIENT, contexts.SENDER, *ANSWER.variables.values()):
+        assert private not in f"{error} {error.fields}"
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        {},
+        {KEY: Record(KEY, Status.RETRY, START)},
+        {KEY: Record(KEY, Status.SENT, START, sid="SM2")},
+    ],
+    ids=["no record", "not sending", "another sid"],
+)
+def test_a_record_in_another_state_is_not_overwritten(
+    runtime: FakeRuntime, records: dict[RecordKey, Record]
+) -> None:
+    """It is for an operator to look at."""
+    runtime.store.records.update(records)
+    assert "record_not_sending" == _error_of(runtime).code
+    assert records == runtime.store.records
+
+
+# --- recording failures
+
+
+@pytest.fixture
+def processing(runtime: FakeRuntime) -> FakeRuntime:
+    """A conversation that `HELD_LEASE` holds."""
+    runtime.store.create(contexts.parse(contexts.valid()), HELD_LEASE)
+    return runtime
+
+
+def record_failure(runtime: FakeRuntime) -> None:
+    """Let a message fail, which raises its error once it is recorded."""
+    error = errors.TransientFailure("openai_500", Step.AI, "a passing fault")
+    with (
+        pytest.raises(errors.TransientFailure) as raised,
+        runtime.failures.record_on_error(HELD_LEASE, runtime.delivery()),
+    ):
+        raise error
+    assert error is raised.value
+
+
+def test_a_failure_is_recorded_with_code_step_and_time(processing: FakeRuntime) -> None:
+    """The record has what failed, where and when; without an error nothing is written."""
+    with processing.failures.record_on_error(HELD_LEASE, processing.delivery()):
+        pass
+    assert ["create"] == processing.store.writes
+    processing.clock.advance(7)
+    record_failure(processing)
+    expected = Failure(Status.RETRY, "openai_500", "ai", "a passing fault", START + 7)
+    assert (Status.RETRY, expected) == (processing.record.status, processing.record.failure)
+
+
+@pytest.mark.parametrize(
+    ("fault", "owner", "event"),
+    [
+        (Fault.UNAVAILABLE, HELD_LEASE.owner, LogEvent.STATUS_WRITE_FAILED),
+        (Fault.REFUSED, HELD_LEASE.owner, LogEvent.STATUS_WRITE_FAILED),
+        (None, "other", LogEvent.LEASE_LOST),
+    ],
+)
+def test_a_failure_that_cannot_be_recorded_is_logged(
+    processing: FakeRuntime, log_lines: LogLines, fault: Fault | None, owner: str, event: LogEvent
+) -> None:
+    """The message fails as it did, and the log says that its record does not."""
+    processing.store.alter(KEY, owner=owner)
+    if fault:
+        processing.store.fail("record_failure", fault, 10_000)
+    record_failure(processing)
+    assert ["openai_500", event] == log_lines.events
+    assert Status.PROCESSING is processing.record.status
+
+
+REJECTION = errors.RejectedContext("consent_not_given", [], key=KEY, request_id="request-1")
+
+
+def test_a_rejection_is_recorded_where_no_record_exists(runtime: FakeRuntime) -> None:
+    """A later rejection of the same conversation changes nothing."""
+    runtime.flow.reject(runtime.delivery(), REJECTION)
+    failure = runtime.record.failure
+    assert failure
+    assert ("consent_not_given", "parse") == (failure.code, failure.step)
+    assert (Status.FAILED, "request-1") == (runtime.record.status, runtime.record.request_id)
+    runtime.store.alter(KEY, status=Status.PROCESSING)
+    runtime.flow.reject(runtime.delivery(), REJECTION)
+    assert Status.PROCESSING is runtime.record.status
+
+
+def test_an_unrecorded_rejection_is_logged(runtime: FakeRuntime, log_lines: LogLines) -> None:
+    """The message fails all the same."""
+    runtime.store.fail("record_rejection", Fault.UNAVAILABLE)
+    runtime.flow.reject(runtime.delivery(), REJECTION)
+    assert [LogEvent.STATUS_WRITE_FAILED] == log_lines.events

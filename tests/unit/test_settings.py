@@ -1,9 +1,20 @@
-"""The function's configuration: complete, or one error that names everything wrong with it."""
+"""The configuration: environment variables, channels and secrets."""
 
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lambda_src import channels
+from lambda_src.bootstrap import ON_DEMAND, preload
+from lambda_src.channels import parts_of
 from lambda_src.core.contract import (
     DEFAULTS,
     METRICS_NAMESPACE,
@@ -11,7 +22,12 @@ from lambda_src.core.contract import (
     TWILIO_BASE_URL,
     Variable,
 )
+from lambda_src.core.errors import ConfigurationRefused
+from lambda_src.core.ports import ChannelParts
 from lambda_src.core.settings import ConfigurationError, Settings
+from lambda_src.services.secret_schemas import TwilioCredentials, openai_key, twilio_credentials
+from lambda_src.services.secrets_manager_service import SingleFlight, is_within
+from tests.support.contexts import OPENAI_SECRET, SECRET_PREFIXES, TWILIO_SECRET
 
 MINIMAL = {
     "CHANNEL": "whatsapp",
@@ -21,13 +37,11 @@ MINIMAL = {
 }
 
 
-def read(**changes: str) -> Settings:
-    """Return the settings of the minimal environment with changes."""
+def _read(**changes: str) -> Settings:
     return Settings.from_environment(MINIMAL | changes)
 
 
-def error_of(environment: dict[str, str]) -> str:
-    """Return the error of an invalid environment."""
+def _error_of(environment: dict[str, str]) -> str:
     with pytest.raises(ConfigurationError) as invalid:
         Settings.from_environment(environment)
     return str(invalid.value)
@@ -35,22 +49,19 @@ def error_of(environment: dict[str, str]) -> str:
 
 def test_the_required_variables_are_enough() -> None:
     """The others have defaults, also where they are empty; settings do not change."""
-    settings = read()
+    settings = _read()
     assert ("whatsapp", ("a/b", "c/d/")) == (settings.channel, settings.secret_prefixes)
     assert ((15, 60, 300), "INFO") == (settings.settle_delays_seconds, settings.log_level)
-    assert ("", "", "") == (
-        settings.assistants_base_url,
-        settings.twilio_base_url,
-        settings.powertools_metrics_namespace,
-    )
-    assert settings == read(LEASE_SECONDS="", LOG_LEVEL="")
+    assert "" == settings.assistants_base_url == settings.twilio_base_url
+    assert "" == settings.powertools_metrics_namespace
+    assert settings == _read(LEASE_SECONDS="", LOG_LEVEL="")
     with pytest.raises(FrozenInstanceError):
         settings.channel = "sms"  # type: ignore[misc]
 
 
 def test_the_defaults_are_consistent() -> None:
     """Two missed heartbeats cost neither lease nor visibility; the lease is the first to end."""
-    settings = read()
+    settings = _read()
     assert 3 * settings.heartbeat_interval_seconds < settings.lease_seconds
     assert settings.lease_seconds < settings.heartbeat_visibility_seconds
 
@@ -68,7 +79,7 @@ def test_a_missing_required_variable_is_named(name: str, value: str | None) -> N
     environment = {key: text for key, text in MINIMAL.items() if key != name}
     if value is not None:
         environment[name] = value
-    error = error_of(environment)
+    error = _error_of(environment)
     assert [name] == [variable for variable in Variable if variable in error]
 
 
@@ -91,7 +102,7 @@ def test_a_missing_required_variable_is_named(name: str, value: str | None) -> N
 )  # fmt: skip
 def test_an_invalid_variable_is_named(name: str, value: str) -> None:
     """It alone, in one line."""
-    error = error_of(MINIMAL | {name: value})
+    error = _error_of(MINIMAL | {name: value})
     names = (*Variable, TWILIO_BASE_URL, METRICS_NAMESPACE)
     assert [name] == [variable for variable in names if f" {variable}:" in error]
     assert "\n" not in error
@@ -99,18 +110,197 @@ def test_an_invalid_variable_is_named(name: str, value: str) -> None:
 
 def test_one_error_lists_all_problems() -> None:
     """Whoever corrects the configuration sees everything at once."""
-    error = error_of(MINIMAL | {"CHANNEL": "", "LEASE_SECONDS": "x", "MAX_CONCURRENCY": "-3"})
+    error = _error_of(MINIMAL | {"CHANNEL": "", "LEASE_SECONDS": "x", "MAX_CONCURRENCY": "-3"})
     assert all(name in error for name in ("CHANNEL", "LEASE_SECONDS", "MAX_CONCURRENCY"))
 
 
 def test_lists_may_have_spaces() -> None:
     """Around the commas."""
-    settings = read(SECRET_PREFIXES=" a/b , c/d/ ,", SETTLE_DELAYS_SECONDS="5, 10")
+    settings = _read(SECRET_PREFIXES=" a/b , c/d/ ,", SETTLE_DELAYS_SECONDS="5, 10")
     assert (("a/b", "c/d/"), (5, 10)) == (settings.secret_prefixes, settings.settle_delays_seconds)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/v1", "https://assistants.example.org/v1"])
 def test_urls_are_not_rewritten(url: str) -> None:
     """They are only checked."""
-    settings = read(**{"ASSISTANTS_BASE_URL": url, TWILIO_BASE_URL: url})
+    settings = _read(**{"ASSISTANTS_BASE_URL": url, TWILIO_BASE_URL: url})
     assert (url, url) == (settings.assistants_base_url, settings.twilio_base_url)
+
+
+# --- channels
+
+
+def test_a_registered_channel_has_its_parts() -> None:
+    """Its module defines them."""
+    assert isinstance(parts_of("whatsapp"), ChannelParts)
+
+
+@pytest.mark.parametrize("channel", ["pager", "whats-app", "", "..", "os.path"])
+def test_an_unknown_channel_is_refused(channel: str) -> None:
+    """The error has the path of the missing module."""
+    with pytest.raises(ConfigurationError) as refused:
+        parts_of(channel)
+    assert f"CHANNEL: there is no lambda_src/channels/{channel}.py" in str(refused.value)
+
+
+def test_a_module_without_parts_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The error says what it must define."""
+    (tmp_path / "pager.py").write_text("PARTS = None\n")
+    monkeypatch.setattr(channels, "__path__", [str(tmp_path)])
+    with pytest.raises(ConfigurationError, match=r"pager\.py defines no ChannelParts as PARTS"):
+        parts_of("pager")
+    del sys.modules["lambda_src.channels.pager"]
+
+
+# --- preloading
+
+MODULE = "preloaded_in_a_test"
+
+
+@pytest.mark.parametrize("initialization", [ON_DEMAND, "snap-start", "provisioned-concurrency"])
+def test_modules_are_preloaded_without_delaying_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, initialization: str
+) -> None:
+    """If a message is waiting a thread imports them, else the start itself."""
+    code = "import threading\nTHREAD = threading.current_thread().name\n"
+    (tmp_path / f"{MODULE}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    preload((MODULE,), initialization)
+    for thread in threading.enumerate():
+        if thread.name == "preload":
+            thread.join()
+    expected = "preload" if initialization == ON_DEMAND else threading.current_thread().name
+    assert expected == sys.modules[MODULE].THREAD
+
+
+# --- secrets
+
+ACCOUNT = "AC" + "0123456789abcdef" * 2
+TEMPLATE = "HX" + "0123456789ABCDEF" * 2
+TWILIO = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": "made-up"}
+ARN = "arn:aws:secretsmanager:eu-west-2:123456789012:secret:"
+CREDENTIALS = "ai-multi-comms/dev/whatsapp-credentials"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        OPENAI_SECRET, f"{OPENAI_SECRET}/harbour", TWILIO_SECRET, f"{TWILIO_SECRET}/second",
+        f"{ARN}{OPENAI_SECRET}", f"{ARN}{OPENAI_SECRET}-AbC123", f"{ARN}{TWILIO_SECRET}-AbC123",
+        f"{ARN.replace('aws', 'aws-cn')}{TWILIO_SECRET}",
+    ],
+)  # fmt: skip
+def test_references_with_a_prefix_are_the_channels_own(reference: str) -> None:
+    """Names and ARNs, with or without suffix; without prefixes there are none."""
+    assert is_within(reference, SECRET_PREFIXES)
+    assert not is_within(reference, [])
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "", "/", "ai-multi-comms", "ai-multi-comms/prod/openai-api-key/whatsapp",
+        "ai-multi-comms/dev/openai-api-key/sms", f"{OPENAI_SECRET}-2", f"{OPENAI_SECRET}2",
+        f"{OPENAI_SECRET}-AbC123", f"{OPENAI_SECRET}/", f" {OPENAI_SECRET}",
+        f"{OPENAI_SECRET}\n", f"other/{OPENAI_SECRET}", CREDENTIALS, f"{CREDENTIALS}/",
+        f"{CREDENTIALS}-old/harbour", f"{CREDENTIALS}//harbour", f"{CREDENTIALS}/./harbour",
+        f"{CREDENTIALS}/../openai-api-key/sms", f"{CREDENTIALS}/..",
+        f"{CREDENTIALS}/%2e%2e/prod", f"{CREDENTIALS}/harbour\x00",
+        f"{ARN}ai-multi-comms/dev/openai-api-key/sms-AbC123",
+        f"{ARN}{CREDENTIALS}/../secret-AbC123", f"{ARN}{OPENAI_SECRET}-2-AbC123",
+        f"arn:aws:ssm:eu-west-2:123456789012:parameter:{TWILIO_SECRET}",
+        f"arn:aws:secretsmanager:eu-west-2:123:secret:{TWILIO_SECRET}",
+        f"{ARN}{ARN}{TWILIO_SECRET}", f"{OPENAI_SECRET}/{'x' * 512}",
+    ],
+)  # fmt: skip
+def test_other_references_are_refused(reference: str) -> None:
+    """Look-alikes, empty parts, dots, other services' ARNs and other names."""
+    assert not is_within(reference, SECRET_PREFIXES)
+
+
+def test_surrounding_white_space_is_dropped() -> None:
+    """It is easily copied along from a console or a file's last line; other fields are ignored."""
+    padded = {name: f" \t{value}\r\n" for name, value in TWILIO.items()}
+    expected = TwilioCredentials(ACCOUNT, "made-up", TEMPLATE)
+    assert expected == twilio_credentials({**padded, "twilio_template_sid": f"{TEMPLATE}\n"})
+    assert "made-up" == openai_key({"ai_api_key": "\u00a0made-up\n"})
+    assert twilio_credentials({**TWILIO, "note": 7}).template_sid is None
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, "nothing"), ("", "an empty text"), (" \n", "an empty text"), (7, "int"),
+        (["made-up"], "list"), ("made up", "another text"), ("made\nup", "another text"),
+        ("tök€n", "another text"), ("made-up\x00", "another text"),
+    ],
+)  # fmt: skip
+def test_a_key_that_no_header_can_carry_is_malformed(value: object, found: str) -> None:
+    """The error has the field, what was expected, and the kind of what was found."""
+    for name, read in (
+        ("ai_api_key", lambda: openai_key({"ai_api_key": value})),
+        ("twilio_auth_token", lambda: twilio_credentials({**TWILIO, "twilio_auth_token": value})),
+    ):
+        with pytest.raises(ConfigurationRefused, match="secret_malformed") as malformed:
+            read()
+        expected = f"expected {name} to be printable ASCII characters without blanks, found {found}"
+        assert expected == malformed.value.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("twilio_account_sid", "x/../y"), ("twilio_account_sid", ACCOUNT[:-1]),
+        ("twilio_account_sid", f"{ACCOUNT}0"), ("twilio_account_sid", ACCOUNT.replace("AC", "SK")),
+        ("twilio_account_sid", ACCOUNT.replace("f", "g")), ("twilio_template_sid", ""),
+        ("twilio_template_sid", TEMPLATE.replace("HX", "AC")), ("twilio_template_sid", None),
+    ],
+)  # fmt: skip
+def test_a_sid_of_another_form_is_malformed(name: str, value: object) -> None:
+    """It would become a part of a URL, or be refused with every message."""
+    with pytest.raises(ConfigurationRefused, match=f"expected {name} to be .. and 32 hexadecimal"):
+        twilio_credentials({**TWILIO, name: value})
+
+
+@given(st.text().filter(lambda text: not text.isascii()))
+def test_no_value_reaches_an_error(value: str) -> None:
+    """Whatever a secret contains."""
+    with pytest.raises(ConfigurationRefused) as raised:
+        openai_key({"ai_api_key": f"a {value} z"})
+    assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize("secret", [None, [], "made-up", 7, True])
+def test_a_secret_that_is_not_an_object_is_malformed(secret: object) -> None:
+    """The error has only its kind."""
+    with pytest.raises(ConfigurationRefused, match="expected a JSON object, found") as raised:
+        openai_key(secret)
+    assert "made-up" not in str(raised.value)
+
+
+CALLERS = 5
+
+
+@pytest.mark.parametrize("failure", [None, LookupError("gone")])
+def test_one_call_serves_all_concurrent_callers(failure: Exception | None) -> None:
+    """Each gets its result or its failure; another key does not wait; a later call is made anew."""
+    flight: SingleFlight[str] = SingleFlight()
+    calls: list[str] = []
+
+    def call() -> str:
+        # The standard library's own condition, whose waiters are private.
+        condition: Any = flight._in_flight["key"]._condition
+        until = time.monotonic() + 60
+        while len(condition._waiters) < CALLERS - 1 and time.monotonic() < until:
+            time.sleep(0.001)
+        calls.append(flight.call("another key", lambda: "another"))
+        if failure:
+            raise failure
+        return "value"
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        futures = [pool.submit(flight.call, "key", call) for _ in range(CALLERS)]
+        results = [future.exception() or future.result() for future in futures]
+    assert ([failure or "value"] * CALLERS, ["another"]) == (results, calls)
+    assert "again" == flight.call("key", lambda: "again")
