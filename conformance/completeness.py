@@ -1,9 +1,10 @@
 """The files of which a channel of this repository consists."""
 
-import json
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+from conformance.subject import read_json
+from lambda_src.core import InvalidDefinition, parse_definition_file
 
 REGISTRY = "stacks/config/channels.py"
 
@@ -31,7 +32,11 @@ def missing_parts(channel: str, root: Path, registered: tuple[str, ...]) -> Iter
 
 
 def _missing_in_assistant(channel: str, example: str, root: Path) -> Iterator[str]:
-    company = json.loads((root / example).read_text("utf-8"))["company_data_payload"]
+    try:
+        company = read_json(root / example)["company_data_payload"]
+    except ValueError as error:
+        yield str(error)
+        return
     config = company["ai_config"]["openai_config"].get(channel)
     if config is None:
         yield f"{example}: configure the AI for {channel}"
@@ -39,5 +44,8 @@ def _missing_in_assistant(channel: str, example: str, root: Path) -> Iterator[st
         file = f"lambda_src/assistants/{config['assistant_id_template_sender']}.toml"
         if not (root / file).is_file():
             yield f"{file}: write the assistant that the example names"
-        elif not {"model", "instructions"} <= tomllib.loads((root / file).read_text()).keys():
-            yield f"{file}: name its model and its instructions"
+            return
+        try:
+            parse_definition_file((root / file).read_bytes())
+        except InvalidDefinition as error:
+            yield f"{file}: {error}"

@@ -12,6 +12,22 @@ from lambda_src.core import ChannelParts, Clock
 from stacks.config import ChannelNames
 
 
+def read_json(file: Path) -> Any:
+    """Read a JSON file in any encoding of Unicode, with or without a byte order mark.
+
+    Raises:
+        ValueError: It is not JSON, or in another encoding; the text names the file and says where.
+    """
+    try:
+        return json.loads(file.read_bytes())
+    except UnicodeDecodeError as error:
+        found = f"another encoding (byte {error.start + 1})"
+        raise ValueError(f"{file}: expected a text in UTF-8, found {found}") from None
+    except json.JSONDecodeError as error:
+        found = f"{error.msg} at line {error.lineno}, column {error.colno}"
+        raise ValueError(f"{file}: expected JSON, found other text: {found}") from None
+
+
 class Vendor(AbstractContextManager["Vendor"], Protocol):
     """A fake of the channel's vendor, on loopback within a `with` block."""
 
@@ -73,7 +89,7 @@ class Subject:
 
     def context(self) -> dict[str, Any]:
         """Return a copy of the valid context object."""
-        document: dict[str, Any] = json.loads(self.example.read_text("utf-8"))
+        document: dict[str, Any] = read_json(self.example)
         return document
 
     def variables(self) -> dict[str, str]:

@@ -22,7 +22,9 @@ class TwilioVendor(FakeTwilio):
         if has_template:
             self.secret["twilio_template_sid"] = TEMPLATE
         super().__init__(
-            accounts={ACCOUNT: TOKEN}, templates={TEMPLATE: "Hello {{1}}! {{2}}"}, clock=clock
+            accounts={ACCOUNT: TOKEN},
+            templates={TEMPLATE: "Hello {{1}}! {{2}} Reply STOP to opt out."},
+            clock=clock,
         )
 
     def environment(self) -> dict[str, str]:

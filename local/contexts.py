@@ -22,11 +22,12 @@ def read_context(path: Path) -> str:
         LocalCloudError: the file cannot be read or is not JSON; the text says where.
     """
     try:
-        text = decode_text(path.read_bytes())
+        text = decode_text(path.read_bytes(), str(path))
         json.loads(text)
-    except (OSError, OperatorError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise LocalCloudError(f"cannot read the context object {path}: {reason}") from error
+    except OSError as error:
+        raise LocalCloudError(f"cannot read the context object {path}: {error.strerror}") from error
+    except OperatorError as error:
+        raise LocalCloudError(str(error)) from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise LocalCloudError(f"{path} is not JSON: {error.msg} at {where}") from error

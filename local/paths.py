@@ -22,3 +22,6 @@ CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
 EXAMPLE_CONTEXTS = ROOT / "examples" / "contexts"
 """Context objects to send, valid and invalid."""
+
+EXAMPLE_TEMPLATE = ROOT / "examples" / "templates" / "whatsapp_first_contact.json"
+"""The content template of first messages on WhatsApp, as Twilio's Content API takes it."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tomllib
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -12,9 +11,15 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import lambda_src
-from lambda_src.core import TWILIO_BASE_URL
+from lambda_src.core import (
+    TWILIO_BASE_URL,
+    AssistantDefinition,
+    InvalidDefinition,
+    parse_definition_file,
+)
 from local import paths
 from local.aws import Aws
+from local.contexts import read_context
 from local.deployment import ENVIRONMENT
 from local.errors import LocalCloudError
 from local.fakes import FakeOpenAI, FakeTwilio, InboxMessage
@@ -31,8 +36,6 @@ CREDENTIALS = tuple(f"{_PREFIX}{channel.name}-credentials/" for channel in CHANN
 """Prefixes of the names of the tenants' secrets, by channel."""
 
 ASSISTANTS = Path(lambda_src.__file__).parent / "assistants"
-TEMPLATE_TEXT = "Hello {{1}}! {{2}}"
-"""The content template whose variables the assistant `first_contact` writes."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class FakeVendors(Composite):
         self.openai = FakeOpenAI(keys={FAKE_CREDENTIALS.openai_api_key}, models=_models())
         self.twilio = FakeTwilio(
             accounts={FAKE_CREDENTIALS.twilio_account_sid: FAKE_CREDENTIALS.twilio_auth_token},
-            templates={str(FAKE_CREDENTIALS.template_sid): TEMPLATE_TEXT},
+            templates={str(FAKE_CREDENTIALS.template_sid): template_text()},
         )
         self.inbox: Inbox | None = None
 
@@ -259,18 +262,31 @@ def example_secrets() -> dict[str, bool]:
 def _example_assistants() -> Iterator[tuple[str, str]]:
     """Yield the secret and the assistant of each channel in each example context."""
     for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
-        company: dict[str, Any] = json.loads(path.read_text("utf-8"))["company_data_payload"]
+        company: dict[str, Any] = json.loads(read_context(path))["company_data_payload"]
         for channel, config in company["channel_config"].items():
             openai = company["ai_config"]["openai_config"][channel]
             yield config[f"{channel}_credentials_id"], openai["assistant_id_template_sender"]
 
 
+def template_text() -> str:
+    """Return the text of the content template whose variables `first_contact` writes."""
+    document: dict[str, Any] = json.loads(paths.EXAMPLE_TEMPLATE.read_text("utf-8"))
+    text: str = document["types"]["twilio/text"]["body"]
+    return text
+
+
 def _writes_variables(assistant: str) -> bool:
     path = ASSISTANTS / f"{assistant}.toml"
-    return path.exists() and "variables" in tomllib.loads(path.read_text("utf-8"))
+    return path.exists() and bool(_definition(path).variables)
 
 
 def _models() -> list[str]:
     """Return the models that the assistants name."""
-    definitions = ASSISTANTS.glob("*.toml")
-    return sorted({tomllib.loads(path.read_text("utf-8"))["model"] for path in definitions})
+    return sorted({_definition(path).model for path in ASSISTANTS.glob("*.toml")})
+
+
+def _definition(path: Path) -> AssistantDefinition:
+    try:
+        return parse_definition_file(path.read_bytes())
+    except InvalidDefinition as error:
+        raise LocalCloudError(f"{path}: {error}") from None

@@ -90,8 +90,12 @@ PUBLIC_TREES = frozenset({"failure", "operator_actions"})
 _PHONE_NUMBER = re.compile(r"\+\d{4,}")
 
 
-def decode_text(content: bytes) -> str:
+def decode_text(content: bytes, name: str) -> str:
     """Decode a text file: UTF-8, or another encoding of Unicode with a byte order mark.
+
+    Args:
+        content: The file's bytes.
+        name: The file's name, for the error.
 
     Raises:
         OperatorError: It is in another encoding.
@@ -101,7 +105,7 @@ def decode_text(content: bytes) -> str:
         return content.decode(next(found, "utf-8"))
     except UnicodeDecodeError as error:
         raise OperatorError(
-            f"expected a text in UTF-8, found another encoding (byte {error.start + 1})"
+            f"{name}: expected a text in UTF-8, found another encoding (byte {error.start + 1})"
         ) from None
 
 

@@ -27,7 +27,7 @@ from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -113,6 +113,18 @@ class ConversationRepository:
             TableName=self._table_name, **_filter(attributes)
         )
         return (ConversationRecord.from_item(row) for page in pages for row in page["Items"])
+
+    def scan_fields(self, names: Sequence[str], **attributes: str) -> Iterator[dict[str, Any]]:
+        """Yield only these fields of the records whose attributes have these values.
+
+        Reads the whole table, too.
+        """
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table_name,
+            ProjectionExpression=", ".join(names),
+            **_filter(attributes),
+        )
+        return (deserialize(row) for page in pages for row in page["Items"])
 
     def find(self, conversation_id: str, recipient: str = "") -> list[ConversationRecord]:
         """Return the records of a conversation, one for each recipient.

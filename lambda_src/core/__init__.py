@@ -1,5 +1,12 @@
 """The domain: messages, ledger, errors and ports of the flow, as adapters and tools use them."""
 
+from lambda_src.core.ai.definitions import (
+    DEFINITION_KEYS,
+    DefinitionProblem,
+    InvalidDefinition,
+    parse_definition,
+    parse_definition_file,
+)
 from lambda_src.core.contract import (
     EXPIRES_AT,
     MIN_RETENTION_DAYS,
@@ -29,6 +36,7 @@ from lambda_src.core.errors import (
     SendOutcomeUnknown,
     TransientFailure,
     UnrecognizedRecord,
+    json_type,
 )
 from lambda_src.core.ledger import (
     ConditionFailed,
@@ -70,6 +78,7 @@ from lambda_src.core.settings import ConfigurationError, Settings
 
 __all__ = [
     "BY_PHONE",
+    "DEFINITION_KEYS",
     "EXPIRES_AT",
     "MAX_BODY_LENGTH",
     "MAX_RENDERED_LENGTH",
@@ -89,11 +98,13 @@ __all__ = [
     "ContextObject",
     "Credentials",
     "CredentialsRefused",
+    "DefinitionProblem",
     "Dimension",
     "Engine",
     "Failure",
     "GenerationRequest",
     "Intent",
+    "InvalidDefinition",
     "Kind",
     "Lease",
     "LeaseManager",
@@ -127,4 +138,7 @@ __all__ = [
     "Variable",
     "VariableRule",
     "call_with_deadline",
+    "json_type",
+    "parse_definition",
+    "parse_definition_file",
 ]

@@ -233,6 +233,22 @@ class FinalUpdateFailed(ProcessingError):
     level = CRITICAL
 
 
+JSON_TYPES: dict[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def json_type(value: object) -> str:
+    """Return the kind of a JSON value in words, for an error that must not contain the value."""
+    return "an empty string" if value == "" else JSON_TYPES.get(type(value), "another value")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One invalid field of a context object: its path, what was expected, what kind was found."""

@@ -1,13 +1,15 @@
 """The project's own assistant definitions, which are TOML files."""
 
-import tomllib
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from lambda_src.core import AssistantDefinition, ConfigurationRefused, Step
-from lambda_src.utils.context_schema import AssistantModel
+from lambda_src.core import (
+    AssistantDefinition,
+    ConfigurationRefused,
+    InvalidDefinition,
+    Step,
+    parse_definition_file,
+)
 
 DIRECTORY = Path(__file__).parent.parent / "assistants"
 CACHE_SIZE = 128
@@ -26,8 +28,7 @@ class AssistantFiles:
         if path.parent != self._directory or not path.is_file():
             return None
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-            return AssistantModel.model_validate(document).definition()
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
-            kind = type(error).__name__
-            raise ConfigurationRefused("assistant_definition_invalid", Step.AI, kind) from None
+            return parse_definition_file(path.read_bytes())
+        except InvalidDefinition as error:
+            problem = str(error.problems[0])
+            raise ConfigurationRefused("assistant_definition_invalid", Step.AI, problem) from None

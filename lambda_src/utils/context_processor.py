@@ -9,7 +9,15 @@ from typing import Any
 import jiter
 from pydantic import ValidationError
 
-from lambda_src.core import BY_PHONE, Addressing, ContextObject, Problem, RecordKey, RejectedContext
+from lambda_src.core import (
+    BY_PHONE,
+    Addressing,
+    ContextObject,
+    Problem,
+    RecordKey,
+    RejectedContext,
+    json_type,
+)
 from lambda_src.utils.context_schema import (
     INVALID,
     MAX_ID_BYTES,
@@ -34,17 +42,7 @@ SYNTAX_PROBLEMS = {
 Any other error means that the text is not JSON at all.
 """
 
-JSON_TYPES: dict[type, str] = {
-    str: "a string",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    list: "an array",
-    dict: "an object",
-    type(None): "null",
-}
 EXPECTED = {
-    "extra_forbidden": "only the keys of an assistant definition",
     "string_type": "a string",
     "list_type": "an array",
     "dict_type": "an object",
@@ -52,9 +50,6 @@ EXPECTED = {
     "int_type": "a whole number",
 }
 """JSON's terms for the errors that pydantic describes in Python's."""
-
-KEY_MARK = "[key]"
-"""The last part of pydantic's location if an object's key is invalid, not its value."""
 
 OVERRIDING_CODES = ("wrong_channel",)
 """Failure codes that explain all other problems of a context object."""
@@ -107,7 +102,7 @@ class ContextParser:
             # Without the cause, whose text may quote the body.
             raise self._rejection([_syntax_problem(str(error))], _readable_part(body)) from None
         if not isinstance(document, dict):
-            problem = Problem("body_not_object", "body", "an object", _json_type(document))
+            problem = Problem("body_not_object", "body", "an object", json_type(document))
             raise RejectedContext(problem.code, [problem])
         return {name: _without_decimals(value) for name, value in document.items()}
 
@@ -177,23 +172,18 @@ def _summary_code(problems: Sequence[Problem]) -> str:
 
 def _problems(error: ValidationError, field_names: Collection[str]) -> list[Problem]:
     """Convert pydantic's errors, without the values; unknown names in locations become `?`."""
-    known = {*field_names, KEY_MARK}
     problems = []
     for details in error.errors(include_url=False):
         # Names that are not the schema's come from the message and may contain personal data.
-        parts = (str(p) if isinstance(p, int) or p in known else "?" for p in details["loc"])
+        parts = (str(p) if isinstance(p, int) or p in field_names else "?" for p in details["loc"])
         field = ".".join(parts) or "body"
-        kind, custom = details["type"], details.get("ctx", {}).get("expected")
+        kind, terms = details["type"], details.get("ctx", {})
         if kind == "missing":
             problems.append(Problem(INVALID, field, "a value", "nothing"))
             continue
+        custom = terms.get("expected")
         expected = custom or EXPECTED.get(kind) or details["msg"].removeprefix("Input should be ")
         code = kind if custom and kind != "literal_error" else INVALID
-        problems.append(Problem(code, field, expected, _json_type(details["input"])))
+        found = terms.get("found") or json_type(details["input"])
+        problems.append(Problem(code, field, expected, found))
     return problems
-
-
-def _json_type(value: object) -> str:
-    if value == "":
-        return "an empty string"
-    return JSON_TYPES.get(type(value), "another value")

@@ -14,21 +14,23 @@ from pydantic import (
     ConfigDict,
     FailFast,
     Field,
-    PositiveInt,
     StrictStr,
+    ValidationError,
     ValidationInfo,
     create_model,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lambda_src.core import (
+    DEFINITION_KEYS,
     AddressFormat,
     Addressing,
-    AssistantDefinition,
     ContextObject,
+    DefinitionProblem,
     Engine,
+    InvalidDefinition,
     RecordKey,
-    VariableRule,
+    parse_definition,
 )
 
 INVALID = "context_invalid"
@@ -36,10 +38,6 @@ MAX_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
 MAX_ID_BYTES = 256
 """Limit for ids that are written to log lines and to OpenAI's metadata (512 characters)."""
-MIN_OUTPUT_TOKENS = 16
-"""OpenAI's minimum; the limit includes the tokens of the model's reasoning."""
-MAX_VARIABLES = 100
-"""Twilio's limit for the variables of a content template."""
 RECORDED_PREFIXES = ("auto_queue_", "rate_limits")
 """Name prefixes of company fields that are copied to the record without being interpreted."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,13 +89,6 @@ def _iso_8601(value: str) -> str:
     return value
 
 
-def _max_variables(variables: Any) -> Any:
-    # Checked before the variables themselves, whose many errors could exhaust the memory.
-    if isinstance(variables, dict) and len(variables) > MAX_VARIABLES:
-        raise violation(INVALID, f"at most {MAX_VARIABLES} variables")
-    return variables
-
-
 def _own_channel(value: str, info: ValidationInfo) -> str:
     channel = _rules(info).channel
     if value != channel:
@@ -124,6 +115,23 @@ def _true(value: object) -> object:
     return value
 
 
+def _valid_definition(value: object) -> object:
+    try:
+        parse_definition(value)
+    except InvalidDefinition as error:
+        # Pydantic adds these errors to its own, below the field's location.
+        raise ValidationError.from_exception_data(
+            "definition", [_definition_error(each) for each in error.problems]
+        ) from None
+    return value
+
+
+def _definition_error(problem: DefinitionProblem) -> InitErrorDetails:
+    words = {"expected": problem.expected, "found": problem.found}
+    error = PydanticCustomError(INVALID, "{expected}", words)
+    return {"type": error, "loc": problem.path, "input": None}
+
+
 def _own_secret(value: str, info: ValidationInfo) -> str:
     if not _rules(info).is_own_secret(value):
         raise violation("secret_reference_refused", "a secret within the channel's prefixes")
@@ -137,10 +145,8 @@ Timestamp = Annotated[StrictStr, AfterValidator(_iso_8601)]
 JsonObject = dict[str, Any]
 AssistantId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 """An assistant id is also a file name, so it contains no path separator."""
-VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,16}$")]
-"""WhatsApp's limit is 16 characters."""
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-"""Reasoning efforts of OpenAI's models; each model supports some of them."""
+Definition = Annotated[JsonObject, BeforeValidator(_valid_definition)]
+"""An inline assistant definition, which is recorded as it was sent."""
 OwnChannel = Annotated[Text, AfterValidator(_own_channel)]
 # Stops at the first error: the errors of a list of a megabyte could exhaust the memory.
 AllowedChannels = Annotated[list[Text], FailFast(), AfterValidator(_includes_own_channel)]
@@ -174,46 +180,6 @@ class PassthroughModel(StrictModel):
     """A part that is recorded whole, so its unknown fields are kept."""
 
     model_config = ConfigDict(extra="allow")
-
-
-class DefinitionModel(StrictModel):
-    """A part of an assistant definition: unknown keys are errors, since they are misspelled."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class VariableModel(DefinitionModel):
-    """One template variable: what it should contain, and its maximum length in characters."""
-
-    description: Text
-    max_length: PositiveInt | None = None
-
-
-class AssistantModel(DefinitionModel):
-    """An assistant definition, in a file or inline in a context object."""
-
-    model: Text
-    instructions: Text
-    variables: Annotated[dict[VariableName, VariableModel], BeforeValidator(_max_variables)] = (
-        Field(default_factory=dict)
-    )
-    max_output_tokens: Annotated[int, Field(ge=MIN_OUTPUT_TOKENS)] | None = None
-    reasoning_effort: Effort | None = None
-    verbosity: Literal["low", "medium", "high"] | None = None
-
-    def definition(self) -> AssistantDefinition:
-        """Convert to the core's type."""
-        return AssistantDefinition(
-            model=self.model,
-            instructions=self.instructions,
-            variables={
-                name: VariableRule(variable.description, variable.max_length)
-                for name, variable in self.variables.items()
-            },
-            max_output_tokens=self.max_output_tokens,
-            reasoning_effort=self.reasoning_effort or "",
-            verbosity=self.verbosity or "",
-        )
 
 
 class Metadata(StrictModel):
@@ -277,7 +243,7 @@ class OpenAIConfig(PassthroughModel):
     api_key_reference: SecretReference
     assistant_id_template_sender: AssistantId
     engine: Literal["responses", "assistants"] = "responses"
-    assistant: AssistantModel | None = None
+    assistant: Definition | None = None
 
 
 class ChannelConfig(PassthroughModel):
@@ -334,7 +300,7 @@ class Payload(StrictModel):
             api_key_reference=openai.api_key_reference,
             assistant_id=openai.assistant_id_template_sender,
             engine=Engine(openai.engine),
-            assistant=openai.assistant.definition() if openai.assistant else None,
+            assistant=parse_definition(openai.assistant) if openai.assistant else None,
             prompt_context=self._prompt_context(),
             attributes=self._attributes(),
             requested_at=request.requested_at,
@@ -415,7 +381,7 @@ def field_names(channel: str, addressing: Addressing) -> frozenset[str]:
     """Return the names of all fields of a channel's model, at any depth."""
     schema = context_model(channel, addressing).model_json_schema()
     objects = [schema, *schema["$defs"].values()]
-    return frozenset(name for part in objects for name in part.get("properties", ()))
+    return DEFINITION_KEYS.union(name for part in objects for name in part.get("properties", ()))
 
 
 def _without_none(fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,22 +1,29 @@
 """`assistants check`: check the assistant definitions of this checkout before a deployment."""
 
+import json
 import os
-import tomllib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from openai.types import Model
-from pydantic import ValidationError
 
-from lambda_src.core import MAX_RENDERED_LENGTH, ProcessingError
+from lambda_src.core import (
+    DEFINITION_KEYS,
+    MAX_RENDERED_LENGTH,
+    AssistantDefinition,
+    DefinitionProblem,
+    InvalidDefinition,
+    ProcessingError,
+    parse_definition,
+    parse_definition_file,
+)
 from lambda_src.utils.assistant_definitions import DIRECTORY
-from lambda_src.utils.context_schema import AssistantModel
-from ops.command import OperatorError, Session, command
-from ops.console import decode_text
+from ops.command import Session, ShowPersonalData, command
 from ops.credential_checks import OpenAILookup, SecretStore
 
 app = typer.Typer(
@@ -36,6 +43,18 @@ Offline = Annotated[bool, typer.Option("--offline", help="Do not ask OpenAI abou
 Days = Annotated[
     int, typer.Option("--days", min=0, help="How many days a model must still be available.")
 ]
+Records = Annotated[
+    bool,
+    typer.Option(
+        "--records",
+        help="Instead of files, check the tenants' inline definitions in the channel's records.",
+    ),
+]
+
+UNRECORDED = (
+    "Version 1.x did not record the unknown keys of an inline definition: have the definitions of"
+    " every tenant listed here checked for them."
+)
 
 
 @dataclass
@@ -55,51 +74,153 @@ class DefinitionCheck:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass
+class TenantCheck:
+    """A tenant's inline definitions, as its records contain them.
+
+    Attributes:
+        company_id: The tenant.
+        records: How many records have an inline definition.
+        affected: How many of these definitions this version refuses.
+        last_affected: `updated_at` of the latest of them, empty if there is none.
+        problems: Why they are refused, each reason once.
+    """
+
+    company_id: str
+    records: int = 0
+    affected: int = 0
+    last_affected: str = ""
+    problems: list[str] = field(default_factory=list)
+
+
 @command(app, "check")
-def check(
+def check(  # noqa: PLR0917 - options, passed by name
     session: Session,
     directory: Directory = DIRECTORY,
     offline: Offline = False,  # noqa: FBT002 - an option
     days: Days = 30,
+    records: Records = False,  # noqa: FBT002 - an option
+    show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
 ) -> None:
     """Check every definition, and ask OpenAI how long its model is available.
 
     The key is OPENAI_API_KEY, or else the channel's own secret. Exit code 1 means that a definition
     does not work, or will stop working within --days.
 
+    With --records, list the tenants that send inline definitions, and those that this version
+    refuses, before an upgrade; this reads the whole table. Names that a tenant chose are shown as ?
+    without --show-personal-data.
+
         python -m ops assistants check --offline
         OPENAI_API_KEY=… python -m ops assistants check --days 60
+        python -m ops assistants check --records --env prod
     """
+    if records:
+        _check_records(session, show=show_personal_data)
+        return
     checks = [check_file(path) for path in sorted(directory.glob("*.toml"))]
     if not offline:
         lookup = _lookup(session)
         for each in checks:
             _look_up_model(lookup, each, days)
+    _show(session, checks, empty="no definitions")
+
+
+def _check_records(session: Session, *, show: bool) -> None:
+    fields = ("company_id", "updated_at", "ai_config")
+    records = session.conversations.scan_fields(fields, channel_method=session.channel)
+    tenants = check_records(records, session.channel, show=show)
+    if tenants:
+        session.console.note(UNRECORDED)
+    _show(session, tenants, empty="no record has an inline definition")
+
+
+def _show(
+    session: Session, checks: Iterable[DefinitionCheck] | Iterable[TenantCheck], empty: str
+) -> None:
+    """Show the checks; exit with 1 if one has problems."""
     rows = [asdict(each) for each in checks]
     session.console.result(rows)
     session.console.rows(
         [
-            {**row, "problems": "; ".join(row["problems"]), "warnings": "; ".join(row["warnings"])}
+            {name: "; ".join(v) if isinstance(v, list) else v for name, v in row.items()}
             for row in rows
         ],
-        empty="no definitions",
+        empty=empty,
     )
-    if any(each.problems for each in checks):
+    if any(row["problems"] for row in rows):
         raise typer.Exit(1)
+
+
+def check_records(
+    records: Iterable[Mapping[str, Any]], channel: str, *, show: bool
+) -> list[TenantCheck]:
+    """Check the inline definitions of a channel's records; return their tenants in order.
+
+    Args:
+        records: The fields `company_id`, `updated_at` and `ai_config` of each record.
+        channel: The channel's name.
+        show: Whether to show names that tenants chose.
+    """
+    tenants: dict[str, TenantCheck] = {}
+    for record in records:
+        definition = _inline_definition(record.get("ai_config"), channel)
+        if definition is None:
+            continue
+        company = str(record.get("company_id", ""))
+        tenant = tenants.setdefault(company, TenantCheck(company))
+        tenant.records += 1
+        try:
+            parse_definition(definition)
+        except InvalidDefinition as error:
+            tenant.affected += 1
+            tenant.last_affected = max(tenant.last_affected, str(record.get("updated_at", "")))
+            texts = (_describe(problem, show=show) for problem in error.problems)
+            tenant.problems = list(dict.fromkeys([*tenant.problems, *texts]))
+    return sorted(tenants.values(), key=lambda tenant: tenant.company_id)
+
+
+def _inline_definition(ai_config: object, channel: str) -> object:
+    """Return the inline definition of a record; None if it has none."""
+    value = ai_config
+    for name in ("openai_config", channel, "assistant"):
+        value = _from_text(value)
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return _without_decimals(_from_text(value))
+
+
+def _from_text(value: object) -> object:
+    """Read a container that DynamoDB cannot store as such, and that is stored as JSON text."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _without_decimals(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _without_decimals(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_decimals(part) for part in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def _describe(problem: DefinitionProblem, *, show: bool) -> str:
+    known = (name if show or name in DEFINITION_KEYS else "?" for name in problem.path)
+    return str(replace(problem, path=tuple(known)))
 
 
 def check_file(path: Path) -> DefinitionCheck:
     """Check a definition without asking OpenAI."""
     checked = DefinitionCheck(path.stem)
     try:
-        definition = AssistantModel.model_validate(tomllib.loads(decode_text(path.read_bytes())))
-    except (OSError, OperatorError, tomllib.TOMLDecodeError) as error:
-        checked.problems.append(f"not TOML: {error}")
-    except ValidationError as error:
-        checked.problems.extend(
-            f"{'.'.join(map(str, details['loc']))}: {details['msg']}"
-            for details in error.errors(include_url=False)
-        )
+        definition = parse_definition_file(path.read_bytes())
+    except OSError as error:
+        checked.problems.append(f"cannot be read: {error.strerror}")
+    except InvalidDefinition as error:
+        checked.problems.extend(map(str, error.problems))
     else:
         checked.model = definition.model
         checked.problems.extend(_size_problems(definition))
@@ -140,7 +261,7 @@ def _look_up_model(lookup: OpenAILookup, checked: DefinitionCheck, days: int) ->
         check_model(checked, model, datetime.now(UTC).date(), days)
 
 
-def _size_problems(definition: AssistantModel) -> Iterator[str]:
+def _size_problems(definition: AssistantDefinition) -> Iterator[str]:
     lengths = [variable.max_length or 0 for variable in definition.variables.values()]
     if sum(lengths) > MAX_RENDERED_LENGTH:
         yield (

@@ -1,12 +1,13 @@
 """The contents of a Lambda package: the sources it is made of, and what is left out of it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 import lambda_src
+from lambda_src.core.ai.definitions import InvalidDefinition, parse_definition_file
 from stacks.errors import PackageError
 
 RUNTIME = Path(lambda_src.__file__).resolve().parent
@@ -14,6 +15,9 @@ RUNTIME = Path(lambda_src.__file__).resolve().parent
 
 IGNORED_SOURCES = ("__pycache__", "*.pyc", ".*", "requirements*")
 """Names in a source directory that are not packed: caches, editors' files and requirements."""
+
+DEFINITIONS = "assistants"
+"""Name of the directories that contain assistant definitions, in every package."""
 
 _ASYNCHRONOUS = "imported only by the asynchronous clients of twilio and openai, which are not used"
 
@@ -92,7 +96,8 @@ class Additions:
     """What an app's own processor code adds to the package.
 
     Attributes:
-        packages: Directories of Python packages, each packed under its own name.
+        packages: Directories of Python packages, each packed under its own name. Assistant
+            definitions are checked in their directories of the name `assistants`.
         lock: Lock file of the distributions that they need beyond the runtime's, with hashes, as
             `uv pip compile --generate-hashes` writes it.
         services: AWS services that they call, as botocore names them, and products of Twilio and
@@ -134,7 +139,8 @@ def read_sources(runtime: Path, additions: Additions) -> Sources:
     """Read the sources once, so that the fingerprint matches the package if a file is edited.
 
     Raises:
-        PackageError: An added package is not a directory, or has the name of another one.
+        PackageError: An added package is not a directory, or has the name of another one; or some
+            assistant definitions are invalid, and the error lists all of them.
     """
     files: dict[Path, bytes] = {}
     for package in (runtime, *additions.packages):
@@ -143,6 +149,8 @@ def read_sources(runtime: Path, additions: Additions) -> Sources:
         if any(path.parts[0] == package.name for path in files):
             raise PackageError(f"additions: two packages have the name {package.name}")
         files |= dict(_read(package))
+    if problems := list(_definition_problems(files)):
+        raise PackageError("\n".join(problems))
     locks = (runtime / "requirements.lock", *([additions.lock] if additions.lock else []))
     return Sources(files, locks, additions.services)
 
@@ -151,6 +159,15 @@ def _read(package: Path) -> Iterator[tuple[Path, bytes]]:
     for path in sorted(package.rglob("*")):
         if path.is_file() and not any(map(_is_ignored, path.relative_to(package).parts)):
             yield path.relative_to(package.parent), path.read_bytes()
+
+
+def _definition_problems(files: Mapping[Path, bytes]) -> Iterator[str]:
+    for path, content in files.items():
+        if path.suffix == ".toml" and path.parent.name == DEFINITIONS:
+            try:
+                parse_definition_file(content)
+            except InvalidDefinition as error:
+                yield from (f"{path.as_posix()}: {problem}" for problem in error.problems)
 
 
 def _is_ignored(name: str) -> bool:

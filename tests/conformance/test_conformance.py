@@ -82,13 +82,20 @@ def test_every_channel_with_a_sender_is_registered() -> None:
         (SENDER, None, f"{SENDER}: write "),
         (ASSISTANT, None, f"{ASSISTANT}: write "),
         (EXAMPLE, None, f"{EXAMPLE}: write "),
-        (SENDER, "# nothing yet", f"{SENDER}: name the channel's parts as PARTS"),
-        (ASSISTANT, 'model = "gpt-6-luna"', f"{ASSISTANT}: name its model and its instructions"),
-        (EXAMPLE, json.dumps(NO_AI), f"{EXAMPLE}: configure the AI for sms"),
+        (SENDER, b"# nothing yet", f"{SENDER}: name the channel's parts as PARTS"),
+        (ASSISTANT, b'model = "gpt-6-luna"', f"{ASSISTANT}: instructions: expected a non-empty "),
+        (ASSISTANT, b"\xff\x00", f"{ASSISTANT}: expected TOML in UTF-8, found another encoding"),
+        (
+            EXAMPLE,
+            '{"name": "Ren\u00e9"}'.encode("latin-1"),
+            "expected a text in UTF-8, found anot",
+        ),
+        (EXAMPLE, b'{"a" 1}', "expected JSON, found other text: "),
+        (EXAMPLE, json.dumps(NO_AI).encode("utf-16"), f"{EXAMPLE}: configure the AI for sms"),
     ],
 )
 def test_a_missing_part_is_named(
-    tmp_path: Path, file: str, content: str | None, problem: str
+    tmp_path: Path, file: str, content: bytes | None, problem: str
 ) -> None:
     """A missing or incomplete file is named with what it lacks."""
     for each in SMS_FILES:
@@ -100,9 +107,10 @@ def test_a_missing_part_is_named(
     if content is None:
         (tmp_path / file).unlink()
     else:
-        (tmp_path / file).write_text(content)
+        (tmp_path / file).write_bytes(content)
     (found,) = missing_parts("sms", tmp_path, REGISTERED)
-    assert found.startswith(problem)
+    assert problem in found
+    assert file in found
 
 
 def _send_twice(send: Callable[..., str], *arguments: Any) -> str:

@@ -268,6 +268,7 @@ def _commands(
     yield ("secrets", "check", OPENAI_SECRET), None
     yield ("secrets", "check", f"{OPENAI_SECRET}/second"), None
     yield ("assistants", "check"), None
+    yield ("assistants", "check", "--records"), None
     yield ("suppression", "add", NUMBER, *REASON), None
     yield ("suppression", "list"), None
     yield ("suppression", "list", "--recipient", NUMBER), None

@@ -216,8 +216,14 @@ def assemble(environment: Environment, package: LambdaPackage) -> Synthesized:
     return Synthesized(Path(app.synth().directory))
 
 
-def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]:
-    """Run app.py as the CDK's command line does, which passes context and output as variables."""
+def run_app(output: Path, root: Path = ROOT, **context: object) -> subprocess.CompletedProcess[str]:
+    """Run app.py as the CDK's command line does, which passes context and output as variables.
+
+    Args:
+        output: The directory of the cloud assembly.
+        root: The directory of app.py.
+        context: Changes of the context in `cdk.json`.
+    """
     variables = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ["HOME"],
@@ -227,7 +233,7 @@ def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]
     }
     return subprocess.run(
         [sys.executable, "app.py"],
-        cwd=ROOT,
+        cwd=root,
         env=variables,
         capture_output=True,
         text=True,

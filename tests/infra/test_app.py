@@ -1,6 +1,7 @@
 """The app as people and the CDK's command line run it."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stacks.errors import ConfigurationError
 from stacks.packaging.lambda_package import requested_target
 from tests.infra.synthesis import (
     ENVIRONMENTS,
+    ROOT,
     STACKS,
     environment,
     new_app,
@@ -37,6 +39,21 @@ def test_error_is_one_message(tmp_path: Path) -> None:
     assert (
         "error: unknown environment 'qa': give one of dev, prod, staging, as in `-c env=dev`\n"
         == done.stderr
+    )
+
+
+def test_invalid_definition_stops_synth(tmp_path: Path) -> None:
+    """A misspelled key of an assistant definition ends synth with one line that names both."""
+    shutil.copy(ROOT / "app.py", tmp_path)
+    for package in ("lambda_src", "stacks"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    file = tmp_path / "lambda_src" / "assistants" / "first_contact.toml"
+    file.write_text(file.read_text().replace("max_length = 40", "max_lenght = 40"))
+    done = run_app(tmp_path / "cdk.out", tmp_path, env="dev")
+    assert 1 == done.returncode
+    assert (
+        "error: lambda_src/assistants/first_contact.toml: variables.1.max_lenght: expected only"
+        " the keys description, max_length, found a number\n" == done.stderr
     )
 
 

@@ -104,6 +104,28 @@ def test_sources_that_do_not_compile(project: Path) -> None:
         _build(project)
 
 
+def test_invalid_definitions_stop_the_build(project: Path) -> None:
+    """One line for each problem, of the runtime's and of added definitions; a mark is ignored."""
+    valid = 'model = "m"\ninstructions = "i"\n'
+    for file, content in {
+        "lambda_src/assistants/marked.toml": valid.encode("utf-8-sig"),
+        "lambda_src/assistants/one.toml": f"{valid}max_lenght = 5\n[variable.2]".encode(),
+        "added/assistants/two.toml": valid.encode("utf-16"),
+        "added/__init__.py": b"",
+    }.items():
+        (project / file).parent.mkdir(parents=True, exist_ok=True)
+        (project / file).write_bytes(content)
+    known = "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity"
+    with pytest.raises(PackageError) as raised:
+        _build(project, additions=Additions(packages=(project / "added",)))
+    one = "lambda_src/assistants/one.toml"
+    assert [
+        f"{one}: max_lenght: expected only the keys {known}, found a number",
+        f"{one}: variable: expected only the keys {known}, found an object",
+        "added/assistants/two.toml: expected TOML in UTF-8, found another encoding (byte 1)",
+    ] == str(raised.value).splitlines()
+
+
 def test_package_is_built_once(project: Path) -> None:
     """A package is reused while its input is the same; caches of running sources do not count."""
     first = _build(project)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lambda_src.core.models import RecordKey
+from lambda_src.utils.assistant_definitions import AssistantFiles
 from local import cli, paths
 from local.aws import Aws
 from local.channel import record_key
@@ -23,7 +25,14 @@ from local.errors import LocalCloudError
 from local.screen import Screen
 from local.send import send
 from local.up import EventMonitor, state_file
-from local.vendors import REQUIRED, Credentials, FakeVendors, RealVendors, select_vendors
+from local.vendors import (
+    REQUIRED,
+    Credentials,
+    FakeVendors,
+    RealVendors,
+    select_vendors,
+    template_text,
+)
 from ops.endpoints import LocalCloudState
 from tests.local.recorded_screen import RecordedScreen
 
@@ -227,7 +236,7 @@ def test_a_context_is_sent_unchanged() -> None:
         (None, r"context\.json: No such file"),
         (b'{"a" 1}', "is not JSON: .* at line 1, column 6"),
         (b"", "is not JSON: .* at line 1, column 1"),
-        (b"\xff\x00", "expected a text in UTF-8, found another encoding"),
+        (b"\xff\x00", r"context\.json: expected a text in UTF-8, found another encoding \(byte 1"),
     ],
 )
 def test_an_unreadable_context_is_an_error(
@@ -271,6 +280,31 @@ def test_examples_contain_no_real_phone_numbers() -> None:
         assert recipient.replace(" ", "").startswith(("+447700900", "07700900"))
         for channel, sender in context["company_data_payload"]["channel_config"].items():
             assert "5550100" in sender[f"company_{channel}_number"].replace(" ", "")
+
+
+def test_the_shipped_template_is_one_that_meta_approves() -> None:
+    """No variable at an end or beside another, short ones, and mostly fixed text.
+
+    It names the example's company, says that an AI writes, and how to opt out.
+    """
+    template = json.loads(paths.EXAMPLE_TEMPLATE.read_text("utf-8"))
+    text = template_text()
+    fixed = re.split(r"\{\{\w+\}\}", text)
+    definition = AssistantFiles().find("first_contact")
+    assert definition
+    names = re.findall(r"\{\{(\w+)\}\}", text)
+    assert names == list(definition.variables) == list(template["variables"])
+    assert all(len(part.strip(" .,!:;?")) > 0 for part in fixed)
+    lengths = [rule.max_length or 1024 for rule in definition.variables.values()]
+    assert all(length <= 200 for length in lengths)
+    assert all(
+        len(template["variables"][name]) <= length
+        for name, length in zip(names, lengths, strict=True)
+    )
+    assert len("".join(fixed)) > sum(lengths)
+    example = json.loads((paths.EXAMPLE_CONTEXTS / "whatsapp.json").read_text("utf-8"))
+    for phrase in (example["company_data_payload"]["company_name"], "AI assistant", "reply STOP"):
+        assert phrase in text
 
 
 def test_the_fakes_are_the_default() -> None:

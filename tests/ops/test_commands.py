@@ -132,7 +132,8 @@ def test_a_byte_order_mark_is_not_sent(
 def test_another_encoding_is_refused_in_one_line(operator: OperatorChannel, file: Path) -> None:
     """Its characters would be unknown."""
     file.write_text('{"name": "Ren\u00e9"}', encoding="latin-1")
-    assert "expected a text in UTF-8" in operator.refused("send", str(file), "--yes")
+    error = f"{file}: expected a text in UTF-8, found another encoding (byte 14)"
+    assert [error] == operator.refused("send", str(file), "--yes").splitlines()
 
 
 @pytest.mark.parametrize(("code", "exit_code"), [("", 0), ("21211", 1)])
@@ -268,16 +269,18 @@ def test_an_unavailable_model_is_a_problem(operator: OperatorChannel, tmp_path: 
     one, two = json.loads(result.stdout)
     codes = [problem.split()[1].rstrip(":,") for problem in one["problems"]]
     assert ["openai_model_not_found"] == codes
-    assert "not TOML" in two["problems"][0]
+    assert "expected TOML" in two["problems"][0]
     assert "openai_model_not_found" in operator.refused(*call).replace(" ", "")
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("model = ", "not TOML"),
-        ('model = "gpt-6-luna"', "instructions: Field required"),
-        (GOOD + "[variables.1]\nmax_length = 5", "variables.1.description: Field required"),
+        ("model = ", "expected TOML, found other text"),
+        ('model = "gpt-6-luna"', "instructions: expected a non-empty string, found nothing"),
+        (GOOD + "max_lenght = 5", "max_lenght: expected only the keys model, instructions, var"),
+        (GOOD + "[variable.2]", "variable: expected only the keys model, instructions, variab"),
+        (GOOD + "[variables.1]", "variables.1.description: expected a non-empty string, found no"),
         (GOOD + VARIABLE.format("a", 2000), "a template may have 1024 characters"),
         (GOOD + VARIABLE.format("a" * 120_001, 5), "120,000"),
     ],
@@ -288,6 +291,42 @@ def test_an_invalid_definition_has_problems(tmp_path: Path, text: str, problem: 
     path.write_text(text)
     problems = check_file(path).problems
     assert any(problem in each for each in problems), problems
+
+
+def test_tenants_with_affected_inline_definitions(operator: OperatorChannel) -> None:
+    """Each tenant is listed once, over all pages of the table, and without names that it chose."""
+    name = "a_name_of_a_person"
+    old = {"max_output_tokens": 5, "variables": {name: {"description": "d", "max_length": 9}}}
+    inline = {
+        "sound": {"model": "gpt-6-luna", "instructions": "Write.", "max_output_tokens": 300},
+        "old-1": {"model": "gpt-6-luna", "instructions": "Write.", **old},
+        "old-2": {"model": "gpt-6-luna", "instructions": "Write.", **old},
+        "none": None,
+    }
+    for conversation, definition in inline.items():
+        operator.channel.deliver(context(conversation_id=conversation))
+        ai_config = {"openai_config": {"whatsapp": {"assistant": definition}}}
+        company = conversation.partition("-")[0]
+        operator.channel.set_fields(
+            conversation, ai_config=ai_config, company_id=company, updated_at=f"at {conversation}"
+        )
+    call = ("assistants", "check", "--records")
+    result = operator.run(*call, "--json")
+    short_name = "a name of 1 to 16 letters, digits and underscores, found another name"
+    problems = [
+        f"variables.?: expected {short_name}",
+        "max_output_tokens: expected a whole number of at least 16, found a number",
+    ]
+    columns = ("company_id", "records", "affected", "last_affected", "problems")
+    expected = [("old", 2, 2, "at old-2", problems), ("sound", 1, 0, "", [])]
+    assert expected == [tuple(row[name] for name in columns) for row in json.loads(result.stdout)]
+    assert 1 == result.exit_code
+    assert "did not record the unknown keys" in result.stderr
+    assert name not in result.output
+    assert name in operator.run(*call, "--show-personal-data").output
+    operator.channel.set_fields("old-1", ai_config={})
+    operator.channel.set_fields("old-2", ai_config={})
+    assert ["sound"] == [row["company_id"] for row in operator.succeed(*call)]
 
 
 def test_offline_nothing_is_requested(tmp_path: Path, operator: OperatorChannel) -> None:

@@ -390,24 +390,44 @@ def test_an_unknown_id_finds_nothing(tmp_path: Path, assistant_id: str) -> None:
     assert AssistantFiles(inner).find(assistant_id) is None
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"model = ",
-        b'model = "m"',
-        b'model = ""\ninstructions = "i"',
-        b'model = "m"\ninstructions = "i"\nmax_output_tokens = -1',
-        b'model = "m"\ninstructions = "i"\n[variables."first name"]\ndescription = "d"',
-        b'model = "m"\ninstructions = "gr\xfc\xdfe"',
-        "".join(
-            ['model = "m"\ninstructions = "i"\n']
-            + [f'[variables.{n}]\ndescription = "d"\n' for n in range(101)]
-        ).encode(),
-    ],
-    ids=["toml", "missing", "empty", "negative", "name", "encoding", "too many"],
-)
-def test_an_invalid_file_is_a_refused_configuration(tmp_path: Path, content: bytes) -> None:
+KEYS = "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity"
+BASE = 'model = "m"\ninstructions = "i"\n'
+MANY = "".join(f'[variables.{number}]\ndescription = "d"\n' for number in range(101))
+INVALID_FILES = [
+    ("model = ", "expected TOML, found other text: Invalid value (at end of document)"),
+    ('model = "m"', "instructions: expected a non-empty string, found nothing"),
+    ('model = ""\ninstructions = "i"', "model: expected a non-empty string, found an empty str"),
+    (f"{BASE}max_output_tokens = -1", "max_output_tokens: expected a whole number of at"),
+    (f"{BASE}max_lenght = 5", "max_lenght: expected only the keys model, instructions, "),
+    (f"{BASE}[variable.2]", f"variable: expected only the keys {KEYS}, found an object"),
+    (
+        f'{BASE}[variables.1]\ndescription = "d"\nmax_lenght = 5',
+        "variables.1.max_lenght: expected only the keys description, max_length, found a number",
+    ),
+    (
+        f'{BASE}[variables."first name"]\ndescription = "d"',
+        "variables.first name: expected a name of 1 to 16 letters, digits and underscores",
+    ),
+    (BASE + MANY, "variables: expected at most 100 variables, found 101"),
+]
+"""Contents of a file, each with its first problem."""
+
+
+@pytest.mark.parametrize(("content", "problem"), INVALID_FILES)
+def test_an_invalid_file_is_a_refused_configuration(
+    tmp_path: Path, content: str, problem: str
+) -> None:
     """Every message that names it is retried until a deployment corrects it."""
-    (tmp_path / "broken.toml").write_bytes(content)
-    with pytest.raises(ConfigurationRefused, match=re.escape("assistant_definition_invalid at ai")):
+    (tmp_path / "broken.toml").write_text(content)
+    expected = re.escape(f"assistant_definition_invalid at ai: {problem}")
+    with pytest.raises(ConfigurationRefused, match=expected):
         AssistantFiles(tmp_path).find("broken")
+
+
+def test_definitions_are_read_in_utf_8(tmp_path: Path) -> None:
+    """A byte order mark is ignored, since some editors write one; other encodings are refused."""
+    (tmp_path / "marked.toml").write_text(VALID, encoding="utf-8-sig")
+    (tmp_path / "wide.toml").write_text(VALID, encoding="utf-16")
+    assert AssistantFiles(tmp_path).find("marked")
+    with pytest.raises(ConfigurationRefused, match="expected TOML in UTF-8, found another"):
+        AssistantFiles(tmp_path).find("wide")

@@ -167,7 +167,7 @@ INVALID: dict[str, list[object]] = {
     f"{OPENAI}.engine": ["telegraph"],
     f"{OPENAI}.assistant_id_template_sender": ["../secrets", "first/contact", "first_contact\n"],
     f"{ASSISTANT}.model": [""],
-    TOKENS: [15, "500"],
+    TOKENS: [15, "500", True],
     f"{ASSISTANT}.reasoning_effort": ["some"],
     f"{ASSISTANT}.verbosity": ["none"],
     VARIABLES: [[]],
@@ -190,8 +190,8 @@ def test_optional_fields_are_checked_where_they_are_given(path: str, values: lis
         (CONVERSATION, 7, "expected a string, found a number"),
         (CONVERSATION, " ", "expected a non-empty string, found a string"),
         (f"{OPENAI}.engine", "x", "expected 'responses' or 'assistants', found a string"),
-        (TOKENS, "5", "expected a whole number, found a string"),
-        (TOKENS, 0, "expected greater than or equal to 16, found a number"),
+        (TOKENS, "5", "expected a whole number of at least 16, found a string"),
+        (TOKENS, 0, "expected a whole number of at least 16, found a number"),
     ],
 )
 def test_a_problem_has_field_expectation_and_kind(path: str, value: object, expected: str) -> None:
@@ -200,12 +200,22 @@ def test_a_problem_has_field_expectation_and_kind(path: str, value: object, expe
     assert f"context_invalid at parse: {path}: {expected}" == str(error)
 
 
-@pytest.mark.parametrize("path", [f"{ASSISTANT}.max_lenght", f"{VARIABLES}.1.maxlength"])
-def test_a_misspelled_key_of_a_definition_is_an_error(path: str) -> None:
+@pytest.mark.parametrize(
+    ("parent", "known"),
+    [
+        (
+            ASSISTANT,
+            "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity",
+        ),
+        (f"{VARIABLES}.1", "description, max_length"),
+    ],
+)
+def test_a_misspelled_key_of_a_definition_is_an_error(parent: str, known: str) -> None:
     """It would have no effect; the key itself is not quoted, since it is not the schema's."""
-    error = _rejection(changed(path, 5, complete()))
-    assert "expected only the keys of an assistant definition, found a number" in str(error)
-    assert not {"max_lenght", "maxlength"} & set(str(error).replace(":", ".").split("."))
+    error = _rejection(changed(f"{parent}.max_lenght", 5, complete()))
+    place = parent.replace(f"{VARIABLES}.1", f"{VARIABLES}.?")
+    (problem,) = error.problems
+    assert f"{place}.?: expected only the keys {known}, found a number" == str(problem)
 
 
 def test_one_error_lists_all_problems() -> None:
@@ -597,5 +607,5 @@ def test_names_from_the_message_are_not_quoted(name: str) -> None:
     """A variable's name may be personal data as well."""
     error = _rejection(changed(VARIABLES, {name: {"description": "", "max_length": 0}}, complete()))
     expected = {f"{VARIABLES}.?.description", f"{VARIABLES}.?.max_length"}
-    assert expected == {p.field for p in error.problems} - {f"{VARIABLES}.?.[key]"}
+    assert expected == {p.field for p in error.problems} - {f"{VARIABLES}.?"}
     assert name not in str(error)

@@ -1,0 +1,170 @@
+"""Assistant definitions: their keys, the rule for each, and the TOML files that contain them.
+
+Standard library only: synth checks the files where the runtime's dependencies are not installed.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lambda_src.core.errors import json_type
+from lambda_src.core.models import AssistantDefinition, VariableRule
+
+MIN_OUTPUT_TOKENS = 16
+"""OpenAI's minimum; the limit includes the tokens of the model's reasoning."""
+MAX_VARIABLES = 100
+"""Twilio's limit for the variables of a content template."""
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Reasoning efforts of OpenAI's models; each model supports some of them."""
+VERBOSITIES = ("low", "medium", "high")
+
+_VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]{1,16}")
+"""WhatsApp's limit is 16 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionProblem:
+    """One invalid key of a definition: its path, what was expected, what kind was found.
+
+    Parts of the path that are not in `DEFINITION_KEYS` are the definition's own text.
+    """
+
+    path: tuple[str, ...]
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        place = f"{'.'.join(self.path)}: " if self.path else ""
+        return f"{place}expected {self.expected}, found {self.found}"
+
+
+class InvalidDefinition(ValueError):
+    """A definition with all of its problems.
+
+    Args:
+        problems: At least one.
+    """
+
+    def __init__(self, problems: Sequence[DefinitionProblem]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Which values a key may have.
+
+    Attributes:
+        expected: Completes the sentence "expected …".
+        allows: Whether a value is allowed.
+        is_required: Whether the key must be there; others may also be null.
+    """
+
+    expected: str
+    allows: Callable[[Any], bool]
+    is_required: bool = False
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _whole(minimum: int) -> _Rule:
+    return _Rule(
+        f"a whole number of at least {minimum}",
+        lambda value: type(value) is int and value >= minimum,
+    )
+
+
+def _one_of(choices: Sequence[str]) -> _Rule:
+    return _Rule(
+        f"one of {', '.join(choices)}", lambda value: isinstance(value, str) and value in choices
+    )
+
+
+_TEXT = _Rule("a non-empty string", _is_text, is_required=True)
+_DEFINITION = {
+    "model": _TEXT,
+    "instructions": _TEXT,
+    "variables": _Rule("an object", lambda value: isinstance(value, Mapping)),
+    "max_output_tokens": _whole(MIN_OUTPUT_TOKENS),
+    "reasoning_effort": _one_of(EFFORTS),
+    "verbosity": _one_of(VERBOSITIES),
+}
+_VARIABLE = {"description": _TEXT, "max_length": _whole(1)}
+
+DEFINITION_KEYS = frozenset({*_DEFINITION, *_VARIABLE})
+"""All keys that a definition may have, at any depth."""
+
+
+def parse_definition(document: object) -> AssistantDefinition:
+    """Parse a definition, from a file or inline in a context object.
+
+    Raises:
+        InvalidDefinition: Lists every problem; unknown keys are problems, as they are misspelled.
+    """
+    if problems := list(_problems_of(document, _DEFINITION, ())):
+        raise InvalidDefinition(problems)
+    keys: Any = document
+    return AssistantDefinition(
+        model=keys["model"],
+        instructions=keys["instructions"],
+        variables={
+            name: VariableRule(variable["description"], variable.get("max_length"))
+            for name, variable in (keys.get("variables") or {}).items()
+        },
+        max_output_tokens=keys.get("max_output_tokens"),
+        reasoning_effort=keys.get("reasoning_effort") or "",
+        verbosity=keys.get("verbosity") or "",
+    )
+
+
+def parse_definition_file(content: bytes) -> AssistantDefinition:
+    """Parse the content of a TOML file; a byte order mark is ignored.
+
+    Raises:
+        InvalidDefinition: It is not TOML in UTF-8, or not a definition.
+    """
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        found = f"another encoding (byte {error.start + 1})"
+        raise InvalidDefinition([DefinitionProblem((), "TOML in UTF-8", found)]) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        found = f"other text: {error}"
+        raise InvalidDefinition([DefinitionProblem((), "TOML", found)]) from None
+    return parse_definition(document)
+
+
+def _problems_of(
+    value: object, rules: Mapping[str, _Rule], path: tuple[str, ...]
+) -> Iterator[DefinitionProblem]:
+    if not isinstance(value, Mapping):
+        yield DefinitionProblem(path, "an object", json_type(value))
+        return
+    for name, rule in rules.items():
+        if name not in value:
+            if rule.is_required:
+                yield DefinitionProblem((*path, name), rule.expected, "nothing")
+        elif not rule.allows(value[name]) and (value[name] is not None or rule.is_required):
+            yield DefinitionProblem((*path, name), rule.expected, json_type(value[name]))
+        elif name == "variables" and value[name]:
+            yield from _problems_of_variables(value[name], (*path, name))
+    expected = f"only the keys {', '.join(rules)}"
+    for name in [name for name in value if name not in rules]:
+        yield DefinitionProblem((*path, name), expected, json_type(value[name]))
+
+
+def _problems_of_variables(
+    variables: Mapping[str, object], path: tuple[str, ...]
+) -> Iterator[DefinitionProblem]:
+    if len(variables) > MAX_VARIABLES:
+        yield DefinitionProblem(path, f"at most {MAX_VARIABLES} variables", f"{len(variables)}")
+        return
+    for name, variable in variables.items():
+        if not _VARIABLE_NAME.fullmatch(name):
+            expected = "a name of 1 to 16 letters, digits and underscores"
+            yield DefinitionProblem((*path, name), expected, "another name")
+        yield from _problems_of(variable, _VARIABLE, (*path, name))
