@@ -84,6 +84,7 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         settings.version,
         Retention(settings.conversation_retention_days),
         channel=settings.channel,
+        addressing=parts.addressing,
     )
     secrets = ChannelSecrets(
         aws.create_client("secretsmanager", config=AWS_CLIENT),

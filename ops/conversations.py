@@ -126,32 +126,37 @@ class ConversationRepository:
         )
         return (deserialize(row) for page in pages for row in page["Items"])
 
-    def find(self, conversation_id: str, recipient: str = "") -> list[ConversationRecord]:
+    def find(
+        self, conversation_id: str, spellings: tuple[str, ...] = ()
+    ) -> list[ConversationRecord]:
         """Return the records of a conversation, one for each recipient.
 
         Args:
             conversation_id: The conversation's id.
-            recipient: Number (E.164) or address; if empty, the whole table is read.
+            spellings: Addresses of one recipient; if empty, the whole table is read.
 
         Raises:
             OperatorError: There is none.
         """
-        if recipient:
-            record = self.read(RecordKey(recipient, conversation_id))
-            found = [record] if record else []
+        if spellings:
+            read = (self.read(RecordKey(each, conversation_id)) for each in spellings)
+            found = [record for record in read if record]
         else:
             found = list(self.scan(conversation_id=conversation_id))
         if not found:
-            raise OperatorError(f"no record of the conversation {conversation_id}")
+            raise OperatorError(
+                f"no record of the conversation {conversation_id}"
+                + (" with that recipient: try without --recipient" if spellings else "")
+            )
         return found
 
-    def find_one(self, conversation_id: str, recipient: str = "") -> ConversationRecord:
+    def find_one(self, conversation_id: str, spellings: tuple[str, ...] = ()) -> ConversationRecord:
         """Return the only record of a conversation.
 
         Raises:
             OperatorError: There is none, or there are several.
         """
-        found = self.find(conversation_id, recipient)
+        found = self.find(conversation_id, spellings)
         if len(found) > 1:
             raise OperatorError(f"{len(found)} records have that id: choose one with --recipient")
         return found[0]

@@ -1,6 +1,7 @@
 """The channel's secrets: stored, read, checked against their schema and with their vendor.
 
-Checks use the vendors' cheapest read-only requests; nothing here sends a message.
+Checks use the vendors' cheapest read-only requests; nothing here sends a message. The deletions are
+those of an erasure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from lambda_src.services import secret_schemas
 from lambda_src.services.twilio.errors import classify
 from lambda_src.services.twilio.http import DeadlineHttpClient
 from lambda_src.services.twilio_service import SDK_ERRORS, error_answer
-from ops.errors import OperatorError
+from ops.errors import OperatorError, VendorUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ OPENAI_NAME_PART = "/openai-api-key/"
 
 @dataclass(frozen=True)
 class OpenAILookup:
-    """Read-only requests to OpenAI.
+    """Requests to OpenAI that read or delete.
 
     Attributes:
         api_key: The key.
@@ -80,6 +81,40 @@ class OpenAILookup:
         except (PermanentFailure, ConfigurationRefused):
             return
 
+    def delete_conversation(self, conversation: str) -> bool:
+        """Delete a conversation with its items, which OpenAI would keep; return False if not found.
+
+        Raises:
+            ProcessingError: OpenAI refuses the request.
+            OperatorError: OpenAI cannot be reached.
+        """
+
+        def delete(client: openai.OpenAI) -> None:
+            for item in [item.id for item in client.conversations.items.list(conversation)]:
+                if item:
+                    client.conversations.items.delete(item, conversation_id=conversation)
+            client.conversations.delete(conversation)
+
+        return self._delete(delete)
+
+    def delete_response(self, response: str) -> bool:
+        """Delete a response; return False if not found; errors as above."""
+        return self._delete(lambda client: client.responses.delete(response))
+
+    def delete_thread(self, thread: str) -> bool:
+        """Delete an assistant's thread; return False if not found; errors as above."""
+        return self._delete(lambda client: client.beta.threads.delete(thread))
+
+    def _delete(self, request: Callable[[openai.OpenAI], object]) -> bool:
+        def delete(client: openai.OpenAI) -> bool:
+            try:
+                request(client)
+            except openai.NotFoundError:
+                return False
+            return True
+
+        return self._request(delete)
+
     def _request(self, request: Callable[[openai.OpenAI], T]) -> T:
         client = openai.OpenAI(
             api_key=self.api_key,
@@ -92,7 +127,7 @@ class OpenAILookup:
         except openai.APIStatusError as error:
             raise classify_status(error.status_code, error.code, param=error.param) from None
         except openai.APIError as error:
-            raise OperatorError(f"OpenAI cannot be reached: {type(error).__name__}") from None
+            raise VendorUnreachable(f"OpenAI cannot be reached: {type(error).__name__}") from None
 
 
 @dataclass(frozen=True)
@@ -110,7 +145,7 @@ class TwilioMessage:
 
 
 class TwilioLookup:
-    """Read-only requests to Twilio with a tenant's credentials.
+    """Requests to Twilio with a tenant's credentials that read or delete.
 
     Args:
         timeout: Seconds for each request.
@@ -131,6 +166,15 @@ class TwilioLookup:
         if found is None:
             return None
         return TwilioMessage(str(found.sid), str(found.status), found.date_created, str(found.to))
+
+    def delete_message(self, credentials: TwilioCredentials, sid: str) -> bool:
+        """Delete a message with its text and numbers; return False if not found.
+
+        Raises:
+            ProcessingError: Twilio refuses the request, such as for a message in progress (20009).
+            OperatorError: Twilio cannot be reached.
+        """
+        return _request(lambda: self._client(credentials).messages(sid).delete()) is not None
 
     def check(self, credentials: TwilioCredentials) -> None:
         """Check the credentials, and the account's status if they are its auth token.
@@ -302,7 +346,7 @@ def _request(call: Callable[[], T]) -> T | None:
     except SDK_ERRORS as error:
         answer = error_answer(error)
         if answer is None:
-            raise OperatorError(f"Twilio cannot be reached: {type(error).__name__}") from None
+            raise VendorUnreachable(f"Twilio cannot be reached: {type(error).__name__}") from None
         status, code = answer
         if status == HTTPStatus.NOT_FOUND:
             return None

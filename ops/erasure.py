@@ -1,7 +1,9 @@
 """Erase a person: find and delete everything that an environment stores about one recipient.
 
 The recipient is marked first (`Suppressions.mark_erased`), so that no copy of an earlier request
-can store anything about them again. Records are deleted next, then messages.
+can store anything about them again. Records are deleted next, each after what the vendors store of
+it, then messages. All spellings of the recipient are found: those of the channel, and those of
+messages that were rejected because of them.
 
 Records with a send in progress stay: a record that is `sending` or `send_unknown` is the only
 protection against a second send, and one that a worker holds is about to change.
@@ -9,57 +11,109 @@ protection against a second send, and one that a worker holds is about to change
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Self
 
-from lambda_src.core import ConditionFailed, RejectedContext, Status, Step
-from lambda_src.services.dynamodb import deserialize, items, map_errors, serialize
+from lambda_src.core import PHONE, ConditionFailed, RejectedContext, Status, Step
+from lambda_src.services.dynamodb import deserialize, items, map_errors, serialize, spellings
+from ops.errors import OperatorError
 from ops.queues import QueueScanner
-from ops.suppressions import Suppressions
+from ops.suppressions import ERASED, Suppressions
+from ops.vendor_copies import FOUND, RECORD_ATTRIBUTES, VendorCopies, VendorCopy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from lambda_src.core import ContextObject
+    from lambda_src.core import Addressing
     from ops.audit import AuditContext
     from ops.deployment import Deployment
     from ops.queues import QueueMessage
 
-RECEIPT_ATTRIBUTES = (
-    "conversation_id",
-    "conversation_status",
-    "thread_id",
-    "message_sid",
-    "lease_expires_at",
+STATE_ATTRIBUTES = ("primary_channel", "conversation_id", "conversation_status", "lease_expires_at")
+"""Record attributes that identify a record and decide whether it is in use."""
+MIN_DIGITS = 7
+"""Least digits by which a number without its country is recognized."""
+_NUMBERS = re.compile(
+    r"\+?[(\d][\d\s()./\-\u00ad\u200b-\u200f\u2010-\u2015\u2060-\u2064\ufeff]{5,}\d"
 )
-"""Record attributes that are read: ids and states, which a receipt may contain."""
+"""Phone numbers in a text."""
+
+
+class Likeness(IntEnum):
+    """Whether something is about the person, in increasing certainty."""
+
+    OTHER = 0
+    SIMILAR = 1
+    OWN = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ErasureTarget:
-    """A channel that may store something about a person.
+class Person:
+    """The recipient to erase.
 
     Attributes:
-        channel: The channel's name, such as `whatsapp`.
-        queues: The channel's queue and dead-letter queue, by their names in the receipt.
-        parse: Parses a body as the deployed function does.
+        addressings: Those of all channels.
+        spellings: The recipient's addresses on them; the first is the one that was asked for.
     """
 
-    channel: str
-    queues: Mapping[str, QueueScanner]
-    parse: Callable[[str], ContextObject]
+    addressings: tuple[Addressing, ...]
+    spellings: tuple[str, ...]
 
     @classmethod
-    def of(cls, deployment: Deployment) -> ErasureTarget:
-        """Return the target of a deployed channel."""
-        sqs = deployment.aws.sqs
-        queues = {
-            "queue": QueueScanner(sqs, deployment.settings.queue_url),
-            "dead letters": QueueScanner(sqs, deployment.dead_letter_queue_url),
-        }
-        return cls(deployment.channel, queues, deployment.parse)
+    def identify(cls, typed: str, addressings: Iterable[Addressing]) -> Self:
+        """Return the person with an address as the operator typed it.
+
+        Raises:
+            OperatorError: It is no address of any channel.
+        """
+        addressings = tuple(dict.fromkeys(addressings))
+        found: dict[str, None] = {}
+        for addressing in addressings:
+            try:
+                address = addressing.normalize(typed)
+            except ValueError:
+                continue
+            found |= dict.fromkeys(spellings(addressing, address))
+        if not found:
+            expected = " or ".join(dict.fromkeys(each.recipient.words for each in addressings))
+            raise OperatorError(f"the recipient: expected {expected}, found other text")
+        return cls(addressings, tuple(found))
+
+    def compare(self, address: str) -> Likeness:
+        """Compare with the address of a record or a message, which may be a rejected one."""
+        if any(set(spellings(each, address)) & set(self.spellings) for each in self.addressings):
+            return Likeness.OWN
+        if address.strip().casefold() in {each.casefold() for each in self.spellings}:
+            return Likeness.SIMILAR
+        if any(re.fullmatch(each.recipient.pattern, address) for each in self.addressings):
+            return self._compare_digits(_digits(address))
+        return max(self._compare_digits(_digits(address)), self.find_in(address))
+
+    def find_in(self, text: str) -> Likeness:
+        """Look for the person in a text, such as a body that cannot be parsed."""
+        known = {*self.spellings, *filter(_is_long, self._own_digits)}
+        if any(each in text for each in known):
+            return Likeness.OWN
+        found = (self._compare_digits(_digits(each)) for each in _NUMBERS.findall(text))
+        return max(found, default=Likeness.OTHER)
+
+    @property
+    def _own_digits(self) -> set[str]:
+        return {_digits(each) for each in self.spellings} - {""}
+
+    def _compare_digits(self, digits: str) -> Likeness:
+        own = self._own_digits
+        if digits in own:
+            return Likeness.OWN
+        # As dialled within the country, or with its trunk zero after the country's code.
+        national = digits.lstrip("0")
+        is_national = _is_long(national) and any(each.endswith(national) for each in own)
+        with_zero = {f"{each[:at]}0{each[at:]}" for each in own for at in (1, 2, 3)}
+        return Likeness.SIMILAR if is_national or digits in with_zero else Likeness.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,139 +125,204 @@ class Receipt:
         who: ARN of the operator.
         why: The reason given, such as the number of the person's request.
         conversations: Ids of the erased records.
-        threads: Ids of what OpenAI stores of them; the operator deletes it there.
-        messages: Sids of what Twilio stores of them; the operator deletes it there.
-        open: Ids of the records that stay until their send or their worker has ended.
+        vendors: What OpenAI and the channels' vendors store of the records, and what was done.
+        open: Ids of the records that stay until their send, their worker or their vendor is ready.
         removed: Number of deleted messages, by channel and queue.
         in_flight: Number of messages in flight, by channel and queue. They may be about anybody;
             those about the person are rejected when they are delivered.
+        similar: Conversations and messages that stay, of an address that may be the person's.
+        is_similar_kept: Whether the operator decided that those are not the person's.
         suppressed: Channels on which the person's suppression stays.
+        earlier: When earlier erasures of the person removed something, ISO 8601.
     """
 
     at: str
     who: str
     why: str
     conversations: tuple[str, ...] = ()
-    threads: tuple[str, ...] = ()
-    messages: tuple[str, ...] = ()
+    vendors: tuple[VendorCopy, ...] = ()
     open: tuple[str, ...] = ()
     removed: Mapping[str, int] = field(default_factory=dict)
     in_flight: Mapping[str, int] = field(default_factory=dict)
+    similar: tuple[str, ...] = ()
+    is_similar_kept: bool = False
     suppressed: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the environment knows the person, now or at an earlier erasure."""
+        stored = (*self.conversations, *self.open, *self.suppressed, *self.earlier)
+        return bool(stored) or any(self.removed.values())
+
+    @property
+    def remaining(self) -> tuple[VendorCopy, ...]:
+        """What the vendors still store, except what would be deleted."""
+        return tuple(each for each in self.vendors if not each.is_deleted and each.outcome != FOUND)
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is left; if not, the erasure must be repeated later."""
-        return not self.open and not any(self.in_flight.values())
+        """Whether the person was found and nothing is left."""
+        is_undecided = bool(self.similar) and not self.is_similar_kept
+        is_left = bool(self.open or self.remaining) or any(self.in_flight.values())
+        return self.is_found and not is_left and not is_undecided
 
 
 @dataclass(slots=True)
 class Progress:
     """What an erasure has done so far; correct at any moment, so that it may be interrupted.
 
-    Attributes:
-        erased: Deleted records, by `RECEIPT_ATTRIBUTES`.
-        open: Records that stay for now, likewise.
-        removed: Number of deleted messages, by channel and queue.
-        in_flight: Number of messages in flight, by channel and queue.
-        suppressed: Channels on which the person's suppression stays.
+    The attributes are those of `Receipt`.
     """
 
-    erased: list[Mapping[str, Any]] = field(default_factory=list)
-    open: list[Mapping[str, Any]] = field(default_factory=list)
+    conversations: list[str] = field(default_factory=list)
+    vendors: list[VendorCopy] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
     removed: dict[str, int] = field(default_factory=dict)
     in_flight: dict[str, int] = field(default_factory=dict)
+    similar: list[str] = field(default_factory=list)
     suppressed: list[str] = field(default_factory=list)
+    earlier: tuple[str, ...] = ()
 
-    def receipt(self, audit: AuditContext) -> Receipt:
+    def receipt(self, audit: AuditContext, *, is_similar_kept: bool = False) -> Receipt:
         """Return the receipt of what was done so far."""
         return Receipt(
             at=items.timestamp(audit.at),
             who=audit.who,
             why=audit.why,
-            conversations=_values(self.erased, "conversation_id"),
-            threads=_values(self.erased, "thread_id"),
-            messages=_values(self.erased, "message_sid"),
-            open=_values(self.open, "conversation_id"),
+            conversations=tuple(self.conversations),
+            vendors=tuple(self.vendors),
+            open=tuple(self.open),
             removed=self.removed,
             in_flight=self.in_flight,
+            similar=tuple(self.similar),
+            is_similar_kept=is_similar_kept,
             suppressed=tuple(self.suppressed),
+            earlier=self.earlier,
         )
 
 
 class Erasure:
-    """Erases recipients from all channels of one environment.
+    """Erases one person from all channels of one environment.
 
     Args:
         client: A DynamoDB client.
-        table_name: The conversations table.
-        targets: Every channel of the environment.
+        deployments: Every channel of the environment.
+        typed: The person's number or address, as the operator typed it.
+        audit: Who erases, why, and when: later requests are not affected.
+        includes_similar: Whether what is similar to the address is the person's, too.
+
+    Raises:
+        OperatorError: The address is no channel's.
     """
 
     def __init__(
-        self, client: DynamoDBClient, table_name: str, targets: Sequence[ErasureTarget]
+        self,
+        client: DynamoDBClient,
+        deployments: Sequence[Deployment],
+        typed: str,
+        audit: AuditContext,
+        *,
+        includes_similar: bool = False,
     ) -> None:
         self._client = client
-        self._table_name = table_name
-        self._targets = targets
+        self._deployments = deployments
+        self._table_name = deployments[0].settings.conversations_table
+        self._person = Person.identify(typed, (each.parts.addressing for each in deployments))
+        self._audit = audit
+        self._least = Likeness.SIMILAR if includes_similar else Likeness.OWN
+        self._vendors = VendorCopies(*deployments)
+        self._suppressions = {
+            each.channel: Suppressions(
+                client, self._table_name, each.channel, each.parts.addressing
+            )
+            for each in deployments
+        }
 
-    def survey(self, recipient: str, audit: AuditContext) -> Receipt:
+    def survey(self) -> Progress:
         """Return what `erase` would erase, without changing anything."""
         found = Progress()
-        self._run(recipient, audit, found, change=False)
-        return found.receipt(audit)
+        self._run(found, change=False)
+        return found
 
-    def erase(
-        self, recipient: str, audit: AuditContext, progress: Progress | None = None
-    ) -> Receipt:
-        """Erase everything about a recipient; may be interrupted and repeated.
+    def erase(self, progress: Progress) -> None:
+        """Erase everything about the person; may be interrupted and repeated.
 
         Args:
-            recipient: Number (E.164) or address; a number is also searched without its plus sign.
-            audit: Who erases, why, and when: later requests are not affected.
             progress: Updated during the work, for a receipt after an interruption.
         """
-        progress = progress or Progress()
-        self._mark(recipient, audit, "erasure begun")
-        self._run(recipient, audit, progress, change=True)
+        self._mark("erasure begun")
+        self._run(progress, change=True)
         removed = sum(progress.removed.values())
-        self._mark(recipient, audit, f"erased: {len(progress.erased)} records, {removed} messages")
-        return progress.receipt(audit)
+        if progress.conversations or removed:
+            self._mark(f"{ERASED} {len(progress.conversations)} records, {removed} messages")
 
-    def _mark(self, recipient: str, audit: AuditContext, what: str) -> None:
-        for target in self._targets:
-            self._suppressions(target).mark_erased(recipient, audit, what)
+    def _mark(self, what: str) -> None:
+        for suppressions in self._suppressions.values():
+            suppressions.mark_erased(self._person.spellings[0], self._audit, what)
 
-    def _run(
-        self, recipient: str, audit: AuditContext, progress: Progress, *, change: bool
-    ) -> None:
-        spellings = _spellings(recipient)
-        for record in [record for each in spellings for record in self._records(each)]:
-            progress.erased.append(record)  # before the delete: its ids are stored nowhere else
-            if not self._erase(record, audit.at, change=change):
-                progress.open.append(progress.erased.pop())
-        self._sweep(spellings, progress, change=change)
+    def _run(self, progress: Progress, *, change: bool) -> None:
+        person = self._person.spellings[0]
+        known = [(name, each.erasures(person)) for name, each in self._suppressions.items()]
+        progress.earlier = tuple(sorted({at for _, times in known for at in times}))
+        for record in self._records():
+            likeness = self._person.compare(record["primary_channel"])
+            if likeness >= self._least:
+                self._erase(record, progress, change=change)
+            elif likeness:
+                progress.similar.append(record["conversation_id"])
+        for deployment in self._deployments:
+            self._sweep(deployment, progress, change=change)
         progress.suppressed += [
-            target.channel for target in self._targets if self._suppressions(target).find(recipient)
+            name for name, each in self._suppressions.items() if each.find(person)
         ]
 
-    def _suppressions(self, target: ErasureTarget) -> Suppressions:
-        return Suppressions(self._client, self._table_name, target.channel)
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """Yield the records of the person's addresses, then those of all rejected ones."""
+        for spelling in self._person.spellings:
+            yield from self._pages(
+                "query",
+                KeyConditionExpression="primary_channel = :recipient",
+                ExpressionAttributeValues=serialize({":recipient": spelling}),
+                ConsistentRead=True,
+            )
+        # A rejected spelling may be any text, which a query cannot find.
+        everything = self._pages("scan", FilterExpression="attribute_exists(conversation_status)")
+        known = frozenset(self._person.spellings)
+        yield from (each for each in everything if each["primary_channel"] not in known)
 
-    def _records(self, recipient: str) -> Iterator[dict[str, Any]]:
-        pages = self._client.get_paginator("query").paginate(
+    def _pages(self, operation: Any, **options: Any) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator(operation).paginate(
             TableName=self._table_name,
-            KeyConditionExpression="primary_channel = :recipient",
-            ProjectionExpression=", ".join(("primary_channel", *RECEIPT_ATTRIBUTES)),
-            ExpressionAttributeValues=serialize({":recipient": recipient}),
-            ConsistentRead=True,
+            ProjectionExpression=", ".join((*STATE_ATTRIBUTES, *RECORD_ATTRIBUTES)),
+            **options,
         )
         return (deserialize(row) for page in pages for row in page["Items"])
 
-    def _erase(self, record: Mapping[str, Any], now: float, *, change: bool) -> bool:
-        """Delete a record unless it is in use; return whether it is deleted, or would be."""
-        if not change:
-            return not _is_in_use(record, now)
+    def _erase(self, record: Mapping[str, Any], progress: Progress, *, change: bool) -> None:
+        """Delete a record and what the vendors store of it, unless it is in use."""
+        conversation = record["conversation_id"]
+        if _is_in_use(record, self._audit.at):
+            progress.open.append(conversation)
+            return
+        if change:
+            self._note_find(progress)
+        # Before the record, which alone has the ids.
+        copies = self._vendors.delete(record) if change else self._vendors.find(record)
+        progress.vendors += copies
+        is_pending = any(copy.is_temporary for copy in copies)
+        if is_pending or (change and not self._delete(record)):
+            progress.open.append(conversation)
+        else:
+            progress.conversations.append(conversation)
+
+    def _note_find(self, progress: Progress) -> None:
+        """Note a find before its erasure, so that the next one knows of an interrupted one."""
+        if not progress.conversations and not any(progress.removed.values()):
+            self._mark(f"{ERASED} something was found")
+
+    def _delete(self, record: Mapping[str, Any]) -> bool:
+        """Delete a record unless it is in use by now; return whether it is deleted."""
         key = {name: record[name] for name in ("primary_channel", "conversation_id")}
         try:
             map_errors(
@@ -218,7 +337,7 @@ class Erasure:
                             ":sending": Status.SENDING,
                             ":unknown": Status.SEND_UNKNOWN,
                             ":processing": Status.PROCESSING,
-                            ":now": items.to_decimal(now),
+                            ":now": items.to_decimal(self._audit.at),
                         }
                     ),
                 ),
@@ -227,50 +346,53 @@ class Erasure:
             return False
         return True
 
-    def _sweep(self, spellings: Sequence[str], progress: Progress, *, change: bool) -> None:
-        for target in self._targets:
-            for name, scanner in target.queues.items():
-                queue = f"{target.channel} {name}"
-                progress.removed[queue] = 0
-                with scanner:
-                    messages = (message for batch in scanner.batches() for message in batch)
-                    for message in messages:
-                        if not _is_about(message, spellings, target.parse):
-                            continue
+    def _sweep(self, deployment: Deployment, progress: Progress, *, change: bool) -> None:
+        sqs = deployment.aws.sqs
+        urls = {
+            "queue": deployment.settings.queue_url,
+            "dead letters": deployment.dead_letter_queue_url,
+        }
+        for name, url in urls.items():
+            queue, scanner = f"{deployment.channel} {name}", QueueScanner(sqs, url)
+            progress.removed[queue] = 0
+            with scanner:
+                for message in (message for batch in scanner.batches() for message in batch):
+                    likeness = self._compare(message, deployment)
+                    if likeness >= self._least:
                         if change:
+                            self._note_find(progress)
                             scanner.delete(message)
                         progress.removed[queue] += 1
-                progress.in_flight[queue] = scanner.in_flight()
+                    elif likeness:
+                        progress.similar.append(f"message {message.message_id} in {queue}")
+            progress.in_flight[queue] = scanner.in_flight()
+
+    def _compare(self, message: QueueMessage, deployment: Deployment) -> Likeness:
+        """Compare a message's recipient.
+
+        A message to another recipient that mentions the person is not theirs. A message without a
+        readable recipient can never be sent, and is theirs if it contains a spelling.
+        """
+        try:
+            key = deployment.parse(message.body).key
+        except RejectedContext as rejected:
+            if rejected.key is None:
+                return self._person.find_in(message.body)
+            key = rejected.key
+        return self._person.compare(key.primary_channel)
 
 
-def _spellings(recipient: str) -> tuple[str, ...]:
-    """Return how records and messages may spell a recipient: rejected ones lack the plus sign."""
-    plain = recipient.strip()
-    return (plain, plain[1:]) if plain.startswith("+") else (plain,)
+def _digits(text: str) -> str:
+    """Return the digits of a phone number as people type it; empty for other text."""
+    digits = PHONE.tidy(text).removeprefix("+")
+    return digits if digits.isascii() and digits.isdecimal() else ""
 
 
-def _is_about(
-    message: QueueMessage, spellings: Sequence[str], parse: Callable[[str], ContextObject]
-) -> bool:
-    """Return whether a message is addressed to a recipient.
-
-    A message to another recipient that mentions the person is not. A message without a readable
-    recipient can never be sent, and is about the person if it contains a spelling.
-    """
-    try:
-        key = parse(message.body).key
-    except RejectedContext as rejected:
-        if rejected.key is None:
-            return any(spelling in message.body for spelling in spellings)
-        key = rejected.key
-    return key.primary_channel in spellings
+def _is_long(digits: str) -> bool:
+    return len(digits) >= MIN_DIGITS
 
 
 def _is_in_use(record: Mapping[str, Any], now: float) -> bool:
     status = record.get("conversation_status")
     is_leased = status == Status.PROCESSING and float(record.get("lease_expires_at", 0)) > now
     return is_leased or status in {Status.SENDING, Status.SEND_UNKNOWN}
-
-
-def _values(records: Sequence[Mapping[str, Any]], name: str) -> tuple[str, ...]:
-    return tuple(str(record[name]) for record in records if record.get(name))

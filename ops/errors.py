@@ -7,3 +7,7 @@ class OperatorError(Exception):
 
 class Declined(OperatorError):
     """The operator answered the confirmation with no: nothing was changed."""
+
+
+class VendorUnreachable(OperatorError):
+    """OpenAI or Twilio did not answer."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lambda_src.services.dynamodb import spellings
 from ops.audit import AuditContext
 from ops.conversations import ConversationRepository
 from ops.deployment import Deployment, channel_names
 from ops.dlq.inspection import Inspector
 from ops.endpoints import AwsClients, Endpoints
+from ops.errors import OperatorError
 from ops.queues import ChannelQueue, QueueScanner
 from ops.suppressions import Suppressions
 
@@ -69,7 +71,25 @@ class Session:
     def suppressions(self) -> Suppressions:
         """The channel's suppressions."""
         table_name = self.deployment.settings.conversations_table
-        return Suppressions(self.aws.dynamodb, table_name, self.channel)
+        addressing = self.deployment.parts.addressing
+        return Suppressions(self.aws.dynamodb, table_name, self.channel, addressing)
+
+    def recipient(self, typed: str) -> str:
+        """Return a recipient's address, as the operator typed it, in the channel's format.
+
+        Raises:
+            OperatorError: It is not an address of the channel.
+        """
+        try:
+            return self.deployment.parts.addressing.normalize(typed)
+        except ValueError as error:
+            raise OperatorError(f"the recipient: {error}") from None
+
+    def spellings(self, typed: str) -> tuple[str, ...]:
+        """Return all spellings of a recipient that the operator typed; none if it is empty."""
+        if not typed:
+            return ()
+        return spellings(self.deployment.parts.addressing, self.recipient(typed))
 
     @cached_property
     def queue(self) -> ChannelQueue:

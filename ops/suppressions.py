@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import EXPIRES_AT, MIN_RETENTION_DAYS, ConditionFailed, Step
+from lambda_src.core import (
+    BY_PHONE,
+    EXPIRES_AT,
+    MIN_RETENTION_DAYS,
+    Addressing,
+    ConditionFailed,
+    Step,
+)
 from lambda_src.services.dynamodb import (
     SHARDS,
     deserialize,
@@ -14,6 +21,7 @@ from lambda_src.services.dynamodb import (
     map_errors,
     partition_key,
     serialize,
+    spellings,
     suppression_key,
 )
 from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
 BY_OPERATOR = "suppressed_by_operator"
 """Reason of a suppression that an operator added; the audit entry has the operator's own words."""
 ADDED, LIFTED = "suppression added", "suppression lifted"
+ERASED = "erased:"
+"""Start of the audit entry of an erasure that removed something."""
 RETENTION = timedelta(days=MIN_RETENTION_DAYS)
 """How long an item without a suppression is kept: longer than any message stays in its queues."""
 
@@ -57,16 +67,26 @@ def recipient_digest(channel: str, recipient: str) -> str:
 class Suppressions:
     """The suppressions of one channel; methods raise the errors of `map_errors`.
 
+    Each spelling of a recipient has its own item, and a change is made to all of them.
+
     Args:
         client: A DynamoDB client.
         table_name: The conversations table.
         channel: The channel's name, such as `whatsapp`.
+        addressing: The format and the spellings of its recipients' addresses.
     """
 
-    def __init__(self, client: DynamoDBClient, table_name: str, channel: str) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        channel: str,
+        addressing: Addressing = BY_PHONE,
+    ) -> None:
         self._client = client
         self._table_name = table_name
         self._channel = channel
+        self._addressing = addressing
 
     def all(self) -> Iterator[Suppression]:
         """Yield every suppression, by digest."""
@@ -84,17 +104,22 @@ class Suppressions:
 
     def find(self, recipient: str) -> Suppression | None:
         """Return a recipient's suppression, None if there is none."""
-        stored = self._item(recipient)
-        return _suppression(stored) if "suppressed_at" in stored else None
+        stored = (item for item in self._items(recipient) if "suppressed_at" in item)
+        return next(map(_suppression, stored), None)
 
     def was_erased(self, recipient: str, requested_at: float) -> bool:
         """Return whether a recipient was erased after a request (epoch seconds)."""
-        stored = self._item(recipient)
-        return "erased_at" in stored and stored["erased_at"] >= requested_at
+        return any(item.get("erased_at", -1) >= requested_at for item in self._items(recipient))
+
+    def erasures(self, recipient: str) -> tuple[str, ...]:
+        """Return when earlier erasures of a recipient removed something, ISO 8601."""
+        entries = (entry for item in self._items(recipient) for entry in item.get(ACTIONS, ()))
+        found = {entry["at"] for entry in entries if entry["what"].startswith(ERASED)}
+        return tuple(sorted(found))
 
     def add(self, recipient: str, audit: AuditContext) -> bool:
         """Suppress a recipient; return False if they were suppressed already."""
-        return self._update(
+        return self._update_all(
             recipient,
             f"SET suppressed_at = :at, suppressed_for = :reason, {APPEND_ENTRY}"
             f" REMOVE {EXPIRES_AT}",
@@ -108,7 +133,7 @@ class Suppressions:
 
     def lift(self, recipient: str, audit: AuditContext) -> bool:
         """Remove a recipient's suppression; return False if there was none."""
-        return self._update(
+        return self._update_all(
             recipient,
             f"SET {EXPIRES_AT} = :end, {APPEND_ENTRY} REMOVE suppressed_at, suppressed_for",
             "attribute_exists(suppressed_at)",
@@ -124,8 +149,15 @@ class Suppressions:
         update = f"SET erased_at = :at, {APPEND_ENTRY}"
         is_free = "attribute_not_exists(suppressed_at)"
         dated = {**values, ":end": _expiry(audit.at)}
-        if not self._update(recipient, f"{update}, {EXPIRES_AT} = :end", is_free, dated):
-            self._update(recipient, update, "attribute_exists(conversation_id)", values)
+        for spelling in self._spellings(recipient):
+            if not self._update(spelling, f"{update}, {EXPIRES_AT} = :end", is_free, dated):
+                self._update(spelling, update, "attribute_exists(conversation_id)", values)
+
+    def _spellings(self, recipient: str) -> tuple[str, ...]:
+        return spellings(self._addressing, recipient)
+
+    def _items(self, recipient: str) -> list[dict[str, Any]]:
+        return [self._item(spelling) for spelling in self._spellings(recipient)]
 
     def _item(self, recipient: str) -> dict[str, Any]:
         found = map_errors(
@@ -135,6 +167,16 @@ class Suppressions:
             ),
         )
         return deserialize(found.get("Item", {}))
+
+    def _update_all(
+        self, recipient: str, expression: str, condition: str, values: Mapping[str, Any]
+    ) -> bool:
+        """Update the items of all spellings; return whether any met the condition."""
+        changed = [
+            self._update(spelling, expression, condition, values)
+            for spelling in self._spellings(recipient)
+        ]
+        return any(changed)
 
     def _update(
         self, recipient: str, expression: str, condition: str, values: Mapping[str, Any]

@@ -1,5 +1,7 @@
 """The ports of the flow: adapters are in `services`, a channel's own parts in `channels`."""
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -132,6 +134,36 @@ class Metrics(Protocol):
         """Publish a batch: its counts, its failures, and the values recorded since the last one."""
 
 
+def without_invisible(typed: str) -> str:
+    """Return a text without invisible characters and outer spaces, and with plain digits.
+
+    Numbers copied from a chat or a document contain marks of the writing direction, zero-width
+    characters, and digits of other widths and scripts.
+    """
+    compatible = unicodedata.normalize("NFKC", typed)
+    visible = (one for one in compatible if unicodedata.category(one) != "Cf")
+    return "".join(str(unicodedata.decimal(one, one)) for one in visible).strip()
+
+
+_TYPED_PREFIX = re.compile(r"(whatsapp|sms|tel):\s*", re.IGNORECASE)
+_TRUNK_ZERO = re.compile(r"(?<=\d)\s*\(0\)")
+"""The zero in `+44 (0)7700 900123`, which is dialled within the country only."""
+_SEPARATOR = re.compile(r"[\s()\[\]./\-\u2010-\u2015\u2212]")
+
+
+def tidy_phone(typed: str) -> str:
+    """Rewrite a phone number as people type it in E.164 form; other text does not get that form.
+
+    Spaces, dashes, brackets, dots, slashes, invisible characters and prefixes such as `whatsapp:`
+    are removed, and a leading `00` becomes `+`. A number without its country is not completed.
+    """
+    number = _TYPED_PREFIX.sub("", without_invisible(typed), count=1)
+    if number.startswith(("+", "00")):
+        number = _TRUNK_ZERO.sub("", number)
+    number = _SEPARATOR.sub("", number)
+    return f"+{number[2:]}" if number.startswith("00") else number
+
+
 @dataclass(frozen=True, slots=True)
 class AddressFormat:
     """The format of an address.
@@ -140,17 +172,38 @@ class AddressFormat:
         code: Failure code of an address in another format, e.g. `phone_not_e164`.
         pattern: Regular expression that the whole address matches.
         words: Description for error messages: `expected …`.
+        tidy: Rewrites an address as people type it in this format; other text stays invalid.
+        aliases: Second spellings of one address: pairs of a regular expression that the whole
+            address matches, and the template of the other spelling.
     """
 
     code: str
     pattern: str
     words: str
+    tidy: Callable[[str], str] = without_invisible
+    aliases: tuple[tuple[str, str], ...] = ()
 
+
+# Numbers of one handset that are in use in two spellings. WhatsApp, carriers and people's contact
+# lists each keep the old or the new one.
+MEXICO = ((r"\+52([2-9]\d{9})", r"+521\1"), (r"\+521([2-9]\d{9})", r"+52\1"))
+"""The mobile prefix 1 was abolished on 2019-08-03; WhatsApp still reports it."""
+ARGENTINA = ((r"\+54([1-8]\d{9})", r"+549\1"), (r"\+549([1-8]\d{9})", r"+54\1"))
+"""The mobile prefix 9 is dialled from abroad only; WhatsApp reports it."""
+BRAZIL = (
+    (r"\+55([1-9]{2})([6-9]\d{7})", r"+55\g<1>9\2"),
+    (r"\+55([1-9]{2})9([6-9]\d{7})", r"+55\1\2"),
+)
+"""Mobile numbers got a ninth digit, the last areas in 2016; many WhatsApp accounts lack it."""
+BENIN = ((r"\+229([2-9]\d{7})", r"+22901\1"), (r"\+22901([2-9]\d{7})", r"+229\1"))
+"""All numbers were prefixed with 01 on 2024-11-30."""
 
 PHONE = AddressFormat(
     "phone_not_e164",
     r"\+[1-9][0-9]{1,14}",
     "a phone number in E.164 form: + and 2 to 15 digits",
+    tidy_phone,
+    (*MEXICO, *ARGENTINA, *BRAZIL, *BENIN),
 )
 
 
@@ -167,6 +220,17 @@ class Addressing:
     sender: AddressFormat = PHONE
     recipient_field: str = "recipient_tel"
     recipient: AddressFormat = PHONE
+
+    def normalize(self, typed: str) -> str:
+        """Return a recipient's address, as a person typed it, in the channel's format.
+
+        Raises:
+            ValueError: It is not an address of the channel; the text is not repeated.
+        """
+        address = self.recipient.tidy(typed)
+        if not re.fullmatch(self.recipient.pattern, address):
+            raise ValueError(f"expected {self.recipient.words}, found other text")
+        return address
 
 
 BY_PHONE = Addressing()

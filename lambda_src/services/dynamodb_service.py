@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import Status, Step
+from lambda_src.core import BY_PHONE, Addressing, Status, Step
 from lambda_src.services.dynamodb import (
     SuppressionList,
     exceeds_size,
@@ -49,6 +49,7 @@ class ConversationsTable:
         processor_version: Written into each record.
         retention: How long records are kept.
         channel: The channel whose suppressions apply.
+        addressing: The format and the spellings of its recipients' addresses.
     """
 
     def __init__(
@@ -59,12 +60,13 @@ class ConversationsTable:
         retention: updates.Retention = updates.NO_EXPIRY,
         *,
         channel: str,
+        addressing: Addressing = BY_PHONE,
     ) -> None:
         self._client = client
         self._table_name = table_name
         self._version = processor_version
         self._retention = retention
-        self._suppressions = SuppressionList(table_name, channel)
+        self._suppressions = SuppressionList(table_name, channel, addressing)
 
     def create(self, context: ContextObject, lease: Lease) -> None:
         """Write the first record with its lease, unless a record or a suppression exists."""
@@ -72,13 +74,13 @@ class ConversationsTable:
         attributes = items.new_record(context, lease, self._version)
         record = self._retention.apply_to_record(attributes, lease.started_at)
         put = self._put(Step.CLAIM, record)
-        self._transact(Step.CLAIM, {"Put": put}, check, requested_at=lease.requested_at)
+        self._transact(Step.CLAIM, {"Put": put}, *check, requested_at=lease.requested_at)
 
     def take_over(self, lease: Lease, found: LedgerRecord) -> None:
         """Write a new lease into an unchanged record, unless the recipient is suppressed."""
         check = self._lease_check(lease)
         update = self._request(updates.take_over(lease, found))
-        self._transact(Step.CLAIM, {"Update": update}, check, requested_at=lease.requested_at)
+        self._transact(Step.CLAIM, {"Update": update}, *check, requested_at=lease.requested_at)
 
     def renew(self, lease: Lease, expires_at: float) -> None:
         """Extend the lease, while `processing` under the same lease."""
@@ -107,7 +109,7 @@ class ConversationsTable:
             return
         recipient = lease.key.primary_channel
         suppress = self._suppressions.suppress(recipient, failure.code, failure.at)
-        self._transact(update.step, {"Update": self._request(update)}, suppress)
+        self._transact(update.step, {"Update": self._request(update)}, *suppress)
 
     def record_rejection(
         self, key: RecordKey, failure: Failure, request_id: str | None, requested_at: float
@@ -116,7 +118,7 @@ class ConversationsTable:
         check = self._suppressions.require_not_erased(key.primary_channel, requested_at)
         attributes = items.rejected_record(key, failure, request_id, self._version)
         put = self._put(Step.RECORD, self._retention.apply_to_record(attributes, failure.at))
-        self._transact(Step.RECORD, {"Put": put}, check, requested_at=requested_at)
+        self._transact(Step.RECORD, {"Put": put}, *check, requested_at=requested_at)
 
     def mark_failed_if_unchanged(self, found: LedgerRecord, failure: Failure) -> None:
         """Write `failed` into a record without a lease, if it is unchanged since it was found."""
@@ -151,7 +153,7 @@ class ConversationsTable:
         records = [items.to_ledger_record(row, Step.SETTLE) for row in rows]
         return tuple(record for record in records if record.key != key)
 
-    def _lease_check(self, lease: Lease) -> TransactWriteItemTypeDef:
+    def _lease_check(self, lease: Lease) -> list[TransactWriteItemTypeDef]:
         return self._suppressions.require_not_suppressed(
             lease.key.primary_channel, lease.requested_at
         )

@@ -32,7 +32,7 @@ def show(
     python -m ops conversation show 'demo-company#spring-intake#req-0001'
     python -m ops conversation show req-0001 --recipient +447700900123 --show-personal-data
     """
-    found = session.conversations.find(conversation, recipient)
+    found = session.conversations.find(conversation, session.spellings(recipient))
     documents = [mask_record(each.attributes, show=show_personal_data) for each in found]
     session.console.result(documents)
     for document in documents:

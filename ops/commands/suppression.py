@@ -1,12 +1,11 @@
 """`suppression`: list, add and lift suppressions of recipients on a channel."""
 
-import re
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from ops.command import DryRun, OperatorError, Reason, Session, Yes, command, require_reason
+from ops.command import DryRun, Reason, Session, Yes, command, require_reason
 from ops.suppressions import recipient_digest
 
 app = typer.Typer(
@@ -25,7 +24,7 @@ def show_list(session: Session, recipient: OnlyRecipient = "") -> None:
     python -m ops suppression list --recipient +447700900123
     """
     if recipient:
-        one = session.suppressions.find(recipient)
+        one = session.suppressions.find(session.recipient(recipient))
         found = [one] if one else []
     else:
         found = list(session.suppressions.all())
@@ -48,6 +47,7 @@ def add(
 
     python -m ops suppression add +447700900123 --reason 'asked for it by telephone'
     """
+    recipient = session.recipient(recipient)
     if _confirmed(session, "suppress", recipient, reason, dry_run=dry_run, yes=yes):
         changed = session.suppressions.add(recipient, session.audit(reason))
         _show(session, recipient, "suppressed" if changed else "was already suppressed")
@@ -68,6 +68,7 @@ def lift(
 
         python -m ops suppression lift +447700900123 --reason 'opted in again, form 12'
     """
+    recipient = session.recipient(recipient)
     if _confirmed(session, "lift the suppression of", recipient, reason, dry_run=dry_run, yes=yes):
         changed = session.suppressions.lift(recipient, session.audit(reason))
         _show(session, recipient, "suppression lifted" if changed else "was not suppressed")
@@ -77,9 +78,6 @@ def _confirmed(
     session: Session, what: str, recipient: str, reason: str, *, dry_run: bool, yes: bool
 ) -> bool:
     require_reason(reason)
-    address = session.deployment.parts.addressing.recipient
-    if not re.fullmatch(address.pattern, recipient):
-        raise OperatorError(f"the recipient: expected {address.words}, found other text")
     if dry_run:
         _show(session, recipient, f"would {what} this recipient")
         return False

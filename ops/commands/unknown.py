@@ -113,7 +113,7 @@ def resolve(  # noqa: PLR0917 - options, passed by name
         python -m ops unknown resolve req-0001 --not-sent --reason 'not in the console, 14:20'
     """
     console, decision = session.console, OutcomeDecision(sent, is_not_sent=not_sent)
-    record = session.conversations.find_one(conversation, recipient)
+    record = session.conversations.find_one(conversation, session.spellings(recipient))
     unknown = UnknownSend.from_record(record, session.channel)
     lookup = VendorLookup(session.deployment, unknown)
     findings = lookup.findings()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
+from local.fakes import TwilioSettings
 from ops import endpoints, queues
 from tests.ops.operator_channel import OperatorChannel, create_stack
 from tests.support.aws_account import variables
@@ -14,7 +15,8 @@ from tests.support.fixtures import *  # noqa: F403 - fixtures
 
 @pytest.fixture
 def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChannel:
-    """Return a channel whose stack the tool finds."""
+    """Return a channel whose stack the tool finds; Twilio delivers its messages at once."""
+    channel.twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
     one_session = SimpleNamespace(Session=lambda **_: boto3.DEFAULT_SESSION)
     monkeypatch.setattr(endpoints, "boto3", one_session)  # a new session parses AWS's models again

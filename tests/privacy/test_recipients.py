@@ -1,25 +1,28 @@
 """Opted-out recipients get no messages; erasing a person removes records and messages for good."""
 
 import json
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambda_src.services.dynamodb import suppression_key
-from lambda_src.services.secrets_manager_service import is_within
-from lambda_src.utils.context_processor import ContextParser
+from local.fakes import Fault
 from ops.audit import AuditContext
-from ops.erasure import Erasure, ErasureTarget
-from ops.queues import QueueScanner
+from ops.console import Console
+from ops.erasure import Erasure, Progress, Receipt
+from ops.session import Session
 from ops.suppressions import BY_OPERATOR, Suppressions, recipient_digest
 from tests.ops.operator_channel import OperatorChannel, to
 from tests.support.channel import (
-    PREFIXES,
+    OPENAI_SECRET,
     RECIPIENT,
+    TWILIO_SECRET,
     Channel,
     context,
     failing_operation,
+    openai_config,
     recipient_data,
 )
 
@@ -35,15 +38,29 @@ def suppressions(channel: Channel) -> Suppressions:
     return Suppressions(channel.dynamodb, channel.table, "whatsapp")
 
 
+class Eraser:
+    """The operator's erasure on the only channel; returns receipts."""
+
+    def survey(self, recipient: str, audit: AuditContext = AUDIT) -> Receipt:
+        """Return what would be erased."""
+        return self._erasure(recipient, audit).survey().receipt(audit)
+
+    def erase(self, recipient: str, audit: AuditContext = AUDIT) -> Receipt:
+        """Erase."""
+        progress = Progress()
+        self._erasure(recipient, audit).erase(progress)
+        return progress.receipt(audit)
+
+    def _erasure(self, recipient: str, audit: AuditContext) -> Erasure:
+        session = Session("dev", "whatsapp", is_local=False, console=Console(as_json=True))
+        return Erasure(session.aws.dynamodb, session.all_deployments(), recipient, audit)
+
+
 @pytest.fixture
-def erasure(operator: OperatorChannel) -> Erasure:
-    """Return the operator's erasure on the only channel."""
-    sqs, table = operator.channel.sqs, operator.channel.table
-    urls = {"queue": operator.channel.queue_url, "dead letters": operator.dead_letter_queue_url}
-    scanners = {name: QueueScanner(sqs, url) for name, url in urls.items()}
-    parse = ContextParser("whatsapp", partial(is_within, prefixes=PREFIXES))
-    target = ErasureTarget("whatsapp", scanners, parse)
-    return Erasure(operator.channel.dynamodb, table, [target])
+def erasure(operator: OperatorChannel) -> Eraser:
+    """Return the operator's erasure."""
+    del operator
+    return Eraser()
 
 
 def items(channel: Channel) -> list[dict[str, Any]]:
@@ -56,9 +73,9 @@ def records_of(channel: Channel, recipient: str = RECIPIENT) -> int:
     return sum(item["primary_channel"]["S"] == recipient for item in items(channel))
 
 
-def outcome(channel: Channel) -> tuple[str, str]:
+def outcome(channel: Channel, recipient: str = RECIPIENT) -> tuple[str, str]:
     """Return status and failure code of the record."""
-    record = channel.record()
+    record = channel.record(recipient=recipient)
     return record["conversation_status"], record["failure"]["code"]
 
 
@@ -177,7 +194,7 @@ def test_lease_and_check_are_one_call(channel: Channel, suppressions: Suppressio
     assert ["TransactWriteItems", "TransactWriteItems"] == operations
 
 
-def test_erasure_removes_only_the_person(operator: OperatorChannel, erasure: Erasure) -> None:
+def test_erasure_removes_only_the_person(operator: OperatorChannel, erasure: Eraser) -> None:
     """Everything about the person is removed from table and queues, and nothing about others."""
     channel = operator.channel
     channel.deliver(context(conversation_id="first"))
@@ -199,7 +216,7 @@ def test_erasure_removes_only_the_person(operator: OperatorChannel, erasure: Era
     assert receipt.is_complete
 
 
-def test_receipt_and_survey(operator: OperatorChannel, erasure: Erasure) -> None:
+def test_receipt_and_survey(operator: OperatorChannel, erasure: Eraser) -> None:
     """The receipt lists the vendors' ids, who erased and why, and no phone number.
 
     A survey has the same receipt and changes nothing.
@@ -214,8 +231,12 @@ def test_receipt_and_survey(operator: OperatorChannel, erasure: Erasure) -> None
     assert before == items(operator.channel)
     assert [context()] == operator.queued()
     receipt = erasure.erase(RECIPIENT, AUDIT)
-    assert surveyed == receipt
-    assert ((record["thread_id"],), (record["message_sid"],)) == (receipt.threads, receipt.messages)
+    would, did = ({each.id: each.outcome for each in r.vendors} for r in (surveyed, receipt))
+    (entry,) = record["messages"]
+    response = entry.get("response_id", entry["message_id"])
+    ids = [record["thread_id"], response, record["message_sid"]]
+    assert (dict.fromkeys(ids, "would be deleted"), dict.fromkeys(ids, "deleted")) == (would, did)
+    assert replace(surveyed, vendors=()) == replace(receipt, vendors=())
     expected = (AUDIT.who, "request 17", "2033-05-18T03:33:20.000+00:00")
     assert expected == (receipt.who, receipt.why, receipt.at)
     assert RECIPIENT[1:] not in str(receipt)
@@ -229,7 +250,7 @@ def test_receipt_and_survey(operator: OperatorChannel, erasure: Erasure) -> None
     ],
     ids=["sending", "unknown", "leased"],
 )
-def test_open_record_is_kept(channel: Channel, erasure: Erasure, state: dict[str, Any]) -> None:
+def test_open_record_is_kept(channel: Channel, erasure: Eraser, state: dict[str, Any]) -> None:
     """A record that may be in use is kept, and the receipt says that the erasure is incomplete."""
     channel.deliver(context())
     channel.set_fields(**state)
@@ -241,7 +262,7 @@ def test_open_record_is_kept(channel: Channel, erasure: Erasure, state: dict[str
     assert 1 == records_of(channel)
 
 
-def test_expired_lease_keeps_nothing(channel: Channel, erasure: Erasure) -> None:
+def test_expired_lease_keeps_nothing(channel: Channel, erasure: Eraser) -> None:
     """A record whose lease has expired is erased; its worker can no longer write."""
     channel.openai.fail_next("rate_limit_exceeded")
     channel.deliver(context())
@@ -251,7 +272,7 @@ def test_expired_lease_keeps_nothing(channel: Channel, erasure: Erasure) -> None
     assert 0 == records_of(channel)
 
 
-def test_messages_in_flight_are_counted(channel: Channel, erasure: Erasure) -> None:
+def test_messages_in_flight_are_counted(channel: Channel, erasure: Eraser) -> None:
     """Messages in flight cannot be inspected and make the erasure incomplete."""
     channel.sqs.send_message(QueueUrl=channel.queue_url, MessageBody=context())
     channel.sqs.receive_message(QueueUrl=channel.queue_url)
@@ -262,7 +283,7 @@ def test_messages_in_flight_are_counted(channel: Channel, erasure: Erasure) -> N
 
 
 @pytest.mark.parametrize("has_consent", [True, False])
-def test_later_copy_is_rejected(channel: Channel, erasure: Erasure, *, has_consent: bool) -> None:
+def test_later_copy_is_rejected(channel: Channel, erasure: Eraser, *, has_consent: bool) -> None:
     """A copy that was in flight is rejected without a record, at each of its deliveries."""
     erasure.erase(RECIPIENT, AUDIT)
     body = context(lambda d: recipient_data(d).update(comms_consent=has_consent))
@@ -274,7 +295,7 @@ def test_later_copy_is_rejected(channel: Channel, erasure: Erasure, *, has_conse
     assert (0, 0) == (records_of(channel), channel.vendor_calls())
 
 
-def test_later_request_is_sent(channel: Channel, erasure: Erasure) -> None:
+def test_later_request_is_sent(channel: Channel, erasure: Eraser) -> None:
     """A message that was requested after the erasure is sent."""
     erasure.erase(RECIPIENT, AuditContext(AUDIT.who, AUDIT.why, 1.0))
     later = json.loads(context())
@@ -284,7 +305,7 @@ def test_later_request_is_sent(channel: Channel, erasure: Erasure) -> None:
     assert 1 == len(channel.phone())
 
 
-def test_suppression_survives_erasure(erasure: Erasure, suppressions: Suppressions) -> None:
+def test_suppression_survives_erasure(erasure: Eraser, suppressions: Suppressions) -> None:
     """A suppression is kept, identified by its digest, with its audit entries."""
     suppressions.add(RECIPIENT, AUDIT)
 
@@ -293,9 +314,7 @@ def test_suppression_survives_erasure(erasure: Erasure, suppressions: Suppressio
     found = suppressions.find(RECIPIENT)
     assert found
     assert ("whatsapp",) == receipt.suppressed
-    assert ["suppression added", "erasure begun", "erased: 0 records, 0 messages"] == [
-        entry["what"] for entry in found.actions
-    ]
+    assert ["suppression added", "erasure begun"] == [entry["what"] for entry in found.actions]
 
 
 def test_dead_letter_of_erased_person(
@@ -315,3 +334,293 @@ def test_dead_letter_of_erased_person(
     stored = items(operator.channel)
     assert RECIPIENT not in json.dumps(stored)
     assert "dead-letter" in {item["primary_channel"]["S"] for item in stored}
+
+
+# --- spellings
+
+
+SPELLINGS = {
+    "mexico": ("+525512345678", "+5215512345678"),
+    "argentina": ("+541123456789", "+5491123456789"),
+    "brazil": ("+551187654321", "+5511987654321"),
+    "benin": ("+22997123456", "+2290197123456"),
+}
+each_way = pytest.mark.parametrize(
+    ("one", "other"),
+    [pair[::step] for pair in SPELLINGS.values() for step in (1, -1)],
+)
+
+
+@each_way
+def test_both_spellings_of_a_handset_are_suppressed(
+    channel: Channel, suppressions: Suppressions, one: str, other: str
+) -> None:
+    """By an operator or by the vendor's report; lifted in one spelling, both are lifted."""
+    channel.twilio.fail_next("21610")
+    channel.deliver(context(to(one), conversation_id="reported"))
+    calls = channel.vendor_calls()
+    for recipient in (one, other):
+        body = context(to(recipient))
+        assert [body] == channel.deliver(body)
+        assert REJECTED == outcome(channel, recipient)
+    assert calls == channel.vendor_calls()
+
+    assert suppressions.lift(other, AUDIT)
+    assert [] == channel.deliver(context(to(one), conversation_id="lifted"))
+    assert suppressions.add(other, AUDIT)
+    assert [] != channel.deliver(context(to(one), conversation_id="added"))
+
+
+def test_a_suppression_of_one_spelling_applies_to_both(
+    channel: Channel, suppressions: Suppressions
+) -> None:
+    """Opt-outs that were recorded under one spelling only are found for the other one."""
+    one, other = SPELLINGS["mexico"]
+    key = suppression_key("whatsapp", one)
+    item = {name: {"S": value} for name, value in key.items()}
+    channel.dynamodb.put_item(
+        TableName=channel.table, Item={**item, "suppressed_at": {"S": "2026-01-01"}}
+    )
+    channel.deliver(context(to(other)))
+    assert REJECTED == outcome(channel, other)
+    assert suppressions.find(other)
+
+
+@each_way
+def test_both_spellings_of_a_handset_are_erased(
+    channel: Channel, operator: OperatorChannel, erasure: Eraser, one: str, other: str
+) -> None:
+    """Records, messages, and copies that arrive later."""
+    bodies = [context(to(each), conversation_id=each) for each in (one, other)]
+    channel.deliver(*bodies)
+    operator.dead_letter(*bodies)
+
+    receipt = erasure.erase(one)
+
+    assert {one, other} == set(receipt.conversations)
+    assert (2, True) == (receipt.removed["whatsapp dead letters"], receipt.is_complete)
+    channel.deliver(*bodies)
+    assert [0, 0] == [records_of(channel, each) for each in (one, other)]
+
+
+REJECTED_SPELLINGS = (
+    *("447700900123", "+44 7700 900123", "00447700900123", "+44 (0) 7700-900123"),
+    *(
+        "whatsapp:+447700900123",
+        "\u202a+44\u00a07700\u2011900123\u202c",
+        "tel. +447700900123 (home)",
+    ),
+)
+SIMILAR_SPELLINGS = ("07700 900123", "7700900123", "+4407700900123")
+
+
+def test_rejected_spellings_are_erased(
+    channel: Channel, operator: OperatorChannel, erasure: Eraser
+) -> None:
+    """Records and messages that were rejected because of their spelling, and unreadable bodies."""
+    bodies = [context(to(each), conversation_id=each) for each in REJECTED_SPELLINGS]
+    assert bodies == channel.deliver(*bodies)
+    operator.dead_letter(*bodies, *(f"not JSON, of {each}." for each in REJECTED_SPELLINGS))
+
+    receipt = erasure.erase(RECIPIENT)
+
+    assert set(REJECTED_SPELLINGS) == set(receipt.conversations)
+    assert ([], True) == (operator.dead_letters(), receipt.is_complete)
+    channel.deliver(*bodies[:-1])
+    assert [] == [each for each in items(channel) if "conversation_status" in each]
+
+
+def test_similar_spellings_are_listed(
+    channel: Channel, operator: OperatorChannel, erasure: Eraser
+) -> None:
+    """Their country is unknown, so the operator decides; until then the receipt is incomplete."""
+    bodies = [context(to(each), conversation_id=f"similar-{each}") for each in SIMILAR_SPELLINGS]
+    channel.deliver(context(), *bodies)
+    operator.dead_letter(bodies[0], context(to(OTHER)))
+    ids = {f"similar-{each}" for each in SIMILAR_SPELLINGS}
+
+    receipt = erasure.erase(RECIPIENT)
+
+    assert ids == {each for each in receipt.similar if not each.startswith("message ")}
+    assert (4, False) == (len(receipt.similar), receipt.is_complete)
+    assert 2 == len(operator.dead_letters())
+    command = ("erase", "--recipient", RECIPIENT, "--reason", "request 17", "--yes")
+    assert "--similar erase" in operator.refused(*command)
+    kept = operator.succeed(*command, "--similar", "keep")
+    assert (4, True) == (len(kept["similar"]), kept["is_complete"])
+    assert ids == set(operator.succeed(*command, "--similar", "erase")["conversations"])
+    assert [context(to(OTHER))] == operator.dead_letters()
+
+
+@pytest.mark.parametrize("typed", REJECTED_SPELLINGS[1:-1])
+def test_every_command_normalizes_the_recipient(
+    operator: OperatorChannel, erasure: Eraser, typed: str
+) -> None:
+    """However people type a number, a command finds the same recipient."""
+    del erasure
+    operator.channel.deliver(context())
+    assert operator.succeed("conversation", "show", "conversation-1", "--recipient", typed)
+    change = ("--reason", "request 17", "--yes")
+    assert "suppressed" == operator.succeed("suppression", "add", typed, *change)["outcome"]
+    assert 1 == len(operator.succeed("suppression", "list", "--recipient", typed))
+    lifted = operator.succeed("suppression", "lift", typed, *change)
+    assert recipient_digest("whatsapp", RECIPIENT) == lifted["digest"]
+    receipt = operator.succeed("erase", "--recipient", typed, *change)
+    assert (["conversation-1"], True) == (receipt["conversations"], receipt["is_complete"])
+
+
+@pytest.mark.parametrize("typed", ["07700 900123", "447700900123", "Ada", " ", "+44 7700 90012x"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("erase", "--reason", "request 17", "--yes", "--recipient"),
+        ("suppression", "add", "--reason", "request 17", "--yes"),
+        ("suppression", "lift", "--reason", "request 17", "--yes"),
+        ("suppression", "list", "--recipient"),
+        ("conversation", "show", "conversation-1", "--recipient"),
+        ("unknown", "resolve", "conversation-1", "--recipient"),
+    ],
+    ids=" ".join,
+)
+def test_every_command_rejects_what_is_no_recipient(
+    operator: OperatorChannel, command: tuple[str, ...], typed: str
+) -> None:
+    """With one message, which does not repeat the text."""
+    output = operator.refused(*command, typed)
+    assert "the recipient: expected a phone number in E.164 form" in output
+    assert not typed.strip() or typed not in output
+
+
+def test_an_erasure_that_finds_nothing_is_not_complete(
+    channel: Channel, operator: OperatorChannel, erasure: Eraser
+) -> None:
+    """Unless an earlier one found something, as its repetition must be complete."""
+    command = ("erase", "--reason", "request 17", "--yes", "--recipient")
+    channel.deliver(context())
+    assert "nothing of this recipient is stored here" in operator.refused(*command, OTHER)
+    assert erasure.survey(RECIPIENT).is_complete
+    operator.succeed(*command, RECIPIENT)
+    assert operator.succeed(*command, RECIPIENT)["earlier"]
+
+
+# --- what the vendors store
+
+
+def stored_at_vendors(channel: Channel) -> dict[str, int]:
+    """Return what the vendors store, by kind."""
+    state = channel.openai.state() | channel.twilio.state()
+    kinds = ("conversations", "items", "responses", "threads", "messages")
+    return {kind: len(state[kind]) for kind in kinds if state[kind]}
+
+
+@pytest.mark.parametrize("engine", ["responses", "assistants"])
+def test_an_erasure_deletes_at_the_vendors(channel: Channel, erasure: Eraser, engine: str) -> None:
+    """Conversation with its items and response, or thread, and message; other people's stay."""
+    chosen: Callable[[Any], None] = lambda d: openai_config(d).update(engine=engine)  # noqa: E731
+    channel.deliver(context(chosen))
+    channel.deliver(context(to(OTHER)))
+    others = {"conversations": 1, "responses": 1, "messages": 1}
+
+    assert stored_at_vendors(channel) != others
+    receipt = erasure.erase(RECIPIENT)
+
+    assert ({"deleted"}, True) == ({e.outcome for e in receipt.vendors}, receipt.is_complete)
+    assert others == stored_at_vendors(channel)
+
+
+def test_an_unsent_answer_is_deleted_at_openai(channel: Channel, erasure: Eraser) -> None:
+    """A failed conversation has its answer, and nothing at Twilio."""
+    channel.twilio.fail_next("21612")
+    channel.deliver(context())
+    assert erasure.erase(RECIPIENT).is_complete
+    assert {} == stored_at_vendors(channel)
+
+
+def test_what_was_deleted_before_is_no_problem(channel: Channel, erasure: Eraser) -> None:
+    """The vendors do not know it any more."""
+    channel.deliver(context())
+    channel.openai.clear_state()
+    channel.twilio.clear_state()
+    receipt = erasure.erase(RECIPIENT)
+    assert {"not found: deleted before"} == {each.outcome for each in receipt.vendors}
+    assert receipt.is_complete
+
+
+@pytest.mark.parametrize(
+    ("disturb", "reasons"),
+    [
+        (lambda c: c.twilio.fail_next("20403"), {"twilio_20403"}),
+        (lambda c: c.set_secret(TWILIO_SECRET, "{}"), {"secret_malformed"}),
+        (
+            lambda c: c.secretsmanager.delete_secret(
+                SecretId=OPENAI_SECRET, ForceDeleteWithoutRecovery=True
+            ),
+            {"secret_missing"},
+        ),
+        (lambda c: c.set_secret(OPENAI_SECRET, '{"ai_api_key": "x"}'), {"openai_invalid_api_key"}),
+        (
+            lambda c: c.set_fields(channel_config={}, ai_config={}),
+            {"whatsapp_credentials_id", "api_key_reference"},
+        ),
+        (lambda c: c.set_fields(channel_method="post"), {"channel is not deployed"}),
+    ],
+    ids=["permission", "malformed", "missing", "key", "reference", "channel"],
+)
+def test_a_refused_deletion_is_reported(
+    channel: Channel,
+    operator: OperatorChannel,
+    erasure: Eraser,
+    disturb: Callable[[Channel], object],
+    reasons: set[str],
+) -> None:
+    """The record is erased; the receipt has id and reason, and the exit code says incomplete."""
+    del erasure
+    channel.deliver(context())
+    command = ("erase", "--recipient", RECIPIENT, "--reason", "request 17", "--yes", "--json")
+    disturb(channel)
+
+    result = operator.run(*command)
+
+    receipt = json.loads(result.stdout)
+    left = [each for each in receipt["vendors"] if not each["is_deleted"]]
+    assert (1, False) == (result.exit_code, receipt["is_complete"])
+    assert all(any(reason in str(each["outcome"]) for each in left) for reason in reasons)
+    assert (["conversation-1"], 0) == (receipt["conversations"], records_of(channel))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "fault"),
+    [
+        *(("openai", fault) for fault in ("server_error", "rate_limit_exceeded", Fault.reset())),
+        *(("twilio", fault) for fault in ("20009", "20429", "20500", Fault.reset())),
+    ],
+    ids=str,
+)
+def test_a_failed_deletion_keeps_the_record(
+    channel: Channel, erasure: Eraser, vendor: str, fault: Any
+) -> None:
+    """Only the record has the ids, so it stays until the next run has deleted everything."""
+    channel.deliver(context())
+    getattr(channel, vendor).fail_next(fault, times=9)
+
+    receipt = erasure.erase(RECIPIENT)
+    assert (("conversation-1",), (), False) == (
+        receipt.open,
+        receipt.conversations,
+        receipt.is_complete,
+    )
+    getattr(channel, vendor).clear_faults()
+    assert erasure.erase(RECIPIENT).is_complete
+    assert ({}, 0) == (stored_at_vendors(channel), records_of(channel))
+
+
+@pytest.mark.parametrize("status", ["sending", "send_unknown"])
+def test_nothing_of_an_open_send_is_deleted_at_a_vendor(
+    channel: Channel, erasure: Eraser, status: str
+) -> None:
+    """Reconciliation still needs it."""
+    channel.deliver(context())
+    channel.set_fields(conversation_status=status)
+    before = stored_at_vendors(channel)
+    assert () == erasure.erase(RECIPIENT).vendors
+    assert before == stored_at_vendors(channel)

@@ -7,6 +7,7 @@ from lambda_src.services.dynamodb.suppression import (
     SuppressionList,
     partition_key,
     restriction_error,
+    spellings,
     suppression_key,
 )
 from lambda_src.services.dynamodb.updates import Retention, Update, if_unchanged
@@ -23,6 +24,7 @@ __all__ = [
     "partition_key",
     "restriction_error",
     "serialize",
+    "spellings",
     "suppression_key",
     "too_large",
 ]

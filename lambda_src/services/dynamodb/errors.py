@@ -56,7 +56,7 @@ def map_errors(
     Args:
         step: The step that makes the request.
         call: A single request, or a transaction whose first part concerns the conversation's
-            record and whose second part the recipient's suppression item.
+            record and whose other parts the recipient's suppression items.
         restriction: Returns the error for a suppression item that failed the transaction.
 
     Raises:

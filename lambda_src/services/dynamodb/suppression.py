@@ -6,13 +6,22 @@ it is still personal data, but the items do not reveal whom they are about: a ca
 address already.
 """
 
+import contextlib
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import ProcessingError, RecipientErased, RecipientSuppressed, Step
+from lambda_src.core import (
+    BY_PHONE,
+    Addressing,
+    ProcessingError,
+    RecipientErased,
+    RecipientSuppressed,
+    Step,
+)
 from lambda_src.services.dynamodb import items
 
 if TYPE_CHECKING:
@@ -43,57 +52,93 @@ def suppression_key(channel: str, recipient: str) -> dict[str, str]:
     return {"primary_channel": partition_key(channel, digest[0]), "conversation_id": digest}
 
 
+def spellings(addressing: Addressing, recipient: str) -> tuple[str, ...]:
+    """Return the addresses under which a recipient may be known to a channel.
+
+    Args:
+        addressing: The channel's.
+        recipient: An address, as it is stored, typed or was rejected.
+
+    Returns:
+        The address in the channel's format and its aliases; the text itself if it is no address.
+    """
+    form = addressing.recipient
+    if not re.fullmatch(form.pattern, recipient):
+        # Only rejected messages have other spellings: often a number without its plus sign.
+        for candidate in (recipient, f"+{recipient}"):
+            with contextlib.suppress(ValueError):
+                return spellings(addressing, addressing.normalize(candidate))
+        return (recipient,)
+    found = ((re.fullmatch(pattern, recipient), template) for pattern, template in form.aliases)
+    return (recipient, *(match.expand(template) for match, template in found if match))
+
+
 @dataclass(frozen=True, slots=True)
 class SuppressionList:
-    """A channel's suppressions and erasures, as parts of write transactions."""
+    """A channel's suppressions and erasures, as parts of write transactions.
+
+    Each part exists once for every spelling of the recipient: in most countries there is one.
+    """
 
     table_name: str
     channel: str
+    addressing: Addressing = BY_PHONE
 
     def require_not_suppressed(
         self, recipient: str, requested_at: float
-    ) -> "TransactWriteItemTypeDef":
-        """Return the condition that the recipient neither opted out nor was erased.
+    ) -> "list[TransactWriteItemTypeDef]":
+        """Return the conditions that the recipient neither opted out nor was erased.
 
         An erasure applies to messages that were requested before it (epoch seconds).
         """
         return self._check(recipient, NOT_SUPPRESSED, requested_at)
 
-    def require_not_erased(self, recipient: str, requested_at: float) -> "TransactWriteItemTypeDef":
-        """Return the condition that the recipient was not erased after the request."""
+    def require_not_erased(
+        self, recipient: str, requested_at: float
+    ) -> "list[TransactWriteItemTypeDef]":
+        """Return the conditions that the recipient was not erased after the request."""
         return self._check(recipient, NOT_ERASED, requested_at)
 
-    def suppress(self, recipient: str, reason: str, at: float) -> "TransactWriteItemTypeDef":
-        """Return the write that suppresses a recipient; an existing suppression is unchanged."""
-        return {
-            "Update": {
-                "TableName": self.table_name,
-                "Key": self._key(recipient),
-                "UpdateExpression": "SET suppressed_at = if_not_exists(suppressed_at, :at),"
-                " suppressed_for = if_not_exists(suppressed_for, :reason) REMOVE expires_at",
-                "ExpressionAttributeValues": {
-                    ":at": {"S": items.timestamp(at)},
-                    ":reason": {"S": reason},
-                },
+    def suppress(self, recipient: str, reason: str, at: float) -> "list[TransactWriteItemTypeDef]":
+        """Return the writes that suppress a recipient; an existing suppression is unchanged."""
+        return [
+            {
+                "Update": {
+                    "TableName": self.table_name,
+                    "Key": key,
+                    "UpdateExpression": "SET suppressed_at = if_not_exists(suppressed_at, :at),"
+                    " suppressed_for = if_not_exists(suppressed_for, :reason) REMOVE expires_at",
+                    "ExpressionAttributeValues": {
+                        ":at": {"S": items.timestamp(at)},
+                        ":reason": {"S": reason},
+                    },
+                }
             }
-        }
+            for key in self._keys(recipient)
+        ]
 
     def _check(
         self, recipient: str, condition: str, requested_at: float
-    ) -> "TransactWriteItemTypeDef":
-        return {
-            "ConditionCheck": {
-                "TableName": self.table_name,
-                "Key": self._key(recipient),
-                "ConditionExpression": condition,
-                "ExpressionAttributeValues": {":requested": {"N": f"{requested_at:.3f}"}},
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    ) -> "list[TransactWriteItemTypeDef]":
+        return [
+            {
+                "ConditionCheck": {
+                    "TableName": self.table_name,
+                    "Key": key,
+                    "ConditionExpression": condition,
+                    "ExpressionAttributeValues": {":requested": {"N": f"{requested_at:.3f}"}},
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
             }
-        }
+            for key in self._keys(recipient)
+        ]
 
-    def _key(self, recipient: str) -> "dict[str, AttributeValueTypeDef]":
-        key = suppression_key(self.channel, recipient)
-        return {name: {"S": value} for name, value in key.items()}
+    def _keys(self, recipient: str) -> "list[dict[str, AttributeValueTypeDef]]":
+        keys = (
+            suppression_key(self.channel, spelling)
+            for spelling in spellings(self.addressing, recipient)
+        )
+        return [{name: {"S": value} for name, value in key.items()} for key in keys]
 
 
 def restriction_error(item: Mapping[str, Any], step: Step, requested_at: float) -> ProcessingError:

@@ -15,7 +15,7 @@ from flask import Flask, request
 
 from local.fakes.openai.errors import OpenAIError
 from local.fakes.openai.model import DEFAULT_EFFORT, OpenAISettings, Output, check_model, generate
-from local.fakes.openai.requests import ConversationBody, ResponseBody, parse
+from local.fakes.openai.requests import ConversationBody, ResponseBody, page, parse
 from local.fakes.server import InterruptibleWait, injected_fault
 
 
@@ -73,26 +73,36 @@ class ResponseRoutes:
         self._wait = wait
         self._lock = threading.Lock()
         self._conversations: dict[str, Conversation] = {}
+        self._left_items: list[dict[str, Any]] = []
+        self._stored: set[str] = set()
 
     def register(self, application: Flask) -> None:
         """Add the routes to an application."""
         application.get("/v1/models/<name>")(self._retrieve_model)
         application.post("/v1/conversations")(self._create_conversation)
         application.post("/v1/responses")(self._create_response)
+        conversation = "/v1/conversations/<id_>"
+        application.delete(conversation)(self._delete_conversation)
+        application.get(f"{conversation}/items")(self._list_items)
+        application.delete(f"{conversation}/items/<item_id>")(self._delete_item)
+        application.delete("/v1/responses/<id_>")(self._delete_response)
 
     def clear(self) -> None:
-        """Remove all conversations."""
+        """Remove all conversations and responses."""
         with self._lock:
             self._conversations.clear()
+            self._left_items.clear()
+            self._stored.clear()
 
     def state(self) -> dict[str, Any]:
-        """Return all conversations with their items."""
+        """Return conversations with items, items of deleted ones (`items`), ids of responses."""
         with self._lock:
             conversations = [
                 {**conversation.resource, "items": list(conversation.items)}
                 for conversation in self._conversations.values()
             ]
-        return {"conversations": conversations}
+            left, responses = list(self._left_items), sorted(self._stored)
+        return {"conversations": conversations, "items": left, "responses": responses}
 
     def _retrieve_model(self, name: str) -> dict[str, Any]:
         check_model(name, self._models)
@@ -116,6 +126,33 @@ class ResponseRoutes:
         with self._lock:
             self._conversations[id_] = Conversation(resource)
         return resource
+
+    def _delete_conversation(self, id_: str) -> dict[str, Any]:
+        # OpenAI keeps the items of a deleted conversation.
+        conversation = self._conversation(id_)
+        with self._lock:
+            self._left_items += conversation.items
+            self._conversations.pop(id_, None)
+        return {"id": id_, "object": "conversation.deleted", "deleted": True}
+
+    def _list_items(self, id_: str) -> dict[str, Any]:
+        return page(list(self._conversation(id_).items), request.args.to_dict())
+
+    def _delete_item(self, id_: str, item_id: str) -> dict[str, Any]:
+        conversation = self._conversation(id_)
+        with self._lock:
+            kept = [item for item in conversation.items if item["id"] != item_id]
+            if len(kept) == len(conversation.items):
+                raise OpenAIError.not_found(f"Item with id '{item_id}' not found.")
+            conversation.items[:] = kept
+        return conversation.resource
+
+    def _delete_response(self, id_: str) -> dict[str, Any]:
+        with self._lock:
+            if id_ not in self._stored:
+                raise OpenAIError.not_found(f"Response with id '{id_}' not found.")
+            self._stored.remove(id_)
+        return {"id": id_, "object": "response", "deleted": True}
 
     def _conversation(self, id_: str) -> Conversation:
         with self._lock:
@@ -150,7 +187,10 @@ class ResponseRoutes:
             text = {"type": "input_text", "text": body.input}
             with self._lock:
                 conversation.items.extend([_item("user", "completed", text), *items])
-        return _response_resource(body, output, items, created)
+        resource = _response_resource(body, output, items, created)
+        with self._lock:
+            self._stored.add(resource["id"])
+        return resource
 
 
 def new_id(kind: str) -> str:

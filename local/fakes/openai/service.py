@@ -60,12 +60,12 @@ class FakeOpenAI(FakeService[OpenAISettings]):
         return f"{self.origin}/v1"
 
     def clear_state(self) -> None:
-        """Remove all conversations and threads."""
+        """Remove all conversations, responses and threads."""
         self._responses.clear()
         self._threads.clear()
 
     def state(self) -> dict[str, Any]:
-        """Return `conversations` with their items, and `threads` with messages and runs."""
+        """Return `conversations` and `responses`, and `threads` with messages and runs."""
         return self._responses.state() | self._threads.state()
 
     def error_response(self, fault: Fault) -> Response:

@@ -202,6 +202,7 @@ class ThreadRoutes:
         run = f"{_PREFIX}/<thread_id>/runs/<run_id>"
         application.before_request(_check_version)
         application.post(_PREFIX)(self._create_thread)
+        application.delete(f"{_PREFIX}/<thread_id>")(self._delete_thread)
         application.get(f"{_PREFIX}/<thread_id>/messages")(self._list_messages)
         application.post(f"{_PREFIX}/<thread_id>/runs")(self._create_run)
         application.get(run)(self._retrieve_run)
@@ -239,6 +240,12 @@ class ThreadRoutes:
         with self._lock:
             self._threads[id_] = Thread(resource, messages)
         return resource
+
+    def _delete_thread(self, thread_id: str) -> dict[str, Any]:
+        with self._lock:
+            self._thread(thread_id)
+            del self._threads[thread_id]
+        return {"id": thread_id, "object": "thread.deleted", "deleted": True}
 
     def _list_messages(self, thread_id: str) -> dict[str, Any]:
         return page(list(self._thread(thread_id).messages), request.args.to_dict())

@@ -18,6 +18,7 @@ _ERRORS: Mapping[int, tuple[int, str]] = {
     20004: (405, "Method not allowed"),
     20005: (403, "Account is not active"),
     20008: (403, "Test account credentials cannot be used here"),
+    20009: (409, "Cannot delete this resource before it is complete"),
     20403: (403, "Forbidden"),
     20404: (404, "The requested resource was not found"),
     20429: (429, "Too Many Requests"),

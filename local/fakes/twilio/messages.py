@@ -178,6 +178,18 @@ class MessageStore:
             raise TwilioError(20404)
         return message
 
+    def delete(self, account_sid: str, sid: str, settings: TwilioSettings) -> None:
+        """Remove one of an account's messages.
+
+        Raises:
+            TwilioError: The account has none with this sid, or its delivery has not ended.
+        """
+        message = self.get(account_sid, sid)
+        if message.delivery(self.clock(), settings).status in {"queued", "sent"}:
+            raise TwilioError(20009)
+        with self._lock:
+            self._messages.pop(sid, None)
+
     def oldest_first(self) -> list[Message]:
         """Return every message of every account."""
         with self._lock:

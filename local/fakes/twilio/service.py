@@ -22,7 +22,7 @@ from local.fakes.twilio.requests import number_of, parse_send_request
 
 
 class FakeTwilio(FakeService[TwilioSettings]):
-    """Twilio on loopback: send, fetch and list messages, check credentials.
+    """Twilio on loopback: send, fetch, list and delete messages, check credentials.
 
     Args:
         accounts: Auth token of each account by its sid.
@@ -96,6 +96,7 @@ class FakeTwilio(FakeService[TwilioSettings]):
         application.post(f"{account}/Messages.json")(self._create)
         application.get(f"{account}/Messages.json")(self._list)
         application.get(f"{account}/Messages/<sid>.json")(self._fetch)
+        application.delete(f"{account}/Messages/<sid>.json")(self._delete)
         application.register_error_handler(TwilioError, TwilioError.response)
         for kind, code in ((NotFound, 20404), (MethodNotAllowed, 20004)):
             error = TwilioError(code)
@@ -130,6 +131,10 @@ class FakeTwilio(FakeService[TwilioSettings]):
     def _fetch(self, account_sid: str, sid: str) -> dict[str, Any]:
         message = self._store.get(account_sid, sid)
         return message.resource(self._store.clock(), self.settings)
+
+    def _delete(self, account_sid: str, sid: str) -> tuple[str, int]:
+        self._store.delete(account_sid, sid, self.settings)
+        return "", HTTPStatus.NO_CONTENT
 
 
 def _account_resource(account_sid: str) -> dict[str, Any]:

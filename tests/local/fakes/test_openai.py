@@ -223,6 +223,32 @@ def test_wrong_and_missing_keys_are_rejected(openai: FakeOpenAI, ai: OpenAI) -> 
     assert (401, "invalid_api_key") == (response.status_code, response.json()["error"]["code"])
 
 
+def test_what_is_deleted_is_not_found(openai: FakeOpenAI, ai: OpenAI) -> None:
+    """Items are deleted one by one: without it, they outlive their conversation."""
+    kept, deleted = ai.conversations.create().id, ai.conversations.create().id
+    response = [_respond(ai, conversation=each) for each in (kept, deleted)][1].id
+    for item in list(ai.conversations.items.list(deleted)):
+        ai.conversations.items.delete(str(item.id), conversation_id=deleted)
+    ai.conversations.delete(deleted)
+    ai.conversations.delete(kept)
+    ai.responses.delete(response)
+    thread = ai.beta.threads.create().id
+    ai.beta.threads.delete(thread)
+
+    state = openai.state()
+    assert ([], [], 1) == (state["conversations"], state["threads"], len(state["responses"]))
+    assert ["user", "assistant"] == [item["role"] for item in state["items"]]
+    again = (
+        lambda: ai.conversations.delete(deleted),
+        lambda: ai.conversations.items.list(deleted),
+        lambda: ai.responses.delete(response),
+        lambda: ai.beta.threads.delete(thread),
+    )
+    for request in again:
+        with pytest.raises(NotFoundError):
+            request()
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("POST", "/chat/completions", 404), ("PUT", "/responses", 405)]
 )

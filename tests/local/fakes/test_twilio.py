@@ -166,6 +166,23 @@ def test_credentials_are_checked(twilio: FakeTwilio, sms: Client) -> None:
     assert [] == twilio.messages()
 
 
+def test_a_message_is_deleted_after_its_delivery(
+    twilio: FakeTwilio, sms: Client, clock: VirtualClock
+) -> None:
+    """Before its end the request is a 20009; afterwards the message is not found."""
+    twilio.settings = TwilioSettings(sent_after_seconds=1, delivered_after_seconds=5)
+    message = sms.messages(_sid(sms))
+    for code in (20009, None, 20404):
+        if code is None:
+            clock.advance(6)
+            assert message.delete()
+            continue
+        with pytest.raises(TwilioRestException) as rejected:
+            message.delete()
+        assert code == rejected.value.code
+    assert [] == twilio.messages()
+
+
 def test_another_accounts_message_is_not_found(twilio: FakeTwilio, sms: Client) -> None:
     """An account cannot list or fetch another account's messages."""
     sid, stranger = _sid(sms), twilio_client(twilio.base_url, OTHER_ACCOUNT)

@@ -176,7 +176,7 @@ class LocalOperator(Tool):
     def send_without_record(self, conversation: Conversation) -> str:
         """Send a conversation's message through Twilio without recording it; return its sid."""
         deployment = self._session.deployment
-        record = self._session.conversations.find_one(conversation.id, conversation.number)
+        record = self._session.conversations.find_one(conversation.id, (conversation.number,))
         sender = deployment.parts.make_sender(deployment.settings)
         credentials = twilio_credentials(json.loads(self.fakes.credentials.twilio_secret))
         message = UnknownSend.from_record(record, deployment.channel).message

@@ -232,7 +232,7 @@ def test_everything_but_an_unknown_send_is_erased(operator: LocalOperator) -> No
     dead, unknown = (operator.conversation(each, sent.number) for each in ("waiting", "unknown"))
     operator.dead_letter(dead, replace(dead, body=f"not JSON: {sent.number}"))
     call = ("erase", "--recipient", sent.number)
-    assert "expected a value" in operator.refused(*call, "--reason", " ", "--yes")
+    assert "--reason is empty" in operator.refused(*call, "--reason", " ", "--yes")
     assert UNCHANGED in operator.refused(*call, *REASON, answer="n\n")
     assert {sent.id, dead.id} == set(operator.succeed(*call, *REASON, "--dry-run")["conversations"])
 
@@ -244,6 +244,7 @@ def test_everything_but_an_unknown_send_is_erased(operator: LocalOperator) -> No
     assert ({}, {}, []) == (sent.record, dead.record, operator.dead_letters())
     assert Status.SEND_UNKNOWN == unknown.status
     assert sent.number[1:] not in str({**receipt, "conversations": (), "open": ()})
+    assert all(each["is_deleted"] for each in receipt["vendors"])
 
 
 @exercises("interrupted", "erase")
