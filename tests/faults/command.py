@@ -3,27 +3,29 @@
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from functools import partial
+from typing import Annotated, NamedTuple, TypeVar
 
 import typer
 from rich.console import Console
 
-from tests.faults import report, tables
+from tests.faults import report
 from tests.faults.inputs.run import run as deliver_bodies
 from tests.faults.model.model import Played
 from tests.faults.model.run import run as run_schedules
 from tests.faults.model.schedules import read
-from tests.faults.mutant_runs import MutantsResult
+from tests.faults.mutant_runs import Caught
 from tests.faults.mutant_runs import run as run_mutants
-from tests.faults.process_faults.cells import Cell
+from tests.faults.process_faults.calls import Fault, Redelivery
+from tests.faults.process_faults.cells import Cell, CellResult, CellsResult
 from tests.faults.process_faults.run import all_cells, driver, run_cells
 from tests.faults.process_faults.worker import COMPETITORS, OURS
 from tests.faults.report import OnProgress, Table, progress, show
+from tests.faults.rules import Result, Rule
 from tests.faults.soak.run import run as run_soak
-from tests.faults.tables import Finding
 
 MAX_SHOWN = 20
 """Violations of a part that are printed."""
@@ -32,27 +34,30 @@ COVERING_SCHEDULES = 1_000
 FILE_WIDTH = 110
 """Columns where the output is no terminal."""
 
+LEGEND = (
+    "sent: one message, without help. operator: one message, after an operator decided an unknown"
+    " send. refused: what was asked for cannot be sent, and the record says so. ✗ and numbers: the"
+    " rules broken. open: unresolved. empty: cannot happen there."
+)
+
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Extent:
-    """How much of each part is run, and the seed of what is random; every `cells_step`-th cell."""
+class Finding(NamedTuple):
+    """What a part of the proof found, and a table of its own."""
 
-    schedules: int
-    messages: int
-    bodies: int
-    seed: int
-    cells_step: int = 1
+    part: str
+    result: Result
+    seconds: float
+    table: Table | None = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Proof:
-    """The parts that were run.
+    """How much of each part is run, every `cells_step`-th cell, and what was found.
 
     Attributes:
-        console: Shows the progress.
-        extent: How much of each is run.
+        seed: Of what is random.
         ours: What was found of our runtime.
         competitors: What was found of other designs, by the same cells.
         mutants: What was found of our runtime with one mistake each.
@@ -60,72 +65,50 @@ class Proof:
     """
 
     console: Console
-    extent: Extent
+    schedules: int
+    messages: int
+    bodies: int
+    seed: int
+    cells_step: int = 1
     ours: list[Finding] = field(default_factory=list)
     competitors: list[Finding] = field(default_factory=list)
-    mutants: MutantsResult = field(default_factory=MutantsResult)
+    mutants: list[Caught] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
         """Whether our runtime broke no rule, and the proof was able to find broken rules."""
-        return all(finding.is_clean for finding in self.ours) and not self.unproven
+        return not (any(found.result.violations for found in self.ours) or self.unproven)
 
     def run(self) -> None:
         """Run everything."""
         self.ours.append(self._process_faults(OURS, "process faults"))
         self.ours.append(self._model())
-        self.ours.append(self._inputs())
-        self.ours.append(self._soak())
+        bodies = self._timed("extreme bodies", partial(deliver_bodies, self.bodies))
+        self.ours.append(Finding("extreme bodies", *bodies))
+        soak, seconds = self._timed("soak", partial(run_soak, self.messages, self.seed))
+        table = counts_table("What happened in the soak", soak.happened)
+        self.ours.append(Finding("soak", soak, seconds, table))
         for handler, name in COMPETITORS.items():
             self.competitors.append(self._process_faults(handler, name))
         self.mutants, _ = self._timed("mutants", run_mutants)
-        missed = [finding.part for finding in self.competitors if finding.is_clean]
-        self.unproven += [f"{name}: not caught" for name in (*missed, *self.mutants.missed)]
+        missed = [found.part for found in self.competitors if not found.result.violations]
+        missed += [caught.mutant.name for caught in self.mutants if not caught.is_caught]
+        self.unproven += [f"{name}: not caught" for name in missed]
 
     def _process_faults(self, handler: str, name: str) -> Finding:
-        cells = all_cells(handler)[:: self.extent.cells_step]
-        result, seconds = self._timed(name, lambda tell: run_cells(cells, handler, tell))
-        return Finding(
-            part=name,
-            size=f"{len(cells):,} cells",
-            result=result,
-            operator_needed=result.operator_needed,
-            seconds=seconds,
-            table=tables.boundaries(f"Boundary by fault: {name}", result),
-        )
+        cells = all_cells(handler)[:: self.cells_step]
+        result, seconds = self._timed(name, partial(run_cells, cells, handler))
+        return Finding(name, result, seconds, boundaries_table(name, result))
 
     def _model(self) -> Finding:
-        count, seed = self.extent.schedules, self.extent.seed
-        result, seconds = self._timed("model", lambda tell: run_schedules(count, seed, tell))
+        result, seconds = self._timed("model", partial(run_schedules, self.schedules, self.seed))
         if result.schedules >= COVERING_SCHEDULES:
             self.unproven += [f"no schedule reached: {missed}" for missed in result.unreached]
-        return Finding(
-            part="model",
-            size=f"{result.schedules:,} schedules, {result.steps:,} steps",
-            result=result,
-            operator_needed=result.operator_needed,
-            seconds=seconds,
-            table=tables.counts("What the schedules reached", result.reached.items()),
-        )
-
-    def _inputs(self) -> Finding:
-        count = self.extent.bodies
-        result, seconds = self._timed("extreme bodies", lambda tell: deliver_bodies(count, tell))
-        size = f"{result.bodies:,} bodies, {result.sent:,} of them sent"
-        return Finding(part="extreme bodies", size=size, result=result, seconds=seconds)
-
-    def _soak(self) -> Finding:
-        count, seed = self.extent.messages, self.extent.seed
-        result, seconds = self._timed("soak", lambda tell: run_soak(count, seed, tell))
-        return Finding(
-            part="soak",
-            size=f"{result.messages:,} messages, {result.kills:,} kills",
-            result=result,
-            operator_needed=result.recorded_by_operator + result.released_by_operator,
-            seconds=seconds,
-            table=tables.soak(result),
-        )
+        by_frequency = sorted(result.reached.items(), key=lambda item: (-item[1], item[0]))
+        reached = {str(situation): number for situation, number in by_frequency}
+        table = counts_table("What the schedules reached", reached)
+        return Finding("model", result, seconds, table)
 
     def _timed(self, name: str, run: Callable[[OnProgress], R]) -> tuple[R, float]:
         begun = time.monotonic()
@@ -135,9 +118,9 @@ class Proof:
 
     def tables(self) -> Iterator[Table]:
         """Yield the tables, the most important first."""
-        yield tables.summary("What was found", self.ours)
-        yield tables.summary("The same faults, other designs", self.competitors)
-        yield tables.mutants(self.mutants)
+        yield summary_table("What was found", self.ours)
+        yield summary_table("The same faults, other designs", self.competitors)
+        yield mutants_table(self.mutants)
         for finding in (*self.ours, *self.competitors):
             if finding.table:
                 yield finding.table
@@ -151,6 +134,68 @@ class Proof:
                 self.console.print(f"{finding.part}: {violation}", markup=False, style="red")
         for sentence in self.unproven:
             self.console.print(sentence, markup=False, style="red")
+
+
+def summary_table(title: str, findings: Iterable[Finding]) -> Table:
+    """One row for each part of the proof."""
+    counts = ("lost", "duplicated", "wrong", "unresolved")
+    columns = ("part", "size", *counts, "operator needed", "minutes")
+    rows = []
+    for finding in findings:
+        result, minutes = finding.result, f"{finding.seconds / 60:.1f}"
+        needed = "" if result.operator_needed is None else str(result.operator_needed)
+        rows.append((finding.part, result.size, *map(str, result.counts), needed, minutes))
+    return Table(title, columns, tuple(rows))
+
+
+def boundaries_table(handler: str, result: CellsResult) -> Table:
+    """A row per boundary in the order of the calls, a column per fault: the worst of its cells."""
+    cells: dict[str, list[CellResult]] = {}
+    for one in result.cells:
+        cells.setdefault(f"{one.cell.scenario}: {one.cell.call}", []).append(one)
+    rows = tuple(
+        (name, *(_worst([one for one in here if one.cell.fault is fault]) for fault in Fault))
+        for name, here in cells.items()
+    )
+    return Table(f"Boundary by fault: {handler}", ("boundary", *Fault), rows, LEGEND)
+
+
+def counts_table(title: str, counted: Mapping[str, int]) -> Table:
+    """How often something happened."""
+    rows = tuple((what.replace("_", " "), f"{count:,}") for what, count in counted.items())
+    return Table(title, ("what", "how often"), rows)
+
+
+def mutants_table(results: Iterable[Caught]) -> Table:
+    """Every mutant's mistake, and which rules it was seen to break."""
+    rows = tuple(
+        (
+            caught.mutant.what,
+            _numbers(caught.in_model),
+            _numbers(caught.in_cell) or f"none: {caught.mutant.no_cell or 'not caught'}",
+        )
+        for caught in results
+    )
+    columns = ("mistake", "rules broken in the model", "rules broken by real processes")
+    return Table("Mutants: deliberate mistakes, each caught", columns, rows)
+
+
+def _worst(results: list[CellResult]) -> str:
+    if broken := sorted({rule.split(".")[0] for result in results for rule in result.broken}):
+        return "✗ " + " ".join(broken)
+    if any(result.is_unresolved for result in results):
+        return "open"
+    if any(not result.is_kept for result in results):
+        return "not reached"
+    ended = [result for result in results if result.cell.redelivery is not Redelivery.ALONE]
+    if any(result.operator_actions for result in ended):
+        return "operator"
+    outcomes = {result.outcome for result in ended}
+    return "refused" if outcomes == {"refused"} else "sent" if outcomes else ""
+
+
+def _numbers(rules: Iterable[Rule]) -> str:
+    return ", ".join(rule.split(".")[0] for rule in rules)
 
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -173,10 +218,14 @@ def prove(  # noqa: PLR0917 - typer's parameters are options
     # Bound to the terminal: parts of the proof capture what the runtime writes to standard output.
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(f"seed {chosen}: `python -m tests.faults --seed {chosen}` repeats this run")
-    extent = Extent(
-        schedules=schedules, messages=messages, bodies=bodies, seed=chosen, cells_step=cells_step
+    proof = Proof(
+        console=console,
+        schedules=schedules,
+        messages=messages,
+        bodies=bodies,
+        seed=chosen,
+        cells_step=cells_step,
     )
-    proof = Proof(console, extent)
     proof.run()
     proof.print()
     if write:

@@ -1,18 +1,17 @@
 """Every mutant, in the cases that are known to show its mistake."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tests.faults.model.model import Played
 from tests.faults.model.schedules import read
 from tests.faults.mutants.catalogue import MUTANTS, Mutant
 from tests.faults.process_faults.cells import Cell
 from tests.faults.process_faults.run import Driver, driver
+from tests.faults.report import OnProgress
 from tests.faults.rules import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Caught:
+class Caught(NamedTuple):
     """The rules that a mutant broke in the model, and in its cell if it has one."""
 
     mutant: Mutant
@@ -25,26 +24,14 @@ class Caught:
         return not self.mutant.breaks.isdisjoint(self.in_model + self.in_cell)
 
 
-@dataclass(frozen=True, slots=True)
-class MutantsResult:
-    """What happened with all mutants, in their order."""
-
-    mutants: tuple[Caught, ...] = ()
-
-    @property
-    def missed(self) -> tuple[str, ...]:
-        """The mutants that were not caught."""
-        return tuple(caught.mutant.name for caught in self.mutants if not caught.is_caught)
-
-
-def run(on_progress: Callable[[int, int], None] = lambda _done, _all: None) -> MutantsResult:
+def run(on_progress: OnProgress) -> list[Caught]:
     """Run each mutant's schedule and cell."""
     caught: list[Caught] = []
     with driver() as one:
         for mutant in MUTANTS.values():
             caught.append(Caught(mutant, broken_in_model(mutant), broken_in_cell(mutant, one)))
             on_progress(len(caught), len(MUTANTS))
-    return MutantsResult(tuple(caught))
+    return caught
 
 
 def broken_in_model(mutant: Mutant) -> tuple[Rule, ...]:

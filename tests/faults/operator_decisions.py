@@ -5,8 +5,10 @@ and late enough: the sender's request is no longer in flight, and the vendor lis
 """
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lambda_src.core.contract import Status
 from lambda_src.core.ledger import ConditionFailed, LedgerRecord, SentRecord
@@ -21,21 +23,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class OperatorTable(Protocol):
-    """The conversations table, as far as the operator uses it."""
+@dataclass(frozen=True)
+class OperatorTable:
+    """The conversations table, as far as the operator uses it.
 
-    def read(self, key: RecordKey) -> LedgerRecord | None:
-        """Return the record, None if there is none."""
+    `record_sent` writes the sid, while `sending` or `send_unknown`. `release` makes a record
+    `retry` at a time, without intent and failure; it raises `ConditionFailed` if the record is no
+    longer as seen.
+    """
 
-    def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
-        """Write the sid, while `sending` or `send_unknown`."""
-
-    def release(self, seen: LedgerRecord, at: float) -> None:
-        """Make the record `retry`, without intent and failure; the answer stays.
-
-        Raises:
-            ConditionFailed: The record is no longer as seen.
-        """
+    read: Callable[[RecordKey], LedgerRecord | None]
+    record_sent: Callable[[RecordKey, SentRecord], None]
+    release: Callable[[LedgerRecord, float], None]
 
 
 class Decision(StrEnum):
@@ -47,12 +46,7 @@ class Decision(StrEnum):
 
 
 class Operator:
-    """Decides open sends.
-
-    Attributes:
-        decisions: How often each decision was made.
-        releases: How often each conversation was released.
-    """
+    """Decides open sends, and counts its decisions, and the releases of each conversation."""
 
     def __init__(self, table: OperatorTable) -> None:
         self._table = table
@@ -62,13 +56,8 @@ class Operator:
     def decide(self, key: RecordKey, sid: str, now: float) -> Decision:
         """Decide on a conversation that ended `send_unknown`.
 
-        Args:
-            key: The record to decide on.
-            sid: The message that the vendor has of this conversation, empty if it has none.
-            now: Epoch seconds.
-
-        Returns:
-            What was done. After `RELEASED` the dead-letter message must be redriven.
+        `sid` is the message that the vendor has of it, empty if it has none; `now` is in epoch
+        seconds. After `RELEASED` the dead-letter message must be redriven.
         """
         seen = self._table.read(key)
         if seen is None or seen.status is not Status.SEND_UNKNOWN:
@@ -102,44 +91,30 @@ def should_redrive(evidence: Evidence) -> bool:
     return Location.DEAD in evidence.locations and evidence.status != Status.FAILED
 
 
-class DynamoDBOperatorTable:
-    """The table in DynamoDB, changed by the code of the operator's own tool."""
+def dynamodb_table(client: "DynamoDBClient", table_name: str) -> OperatorTable:
+    """Return the table in DynamoDB, changed by the code of the operator's own tool."""
+    repository = ConversationRepository(client, table_name, NO_EXPIRY)
+    conversations = ConversationsTable(client, table_name, "by-hand", channel="whatsapp")
 
-    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
-        self._repository = ConversationRepository(client, table_name, NO_EXPIRY)
-        self._conversations = ConversationsTable(client, table_name, "by-hand", channel="whatsapp")
-
-    def read(self, key: RecordKey) -> LedgerRecord | None:
-        """Return the record, None if there is none."""
-        record = self._repository.read(key)
+    def read(key: RecordKey) -> LedgerRecord | None:
+        record = repository.read(key)
         return record.ledger if record else None
 
-    def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
-        """Write the sid, while `sending` or `send_unknown`."""
-        self._conversations.record_sent(key, sent)
-
-    def release(self, seen: LedgerRecord, at: float) -> None:
-        """Make the record `retry`, while it is still as seen."""
-        self._repository.apply(release(seen, at))
+    return OperatorTable(
+        read, conversations.record_sent, lambda seen, at: repository.apply(release(seen, at))
+    )
 
 
-class InMemoryOperatorTable:
-    """The table in memory."""
+def in_memory_table(store: FakeLedgerStore) -> OperatorTable:
+    """Return the table in memory, which has no time of a release."""
 
-    def __init__(self, table: FakeLedgerStore) -> None:
-        self._table = table
-
-    def read(self, key: RecordKey) -> LedgerRecord | None:
-        """Return the record, None if there is none."""
-        record = self._table.records.get(key)
+    def read(key: RecordKey) -> LedgerRecord | None:
+        record = store.records.get(key)
         return record.ledger_record() if record else None
 
-    def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
-        """Write the sid, while `sending` or `send_unknown`."""
-        self._table.record_sent(key, sent)
+    def release_unchanged(seen: LedgerRecord, _at: float) -> None:
+        if (found := read(seen.key)) != seen:
+            raise ConditionFailed(found)
+        store.alter(seen.key, status=Status.RETRY, intent=None, failure=None, lookups=0)
 
-    def release(self, seen: LedgerRecord, at: float) -> None:  # noqa: ARG002 - the fake has no such time
-        """Make the record `retry`, while it is still as seen."""
-        if self.read(seen.key) != seen:
-            raise ConditionFailed(self.read(seen.key))
-        self._table.alter(seen.key, status=Status.RETRY, intent=None, failure=None, lookups=0)
+    return OperatorTable(read, store.record_sent, release_unchanged)

@@ -34,12 +34,7 @@ class Table:
 
 
 def write(tables: Iterable[Table], said: str, document: Path = DOCUMENT) -> None:
-    """Replace what is between the document's marks.
-
-    Args:
-        tables: What to write, in this order.
-        said: What was run, in one line.
-        document: The Markdown file.
+    """Replace what is between a Markdown file's marks; `said` is what was run, in one line.
 
     Raises:
         ValueError: The document lacks a mark.

@@ -41,41 +41,24 @@ class Location(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What can be observed of one conversation at one moment.
+    """What can be observed of one conversation at one moment."""
 
-    Attributes:
-        sids: Messages of this conversation that the vendor accepted, oldest first.
-        locations: Where each of its queue messages is.
-        status: `conversation_status` of its record; None if there is no record.
-        recorded_sid: The sid in its record; empty if there is none.
-        failure_code: Why the record says that it failed; empty if it does not.
-        alarms: Events of the lines at CRITICAL about it.
-        releases: How often an operator released it to be sent (again).
-        asked_again: How often the AI was asked although the record held its answer.
-        acts_without_lease: Writes that were applied and messages that were sent by workers that had
-            lost the lease; recording a sid is allowed.
-        acquired_after_opt_out: How often it was acquired although a record of the same recipient
-            said that they opted out.
-        is_at_rest: Whether no worker is at it.
-        is_final: Whether, besides, every fault has passed and every delivery was made.
-        is_refused: Whether what was asked for cannot be sent, however often it is tried.
-        redelivered_after: Seconds from a crash after a first heartbeat until the message is visible
-            again; None if no worker crashed then.
-    """
-
-    sids: tuple[str, ...]
-    locations: tuple[Location, ...]
-    status: str | None
-    recorded_sid: str = ""
-    failure_code: str = ""
-    alarms: frozenset[str] = frozenset()
-    releases: int = 0
-    asked_again: int = 0
+    sids: tuple[str, ...]  # its messages that the vendor accepted, oldest first
+    locations: tuple[Location, ...]  # where each of its queue messages is
+    status: str | None  # `conversation_status` of its record; None if there is no record
+    recorded_sid: str = ""  # the sid in its record
+    failure_code: str = ""  # why the record says that it failed
+    alarms: frozenset[str] = frozenset()  # events of the lines at CRITICAL about it
+    releases: int = 0  # how often an operator released it to be sent (again)
+    asked_again: int = 0  # how often the AI was asked although the record held its answer
+    # Applied writes and sent messages of workers that had lost the lease; a sid may be recorded.
     acts_without_lease: tuple[str, ...] = ()
+    # How often it was acquired although a record said that the recipient had opted out.
     acquired_after_opt_out: int = 0
-    is_at_rest: bool = True
-    is_final: bool = False
-    is_refused: bool = False
+    is_at_rest: bool = True  # whether no worker is at it
+    is_final: bool = False  # whether, besides, every fault has passed and every delivery was made
+    is_refused: bool = False  # whether it cannot be sent, however often it is tried
+    # Seconds until a message is visible again whose worker crashed after a first heartbeat.
     redelivered_after: float | None = None
 
     @property
@@ -88,13 +71,9 @@ class Evidence:
 
 @dataclass
 class History:
-    """What workers did to one conversation, in order: the evidence that depends on the order.
+    """What workers did to one conversation, in order: the evidence that depends on the order."""
 
-    Attributes:
-        holders: Workers that have, or must have, held the lease.
-    """
-
-    holders: set[str] = field(default_factory=set)
+    holders: set[str] = field(default_factory=set)  # who has, or must have, held the lease
     asked_again: int = 0
     acts_without_lease: list[str] = field(default_factory=list)
     _holder: str = ""
@@ -143,10 +122,8 @@ def is_unresolved(evidence: Evidence) -> bool:
 def _judge(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
     after = evidence.redelivered_after
     yield Rule.AT_MOST_ONCE, len(evidence.sids) <= 1 + evidence.releases
-    yield (
-        Rule.DELETED_ONLY_IF_SENT,
-        bool(evidence.sids) or Location.DELETED not in evidence.locations,
-    )
+    is_deleted = Location.DELETED in evidence.locations
+    yield Rule.DELETED_ONLY_IF_SENT, bool(evidence.sids) or not is_deleted
     yield Rule.RECORD_IS_TRUE, _is_true(evidence)
     yield Rule.SENT_IN_THE_END, _is_sent_or_refused(evidence)
     yield Rule.AI_NOT_ASKED_AGAIN, not evidence.asked_again
@@ -176,21 +153,13 @@ def _is_sent_or_refused(evidence: Evidence) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """A case that broke a rule, ended unresolved, or was not tested at all.
+    """A case that broke a rule, ended unresolved, or was not tested at all."""
 
-    Attributes:
-        subject: The case: a cell, a seed, a conversation, an alarm or a message body.
-        rules: The rules that it broke.
-        what: The evidence, without personal data.
-        is_unresolved: Whether it ended without a record of its outcome and without an alarm.
-        replay: What repeats exactly this case; empty if nothing does.
-    """
-
-    subject: str
+    subject: str  # a cell, a seed, a conversation, an alarm or a message body
     rules: tuple[Rule, ...] = ()
-    what: str
-    is_unresolved: bool = False
-    replay: str = ""
+    what: str  # the evidence, without personal data
+    is_unresolved: bool = False  # whether it ended without a record of its outcome and an alarm
+    replay: str = ""  # what repeats exactly this case
 
     def __str__(self) -> str:
         replay = f"\n  {self.replay}" if self.replay else ""
@@ -204,10 +173,20 @@ class Result:
     violations: tuple[Violation, ...] = ()
 
     @property
+    def size(self) -> str:
+        """How much of it was run."""
+        raise NotImplementedError
+
+    @property
+    def operator_needed(self) -> int | None:
+        """How often an operator had to decide; None where that is not counted."""
+        return None
+
+    @property
     def counts(self) -> tuple[int, int, int, int]:
         """How many cases were lost, duplicated, wrong and unresolved; one may be several."""
-        lost, duplicated, wrong = (self._breaking(r) for r in (LOSING, DUPLICATING, WRONG))
+        lost, duplicated, wrong = (
+            sum(not rules.isdisjoint(violation.rules) for violation in self.violations)
+            for rules in (LOSING, DUPLICATING, WRONG)
+        )
         return lost, duplicated, wrong, sum(v.is_unresolved for v in self.violations)
-
-    def _breaking(self, rules: frozenset[Rule]) -> int:
-        return sum(not rules.isdisjoint(violation.rules) for violation in self.violations)

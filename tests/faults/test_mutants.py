@@ -8,7 +8,7 @@ from tests.faults.model.model import Played
 from tests.faults.model.run import run, run_shard
 from tests.faults.model.schedules import read
 from tests.faults.mutant_runs import broken_in_cell, broken_in_model
-from tests.faults.mutants.catalogue import MUTANTS, Mutant, recast, substitute
+from tests.faults.mutants.catalogue import MUTANTS, Mutant, override, substitute
 from tests.faults.process_faults.cells import Cell
 from tests.faults.process_faults.run import Driver
 from tests.support import contexts
@@ -86,13 +86,7 @@ def test_run_of_a_mutant_ends_with_the_first_violation() -> None:
 
 def test_mutation_of_nothing_is_refused() -> None:
     """A mutant whose method or part does not exist any more fails loudly."""
-
-    class Renamed(MessageFlow):
-        def handle_everything(self) -> None:
-            """Replace nothing."""
-
-    Renamed.__module__ = "tests.faults.mutants.catalogue"
     with pytest.raises(TypeError, match="MessageFlow has no handle_everything"):
-        recast(Renamed)
+        override(MessageFlow, handle_everything=lambda _flow: None)
     with pytest.raises(LookupError, match="no part"):
         substitute(FakeRuntime().batch(), lambda _: False, lambda part: part)

@@ -2,13 +2,10 @@
 
 import pytest
 
-from tests.faults.process_faults.calls import CallName, Fault, Redelivery
-from tests.faults.process_faults.cell_run import FROZEN_SECONDS, CellRun
-from tests.faults.process_faults.cells import Cell
-from tests.faults.process_faults.environment import Environment
-from tests.faults.process_faults.journal import Event, Happening
-from tests.faults.process_faults.run import Driver
-from tests.faults.process_faults.scenarios import SCENARIOS
+from tests.faults.process_faults._environment import Environment
+from tests.faults.process_faults.calls import CallName, Event, Fault, Happening, Redelivery
+from tests.faults.process_faults.cells import SCENARIOS, Cell
+from tests.faults.process_faults.run import FROZEN_SECONDS, CellRun, Driver
 
 FIRST = "first contact"
 WRITE, SEND = CallName.parse("dynamodb.UpdateItem#2"), CallName.parse("twilio.POST Messages#1")
@@ -75,7 +72,7 @@ def run(environment: Environment, call: CallName, fault: Fault, redelivery: Rede
 
 def happened(environment: Environment, call: CallName) -> list[Event]:
     """Return what happened to the first worker's call after it had arrived."""
-    events = (e for e in environment.journal.events if e.worker == 1 and e.call == call)
+    events = (e for e in environment.events if e.worker == 1 and e.call == call)
     return [event for event in events if event.what is not Happening.ARRIVED]
 
 
@@ -92,7 +89,7 @@ def test_fault_is_what_it_is_called(
         shown = [f"{e.attempt.number} {e.what} {e.status or ''}".strip() for e in events]
         assert expected == shown
         if fault is Fault.KILLED_BEFORE:  # a killed worker makes no further call and logs nothing
-            assert environment.journal.events[-1].call == call
+            assert environment.events[-1].call == call
             [worker] = environment.workers
             assert ["batch_received"] == [line["event"] for line in worker.lines()]
 
@@ -120,7 +117,7 @@ def test_another_worker_takes_over_while_one_is_frozen(cells: Driver) -> None:
     with cells.environment(SCENARIOS[FIRST]) as environment:
         run(environment, WRITE, Fault.FROZEN_BEFORE, Redelivery.REDELIVERED)
         reached, _ = happened(environment, WRITE)
-        events = environment.journal.events
+        events = environment.events
         arrived = next(e for e in events if e.call == WRITE and e.what is Happening.ARRIVED)
         sent = next(event for event in events if event.after.sid)
         assert 2 == sent.worker
@@ -133,7 +130,7 @@ def test_concurrent_duplicate_runs_while_the_first_worker_is_held(cells: Driver)
     with cells.environment(SCENARIOS[FIRST]) as environment:
         run(environment, SEND, Fault.ANSWER_LOST, Redelivery.CONCURRENT)
         first = happened(environment, SEND)
-        in_order = [e.worker for e in environment.journal.events if e.worker == 2 or e in first]
+        in_order = [e.worker for e in environment.events if e.worker == 2 or e in first]
         assert [2, 1] == list(dict.fromkeys(in_order))
         lines = environment.workers[1].lines()
         assert "send_outcome_pending" in [line.get("event") for line in lines]
@@ -162,11 +159,10 @@ def test_boundaries_keep_their_names(cells: Driver) -> None:
         "twilio.POST Messages#1",
         "dynamodb.UpdateItem#3",
     ]
-    assert expected == [str(boundary.call) for boundary in cells.boundaries(SCENARIOS[FIRST])]
+    assert expected == [str(call) for _, call in cells.boundaries(FIRST)]
 
 
 @pytest.mark.parametrize("name", ["failure recorded", "answer stored", "list lags"])
 def test_scenario_makes_the_calls_that_it_examines(cells: Driver, name: str) -> None:
     """What a scenario is to examine happens in it."""
-    scenario = SCENARIOS[name]
-    assert set(scenario.focus) == {str(boundary.call) for boundary in cells.boundaries(scenario)}
+    assert set(SCENARIOS[name].focus) == {str(call) for _, call in cells.boundaries(name)}

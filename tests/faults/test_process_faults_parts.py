@@ -11,19 +11,22 @@ from tests.faults.process_faults.calls import (
     Attempt,
     CallCounter,
     CallName,
+    Event,
     Fault,
+    Happening,
+    RecordState,
     Redelivery,
+    history_of,
     is_applicable,
+    trace,
 )
 from tests.faults.process_faults.cells import (
-    Boundary,
     Cell,
     CellResult,
     CellsResult,
     cells_of,
     fewest_runs,
 )
-from tests.faults.process_faults.journal import Event, Happening, Journal, RecordState
 from tests.faults.rules import Evidence, Rule
 
 WRITE = CallName.parse("dynamodb.UpdateItem#2")
@@ -109,14 +112,14 @@ def test_every_boundary_has_every_applicable_fault_and_redelivery() -> None:
     assert not is_applicable(Fault.KILLED_AFTER, READ)
     assert not is_applicable(Fault.ANSWER_LOST_ONCE, SEND)
     assert not is_applicable(Fault.CREDENTIALS, WRITE)
-    cells = set(cells_of([Boundary("first contact", WRITE), Boundary("first contact", SEND)]))
+    cells = set(cells_of([("first contact", WRITE), ("first contact", SEND)]))
     expected = sum(is_applicable(fault, call) for fault in Fault for call in (WRITE, SEND))
     assert expected * len(Redelivery) == len(cells)
 
 
 def test_one_run_covers_several_cells() -> None:
     """A message is alone, then redelivered, then has a late duplicate: that is run once."""
-    cells = set(cells_of([Boundary("first contact", SEND)]))
+    cells = set(cells_of([("first contact", SEND)]))
     runs = fewest_runs(cells)
     assert cells == frozenset().union(*runs.values())
     assert len(cells) == sum(map(len, runs.values()))
@@ -129,10 +132,7 @@ def test_one_run_covers_several_cells() -> None:
 
 def acts(*events: Event) -> list[str]:
     """Return the acts without the lease among events."""
-    journal = Journal()
-    for one in events:
-        journal.add(one)
-    return journal.history().acts_without_lease
+    return history_of(events).acts_without_lease
 
 
 @pytest.mark.parametrize(
@@ -166,22 +166,18 @@ def test_allowed_act_is_not_without_lease(harmless: Event) -> None:
 @pytest.mark.parametrize(("worker", "expected"), [(1, 0), (2, 1)])
 def test_asking_again_is_counted_for_who_knew_the_answer(worker: int, expected: int) -> None:
     """A worker that acquired the lease before the answer was stored may ask; no other one may."""
-    journal = Journal()
     taken = replace(ANSWERED, owner="worker-2", fingerprint="4")
     asked = Event(0.0, Attempt(worker, ASK), Happening.ARRIVED, taken, taken)
     stored_by_third = event(3, OURS, ANSWERED)
-    for one in (ACQUIRED, stored_by_third, event(2, ANSWERED, taken), asked):
-        journal.add(one)
-    assert expected == journal.history().asked_again
+    events = (ACQUIRED, stored_by_third, event(2, ANSWERED, taken), asked)
+    assert expected == history_of(events).asked_again
 
 
 def test_trace_leaves_out_what_follows_from_another_line() -> None:
     """A call that is answered at once as the service answers takes one line."""
-    journal = Journal()
     arrived = replace(ACQUIRED, what=Happening.ARRIVED, after=NOTHING, status=0)
-    for one in (arrived, ACQUIRED, replace(ACQUIRED, what=Happening.ANSWERED, before=OURS)):
-        journal.add(one)
-    [line] = journal.trace()
+    answered = replace(ACQUIRED, what=Happening.ANSWERED, before=OURS)
+    [line] = trace([arrived, ACQUIRED, answered])
     assert line.endswith("dynamodb.UpdateItem#2 reached the service 200  [no record -> processing]")
 
 

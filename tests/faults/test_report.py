@@ -1,5 +1,6 @@
 """The proof's findings: tables, documentation, progress, and whether the proof is clean."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -7,14 +8,13 @@ import pytest
 from rich.console import Console
 
 from lambda_src.core.contract import Status
-from tests.faults import report, tables
-from tests.faults.command import Extent, Proof
+from tests.faults import report
+from tests.faults.command import Finding, Proof, boundaries_table, summary_table
 from tests.faults.process_faults.calls import Fault
 from tests.faults.process_faults.cells import Cell, CellResult, CellsResult
 from tests.faults.process_faults.worker import OURS
 from tests.faults.report import Table, progress, show
 from tests.faults.rules import Evidence, Location, Rule
-from tests.faults.tables import Finding
 
 SENT = Evidence(sids=("SM1",), locations=(Location.DELETED,), status=Status.SENT, is_final=True)
 UNSENT = Evidence(sids=(), locations=(Location.DEAD,), status=Status.FAILED, is_final=True)
@@ -44,7 +44,7 @@ def cell(rest: str, evidence: Evidence = SENT, **values: object) -> CellResult:
 )
 def test_boundary_shows_the_worst_of_its_cells(expected: str, results: list[CellResult]) -> None:
     """One bad redelivery decides a boundary's fault; faults that were not run are empty."""
-    (row,) = tables.boundaries("Boundaries", CellsResult.of(OURS, results)).rows
+    (row,) = boundaries_table("ours", CellsResult.of(OURS, results)).rows
     outcomes = dict(zip(Fault, row[1:], strict=True))
     assert expected == outcomes.pop(results[0].cell.fault)
     assert {""} == set(outcomes.values())
@@ -52,14 +52,7 @@ def test_boundary_shows_the_worst_of_its_cells(expected: str, results: list[Cell
 
 def finding(*results: CellResult) -> Finding:
     """Return what these cells found."""
-    result = CellsResult.of(OURS, results)
-    return Finding(
-        part="cells",
-        size="2 cells",
-        result=result,
-        seconds=90,
-        operator_needed=result.operator_needed,
-    )
+    return Finding("cells", CellsResult.of(OURS, results), seconds=90)
 
 
 def test_summary_counts_by_the_kind_of_rule() -> None:
@@ -67,7 +60,7 @@ def test_summary_counts_by_the_kind_of_rule() -> None:
     lost = cell("timeout / redelivered", broken=(Rule.SENT_IN_THE_END,), is_unresolved=True)
     duplicated = cell("timeout / late duplicate", broken=(Rule.AT_MOST_ONCE,), operator_actions=1)
 
-    summary = tables.summary("Found", [finding(lost, duplicated)])
+    summary = summary_table("Found", [finding(lost, duplicated)])
 
     assert (("cells", "2 cells", "1", "1", "0", "1", "1", "1.5"),) == summary.rows
 
@@ -85,9 +78,8 @@ def test_proof_is_clean_only_if_it_could_have_failed(
 ) -> None:
     """A broken rule of ours is a failure, and so is a mutant or a competitor without one."""
     found = finding(cell("timeout / redelivered", broken=broken))
-    extent = Extent(schedules=1, messages=1, bodies=1, seed=1)
-    proof = Proof(Console(file=StringIO()), extent, ours=[found], unproven=unproven)
-    assert expected is proof.is_clean
+    proof = Proof(console=Console(file=StringIO()), schedules=1, messages=1, bodies=1, seed=1)
+    assert expected is replace(proof, ours=[found], unproven=unproven).is_clean
 
 
 def test_documentation_gets_the_tables_between_its_marks(tmp_path: Path) -> None:
@@ -124,7 +116,7 @@ def test_the_results_page_has_the_marks_and_the_argument_links_it() -> None:
 def test_wide_table_fits_a_terminal() -> None:
     """A table of many columns is shortened to letters and signs, with a legend."""
     written = StringIO()
-    wide = tables.boundaries("Boundaries", CellsResult.of(OURS, [cell("timeout / redelivered")]))
+    wide = boundaries_table("ours", CellsResult.of(OURS, [cell("timeout / redelivered")]))
 
     show(Console(file=written, width=100), wide)
 

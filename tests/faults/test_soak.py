@@ -53,7 +53,7 @@ from tests.faults.soak.faults import (
     FunctionProcesses,
 )
 from tests.faults.soak.plan import MAX_MESSAGES, Arrival, Expected, Injection, Plan, ProcessFault
-from tests.faults.soak.queues import NotAtRestError, SoakQueues
+from tests.faults.soak.run import NotAtRestError, SoakQueues
 from tests.support.aws_account import clients, mocked_account
 from tests.support.fakes import ANSWER
 from tests.support.records import HELD_LEASE, INTENT, LEDGER_RECORD, failure

@@ -166,7 +166,7 @@ def test_the_largest_record_is_sent_with_the_longest_text(channel: Channel, exce
 
 def test_the_largest_record_is_sent_with_the_longest_variables(channel: Channel) -> None:
     """They are stored twice, once as JSON, in which quotes are escaped."""
-    variables = {"1": '"' * 60, "2": "\\" * 600}
+    variables = {"1": '"' * 40, "2": "\\" * 200}
     channel.openai.fail_next(Fault.wrong_output(json.dumps(variables)))
     assert [] == channel.deliver(with_record_size(MAX_RECORD_BYTES))
     assert variables == json.loads(channel.record(EXTREME)["messages"][0]["content"])
@@ -218,7 +218,7 @@ def test_a_final_write_that_does_not_fit_raises_an_alarm(channel: Channel) -> No
             channel.set_fields(EXTREME, send_deadline=0)
             fill_record(channel, room=0)
 
-    channel.openai.fail_next(Fault.wrong_output(json.dumps({"1": "Amara", "2": '"' * 600})))
+    channel.openai.fail_next(Fault.wrong_output(json.dumps({"1": "Amara", "2": '"' * 200})))
     channel.table_client().meta.events.register("before-call.dynamodb.UpdateItem", fill_first)
 
     for receive_count in (1, 2):

@@ -4,7 +4,7 @@ Every string and name begins with `MARK`, so that it is found wherever it gets.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -231,8 +231,7 @@ def edited(conversation_id: str, changes: Sequence[Edit], padding: int = 0) -> E
     """Return the example with these values, and blanks up to a size in bytes."""
     document = json.loads(context(conversation_id=conversation_id))
     # A part before its own parts, which are not changed where the part is something else by now.
-    in_order = sorted(changes, key=lambda edit: edit.path)
-    applied = [edit for edit in in_order if _put(document, edit)]
+    applied = [edit for edit in sorted(changes, key=lambda e: e.path) if _put(document, edit)]
     text = json.dumps(document, default=_placeholder)
     for edit in applied:
         text = text.replace(json.dumps(_placeholder(edit)), edit.value.json, 1)
@@ -260,16 +259,15 @@ def _placeholder(edit: Edit) -> str:
     return f"placeholder {id(edit)}"
 
 
-def _no_objects() -> Iterator[str]:
-    whole = context()
-    yield from ("", " ", "\x00", "null", "1", "-0.0", '"text"', "[]", "[[]]", "NaN", "1e400")
-    yield from (whole[:-1], whole[:200], f"{whole}x", f"\ufeff{whole}", whole.replace('"', "'"))
-    yield from (f"[{whole}]", whole + whole, whole.replace("{", "[", 1), "{" * 60_000, "]" * 60_000)
-    yield from (f"<html>{MARK}</html>", "[" * 501 + '"' + r"\"" * 200_000)
-
-
+WHOLE = context()
+NO_OBJECTS = (
+    *("", " ", "\x00", "null", "1", "-0.0", '"text"', "[]", "[[]]", "NaN", "1e400"),
+    *(WHOLE[:-1], WHOLE[:200], f"{WHOLE}x", f"\ufeff{WHOLE}", WHOLE.replace('"', "'")),
+    *(f"[{WHOLE}]", WHOLE + WHOLE, WHOLE.replace("{", "[", 1), "{" * 60_000, "]" * 60_000),
+    *(f"<html>{MARK}</html>", "[" * 501 + '"' + r"\"" * 200_000),
+)
 no_objects = st.one_of(
-    one_of_long(tuple(_no_objects())), st.text(max_size=40).map(lambda text: MARK + text)
+    one_of_long(NO_OBJECTS), st.text(max_size=40).map(lambda text: MARK + text)
 ).map(lambda text: ExtremeBody(text, None, Expectation.REFUSED))
 """Bodies that are no JSON, or no object."""
 

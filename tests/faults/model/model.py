@@ -18,7 +18,7 @@ from tests.faults.model._system import (
     unaltered,
 )
 from tests.faults.model.schedules import Schedule, Situation, Step
-from tests.faults.operator_decisions import Decision, InMemoryOperatorTable, Operator
+from tests.faults.operator_decisions import Decision, Operator, in_memory_table
 from tests.faults.rules import Evidence, Location, Rule, broken_rules
 from tests.support import contexts
 from tests.support.clock import START
@@ -74,7 +74,7 @@ class Model(Environment):
         self.containers: list[Container] = []
         self.trace: list[str] = []
         self._alter = alter
-        self._operator = Operator(InMemoryOperatorTable(self.store))
+        self._operator = Operator(in_memory_table(self.store))
         self._log_state = RUNTIME_LOG.level, RUNTIME_LOG.propagate
         RUNTIME_LOG.addHandler(self.observer)
         RUNTIME_LOG.setLevel(logging.CRITICAL)

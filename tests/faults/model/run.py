@@ -251,6 +251,11 @@ class SchedulesResult(Result):
         )
 
     @property
+    def size(self) -> str:
+        """How much was run."""
+        return f"{self.schedules:,} schedules, {self.steps:,} steps"
+
+    @property
     def unreached(self) -> tuple[Situation, ...]:
         """The situations that no schedule reached: they were not tested."""
         return tuple(situation for situation in Situation if not self.reached[situation])

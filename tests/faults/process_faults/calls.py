@@ -1,58 +1,49 @@
-"""A worker's outside calls, and the faults that can be injected into them."""
+"""A worker's outside calls, the faults that can be injected into them, and what happened."""
 
+import hashlib
+import json
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
-from typing import Literal
+from typing import Any, NamedTuple
 
 from werkzeug.wrappers import Request
 
-AWS_SERVICES: tuple[Literal["dynamodb", "sqs", "secretsmanager"], ...] = (
-    "dynamodb",
-    "sqs",
-    "secretsmanager",
-)
+from tests.faults.rules import History
+
+TARGETS = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "secretsmanager": "secretsmanager"}
+"""AWS's services by the first part of the header `X-Amz-Target`."""
 VENDORS = frozenset({"openai", "twilio"})
-_TARGETS = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "secretsmanager": "secretsmanager"}
-_TWILIO = "/2010-04-01/"
 _ID = re.compile(r"[a-z]+_\w+|[A-Z]{2}[0-9a-f]{32}")
 
 HEARTBEAT = "sqs.ChangeMessageVisibility"
 """Beginning of the names of the calls that keep a message invisible."""
-FIRST_HEARTBEAT = f"{HEARTBEAT}Batch#1"
 GENERATIONS = ("openai.POST responses", "openai.POST runs")
 """The calls that are billed: the AI is asked to write."""
 SEND = "twilio.POST Messages"
 
 
-@dataclass(frozen=True, slots=True)
-class CallName:
-    """One call of a worker; its text is like `dynamodb.UpdateItem#2`.
+class CallName(NamedTuple):
+    """One call of a worker; its text is like `dynamodb.UpdateItem#2`."""
 
-    Attributes:
-        service: The service that is called.
-        operation: AWS's operation, or method and resource.
-        number: Counts the calls of that kind, from 1; the SDK's retries do not count.
-    """
-
-    service: str
-    operation: str
-    number: int
+    kind: str  # the service, and AWS's operation or method and resource
+    number: int  # counts the calls of that kind, from 1; the SDK's retries do not count
 
     def __str__(self) -> str:
         return f"{self.kind}#{self.number}"
 
     @property
-    def kind(self) -> str:
-        """The name without its number."""
-        return f"{self.service}.{self.operation}"
+    def service(self) -> str:
+        """The service that is called."""
+        return self.kind.partition(".")[0]
 
     @property
     def is_read(self) -> bool:
         """Whether the call changes nothing."""
-        return self.operation.startswith(("Get", "Query", "GET "))
+        return self.kind.partition(".")[2].startswith(("Get", "Query", "GET "))
 
     @classmethod
     def parse(cls, text: str) -> "CallName":
@@ -61,14 +52,16 @@ class CallName:
         Raises:
             ValueError: The text is no call's name.
         """
-        found = re.fullmatch(r"(\w+)\.(.+)#(\d+)", text)
+        found = re.fullmatch(r"(\w+\..+)#(\d+)", text)
         if not found:
             raise ValueError(f"boundary: expected service.operation#number, found {text!r}")
-        return cls(found[1], found[2], int(found[3]))
+        return cls(found[1], int(found[2]))
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+FIRST_HEARTBEAT = CallName(f"{HEARTBEAT}Batch", 1)
+
+
+class Attempt(NamedTuple):
     """One request of a worker: `number` counts the SDK's attempts at that call, from 1."""
 
     worker: int
@@ -88,29 +81,23 @@ class CallCounter:
 
     def name(self, request: Request) -> Attempt:
         """Return the call that a request is an attempt at."""
-        service, operation = _operation(request)
-        invocation = request.headers.get("amz-sdk-invocation-id", "")
+        kind, invocation = _kind(request), request.headers.get("amz-sdk-invocation-id", "")
         with self._lock:
             if invocation not in self._known or not invocation:
-                kind = f"{service}.{operation}"
                 self._calls[kind] += 1
-                self._known[invocation] = CallName(service, operation, self._calls[kind])
+                self._known[invocation] = CallName(kind, self._calls[kind])
                 self._attempts[invocation] = 0
             self._attempts[invocation] += 1
             return Attempt(self._worker, self._known[invocation], self._attempts[invocation])
 
 
-def service_of(target: str) -> str:
-    """Return the AWS service that a header `X-Amz-Target` names."""
-    return _TARGETS[target.partition(".")[0]]
-
-
-def _operation(request: Request) -> tuple[str, str]:
+def _kind(request: Request) -> str:
     if target := request.headers.get("X-Amz-Target"):
-        return service_of(target), target.partition(".")[2]
-    service = "twilio" if request.path.startswith(_TWILIO) else "openai"
+        service, _, operation = target.partition(".")
+        return f"{TARGETS[service]}.{operation}"
+    vendor = "twilio" if request.path.startswith("/2010-04-01/") else "openai"
     words = [part for part in request.path.split("/") if part and not _ID.fullmatch(part)]
-    return service, f"{request.method} {words[-1].removesuffix('.json')}"
+    return f"{vendor}.{request.method} {words[-1].removesuffix('.json')}"
 
 
 class Fault(StrEnum):
@@ -142,13 +129,7 @@ class Redelivery(StrEnum):
 KILLS = frozenset({Fault.KILLED_BEFORE, Fault.KILLED_AFTER})
 FREEZES = frozenset({Fault.FROZEN_BEFORE, Fault.FROZEN_AFTER})
 ERRORS = frozenset(
-    {
-        Fault.SERVER_ERROR,
-        Fault.ERROR_YET_DONE,
-        Fault.REFUSED,
-        Fault.CREDENTIALS,
-        Fault.THROTTLED,
-    }
+    {Fault.SERVER_ERROR, Fault.ERROR_YET_DONE, Fault.REFUSED, Fault.CREDENTIALS, Fault.THROTTLED}
 )
 """Faults that are an answer of the service."""
 _VENDORS_ONLY = frozenset({Fault.ERROR_YET_DONE, Fault.CREDENTIALS})
@@ -165,3 +146,124 @@ def is_applicable(fault: Fault, call: CallName) -> bool:
     if fault in _WRITES_ONLY and call.is_read:
         return False
     return fault not in (_AWS_ONLY if call.service in VENDORS else _VENDORS_ONLY)
+
+
+class Happening(StrEnum):
+    """What may happen to a request."""
+
+    ARRIVED = "arrived"
+    APPLIED = "reached the service"
+    ANSWERED = "answered"
+    LOST = "not answered"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """A conversation's record at one moment, without personal data."""
+
+    status: str | None = None  # None if there is no record
+    owner: str = ""  # of the lease
+    sid: str = ""
+    has_answer: bool = False  # whether the AI's is stored
+    failure: str = ""  # its code
+    fingerprint: str = ""  # changes with any attribute
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any] | None) -> "RecordState":
+        """Read an item in DynamoDB's JSON."""
+        if item is None:
+            return cls()
+
+        def text(name: str) -> str:
+            return str(item.get(name, {}).get("S", ""))
+
+        content = json.dumps(item, sort_keys=True).encode()
+        return cls(
+            status=text("conversation_status"),
+            owner=text("lease_owner"),
+            sid=text("message_sid"),
+            has_answer="ai_answer" in item or bool(item.get("messages", {}).get("L")),
+            failure=item.get("failure", {}).get("M", {}).get("code", {}).get("S", ""),
+            fingerprint=hashlib.sha1(content).hexdigest(),  # noqa: S324 - to compare, not to protect
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a request, `at` seconds after the run began."""
+
+    at: float
+    attempt: Attempt
+    what: Happening
+    before: RecordState
+    after: RecordState
+    status: int = 0  # of the HTTP answer, where there is one
+
+    def __str__(self) -> str:
+        change = f"  [{self.change}]" if self.before != self.after else ""
+        answer = f" {self.status}" if self.status else ""
+        again = f" (attempt {self.attempt.number})" if self.attempt.number > 1 else ""
+        who = f"worker {self.worker}  {self.call}{again}"
+        return f"{self.at:8.1f}s  {who} {self.what}{answer}{change}"
+
+    @property
+    def worker(self) -> int:
+        """The worker's number."""
+        return self.attempt.worker
+
+    @property
+    def call(self) -> CallName:
+        """The call's name."""
+        return self.attempt.call
+
+    @property
+    def change(self) -> str:
+        """How the record changed, in a few words."""
+        if self.before.status != self.after.status:
+            return f"{self.before.status or 'no record'} -> {self.after.status}"
+        if self.before.owner != self.after.owner:
+            return f"{self.after.status}: taken over"
+        return f"{self.after.status}: updated"
+
+    def is_answered_at_once(self, answer: "Event") -> bool:
+        """Return whether that answer is the service's own, without a delay."""
+        is_same = (self.at, self.status) == (answer.at, answer.status)
+        return self.what is Happening.APPLIED and is_same
+
+
+def trace(events: Iterable[Event]) -> tuple[str, ...]:
+    """Return the events as lines, without those that follow from another one."""
+    shown: list[Event] = []
+    for event in events:
+        before = next((e for e in reversed(shown) if e.attempt == event.attempt), None)
+        if event.what is Happening.ANSWERED and before and before.is_answered_at_once(event):
+            continue
+        if event.what is Happening.APPLIED and before and before.at == event.at:
+            shown.remove(before)
+        shown.append(event)
+    return tuple(map(str, shown))
+
+
+def history_of(events: Iterable[Event]) -> History:
+    """Return what the workers did, as far as the rules depend on its order."""
+    history = History()
+    for event in events:
+        worker, before, after = str(event.worker), event.before, event.after
+        if event.what is Happening.ARRIVED and event.call.kind in GENERATIONS:
+            history.asked(worker, has_answer=before.has_answer)
+        if event.what is not Happening.APPLIED:
+            continue
+        if after.owner != before.owner:
+            history.acquired(worker, has_answer=before.has_answer)
+        elif _needs_lease(event):
+            history.acted(worker, str(event))
+        if after.has_answer and not before.has_answer:
+            history.stored(worker)
+    return history
+
+
+def _needs_lease(event: Event) -> bool:
+    if event.call.kind == SEND:
+        return event.status < 300
+    writes_message_sid = bool(event.after.sid and not event.before.sid)
+    return event.before != event.after and not writes_message_sid

@@ -1,29 +1,166 @@
-"""The cells: one fault at one outside call, with one kind of redelivery; and their results."""
+"""The cells: one fault at one outside call of a scenario, with one kind of redelivery."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tests.faults.process_faults.calls import (
     FREEZES,
+    SEND,
     VENDORS,
     CallName,
     Fault,
     Redelivery,
     is_applicable,
 )
-from tests.faults.process_faults.scenarios import SCENARIOS, Scenario
 from tests.faults.rules import Evidence, Result, Rule, Violation
 
 SEPARATOR = " / "
 STAGES = (Redelivery.ALONE, Redelivery.REDELIVERED, Redelivery.LATE)
+Boundary = tuple[str, CallName]
+"""A scenario, and one outside call of the delivery that it examines."""
 
 
 @dataclass(frozen=True, slots=True)
-class Boundary:
-    """One outside call of the delivery that a scenario examines."""
+class Scenario:
+    """How a conversation came to the delivery whose calls are examined."""
 
-    scenario: str
-    call: CallName
+    examined: int = 1  # the delivery whose calls are boundaries
+    script: tuple[str, Fault] | None = None  # a fault at a call of the first delivery
+    is_lasting: bool = False  # whether it also happens at every later call of that kind
+    focus: tuple[str, ...] = ()  # the calls to examine, by kind or name; empty for all
+    is_template: bool = True  # whether the tenant sends by a template; else free text
+    engine: str = "responses"  # OpenAI's interface
+    ai_seconds: float = 30.0
+    # Before the dead-letter queue. Fewer than deployed: further deliveries of a finished
+    # conversation only repeat its end.
+    max_receive_count: int = 6
+    environment: Mapping[str, str] = field(default_factory=dict)  # what differs from the deployed
+    list_lag_requests: int = 0  # how many of Twilio's lists leave a message out
+    is_opted_out: bool = False
+    has_consent: bool = True  # a context object without it is refused
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether what is asked for cannot be sent, however often it is tried."""
+        is_barred = self.is_opted_out or not self.has_consent
+        return is_barred or bool(self.script and self.script[1] is Fault.REFUSED)
+
+    def scripted(self, delivery: int, call: CallName) -> Fault | None:
+        """Return the fault that belongs to a call of a delivery."""
+        if delivery != 1 or self.script is None:
+            return None
+        name, fault = self.script
+        own = CallName.parse(name)
+        is_later = self.is_lasting and call.kind == own.kind and call.number > own.number
+        return fault if call == own or is_later else None
+
+    def is_examined(self, call: CallName) -> bool:
+        """Return whether a call of the examined delivery is a boundary."""
+        if self.scripted(self.examined, call):
+            return False
+        return not self.focus or call.kind in self.focus or str(call) in self.focus
+
+
+WRITE = "dynamodb.UpdateItem"
+ACQUIRE = "dynamodb.TransactWriteItems"
+CHANGE_VISIBILITY = "sqs.ChangeMessageVisibilityBatch"
+SECRET = "secretsmanager.GetSecretValue"
+ATTRIBUTES = "sqs.GetQueueAttributes"
+AI_FAILS = ("openai.POST responses#1", Fault.SERVER_ERROR)
+ANSWER_LOST = (f"{SEND}#1", Fault.ANSWER_LOST)
+ONE_LOOKUP = {"SETTLE_DELAYS_SECONDS": "15"}
+
+SCENARIOS = {
+    # A template message; the AI writes for longer than a heartbeat interval.
+    "first contact": Scenario(),
+    # A message whose text the AI writes.
+    "free text": Scenario(focus=(f"{WRITE}#2", SEND, f"{WRITE}#3"), is_template=False),
+    # The AI writes for longer than an unrenewed lease lasts.
+    "long work": Scenario(focus=(f"{WRITE}#1", f"{WRITE}#4"), ai_seconds=100.0),
+    # The engine of the threads and runs.
+    "threads and runs": Scenario(
+        focus=(
+            *("openai.POST threads", "openai.POST runs"),
+            "openai.GET runs",
+            "openai.GET messages",
+        ),
+        engine="assistants",
+        ai_seconds=0.0,
+    ),
+    # OpenAI refuses the key, which is read again.
+    "key renewed": Scenario(
+        script=("openai.POST conversations#1", Fault.CREDENTIALS),
+        focus=(f"{SECRET}#3", "openai.POST conversations#2"),
+    ),
+    # Twilio refuses the credentials, which are read again after the intent.
+    "credentials renewed": Scenario(
+        script=(f"{SEND}#1", Fault.CREDENTIALS), focus=(f"{SECRET}#3", f"{SEND}#2", f"{WRITE}#3")
+    ),
+    # The AI fails: the failure is recorded, and the message becomes visible later.
+    "failure recorded": Scenario(script=AI_FAILS, focus=(f"{WRITE}#1", f"{CHANGE_VISIBILITY}#2")),
+    # The delivery after one that failed.
+    "retried": Scenario(examined=2, script=AI_FAILS, focus=(ACQUIRE, ATTRIBUTES)),
+    # The AI took so long that its answer can only be sent by the next delivery.
+    "answer stored": Scenario(
+        focus=(f"{WRITE}#6", f"{WRITE}#7", f"{CHANGE_VISIBILITY}#7"), ai_seconds=149.0
+    ),
+    # The delivery after an answer was stored.
+    "stored answer used": Scenario(
+        examined=2, focus=(f"{ACQUIRE}#2", SECRET, f"{WRITE}#1", SEND), ai_seconds=149.0
+    ),
+    # A message that Twilio accepted without its sender knowing is found at Twilio.
+    "reconciled": Scenario(examined=2, script=ANSWER_LOST),
+    # The same for free text.
+    "reconciled, free text": Scenario(
+        examined=2,
+        script=ANSWER_LOST,
+        focus=("twilio.GET Messages", f"{WRITE}#1"),
+        is_template=False,
+    ),
+    # Twilio's list does not show the accepted message at first.
+    "list lags": Scenario(
+        examined=2,
+        script=ANSWER_LOST,
+        focus=(f"{WRITE}#1", f"{CHANGE_VISIBILITY}#2"),
+        list_lag_requests=1,
+    ),
+    # A message that was not accepted, without its sender knowing, is declared unknown.
+    "declared unknown": Scenario(
+        examined=3, script=(f"{SEND}#1", Fault.SERVER_ERROR), environment=ONE_LOOKUP
+    ),
+    # A message that Twilio accepted without its sender knowing is not listed in time.
+    "declared unknown, yet sent": Scenario(
+        examined=3,
+        script=ANSWER_LOST,
+        focus=(f"{WRITE}#1", f"{CHANGE_VISIBILITY}#2"),
+        list_lag_requests=9,
+        environment=ONE_LOOKUP,
+    ),
+    # Twilio refuses the message for good.
+    "refused by Twilio": Scenario(
+        script=(f"{SEND}#1", Fault.REFUSED), focus=(f"{ACQUIRE}#2", f"{CHANGE_VISIBILITY}#3")
+    ),
+    # A context object without consent.
+    "refused context": Scenario(focus=(ACQUIRE, f"{CHANGE_VISIBILITY}#2"), has_consent=False),
+    # A recipient who opted out before is refused when the lease is acquired.
+    "opted out": Scenario(focus=(ACQUIRE, f"{CHANGE_VISIBILITY}#2"), is_opted_out=True),
+    # The last delivery that the queue allows, after which no send may begin.
+    "last delivery": Scenario(
+        examined=2,
+        script=AI_FAILS,
+        focus=(ATTRIBUTES, f"{WRITE}#1", f"{CHANGE_VISIBILITY}#2"),
+        max_receive_count=2,
+    ),
+    # A message is sent, and the table is unavailable until the function ends.
+    "not recorded": Scenario(
+        script=(f"{WRITE}#4", Fault.SERVER_ERROR),
+        is_lasting=True,
+        focus=(f"{CHANGE_VISIBILITY}#4",),
+        ai_seconds=145.0,
+        environment={"HEARTBEAT_INTERVAL_SECONDS": "60"},
+    ),
+}
+"""Every scenario by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +218,11 @@ class Cell:
 
 def cells_of(boundaries: Iterable[Boundary]) -> Iterator[Cell]:
     """Yield every fault that can happen at each boundary, with every kind of redelivery."""
-    for boundary in boundaries:
+    for scenario, call in boundaries:
         for fault in Fault:
-            if is_applicable(fault, boundary.call):
+            if is_applicable(fault, call):
                 for redelivery in Redelivery:
-                    yield Cell(boundary.scenario, boundary.call, fault, redelivery)
+                    yield Cell(scenario, call, fault, redelivery)
 
 
 def fewest_runs(cells: Iterable[Cell]) -> Mapping[Cell, frozenset[Cell]]:
@@ -101,29 +238,17 @@ def fewest_runs(cells: Iterable[Cell]) -> Mapping[Cell, frozenset[Cell]]:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """What happened in a cell.
-
-    Attributes:
-        cell: The cell.
-        broken: The rules that were broken at any moment, in their order.
-        is_unresolved: Whether it ended unresolved before the operator acted.
-        operator_actions: How often the operator had to act.
-        evidence: The last evidence.
-        is_reached: Whether the fault happened: the handler made that call.
-        error: What prevented the run, if anything did: a defect of this driver.
-        trace: Every call, line by line.
-        log: What the workers logged: worker, level, event and code of each line.
-    """
+    """What happened in a cell."""
 
     cell: Cell
-    broken: tuple[Rule, ...] = ()
-    is_unresolved: bool = False
+    broken: tuple[Rule, ...] = ()  # at any moment, in their order
+    is_unresolved: bool = False  # whether it ended unresolved before the operator acted
     operator_actions: int = 0
-    evidence: Evidence | None = None
-    is_reached: bool = False
-    error: str = ""
-    trace: tuple[str, ...] = field(default=(), repr=False)
-    log: tuple[str, ...] = field(default=(), repr=False)
+    evidence: Evidence | None = None  # the last
+    is_reached: bool = False  # whether the fault happened: the handler made that call
+    error: str = ""  # what prevented the run: a defect of this driver
+    trace: tuple[str, ...] = field(default=(), repr=False)  # every call, line by line
+    log: tuple[str, ...] = field(default=(), repr=False)  # the workers', line by line
 
     @property
     def outcome(self) -> str:
@@ -176,6 +301,11 @@ class CellsResult(Result):
         results = tuple(cells)
         violations = tuple(result.violation for result in results if not result.is_kept)
         return cls(handler=handler, cells=results, violations=violations)
+
+    @property
+    def size(self) -> str:
+        """How much was run."""
+        return f"{len(self.cells):,} cells"
 
     @property
     def operator_needed(self) -> int:

@@ -6,11 +6,11 @@ Workers then start within milliseconds: every library is imported and warm, and 
 import os
 from importlib import import_module
 
-from tests.faults.process_faults.clock import PROCESS_TIME
+from tests.faults.process_faults._clock import install
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]  # the developer's AWS configuration must not be used
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-PROCESS_TIME.install()
+install()
 # Only now, because some libraries keep a reference to `time.time` when they are imported.
 import_module("tests.faults.process_faults.worker").warm_up()

@@ -1,4 +1,4 @@
-"""All cells, several drivers at once: what they do most is wait."""
+"""Runs cells: deliveries, the fault, the operator, the judgement; several drivers at once."""
 
 import os
 import tempfile
@@ -8,27 +8,211 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from local.fakes.aws import TABLE
+from tests.faults.operator_decisions import Decision, Operator, dynamodb_table, should_redrive
 from tests.faults.parallel import process_pool
-from tests.faults.process_faults.cell_run import CellRun, boundaries_of
+from tests.faults.process_faults._clock import SharedTime
+from tests.faults.process_faults._environment import (
+    CONTEXT,
+    KEY,
+    Environment,
+    Handler,
+    HeldCall,
+    Holding,
+    NoAnswer,
+    WorkerProcess,
+)
+from tests.faults.process_faults._services import Services, services
+from tests.faults.process_faults.calls import (
+    ERRORS,
+    HEARTBEAT,
+    KILLS,
+    CallName,
+    Fault,
+    Happening,
+    Redelivery,
+    history_of,
+    trace,
+)
 from tests.faults.process_faults.cells import (
+    SCENARIOS,
     Boundary,
     Cell,
     CellResult,
     CellsResult,
+    Scenario,
     cells_of,
     fewest_runs,
 )
-from tests.faults.process_faults.clock import SharedTime
-from tests.faults.process_faults.environment import Environment
-from tests.faults.process_faults.runner import CONTEXT
-from tests.faults.process_faults.scenarios import SCENARIOS, Scenario
-from tests.faults.process_faults.services import Services, services
 from tests.faults.process_faults.worker import OURS
+from tests.faults.rules import Evidence, Rule, broken_rules, is_unresolved
+from tests.support.aws_account import clients
 
+FROZEN_SECONDS = 100.0
+"""Longer than a lease, a visibility that is not renewed, and any sender's deadline."""
+ROUNDS = 4
+"""How often the operator acts at most."""
 RUNS_PER_TASK = 5
 DRIVERS = 2 * (os.cpu_count() or 1)
+"""Drivers at once: what they do most is wait."""
 
-_Run = tuple[Cell, frozenset[Cell]]
+
+def inject(
+    fault: Fault,
+    held: HeldCall,
+    worker: WorkerProcess,
+    environment: Environment,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Let a fault happen at a held call, and the worker go on if it still can.
+
+    The SDK's retries of the call are held as well. The worker may be frozen already; where the
+    fault freezes it, `meanwhile` is called.
+    """
+    if fault in ERRORS:
+        if fault is Fault.ERROR_YET_DONE:
+            held.forward()
+        held.answer(environment.services.error(held.attempt.call, fault))
+    elif fault in KILLS:
+        if fault is Fault.KILLED_AFTER:
+            held.forward()
+        worker.kill()
+        held.leave(NoAnswer.RESET)
+    elif fault is Fault.TIMEOUT:
+        worker.thaw()
+        held.leave(NoAnswer.HANG)
+    elif fault is Fault.ANSWER_LOST or (fault is Fault.ANSWER_LOST_ONCE and not held.is_retry):
+        held.forward()
+        held.leave(NoAnswer.RESET)
+    elif fault is Fault.ANSWER_LOST_ONCE or held.is_retry:
+        held.pass_through()
+    else:
+        early = held.forward() if fault is Fault.FROZEN_AFTER else None
+        worker.freeze()
+        meanwhile()
+        held.answer(early or held.forward())
+    worker.thaw()
+
+
+def scripted(environment: Environment, delivery: int) -> Holding:
+    """Return how the scenario's own fault is injected in a delivery."""
+
+    def holding(call: CallName) -> Handler | None:
+        if fault := environment.scenario.scripted(delivery, call):
+            return lambda held, worker: inject(fault, held, worker, environment)
+        return None
+
+    return holding
+
+
+class CellRun:
+    """One cell, to be run once in an environment of its own."""
+
+    def __init__(self, cell: Cell, environment: Environment) -> None:
+        self._cell = cell
+        self._environment = environment
+        self._operator = Operator(dynamodb_table(clients().dynamodb, TABLE))
+        self._messages = [environment.enqueue()]
+        self._broken: set[Rule] = set()
+        self._operator_actions = 0
+        self._redelivered_after: float | None = None
+        self._is_reached = self._is_unresolved = False
+
+    def results(self) -> Iterator[CellResult]:
+        """Run it, and yield the result of each cell that it covers."""
+        for delivery in range(1, self._cell.setup.examined + 1):
+            self._environment.deliver_next(self._holding(delivery))
+            evidence = self._judge(is_final=False)
+        for cell in self._cell.covered:
+            if cell.redelivery is Redelivery.LATE:
+                self._messages.append(self._environment.enqueue())
+            if cell.redelivery is not Redelivery.ALONE:
+                evidence = self._run_to_the_end()
+            yield CellResult(
+                cell=cell,
+                broken=tuple(rule for rule in Rule if rule in self._broken),
+                is_unresolved=self._is_unresolved,
+                operator_actions=self._operator_actions,
+                evidence=evidence,
+                is_reached=self._is_reached,
+                trace=trace(self._environment.events),
+                log=self._environment.log(),
+            )
+
+    def _holding(self, delivery: int) -> Holding:
+        script = scripted(self._environment, delivery)
+        if delivery != self._cell.setup.examined:
+            return script
+        return lambda call: self._inject if call == self._cell.call else script(call)
+
+    def _inject(self, held: HeldCall, worker: WorkerProcess) -> None:
+        self._is_reached = True
+        environment, fault = self._environment, self._cell.fault
+        if self._cell.redelivery is Redelivery.CONCURRENT and not held.is_retry:
+            worker.freeze()  # so that no timeout of a socket ends meanwhile
+            self._messages.append(environment.enqueue())
+            environment.deliver_visible()
+        inject(fault, held, worker, environment, self._while_frozen)
+        if fault in KILLS and self._has_beaten(worker):
+            self._redelivered_after = environment.queue.visible_in(worker.message_id)
+
+    def _while_frozen(self) -> None:
+        self._environment.advance(FROZEN_SECONDS)
+        if self._cell.redelivery is not Redelivery.ALONE:
+            self._environment.deliver_visible()
+
+    def _has_beaten(self, worker: WorkerProcess) -> bool:
+        return any(
+            event.worker == worker.number
+            and event.call.kind.startswith(HEARTBEAT)
+            and event.what is Happening.APPLIED
+            for event in self._environment.events
+        )
+
+    def _run_to_the_end(self) -> Evidence:
+        for _ in range(ROUNDS):
+            while self._environment.deliver_next():
+                self._judge(is_final=False)
+            self._is_unresolved |= is_unresolved(self._evidence(is_final=True))
+            if not self._let_operator_act():
+                break
+        return self._judge(is_final=True)
+
+    def _let_operator_act(self) -> bool:
+        """Let the operator decide, then redrive; return whether anything was redriven."""
+        environment = self._environment
+        sid = next(iter(environment.services.sids()), "")
+        decision = self._operator.decide(KEY, sid, environment.now)
+        environment.read_record()
+        is_redriven = should_redrive(self._evidence(is_final=True))
+        if is_redriven:
+            environment.queue.redrive()
+        self._operator_actions += decision is not Decision.NOTHING or is_redriven
+        return is_redriven
+
+    def _judge(self, *, is_final: bool) -> Evidence:
+        evidence = self._evidence(is_final=is_final)
+        self._broken |= set(broken_rules(evidence))
+        return evidence
+
+    def _evidence(self, *, is_final: bool) -> Evidence:
+        environment = self._environment
+        record, history = environment.record, history_of(environment.events)
+        lines = [line for worker in environment.workers for line in worker.lines()]
+        return Evidence(
+            sids=environment.services.sids(),
+            locations=tuple(environment.queue.location(message) for message in self._messages),
+            status=record.status,
+            recorded_sid=record.sid,
+            failure_code=record.failure,
+            alarms=frozenset(str(ln.get("event")) for ln in lines if ln.get("level") == "CRITICAL"),
+            releases=self._operator.releases[KEY],
+            asked_again=history.asked_again,
+            acts_without_lease=tuple(history.acts_without_lease),
+            is_final=is_final,
+            is_refused=self._cell.is_refused,
+            redelivered_after=self._redelivered_after,
+        )
 
 
 @dataclass(frozen=True)
@@ -47,10 +231,17 @@ class Driver:
         finally:
             environment.close()
 
-    def boundaries(self, scenario: Scenario, handler: str = OURS) -> tuple[Boundary, ...]:
-        """Return the calls that a scenario examines, as that handler makes them."""
+    def boundaries(self, name: str, handler: str = OURS) -> tuple[Boundary, ...]:
+        """Return the calls that a scenario examines, in their order, as that handler makes them."""
+        scenario = SCENARIOS[name]
         with self.environment(scenario, handler) as environment:
-            return boundaries_of(environment)
+            environment.enqueue()
+            worker: WorkerProcess | None = None
+            for delivery in range(1, scenario.examined + 1):
+                worker = environment.deliver_next(scripted(environment, delivery))
+            number = worker.number if worker else 0
+            made = [event.call for event in environment.events if event.worker == number]
+        return tuple((name, call) for call in dict.fromkeys(made) if scenario.is_examined(call))
 
     def run(self, cell: Cell, handler: str = OURS) -> CellResult:
         """Run one cell with the handler of that name."""
@@ -62,10 +253,9 @@ class Driver:
             try:
                 return tuple(CellRun(cell, environment).results())
             except Exception as error:  # noqa: BLE001 - one cell must not end the others
-                trace, log = environment.journal.trace(), environment.log()
+                lines, log = trace(environment.events), environment.log()
                 what = f"{type(error).__name__}: {error}"
-                failed = (CellResult(c, error=what, trace=trace, log=log) for c in cell.covered)
-                return tuple(failed)
+                return tuple(CellResult(c, error=what, trace=lines, log=log) for c in cell.covered)
 
 
 @contextmanager
@@ -78,32 +268,21 @@ def driver() -> Iterator[Driver]:
         yield Driver(made, Path(scratch))
 
 
-def all_cells(handler: str = OURS, drivers: int = DRIVERS) -> tuple[Cell, ...]:
+def all_cells(handler: str = OURS) -> tuple[Cell, ...]:
     """Return every cell, for the calls that this handler makes."""
-    with process_pool(drivers) as pool:
+    with process_pool(DRIVERS) as pool:
         boundaries = list(pool.map(_boundaries, SCENARIOS, [handler] * len(SCENARIOS)))
     return tuple(cells_of(boundary for part in boundaries for boundary in part))
 
 
 def run_cells(
-    cells: Iterable[Cell],
-    handler: str = OURS,
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
-    drivers: int = DRIVERS,
+    cells: Sequence[Cell], handler: str, on_progress: Callable[[int, int], None]
 ) -> CellsResult:
-    """Run cells.
-
-    Args:
-        cells: Which.
-        handler: Name of the handler.
-        on_progress: Called with how many cells are done, of how many.
-        drivers: How many cells are run at once.
-    """
-    cells = tuple(cells)
+    """Run cells with the handler of that name; progress is cells done, of how many."""
     results: dict[Cell, CellResult] = {}
     runs = tuple(fewest_runs(cells).items())
     parts = [runs[start : start + RUNS_PER_TASK] for start in range(0, len(runs), RUNS_PER_TASK)]
-    with process_pool(drivers) as pool:
+    with process_pool(DRIVERS) as pool:
         for task in as_completed([pool.submit(_run, part, handler) for part in parts]):
             results |= {result.cell: result for result in task.result()}
             on_progress(len(results), len(cells))
@@ -112,10 +291,10 @@ def run_cells(
 
 def _boundaries(scenario: str, handler: str) -> tuple[Boundary, ...]:
     with driver() as one:
-        return one.boundaries(SCENARIOS[scenario], handler)
+        return one.boundaries(scenario, handler)
 
 
-def _run(runs: Sequence[_Run], handler: str) -> list[CellResult]:
+def _run(runs: Iterable[tuple[Cell, frozenset[Cell]]], handler: str) -> list[CellResult]:
     with driver() as one:
         return [
             replace(result, trace=(), log=()) if result.is_kept else result

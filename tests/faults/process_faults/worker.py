@@ -29,7 +29,7 @@ from local.fakes import FakeOpenAI, OpenAISettings
 from tests.faults.competitors import powertools, straightforward
 from tests.faults.mutants.catalogue import MUTANTS
 from tests.faults.parallel import end_with_parent
-from tests.faults.process_faults.clock import PROCESS_TIME, SharedTime, WorkerTime
+from tests.faults.process_faults._clock import SharedTime, WorkerTime, bind
 from tests.support.channel import API_KEY, MODEL
 
 LambdaHandler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
@@ -43,11 +43,6 @@ COMPETITORS = {
 _PACKAGE = "tests.faults.competitors"
 AWS_SECONDS = 1.0
 """The real timeout of a call to AWS; with its retry, a call that hangs takes twice as long."""
-
-
-def handler_names() -> tuple[str, ...]:
-    """Return every handler's name: ours, the mutants, the competitors."""
-    return (OURS, *MUTANTS, *COMPETITORS)
 
 
 def load(name: str) -> LambdaHandler:
@@ -77,21 +72,13 @@ def use_clock(name: str, clock: WorkerTime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker is started for.
+    """What a worker is started for."""
 
-    Attributes:
-        handler: Name of the handler to run.
-        environment: The function's environment variables.
-        event: An SQS event.
-        ends_at: When Lambda ends the function, in epoch seconds.
-        log: Path of the file that gets its log.
-    """
-
-    handler: str
+    handler: str  # its name
     environment: Mapping[str, str]
     event: Mapping[str, Any]
-    ends_at: float
-    log: str
+    ends_at: float  # when Lambda ends the function, in epoch seconds
+    log: str  # path of the file that gets its log
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +101,7 @@ def run(task: Task, shared: SharedTime, slot: int, result: Connection) -> None:
     """Handle the event and send what the handler returns; None if it raises."""
     end_with_parent()
     clock = WorkerTime(shared, slot)
-    PROCESS_TIME.bind(clock)
+    bind(clock)
     use_clock(task.handler, clock)
     os.environ.update(task.environment)
     with open(task.log, "w", buffering=1, encoding="utf-8") as sys.stdout:  # noqa: PTH123

@@ -23,7 +23,6 @@ from local.vendors import FakeVendors
 from tests.faults import rules
 from tests.faults.rules import Evidence, History, Location, Rule, Violation
 from tests.faults.soak.plan import Conversation, Expected
-from tests.faults.soak.queues import SoakQueues
 from tests.support.metrics import metric_sum
 
 RELAY_SECONDS = 30
@@ -176,17 +175,25 @@ class Facts:
             is_refused=self.expected is not Expected.SENT,
         )
 
+    @property
+    def is_dead_without_reason(self) -> bool:
+        """Whether an unsent message is dead, and the record does not say why."""
+        is_dead = Location.DEAD in self.messages.values()
+        return is_dead and not self.sids and not self.evidence(is_final=False).failure_code
+
 
 def collect(
     cloud: LocalCloud,
     vendors: FakeVendors,
-    queues: SoakQueues,
+    messages: Mapping[str, Mapping[str, Location]],
     conversations: Iterable[Conversation],
     releases: Mapping[RecordKey, int],
 ) -> list[Facts]:
-    """Return what there is of each conversation, except what the log has."""
+    """Return what there is of each conversation, except what the log has.
+
+    `messages` has where each of a conversation's messages is, `releases` the operator's.
+    """
     writes = applied_writes(cloud.dynamodb_proxy.forwarded)
-    messages = queues.locations()
     sids: dict[str, list[str]] = defaultdict(list)
     for message in vendors.twilio.messages():
         sids[conversation_of_text(message["body"])].append(message["sid"])
@@ -200,7 +207,7 @@ def collect(
             key=(key := conversation.key),
             expected=conversation.expected,
             sids=tuple(sids[key.conversation_id]),
-            messages=messages[key.conversation_id],
+            messages=messages.get(key.conversation_id, {}),
             record=cloud.channel.record(key),
             releases=releases.get(key, 0),
             writes=tuple(writes[key]),
@@ -219,7 +226,7 @@ class FunctionLog:
     """
 
     def __init__(self, lines: Iterable[LogLine]) -> None:
-        self._lines = list(lines)
+        self._lines = [(str(line.fields.get("event")), line) for line in lines]
 
     def completed(self, facts: Iterable[Facts], until: float = math.inf) -> list[Facts]:
         """Return the facts with what the log says of each conversation.
@@ -228,12 +235,13 @@ class FunctionLog:
         """
         alarms: dict[str, set[str]] = defaultdict(set)
         acknowledged: set[str] = set()
-        for line in self._lines:
-            event = str(line.fields.get("event"))
+        for event, line in self._lines:
             if event in FINAL_EVENTS:
                 acknowledged.add(str(line.fields.get("sqs_message_id")))
-            if line.fields.get("level") == "CRITICAL" and _time_of(line) <= until:
-                alarms[str(line.fields.get("conversation_id"))].add(event)
+        for event, lines in self.critical().items():
+            for fields in (line.fields for line in lines):
+                if datetime.fromisoformat(fields["timestamp"]).timestamp() <= until:
+                    alarms[str(fields.get("conversation_id"))].add(event)
         return [
             replace(
                 one,
@@ -249,25 +257,21 @@ class FunctionLog:
 
     def counts(self) -> Counter[str]:
         """Return how many lines there are of each event."""
-        return Counter(str(line.fields.get("event")) for line in self._lines)
+        return Counter(event for event, _ in self._lines)
 
     def critical(self) -> dict[str, list[LogLine]]:
         """Return the lines at CRITICAL, by their event."""
         lines: dict[str, list[LogLine]] = defaultdict(list)
-        for line in self._lines:
+        for event, line in self._lines:
             if line.fields.get("level") == "CRITICAL":
-                lines[str(line.fields.get("event"))].append(line)
+                lines[event].append(line)
         return lines
 
     def interrupted(self) -> tuple[int, int]:
         """Return how many invocations ended with their process: in the batch, and before it."""
-        counts, invocations = self.counts(), len({line.stream for line in self._lines})
+        counts, invocations = self.counts(), len({line.stream for _, line in self._lines})
         begun = counts[LogEvent.BATCH_RECEIVED]
         return begun - counts[LogEvent.BATCH_FINISHED], invocations - begun
-
-
-def _time_of(line: LogLine) -> float:
-    return datetime.fromisoformat(line.fields["timestamp"]).timestamp()
 
 
 class AlarmFacts(NamedTuple):
@@ -295,7 +299,7 @@ def alarm_facts(cloud: LocalCloud, event: str, lines: Sequence[LogLine]) -> Alar
     return AlarmFacts(event, len(lines), counted(), tuple(sorted(notified())))
 
 
-def reconcile(conversations: Iterable[Facts], *, is_final: bool) -> list[Violation]:
+def reconcile(conversations: Iterable[Facts], *, is_final: bool = False) -> list[Violation]:
     """Judge every conversation when no worker is at any.
 
     It is final when, besides, the operator has decided and redriven.

@@ -29,12 +29,8 @@ TOO_LATE = 6.0
 class FunctionProcesses:
     """The function's processes below the embedded AWS, to be killed and frozen.
 
-    Args:
-        pid: Process id of the embedded AWS.
-        port: Port to which every process keeps a connection once it works.
-
-    Attributes:
-        injected: How many processes each fault has happened to.
+    `pid` is the embedded AWS's; each process keeps a connection to `port` once it works. `injected`
+    counts the processes that each fault has happened to.
     """
 
     def __init__(self, pid: int, port: int) -> None:

@@ -188,7 +188,19 @@ CONCURRENCY = 4
 
 def shorten_times(cloud: LocalCloud) -> None:
     """Give the deployed function, its queue and its mapping the soak's times."""
-    _configure_function(cloud)
+    functions, name = cloud.aws.functions, cloud.resources.function
+    deployed = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    functions.update_function_configuration(
+        FunctionName=name,
+        Timeout=FUNCTION_SECONDS,
+        Environment={"Variables": deployed | {str(key): value for key, value in VARIABLES.items()}},
+    )
+    functions.get_waiter("function_updated_v2").wait(
+        FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    version = functions.publish_version(FunctionName=name)["Version"]
+    alias = _mapping(cloud)["FunctionArn"].rpartition(":")[2]
+    functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
     sqs, url = cloud.aws.sqs, cloud.resources.queue_url
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
     policy = json.loads(found["RedrivePolicy"]) | {"maxReceiveCount": MAX_RECEIVE_COUNT}
@@ -197,7 +209,7 @@ def shorten_times(cloud: LocalCloud) -> None:
         QueueUrl=url,
         Attributes={"VisibilityTimeout": visibility, "RedrivePolicy": json.dumps(policy)},
     )
-    cloud.aws.functions.update_event_source_mapping(
+    functions.update_event_source_mapping(
         UUID=_mapping(cloud)["UUID"], ScalingConfig={"MaximumConcurrency": CONCURRENCY}
     )
 
@@ -214,22 +226,6 @@ def mapping_paused(cloud: LocalCloud) -> Iterator[None]:
         yield
     finally:
         functions.update_event_source_mapping(UUID=mapping, Enabled=True)
-
-
-def _configure_function(cloud: LocalCloud) -> None:
-    functions, name = cloud.aws.functions, cloud.resources.function
-    deployed = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    functions.update_function_configuration(
-        FunctionName=name,
-        Timeout=FUNCTION_SECONDS,
-        Environment={"Variables": deployed | {str(key): value for key, value in VARIABLES.items()}},
-    )
-    functions.get_waiter("function_updated_v2").wait(
-        FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
-    )
-    version = functions.publish_version(FunctionName=name)["Version"]
-    alias = _mapping(cloud)["FunctionArn"].rpartition(":")[2]
-    functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
 
 
 def _mapping(cloud: LocalCloud) -> EventSourceMappingConfigurationTypeDef:

@@ -2,22 +2,22 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from mypy_boto3_sqs import SQSClient
+from mypy_boto3_sqs.literals import QueueAttributeNameType
+from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from lambda_src.core.contract import LogEvent, Status
 from local import paths
 from local.cloud import LocalCloud
 from local.vendors import FakeVendors
-from tests.faults.operator_decisions import (
-    Decision,
-    DynamoDBOperatorTable,
-    Operator,
-    should_redrive,
-)
-from tests.faults.rules import Location, Result, Violation
+from tests.faults.operator_decisions import Decision, Operator, dynamodb_table, should_redrive
+from tests.faults.rules import Location, Result
 from tests.faults.soak.evidence import (
     Facts,
     FunctionLog,
@@ -30,46 +30,122 @@ from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses
 from tests.faults.soak.plan import (
     CONCURRENCY,
     Arrival,
+    Conversation,
     Plan,
     ProcessFault,
     mapping_paused,
     shorten_times,
 )
-from tests.faults.soak.queues import MAX_BATCH, SoakQueues
 
 POLL_SECONDS = 0.5
 QUIET_SECONDS = TOO_LATE + 2
 """After so long without a message on the queue, neither a worker nor a vendor is at work."""
 TIMEOUT_SECONDS = 400.0
 OPERATOR_ROUNDS = 4
+MAX_BATCH = 10
 LATE_DUPLICATES = CONCURRENCY * MAX_BATCH
 """A whole batch for each process, so that each also writes out its last log lines."""
+HIDDEN_SECONDS = 300
+"""How long dead-letter messages are hidden at most while all of them are read."""
+COUNTS: tuple[QueueAttributeNameType, ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+"""Exact ones, on the embedded AWS."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SoakResult(Result):
-    """Counts; the seed and the number of messages are what repeats a soak."""
+class NotAtRestError(Exception):
+    """Messages were still on the queue when the time for them was over."""
 
-    seed: int
-    messages: int
-    arrivals: int = 0  # with duplicates, but not what was redriven
-    duplicates: int = 0
-    sent: int = 0
-    refused: int = 0
-    kills: int = 0
-    freezes: int = 0
-    interrupted: int = 0  # invocations whose process died in the middle of a batch
-    cut_short: int = 0  # invocations whose process died before the batch began
-    faults: Mapping[str, int] = field(default_factory=dict)
-    takeovers: int = 0
-    reconciled: int = 0
-    unknown: int = 0
-    recorded_by_operator: int = 0
-    released_by_operator: int = 0
-    dead_letters: int = 0
-    dead_without_reason: int = 0  # of these, those whose record has no failure
-    redriven: int = 0
-    critical: Mapping[str, int] = field(default_factory=dict)
+
+class SoakQueues:
+    """What was put on the queue, and where it is."""
+
+    def __init__(self, sqs: SQSClient, queue_url: str, dead_letter_queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue = queue_url
+        self._dead = dead_letter_queue_url
+        self._sent: dict[str, Conversation] = {}
+
+    def put(self, arrivals: Iterable[Arrival], *, is_tracked: bool = True) -> None:
+        """Put context objects on the queue, each visible at its time."""
+        arriving = iter(arrivals)
+        while batch := list(itertools.islice(arriving, MAX_BATCH)):
+            answer = self._sqs.send_message_batch(
+                QueueUrl=self._queue,
+                Entries=[
+                    {"Id": str(n), "MessageBody": one.conversation.body, "DelaySeconds": one.after}
+                    for n, one in enumerate(batch)
+                ],
+            )
+            for entry in answer["Successful"] if is_tracked else ():
+                self._sent[entry["MessageId"]] = batch[int(entry["Id"])].conversation
+
+    def count(self) -> int:
+        """Return how many messages are on the queue: visible, in flight or delayed."""
+        attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=COUNTS)
+        return sum(int(attributes["Attributes"][name]) for name in COUNTS)
+
+    def await_rest(self, *, quiet: float, timeout: float, tell: Callable[[int], None]) -> None:
+        """Wait until nothing has been on the queue for `quiet` seconds.
+
+        `tell` is called again and again with the number of messages.
+
+        Raises:
+            NotAtRestError: That has not happened within `timeout` seconds.
+        """
+        begun = empty_since = time.monotonic()
+        while (now := time.monotonic()) - empty_since < quiet:
+            count = self.count()
+            tell(count)
+            if count:
+                empty_since = now
+            if now - begun > timeout:
+                raise NotAtRestError(f"{count} messages on the queue after {timeout:.0f} s")
+            time.sleep(min(POLL_SECONDS, quiet))
+
+    def locations(self) -> dict[str, dict[str, Location]]:
+        """Return where each message is, by conversation and message id; none is on the queue."""
+        found = self._dead_letters()
+        self._show(found)
+        dead = {message["MessageId"] for message in found}
+        locations: dict[str, dict[str, Location]] = defaultdict(dict)
+        for id_, conversation in self._sent.items():
+            location = Location.DEAD if id_ in dead else Location.DELETED
+            locations[conversation.conversation_id][id_] = location
+        return locations
+
+    def redrive(self, conversation_ids: Container[str]) -> int:
+        """Put these conversations' dead-letter messages on the queue again; return how many."""
+        kept: list[MessageTypeDef] = []
+        found = self._dead_letters()
+        for message in found:
+            conversation = self._sent.get(message["MessageId"])
+            if conversation and conversation.conversation_id in conversation_ids:
+                self.put([Arrival(conversation, 0)])
+                handle = message["ReceiptHandle"]
+                self._sqs.delete_message(QueueUrl=self._dead, ReceiptHandle=handle)
+                del self._sent[message["MessageId"]]
+            else:
+                kept.append(message)
+        self._show(kept)
+        return len(found) - len(kept)
+
+    def _dead_letters(self) -> list[MessageTypeDef]:
+        """Return every dead-letter message, hidden until it is shown again."""
+        found: list[MessageTypeDef] = []
+        while batch := self._sqs.receive_message(
+            QueueUrl=self._dead, MaxNumberOfMessages=MAX_BATCH, VisibilityTimeout=HIDDEN_SECONDS
+        ).get("Messages"):
+            found += batch
+        return found
+
+    def _show(self, messages: Iterable[MessageTypeDef]) -> None:
+        for message in messages:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._dead, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
 
 
 class Snapshot(NamedTuple):
@@ -77,6 +153,23 @@ class Snapshot(NamedTuple):
 
     at: float
     facts: list[Facts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoakResult(Result):
+    """What happened how often, in the order of the table."""
+
+    happened: Mapping[str, int]
+
+    @property
+    def size(self) -> str:
+        """How much was run."""
+        return f"{self.happened['messages']:,} messages, {self.happened['kills']:,} kills"
+
+    @property
+    def operator_needed(self) -> int:
+        """How often the operator had to decide."""
+        return self.happened["recorded by operator"] + self.happened["released by operator"]
 
 
 class Soak:
@@ -89,36 +182,33 @@ class Soak:
         plan: Plan,
         on_progress: Callable[[int, int], None],
     ) -> None:
-        resources = cloud.resources
+        aws, resources = cloud.aws, cloud.resources
         self._cloud = cloud
         self._vendors = vendors
         self._plan = plan
         self._on_progress = on_progress
-        self._queues = SoakQueues(
-            cloud.aws.sqs, resources.queue_url, resources.dead_letter_queue_url
-        )
-        port = urlsplit(cloud.aws.endpoint).port or 0
-        self.processes = FunctionProcesses(cloud.ministack.pid, port)
-        self.injection = FaultInjection(plan, self.processes, vendors, cloud.dynamodb_proxy)
-        self.operator = Operator(DynamoDBOperatorTable(cloud.aws.dynamodb, resources.table))
-        self.redriven = 0
+        self._queues = SoakQueues(aws.sqs, resources.queue_url, resources.dead_letter_queue_url)
+        self._processes = FunctionProcesses(cloud.ministack.pid, urlsplit(aws.endpoint).port or 0)
+        self._injection = FaultInjection(plan, self._processes, vendors, cloud.dynamodb_proxy)
+        self._operator = Operator(dynamodb_table(aws.dynamodb, resources.table))
+        self._redriven = 0
 
-    def run(self) -> list[Snapshot]:
-        """Run it, and return every rest; the last one is final.
+    def run(self) -> SoakResult:
+        """Run it, and judge every rest; the last one is final.
 
         Raises:
             NotAtRestError: Messages stayed on the queue for minutes after the last fault.
         """
-        with self.injection.running():
+        with self._injection.running():
             self._put(self._plan.arrivals)
-            while (count := self._queues.count()) and not self.injection.is_over:
+            while (count := self._queues.count()) and not self._injection.is_over:
                 self._tell(count)
                 time.sleep(POLL_SECONDS)
         rests = [self._rest()]
         while self._let_operator_act(rests[-1].facts) and len(rests) < OPERATOR_ROUNDS:
             rests.append(self._rest())
         self._put(self._late_duplicates(rests[-1].facts), is_tracked=False)
-        return [*rests, self._rest()]
+        return self._result([*rests, self._rest()], FunctionLog(self._cloud.channel.log()))
 
     def _put(self, arrivals: Sequence[Arrival], *, is_tracked: bool = True) -> None:
         with mapping_paused(self._cloud):
@@ -126,24 +216,24 @@ class Soak:
 
     def _rest(self) -> Snapshot:
         self._queues.await_rest(quiet=QUIET_SECONDS, timeout=TIMEOUT_SECONDS, tell=self._tell)
-        now, releases = time.time(), self.operator.releases
+        now, releases = time.time(), self._operator.releases
         conversations = self._plan.conversations
-        facts = collect(self._cloud, self._vendors, self._queues, conversations, releases)
+        facts = collect(
+            self._cloud, self._vendors, self._queues.locations(), conversations, releases
+        )
         return Snapshot(now, facts)
 
     def _let_operator_act(self, facts: Sequence[Facts]) -> int:
         """Let the operator decide every open send, then redrive; return how many were redriven."""
-        unknown = [
-            one for one in facts if one.record.get("conversation_status") == Status.SEND_UNKNOWN
-        ]
-        for one in unknown:
-            self.operator.decide(one.key, one.sids[-1] if one.sids else "", time.time())
+        for one in facts:
+            if one.record.get("conversation_status") == Status.SEND_UNKNOWN:
+                self._operator.decide(one.key, one.sids[-1] if one.sids else "", time.time())
         again = {
             one.key.conversation_id for one in facts if should_redrive(one.evidence(is_final=False))
         }
         with mapping_paused(self._cloud):
             redriven = self._queues.redrive(again)
-        self.redriven += redriven
+        self._redriven += redriven
         return redriven
 
     def _late_duplicates(self, facts: Iterable[Facts]) -> list[Arrival]:
@@ -155,6 +245,49 @@ class Soak:
     def _tell(self, count: int) -> None:
         arrivals = len(self._plan.arrivals)
         self._on_progress(max(0, arrivals - count), arrivals)
+
+    def _result(self, rests: Sequence[Snapshot], log: FunctionLog) -> SoakResult:
+        final, critical = log.completed(rests[-1].facts), log.critical()
+        alarms = [alarm_facts(self._cloud, event, critical[event]) for event in sorted(critical)]
+        # The violations at any rest and at the end, each once.
+        found = [v for at, facts in rests for v in reconcile(log.completed(facts, at))]
+        found += reconcile(final, is_final=True)
+        once = {(one.subject, one.rules, one.is_unresolved): one for one in found}
+        return SoakResult(
+            violations=(*once.values(), *silent_alarms(alarms)),
+            happened=self._counts(rests, final, log),
+        )
+
+    def _counts(
+        self, rests: Sequence[Snapshot], final: Sequence[Facts], log: FunctionLog
+    ) -> dict[str, int]:
+        plan, logged, decisions = self._plan, log.counts(), self._operator.decisions
+        interrupted, cut_short = log.interrupted()
+        dead = sum(location is Location.DEAD for one in final for location in one.messages.values())
+        statuses = [one.record.get("conversation_status") for one in final]
+        return {
+            "messages": len(plan.conversations),
+            "arrivals": len(plan.arrivals),  # with duplicates, but not what was redriven
+            "duplicates": sum(arrival.is_duplicate for arrival in plan.arrivals),
+            "sent": sum(bool(one.sids) for one in final),
+            "refused": statuses.count(Status.FAILED),
+            "kills": self._processes.injected[ProcessFault.KILL],
+            "freezes": self._processes.injected[ProcessFault.FREEZE],
+            "interrupted": interrupted,  # invocations whose process died in the middle of a batch
+            "cut short": cut_short,  # invocations whose process died before the batch began
+            **{f"faults: {fault}": number for fault, number in self._injection.counts().items()},
+            "takeovers": sum(write.from_expired for one in final for write in one.writes),
+            "reconciled": logged[LogEvent.SEND_SETTLED],
+            "unknown": logged[LogEvent.SEND_OUTCOME_UNKNOWN],
+            "recorded by operator": decisions[Decision.RECORDED],
+            "released by operator": decisions[Decision.RELEASED],
+            "dead letters": dead + self._redriven,
+            "dead without reason": sum(
+                one.is_dead_without_reason for rest in rests for one in rest.facts
+            ),
+            "redriven": self._redriven,
+            **{f"critical: {event}": len(lines) for event, lines in log.critical().items()},
+        }
 
 
 def run(messages: int, seed: int, on_progress: Callable[[int, int], None]) -> SoakResult:
@@ -168,63 +301,4 @@ def run(messages: int, seed: int, on_progress: Callable[[int, int], None]) -> So
     plan, vendors = Plan.drawn(messages, seed), FakeVendors()
     with LocalCloud(vendors, workdir=paths.CACHE / "soak") as cloud:
         shorten_times(cloud)
-        soak = Soak(cloud, vendors, plan, on_progress)
-        rests = soak.run()
-        log = FunctionLog(cloud.channel.log())
-        critical = sorted(log.critical().items())
-        alarms = [alarm_facts(cloud, event, lines) for event, lines in critical]
-    return _result(plan, soak, rests, log, silent_alarms(alarms))
-
-
-def _result(
-    plan: Plan,
-    soak: Soak,
-    rests: Sequence[Snapshot],
-    log: FunctionLog,
-    silent: Iterable[Violation],
-) -> SoakResult:
-    final, counts, decisions = log.completed(rests[-1].facts), log.counts(), soak.operator.decisions
-    all_facts = [one for rest in rests for one in rest.facts]
-    interrupted, cut_short = log.interrupted()
-    dead = sum(location is Location.DEAD for one in final for location in one.messages.values())
-    return SoakResult(
-        violations=(*_violations(rests, final, log), *silent),
-        seed=plan.seed,
-        messages=len(plan.conversations),
-        arrivals=len(plan.arrivals),
-        duplicates=sum(arrival.is_duplicate for arrival in plan.arrivals),
-        sent=sum(bool(one.sids) for one in final),
-        refused=sum(one.record.get("conversation_status") == Status.FAILED for one in final),
-        kills=soak.processes.injected[ProcessFault.KILL],
-        freezes=soak.processes.injected[ProcessFault.FREEZE],
-        interrupted=interrupted,
-        cut_short=cut_short,
-        faults=soak.injection.counts(),
-        takeovers=sum(write.from_expired for one in final for write in one.writes),
-        reconciled=counts[LogEvent.SEND_SETTLED],
-        unknown=counts[LogEvent.SEND_OUTCOME_UNKNOWN],
-        recorded_by_operator=decisions[Decision.RECORDED],
-        released_by_operator=decisions[Decision.RELEASED],
-        dead_letters=dead + soak.redriven,
-        dead_without_reason=sum(map(_is_dead_without_reason, all_facts)),
-        redriven=soak.redriven,
-        critical={event: len(lines) for event, lines in log.critical().items()},
-    )
-
-
-def _violations(
-    rests: Sequence[Snapshot], final: Sequence[Facts], log: FunctionLog
-) -> Iterable[Violation]:
-    """Return the violations at any rest and at the end, each once."""
-    found = [
-        violation
-        for rest in rests
-        for violation in reconcile(log.completed(rest.facts, rest.at), is_final=False)
-    ]
-    found += reconcile(final, is_final=True)
-    return {(one.subject, one.rules, one.is_unresolved): one for one in found}.values()
-
-
-def _is_dead_without_reason(facts: Facts) -> bool:
-    evidence = facts.evidence(is_final=False)
-    return Location.DEAD in evidence.locations and not evidence.failure_code and not facts.sids
+        return Soak(cloud, vendors, plan, on_progress).run()
