@@ -1,47 +1,93 @@
 """The conversations table on DynamoDB: the ledger's contract, its errors, and expiry."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import botocore
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     NoCredentialsError,
     ParamValidationError,
 )
+from urllib3 import HTTPResponse
 
 from lambda_src.bootstrap import AWS_CLIENT
-from lambda_src.core.contract import Status, Step
+from lambda_src.core.contract import Status
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure
-from lambda_src.core.ledger import SentRecord
 from lambda_src.services.dynamodb import Retention, items, serialize, suppression_key
 from lambda_src.services.dynamodb.errors import UNAVAILABLE
 from lambda_src.services.dynamodb_service import ConversationsTable
 from tests.support.clock import START
-from tests.support.dynamodb_responses import table_answering, table_failing
 from tests.support.fakes import ANSWER
-from tests.support.ledger_contract import CONTEXT, FAILED, RETRY, UNKNOWN, LedgerContract, state
+from tests.support.ledger_contract import (
+    CONTEXT,
+    FAILED,
+    RETRY,
+    UNKNOWN,
+    LedgerContract,
+    arguments,
+    state,
+)
 from tests.support.records import HELD_LEASE, INTENT, LEDGER_RECORD, SENT, lease
 from tests.support.runtime import KEY
+
+RECORD_KEY = items.key_attributes(KEY)
+
+
+def table_on(table: str, client: Any = None, days: int | None = None) -> ConversationsTable:
+    """Return the adapter with a client of its own, unless there is one, and a retention."""
+    client = client or boto3.client("dynamodb")
+    return ConversationsTable(client, table, "1.0.0", Retention(days), channel="whatsapp")
 
 
 @pytest.fixture
 def store(table: str) -> ConversationsTable:
-    """The adapter on an empty table, with a client of its own."""
-    return ConversationsTable(boto3.client("dynamodb"), table, "1.0.0", channel="whatsapp")
+    """The adapter on an empty table."""
+    return table_on(table)
 
 
-def set_attributes(table: ConversationsTable, key: Mapping[str, str], **attributes: object) -> None:
-    """Set attributes of an item, as another system does."""
-    table._client.update_item(
-        TableName=table._table_name,
+def _error_body(code: str, message: str = "") -> bytes:
+    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    return json.dumps(error).encode()
+
+
+def table_answering(table: str, status: int, body: bytes) -> ConversationsTable:
+    """Return the adapter with a client that gets this answer to every call."""
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        raw = HTTPResponse(BytesIO(body), preload_content=False)
+        return AWSResponse(request.url or "", status, HTTPHeaders(), raw)
+
+    return _intercepted(table, answer)
+
+
+def _intercepted(table: str, answer: Callable[..., Any]) -> ConversationsTable:
+    client = boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+    client.meta.events.register_first("before-send.dynamodb.*", answer)
+    return table_on(table, client)
+
+
+def update(
+    store: ConversationsTable, key: Mapping[str, str], expression: str, **values: object
+) -> None:
+    """Change an item as another system does."""
+    named = serialize({f":{name}": value for name, value in values.items()})
+    optional: dict[str, Any] = {"ExpressionAttributeValues": named} if named else {}
+    store._client.update_item(
+        TableName=store._table_name,
         Key=serialize(key),
-        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in attributes),
-        ExpressionAttributeValues=serialize({f":{k}": v for k, v in attributes.items()}),
+        UpdateExpression=expression,
+        **optional,
     )
 
 
@@ -51,30 +97,26 @@ class TestConversationsTable(LedgerContract):
     @pytest.fixture
     def release(self, store: ConversationsTable) -> Callable[[], None]:
         """The operator's tool."""
-        key = items.key_attributes(KEY)
-        return lambda: set_attributes(store, key, conversation_status=Status.RETRY)
+        expression = "SET conversation_status = :retry"
+        return lambda: update(store, RECORD_KEY, expression, retry=Status.RETRY)
 
     @pytest.fixture
     def erase(self, store: ConversationsTable) -> Callable[[float], None]:
         """The operator's tool."""
         key = suppression_key("whatsapp", KEY.primary_channel)
-        return lambda at: set_attributes(store, key, erased_at=items.to_decimal(at))
+        return lambda at: update(store, key, "SET erased_at = :at", at=items.to_decimal(at))
 
     @pytest.fixture
     def unavailable(self, table: str) -> ConversationsTable:
         """A table that is down."""
-        return table_answering(table, 500)
+        return table_answering(table, 500, _error_body(""))
 
 
 def test_a_send_without_an_owner_is_reconciled(store: ConversationsTable) -> None:
     """A `sending` record whose owner a tool removed is looked up and marked like any other."""
     store.create(CONTEXT, HELD_LEASE)
     store.record_intent(HELD_LEASE, INTENT, ANSWER)
-    store._client.update_item(
-        TableName=store._table_name,
-        Key=serialize(items.key_attributes(KEY)),
-        UpdateExpression="REMOVE lease_owner",
-    )
+    update(store, RECORD_KEY, "REMOVE lease_owner")
     found = state(store)
     store.count_lookup(KEY, found)
     store.mark_unknown(KEY, UNKNOWN, found)
@@ -99,77 +141,58 @@ def test_related_records_are_read_from_every_page(store: ConversationsTable) -> 
 
 # --- errors
 
+OTHER_BODIES = (b"<html>503</html>", b"", b"no healthy upstream", b"{}")
+DENIED, MISSING = "AccessDeniedException", "ResourceNotFoundException"
+INVALID, UNREADABLE, UNKNOWN_CODE = "ValidationException", "SerializationException", "NewException"
+TOO_LARGE = _error_body(INVALID, "Item size has exceeded the maximum allowed size")
+
 
 @pytest.mark.parametrize(
-    ("status", "code", "body"),
+    ("status", "body", "call", "kind", "expected"),
     [
-        *((400, code, None) for code in sorted(UNAVAILABLE)),
-        (500, "NeverHeardOfException", None),
+        # throttling, a server error of any code, and the answer of a balancer or proxy
+        *((400, _error_body(c), "record_sent", LedgerUnavailable, c) for c in sorted(UNAVAILABLE)),
+        (500, _error_body(UNKNOWN_CODE), "record_sent", LedgerUnavailable, UNKNOWN_CODE),
         *(
-            (status, "", body)
+            (status, body, "record_sent", LedgerUnavailable, str(status))
             for status in (500, 502, 503, 429)
-            for body in (b"<html>503</html>", b"", b"no healthy upstream", b"{}")
+            for body in OTHER_BODIES
         ),
+        # the same call fails again until an operator acts
+        *((400, _error_body(code), "create", LedgerRefused, code) for code in (DENIED, MISSING)),
+        # DynamoDB itself says so; an item that is too large fails its step
+        (400, TOO_LARGE, "create", PermanentFailure, "record_too_large at claim"),
+        (400, TOO_LARGE, "record_intent", PermanentFailure, "record_too_large at send"),
+        # a first record that DynamoDB refuses is never valid
+        (400, _error_body(INVALID), "create", PermanentFailure, f"refused at claim: {INVALID}$"),
+        (400, _error_body(UNREADABLE), "create", PermanentFailure, f"at claim: {UNREADABLE}$"),
+        # a send stays unresolved, since its message may have been delivered
+        (400, _error_body(INVALID), "count_lookup", LedgerRefused, f"refused at settle: {INVALID}"),
     ],
 )
-def test_a_temporary_error_is_unavailable(
-    table: str, status: int, code: str, body: bytes | None
+def test_an_error_is_classified_by_code_status_and_call(
+    table: str, status: int, body: bytes, *, call: str, kind: type[Exception], expected: str
 ) -> None:
-    """Throttling, a server error of any code, and the answer of a balancer or proxy."""
-    with pytest.raises(LedgerUnavailable, match=code or str(status)):
-        table_answering(table, status, code, body=body).record_sent(KEY, SENT)
+    """Whether the call may be repeated, and what the error says."""
+    with pytest.raises(kind, match=expected):
+        getattr(table_answering(table, status, body), call)(*arguments()[call])
 
 
 @pytest.mark.parametrize(
-    "error", [ConnectTimeoutError(endpoint_url="https://somewhere.example"), NoCredentialsError()]
+    ("error", "kind", "expected"),
+    [
+        (ConnectTimeoutError(endpoint_url="+1555"), LedgerUnavailable, "ConnectTimeoutError"),
+        (NoCredentialsError(), LedgerUnavailable, "NoCredentialsError"),
+        (ParamValidationError(report="+1555"), PermanentFailure, "record_refused"),
+    ],
 )
-def test_a_call_without_an_answer_is_unavailable(table: str, error: Exception) -> None:
-    """It is named by its type, without the address."""
-    with pytest.raises(LedgerUnavailable, match=type(error).__name__) as raised:
-        table_failing(table, error).create(CONTEXT, HELD_LEASE)
-    assert "somewhere" not in str(raised.value)
-
-
-@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_a_refused_call_is_refused(table: str, code: str) -> None:
-    """The same call fails again until an operator acts."""
-    with pytest.raises(LedgerRefused, match=code):
-        table_answering(table, 400, code).create(CONTEXT, HELD_LEASE)
-
-
-def test_an_item_too_large_is_a_permanent_failure_of_its_step(table: str) -> None:
-    """DynamoDB itself says so."""
-    message = "Item size has exceeded the maximum allowed size"
-    answering = table_answering(table, 400, "ValidationException", message)
-    with pytest.raises(PermanentFailure, match="record_too_large at claim"):
-        answering.create(CONTEXT, HELD_LEASE)
-    with pytest.raises(PermanentFailure, match="record_too_large at send"):
-        answering.record_intent(HELD_LEASE, INTENT, ANSWER)
-
-
-@pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])
-def test_an_invalid_item_is_a_permanent_failure(table: str, code: str) -> None:
-    """A first record that DynamoDB refuses is never valid."""
-    answering = table_answering(table, 400, code, "an attribute name is empty")
-    with pytest.raises(PermanentFailure, match="record_refused at claim") as raised:
-        answering.create(CONTEXT, HELD_LEASE)
-    assert code == raised.value.detail
-
-
-def test_a_call_that_the_sdk_refuses_is_a_permanent_failure(table: str) -> None:
-    """The SDK's text, which quotes the call, is dropped."""
-    failing = table_failing(table, ParamValidationError(report="+15550100123"))
-    with pytest.raises(PermanentFailure, match="record_refused") as raised:
-        failing.create(CONTEXT, HELD_LEASE)
-    assert "+15550100123" not in str(raised.value)
-
-
-def test_an_invalid_call_does_not_end_a_reconciliation(table: str) -> None:
-    """The send stays unresolved, since its message may have been delivered."""
-    answering = table_answering(table, 400, "ValidationException")
-    with pytest.raises(LedgerRefused, match="ValidationException") as raised:
-        answering.count_lookup(KEY, LEDGER_RECORD)
-    assert Step.SETTLE is raised.value.step
+def test_a_call_without_an_answer_fails_by_its_type(
+    table: str, error: Exception, kind: type[Exception], expected: str
+) -> None:
+    """The SDK's text, which has the address or quotes the call, is dropped."""
+    with pytest.raises(kind, match=expected) as raised:
+        _intercepted(table, Mock(side_effect=error)).create(CONTEXT, HELD_LEASE)
+    assert "+1555" not in str(raised.value)
 
 
 def test_the_client_identifies_the_product(table: str) -> None:
@@ -190,76 +213,44 @@ def test_the_client_identifies_the_product(table: str) -> None:
 DAY = 24 * 3600
 DAYS = 40
 LATER = START + 5 * DAY
-Write = Callable[[ConversationsTable], object]
-
-
-def retaining(table: str, days: int | None = DAYS) -> ConversationsTable:
-    """Return the adapter with a retention."""
-    client = boto3.client("dynamodb")
-    return ConversationsTable(client, table, "1.0.0", Retention(days), channel="whatsapp")
+TAKEN = lease(owner="owner-2", attempt=2, started_at=LATER)
 
 
 def expiry(store: ConversationsTable) -> int | None:
     """Return when the record at `KEY` expires, in epoch seconds."""
-    key = serialize(items.key_attributes(KEY))
-    item: Any = store._client.get_item(TableName=store._table_name, Key=key)["Item"]
-    return int(item["expires_at"]["N"]) if "expires_at" in item else None
-
-
-def with_intent(write: Write) -> Write:
-    """Return the write after an intent."""
-
-    def both(store: ConversationsTable) -> None:
-        store.record_intent(HELD_LEASE, INTENT, ANSWER)
-        write(store)
-
-    return both
+    found: Any = store._client.get_item(TableName=store._table_name, Key=serialize(RECORD_KEY))
+    return int(found["Item"]["expires_at"]["N"]) if "expires_at" in found["Item"] else None
 
 
 @pytest.mark.parametrize(
-    ("write", "retained_from"),
+    ("calls", "changed", "retained_from"),
     [
-        (lambda _: None, START),
-        (
-            lambda store: store.take_over(
-                lease(owner="owner-2", attempt=2, started_at=LATER), LEDGER_RECORD
-            ),
-            LATER,
-        ),
-        (with_intent(lambda _: None), None),
-        (with_intent(lambda store: store.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)), None),
-        (
-            with_intent(
-                lambda store: store.record_sent(KEY, SentRecord("SM1", ANSWER, START, LATER, 1))
-            ),
-            LATER,
-        ),
-        (with_intent(lambda store: store.record_failure(HELD_LEASE, FAILED)), START),
-        (with_intent(lambda store: store.record_failure(HELD_LEASE, RETRY)), START),
+        ("create", (), START),
+        ("create take_over", (TAKEN, LEDGER_RECORD), LATER),
+        ("create record_intent", (HELD_LEASE, INTENT, ANSWER), None),
+        ("create record_intent mark_unknown", (KEY, UNKNOWN, LEDGER_RECORD), None),
+        ("create record_intent record_sent", (KEY, replace(SENT, recorded_at=LATER)), LATER),
+        ("create record_intent record_failure", (HELD_LEASE, FAILED), START),
+        ("create record_intent record_failure", (HELD_LEASE, RETRY), START),
+        ("record_rejection", (), START),
     ],
-    ids=["lease", "takeover", "intent", "unknown", "sent", "failed", "retry"],
 )
 def test_a_record_expires_after_its_last_attempt(
-    table: str, write: Write, retained_from: float | None
+    table: str, calls: str, changed: tuple[Any, ...], retained_from: float | None
 ) -> None:
     """But an unresolved send never does: only its record prevents that it is sent again."""
-    store = retaining(table)
-    store.create(CONTEXT, HELD_LEASE)
-    write(store)
+    store = table_on(table, days=DAYS)
+    *before, last = calls.split()
+    for call in before:
+        getattr(store, call)(*arguments()[call])
+    getattr(store, last)(*(changed or arguments()[last]))
     expected = retained_from and int(retained_from + DAYS * DAY)
     assert expected == expiry(store)
 
 
-def test_a_rejected_record_expires(table: str) -> None:
-    """Its days count from the rejection."""
-    store = retaining(table)
-    store.record_rejection(KEY, FAILED, None, START)
-    assert int(START + DAYS * DAY) == expiry(store)
-
-
 def test_without_a_retention_nothing_expires(table: str) -> None:
     """A record that was written with one loses its expiry with the next write."""
-    retaining(table).create(CONTEXT, HELD_LEASE)
-    store = retaining(table, days=None)
+    table_on(table, days=DAYS).create(CONTEXT, HELD_LEASE)
+    store = table_on(table)
     store.record_failure(HELD_LEASE, FAILED)
     assert expiry(store) is None

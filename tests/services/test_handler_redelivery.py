@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import Mock
 
 import pytest
@@ -21,6 +21,7 @@ from tests.local.fakes.clients import twilio_client
 from tests.support.aws_account import MAX_RECEIVE_COUNT, fake_twilio
 from tests.support.channel import (
     ACCOUNT,
+    FREE_TEXT_SECRET,
     RECIPIENT,
     TEMPLATE,
     TOKEN,
@@ -56,23 +57,19 @@ def source(
         yield EventSource(replace(channel, twilio=twilio), clock, monkeypatch)
 
 
-class Change(NamedTuple):
-    """A change of visibility: seconds of each message, and the threads alive at that time."""
-
-    seconds: list[int]
-    threads: frozenset[str]
+Changes = list[tuple[list[int], bool]]
+"""Changes of visibility: the seconds of each message, and whether the heartbeat was active."""
 
 
-def record_changes(
-    source: EventSource, changes: list[Change], before: Callable[[], object]
-) -> None:
-    """Let there be many heartbeats in little time, and record the changes of visibility."""
+def record_changes(source: EventSource, before: Callable[[], object]) -> Changes:
+    """Let there be many heartbeats in little time, and return the changes, which are added."""
+    changes: Changes = []
 
     def record(params: dict[str, Any], **_: object) -> None:
         before()
-        entries = json.loads(params["body"])["Entries"]
-        threads = frozenset(thread.name for thread in threading.enumerate())
-        changes.append(Change([entry["VisibilityTimeout"] for entry in entries], threads))
+        seconds = [entry["VisibilityTimeout"] for entry in json.loads(params["body"])["Entries"]]
+        names = {thread.name for thread in threading.enumerate()}
+        changes.append((seconds, "sqs-heartbeat" in names))
 
     source.patch.setattr(
         "lambda_src.bootstrap.SQSHeartbeat",
@@ -80,6 +77,7 @@ def record_changes(
     )
     queue = cast("ChannelQueue", index.batch_handler().queue)
     queue._client.meta.events.register("before-call.sqs.ChangeMessageVisibilityBatch", record)
+    return changes
 
 
 def test_a_failing_message_backs_off_until_its_final_delivery(source: EventSource) -> None:
@@ -108,25 +106,22 @@ def test_messages_that_failed_together_come_back_separately(source: EventSource)
 
 def test_the_last_change_of_visibility_is_the_backoff(source: EventSource) -> None:
     """The heartbeat has stopped before, whatever was in progress when the message failed."""
-    changes: list[Change] = []
     beats = threading.Semaphore(0)
 
     def wait_for_beats() -> None:
         for _ in range(4):
             beats.acquire(timeout=PATIENCE)
 
-    record_changes(source, changes, beats.release)
+    changes = record_changes(source, beats.release)
     source.while_generating(wait_for_beats)
     source.channel.openai.fail_next(SERVER_ERROR)
     source.put(context())
     source.poll()
 
-    *extended, last = changes
+    *extended, ((wait,), is_beating) = changes
     assert len(extended) >= 4
-    assert {VISIBILITY} == {seconds for beat in extended for seconds in beat.seconds}
-    assert all("sqs-heartbeat" in beat.threads for beat in extended)
-    assert "sqs-heartbeat" not in last.threads
-    (wait,) = last.seconds
+    assert [([VISIBILITY], True)] * len(extended) == extended
+    assert not is_beating
     assert BASE / 2 <= wait <= BASE
     assert [wait] == [round(seconds) for seconds in source.visible_in()]
 
@@ -184,18 +179,17 @@ def test_a_crashed_workers_message_is_sent_within_two_minutes(source: EventSourc
 
 def test_a_message_in_progress_is_never_visible(source: EventSource) -> None:
     """Each heartbeat extends it, and its lease with it."""
-    changes: list[Change] = []
     seen: list[float] = []
     enough = threading.Event()
 
     def pass_time() -> None:
         seen.extend(source.visible_in())
-        if len(changes) < 10:
-            source.clock.advance(INTERVAL)
-        else:
+        if len(seen) > 10:
             enough.set()
+        else:
+            source.clock.advance(INTERVAL)
 
-    record_changes(source, changes, pass_time)
+    record_changes(source, pass_time)
     source.while_generating(lambda: enough.wait(PATIENCE))
     source.seconds_left = 900
     source.put(context())
@@ -223,8 +217,7 @@ def client(source: EventSource) -> Client:
     return twilio_client(source.channel.twilio.base_url, ACCOUNT, TOKEN)
 
 
-def send(client: Client, answer: dict[str, str], sender: str = SENDER) -> str:
-    """Send a message with the template from elsewhere, and return its sid."""
+def _send(client: Client, answer: dict[str, str], sender: str = SENDER) -> str:
     message = client.messages.create(
         to=f"whatsapp:{RECIPIENT}",
         from_=sender,
@@ -235,19 +228,20 @@ def send(client: Client, answer: dict[str, str], sender: str = SENDER) -> str:
     return message.sid
 
 
-def lose_answer(source: EventSource, *, accepted: bool, body: str | None = None) -> None:
+def lose_answer(
+    source: EventSource,
+    *,
+    accepted: bool = True,
+    body: str | None = None,
+    fault: Fault | None = None,
+) -> None:
     """Deliver a message whose send is accepted or not, and whose answer is lost."""
     source.channel.openai.fail_next(Fault.wrong_output(json.dumps(ANSWER)), times=2)
-    fault = Fault.reset(effect_applied=accepted)
+    fault = fault or Fault.reset(effect_applied=accepted)
     source.channel.twilio.fail_next(fault, match=Match(method="POST"))
     source.put(body or context())
     assert 1 == source.poll()
-    assert "sending" == status(source)
-
-
-def status(source: EventSource, conversation: str = "conversation-1") -> str:
-    """Return a record's status."""
-    return str(source.channel.record(conversation)["conversation_status"])
+    assert "sending" == source.channel.status()[0]
 
 
 def requests(source: EventSource) -> tuple[int, int]:
@@ -256,33 +250,45 @@ def requests(source: EventSource) -> tuple[int, int]:
     return methods.count("GET"), methods.count("POST")
 
 
-def sent_sid(source: EventSource) -> str:
-    """Return the sid in the record of a sent message."""
-    assert "initial_message_sent" == status(source)
-    return str(source.channel.record()["message_sid"])
+def recorded_sids(source: EventSource) -> list[str]:
+    """Return the sid in the record of a sent message, none in that of an unknown send."""
+    record = source.channel.record()
+    sids = [record["message_sid"]] if "message_sid" in record else []
+    assert ("initial_message_sent" if sids else "send_unknown") == record["conversation_status"]
+    return sids
 
 
-def listed_sids(source: EventSource) -> list[str]:
-    """Return the sids of the accepted messages."""
+def _listed_sids(source: EventSource) -> list[str]:
     return [message["sid"] for message in source.channel.twilio.messages()]
 
 
-def test_a_listed_message_is_recorded(source: EventSource) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.reset(effect_applied=True),
+        Fault.hang(effect_applied=True),
+        Fault.empty(),
+        Fault.not_json(502, effect_applied=True),
+    ],
+    ids=["reset", "timeout", "empty answer", "bad gateway"],
+)
+def test_a_listed_message_is_recorded(source: EventSource, fault: Fault) -> None:
     """It is looked up when its sender has certainly given up, recorded, and deleted."""
-    lose_answer(source, accepted=True)
+    lose_answer(source, fault=fault)
+    assert "send_outcome_pending" in source.channel.events()
     (invisible,) = source.visible_in()
     duration = index.batch_handler().flow.times.max_send_duration
     assert duration - 0.1 <= invisible <= duration + ROUNDING
     source.run()
-    assert listed_sids(source) == [sent_sid(source)]
-    assert (1, 1) == requests(source)
+    assert _listed_sids(source) == recorded_sids(source)
+    assert ((1, 1), 1) == (requests(source), len(source.channel.phone()))
     assert [] == source.dead_letters()
 
 
 def test_a_missing_message_is_looked_up_with_increasing_delays(source: EventSource) -> None:
     """Then it is marked unknown with an alarm, and is dead within seconds."""
     lose_answer(source, accepted=False)
-    while status(source) != "send_unknown":
+    while source.channel.status()[0] != "send_unknown":
         source.clock.advance(max(source.visible_in()) + 0.01)
         source.poll()
     marked_at, calls = source.clock(), source.channel.vendor_calls()
@@ -308,16 +314,16 @@ def test_a_missing_message_is_looked_up_with_increasing_delays(source: EventSour
 def test_a_message_listed_late_is_found(source: EventSource, lag: float, lookups: int) -> None:
     """Within the delays, and never sent again."""
     source.channel.twilio.settings = TwilioSettings(list_lag_seconds=lag)
-    lose_answer(source, accepted=True)
+    lose_answer(source)
     source.run()
     assert (lookups, 1) == requests(source)
-    assert listed_sids(source) == [sent_sid(source)]
+    assert _listed_sids(source) == recorded_sids(source)
 
 
 def test_a_message_listed_too_late_is_not_sent_again(source: EventSource) -> None:
     """An operator decides."""
     source.channel.twilio.settings = TwilioSettings(list_lag_seconds=3_600)
-    lose_answer(source, accepted=True)
+    lose_answer(source)
     source.run()
     assert "send_outcome_unknown" in source.channel.events()
     assert (1, 1) == (requests(source)[1], len(source.channel.phone()))
@@ -328,7 +334,10 @@ def test_a_duplicate_on_the_queue_does_not_shorten_the_schedule(source: EventSou
     """Two messages of one conversation look it up no earlier than one, and mark it once."""
     started = source.clock()
     lose_answer(source, accepted=False)
+    calls = source.channel.vendor_calls()
     source.put(context())
+    source.poll()
+    assert calls == source.channel.vendor_calls()
     source.run()
     assert source.clock() - started >= sum(DELAYS)
     assert len(DELAYS) == source.channel.record()["settle_looks"]
@@ -337,81 +346,64 @@ def test_a_duplicate_on_the_queue_does_not_shorten_the_schedule(source: EventSou
 
 # --- which
 
-OTHERS: dict[str, Callable[[Client], object]] = {
-    "another text": lambda client: send(client, {**ANSWER, "2": "Another text to Amara."}),
-    "another name": lambda client: send(client, {**ANSWER, "1": "Amaranth"}),
-    "another sender": lambda client: send(client, ANSWER, OTHER_SENDER),
-    "free text": lambda client: client.messages.create(
-        to=f"whatsapp:{RECIPIENT}", from_=SENDER, body="Hello Amara! Your application is late."
-    ),
+FREE_TEXT = {"from_": SENDER, "body": "Hello Amara! Your application is late."}
+OTHERS: dict[str, Callable[[EventSource, Client], object]] = {
+    "text": lambda _, client: _send(client, {**ANSWER, "2": "Another text to Amara."}),
+    "name": lambda _, client: _send(client, {**ANSWER, "1": "Amaranth"}),
+    "sender": lambda _, client: _send(client, ANSWER, OTHER_SENDER),
+    "free text": lambda _, client: client.messages.create(to=f"whatsapp:{RECIPIENT}", **FREE_TEXT),
+    "conversation": lambda source, _: source.put(context(conversation_id="another")),
 }
-whether_accepted = pytest.mark.parametrize("accepted", [True, False], ids=["listed", "not listed"])
-
-
-def check_result(source: EventSource, sids: list[str]) -> None:
-    """Check that the accepted message was found, or none was taken for it."""
-    if sids:
-        assert sids == [sent_sid(source)]
-    else:
-        assert "send_unknown" == status(source)
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-@whether_accepted
+@pytest.mark.parametrize("accepted", [True, False], ids=["listed", "not listed"])
 def test_other_messages_to_the_recipient_are_not_taken(
     source: EventSource, client: Client, kind: str, accepted: bool
 ) -> None:
-    """Another text or another sender, whether or not ours is listed."""
+    """Another text or sender, or another conversation's; whether or not ours is listed."""
     lose_answer(source, accepted=accepted)
-    sids = listed_sids(source)
-    OTHERS[kind](client)
+    sids = _listed_sids(source)
+    OTHERS[kind](source, client)
     source.run()
-    check_result(source, sids)
+    assert sids == recorded_sids(source)
+    if kind == "conversation":
+        assert ("initial_message_sent", None) == source.channel.status("another")
 
 
 def test_the_same_text_from_before_the_intent_is_not_taken(
     source: EventSource, client: Client
 ) -> None:
     """It was listed before the send could begin."""
-    send(client, ANSWER)
+    _send(client, ANSWER)
     source.clock.advance(CLOCK_SKEW_SECONDS + 5)
     lose_answer(source, accepted=False)
     source.run()
-    check_result(source, [])
-
-
-@whether_accepted
-def test_another_conversations_message_is_not_taken(source: EventSource, accepted: bool) -> None:
-    """The same text, recorded by that conversation."""
-    lose_answer(source, accepted=accepted)
-    sids = listed_sids(source)
-    source.put(context(conversation_id="another"))
-    source.run()
-    assert "initial_message_sent" == status(source, "another")
-    check_result(source, sids)
+    assert [] == recorded_sids(source)
 
 
 def test_one_message_for_two_conversations_is_not_taken(source: EventSource) -> None:
     """One of two equal messages was accepted, and it cannot be determined which."""
-    lose_answer(source, accepted=True)
+    lose_answer(source)
     source.channel.twilio.fail_next(Fault.reset(), match=Match(method="POST"))
     source.put(context(conversation_id="another"))
     source.poll()
     source.run()
-    assert ["send_unknown"] * 2 == [status(source), status(source, "another")]
+    assert [] == recorded_sids(source)
+    assert "send_unknown" == source.channel.status("another")[0]
     assert 1 == len(source.channel.phone())
 
 
 @pytest.mark.parametrize("code", [63016, 63024])
 def test_an_undelivered_message_is_found(source: EventSource, client: Client, code: int) -> None:
     """It was accepted and has a sid; the status callback reports the rest."""
-    lose_answer(source, accepted=True)
+    lose_answer(source)
     source.channel.twilio.reset()  # replaced by one that was not delivered
     source.channel.twilio.fail_next(Fault.undelivered(code))
-    sid = send(client, ANSWER)
+    sid = _send(client, ANSWER)
     source.run()
     assert "undelivered" == str(client.messages(sid).fetch().status)
-    assert sid == sent_sid(source)
+    assert [sid] == recorded_sids(source)
 
 
 @pytest.mark.parametrize("newer", [0, 30, 59], ids=["newest", "in the middle", "oldest"])
@@ -421,25 +413,25 @@ def test_a_message_on_any_page_of_the_list_is_found(
     """Twilio's pages may be smaller than requested: the list is read to its end."""
     source.channel.twilio.settings = TwilioSettings(max_page_size=20)
     for number in range(59 - newer):
-        send(client, {**ANSWER, "2": f"Another message, number {number}."})
-    lose_answer(source, accepted=True)
-    (ours,) = [m["sid"] for m in source.channel.twilio.messages() if ANSWER["2"] in m["body"]]
+        _send(client, {**ANSWER, "2": f"Another message, number {number}."})
+    lose_answer(source)
+    ours = [m["sid"] for m in source.channel.twilio.messages() if ANSWER["2"] in m["body"]]
     for number in range(newer):
         source.clock.advance(0.1)
-        send(client, {**ANSWER, "2": f"A later message, number {number}."})
+        _send(client, {**ANSWER, "2": f"A later message, number {number}."})
     source.run()
-    assert ours == sent_sid(source)
+    assert ours == recorded_sids(source)
     assert 3 == requests(source)[0]
 
 
 def test_free_text_is_found_by_itself(source: EventSource) -> None:
-    """The listed text is exactly what was written."""
-    credentials = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN}
-    source.channel.set_secret(TWILIO_SECRET, json.dumps(credentials))
+    """The listed text is exactly what was written, and what is recorded."""
+    source.channel.set_secret(TWILIO_SECRET, FREE_TEXT_SECRET)
     body = context(lambda d: openai_config(d).update(assistant_id_template_sender="free_text"))
-    lose_answer(source, accepted=True, body=body)
+    lose_answer(source, body=body)
     source.run()
-    check_result(source, listed_sids(source))
+    assert _listed_sids(source) == recorded_sids(source)
+    assert source.channel.phone() == [source.channel.record()["messages"][0]["content"]]
 
 
 @pytest.mark.parametrize(
@@ -456,6 +448,6 @@ def test_free_text_is_found_by_itself(source: EventSource) -> None:
 def test_a_template_is_matched_in_any_script(source: EventSource, answer: dict[str, str]) -> None:
     """Twilio lists the rendered text, our side has the values."""
     source.channel.openai.fail_next(Fault.wrong_output(json.dumps(answer)))
-    lose_answer(source, accepted=True)
+    lose_answer(source)
     source.run()
-    check_result(source, listed_sids(source))
+    assert _listed_sids(source) == recorded_sids(source)

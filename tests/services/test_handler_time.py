@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from botocore.config import Config
@@ -20,17 +20,22 @@ from lambda_src.core.settings import Settings
 from tests.support.channel import Channel, context
 from tests.support.servers import Pace, SlowProxy
 
+AWS_CALL, MARGIN, OVERRUN = 0.8, 1.5, 1.5
+HARD_STOP = 2 * AWS_CALL + MARGIN
 SCALED = {
-    "AWS_CALL_SECONDS": 0.8,
+    "AWS_CALL_SECONDS": AWS_CALL,
     "MAX_SEND_DELAY_SECONDS": 0.5,
     "CLOCK_SKEW_SECONDS": 0.1,
-    "MARGIN_SECONDS": 1.5,
-    "OVERRUN_SECONDS": 1.5,
+    "MARGIN_SECONDS": MARGIN,
+    "OVERRUN_SECONDS": OVERRUN,
     "AI_GRACE_SECONDS": 0.3,
     "MIN_AI_SECONDS": 0.1,
+    "HARD_STOP_SECONDS": HARD_STOP,
+    "SHUTDOWN_RESERVE_SECONDS": HARD_STOP + OVERRUN,
+    "MIN_START_SECONDS": AWS_CALL + HARD_STOP + OVERRUN,
 }
-READ_SECONDS = 0.5
-VENDOR_SECONDS = 0.5
+CALL_SECONDS = 0.5
+"""Timeout of each request, to a vendor or to AWS."""
 FUNCTION_SECONDS = 10.0
 """Of which only a part is needed."""
 URL_VARIABLES = {
@@ -40,21 +45,6 @@ URL_VARIABLES = {
     "openai": "OPENAI_BASE_URL",
     "twilio": "TWILIO_BASE_URL",
 }
-
-
-class LambdaDeadline:
-    """Lambda's context of a function that ends after so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self._ends_at = time.monotonic() + seconds
-
-    def seconds_left(self) -> float:
-        """Return the seconds until then, which may be negative."""
-        return self._ends_at - time.monotonic()
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the function."""
-        return max(0, round(self.seconds_left() * 1000))
 
 
 @pytest.fixture(scope="module")
@@ -79,50 +69,34 @@ def proxies(channel: Channel, aws_url: str) -> Iterator[dict[str, SlowProxy]]:
 @contextmanager
 def scaled_handler(proxies: Mapping[str, SlowProxy]) -> Iterator[None]:
     """Let the handler call through the proxies, with its times scaled down."""
+    seconds: Any = CALL_SECONDS  # not a whole number
+    aws = Config(connect_timeout=seconds, read_timeout=seconds, retries={"total_max_attempts": 1})
     index.batch_handler.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         for name, proxy in proxies.items():
             path = "/v1" if name == "openai" else ""
             patch.setenv(URL_VARIABLES[name], proxy.base_url + path)
-        scale_times(patch)
+        for name, scaled in SCALED.items():
+            patch.setattr(time_budget, name, scaled)
+        patch.setattr(bootstrap, "AWS_CLIENT", aws)
+        scaled_settings = replace(
+            Settings.from_environment(),
+            twilio_timeout_seconds=seconds,
+            openai_timeout_seconds=seconds,
+        )
+        patch.setattr(Settings, "from_environment", lambda: scaled_settings)
         index.batch_handler()
         yield
     index.batch_handler.cache_clear()
-
-
-def scale_times(patch: pytest.MonkeyPatch) -> None:
-    """Let everything take a fraction of its time."""
-    for name, seconds in SCALED.items():
-        patch.setattr(time_budget, name, seconds)
-    hard_stop = 2 * time_budget.AWS_CALL_SECONDS + time_budget.MARGIN_SECONDS
-    shutdown = hard_stop + time_budget.OVERRUN_SECONDS
-    patch.setattr(time_budget, "HARD_STOP_SECONDS", hard_stop)
-    patch.setattr(time_budget, "SHUTDOWN_RESERVE_SECONDS", shutdown)
-    patch.setattr(time_budget, "MIN_START_SECONDS", time_budget.AWS_CALL_SECONDS + shutdown)
-    client = Config(
-        connect_timeout=READ_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1}
-    )
-    patch.setattr(bootstrap, "AWS_CLIENT", client)
-    read = Settings.from_environment
-    seconds = cast("int", VENDOR_SECONDS)
-    patch.setattr(
-        Settings,
-        "from_environment",
-        lambda: replace(read(), twilio_timeout_seconds=seconds, openai_timeout_seconds=seconds),
-    )
 
 
 def invoke(
     channel: Channel, *bodies: str, seconds: float = FUNCTION_SECONDS
 ) -> tuple[list[str], float]:
     """Invoke the handler; return the bodies that it reports, and the seconds left."""
-    deadline = LambdaDeadline(seconds)
-    failed = channel.deliver(
-        *bodies,
-        receive_count=2,
-        handler=lambda event, _: index.lambda_handler(event, cast("Any", deadline)),
-    )
-    return failed, deadline.seconds_left()
+    started = time.monotonic()
+    failed = channel.deliver(*bodies, receive_count=2, seconds_left=seconds)
+    return failed, seconds - (time.monotonic() - started)
 
 
 @pytest.mark.parametrize(

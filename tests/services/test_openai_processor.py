@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -30,19 +31,14 @@ DEFINITION = AssistantDefinition(
     max_output_tokens=500,
 )
 each_engine = pytest.mark.parametrize("engine", list(Engine))
-
-
-def request(**changes: object) -> GenerationRequest:
-    """Return a request for a template message."""
-    values: dict[str, object] = {
-        "engine": Engine.RESPONSES,
-        "assistant_id": "first_contact",
-        "definition": DEFINITION,
-        "prompt_context": {"company_name": "Harbour Logistics"},
-        "metadata": {"conversation_id": "c-1", "request_id": "r-1"},
-        "timeout": 10.0,
-    }
-    return GenerationRequest(**{**values, **changes})  # type: ignore[arg-type]
+REQUEST = GenerationRequest(
+    engine=Engine.RESPONSES,
+    assistant_id="first_contact",
+    definition=DEFINITION,
+    prompt_context={"company_name": "Harbour Logistics"},
+    metadata={"conversation_id": "c-1", "request_id": "r-1"},
+    timeout=10.0,
+)
 
 
 @pytest.fixture
@@ -53,25 +49,11 @@ def processor(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> OpenAIProc
     return OpenAIProcessor(assistants_base_url=openai.base_url)
 
 
-@each_engine
-def test_an_answer_has_every_variable_or_free_text(
-    processor: OpenAIProcessor, engine: Engine
-) -> None:
-    """As the definition says."""
-    answer = processor.generate(API_KEY, request(engine=engine))
-    assert {"name", "text"} == set(answer.variables)
-    assert answer.usage.total_tokens > 0
-    free_text = AssistantDefinition(MODEL, "Write briefly.", {}, None)
-    answer = processor.generate(API_KEY, request(engine=engine, definition=free_text))
-    assert answer.text
-    assert {} == answer.variables
-
-
 def test_a_response_has_its_own_conversation(
     processor: OpenAIProcessor, openai: FakeOpenAI
 ) -> None:
     """Its id is the thread id; its metadata contains ids only."""
-    answer = processor.generate(API_KEY, request())
+    answer = processor.generate(API_KEY, REQUEST)
     created, response = openai.requests
     assert answer.thread_id == response.body["conversation"]
     assert {"conversation_id": "c-1", "request_id": "r-1"} == created.body["metadata"]
@@ -91,7 +73,7 @@ def test_a_failed_request_is_not_repeated(
     """The SDK's retries are off: each request is made and billed once."""
     openai.fail_next(fault)
     with pytest.raises(TransientFailure):
-        processor.generate(API_KEY, request(engine=engine))
+        processor.generate(API_KEY, replace(REQUEST, engine=engine))
     assert 1 == len([call for call in openai.requests if call.fault])
 
 
@@ -99,11 +81,11 @@ def test_rate_limits_are_passed_on(processor: OpenAIProcessor, openai: FakeOpenA
     """With their Retry-After; also that of a run."""
     openai.fail_next(Fault.error(429, "rate_limit_exceeded", retry_after=37))
     with pytest.raises(RateLimited) as raised:
-        processor.generate(API_KEY, request())
+        processor.generate(API_KEY, REQUEST)
     assert 37 == raised.value.retry_after
     openai.fail_next(Fault.failed("rate_limit_exceeded"))
     with pytest.raises(RateLimited):
-        processor.generate(API_KEY, request(engine=Engine.ASSISTANTS))
+        processor.generate(API_KEY, replace(REQUEST, engine=Engine.ASSISTANTS))
 
 
 CANCEL = Match(paths=("*/cancel",))
@@ -111,27 +93,23 @@ POLL = Match(method="GET", paths=("*/runs/*",))
 
 
 @pytest.mark.parametrize(
-    ("fault", "match", "error"),
+    ("faults", "error"),
     [
-        (None, None, "openai_run_timeout"),
-        (Fault.error(400, "invalid_request_error"), CANCEL, "openai_run_timeout"),
-        (Fault.error(500), POLL, "openai_500"),
+        ([], "openai_run_timeout"),
+        ([(Fault.error(400, "invalid_request_error"), CANCEL)], "openai_run_timeout"),
+        ([(Fault.error(500), POLL)], "openai_500"),
     ],
     ids=["timeout", "cancelling fails", "poll fails"],
 )
 def test_an_abandoned_run_is_cancelled(
-    processor: OpenAIProcessor,
-    openai: FakeOpenAI,
-    fault: Fault | None,
-    match: Match | None,
-    error: str,
+    processor: OpenAIProcessor, openai: FakeOpenAI, faults: list[tuple[Fault, Match]], error: str
 ) -> None:
     """It would be billed; a failed cancellation does not matter."""
     openai.fail_next(Fault.thinking(30))
-    if fault:
+    for fault, match in faults:
         openai.fail_next(fault, match=match)
     with pytest.raises(TransientFailure, match=error):
-        processor.generate(API_KEY, request(engine=Engine.ASSISTANTS, timeout=1.0))
+        processor.generate(API_KEY, replace(REQUEST, engine=Engine.ASSISTANTS, timeout=1.0))
     assert openai.requests[-1].path.endswith("/cancel")
 
 
@@ -144,7 +122,7 @@ def test_a_refused_read_is_transient(
     openai.fail_next(Fault.thinking(0.1))
     openai.fail_next(refusal, match=Match(method="GET", paths=(path,)))
     with pytest.raises(TransientFailure, match="reading the answer is refused"):
-        processor.generate(API_KEY, request(engine=Engine.ASSISTANTS))
+        processor.generate(API_KEY, replace(REQUEST, engine=Engine.ASSISTANTS))
 
 
 def test_a_runs_requests_end_with_its_time(processor: OpenAIProcessor, openai: FakeOpenAI) -> None:
@@ -154,7 +132,7 @@ def test_a_runs_requests_end_with_its_time(processor: OpenAIProcessor, openai: F
     openai.fail_next(Fault.slow(30), match=CANCEL)
     started = time.monotonic()
     with pytest.raises(TransientFailure):
-        processor.generate(API_KEY, request(engine=Engine.ASSISTANTS, timeout=1.0))
+        processor.generate(API_KEY, replace(REQUEST, engine=Engine.ASSISTANTS, timeout=1.0))
     assert time.monotonic() - started < 20
 
 
@@ -162,7 +140,7 @@ def test_a_slow_response_is_transient(processor: OpenAIProcessor, openai: FakeOp
     """It is abandoned at its timeout."""
     openai.fail_next(Fault.thinking(30))
     with pytest.raises(TransientFailure, match="APITimeoutError"):
-        processor.generate(API_KEY, request(timeout=0.2))
+        processor.generate(API_KEY, replace(REQUEST, timeout=0.2))
 
 
 def test_clients_are_reused(processor: OpenAIProcessor) -> None:
@@ -180,30 +158,29 @@ def test_a_retired_model_raises_an_alarm(processor: OpenAIProcessor, engine: Eng
     """No message is lost: it is attempted late, until another model is configured."""
     retired = AssistantDefinition("retired", "Write briefly.", {}, None)
     with pytest.raises(ConfigurationRefused, match="openai_model_not_found") as raised:
-        processor.generate(API_KEY, request(engine=engine, definition=retired))
+        processor.generate(API_KEY, replace(REQUEST, engine=engine, definition=retired))
     assert raised.value.alarm
 
 
 CALL = "Call +15550100999"
 
 
+def _ended(status: str, **fields: object) -> bytes:
+    return json_answer({"id": "r", "status": status} | fields)
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         (json_answer({"error": {"code": CALL}}, 400), "openai_400 at ai: "),
-        (json_answer({"id": "r", "status": "completed", "output": None}), "openai_answer_unread"),
         (http_answer(200, b"[" * 100_000), "openai_answer_unreadable at ai"),
+        (_ended("completed", output=None), "openai_answer_unread"),
+        (_ended("failed", error={"code": CALL}), "openai_failed at ai"),
         (
-            json_answer({"id": "r", "status": "failed", "error": {"code": CALL}}),
-            "openai_failed at ai",
-        ),
-        (
-            json_answer(
-                {"id": "r", "status": "incomplete", "incomplete_details": {"reason": CALL}}
-            ),
+            _ended("incomplete", incomplete_details={"reason": CALL}),
             "ai_answer_cut_off at ai: the answer was cut off by the service",
         ),
-        (json_answer({"id": "r", "status": "cancelled"}), "openai_failed at ai"),
+        (_ended("cancelled"), "openai_failed at ai"),
     ],
 )
 def test_unusual_answers_are_classified_without_their_text(
@@ -213,7 +190,7 @@ def test_unusual_answers_are_classified_without_their_text(
     with RawServer(answer) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         with pytest.raises(ProcessingError) as raised:
-            OpenAIProcessor().generate(API_KEY, request())
+            OpenAIProcessor().generate(API_KEY, REQUEST)
     assert str(raised.value).startswith(expected)
 
 
@@ -233,5 +210,5 @@ def test_an_answer_that_arrives_byte_by_byte_ends_at_the_timeout(
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         started = time.monotonic()
         with pytest.raises(TransientFailure, match="APITimeoutError"):
-            OpenAIProcessor().generate(API_KEY, request(timeout=0.3))
+            OpenAIProcessor().generate(API_KEY, replace(REQUEST, timeout=0.3))
     assert time.monotonic() - started < 10

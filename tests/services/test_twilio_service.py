@@ -1,18 +1,16 @@
 """Twilio through its real SDK: one request per send, bounded in time, and lookups."""
 
-import datetime
 import socket
 import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from werkzeug.serving import generate_adhoc_ssl_context
 
 from lambda_src.channels import sms
 from lambda_src.channels.whatsapp import addresses
@@ -28,8 +26,10 @@ from lambda_src.services.secret_schemas import TwilioCredentials
 from lambda_src.services.twilio import http
 from lambda_src.services.twilio.http import DeadlineHttpClient
 from lambda_src.services.twilio_service import TwilioSender
+from local.fakes.clock import VirtualClock
 from local.fakes.faults import Fault, Match
 from local.fakes.twilio import FakeTwilio, TwilioSettings
+from tests.support.aws_account import fake_twilio
 from tests.support.channel import ACCOUNT, RECIPIENT, TEMPLATE, TOKEN
 from tests.support.servers import RawServer, http_answer, json_answer
 
@@ -46,15 +46,14 @@ ACCEPTED = json_answer({"sid": "SM1"}, status=201)
 each_kind = pytest.mark.parametrize("message", [TEXT, BY_TEMPLATE], ids=["free text", "template"])
 
 
-def sender_to(base_url: str, timeout: float = 2.0) -> TwilioSender:
-    """Return the adapter of a server."""
+def _sender_to(base_url: str, timeout: float = 2.0) -> TwilioSender:
     return TwilioSender(timeout, base_url, addresses)
 
 
 @pytest.fixture
 def sender(twilio: FakeTwilio) -> TwilioSender:
     """The adapter, with two seconds for a request."""
-    return sender_to(twilio.base_url)
+    return _sender_to(twilio.base_url)
 
 
 @each_kind
@@ -86,6 +85,9 @@ def test_a_failed_send_is_not_repeated(
     assert 1 == len(twilio.requests)
 
 
+PROBLEM = {"type": "t", "title": "t", "status": "To +15550100999", "code": "x"}
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "kind", "code"),
     [
@@ -93,12 +95,7 @@ def test_a_failed_send_is_not_repeated(
         (400, {"code": 15550100999}, PermanentFailure, "twilio_400"),
         (400, [1], PermanentFailure, "twilio_400"),
         (500, {"code": 30001}, SendOutcomeUnknown, "twilio_30001"),
-        (
-            400,
-            {"type": "t", "title": "t", "status": "To +15550100999", "code": "x"},
-            SendOutcomeUnknown,
-            "twilio_0",
-        ),
+        (400, PROBLEM, SendOutcomeUnknown, "twilio_0"),
         (201, None, SendOutcomeUnknown, "twilio_answer_lost"),
         (201, [], SendOutcomeUnknown, "twilio_answer_lost"),
         (201, "text", SendOutcomeUnknown, "twilio_answer_lost"),
@@ -110,7 +107,7 @@ def test_unusual_answers_are_classified_without_their_text(
 ) -> None:
     """Whatever is in the place of a code or a message."""
     with RawServer(json_answer(answer, status)) as server, pytest.raises(kind) as raised:
-        sender_to(server.base_url).send(CREDENTIALS, TEXT)
+        _sender_to(server.base_url).send(CREDENTIALS, TEXT)
     assert str(raised.value).startswith(f"{code} at send")
     assert "+1555" not in repr(raised.value)
 
@@ -122,19 +119,17 @@ def test_without_a_connection_nothing_was_sent() -> None:
     """It may be attempted again."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        sender = sender_to(f"http://127.0.0.1:{unused.getsockname()[1]}")
+        sender = _sender_to(f"http://127.0.0.1:{unused.getsockname()[1]}")
         with pytest.raises(TransientFailure, match="twilio_unreachable"):
             sender.send(CREDENTIALS, TEXT)
 
 
-def test_without_a_trusted_certificate_nothing_was_sent(tmp_path: Path) -> None:
+def test_without_a_trusted_certificate_nothing_was_sent() -> None:
     """The handshake precedes the request."""
-    with (
-        RawServer(ACCEPTED, tls=self_signed(tmp_path / "own.pem")) as server,
-        pytest.raises(TransientFailure, match="twilio_unreachable at send"),
-    ):
-        sender_to(server.base_url).send(CREDENTIALS, TEXT)
-    assert [] == server.headers
+    with RawServer(ACCEPTED, tls=generate_adhoc_ssl_context()) as server:
+        with pytest.raises(TransientFailure, match="twilio_unreachable at send"):
+            _sender_to(server.base_url).send(CREDENTIALS, TEXT)
+        assert [] == server.headers
 
 
 @pytest.mark.parametrize(
@@ -150,53 +145,54 @@ def test_a_slow_answer_ends_at_the_timeout(parts: list[bytes]) -> None:
     with RawServer(*parts, pause=0.05) as server:
         started = time.monotonic()
         with pytest.raises(SendOutcomeUnknown, match="twilio_answer_lost"):
-            sender_to(server.base_url, 0.4).send(CREDENTIALS, TEXT)
+            _sender_to(server.base_url, 0.4).send(CREDENTIALS, TEXT)
     assert time.monotonic() - started < 10
 
 
 def test_each_request_on_a_connection_has_the_whole_timeout() -> None:
     """The time of one is not taken from the next."""
     with RawServer(ACCEPTED[:20], ACCEPTED[20:], pause=0.3) as server:
-        sender = sender_to(server.base_url)
+        sender = _sender_to(server.base_url)
         assert ["SM1"] * 4 == [sender.send(CREDENTIALS, TEXT) for _ in range(4)]
     assert 1 == server.connections
 
 
 def test_no_cookie_is_kept() -> None:
     """The client serves every tenant."""
-    answer = http_answer(201, b'{"sid": "SM1"}', "Set-Cookie: tenant=one; Path=/")
-    with RawServer(answer) as server:
-        sender = sender_to(server.base_url)
+    with RawServer(http_answer(201, b'{"sid": "SM1"}', "Set-Cookie: tenant=one; Path=/")) as server:
+        sender = _sender_to(server.base_url)
         for _ in range(2):
             sender.send(CREDENTIALS, TEXT)
     assert 2 == len(server.headers)
     assert "cookie" not in "".join(server.headers).lower()
 
 
-def test_an_idle_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def long_idle() -> Any:
+    """Let connections have been idle for too long, inside the context."""
+    later = time.monotonic() + http.MAX_IDLE_SECONDS + 1
+    return patch("lambda_src.services.twilio.http.time.monotonic", return_value=later)
+
+
+def test_an_idle_connection_is_not_used_again() -> None:
     """A reset on it would leave the outcome unknown."""
     with RawServer(ACCEPTED) as server:
-        sender = sender_to(server.base_url)
+        sender = _sender_to(server.base_url)
         for _ in range(2):
             sender.send(CREDENTIALS, TEXT)
         assert 1 == server.connections
-        later = time.monotonic() + http.MAX_IDLE_SECONDS + 1
-        monkeypatch.setattr("lambda_src.services.twilio.http.time.monotonic", lambda: later)
-        sender.send(CREDENTIALS, TEXT)
+        with long_idle():
+            sender.send(CREDENTIALS, TEXT)
     assert 2 == server.connections
 
 
-def test_idle_connections_are_closed_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_connections_are_closed_by_one_thread() -> None:
     """A second would close what the first has begun to use."""
     client = DeadlineHttpClient(2.0, "")
-    closed: list[None] = []
-    monkeypatch.setattr(client.session, "close", lambda: closed.append(None))
-    later = time.monotonic() + http.MAX_IDLE_SECONDS + 1
-    monkeypatch.setattr("lambda_src.services.twilio.http.time.monotonic", lambda: later)
-    with ThreadPoolExecutor(10) as pool:
-        for _ in range(10):
-            pool.submit(client._close_idle_connections)
-    assert 1 == len(closed)
+    with patch.object(client.session, "close") as close, long_idle():
+        with ThreadPoolExecutor(10) as pool:
+            for _ in range(10):
+                pool.submit(client._close_idle_connections)
+        close.assert_called_once()
 
 
 def test_an_earlier_requests_error_does_not_classify_this_one() -> None:
@@ -206,28 +202,7 @@ def test_an_earlier_requests_error_does_not_classify_this_one() -> None:
             raise CredentialsRefused("twilio_401", Step.SEND) from ssl.SSLCertVerificationError()  # noqa: TRY301 - the error before
         except CredentialsRefused:
             with pytest.raises(SendOutcomeUnknown):
-                sender_to(server.base_url).send(CREDENTIALS, TEXT)
-
-
-def self_signed(path: Path) -> ssl.SSLContext:
-    """Return a server's TLS context with a self-signed certificate, stored at `path`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + certificate.public_bytes(pem))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context
+                _sender_to(server.base_url).send(CREDENTIALS, TEXT)
 
 
 # --- lookups
@@ -256,15 +231,15 @@ def test_equal_messages_are_found_oldest_first(sender: TwilioSender, twilio: Fak
 
 def test_an_older_message_sent_later_hides_nothing() -> None:
     """The list is sorted by the time of sending: a message from before the intent may precede."""
-    now = [1_000_000.0]
-    settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
-    with FakeTwilio(accounts={ACCOUNT: TOKEN}, settings=settings, clock=lambda: now[0]) as twilio:
-        sender = sender_to(twilio.base_url)
+    clock = VirtualClock()
+    with fake_twilio(clock) as twilio:
+        twilio.settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
+        sender = _sender_to(twilio.base_url)
         sender.send(CREDENTIALS, TEXT)
-        now[0] += 50
+        clock.advance(50)
         sid = sender.send(CREDENTIALS, TEXT)
-        now[0] += 11  # the first is sent, the second still waits
-        assert (sid,) == sender.find(CREDENTIALS, TEXT, since=now[0] - 20)
+        clock.advance(11)  # the first is sent, the second still waits
+        assert (sid,) == sender.find(CREDENTIALS, TEXT, since=clock() - 20)
 
 
 @pytest.mark.parametrize(
@@ -290,26 +265,19 @@ def test_a_lookup_reports_refused_credentials(sender: TwilioSender) -> None:
 # --- SMS
 
 
-@pytest.fixture(scope="module")
-def pooled_server() -> Iterator[FakeTwilio]:
+@pytest.fixture
+def pooled() -> Iterator[FakeTwilio]:
     """Twilio with two messaging services that send from one number."""
     services = {SERVICE: [NUMBER], OTHER_SERVICE: [NUMBER]}
     with FakeTwilio(accounts={ACCOUNT: TOKEN}, services=services) as twilio:
         yield twilio
 
 
-@pytest.fixture
-def pooled(pooled_server: FakeTwilio) -> FakeTwilio:
-    """The same, without messages."""
-    pooled_server.reset()
-    return pooled_server
-
-
 @pytest.mark.parametrize("source", [NUMBER, SERVICE])
 def test_an_sms_is_not_mistaken_for_a_whatsapp_message(pooled: FakeTwilio, source: str) -> None:
     """One phone, one text, two channels: neither finds the other's message."""
     by_sms = TwilioSender(2.0, pooled.base_url, sms.addresses, sms.REFUSALS)
-    by_whatsapp = sender_to(pooled.base_url)
+    by_whatsapp = _sender_to(pooled.base_url)
     message = replace(TEXT, sender=source)
     theirs = by_whatsapp.send(CREDENTIALS, TEXT)
     assert () == by_sms.find(CREDENTIALS, message, since=0)

@@ -1,22 +1,32 @@
-"""Refusals of the account or its configuration: retried for days with an alarm, never `failed`."""
+"""Accounts, credentials and configuration that a vendor refuses, and forms of their secrets.
+
+Such a message is retried for days with an alarm, never `failed`.
+"""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lambda_src.core.errors import AccountRefused
+from lambda_src.core.contract import Step
+from lambda_src.core.errors import AccountRefused, ConfigurationRefused, ProcessingError
 from lambda_src.core.retry import redelivery_delay
 from lambda_src.core.settings import ConfigurationError, Settings
-from lambda_src.core.time_budget import (
-    MAX_RETRY_AFTER,
-    MIN_ACCOUNT_RETRY_SECONDS,
-    account_retry_seconds,
-)
+from lambda_src.core.time_budget import MAX_RETRY_AFTER
+from lambda_src.services.secret_schemas import TwilioCredentials, parse_secret, twilio_credentials
 from local.fakes.faults import Fault
+from local.fakes.twilio import FakeTwilio
+from ops.credential_checks import TwilioLookup
+from ops.errors import OperatorError
 from tests.support.channel import (
+    ACCOUNT,
+    API_KEY,
+    ASSISTANT,
+    OPENAI_SECRET,
     RECIPIENT,
+    TEMPLATE,
+    TOKEN,
+    TWILIO_CREDENTIALS,
     TWILIO_SECRET,
     Channel,
     channel_config,
@@ -39,45 +49,33 @@ TWILIO_REFUSALS = [
 ]
 
 
-def check_refusal(channel: Channel, code: str) -> None:
-    """Deliver a message, and check that it is retried with an alarm and then sent."""
-    body = context()
+def check_retried_with_alarm(channel: Channel, code: str, body: str) -> None:
+    """Deliver a message, and check its record and its log line."""
     assert [body] == channel.deliver(body)
-    record = channel.record()
-    assert ("retry", code) == (record["conversation_status"], record["failure"]["code"])
+    assert ("retry", code) == channel.status()
     line = channel.events()["vendor_account_refused"]
     assert ("CRITICAL", code) == (line["level"], line["failure_code"])
     assert RECIPIENT not in json.dumps(line)
-    assert [] == channel.deliver(body, receive_count=2)
+    assert [] == channel.phone()
+
+
+@pytest.mark.parametrize(
+    ("vendor", "fault", "code"),
+    [
+        *(("openai", code, f"openai_{code}") for code in OPENAI_REFUSALS),
+        *(("twilio", str(code), f"twilio_{code}") for code in TWILIO_REFUSALS),
+        # without a code
+        *((vendor, Fault.error(402), f"{vendor}_402") for vendor in ("openai", "twilio")),
+    ],
+)
+def test_a_refused_account_is_retried(
+    channel: Channel, vendor: str, fault: str | Fault, code: str
+) -> None:
+    """Once the account is in order, the message is sent."""
+    getattr(channel, vendor).fail_next(fault)
+    check_retried_with_alarm(channel, code, context())
+    assert [] == channel.deliver(context(), receive_count=2)
     assert 1 == len(channel.phone())
-
-
-@pytest.mark.parametrize("code", OPENAI_REFUSALS)
-def test_a_refusal_by_openai_is_retried(channel: Channel, code: str) -> None:
-    """Once the account is in order, the message is sent."""
-    channel.openai.fail_next(code)
-    check_refusal(channel, f"openai_{code}")
-
-
-@pytest.mark.parametrize("code", TWILIO_REFUSALS)
-def test_a_refusal_by_twilio_is_retried(channel: Channel, code: int) -> None:
-    """Once the account is in order, the message is sent."""
-    channel.twilio.fail_next(str(code))
-    check_refusal(channel, f"twilio_{code}")
-
-
-@pytest.mark.parametrize("vendor", ["openai", "twilio"])
-def test_payment_required_means_no_funds(channel: Channel, vendor: str) -> None:
-    """Even without a code."""
-    getattr(channel, vendor).fail_next(Fault.error(402))
-    check_refusal(channel, f"{vendor}_402")
-
-
-ASSISTANT = {
-    "model": "gpt-6-luna",
-    "instructions": "Write.",
-    "variables": {"1": {"description": "The first name"}, "2": {"description": "The message"}},
-}
 
 
 @pytest.mark.parametrize(
@@ -100,34 +98,18 @@ def test_a_configuration_that_other_messages_use_too_is_retried(
 ) -> None:
     """A deployment, a new secret or another context object corrects it; nothing is sent before."""
     monkeypatch.delenv("ASSISTANTS_BASE_URL", raising=False)
-
-    def change(document: dict[str, Any]) -> None:
-        openai_config(document).update(ai)
-        channel_config(document).update(credentials)
-
-    body = context(change)
-    assert [body] == channel.deliver(body)
-    record = channel.record()
-    assert ("retry", code) == (record["conversation_status"], record["failure"]["code"])
-    line = channel.events()["vendor_account_refused"]
-    assert ("CRITICAL", code) == (line["level"], line["failure_code"])
-    assert [] == channel.phone()
+    body = context(
+        lambda d: openai_config(d).update(ai), lambda d: channel_config(d).update(credentials)
+    )
+    check_retried_with_alarm(channel, code, body)
 
 
 @pytest.mark.parametrize("receive_count", range(1, 20))
 def test_pauses_after_a_refused_account_grow_to_six_hours(receive_count: int) -> None:
     """From a quarter of an hour, with at most a quarter of it random."""
-    refused = AccountRefused("openai_402", "ai")  # type: ignore[arg-type]
+    refused = AccountRefused("openai_402", Step.AI)
     longest = min(900 * 2 ** (receive_count - 1), MAX_RETRY_AFTER)
     assert 0.75 * longest <= redelivery_delay(refused, receive_count, 10) <= longest + 1
-
-
-def test_the_shipped_receives_last_for_48_hours() -> None:
-    """With the shortest pauses, and without the final delivery, which does not send."""
-    configuration = json.loads(Path("cdk.json").read_text("utf-8"))
-    for environment in configuration["context"]["environments"].values():
-        seconds = account_retry_seconds(environment["max_receive_count"], 10)
-        assert seconds >= MIN_ACCOUNT_RETRY_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -160,11 +142,118 @@ def test_the_safety_identifier_is_the_recipients(channel: Channel) -> None:
     channel.deliver(context(conversation_id="another"))
     another = {"recipient_tel": "+447700900124"}
     channel.deliver(context(lambda d: recipient_data(d).update(another), conversation_id="c"))
-    first, second, third = [
-        each.body["safety_identifier"]
-        for each in channel.openai.requests
-        if each.path.endswith("responses")
-    ]
+    responses = [each for each in channel.openai.requests if each.path.endswith("responses")]
+    first, second, third = [each.body["safety_identifier"] for each in responses]
     assert first == second != third
     assert RECIPIENT not in first
     assert len(first) <= 128
+
+
+# --- credentials
+
+KEY_SID = "SK" + "2" * 32
+KEY_SECRET = "a-made-up-key-secret"
+KEY_FIELDS = {"twilio_api_key_sid": KEY_SID, "twilio_api_key_secret": KEY_SECRET}
+API_KEY_FIELDS = {"twilio_account_sid": ACCOUNT, "twilio_template_sid": TEMPLATE} | KEY_FIELDS
+
+
+@pytest.mark.parametrize("more", [{}, {"twilio_auth_token": "an-old-token"}])
+def test_an_api_key_sends(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch, more: dict[str, str]
+) -> None:
+    """It has precedence over an auth token, while a tenant changes from one to the other."""
+    monkeypatch.setitem(channel.twilio._logins, KEY_SID, (ACCOUNT, KEY_SECRET))
+    channel.set_secret(TWILIO_SECRET, json.dumps(API_KEY_FIELDS | more))
+    assert [] == channel.deliver(context())
+    assert 1 == len(channel.phone())
+    (sent,) = channel.twilio.messages()
+    assert ACCOUNT == sent["account_sid"]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        TWILIO_CREDENTIALS | {"twilio_auth_token": "x", "twilio_template_sid": TEMPLATE},
+        API_KEY_FIELDS,
+    ],
+    ids=["auth token", "API key"],
+)
+def test_credentials_that_stay_refused_raise_an_alarm(
+    channel: Channel, refused: dict[str, str]
+) -> None:
+    """After a second attempt with a freshly read secret."""
+    channel.set_secret(TWILIO_SECRET, json.dumps(refused))
+    check_retried_with_alarm(channel, "twilio_20003", context())
+    assert 2 == len(channel.twilio.requests)
+
+
+@pytest.mark.parametrize(
+    ("removed", "expected"),
+    [
+        ("twilio_api_key_sid", "twilio_api_key_sid to be SK and 32 hexadecimal digits"),
+        ("twilio_api_key_secret", "twilio_api_key_secret to be printable ASCII"),
+    ],
+)
+def test_an_incomplete_api_key_is_named(removed: str, expected: str) -> None:
+    """The error says which field is missing."""
+    fields = {name: value for name, value in API_KEY_FIELDS.items() if name != removed}
+    with pytest.raises(ConfigurationRefused, match=f"expected {expected}.*found nothing"):
+        twilio_credentials(fields)
+
+
+SECRET = json.dumps({"ai_api_key": API_KEY})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        SECRET,
+        f"{SECRET}\n",
+        f"\ufeff{SECRET}",
+        SECRET.encode(),
+        SECRET.encode("utf-8-sig"),
+        SECRET.encode("utf-16"),
+        "\ufeff".encode("utf-16-be") + SECRET.encode("utf-16-be"),
+    ],
+)
+def test_a_secret_may_have_another_encoding(value: str | bytes) -> None:
+    """A trailing newline, a byte order mark, and UTF-16 as some editors save it."""
+    assert {"ai_api_key": API_KEY} == parse_secret(value)
+
+
+@pytest.mark.parametrize("value", ["a-key", b"\xff\xff", b"", "", b"\xff\xfea", b"\x00"])
+def test_other_text_is_not_quoted(value: str | bytes) -> None:
+    """The error says what was expected."""
+    expected = "expected a JSON object, found other text"
+    with pytest.raises(ConfigurationRefused, match=expected) as error:
+        parse_secret(value)
+    assert error.value.__cause__ is None
+
+
+def test_a_binary_secret_is_read(channel: Channel) -> None:
+    """As the AWS CLI stores a file with `--secret-binary`."""
+    channel.secretsmanager.put_secret_value(
+        SecretId=OPENAI_SECRET, SecretBinary=SECRET.encode("utf-16")
+    )
+    assert [] == channel.deliver(context())
+
+
+def test_a_secret_that_is_scheduled_for_deletion_is_reported(channel: Channel) -> None:
+    """The record says so, and the message is not sent."""
+    channel.secretsmanager.delete_secret(SecretId=OPENAI_SECRET, RecoveryWindowInDays=7)
+    channel.deliver(context())
+    failure = channel.record()["failure"]
+    expected = ("secret_missing", "the secret is scheduled for deletion")
+    assert expected == (failure["code"], failure["detail"])
+    assert [] == channel.twilio.requests
+
+
+def test_a_standard_key_may_list_messages_but_not_read_the_account() -> None:
+    """As at Twilio, so a check of credentials must not read the account."""
+    with FakeTwilio(accounts={ACCOUNT: TOKEN}, api_keys={KEY_SID: (ACCOUNT, KEY_SECRET)}) as twilio:
+        lookup = TwilioLookup(5, twilio.origin)
+        lookup.check(twilio_credentials(API_KEY_FIELDS))
+        as_main_key = TwilioCredentials(KEY_SID, KEY_SECRET, None)
+        with pytest.raises((ProcessingError, OperatorError)):
+            lookup.check(as_main_key)
+    assert all("Messages.json" in each.path for each in twilio.requests[:1])

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import boto3
 import pytest
-from botocore.loaders import Loader, create_loader
+from botocore.loaders import create_loader
 from botocore.session import Session, get_session
 from moto import mock_aws
 from moto.dynamodb.comparisons import get_filter_expression
@@ -40,6 +40,7 @@ from tests.support.channel import (
     PREFIXES,
     TEMPLATE,
     TOKEN,
+    TWILIO_CREDENTIALS,
     TWILIO_SECRET,
 )
 
@@ -81,15 +82,13 @@ def mocked_account() -> Iterator[None]:
         yield
 
 
-@cache
-def _models() -> Loader:
-    return create_loader()
+_load_models = cache(create_loader)
 
 
 def _session_with_shared_models() -> Session:
     # AWS's service models are read once per process.
     session = get_session()
-    session.register_component("data_loader", _models())
+    session.register_component("data_loader", _load_models())
     return session
 
 
@@ -116,14 +115,11 @@ def create_queue() -> str:
 
 def create_secrets() -> None:
     """Create the channel's secrets, in their documented form."""
-    client = clients().secretsmanager
-    client.create_secret(Name=OPENAI_SECRET, SecretString=json.dumps({"ai_api_key": API_KEY}))
-    credentials = {
-        "twilio_account_sid": ACCOUNT,
-        "twilio_auth_token": TOKEN,
-        "twilio_template_sid": TEMPLATE,
-    }
-    client.create_secret(Name=TWILIO_SECRET, SecretString=json.dumps(credentials))
+    for name, value in (
+        (OPENAI_SECRET, {"ai_api_key": API_KEY}),
+        (TWILIO_SECRET, TWILIO_CREDENTIALS | {"twilio_template_sid": TEMPLATE}),
+    ):
+        clients().secretsmanager.create_secret(Name=name, SecretString=json.dumps(value))
 
 
 def variables(queue_url: str, table: str, openai: FakeOpenAI, twilio: FakeTwilio) -> dict[str, str]:
@@ -142,8 +138,6 @@ def variables(queue_url: str, table: str, openai: FakeOpenAI, twilio: FakeTwilio
     }
 
 
-_FULFILLED = (None, None, None)
-_FAILED = ("ConditionalCheckFailed", "The conditional request failed")
 _one_at_a_time = RLock()
 
 
@@ -169,26 +163,22 @@ def _transact_write_items(backend: DynamoDBBackend, transact_items: Sequence[Any
 
 
 def _reason(backend: DynamoDBBackend, part: dict[str, Any]) -> tuple[str | None, str | None, Any]:
-    if "ConditionExpression" not in part:
-        return _FULFILLED
     found = backend.get_item(part["TableName"], _key(backend, part))
     condition = get_filter_expression(
-        part["ConditionExpression"],
+        part.get("ConditionExpression"),
         part.get("ExpressionAttributeNames"),
         part.get("ExpressionAttributeValues"),
     )
     if condition.expr(found):
-        return _FULFILLED
-    logged = part.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-    return (*_FAILED, found.to_json()["Attributes"] if found and logged else None)
+        return None, None, None
+    is_returned = part.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+    item = found.to_json()["Attributes"] if found and is_returned else None
+    return "ConditionalCheckFailed", "The conditional request failed", item
 
 
 def _key(backend: DynamoDBBackend, part: dict[str, Any]) -> dict[str, Any]:
-    if "Key" in part:
-        key: dict[str, Any] = part["Key"]
-        return key
-    table = backend.get_table(part["TableName"])
-    return {name: part["Item"][name] for name in table.table_key_attrs}
+    names = backend.get_table(part["TableName"]).table_key_attrs
+    return {name: (part.get("Key") or part["Item"])[name] for name in names}
 
 
 def _apply(backend: DynamoDBBackend, kind: str, part: dict[str, Any]) -> None:

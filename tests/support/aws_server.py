@@ -2,18 +2,19 @@
 
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import urllib3
 from moto.server import main
 
 from local.emulator.ministack import HOST, free_port
+from local.fakes.aws import CREDENTIALS
 from local.paths import ROOT
 from tests.support.aws_account import atomic_transactions
 
-READY_SECONDS = 30
+READY = urllib3.Retry(600, backoff_factor=0.05, backoff_max=0.05)
+"""How long the server may take to start: half a minute."""
 
 
 @contextmanager
@@ -31,29 +32,11 @@ def aws_server() -> Iterator[dict[str, str]]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for(f"{url}/moto-api/")
-        yield {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            "AWS_ACCESS_KEY_ID": "made-up",
-            "AWS_SECRET_ACCESS_KEY": "made-up",
-        }
+        urllib3.request("GET", f"{url}/moto-api/", retries=READY)
+        yield CREDENTIALS | {"AWS_ENDPOINT_URL": url}
     finally:
         server.kill()
         server.wait()
-
-
-def _wait_for(url: str) -> None:
-    ends_at = time.monotonic() + READY_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310 - our own address
-        except OSError:
-            if time.monotonic() > ends_at:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 if __name__ == "__main__":

@@ -36,6 +36,15 @@ ACCOUNT = "AC" + "0" * 32
 TOKEN = "a-made-up-auth-token"
 TEMPLATE = "HX" + "1" * 32
 MODEL = "gpt-6-luna"
+TWILIO_CREDENTIALS = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN}
+ASSISTANT = {
+    "model": MODEL,
+    "instructions": "Write.",
+    "variables": {"1": {"description": "The first name"}, "2": {"description": "The message"}},
+}
+"""An inline definition of an assistant."""
+FREE_TEXT_SECRET = json.dumps(TWILIO_CREDENTIALS)
+"""A Twilio secret without a template: messages are free text."""
 
 Change = Callable[[dict[str, Any]], object]
 LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -141,6 +150,11 @@ class Channel:
         key = serialize({"primary_channel": recipient, "conversation_id": conversation_id})
         found = self.dynamodb.get_item(TableName=self.table, Key=key)
         return deserialize(found["Item"]) if "Item" in found else None
+
+    def status(self, conversation_id: str = CONVERSATION) -> tuple[str, str | None]:
+        """Return the record's status, and its failure code if it has one."""
+        record = self.record(conversation_id)
+        return record["conversation_status"], record.get("failure", {}).get("code")
 
     def set_fields(self, conversation: str = CONVERSATION, **fields: object) -> None:
         """Set attributes of the conversation's record."""

@@ -1,6 +1,6 @@
 """The event source mapping in virtual time, over moto's queue and the real handler."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -65,7 +65,12 @@ class EventSource:
         )
         messages = answer.get("Messages", [])
         if messages:
-            self._invoke(messages)
+            failed = self.channel.invoke(messages, seconds_left=self.seconds_left)
+            for message in messages:
+                self.receives.append(int(message["Attributes"]["ApproximateReceiveCount"]))
+                if message["MessageId"] not in failed:
+                    self.channel.delete(message)
+            self.waits.extend(self.visible_in())
         return len(messages)
 
     def run(self, max_polls: int = 50) -> None:
@@ -84,14 +89,6 @@ class EventSource:
     def dead_letters(self) -> list[str]:
         """Return the bodies in the dead-letter queue."""
         return [message.body for message in _queue(DEAD_LETTERS)._messages]
-
-    def _invoke(self, messages: Sequence[Any]) -> None:
-        failed = self.channel.invoke(messages, seconds_left=self.seconds_left)
-        for message in messages:
-            self.receives.append(int(message["Attributes"]["ApproximateReceiveCount"]))
-            if message["MessageId"] not in failed:
-                self.channel.delete(message)
-        self.waits.extend(self.visible_in())
 
 
 def _queue(name: str) -> Queue:

@@ -1,7 +1,7 @@
 """The conversations table in memory, with the conditions of the real one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -26,24 +26,15 @@ from lambda_src.core.models import Answer, ContextObject, RecordKey
 from tests.support.fakes import Fault, FaultPlan, UnexpectedTestError
 
 STEPS = {
-    "create": Step.CLAIM,
-    "take_over": Step.CLAIM,
-    "renew": Step.CLAIM,
+    **dict.fromkeys(("create", "take_over", "renew"), Step.CLAIM),
     "checkpoint_answer": Step.AI,
     "record_intent": Step.SEND,
-    "record_sent": Step.RECORD,
-    "record_failure": Step.RECORD,
-    "record_rejection": Step.RECORD,
+    **dict.fromkeys(("record_sent", "record_failure", "record_rejection"), Step.RECORD),
     "mark_failed_if_unchanged": Step.RECORD,
-    "count_lookup": Step.SETTLE,
-    "mark_unknown": Step.SETTLE,
-    "related_records": Step.SETTLE,
+    **dict.fromkeys(("count_lookup", "mark_unknown", "related_records"), Step.SETTLE),
 }
 """The step that a call's failure names."""
-COMMON_FIELDS = (
-    *("key", "status", "owner", "attempt", "lease_expires_at"),
-    *("answer", "intent", "lookups", "sid", "created_at"),
-)
+COMMON_FIELDS = {part.name for part in fields(LedgerRecord)} - {"failure_code", "channel"}
 """What `Record` and `LedgerRecord` have in common."""
 UNRESOLVED = frozenset({Status.SENDING, Status.SEND_UNKNOWN})
 
@@ -66,15 +57,6 @@ class Record:
     sent: SentRecord | None = None
     request_id: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
-
-    def is_held_by(self, lease: Lease) -> bool:
-        """Return whether the record has this lease."""
-        return (self.owner, self.attempt) == (lease.owner, lease.attempt)
-
-    def is_related_to(self, key: RecordKey) -> bool:
-        """Return whether it is another send, past or possible, to that recipient."""
-        is_another = self.key != key and self.key.primary_channel == key.primary_channel
-        return is_another and (bool(self.sid) or self.status in UNRESOLVED)
 
     def ledger_record(self) -> LedgerRecord:
         """Return what a failed condition returns."""
@@ -116,9 +98,7 @@ class FakeLedgerStore:
     def create(self, context: ContextObject, lease: Lease) -> None:
         """Write the first record, if there is none and the recipient may be written to."""
         record = Record(
-            context.key,
-            Status.PROCESSING,
-            lease.started_at,
+            *(context.key, Status.PROCESSING, lease.started_at),
             **_held_by(lease),
             request_id=context.request_id,
             attributes=context.attributes,
@@ -127,62 +107,44 @@ class FakeLedgerStore:
 
     def take_over(self, lease: Lease, found: LedgerRecord) -> None:
         """Write a new lease into an unchanged record, if the recipient may be written to."""
-        self._update(
-            "take_over",
-            lease.key,
-            _unchanged(found),
-            partial(self._check_recipient, lease),
-            status=Status.PROCESSING,
-            **_held_by(lease),
-        )
+        check = partial(self._check_recipient, lease)
+        changes = {"status": Status.PROCESSING, **_held_by(lease)}
+        self._update("take_over", lease.key, _unchanged(found), check, **changes)
 
     def renew(self, lease: Lease, expires_at: float) -> None:
         """Extend the lease, while `processing` under the same lease."""
-        self._update("renew", lease.key, _processing(lease), lease_expires_at=_ms(expires_at))
+        is_ours = _with_lease(lease, Status.PROCESSING)
+        self._update("renew", lease.key, is_ours, lease_expires_at=_ms(expires_at))
 
     def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
         """Store the answer, while `processing` under the same lease."""
-        self._update("checkpoint_answer", lease.key, _processing(lease), answer=answer)
+        is_ours = _with_lease(lease, Status.PROCESSING)
+        self._update("checkpoint_answer", lease.key, is_ours, answer=answer)
 
     def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
         """Change `processing` to `sending`, while the lease is valid."""
-        is_ours = _processing(lease)
-        self._update(
-            "record_intent",
-            lease.key,
-            lambda record: is_ours(record) and record.lease_expires_at > _ms(intent.at),
-            status=Status.SENDING,
-            answer=answer,
-            intent=Intent(_ms(intent.at), _ms(intent.deadline)),
-            lookups=0,
-        )
+        is_ours = _with_lease(lease, Status.PROCESSING)
+        stored = Intent(_ms(intent.at), _ms(intent.deadline))
+        changes = {"status": Status.SENDING, "answer": answer, "intent": stored, "lookups": 0}
+
+        def is_valid(record: Record) -> bool:
+            return is_ours(record) and record.lease_expires_at > stored.at
+
+        self._update("record_intent", lease.key, is_valid, **changes)
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the sid, while `sending` or `send_unknown`."""
-        self._update(
-            "record_sent",
-            key,
-            lambda record: record.status in UNRESOLVED,
-            status=Status.SENT,
-            sid=sent.sid,
-            sent=sent,
-            answer=None,
-            failure=None,
-            lease_expires_at=0.0,
-        )
+        written = {"status": Status.SENT, "sid": sent.sid, "sent": sent}
+        removed = {"answer": None, "failure": None, "lease_expires_at": 0.0}
+        self._update("record_sent", key, lambda r: r.status in UNRESOLVED, **written, **removed)
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` under the same lease."""
-        allowed = {Status.PROCESSING, Status.SENDING, failure.status}
-        suppress = partial(self.suppressed.add, lease.key.primary_channel)
-        self._update(
-            "record_failure",
-            lease.key,
-            lambda record: record.status in allowed and record.is_held_by(lease),
-            suppress if failure.suppresses else lambda: None,
-            status=failure.status,
-            failure=failure,
-        )
+        is_ours = _with_lease(lease, Status.PROCESSING, Status.SENDING, failure.status)
+        recipients = {lease.key.primary_channel} if failure.suppresses else set()
+        suppress = partial(self.suppressed.update, recipients)
+        changes = {"status": failure.status, "failure": failure}
+        self._update("record_failure", lease.key, is_ours, suppress, **changes)
 
     def record_rejection(
         self, key: RecordKey, failure: Failure, request_id: str | None, requested_at: float
@@ -193,34 +155,30 @@ class FakeLedgerStore:
 
     def mark_failed_if_unchanged(self, found: LedgerRecord, failure: Failure) -> None:
         """Write `failed` into an unchanged record without a lease."""
-        changes: dict[str, Any] = {"status": failure.status, "failure": failure}
+        changes = {"status": failure.status, "failure": failure}
         self._update("mark_failed_if_unchanged", found.key, _unchanged(found), **changes)
 
     def count_lookup(self, key: RecordKey, found: LedgerRecord) -> None:
         """Count one more lookup of an unresolved send."""
-        self._update(
-            "count_lookup",
-            key,
-            lambda record: (record.status, record.owner) == (Status.SENDING, found.owner),
-            lookups=found.lookups + 1,
-        )
+        is_same = _of_owner(found, Status.SENDING)
+        self._update("count_lookup", key, is_same, lookups=found.lookups + 1)
 
     def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
-        self._update(
-            "mark_unknown",
-            key,
-            lambda record: record.status in UNRESOLVED and record.owner == found.owner,
-            status=failure.status,
-            failure=failure,
-        )
+        changes = {"status": failure.status, "failure": failure}
+        self._update("mark_unknown", key, _of_owner(found, *UNRESOLVED), **changes)
 
     def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
         """Return the recipient's other conversations that have a sid, or may yet get one."""
         _raise_fault("related_records", self._faults.pop("related_records"))
         with self._lock:
-            related = [record for record in self.records.values() if record.is_related_to(key)]
-        return tuple(replace(record, failure=None).ledger_record() for record in related)
+            others = [record for other, record in self.records.items() if other != key]
+        return tuple(
+            replace(record, failure=None).ledger_record()
+            for record in others
+            if record.key.primary_channel == key.primary_channel
+            and (record.sid or record.status in UNRESOLVED)
+        )
 
     def _check_recipient(self, lease: Lease) -> None:
         self._check_erasure(lease.key, lease.requested_at)
@@ -240,6 +198,7 @@ class FakeLedgerStore:
         key: RecordKey,
         allowed: Callable[[Record], bool],
         in_same_write: Callable[[], object] = lambda: None,
+        /,
         **changes: Any,
     ) -> None:
         def changed(found: Record | None) -> Record | None:
@@ -284,13 +243,16 @@ def _raise_fault(call: str, fault: Fault | None) -> None:
 
 def _unchanged(found: LedgerRecord) -> Callable[[Record], bool]:
     state = (found.status, found.owner, found.attempt, _ms(found.lease_expires_at))
-    return lambda record: (
-        state == (record.status, record.owner, record.attempt, record.lease_expires_at)
-    )
+    return lambda r: state == (r.status, r.owner, r.attempt, r.lease_expires_at)
 
 
-def _processing(lease: Lease) -> Callable[[Record], bool]:
-    return lambda record: record.status is Status.PROCESSING and record.is_held_by(lease)
+def _with_lease(lease: Lease, *statuses: Status) -> Callable[[Record], bool]:
+    holder = (lease.owner, lease.attempt)
+    return lambda r: r.status in statuses and holder == (r.owner, r.attempt)
+
+
+def _of_owner(found: LedgerRecord, *statuses: Status) -> Callable[[Record], bool]:
+    return lambda r: r.status in statuses and r.owner == found.owner
 
 
 def _held_by(lease: Lease) -> dict[str, Any]:

@@ -111,9 +111,7 @@ def channel(  # noqa: PLR0917 - fixtures are positional
     output = Output(lambda: capsys.readouterr().out)
     with restore_loggers():  # the handler logs to a stream that is closed after the test
         yield Channel(
-            sqs=clients().sqs,
-            dynamodb=clients().dynamodb,
-            secretsmanager=clients().secretsmanager,
+            **vars(clients()),
             queue_url=queue_url,
             table=table,
             openai=openai,

@@ -2,42 +2,32 @@
 
 import json
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from enum import StrEnum
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
 from ssl import SSLContext
 from threading import Event, Thread
 from typing import Self
-from urllib.parse import urlsplit
+
+import urllib3
 
 PAUSE = 0.05
 """Seconds between two bytes of a slow answer; each arrives well within a read timeout."""
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """Keeps its connection open, and ignores clients that give up."""
+class _Server:
+    """Answers requests on a free port inside a `with` block, over HTTPS with `tls`.
 
-    protocol_version = "HTTP/1.1"
+    Attributes:
+        connections: How many connections were made.
+    """
 
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except OSError:
-            self.close_connection = True  # the client has given up
-
-    def read_body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class _Loopback:
-    """Serves on a free port inside a `with` block, HTTPS with `tls`."""
-
-    def __init__(self, handler: type[_Handler], tls: SSLContext | None = None) -> None:
+    def __init__(self, tls: SSLContext | None = None) -> None:
+        self.connections = 0
+        handler = type("Handler", (_Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
@@ -54,16 +44,37 @@ class _Loopback:
         self._server.shutdown()
         self._server.server_close()
 
+    def answer(self, request: "_Handler", body: bytes) -> Iterator[bytes]:
+        """Yield the parts of an answer, each when it is to be written."""
+        raise NotImplementedError
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    owner: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.owner.connections += 1
+
+    def handle(self) -> None:
+        with suppress(OSError):  # the client has given up
+            super().handle()
+
+    def respond(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        for part in self.owner.answer(self, body):
+            self.wfile.write(part)
+
+    do_GET = do_POST = respond  # noqa: N815 - the base class's names
+
+    def log_message(self, *_: object) -> None:
+        pass
+
 
 def http_answer(status: int, body: bytes, *headers: str) -> bytes:
-    """Return an HTTP answer after which the connection stays open."""
-    lines = (
-        f"HTTP/1.1 {status} Status",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        *headers,
-    )
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    """Return an HTTP answer of JSON, after which the connection stays open."""
+    return _head(status, body, ["Content-Type: application/json", *headers]) + body
 
 
 def json_answer(document: object, status: int = 200) -> bytes:
@@ -71,7 +82,12 @@ def json_answer(document: object, status: int = 200) -> bytes:
     return http_answer(status, json.dumps(document).encode())
 
 
-class RawServer(_Loopback):
+def _head(status: int, body: bytes, headers: Iterable[str]) -> bytes:
+    lines = [f"HTTP/1.1 {status} Status", *headers, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+class RawServer(_Server):
     """Answers every request with the same bytes.
 
     Args:
@@ -81,29 +97,20 @@ class RawServer(_Loopback):
 
     Attributes:
         headers: Those of each request, as text.
-        connections: How many connections were made.
     """
 
     def __init__(self, *answer: bytes, pause: float = 0.0, tls: SSLContext | None = None) -> None:
+        super().__init__(tls)
         self.headers: list[str] = []
-        self.connections = 0
-        server = self
+        self._parts = answer
+        self._pause = pause
 
-        class Handler(_Handler):
-            timeout = 5
-
-            def setup(self) -> None:
-                super().setup()
-                server.connections += 1
-
-            def do_POST(self) -> None:
-                server.headers.append(str(self.headers))
-                self.read_body()
-                for number, part in enumerate(answer):
-                    time.sleep(pause if number else 0)
-                    self.wfile.write(part)
-
-        super().__init__(Handler, tls)
+    def answer(self, request: _Handler, body: bytes) -> Iterator[bytes]:  # noqa: ARG002 - any body
+        """Yield the parts with their pauses."""
+        self.headers.append(str(request.headers))
+        for number, part in enumerate(self._parts):
+            time.sleep(self._pause if number else 0)
+            yield part
 
 
 class Pace(StrEnum):
@@ -116,59 +123,45 @@ class Pace(StrEnum):
     BODY_TRICKLES = "body byte by byte"
 
 
-class SlowProxy(_Loopback):
-    """Forwards requests to a server.
-
-    Args:
-        upstream: The server's scheme, host and port.
-    """
+class SlowProxy(_Server):
+    """Forwards requests to a server with that scheme, host and port."""
 
     def __init__(self, upstream: str) -> None:
-        self.upstream = urlsplit(upstream).netloc
-        self.ended = Event()
-        self.paces = chain(repeat(Pace.AT_ONCE))
-        super().__init__(type("Handler", (_ProxyHandler,), {"proxy": self}))
+        super().__init__()
+        self._upstream = upstream
+        self._ended = Event()
+        self._paces = chain(repeat(Pace.AT_ONCE))
 
     def __exit__(self, *error: object) -> None:
-        self.ended.set()
+        self._ended.set()
         super().__exit__(*error)
 
     def slow_down(self, pace: Pace, skip: int = 0) -> None:
         """Let answers arrive at that pace, after `skip` more at once."""
-        self.paces = chain(repeat(Pace.AT_ONCE, skip), repeat(pace))
+        self._paces = chain(repeat(Pace.AT_ONCE, skip), repeat(pace))
 
-
-class _ProxyHandler(_Handler):
-    proxy: SlowProxy
-
-    def forward(self) -> None:
-        body = self.read_body()
-        pace = next(self.proxy.paces)
-        answer = None if pace is Pace.NEVER else self._answer(body)
-        if answer is None or pace is Pace.LOST:
-            self.proxy.ended.wait()
-            self.close_connection = True
+    def answer(self, request: _Handler, body: bytes) -> Iterator[bytes]:
+        """Yield what the server answers, at the request's pace."""
+        pace = next(self._paces)
+        answer = [] if pace is Pace.NEVER else self._forward(request, body)
+        if pace in {Pace.NEVER, Pace.LOST}:
+            self._ended.wait()
+            request.close_connection = True
             return
-        head, content = answer
-        self._write(head, is_slow=pace is Pace.HEADERS_TRICKLE)
-        self._write(content, is_slow=pace is Pace.BODY_TRICKLES)
+        for part, slow in zip(answer, (Pace.HEADERS_TRICKLE, Pace.BODY_TRICKLES), strict=True):
+            yield from self._trickle(part) if pace is slow else [part]
 
-    do_GET = do_POST = forward  # noqa: N815 - the base class's names
+    def _forward(self, request: _Handler, body: bytes) -> list[bytes]:
+        sent = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
+        url = self._upstream + request.path
+        answer = urllib3.request(
+            request.command, url, body=body, headers=sent, decode_content=False, retries=False
+        )
+        kept = [f"{k}: {v}" for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP]
+        return [_head(answer.status, answer.data, kept), answer.data]
 
-    def _answer(self, body: bytes) -> tuple[bytes, bytes]:
-        connection = HTTPConnection(self.proxy.upstream)
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
-        connection.request(self.command, self.path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
-        kept = [f"{k}: {v}" for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
-        lines = [f"HTTP/1.1 {answer.status} {answer.reason}", *kept]
-        lines += [f"Content-Length: {len(content)}", "", ""]
-        return "\r\n".join(lines).encode("latin-1"), content
-
-    def _write(self, data: bytes, *, is_slow: bool) -> None:
-        for part in [data[i : i + 1] for i in range(len(data))] if is_slow else [data]:
-            if is_slow and self.proxy.ended.wait(PAUSE):
-                break
-            self.wfile.write(part)
+    def _trickle(self, data: bytes) -> Iterator[bytes]:
+        for byte in range(len(data)):
+            if self._ended.wait(PAUSE):
+                return
+            yield data[byte : byte + 1]
