@@ -54,10 +54,15 @@ def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [(["send"], "name a context object"), (["send", "nowhere.json"], "cannot read")],
+    [
+        (["send"], "name a context object"),
+        (["send", "nowhere.json"], "cannot read"),
+        (["up"], "a local cloud is running already, in process 1"),
+    ],
 )
-def test_wrong_arguments_are_one_message(arguments: list[str], text: str) -> None:
-    """A missing or wrong path is exit code 1 and one message, not a traceback."""
+def test_invalid_calls(monkeypatch: pytest.MonkeyPatch, arguments: list[str], text: str) -> None:
+    """A missing or wrong path, and a second `up`, are exit code 1 and one message."""
+    _run_cloud(monkeypatch, ENDPOINT)
     result = _run(*arguments)
     assert 1 == result.exit_code
     assert text in result.stderr
@@ -66,9 +71,7 @@ def test_wrong_arguments_are_one_message(arguments: list[str], text: str) -> Non
 
 
 @pytest.mark.parametrize(("command", "exit_code"), [("demo", 130), ("up", 0), ("send", 130)])
-def test_an_interrupted_command_has_its_exit_code(
-    monkeypatch: pytest.MonkeyPatch, command: str, exit_code: int
-) -> None:
+def test_interrupted_command(monkeypatch: pytest.MonkeyPatch, command: str, exit_code: int) -> None:
     """After Ctrl-C, which is the regular end of `up`, a command says that all is stopped."""
 
     def interrupt(*_: object) -> None:
@@ -102,14 +105,6 @@ def test_send_uses_only_the_selected_vendors(
     assert "made-up" not in str(raised.value)
 
 
-def test_up_does_not_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second `up` is an error that names the running process."""
-    _run_cloud(monkeypatch, ENDPOINT)
-    result = _run("up")
-    assert 1 == result.exit_code
-    assert "a local cloud is running already, in process 1" in result.output
-
-
 def test_a_running_local_cloud_writes_its_state(tmp_path: Path) -> None:
     """The state file has what other commands need, as long as the local cloud is running."""
     path = tmp_path / "state" / "running.json"
@@ -136,25 +131,18 @@ def test_unconnected_aws_is_one_error() -> None:
         raise KeyError
 
 
-def test_each_account_has_its_own_key() -> None:
-    """The CDK's command line, which caches the account of a key, distinguishes two accounts."""
-    accounts = (ACCOUNT, "111122223333")
-    first, second = (Aws(ENDPOINT, each, "eu-west-1").command_environment() for each in accounts)
-    assert first["AWS_ACCESS_KEY_ID"] != second["AWS_ACCESS_KEY_ID"]
-
-
-def test_the_users_aws_configuration_is_not_read(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Clients can be created in spite of a missing profile and a broken configuration."""
+def test_configuration_is_the_local_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The user's own is not read; each account has a key, by which the CDK caches accounts."""
     broken = tmp_path / "config"
     broken.write_text("[no end")
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         monkeypatch.setenv(name, "nonexistent")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(broken))
-    client = Aws(ENDPOINT, ACCOUNT, "eu-west-1").sqs
-    assert (ENDPOINT, "eu-west-1") == (client.meta.endpoint_url, client.meta.region_name)
+    aws, other = (Aws(ENDPOINT, each, "eu-west-1") for each in (ACCOUNT, "111122223333"))
+    assert (ENDPOINT, "eu-west-1") == (aws.sqs.meta.endpoint_url, aws.sqs.meta.region_name)
+    keys = [each.command_environment()["AWS_ACCESS_KEY_ID"] for each in (aws, other)]
+    assert keys[0] != keys[1]
 
 
 def test_sentences_are_not_wrapped_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,24 +169,21 @@ def test_alarms_are_shown_once(screen: RecordedScreen) -> None:
 
 
 NOTHING: Any = None
-NO_MESSAGES: list[str] = []
-NO_RECORD: dict[str, str] = {}
+EMPTY: Any = []
 
 
 @pytest.mark.parametrize(
     "condition",
     [
         lambda: False,
-        lambda: NO_MESSAGES,
-        lambda: NO_MESSAGES[0],
-        lambda: NO_RECORD["message_sid"],
+        lambda: EMPTY,
+        lambda: EMPTY[0],
+        lambda: dict(EMPTY)["message_sid"],
         lambda: NOTHING.sid,
         lambda: NOTHING["sid"],
     ],
 )
-def test_the_demo_names_a_wrong_claim(
-    screen: RecordedScreen, condition: Callable[[], object]
-) -> None:
+def test_demo_names_wrong_claims(screen: RecordedScreen, condition: Callable[[], object]) -> None:
     """The exit code is 1 after a claim that is false or about a missing value, which is named."""
     checks = Checks(screen)
     checks.check("water is wet", lambda: True)
@@ -225,11 +210,6 @@ def test_the_final_update_is_recognized(values: dict[str, Any], expected: bool) 
     assert not writes_message_sid({})
 
 
-def test_a_context_is_sent_unchanged() -> None:
-    """The text of a context object's file is sent as it is."""
-    assert EXAMPLE.read_text("utf-8") == read_context(EXAMPLE)
-
-
 @pytest.mark.parametrize(
     ("content", "error"),
     [
@@ -239,9 +219,7 @@ def test_a_context_is_sent_unchanged() -> None:
         (b"\xff\x00", r"context\.json: expected a text in UTF-8, found another encoding \(byte 1"),
     ],
 )
-def test_an_unreadable_context_is_an_error(
-    tmp_path: Path, content: bytes | None, error: str
-) -> None:
+def test_unreadable_context_is_an_error(tmp_path: Path, content: bytes | None, error: str) -> None:
     """A file that is missing or not JSON is an error with the path and the position."""
     path = tmp_path / "context.json"
     if content is not None:
@@ -250,13 +228,15 @@ def test_an_unreadable_context_is_an_error(
         read_context(path)
 
 
-def test_an_example_can_have_its_own_conversation() -> None:
-    """Only the conversation and the recipient of an example are replaced, not its company."""
-    varied = json.loads(example("whatsapp", conversation_id="c", recipient="+447700900199"))
-    original = json.loads(EXAMPLE.read_text("utf-8"))
-    assert RecordKey("+447700900199", "c") == record_key(json.dumps(varied))
-    assert original["company_data_payload"] == varied["company_data_payload"]
-    assert "demo-company" == company_id(json.dumps(varied)) == company_id(json.dumps(original))
+def test_a_context_is_sent_unchanged_and_an_example_in_its_own_conversation() -> None:
+    """A file's text is sent as it is; of an example conversation and recipient are replaced."""
+    original = EXAMPLE.read_text("utf-8")
+    assert original == read_context(EXAMPLE)
+    varied = example("whatsapp", conversation_id="c", recipient="+447700900199")
+    assert RecordKey("+447700900199", "c") == record_key(varied)
+    data = "company_data_payload"
+    assert json.loads(original)[data] == json.loads(varied)[data]
+    assert "demo-company" == company_id(varied) == company_id(original)
 
 
 @pytest.mark.parametrize(

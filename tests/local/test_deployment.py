@@ -94,9 +94,7 @@ def test_concurrent_processes_synthesize_once(tmp_path: Path) -> None:
         ("stacks/__pycache__/x.pyc", False),
     ],
 )
-def test_changed_sources_need_another_assembly(
-    root: Path, tmp_path: Path, source: str, changes: bool
-) -> None:
+def test_changes_need_a_synthesis(root: Path, tmp_path: Path, source: str, changes: bool) -> None:
     """A change in anything that the assembly is made of, but not bytecode, requires a synthesis."""
     before = CloudAssembly(tmp_path).directory()
     (root / source).parent.mkdir(exist_ok=True)

@@ -19,8 +19,7 @@ from local.up import STATE_FILE
 from local.vendors import REQUIRED
 from ops.endpoints import LocalCloudState
 
-START_SECONDS = 400
-STOP_SECONDS = 60
+START_SECONDS, STOP_SECONDS = 400, 60
 whole_command = pytest.mark.timeout(600)
 
 PARENT = """
@@ -86,24 +85,18 @@ def test_a_process_ends_with_its_starter(tmp_path: Path, end: signal.Signals) ->
     assert wait_for(lambda: not _is_alive(child), STOP_SECONDS)
 
 
-def test_a_scratch_directory_is_removed(tmp_path: Path) -> None:
-    """A scratch directory exists only within its block."""
+def test_scratch_directories_are_removed(tmp_path: Path) -> None:
+    """At the end of its block, or by the next one if its process has ended."""
     with scratch_directory(tmp_path / "parent") as scratch:
         (scratch / "file").write_text("text")
-    assert [] == list((tmp_path / "parent").iterdir())
-
-
-def test_abandoned_scratch_directories_are_removed(tmp_path: Path) -> None:
-    """The directory of a process that has ended is removed, that of a running process is not."""
     ended = subprocess.Popen([sys.executable, "-S", "-c", ""])
     ended.wait()
-    (tmp_path / f"local-cloud-{ended.pid}-x").mkdir()
-    (tmp_path / f"local-cloud-{os.getppid()}-x").mkdir()
-    (tmp_path / "local-cloud-odd").mkdir()
-    (tmp_path / "other").mkdir()
+    remaining = {"parent", f"local-cloud-{os.getppid()}-x"}
+    for name in (*remaining, f"local-cloud-{ended.pid}-x", "local-cloud-odd"):
+        (tmp_path / name).mkdir(exist_ok=True)
     with scratch_directory(tmp_path) as scratch:
-        expected = {"other", f"local-cloud-{os.getppid()}-x", scratch.name}
-        assert expected == {path.name for path in tmp_path.iterdir()}
+        assert {*remaining, scratch.name} == {path.name for path in tmp_path.iterdir()}
+    assert [] == list((tmp_path / "parent").iterdir())
 
 
 @contextlib.contextmanager

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from typing import NamedTuple
 
 from lambda_src.core.contract import Status, Step
 from lambda_src.core.ledger import Failure, Intent, Lease, SentRecord
@@ -13,80 +12,68 @@ from tests.support.fakes import ANSWER
 
 HOURS_AGO = time.time() - 7200
 FIXED_CAUSES = ("--fixed-cause", "twilio_21612", "--fixed-cause", "consent_not_given")
+Write = Callable[[ConversationsTable, ContextObject], object]
+"""Brings a conversation into a state, with the runtime's own writes."""
 
 
-@dataclass(frozen=True)
-class StateWriter:
-    """Brings a conversation into a state, with the runtime's own writes."""
-
-    table: ConversationsTable
-    context: ContextObject
-
-    @property
-    def lease(self) -> Lease:
-        """A lease that expired long ago."""
-        return Lease(self.context.key, "a worker", 1, HOURS_AGO + 80, HOURS_AGO)
-
-    def acquire(self) -> None:
-        """A worker acquired the lease and died."""
-        self.table.create(self.context, self.lease)
-
-    def fail(self, status: Status, code: str) -> None:
-        """A worker recorded a failure."""
-        self.acquire()
-        self.table.record_failure(self.lease, Failure(status, code, Step.SEND, "", HOURS_AGO))
-
-    def reject(self) -> None:
-        """The context object was rejected before a lease was acquired."""
-        failure = Failure(Status.FAILED, "consent_not_given", Step.PARSE, "", HOURS_AGO)
-        self.table.record_rejection(self.context.key, failure, "req-0001", HOURS_AGO)
-
-    def send(self) -> None:
-        """The message was sent and recorded."""
-        self._record_intent()
-        sent = SentRecord("SM" + "0" * 32, ANSWER, HOURS_AGO, HOURS_AGO, 0)
-        self.table.record_sent(self.context.key, sent)
-
-    def lose(self) -> None:
-        """The outcome of the send is unknown."""
-        self._record_intent()
-        failure = Failure(Status.SEND_UNKNOWN, "not_found_at_vendor", Step.SETTLE, "", HOURS_AGO)
-        all_records = self.table.related_records(RecordKey(self.context.key.primary_channel, ""))
-        (found,) = (record for record in all_records if record.key == self.context.key)
-        self.table.mark_unknown(self.context.key, failure, found)
-
-    def _record_intent(self) -> None:
-        self.acquire()
-        self.table.record_intent(self.lease, Intent(HOURS_AGO, HOURS_AGO + 15), ANSWER)
+def _acquire(table: ConversationsTable, context: ContextObject) -> Lease:
+    """A worker acquired the lease and died; it expired long ago."""
+    lease = Lease(context.key, "a worker", 1, HOURS_AGO + 80, HOURS_AGO)
+    table.create(context, lease)
+    return lease
 
 
-@dataclass(frozen=True)
-class State:
-    """A state of a conversation.
+def _fail(status: Status, code: str) -> Write:
+    """A worker recorded a failure."""
 
-    Attributes:
-        write: Brings the conversation into the state.
-        arrives: Whether a redrive with `FIXED_CAUSES` sends its message.
-        copies: Number of its dead-letter messages.
-    """
+    def write(table: ConversationsTable, context: ContextObject) -> None:
+        failure = Failure(status, code, Step.SEND, "", HOURS_AGO)
+        table.record_failure(_acquire(table, context), failure)
 
-    write: Callable[[StateWriter], None]
+    return write
+
+
+def _reject(table: ConversationsTable, context: ContextObject) -> None:
+    """The context object was rejected before a lease was acquired."""
+    failure = Failure(Status.FAILED, "consent_not_given", Step.PARSE, "", HOURS_AGO)
+    table.record_rejection(context.key, failure, "req-0001", HOURS_AGO)
+
+
+def _record_intent(table: ConversationsTable, context: ContextObject) -> None:
+    table.record_intent(_acquire(table, context), Intent(HOURS_AGO, HOURS_AGO + 15), ANSWER)
+
+
+def _send(table: ConversationsTable, context: ContextObject) -> None:
+    """The message was sent and recorded."""
+    _record_intent(table, context)
+    table.record_sent(context.key, SentRecord("SM" + "0" * 32, ANSWER, HOURS_AGO, HOURS_AGO, 0))
+
+
+def _lose(table: ConversationsTable, context: ContextObject) -> None:
+    """The outcome of the send is unknown."""
+    _record_intent(table, context)
+    failure = Failure(Status.SEND_UNKNOWN, "not_found_at_vendor", Step.SETTLE, "", HOURS_AGO)
+    all_records = table.related_records(RecordKey(context.key.primary_channel, ""))
+    (found,) = (record for record in all_records if record.key == context.key)
+    table.mark_unknown(context.key, failure, found)
+
+
+class State(NamedTuple):
+    """What writes a state, whether a redrive with `FIXED_CAUSES` sends its message, and copies."""
+
+    write: Write
     arrives: bool
     copies: int = 1
 
 
-def _failed(status: Status, code: str) -> Callable[[StateWriter], None]:
-    return partial(StateWriter.fail, status=status, code=code)
-
-
 STATES: Mapping[str, State] = {
-    "untouched": State(lambda _: None, arrives=True),
-    "copied": State(lambda _: None, arrives=True, copies=2),
-    "waiting": State(_failed(Status.RETRY, "openai_500"), arrives=True),
-    "lapsed": State(StateWriter.acquire, arrives=True),
-    "fixed": State(_failed(Status.FAILED, "twilio_21612"), arrives=True),
-    "rejected": State(StateWriter.reject, arrives=True),
-    "sent": State(StateWriter.send, arrives=False),
-    "failed": State(_failed(Status.FAILED, "twilio_21211"), arrives=False),
-    "unknown": State(StateWriter.lose, arrives=False),
+    "untouched": State(lambda *_: None, arrives=True),
+    "copied": State(lambda *_: None, arrives=True, copies=2),
+    "waiting": State(_fail(Status.RETRY, "openai_500"), arrives=True),
+    "lapsed": State(_acquire, arrives=True),
+    "fixed": State(_fail(Status.FAILED, "twilio_21612"), arrives=True),
+    "rejected": State(_reject, arrives=True),
+    "sent": State(_send, arrives=False),
+    "failed": State(_fail(Status.FAILED, "twilio_21211"), arrives=False),
+    "unknown": State(_lose, arrives=False),
 }

@@ -42,12 +42,8 @@ def create_stack(variables: Mapping[str, str], dead_letter_queue_url: str) -> No
         Publish=True,
     )
     functions.create_alias(FunctionName=FUNCTION, Name=ALIAS, FunctionVersion="1")
-    outputs = {
-        "QueueUrl": variables["QUEUE_URL"],
-        "DeadLetterQueueUrl": dead_letter_queue_url,
-        "FunctionName": FUNCTION,
-        "FunctionAlias": ALIAS,
-    }
+    outputs = {"FunctionName": FUNCTION, "FunctionAlias": ALIAS}
+    outputs |= {"QueueUrl": variables["QUEUE_URL"], "DeadLetterQueueUrl": dead_letter_queue_url}
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -71,14 +67,8 @@ class OperatorChannel(Tool):
 
     def dead_letter(self, *bodies: str) -> None:
         """Put messages into the dead-letter queue."""
-        for start in range(0, len(bodies), 10):
-            self.channel.sqs.send_message_batch(
-                QueueUrl=self.dead_letter_queue_url,
-                Entries=[
-                    {"Id": str(number), "MessageBody": body}
-                    for number, body in enumerate(bodies[start : start + 10])
-                ],
-            )
+        for body in bodies:
+            self.channel.sqs.send_message(QueueUrl=self.dead_letter_queue_url, MessageBody=body)
 
     def enqueue(self, body: str) -> None:
         """Put a message on the channel's queue."""

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -145,14 +145,14 @@ def _parse(service: str, command: str, *rest: str) -> tuple[str, dict[str, Any]]
     return operation.name, parameters
 
 
-def _options(rest: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+def _options(rest: Iterable[str]) -> list[tuple[str, list[str]]]:
     options: list[tuple[str, list[str]]] = []
     for argument in rest:
         if argument.startswith("--"):
             options.append((argument.removeprefix("--"), []))
         else:
             options[-1][1].append(argument)
-    yield from options
+    return options
 
 
 def _value(shape: Shape, values: list[str]) -> Any:
@@ -308,9 +308,7 @@ def test_every_alarm_has_a_section_and_a_drill() -> None:
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_the_drill_resolves_the_alarm(
-    operator: OperatorChannel, tmp_path: Path, alarm: str
-) -> None:
+def test_drill_resolves_the_alarm(operator: OperatorChannel, tmp_path: Path, alarm: str) -> None:
     """No dead letter is left, each message is sent once, and no conversation is open."""
     operator.dead_letter(*PREPARATIONS[alarm](operator))
 

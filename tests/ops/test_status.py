@@ -49,9 +49,7 @@ def test_a_watch_survives_errors_of_aws(
     assert "; trying again" in result.stderr
 
 
-def test_an_error_at_the_first_update_ends_a_watch(
-    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_first_error_ends_watch(operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is probably a wrong environment or missing permissions."""
 
     def refused(*_: object) -> ChannelStatus:
@@ -61,9 +59,7 @@ def test_an_error_at_the_first_update_ends_a_watch(
     assert "AWS refused DescribeAlarms: AccessDenied" in operator.refused("watch")
 
 
-def test_active_alarms_and_the_age_are_shown(
-    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shows_alarms_and_age(operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     """People see the alarm's name and how long the oldest message waits."""
     seen = replace(QUIET, alarms=(ALARM, replace(ALARM, state="OK")), oldest_seconds=61.0)
     monkeypatch.setattr(status, "read_status", lambda *_: seen)

@@ -1,7 +1,7 @@
 """Run the operator's command line in this process."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer.main
@@ -38,6 +38,15 @@ class Tool:
         assert exit_code == result.exit_code, result.output
         assert "Traceback" not in result.output
         return " ".join(result.output.split())
+
+
+def commands(group: TyperGroup | None = None, *path: str) -> Iterator[tuple[str, str]]:
+    """Yield every command, such as `dlq list`, of the tool or a group of it, with its help text."""
+    for name, command in (group or typer.main.get_group(app)).commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, *path, name)
+        else:
+            yield " ".join((*path, name)), command.help or ""
 
 
 def check_call(arguments: Sequence[str]) -> None:

@@ -1,7 +1,4 @@
-"""No personal data or secret appears in logs, metrics, errors or the operator's tool.
-
-Messages have canaries (made-up personal data and secrets), which no output may contain.
-"""
+"""No canary (made-up personal data or secret) is in logs, metrics, errors or the operator CLI."""
 
 import base64
 import io
@@ -98,8 +95,8 @@ PAST: Any = {"N": "0"}
 _numbers = count()
 
 
-def document(number: int = 0) -> dict[str, Any]:
-    """Return a valid context object with every optional field, and a canary in each that allows it.
+def document(changes: Mapping[str, object] | None = None, number: int = 0) -> dict[str, Any]:
+    """Return a context object with every optional field, a canary in each that allows it, changes.
 
     `number` (0 to 999) distinguishes conversations and recipients.
     """
@@ -107,20 +104,18 @@ def document(number: int = 0) -> dict[str, Any]:
         **json.loads(json.dumps(FIELDS)),
         "frontend_payload.recipient_data.recipient_tel": f"+{NUMBERS[0]}{number:03}",
         "conversation_data.conversation_id": f"conversation-{number}",
+        **(changes or {}),
     }
-    return _changed(contexts.complete(), values)
+    planted = contexts.complete()
+    for path, value in values.items():
+        contexts.changed(path, value, planted)
+    return planted
 
 
 def body(changes: Mapping[str, object] | None = None, engine: str = "responses") -> str:
     """Return such a context object of a new conversation as JSON, with changes by path."""
     path = "company_data_payload.ai_config.openai_config.whatsapp.engine"
-    return json.dumps(_changed(document(next(_numbers) % 1000), {path: engine, **(changes or {})}))
-
-
-def _changed(planted: dict[str, Any], values: Mapping[str, object]) -> dict[str, Any]:
-    for path, value in values.items():
-        contexts.changed(path, value, planted)
-    return planted
+    return json.dumps(document({path: engine, **(changes or {})}, next(_numbers) % 1000))
 
 
 def quoting(fault: Fault) -> Fault:
@@ -379,9 +374,7 @@ def test_leak_is_found(capture: Capture, leak: str) -> None:
     assert found_in(capture.libraries.getvalue())
 
 
-def test_leak_of_runtime_is_found(
-    channel: Channel, capture: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runtime_leak(channel: Channel, capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """A leak is found if the runtime logs its input."""
     log = logging.getLogger("lambda_src.core.flow")
 

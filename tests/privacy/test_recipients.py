@@ -80,9 +80,7 @@ def outcome(channel: Channel, recipient: str = RECIPIENT) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("code", ["21610", "63014", "63033"])
-def test_opt_out_at_vendor_suppresses(
-    channel: Channel, suppressions: Suppressions, code: str
-) -> None:
+def test_opt_out_suppresses(channel: Channel, suppressions: Suppressions, code: str) -> None:
     """If Twilio reports an opt-out, the record fails and the recipient is suppressed."""
     channel.twilio.fail_next(code)
     assert [context()] == channel.deliver(context())
@@ -93,36 +91,28 @@ def test_opt_out_at_vendor_suppresses(
     assert expected == (suppression.digest, suppression.reason)
 
 
-def test_later_message_fails_before_any_call(channel: Channel, suppressions: Suppressions) -> None:
-    """No vendor is called; the record and a single log line have the reason."""
+def test_suppressed_recipient_gets_nothing(channel: Channel, suppressions: Suppressions) -> None:
+    """New and waiting conversations fail before any vendor is called; one log line says why."""
+    waiting = context(conversation_id="waiting")
+    channel.openai.fail_next("rate_limit_exceeded")
+    channel.deliver(waiting)
+    calls = channel.vendor_calls()
     suppressions.add(RECIPIENT, AUDIT)
 
+    assert [waiting] == channel.deliver(waiting, receive_count=2)
+    record = channel.record("waiting")
+    assert REJECTED == (record["conversation_status"], record["failure"]["code"])
+    assert "recipient_suppressed" in channel.events()
     assert [context()] == channel.deliver(context())
-
     line = channel.events()["recipient_suppressed"]
     assert ("ERROR", "claim") == (line["level"], line["failure_step"])
     assert REJECTED == outcome(channel)
     assert [context()] == channel.deliver(context(), receive_count=2)
     assert {"already_ended"} == set(channel.events()) & {"already_ended", "recipient_suppressed"}
-    assert 0 == channel.vendor_calls()
-
-
-def test_retry_is_rejected(channel: Channel, suppressions: Suppressions) -> None:
-    """A conversation that waits for a retry fails at its next delivery."""
-    channel.openai.fail_next("rate_limit_exceeded")
-    channel.deliver(context())
-    suppressions.add(RECIPIENT, AUDIT)
-    calls = channel.vendor_calls()
-
-    assert [context()] == channel.deliver(context(), receive_count=2)
-
-    assert REJECTED == outcome(channel)
     assert calls == channel.vendor_calls()
 
 
-def test_suppression_is_per_recipient_and_channel(
-    channel: Channel, suppressions: Suppressions
-) -> None:
+def test_other_suppressions_have_no_effect(channel: Channel, suppressions: Suppressions) -> None:
     """Another recipient's suppression, or one on another channel, has no effect."""
     suppressions.add("+447700900999", AUDIT)
     Suppressions(channel.dynamodb, channel.table, "sms").add(RECIPIENT, AUDIT)
@@ -317,9 +307,7 @@ def test_suppression_survives_erasure(erasure: Eraser, suppressions: Suppression
     assert ["suppression added", "erasure begun"] == [entry["what"] for entry in found.actions]
 
 
-def test_dead_letter_of_erased_person(
-    operator: OperatorChannel, suppressions: Suppressions
-) -> None:
+def test_dead_letter_of_the_erased(operator: OperatorChannel, suppressions: Suppressions) -> None:
     """A redrive leaves it in the queue; discarding it records its id and no phone number."""
     suppressions.mark_erased(RECIPIENT, AUDIT, "erased")
     operator.dead_letter(context())

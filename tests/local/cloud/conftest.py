@@ -77,7 +77,7 @@ def failed_updates(
         tracker = trackers[recipient("unrecorded", name)]
         line = wait_for(partial(_critical_line, channel, tracker), TIMEOUT_SECONDS)
         assert line, channel.log_of(tracker.message_id)
-        failures[name] = FailedUpdate(line, tracker.status())
+        failures[name] = line, tracker.status()
     DENIED.clear()
     return failures
 

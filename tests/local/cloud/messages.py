@@ -1,7 +1,7 @@
 """The messages of the tests: recipients, each with a fault of its own."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -24,11 +24,8 @@ METRIC_FILTERS = {
 each_channel = pytest.mark.parametrize("channel", METRIC_FILTERS)
 
 
-class FailedUpdate(NamedTuple):
-    """A failed final update: its CRITICAL log line, and the message's status at that time."""
-
-    line: dict[str, Any]
-    status: MessageStatus
+FailedUpdate = tuple[dict[str, Any], MessageStatus]
+"""A failed final update: its CRITICAL log line, and the message's status at that time."""
 
 
 def recipient(situation: str, channel: str = "whatsapp") -> str:

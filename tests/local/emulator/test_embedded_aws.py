@@ -1,16 +1,23 @@
 """What the local cloud adds to its embedded AWS: logs, metrics, DynamoDB's faults, secrets."""
 
 import json
+import os
+import queue
+import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from local import paths
 from local.aws import Aws
 from local.channel import Channel, Resources
 from local.cloud import ACCOUNT, REGION
@@ -22,6 +29,7 @@ from local.emulator.filter_patterns import UnsupportedPatternError
 from local.emulator.function_logs import LogReader
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import HOST, MiniStack, free_port
+from local.emulator.ministack_process import log_of_invocation, read_log
 from local.emulator.queue_metrics import AGE_SECONDS, QueueAgeMetric, QueueDepthMetric
 from local.errors import LocalCloudError
 from local.fakes import Fault, FaultKind, Match, Rule
@@ -79,20 +87,6 @@ class LogGroup:
                 logEvents=events[start : start + MAX_EVENTS],  # type: ignore[arg-type]  # as needed
             )
 
-    def create_alarm(self, topic_arn: str) -> None:
-        """Create an alarm of the same name on the metric, which notifies a topic."""
-        self._aws.cloudwatch.put_metric_alarm(
-            AlarmName=self.name,
-            Namespace=self.name,
-            MetricName="Lost",
-            Statistic="Sum",
-            Period=300,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="GreaterThanOrEqualToThreshold",
-            AlarmActions=[topic_arn],
-        )
-
     def sum(self, metric: str = "Lost", **dimensions: str) -> float:
         """Return the sum of a metric's data points."""
         return metric_sum(self._aws, self.name, metric, **dimensions)
@@ -147,7 +141,17 @@ def test_an_alarm_notifies_its_subscriber(aws: Aws, line: Callable[[LogGroup], s
     log_group = LogGroup(aws)
     topic_arn = aws.sns.create_topic(Name=log_group.name)["TopicArn"]
     subscription = AlertSubscription(aws, topic_arn)
-    log_group.create_alarm(topic_arn)
+    aws.cloudwatch.put_metric_alarm(
+        AlarmName=log_group.name,
+        Namespace=log_group.name,
+        MetricName="Lost",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        AlarmActions=[topic_arn],
+    )
     relay = MetricRelay(aws, log_group.name)
     log_group.write(OTHER)
     relay.update()
@@ -159,16 +163,17 @@ def test_an_alarm_notifies_its_subscriber(aws: Aws, line: Callable[[LogGroup], s
     assert alert == subscription.alarm_on(f"{log_group.name}/Lost")
 
 
-def _without_declared_metric(log_group: LogGroup) -> str:
-    return log_group.embedded({"Sent": 1}).replace('"Sent": 1', '"Other": 1')
-
-
 @pytest.mark.parametrize(
     ("filter_options", "line", "error", "text"),
     [
         ({"pattern": "{ $.l = %CRIT% }"}, lambda _: MATCHING, UnsupportedPatternError, "%CRIT%"),
         ({"value": "$.count"}, lambda _: MATCHING, LocalCloudError, r"\$\.count"),
-        ({}, _without_declared_metric, LocalCloudError, "'Sent'"),
+        (
+            {},
+            lambda group: group.embedded({"Sent": 1}).replace('"Sent": 1', '"Other": 1'),
+            LocalCloudError,
+            "'Sent'",
+        ),
     ],
     ids=["pattern", "value", "metric"],
 )
@@ -197,9 +202,7 @@ def test_the_thread_raises_its_error_at_the_end(aws: Aws, monkeypatch: pytest.Mo
         thread.join(60)
 
 
-def test_data_points_are_published_in_few_requests(
-    aws: Aws, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_points_are_published_together(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many lines are new, a namespace takes as few requests as possible."""
     monkeypatch.setattr(metric_relay, "MAX_DATA", 3)
     log_group = LogGroup(aws)
@@ -217,48 +220,27 @@ def test_data_points_are_published_in_few_requests(
     assert (4, 3) == (log_group.sum(), log_group.sum("Sent"))
 
 
-@pytest.fixture
-def queue_url(aws: Aws) -> str:
-    """Create a queue."""
-    return aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
+def test_the_depth_and_the_age_of_a_queue_are_published(aws: Aws) -> None:
+    """Both include messages in flight; the depth is published once not 0, the age at intervals."""
+    url, now = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"], [time.time()]
+    metrics = QueueDepthMetric(aws, url), QueueAgeMetric(aws, url, clock=lambda: now[0])
 
-
-def _receive_one(aws: Aws, queue_url: str) -> None:
-    aws.sqs.send_message(QueueUrl=queue_url, MessageBody="x")
-    aws.sqs.receive_message(QueueUrl=queue_url)
-
-
-def _queue_metric(aws: Aws, queue_url: str, name: str) -> float:
-    return metric_sum(aws, "AWS/SQS", name, QueueName=queue_url.rpartition("/")[2])
-
-
-def test_the_depth_of_a_queue_is_published(aws: Aws, queue_url: str) -> None:
-    """The number of messages, including those in flight, is published once it is not 0."""
-    metric = QueueDepthMetric(aws, queue_url)
-
-    def published() -> float:
-        metric.update()
-        return _queue_metric(aws, queue_url, "ApproximateNumberOfMessagesVisible")
-
-    assert 0 == published()
-    _receive_one(aws, queue_url)
-    assert [1, 1] == [published(), published()]
-
-
-def test_the_age_of_a_queue_is_published(aws: Aws, queue_url: str) -> None:
-    """The age of the oldest message, even in flight, is published at intervals; 0 if empty."""
-    now = [time.time()]
-    metric = QueueAgeMetric(aws, queue_url, clock=lambda: now[0])
-
-    def published(after: float) -> float:
+    def published(after: float) -> list[float]:
         now[0] += after
-        metric.update()
-        return _queue_metric(aws, queue_url, "ApproximateAgeOfOldestMessage")
+        for metric in metrics:
+            metric.update()
+        return [
+            metric_sum(aws, "AWS/SQS", name, QueueName=url.rpartition("/")[2])
+            for name in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
+        ]
 
-    assert 0 == published(after=0)
-    _receive_one(aws, queue_url)
-    assert 0 == published(after=AGE_SECONDS / 2)
-    assert 500 < published(after=600) <= 600 + AGE_SECONDS / 2
+    assert [0, 0] == published(after=0)
+    aws.sqs.send_message(QueueUrl=url, MessageBody="x")
+    aws.sqs.receive_message(QueueUrl=url)
+    assert [1, 0] == published(after=AGE_SECONDS / 2)
+    depth, age = published(after=600)
+    assert 1 == depth
+    assert 500 < age <= 600 + AGE_SECONDS / 2
 
 
 @pytest.fixture
@@ -268,8 +250,7 @@ def proxy(aws: Aws) -> Iterator[DynamoDBProxy]:
         yield proxy
 
 
-@dataclass(frozen=True)
-class _Table:
+class _Table(NamedTuple):
     """A table with the number of one item."""
 
     client: DynamoDBClient
@@ -299,10 +280,6 @@ def table(proxy: DynamoDBProxy, aws: Aws) -> _Table:
     )
     table.update(1)
     return table
-
-
-def _rule(fault: Fault, operation: str) -> Rule:
-    return Rule(fault=fault, match=Match(paths=(f"/{operation}",)), times=None)
 
 
 def test_requests_are_forwarded(table: _Table) -> None:
@@ -356,7 +333,7 @@ def test_a_rule_applies_to_selected_requests(proxy: DynamoDBProxy, table: _Table
 )
 def test_a_response_can_be_lost(proxy: DynamoDBProxy, table: _Table, fault: Fault) -> None:
     """A request can take effect although its sender receives an error."""
-    proxy.add_rule(_rule(fault, "UpdateItem"))
+    proxy.add_rule(Rule(fault, Match(paths=("/UpdateItem",)), times=None))
     with pytest.raises((ClientError, BotoCoreError)):
         table.update(2)
     assert 2 == table.number()
@@ -364,8 +341,8 @@ def test_a_response_can_be_lost(proxy: DynamoDBProxy, table: _Table, fault: Faul
 
 
 def test_forwarded_requests_are_recorded(proxy: DynamoDBProxy, table: _Table) -> None:
-    """Requests that DynamoDB responded to are recorded with the status; others are not."""
-    proxy.add_rule(_rule(Fault.reset(), "DeleteItem"))
+    """They have DynamoDB's status, others are left out; clearing the history keeps the rules."""
+    proxy.add_rule(Rule(Fault.reset(), Match(paths=("/DeleteItem",)), times=None))
     with pytest.raises(BotoCoreError):
         table.client.delete_item(TableName=table.name, Key=ITEM)
     table.update(2)
@@ -378,11 +355,7 @@ def test_forwarded_requests_are_recorded(proxy: DynamoDBProxy, table: _Table) ->
     assert "DeleteItem" not in {request.operation for request in proxy.forwarded}
     assert {FaultKind.RESET, None} == {request.fault for request in proxy.requests}
 
-
-def test_the_history_can_be_cleared(proxy: DynamoDBProxy, table: _Table) -> None:
-    """A long run can forget its requests; rules stay in force."""
     proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED)
-    table.number()
     proxy.clear_history()
     assert ([], []) == (proxy.requests, proxy.forwarded)
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -422,3 +395,47 @@ def test_the_secrets_of_the_examples_are_created(aws: Aws) -> None:
     with_template = credentials.twilio_secret
     without = Credentials("key", "account", "token").twilio_secret
     assert ["unchanged", with_template, with_template, without] == stored
+
+
+@pytest.fixture
+def worker() -> SimpleNamespace:
+    """Return a function's process that has logged two lines and the beginning of a third."""
+    read_end, write_end = os.pipe()
+    lines: queue.Queue[str] = queue.Queue()
+    worker = SimpleNamespace(
+        _proc=SimpleNamespace(stderr=os.fdopen(read_end, "rb")),
+        _stderr_queue=lines,
+        _drain_stderr=lambda: "\n".join(lines.get_nowait() for _ in range(lines.qsize())),
+        write_end=os.fdopen(write_end, "wb", buffering=0),
+    )
+    worker._stderr_thread = threading.Thread(target=read_log, args=(worker,), daemon=True)
+    worker.write_end.write(b"first\nsecond\xff\nunfin")
+    return worker
+
+
+def test_lines_that_are_read_late_belong_to_their_invocation(worker: SimpleNamespace) -> None:
+    """An invocation's log is complete, however late the thread that reads it runs."""
+    with ThreadPoolExecutor() as pool:
+        log = pool.submit(log_of_invocation, worker)
+        with pytest.raises(TimeoutError):
+            log.result(timeout=0.2)
+        worker._stderr_thread.start()
+        assert "first\nsecond\ufffd" == log.result()
+    worker.write_end.close()
+    worker._stderr_thread.join()
+
+
+def test_the_log_of_an_ended_process_is_complete(worker: SimpleNamespace) -> None:
+    """The last line of a process that was killed is kept, even if it is unfinished."""
+    worker._stderr_thread.start()
+    assert "first" == worker._stderr_queue.get()
+    worker.write_end.close()
+    worker._proc = None
+    assert "second\ufffd\nunfin" == log_of_invocation(worker)
+
+
+def test_ministack_has_what_is_replaced() -> None:
+    """The installed MiniStack still has the methods that the project replaces."""
+    check = "from ministack.core.lambda_runtime import Worker as w; w._read_stderr; w._drain_stderr"
+    code = f"{check}; w._drain_stderr_bounded"
+    subprocess.run([paths.CLOUD_PYTHON, "-c", code], check=True)  # noqa: S603 - our own code

@@ -9,7 +9,7 @@ from typing import Any
 import openai as sdk
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai import AuthenticationError, BadRequestError, NotFoundError, OpenAI
 from openai.types.beta import Thread, thread_create_params
@@ -116,10 +116,7 @@ def test_a_long_output_is_truncated_at_the_token_limit(ai: OpenAI) -> None:
 
 
 def test_resources_have_exactly_the_sdks_format(ai: OpenAI) -> None:
-    """Every resource validates against the SDK's types without extra fields.
-
-    A response echoes its request; identifiers begin with their kind.
-    """
+    """Resources have no fields beside those of the SDK's types; a response echoes its request."""
     metadata = {"request_id": "r-1"}
     options = {"instructions": "Be brief.", "max_output_tokens": 900, "metadata": metadata}
     conversation = ai.conversations.create()
@@ -250,42 +247,49 @@ def test_what_is_deleted_is_not_found(openai: FakeOpenAI, ai: OpenAI) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("POST", "/chat/completions", 404), ("PUT", "/responses", 405)]
+    ("method", "path", "status", "code"),
+    [
+        ("POST", "/chat/completions", 404, None),
+        ("PUT", "/responses", 405, None),
+        ("POST", "/threads", 400, "invalid_beta"),
+    ],
 )
 def test_unsupported_routes_are_rejected(
-    openai: FakeOpenAI, method: str, path: str, status: int
+    openai: FakeOpenAI, method: str, path: str, status: int, code: str | None
 ) -> None:
-    """Other paths and methods are errors in OpenAI's format."""
+    """Other paths and methods, and no API version where it is required, are OpenAI's errors."""
     found, error = _http(openai, method, path)
-    assert (status, f"Invalid URL ({method} /v1{path})") == (found, error["message"])
+    assert status == found
+    if code:
+        assert code == error["code"]
+    else:
+        assert f"Invalid URL ({method} /v1{path})" == error["message"]
 
 
-NOT_STRICT: list[tuple[dict[str, Any], str]] = [
-    (SCHEMA | {"additionalProperties": True}, "additionalProperties"),
-    ({k: v for k, v in SCHEMA.items() if k != "additionalProperties"}, "additionalProperties"),
-    (SCHEMA | {"required": ["1"]}, "required"),
-    (SCHEMA | {"required": "1"}, "required"),
-    (SCHEMA | {"type": "array"}, "type"),
-    (SCHEMA | {"properties": []}, "properties"),
-    (SCHEMA | {"allOf": []}, "allOf"),
-    *(
-        (SCHEMA | {"properties": {"it": unsupported}}, "('properties', 'it'")
-        for unsupported in (
-            "string",
-            {"description": "no type"},
-            {"type": "array", "items": {"type": "string"}},
-            {"type": "string", "pattern": "^a$"},
-            {"anyOf": [{"type": "string"}]},
-            SCHEMA,
-        )
-    ),
-]
-
-
-@pytest.mark.parametrize(("schema", "place"), NOT_STRICT)
-def test_schemas_that_are_not_strict_are_rejected(
-    ai: OpenAI, schema: dict[str, Any], place: str
-) -> None:
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        (SCHEMA | {"additionalProperties": True}, "additionalProperties"),
+        ({k: v for k, v in SCHEMA.items() if k != "additionalProperties"}, "additionalProperties"),
+        (SCHEMA | {"required": ["1"]}, "required"),
+        (SCHEMA | {"required": "1"}, "required"),
+        (SCHEMA | {"type": "array"}, "type"),
+        (SCHEMA | {"properties": []}, "properties"),
+        (SCHEMA | {"allOf": []}, "allOf"),
+        *(
+            (SCHEMA | {"properties": {"it": unsupported}}, "('properties', 'it'")
+            for unsupported in (
+                "string",
+                {"description": "no type"},
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "string", "pattern": "^a$"},
+                {"anyOf": [{"type": "string"}]},
+                SCHEMA,
+            )
+        ),
+    ],
+)
+def test_only_strict_schemas_are_accepted(ai: OpenAI, schema: dict[str, Any], place: str) -> None:
     """Anything but a strict flat object of strings is a 400 error that names the place."""
     with pytest.raises(BadRequestError) as rejected:
         _text(ai, text=_format(schema=schema))
@@ -293,9 +297,7 @@ def test_schemas_that_are_not_strict_are_rejected(
     assert place in rejected.value.message
 
 
-def test_a_conversation_is_locked_during_a_response(
-    openai: FakeOpenAI, ai: OpenAI, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_conversation_lock(openai: FakeOpenAI, ai: OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second response in the same conversation is rejected until the first has ended."""
     conversation = ai.conversations.create().id
     thinking, may_end = threading.Event(), threading.Event()
@@ -403,8 +405,15 @@ def test_faults_apply_to_matching_requests_only(openai: FakeOpenAI, ai: OpenAI) 
     assert [] == openai.pending_faults
 
 
-def test_a_refusal_is_a_completed_response_without_text(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """A refusal is HTTP 200, completed, with one refusal part and no text."""
+def test_a_response_can_be_a_refusal_or_fail(openai: FakeOpenAI, ai: OpenAI) -> None:
+    """A refusal is completed without text; a failure has an error, no output, and adds no items."""
+    conversation = ai.conversations.create().id
+    openai.fail_next(Fault.failed("rate_limit_exceeded", "Too much"))
+    response = _respond(ai, conversation=conversation)
+    assert ("failed", [], None) == (response.status, response.output, response.usage)
+    assert ("rate_limit_exceeded", "Too much") == (response.error.code, response.error.message)
+    assert [] == openai.state()["conversations"][0]["items"]
+
     openai.fail_next(Fault.refusal("No."))
     response = _respond(ai)
     (part,) = response.output[0].content
@@ -420,16 +429,6 @@ def test_a_response_can_be_incomplete(openai: FakeOpenAI, ai: OpenAI, reason: st
     assert ("incomplete", reason) == (response.status, response.incomplete_details.reason)
     with pytest.raises(json.JSONDecodeError):
         json.loads(response.output_text)
-
-
-def test_a_response_can_fail(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """A failed response has an error, no output and no usage, and adds no items."""
-    conversation = ai.conversations.create().id
-    openai.fail_next(Fault.failed("rate_limit_exceeded", "Too much"))
-    response = _respond(ai, conversation=conversation)
-    assert ("failed", [], None) == (response.status, response.output, response.usage)
-    assert ("rate_limit_exceeded", "Too much") == (response.error.code, response.error.message)
-    assert [] == openai.state()["conversations"][0]["items"]
 
 
 def test_an_output_can_be_any_text(openai: FakeOpenAI, ai: OpenAI) -> None:
@@ -508,9 +507,7 @@ def test_a_run_can_be_cancelled(ai: OpenAI, thread: Thread) -> None:
 
 
 @pytest.mark.parametrize("by_fault", [False, True])
-def test_a_run_takes_its_time(
-    openai: FakeOpenAI, ai: OpenAI, thread: Thread, by_fault: bool
-) -> None:
+def test_run_takes_its_time(openai: FakeOpenAI, ai: OpenAI, thread: Thread, by_fault: bool) -> None:
     """A run does not end before its time, set for all runs or by a fault for one of them."""
     if by_fault:
         openai.fail_next(Fault.thinking(30))
@@ -563,19 +560,11 @@ def test_a_run_can_fail(openai: FakeOpenAI, ai: OpenAI, thread: Thread) -> None:
         ({"tools": [{"type": "code_interpreter"}]}, "unsupported_parameter"),
     ],
 )
-def test_invalid_parameters_of_runs_are_rejected(
-    ai: OpenAI, thread: Thread, options: dict[str, Any], code: str
-) -> None:
+def test_invalid_runs(ai: OpenAI, thread: Thread, options: dict[str, Any], code: str) -> None:
     """A low token limit, a schema that is not strict and unsupported parameters are rejected."""
     with pytest.raises(BadRequestError) as rejected:
         _start(ai, thread, **options)
     assert code == rejected.value.code
-
-
-def test_the_apis_version_is_required(openai: FakeOpenAI) -> None:
-    """A request without the version's header is a 400 error."""
-    status, error = _http(openai, "POST", "/threads")
-    assert (400, "invalid_beta") == (status, error["code"])
 
 
 SENTENCES = (
@@ -614,7 +603,7 @@ def test_a_text_is_shortened_at_a_sentence_or_word(limit: int) -> None:
     assert text == text.strip(" ,(")
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.recursive(st.none() | st.floats() | st.text(), st.lists), st.text(), st.integers(1, 200))
 def test_a_property_fits_a_template(data: Any, description: str, limit: int) -> None:
     """A text is never empty, has one line and keeps to its limit, for any project data."""
@@ -634,9 +623,7 @@ def test_facts_come_from_the_most_recent_object() -> None:
 
 
 @pytest.mark.parametrize("sampling", [{"temperature": 0.5}, {"top_p": 0.9}])
-def test_sampling_parameters_beside_an_effort_are_rejected(
-    ai: OpenAI, sampling: dict[str, float]
-) -> None:
+def test_sampling_beside_effort_is_rejected(ai: OpenAI, sampling: dict[str, float]) -> None:
     """As by reasoning models; without an effort they are accepted."""
     with pytest.raises(BadRequestError, match="Unsupported parameter") as error:
         _respond(ai, **sampling)

@@ -235,12 +235,14 @@ def _send(client: Client) -> str | None:
     return client.messages.create(to=RECIPIENT, from_=SENDER, body="Hello").sid
 
 
-def test_a_fault_is_added_by_name(twilio: FakeTwilio, sms: Client) -> None:
-    """A fault added by its name applies to the next request."""
+def test_faults_are_added_by_name(openai: FakeOpenAI, twilio: FakeTwilio, sms: Client) -> None:
+    """It applies to the next request, a fault of the model's output to the next with an output."""
     _control(twilio, "POST", "faults", {"fault": "20429"}, 201)
     with pytest.raises(TwilioRestException) as failed:
         _send(sms)
     assert 20429 == failed.value.code
+    _control(openai, "POST", "faults", {"fault": {"kind": "refusal", "message": "No."}}, 201)
+    assert ("/v1/responses", "/v1/threads/*/runs") == openai.pending_faults[0].match.paths
 
 
 def test_a_rule_is_added_with_all_its_parts(twilio: FakeTwilio) -> None:
@@ -263,38 +265,36 @@ def test_a_rule_is_added_with_all_its_parts(twilio: FakeTwilio) -> None:
     assert [] == _control(twilio, "GET", "faults")
 
 
-def test_a_fault_gets_its_default_match(openai: FakeOpenAI) -> None:
-    """A fault of the model's output without a match applies to the requests that have an output."""
-    _control(openai, "POST", "faults", {"fault": {"kind": "refusal", "message": "No."}}, 201)
-    assert ("/v1/responses", "/v1/threads/*/runs") == openai.pending_faults[0].match.paths
-
-
 @pytest.mark.parametrize(
-    ("rule", "problem"),
+    ("route", "document", "problem"),
     [
-        ({}, "fault"),
-        ({"fault": "no_such_code"}, "no_such_code"),
-        ({"fault": {"kind": "explode"}}, "kind"),
-        ({"fault": {"kind": "reset", "colour": "red"}}, "colour"),
-        ({"fault": {"kind": "error"}}, "status"),
-        ({"fault": {"kind": "error", "status": 200}}, "status"),
-        ({"fault": {"kind": "not_json"}}, "status"),
-        ({"fault": {"kind": "not_json", "status": 600}}, "status"),
-        ({"fault": {"kind": "slow", "seconds": -1}}, "seconds"),
-        ({"fault": {"kind": "error", "status": 429, "retry_after": -1}}, "retry_after"),
-        ({"fault": {"kind": "undelivered", "code": "x"}}, "code"),
-        ({"fault": {"kind": "reset"}, "times": 0}, "times"),
-        ({"fault": {"kind": "reset"}, "skip": -1}, "skip"),
-        ({"fault": {"kind": "reset"}, "probability": 1.5}, "probability"),
-        ({"fault": {"kind": "reset"}, "match": {"path": "/"}}, "path"),
-        ({"fault": {"kind": "reset"}, "often": 2}, "often"),
+        ("faults", {}, "fault"),
+        ("faults", {"fault": "no_such_code"}, "no_such_code"),
+        ("faults", {"fault": {"kind": "explode"}}, "kind"),
+        ("faults", {"fault": {"kind": "reset", "colour": "red"}}, "colour"),
+        ("faults", {"fault": {"kind": "error"}}, "status"),
+        ("faults", {"fault": {"kind": "error", "status": 200}}, "status"),
+        ("faults", {"fault": {"kind": "not_json"}}, "status"),
+        ("faults", {"fault": {"kind": "not_json", "status": 600}}, "status"),
+        ("faults", {"fault": {"kind": "slow", "seconds": -1}}, "seconds"),
+        ("faults", {"fault": {"kind": "error", "status": 429, "retry_after": -1}}, "retry_after"),
+        ("faults", {"fault": {"kind": "undelivered", "code": "x"}}, "code"),
+        ("faults", {"fault": {"kind": "reset"}, "times": 0}, "times"),
+        ("faults", {"fault": {"kind": "reset"}, "skip": -1}, "skip"),
+        ("faults", {"fault": {"kind": "reset"}, "probability": 1.5}, "probability"),
+        ("faults", {"fault": {"kind": "reset"}, "match": {"path": "/"}}, "path"),
+        ("faults", {"fault": {"kind": "reset"}, "often": 2}, "often"),
+        ("settings", {"lag": 1}, "lag"),
+        ("settings", {"list_lag_requests": -1}, "list_lag_requests"),
+        ("settings", {"list_lag_requests": "x"}, "list_lag_requests"),
     ],
 )
-def test_an_invalid_rule_is_rejected(twilio: FakeTwilio, rule: object, problem: str) -> None:
-    """An invalid rule gets a response with status 400 that names the problem."""
-    response = _control(twilio, "POST", "faults", rule, 400)
+def test_invalid_documents(twilio: FakeTwilio, route: str, document: object, problem: str) -> None:
+    """An invalid document gets status 400 and the name of the problem, and changes nothing."""
+    before = twilio.settings
+    response = _control(twilio, "PATCH" if route == "settings" else "POST", route, document, 400)
     assert problem in " ".join(response["problems"])
-    assert [] == twilio.pending_faults
+    assert (before, []) == (twilio.settings, twilio.pending_faults)
 
 
 def test_state_and_requests_are_shown_without_secrets(twilio: FakeTwilio, sms: Client) -> None:
@@ -321,29 +321,14 @@ def test_settings_can_be_changed(twilio: FakeTwilio, sms: Client) -> None:
     assert [0, 1] == [len(sms.messages.list()) for _ in range(2)]
 
 
-@pytest.mark.parametrize(
-    "changes", [{"lag": 1}, {"list_lag_requests": -1}, {"list_lag_requests": "x"}]
-)
-def test_invalid_settings_are_rejected(twilio: FakeTwilio, changes: dict[str, object]) -> None:
-    """An unknown setting or an invalid value is named, and nothing changes."""
-    before = twilio.settings
-    response = _control(twilio, "PATCH", "settings", changes, 400)
-    assert next(iter(changes)) in " ".join(response["problems"])
-    assert before == twilio.settings
-
-
 def test_everything_can_be_reset(openai: FakeOpenAI) -> None:
-    """After a reset there are no rules, requests, conversations or threads."""
+    """A reset clears rules, requests and resources; rules do not apply to control requests."""
     headers = {"Authorization": f"Bearer {KEY}"}
     requests.post(f"{openai.base_url}/conversations", headers=headers, timeout=TIMEOUT)
-    openai.fail_next(Fault.reset())
+    assert 1 == len(openai.requests)
+    openai.add_rule(openai.rule(Fault.reset(), times=None))
+    assert 1 == len(_control(openai, "GET", "faults"))
+    assert 1 == len(openai.requests)
     _control(openai, "DELETE", "state", None, 204)
     state = _control(openai, "GET", "state")
     assert ([], [], []) == (state["conversations"], openai.requests, openai.pending_faults)
-
-
-def test_control_requests_are_not_recorded_and_never_fail(twilio: FakeTwilio) -> None:
-    """Rules do not apply to control requests, which are not in the log."""
-    twilio.add_rule(twilio.rule(Fault.reset(), times=None))
-    assert 1 == len(_control(twilio, "GET", "faults"))
-    assert [] == twilio.requests

@@ -90,9 +90,7 @@ def test_a_message_has_twilios_format(sms: Client) -> None:
     assert (datetime.fromtimestamp(NOON, UTC), None) == (sent.date_created, sent.error_code)
 
 
-def test_a_message_goes_from_queued_to_sent_to_delivered(
-    twilio: FakeTwilio, sms: Client, clock: VirtualClock
-) -> None:
+def test_queued_sent_delivered(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> None:
     """Time turns a queued message into a sent and then into a delivered one."""
     twilio.settings = TwilioSettings(sent_after_seconds=2, delivered_after_seconds=5)
     sid, seen = _sid(sms), []
@@ -114,9 +112,7 @@ def test_an_inbox_has_the_messages_to_its_number(twilio: FakeTwilio, sms: Client
     assert inbox == twilio.inbox(RECIPIENT)
 
 
-def test_a_service_chooses_the_sender_when_it_sends(
-    twilio: FakeTwilio, sms: Client, clock: VirtualClock
-) -> None:
+def test_service_chooses_sender(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> None:
     """A new message names the service alone; once it is sent, its sender and price too."""
     twilio.settings = TwilioSettings(sent_after_seconds=60)
     text = "a" * 161
@@ -128,17 +124,6 @@ def test_a_service_chooses_the_sender_when_it_sends(
     plain = sms.messages(_sid(sms, **PLAIN, body=text))
     clock.advance(61)
     assert ["-0.00790", "-0.01580"] == [listed.price, plain.fetch().price]
-
-
-@pytest.mark.parametrize(
-    ("service", "status", "code"),
-    [("MG1", 400, 21705), (f"MG{'9' * 32}", 404, 21701), (EMPTY, 400, 21704)],
-)
-def test_a_service_that_cannot_send_is_rejected(
-    sms: Client, service: str, status: int, code: int
-) -> None:
-    """A malformed, unknown or empty messaging service has its own code."""
-    assert (status, code) == _rejection(sms, body="Hello", messaging_service_sid=service)
 
 
 @pytest.mark.parametrize(
@@ -223,15 +208,16 @@ def test_another_accounts_message_is_not_found(twilio: FakeTwilio, sms: Client) 
         (_template({str(number): "x" for number in range(101)}), 21656),
         (_template({"1": "Ada", "offer": "x", "2": "more"}), 63028),
         (_template({"1": "Ada", "offer": "x" * 1024}), 63005),
+        ({"messaging_service_sid": "MG1"}, 21705),
+        ({"messaging_service_sid": f"MG{'9' * 32}"}, 21701),
+        ({"messaging_service_sid": EMPTY}, 21704),
     ],
 )
-def test_invalid_parameters_are_rejected(
-    twilio: FakeTwilio, sms: Client, changes: dict[str, Any], code: int
-) -> None:
-    """Each invalid parameter is a 400 error with Twilio's code, and nothing is sent."""
+def test_invalid_send(twilio: FakeTwilio, sms: Client, changes: dict[str, Any], code: int) -> None:
+    """Each has a status of 400, an unknown service 404, and Twilio's code; nothing is sent."""
     parameters = {"body": "Hello"} | changes
     sent = {name: value for name, value in parameters.items() if value is not None}
-    assert (400, code) == _rejection(sms, **sent)
+    assert (404 if code == 21701 else 400, code) == _rejection(sms, **sent)
     assert [] == twilio.messages()
 
 
@@ -269,10 +255,8 @@ def test_every_supported_parameter_is_one_of_the_sdks(twilio: FakeTwilio, sms: C
     assert set(SUPPORTED) == {name for request in twilio.requests for name in request.body}
 
 
-def test_lists_are_sorted_by_sending_time(
-    twilio: FakeTwilio, sms: Client, clock: VirtualClock
-) -> None:
-    """The message sent last is first; a message that is not sent yet is last."""
+def test_lists_are_sorted_by_time(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> None:
+    """The message sent last is first; one not sent yet is last, and in no list by date."""
     twilio.settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
     sids = []
     for seconds in (0, 20, 40):
@@ -280,6 +264,7 @@ def test_lists_are_sorted_by_sending_time(
         sids.append(_sid(sms))
     clock.advance(41)
     assert [sids[1], sids[0], sids[2]] == _listed(sms)
+    assert sids[1::-1] == _listed(sms, date_sent_after=datetime(2020, 1, 1, tzinfo=UTC))
 
 
 def test_lists_filter_by_address(sms: Client) -> None:
@@ -323,45 +308,29 @@ def test_pages_do_not_shift_when_a_message_is_added(sms: Client) -> None:
         ("date_sent", 14, 0, False),
     ],
 )
-def test_dates_are_compared_by_day(
-    sms: Client, name: str, day: int, hour: int, found: bool
-) -> None:
+def test_dates_compare_by_day(sms: Client, name: str, day: int, hour: int, found: bool) -> None:
     """A date filter includes the whole day, on both sides."""
     _sid(sms)
     assert found == bool(_listed(sms, **{name: datetime(2030, 1, day, hour, tzinfo=UTC)}))
 
 
-def test_an_unsent_message_has_no_date(twilio: FakeTwilio, sms: Client) -> None:
-    """A queued message is in a list only if that has no date filter."""
-    twilio.settings = TwilioSettings(sent_after_seconds=60, delivered_after_seconds=90)
-    sid = _sid(sms)
-    assert [] == _listed(sms, date_sent_after=datetime(2020, 1, 1, tzinfo=UTC))
-    assert [sid] == _listed(sms)
-
-
-def test_lists_can_lag_by_requests(twilio: FakeTwilio, sms: Client) -> None:
-    """A message appears after as many matching lists as set, but can be fetched at once."""
+def test_lists_can_lag(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> None:
+    """A message is listed after as many lists, or at the age, as set, but is fetched at once."""
     twilio.settings = TwilioSettings(list_lag_requests=2)
-    sid = _sid(sms)
-    assert sid == sms.messages(sid).fetch().sid
-    assert [[], [], [sid]] == [_listed(sms, to=RECIPIENT) for _ in range(3)]
-
-
-def test_lists_can_lag_by_time(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> None:
-    """A message appears at the age that is set, but is in the inbox at once."""
+    first = _sid(sms)
+    assert first == sms.messages(first).fetch().sid
+    assert [[], [], [first]] == [_listed(sms, to=RECIPIENT) for _ in range(3)]
     twilio.settings = TwilioSettings(list_lag_seconds=30)
-    sid = _sid(sms)
-    assert ([], 1) == (_listed(sms), len(twilio.inbox(RECIPIENT)))
+    second = _sid(sms, to=OTHER_RECIPIENT)
+    assert ([], 1) == (_listed(sms, to=OTHER_RECIPIENT), len(twilio.inbox(OTHER_RECIPIENT)))
     clock.advance(30)
-    assert [sid] == _listed(sms)
+    assert [second] == _listed(sms, to=OTHER_RECIPIENT)
 
 
 @pytest.mark.parametrize(
     "parameters", [{"date_sent": "soon"}, {"page_size": 0}, {"page_token": "PAwrong"}]
 )
-def test_invalid_parameters_of_lists_are_rejected(
-    sms: Client, parameters: dict[str, object]
-) -> None:
+def test_invalid_list_parameters_are_rejected(sms: Client, parameters: dict[str, object]) -> None:
     """A wrong date, page size or token is a 400 error."""
     with pytest.raises(TwilioException) as rejected:
         sms.messages.page(**parameters)
@@ -407,20 +376,14 @@ def test_a_failed_send_may_have_taken_effect(
         assert (failed.value.status, failed.value.code) in {(500, 20500), (502, 502)}
 
 
-@pytest.mark.parametrize("effect_applied", [False, True])
-def test_a_slow_response_is_the_normal_one(
-    twilio: FakeTwilio, sms: Client, effect_applied: bool
-) -> None:
-    """A slow response has the sid, whether the effect came before or after the delay."""
-    twilio.fail_next(Fault.slow(0.05, effect_applied=effect_applied))
-    assert _sid(sms) == twilio.inbox(RECIPIENT)[0].sid
-
-
-def test_an_empty_response_has_no_sid(twilio: FakeTwilio, sms: Client) -> None:
-    """A 201 with an empty body gives an instance without a sid, and the message was accepted."""
+def test_a_successful_response_can_be_slow_or_empty(twilio: FakeTwilio, sms: Client) -> None:
+    """A slow one has the sid, whenever the effect came; an empty one an instance without a sid."""
+    for effect_applied in (False, True):
+        twilio.fail_next(Fault.slow(0.05, effect_applied=effect_applied))
+        assert _sid(sms) == twilio.inbox(RECIPIENT)[-1].sid
     twilio.fail_next(Fault.empty())
     assert _sid(sms) is None
-    assert 1 == len(twilio.inbox(RECIPIENT))
+    assert 3 == len(twilio.inbox(RECIPIENT))
 
 
 def test_an_accepted_message_can_fail_later(twilio: FakeTwilio, sms: Client) -> None:

@@ -27,7 +27,7 @@ from ops.queues import QueueScanner
 from ops.session import Session
 from ops.unknown_sends import UnknownSend
 from tests.local.cloud.messages import TIMEOUT_SECONDS
-from tests.ops.conversation_states import STATES, StateWriter
+from tests.ops.conversation_states import STATES
 from tests.ops.tool import Tool
 from tests.support.channel import context, recipient_data
 
@@ -95,7 +95,7 @@ class LocalOperator(Tool):
         table = ConversationsTable(
             self.cloud.aws.dynamodb, self.cloud.resources.table, "1.0.0", channel="whatsapp"
         )
-        STATES[state].write(StateWriter(table, self._session.deployment.parse(body)))
+        STATES[state].write(table, self._session.deployment.parse(body))
         return Conversation(number, conversation_id, body, self.cloud, self.fakes)
 
     def dead(self, *states: str) -> list[Conversation]:

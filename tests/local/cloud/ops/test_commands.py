@@ -1,17 +1,29 @@
-"""Commands that change something on the local cloud: messages, records, recipients and secrets."""
+"""Every command on the local cloud: done, refused and interrupted, also at a real terminal."""
 
+import io
 import json
+import re
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
+import pexpect
 import pytest
 
 from lambda_src.core.contract import Status
+from local import paths
+from local.fakes import Fault, Match
 from local.lifecycle import wait_for
-from tests.local.cloud.messages import TIMEOUT_SECONDS, several_waits
+from ops.command import INTERRUPTED
+from tests.local.cloud.messages import TIMEOUT_SECONDS, each_channel, several_waits
 from tests.local.cloud.ops.local_operator import Conversation, LocalOperator
-from tests.local.cloud.ops.ways import exercises
-from tests.support.channel import PREFIXES
+from tests.ops.tool import commands
+from tests.support.channel import OPENAI_SECRET, PREFIXES
 
 pytestmark = several_waits
 REDRIVE = ("dlq", "redrive", "--rate", "1000")
@@ -20,7 +32,133 @@ REASON = ("--reason", "request 17")
 UNCHANGED = "nothing was changed"
 AGAIN = "run the same command again"
 RESUMABLE = f"completed work is kept: {AGAIN} to continue"
-each_change = pytest.mark.parametrize("change", ["add", "lift"])
+REQUESTS: Mapping[str, str] = {
+    "status": "sqs.GetQueueAttributes",
+    "conversation show": "dynamodb.Scan",
+    "conversation list": "dynamodb.Scan",
+    "dlq list": "dynamodb.GetItem",
+    "dlq show": "dynamodb.GetItem",
+    "unknown list": "dynamodb.Scan",
+    "secrets check": "secrets-manager.GetSecretValue",
+    "assistants check": "secrets-manager.GetSecretValue",
+    "suppression list": "dynamodb.Query",
+}
+"""Each read-only command with a request that it makes."""
+WITH_CONVERSATION = {"conversation show", "dlq show"}
+PERSONAL = ("Amara", "Okafor", "Warehouse")
+F = TypeVar("F", bound=Callable[..., object])
+WAYS = {"done", "refused", "interrupted"}
+"""How a command can end."""
+covered: defaultdict[str, set[str]] = defaultdict(set)
+"""The ways that the tests cover, by command."""
+
+
+def exercises(way: str, *names: str) -> Callable[[F], F]:
+    """Declare that a test covers commands, such as `dlq list`, in a way."""
+    for name in names:
+        covered[name].add(way)
+    return lambda test: test
+
+
+def test_every_command_is_covered_in_each_way() -> None:
+    """It is done, refused and interrupted on the local cloud, and nothing else is."""
+    assert dict.fromkeys(dict(commands()), WAYS) == covered
+
+
+@exercises("refused", *REQUESTS, "watch")
+@pytest.mark.parametrize("command", [*REQUESTS, "watch"])
+def test_a_missing_channel_is_reported(operator: LocalOperator, command: str) -> None:
+    """One message names the missing stack and what to check."""
+    arguments = ["nowhere"] if command in WITH_CONVERSATION else []
+    output = operator.refused(*command.split(), *arguments, "--channel", "fax")
+    assert "no stack ai-multi-comms-fax-dev" in output
+    assert "--env, --channel" in output
+
+
+@exercises("interrupted", *REQUESTS)
+@pytest.mark.parametrize("command", REQUESTS)
+def test_an_interrupted_command_changes_nothing(operator: LocalOperator, command: str) -> None:
+    """It ends immediately; record and message are unchanged, and the message is visible."""
+    (conversation,) = operator.dead("waiting")
+    before = conversation.record
+    arguments = [conversation.id] if command in WITH_CONVERSATION else []
+    output = operator.interrupted_at(REQUESTS[command], *command.split(), *arguments)
+    assert f"interrupted: {UNCHANGED}" in output
+    assert (before, [conversation.body]) == (conversation.record, operator.dead_letters())
+    assert 0 == operator.dead_letters_in_flight()
+
+
+@exercises("done", "status", "watch")
+@each_channel
+def test_the_status_of_a_channel_is_shown(operator: LocalOperator, channel: str) -> None:
+    """It has the mapping, all alarms and the age of the oldest message; a watch repeats it."""
+
+    def status() -> Any:
+        found = operator.succeed("status", "--channel", channel)
+        return found if found["oldest_seconds"] is not None else None
+
+    found = wait_for(status, TIMEOUT_SECONDS) or {}
+    deployed = operator.cloud.aws.cloudwatch.describe_alarms()["MetricAlarms"]
+    names = [alarm["AlarmName"] for alarm in deployed]
+    assert "Enabled" == found["mapping"]
+    assert {name for name in names if name.lower().startswith(f"{channel}processor")} == {
+        alarm["name"] for alarm in found["alarms"]
+    }
+    result = operator.run("watch", "--channel", channel, "--times", "2", "--every", "0.2", "--json")
+    assert (0, 2) == (result.exit_code, result.stdout.count('"dead_letters"'))
+
+
+@exercises("done", "conversation show", "conversation list", "unknown list", "dlq show")
+def test_conversations_are_shown_without_personal_data(operator: LocalOperator) -> None:
+    """Status, reason and ids are shown; names, numbers and texts only on request."""
+    (conversation,) = operator.dead("unknown")
+    rows = operator.succeed("conversation", "list", "--company", operator.company)
+    assert [(conversation.id, "send_unknown")] == [
+        (row["conversation"], row["status"]) for row in rows
+    ]
+    assert conversation.id in {row["conversation"] for row in operator.succeed("unknown", "list")}
+
+    (message,) = operator.succeed("dlq", "show", conversation.id)
+    assert ("not_found_at_vendor", operator.company) == (message["cause"], message["company"])
+    (record,) = operator.succeed("conversation", "show", conversation.id)
+    shown = json.dumps([rows, message, record])
+    assert not [word for word in (*PERSONAL, conversation.number) if word in shown]
+    (record,) = operator.succeed("conversation", "show", conversation.id, "--show-personal-data")
+    assert conversation.number == record["primary_channel"]
+
+
+@exercises("done", "dlq list")
+def test_dead_letters_are_grouped_by_cause(operator: LocalOperator) -> None:
+    """Each cause has advice; afterwards all messages are visible again."""
+    conversations = operator.dead("fixed", "waiting", "untouched")
+    found = operator.succeed("dlq", "list", "--messages")
+    assert all(cause["advice"] for cause in found["causes"])
+    causes = {row["cause"] for row in found["messages"] if row["company"] == operator.company}
+    assert {"twilio_21612", "openai_500", "no_record"} == causes
+    assert sorted(each.body for each in conversations) == sorted(operator.dead_letters())
+    assert 0 == operator.dead_letters_in_flight()
+
+
+@exercises("done", "secrets check", "assistants check")
+def test_secrets_and_assistants_are_checked(operator: LocalOperator) -> None:
+    """The vendors accept the deployed secrets and models."""
+    rows = operator.succeed("secrets", "check", OPENAI_SECRET)
+    assert [{"secret": OPENAI_SECRET, "vendor": "OpenAI", "problem": ""}] == rows
+    assert all(not row["problems"] for row in operator.succeed("assistants", "check"))
+
+
+@exercises("refused", "assistants check", "conversation show", "dlq show", "secrets check")
+def test_what_does_not_exist_is_reported(operator: LocalOperator, tmp_path: Path) -> None:
+    """One message names it."""
+    (tmp_path / "one.toml").write_text('model = "gpt-gone"\ninstructions = "Write."\n')
+    for command, message in {
+        f"assistants check --directory {tmp_path}": "openai_model_not_found",
+        "conversation show nowhere": "no record of the conversation nowhere",
+        "dlq show nowhere": "no such dead-letter message is visible",
+        "secrets check somebody/elses": "somebody/elses: the names of this channel's secrets",
+    }.items():
+        output = operator.refused(*command.split())
+        assert message.replace(" ", "") in output.replace(" ", "")
 
 
 @exercises("done", "dlq redrive")
@@ -169,17 +307,11 @@ def _is_suppressed(operator: LocalOperator, conversation: Conversation) -> bool:
     return bool(operator.succeed("suppression", "list", "--recipient", conversation.number))
 
 
-def _before_change(operator: LocalOperator, change: str) -> Conversation:
-    conversation = operator.conversation()
-    if change == "lift":
-        operator.succeed(*_suppression("add", conversation, "--yes"))
-    return conversation
-
-
 @exercises("done", "suppression list", "suppression add", "suppression lift")
 def test_a_suppressed_recipient_gets_nothing_until_it_is_lifted(operator: LocalOperator) -> None:
     """The deployed function fails their message; lifted and redriven, it is sent."""
-    conversation = _before_change(operator, "lift")
+    conversation = operator.conversation()
+    operator.succeed(*_suppression("add", conversation, "--yes"))
     assert _is_suppressed(operator, conversation)
     operator.cloud.channel.send(conversation.body)
     assert wait_for(operator.dead_letters, TIMEOUT_SECONDS)
@@ -194,10 +326,13 @@ def test_a_suppressed_recipient_gets_nothing_until_it_is_lifted(operator: LocalO
 
 
 @exercises("refused", "suppression add", "suppression lift")
-@each_change
-def test_a_change_needs_a_yes_a_reason_and_a_number(operator: LocalOperator, change: str) -> None:
-    """Without one of them nothing changes, and the recipient is not shown."""
-    conversation = _before_change(operator, change)
+@exercises("interrupted", "suppression add", "suppression lift")
+@pytest.mark.parametrize("change", ["add", "lift"])
+def test_a_change_that_fails_can_be_repeated(operator: LocalOperator, change: str) -> None:
+    """Without a yes, a reason, a number or AWS nothing changes; the next run makes the change."""
+    conversation = operator.conversation()
+    if change == "lift":
+        operator.succeed(*_suppression("add", conversation, "--yes"))
     assert UNCHANGED in operator.refused(*_suppression(change, conversation), answer="n\n")
     bare = conversation.number[1:]
     output = operator.refused("suppression", change, bare, *REASON, "--yes")
@@ -205,18 +340,11 @@ def test_a_change_needs_a_yes_a_reason_and_a_number(operator: LocalOperator, cha
     assert bare not in output
     no_reason = ("suppression", change, conversation.number, "--reason", " ", "--yes")
     assert "--reason is empty" in operator.refused(*no_reason)
-    assert (change == "lift") == _is_suppressed(operator, conversation)
-
-
-@exercises("interrupted", "suppression add", "suppression lift")
-@each_change
-def test_a_failed_change_can_be_repeated(operator: LocalOperator, change: str) -> None:
-    """Denied by AWS it is not made; the next run makes it, and one more changes nothing."""
-    conversation = _before_change(operator, change)
     call = _suppression(change, conversation, "--yes")
     operator.deny_once("UpdateItem", containing="request 17")
     assert AGAIN in operator.refused(*call)
     assert (change == "lift") == _is_suppressed(operator, conversation)
+
     first, second = (operator.succeed(*call)["outcome"] for _ in range(2))
     assert first.startswith("suppress")
     assert second.startswith("was ")
@@ -314,24 +442,10 @@ def _stored(operator: LocalOperator) -> list[str]:
 
 
 @exercises("done", "secrets set")
+@exercises("refused", "secrets set")
 @exercises("interrupted", "secrets set")
 def test_a_checked_secret_is_stored(operator: LocalOperator) -> None:
-    """Interrupted it is not stored; repeated it is created, then replaced, and never shown."""
-    valid = operator.fakes.credentials.twilio_secret
-    call = ("secrets", "set", _secret_name(operator), "--yes")
-    output = operator.interrupted_at("secrets-manager.PutSecretValue", *call, answer=valid)
-    assert AGAIN in output
-    assert operator.fakes.credentials.twilio_auth_token not in output
-    assert [] == _stored(operator)
-
-    done = [operator.succeed(*call, answer=valid)["done"] for _ in range(2)]
-    assert ["created", "stored"] == done
-    assert [json.loads(valid)] == [json.loads(text) for text in _stored(operator)]
-
-
-@exercises("refused", "secrets set")
-def test_an_invalid_secret_is_not_stored(operator: LocalOperator) -> None:
-    """Neither a wrong schema, a refused value, a foreign name nor an unconfirmed value is."""
+    """Not if its form, value or name is wrong, nor unconfirmed or interrupted, and never shown."""
     valid = operator.fakes.credentials.twilio_secret
     call = ("secrets", "set", _secret_name(operator))
     wrong = json.dumps({**json.loads(valid), "twilio_auth_token": "a-wrong-token"})
@@ -345,4 +459,113 @@ def test_an_invalid_secret_is_not_stored(operator: LocalOperator) -> None:
         assert "a-wrong-token" not in output
     assert "add --yes" in operator.refused(*call, answer=valid)
     assert "secrets begin with" in operator.refused("secrets", "set", "x/y", answer=valid)
+    interrupted = "secrets-manager.PutSecretValue", *call, "--yes"
+    output = operator.interrupted_at(*interrupted, answer=valid)
+    assert AGAIN in output
+    assert operator.fakes.credentials.twilio_auth_token not in output
     assert [] == _stored(operator)
+
+    done = [operator.succeed(*call, "--yes", answer=valid)["done"] for _ in range(2)]
+    assert ["created", "stored"] == done
+    assert [json.loads(valid)] == [json.loads(text) for text in _stored(operator)]
+
+
+LINES, COLUMNS = 40, 100
+PROGRAM = "from ops import queues; queues.POLL_SECONDS = 0; import ops.__main__"
+"""`python -m ops` without long polls: one process of the local cloud holds the whole queue."""
+
+
+class Terminal:
+    """A running command at a terminal."""
+
+    def __init__(self, spawned: "pexpect.spawn[str]") -> None:
+        self._spawned = spawned
+        self._spawned.logfile_read = self._output = io.StringIO()
+
+    def answer(self, prompt: str, text: str = "") -> None:
+        """Wait until a text is shown, and then type an answer if there is one."""
+        self._spawned.expect(re.escape(prompt).replace(r"\ ", r"\s+"))
+        if text:
+            self._spawned.sendline(text)
+
+    def ctrl_c(self) -> str:
+        """Press Ctrl-C and wait for the end; return what was shown, in one line and uncoloured."""
+        self._spawned.sendintr()
+        self._spawned.expect(pexpect.EOF)
+        self._spawned.close()
+        shown = " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._output.getvalue()).split())
+        assert INTERRUPTED == self._spawned.exitstatus, shown
+        return shown
+
+
+@contextmanager
+def terminal(operator: LocalOperator, *arguments: str) -> Iterator[Terminal]:
+    """Run a command at a terminal; it ends with the `with` block at the latest."""
+    spawned: pexpect.spawn[str] = pexpect.spawn(
+        sys.executable,
+        ["-c", PROGRAM, *arguments],
+        timeout=TIMEOUT_SECONDS,
+        cwd=str(paths.ROOT),
+        env={**operator.environment(), "TERM": "xterm"},
+        encoding="utf-8",
+        dimensions=(LINES, COLUMNS),
+        preexec_fn=_heed_ctrl_c,
+    )
+    try:
+        yield Terminal(spawned)
+    finally:
+        spawned.close(force=True)
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@exercises("interrupted", "watch")
+def test_a_watch_ends(operator: LocalOperator) -> None:
+    """It ends immediately and without a traceback."""
+    with terminal(operator, "watch", "--every", "600") as watch:
+        watch.answer("alarms:")
+        watch.answer("next steps")
+        assert watch.ctrl_c().endswith(f"interrupted: {UNCHANGED}")
+
+
+@exercises("interrupted", "dlq redrive")
+def test_a_redrive_is_interrupted_and_continues(operator: LocalOperator) -> None:
+    """Of six messages some are redriven; the rest stays, and follows with the next run."""
+    conversations = operator.dead(*["waiting"] * 6)
+    call = ("dlq", "redrive", "--company", operator.company)
+    with terminal(operator, *call, "--rate", "1") as redrive:
+        redrive.answer("Continue with 6 messages? [y/N]:", "y")
+        assert wait_for(lambda: len(operator.dead_letters()) < 6, TIMEOUT_SECONDS)
+        shown = redrive.ctrl_c()
+    assert "done messages decision" in shown
+    assert shown.endswith(f"interrupted: {RESUMABLE}")
+    left = len(operator.dead_letters())
+    assert 0 < left < len(conversations)
+    assert 0 == operator.dead_letters_in_flight()
+
+    assert left == operator.succeed(*call, "--yes")["acted"]
+    operator.await_sent(*conversations)
+
+
+@exercises("interrupted", "secrets set")
+def test_ctrl_c_at_a_prompt_is_an_interruption(operator: LocalOperator) -> None:
+    """It is not an answer, and nothing was changed."""
+    with terminal(operator, "secrets", "set", _secret_name(operator)) as prompt:
+        prompt.answer("twilio_account_sid:", operator.fakes.credentials.twilio_account_sid)
+        prompt.answer("twilio_api_key_sid")
+        assert prompt.ctrl_c().endswith(f"interrupted: {UNCHANGED}")
+
+
+@exercises("interrupted", "send")
+def test_queued_message_is_sent_in_spite_of_ctrl_c(operator: LocalOperator, tmp_path: Path) -> None:
+    """The terminal says how to see its progress."""
+    conversation = operator.conversation()
+    operator.fakes.openai.fail_next(Fault.slow(4), match=Match(contains=conversation.id))
+    file = tmp_path / "context.json"
+    file.write_text(conversation.body)
+    with terminal(operator, "send", str(file), "--yes", "--follow") as send:
+        send.answer("on the queue: message")
+        assert f"conversation show '{conversation.id}'" in send.ctrl_c()
+    operator.await_sent(conversation)
