@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from tests.function_python import ROOT, SUITES, other_versions, prepare, python_of
@@ -20,14 +21,8 @@ CORES = os.cpu_count() or 1
 WORKERS, RUNTIME_WORKERS = 2 * CORES - 1, CORES
 """Processes of each run. Each imports and collects all tests of its run, which takes seconds, so
 more of them gain nothing although their tests wait."""
-
-
-def environment() -> dict[str, str]:
-    """Return this process's environment, but with bytecode files.
-
-    Compiling the same libraries in each process would take a fifth of the whole time.
-    """
-    return {name: v for name, v in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+ENVIRONMENT = {name: v for name, v in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""With bytecode files: compiling the same libraries in each process takes a fifth of the time."""
 
 
 def main() -> int:
@@ -39,7 +34,7 @@ def main() -> int:
             run = subprocess.Popen(  # noqa: S603 - our own arguments
                 [python_of(version), "-m", "pytest", "-q", *_options(RUNTIME_WORKERS), *SUITES],
                 cwd=ROOT,
-                env=environment(),
+                env=ENVIRONMENT,
                 stdout=report,
                 stderr=subprocess.STDOUT,
             )
@@ -47,7 +42,7 @@ def main() -> int:
             runs.append((version, run, report))
         ignored = [f"--ignore={suite}" for suite in SUITES] if runs else []
         own = [sys.executable, "-m", "pytest", *_options(WORKERS), *ignored]
-        statuses = [subprocess.call(own, cwd=ROOT, env=environment())]  # noqa: S603 - the same
+        statuses = [subprocess.call(own, cwd=ROOT, env=ENVIRONMENT)]  # noqa: S603 - the same
         for version, run, report in runs:
             statuses.append(run.wait())
             report.seek(0)
@@ -62,16 +57,13 @@ def _options(workers: int) -> list[str]:
     return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
-def _prepared_versions() -> list[str]:
-    """Return the functions' versions besides this one that have an interpreter."""
-    prepared = []
+def _prepared_versions() -> Iterator[str]:
+    """Yield the functions' versions besides this one that have an interpreter."""
     for version in other_versions():
-        problem = prepare(version)
-        if problem:
+        if problem := prepare(version):
             sys.stdout.write(f"NOT RUN on the functions' Python {version}: {problem}\n")
         else:
-            prepared.append(version)
-    return prepared
+            yield version
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ LONGEST_FIRST = (
     "tests/services/test_handler.py",
     "tests/infra/test_app.py",
     "tests/infra/test_package_contents.py",
-    "tests/infra/test_differences.py",
     "tests/faults/test_process_faults.py",
     "tests/faults/test_model.py",
     "tests/faults/test_mutants.py",
@@ -42,19 +41,13 @@ def pytest_configure() -> None:
     """Remove the user's AWS configuration; collect no garbage while tests are imported."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    os.environ["AWS_CONFIG_FILE"] = os.devnull
-    os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
     gc.disable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest files."""
-    items.sort(key=lambda item: _rank(item.nodeid))
-
-
-def _rank(nodeid: str) -> int:
-    ranks = (rank for rank, name in enumerate(LONGEST_FIRST) if nodeid.startswith(name))
-    return next(ranks, len(LONGEST_FIRST))
+    items.sort(key=lambda item: [not item.nodeid.startswith(name) for name in LONGEST_FIRST])
 
 
 def pytest_collection_finish() -> None:

@@ -124,8 +124,7 @@ class AlarmChain:
 
     def _subscribers(self, topic: Resource) -> Iterator[tuple[str, str]]:
         """Yield protocol and endpoint of each subscriber."""
-        for subscription in self.all("AWS::SNS::Subscription"):
-            properties = subscription.properties
+        for properties in (each.properties for each in self.all("AWS::SNS::Subscription")):
             if unknown := properties.keys() - {"Protocol", "Endpoint", "TopicArn"}:
                 raise UnsupportedError(f"subscription properties {sorted(unknown)}")
             if properties["TopicArn"] == topic.arn:
@@ -226,7 +225,7 @@ def _filter(metric_filter: Properties, lines: Sequence[LogLine], metrics: Metric
 
 def filter_patterns(synthesized: Synthesized) -> dict[str, str]:
     """Return the patterns of the channel's metric filters by filter name."""
-    filters = synthesized.resources("WhatsApp", "AWS::Logs::MetricFilter")
+    filters = synthesized.resources("WhatsApp", METRIC_FILTER)
     return {f["Properties"]["FilterName"]: f["Properties"]["FilterPattern"] for f in filters}
 
 

@@ -26,19 +26,14 @@ STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "SampleCount": len,
 }
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    "GreaterThanOrEqualToThreshold": operator.ge,
-    "GreaterThanThreshold": operator.gt,
-    "LessThanThreshold": operator.lt,
-    "LessThanOrEqualToThreshold": operator.le,
-}
-MATH_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    **dict.fromkeys(("GreaterThanOrEqualToThreshold", "GtE"), operator.ge),
+    **dict.fromkeys(("GreaterThanThreshold", "Gt"), operator.gt),
+    **dict.fromkeys(("LessThanThreshold", "Lt"), operator.lt),
+    **dict.fromkeys(("LessThanOrEqualToThreshold", "LtE"), operator.le),
     "Eq": operator.eq,
     "NotEq": operator.ne,
-    "Lt": operator.lt,
-    "LtE": operator.le,
-    "Gt": operator.gt,
-    "GtE": operator.ge,
 }
+"""By the name of an alarm's operator, and of the syntax node of metric math."""
 MATH_WORDS = {"AND": "and", "&&": "and", "OR": "or", "||": "or"}
 EXTRA_PERIODS = 2
 """If data points are missing, CloudWatch looks back further than the evaluation periods. How far is
@@ -121,18 +116,14 @@ class Alarm:
     def state(self, now: float, before: State) -> State:
         """Return the state at a time in minutes, with which the evaluation window slides."""
         indexes = range(self._periods + EXTRA_PERIODS - 1, -1, -1)
-        series = {
-            name: tuple([read(now, index) for index in indexes])
-            for name, read in self._readers.items()
-        }
-        result = self._result
-        is_math = "Expression" in result
-        values = evaluate(result["Expression"], series) if is_math else series[result["Id"]]
-        breaches = COMPARISONS[self._properties["ComparisonOperator"]]
-        threshold = self._properties["Threshold"]
+        readers = self._readers.items()
+        series = {name: tuple([read(now, index) for index in indexes]) for name, read in readers}
+        expression, properties = self._result.get("Expression"), self._properties
+        values = evaluate(expression, series) if expression else series[self._result["Id"]]
+        breaches, threshold = COMPARISONS[properties["ComparisonOperator"]], properties["Threshold"]
         points = [None if value is None else breaches(value, threshold) for value in values]
-        needed = self._properties.get("DatapointsToAlarm", self._periods)
-        missing = self._properties.get("TreatMissingData", "missing")
+        needed = properties.get("DatapointsToAlarm", self._periods)
+        missing = properties.get("TreatMissingData", "missing")
         return decide(points, self._periods, needed, missing, before)
 
 
@@ -213,7 +204,7 @@ def _evaluate(node: ast.expr, metrics: Mapping[str, Series]) -> Series:
         case ast.Name(id=name) if name in metrics:
             return metrics[name]
         case ast.Compare(left=left, ops=[comparison], comparators=[right]):
-            return _pairwise(MATH_COMPARISONS[type(comparison).__name__], value(left), value(right))
+            return _pairwise(COMPARISONS[type(comparison).__name__], value(left), value(right))
         case ast.BoolOp(op=word, values=parts):
             combine = operator.and_ if isinstance(word, ast.And) else operator.or_
             pairwise = partial(_pairwise, lambda a, b: combine(bool(a), bool(b)))

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.alarms.cases import DEAD_LETTERS, ENQUEUED, AlarmCase
-from tests.alarms.chain import AlarmChain, Properties
+from tests.alarms.chain import CLOUDWATCH, METRIC_FILTER, AlarmChain, Properties
 
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:ai-comms-critical-alerts-dev"
 OTHER_TOPIC = f"{TOPIC}-2"
@@ -17,7 +17,7 @@ POLICIES = {
     "topic": ("AWS::SNS::TopicPolicy", "PolicyDocument"),
     "key": ("AWS::KMS::Key", "KeyPolicy"),
 }
-OTHER = {"Value": "another"}
+"""Type and property of the policies."""
 EXTRA = {"Name": "service", "Value": "any"}
 LEVEL_DIMENSION = [{"Key": "level", "Value": "$.level"}]
 STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
@@ -51,7 +51,7 @@ class Target:
     @property
     def filter(self) -> Properties:
         """The metric filter that counts the alarm's log lines."""
-        filters = [each.properties for each in self.chain.all("AWS::Logs::MetricFilter")]
+        filters = [each.properties for each in self.chain.all(METRIC_FILTER)]
         names = self.case.statistics
         return next(f for f in filters if f["MetricTransformations"][0]["MetricName"] in names)
 
@@ -60,16 +60,14 @@ class Target:
         resources = self.chain.resources
         resources[:] = [each for each in resources if each.properties is not properties]
 
-    def statements(self, part: str) -> list[Properties]:
+    def statements(self, part: str) -> Any:
         """Return the statements of the policy of the topic or the key."""
         kind, policy = POLICIES[part]
-        found: list[Properties] = self.chain.only(kind)[policy]["Statement"]
-        return found
+        return self.chain.only(kind)[policy]["Statement"]
 
-    def permission(self, part: str) -> Properties:
+    def permission(self, part: str) -> Any:
         """Return the policy statement for alarms."""
-        cloudwatch = {"Service": "cloudwatch.amazonaws.com"}
-        return next(each for each in self.statements(part) if each["Principal"] == cloudwatch)
+        return next(s for s in self.statements(part) if s["Principal"] == {"Service": CLOUDWATCH})
 
     def rewrite_lines(self, change: Callable[[Properties], object]) -> None:
         """Change the fields of every log line."""
@@ -83,8 +81,7 @@ class Target:
 Apply = Callable[[Target], object]
 
 
-@dataclass(frozen=True)
-class Mutation:
+class Mutation(NamedTuple):
     """A fault: its name, the alarms that can have it, and a function that introduces it."""
 
     name: str
@@ -146,9 +143,8 @@ def _rename_event(target: Target) -> None:
 
 
 def _rename_field(name: str) -> Apply:
-    def rename(fields: Properties) -> None:
-        if name in fields:
-            fields[f"log_{name}"] = fields.pop(name)
+    def rename(fields: Properties) -> object:
+        return name in fields and fields.update({f"log_{name}": fields.pop(name)})
 
     return lambda target: target.rewrite_lines(rename)
 
@@ -241,11 +237,7 @@ FAULTS: tuple[tuple[str, str, Apply], ...] = (
     ("alarm: another metric", "any", _set("metric 1", MetricName="Other")),
     ("alarm: another namespace", "any", _set("metric 1", Namespace="Other")),
     ("alarm: no dimension", "dimensions", lambda t: t.metrics[0].pop("Dimensions")),
-    (
-        "alarm: another dimension",
-        "dimensions",
-        _dimension(lambda d: [d[0] | OTHER]),
-    ),
+    ("alarm: another dimension", "dimensions", _dimension(lambda d: [d[0] | {"Value": "x"}])),
     ("alarm: an extra dimension", "any", _dimension(lambda d: [*d, EXTRA])),
     ("alarm: longer period", "threshold", _map("alarm", "Period", lambda value: 3 * value)),
     ("alarm: shorter period", "threshold", _map("alarm", "Period", lambda value: value // 5)),

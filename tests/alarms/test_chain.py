@@ -35,7 +35,6 @@ SAME_BEHAVIOUR = {
 def test_alarm(chain: AlarmChain, lines: Lines, case: AlarmCase, *, has_key: bool) -> None:
     """Each scenario leads to the right states and e-mails, and the properties are as required."""
     deployed = chain if has_key else AlarmChain.of(synthesize(alert_email=ON_CALL))
-
     assert [] == list(case.failures(deployed, lines))
     assert [] == list(case.rule_differences(deployed))
 
@@ -43,7 +42,6 @@ def test_alarm(chain: AlarmChain, lines: Lines, case: AlarmCase, *, has_key: boo
 def test_alarms_are_complete(chain: AlarmChain) -> None:
     """The template has exactly the required alarms."""
     alarms = chain.all("AWS::CloudWatch::Alarm")
-
     assert {case.alarm for case in CASES} == {alarm.properties["AlarmName"] for alarm in alarms}
 
 
@@ -59,7 +57,6 @@ def test_mutation_is_detected(
     target = Target(case, chain.copy(), dict(lines))
     mutation.apply(target)
     failures = case.failures(target.chain, target.lines)
-
     if (case.subject, mutation.name) in SAME_BEHAVIOUR:
         assert any(case.rule_differences(target.chain))
         assert [] == list(failures)
@@ -76,5 +73,4 @@ def test_lines_match_their_filters(lines: Lines, deployed: Synthesized, situatio
 def test_every_filter_has_a_situation(deployed: Synthesized) -> None:
     """For every filter of the template there is a situation that it counts."""
     counted = {name for situation in SITUATIONS.values() for name in situation.counted}
-
     assert counted == set(filter_patterns(deployed))

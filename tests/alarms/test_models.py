@@ -4,17 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.alarms import cloudwatch
 from tests.alarms.chain import allows
-from tests.alarms.cloudwatch import (
-    Alarm,
-    Metric,
-    Metrics,
-    Series,
-    State,
-    UnsupportedError,
-    decide,
-    evaluate,
-)
+from tests.alarms.cloudwatch import Alarm, Metric, Metrics, Series, State, UnsupportedError
 
 OK, ALARM, INSUFFICIENT = State
 RETAINED = None
@@ -35,13 +27,12 @@ TWO_OF_THREE = [
     ("----0", OK, OK, ALARM, OK),
     ("----X", INSUFFICIENT, RETAINED, ALARM, OK),
 ]
+MISSING = ("missing", "ignore", "breaching", "notBreaching")
 ROWS = [
     (points, needed, missing, expected)
     for needed, table in ((3, ALL_OF_THREE), (2, TWO_OF_THREE))
     for points, *columns in table
-    for missing, expected in zip(
-        ("missing", "ignore", "breaching", "notBreaching"), columns, strict=True
-    )
+    for missing, expected in zip(MISSING, columns, strict=True)
 ]
 SAMPLE = {
     "Namespace": "Sample",
@@ -61,17 +52,15 @@ def test_missing_data(
 ) -> None:
     """Missing data points are treated as in the documentation (0: OK, X: breach, -: none)."""
     breaches = [None if point == "-" else point == "X" for point in points]
-
-    assert (expected or before) is decide(breaches, 3, needed, missing, before)
+    assert (expected or before) is cloudwatch.decide(breaches, 3, needed, missing, before)
 
 
 def test_evaluation_window_slides() -> None:
     """A data point counts while it is not older than the period, wherever a minute begins."""
     metrics = Metrics()
-    metrics.put(Metric("Sample", "Sample"), 3.5, 1)
-    metrics.put(Metric("Sample", "Sample"), 8, 1)
+    for minute in (3.5, 8):
+        metrics.put(Metric("Sample", "Sample"), minute, 1)
     alarm = Alarm(SAMPLE | {"TreatMissingData": "notBreaching"}, metrics)
-
     assert [OK, ALARM, OK] == [alarm.state(minute, OK) for minute in (7, 8, 9)]
 
 
@@ -79,7 +68,6 @@ def test_dimensions_identify_metric() -> None:
     """An alarm without dimensions ignores data points with dimensions."""
     metrics = Metrics()
     metrics.put(Metric.of("Sample", "Sample", {"level": "ERROR"}), 1, 5)
-
     assert INSUFFICIENT is Alarm(SAMPLE, metrics).state(1, OK)
 
 
@@ -122,7 +110,7 @@ SERIES: dict[str, Series] = {
 )
 def test_metric_math(expression: str, expected: Series) -> None:
     """An expression of the subset has the values in the documentation."""
-    assert expected == list(evaluate(expression, SERIES))
+    assert expected == list(cloudwatch.evaluate(expression, SERIES))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +123,7 @@ def test_metric_math(expression: str, expected: Series) -> None:
 def test_unsupported_metric_math_is_an_error(expression: str) -> None:
     """An expression outside the subset is an error that quotes it."""
     with pytest.raises(UnsupportedError) as raised:
-        evaluate(expression, SERIES)
+        cloudwatch.evaluate(expression, SERIES)
     assert expression in str(raised.value)
 
 
@@ -149,13 +137,11 @@ PERMISSION: dict[str, Any] = {
 }
 
 
-def condition(operator: str, key: str, value: object) -> dict[str, Any]:
-    """Return a statement's condition."""
+def _condition(operator: str, key: str, value: object) -> dict[str, Any]:
     return {"Condition": {operator: {key: value}}}
 
 
-def is_allowed(*statements: dict[str, Any]) -> bool:
-    """Whether a policy of these statements allows CloudWatch to publish."""
+def _is_allowed(*statements: dict[str, Any]) -> bool:
     return allows({"Statement": list(statements)}, "sns:Publish", TOPIC, CONTEXT)
 
 
@@ -169,35 +155,34 @@ def is_allowed(*statements: dict[str, Any]) -> bool:
         ({"Action": ["sns:Subscribe", "SNS:publish"]}, True),
         ({"Action": "sns:*"}, True),
         ({"Resource": "arn:aws:sns:*:*:alerts"}, True),
-        (condition("StringEquals", "AWS:SourceAccount", ["444455556666", "111122223333"]), True),
-        (condition("Bool", "aws:SecureTransport", True), True),
+        (_condition("StringEquals", "AWS:SourceAccount", ["444455556666", "111122223333"]), True),
+        (_condition("Bool", "aws:SecureTransport", True), True),
         ({"Principal": {"Service": "events.amazonaws.com"}}, False),
         ({"Principal": {"AWS": "arn:aws:iam::111122223333:root"}}, False),
         ({"Action": "sns:Subscribe"}, False),
         ({"Resource": f"{TOPIC}-2"}, False),
-        (condition("StringEquals", "aws:SourceAccount", "444455556666"), False),
-        (condition("StringEquals", "aws:PrincipalOrgID", "o-1"), False),
+        (_condition("StringEquals", "aws:SourceAccount", "444455556666"), False),
+        (_condition("StringEquals", "aws:PrincipalOrgID", "o-1"), False),
         ({"Effect": "Deny"}, False),
     ],
 )
 def test_statement(change: dict[str, Any], expected: bool) -> None:
     """A statement allows if principal, action and resource match and all conditions are met."""
-    assert expected is is_allowed(PERMISSION | change)
+    assert expected is _is_allowed(PERMISSION | change)
 
 
 def test_deny_takes_precedence() -> None:
     """An explicit deny takes precedence, unless its condition is not met."""
     denial = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
-    insecure = condition("Bool", "aws:SecureTransport", "false")
-
-    assert not is_allowed(PERMISSION, denial)
-    assert is_allowed(PERMISSION, denial | insecure)
+    insecure = _condition("Bool", "aws:SecureTransport", "false")
+    assert not _is_allowed(PERMISSION, denial)
+    assert _is_allowed(PERMISSION, denial | insecure)
 
 
 @pytest.mark.parametrize(
-    "unknown", [{"NotAction": "sns:Publish"}, condition("DateLessThan", "aws:Now", "1")]
+    "unknown", [{"NotAction": "sns:Publish"}, _condition("DateLessThan", "aws:Now", "1")]
 )
 def test_unsupported_policy_is_an_error(unknown: dict[str, Any]) -> None:
     """A key of a statement or an operator that is not modelled is an error, not an answer."""
     with pytest.raises(UnsupportedError):
-        is_allowed(PERMISSION | unknown)
+        _is_allowed(PERMISSION | unknown)

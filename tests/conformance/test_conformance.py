@@ -64,16 +64,12 @@ def test_a_channel_conforms(channel: Channel, check: Check) -> None:
     assert [] == list(check(subject_of(channel)))
 
 
-@pytest.mark.parametrize("channel", REGISTERED)
-def test_a_channel_is_complete(channel: str) -> None:
-    """No part of a registered channel is missing."""
-    assert [] == list(missing_parts(channel, paths.ROOT, REGISTERED))
-
-
-def test_every_channel_with_a_sender_is_registered() -> None:
-    """Every module in `lambda_src/channels` belongs to a registered channel."""
+def test_channels_are_registered_and_complete() -> None:
+    """Every module in `lambda_src/channels` belongs to a registered channel without gaps."""
     senders = (paths.ROOT / "lambda_src" / "channels").glob("[!_]*.py")
     assert sorted(REGISTERED) == sorted(path.stem for path in senders)
+    for channel in REGISTERED:
+        assert [] == list(missing_parts(channel, paths.ROOT, REGISTERED))
 
 
 @pytest.mark.parametrize(
@@ -104,9 +100,8 @@ def test_a_missing_part_is_named(
     assert [] == list(missing_parts("sms", tmp_path, REGISTERED))
     (unregistered,) = missing_parts("sms", tmp_path, ("whatsapp",))
     assert unregistered.startswith("stacks/config/channels.py: add sms to CHANNELS")
-    if content is None:
-        (tmp_path / file).unlink()
-    else:
+    (tmp_path / file).unlink()
+    if content is not None:
         (tmp_path / file).write_bytes(content)
     (found,) = missing_parts("sms", tmp_path, REGISTERED)
     assert problem in found
@@ -118,10 +113,6 @@ def _send_twice(send: Callable[..., str], *arguments: Any) -> str:
     return send(*arguments)
 
 
-def _find_nothing(_: object, *__: object, **___: object) -> tuple[str, ...]:
-    return ()
-
-
 def _log_recipient(send: Callable[..., str], credentials: Any, message: OutgoingMessage) -> str:
     log.info("sending to %s", message.recipient, extra={"event": "sending"})
     return send(credentials, message)
@@ -131,7 +122,7 @@ def _log_recipient(send: Callable[..., str], credentials: Any, message: Outgoing
     ("check", "method", "broken"),
     [
         ("check_send", "send", _send_twice),
-        ("check_reconciliation", "find", _find_nothing),
+        ("check_reconciliation", "find", lambda *_, **__: ()),
         ("check_log_privacy", "send", _log_recipient),
     ],
 )
@@ -229,12 +220,8 @@ def test_the_pages_channel_conforms(subject: Subject, check: Check) -> None:
 
 
 def test_the_pages_channel_is_complete(root: Path) -> None:
-    """The page's steps leave no part of the channel out."""
+    """The page's steps leave no part of the channel out, and its table lists existing files."""
     assert [] == list(missing_parts("pager", root, ("whatsapp", "sms", "pager")))
-
-
-def test_the_page_lists_the_files_of_sms() -> None:
-    """Every file of the page's table exists."""
     rows = re.findall(r"^\| `([^`]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert 4 == len(rows)
     assert all((paths.ROOT / row).is_file() for row in rows)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
-import pytest
 
 from lambda_src import index
 from tests.alarms.situations import SITUATIONS
@@ -32,19 +31,12 @@ KINDS = re.compile(r"^arn:.*?:\d+:(secret:|stack/|table/|log-group:|key/)?")
 """What precedes a resource's name in its ARN."""
 RENAMED = {"ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
 """API calls whose permission has another name."""
-TRANSACTION_PARTS = {
-    "ConditionCheck": "ConditionCheckItem",
-    "Put": "PutItem",
-    "Update": "UpdateItem",
-}
-"""A transaction has no permission of its own; each of its parts needs one."""
 TARGETS = "QueueUrl TableName SecretId StackName Qualifier FunctionName Name"
 """Parameters that name the resource of a call."""
 ALL_RESOURCES = "*"
 
 Call = tuple[str, str]
 """An action, and the name of its resource."""
-
 
 CHANNELS = ("whatsapp", "sms")
 STACK, TABLE = "ai-multi-comms-whatsapp-dev", "conversations-dev"
@@ -54,37 +46,41 @@ LOG = "/aws/lambda/whatsapp-channel-processor-dev"
 KEY = "EncryptionKey3A692D6E"
 FUNCTION_ROLE = "ProcessorRole00D2607C"
 NUMBER = "+447700900321"
-READING = (
+REASON = "--reason request-17 --yes"
+COMMANDS = (
     *("status", "conversation list", "conversation show lost", "dlq list --messages"),
-    "dlq show letter",
+    *("dlq show letter", f"dlq drop --cause body_not_json {REASON}", "dlq redrive --yes"),
+    *("unknown list", f"unknown resolve lost --not-sent {REASON}", "send {file} --yes"),
+    "secrets check",
 )
-REASON = ("--reason", "request 17", "--yes")
+"""Commands on a dead-letter message, an unknown send and the file of a context object."""
+LATER_COMMANDS = (
+    *(f"secrets check {OPENAI_SECRET}", f"secrets check {OPENAI_SECRET}/second"),
+    "assistants check --records",
+    *("assistants check", f"suppression add {NUMBER} {REASON}", "suppression list"),
+    *(f"suppression list --recipient {NUMBER}", f"suppression lift {NUMBER} {REASON}"),
+)
+"""Commands after all secrets were set."""
 
 BY_AWS = {
-    ("sqs:ReceiveMessage", QUEUE),
-    ("sqs:DeleteMessage", QUEUE),
-    ("sqs:GetQueueAttributes", QUEUE),
-    ("logs:CreateLogStream", LOG),
-    ("logs:PutLogEvents", LOG),
+    *(("sqs:ReceiveMessage", QUEUE), ("sqs:DeleteMessage", QUEUE)),
+    *(("sqs:GetQueueAttributes", QUEUE), ("logs:CreateLogStream", LOG), ("logs:PutLogEvents", LOG)),
 }
 """Permissions of the function's role that the event source mapping and Lambda use."""
 
 FOR_TABLE = (
-    "Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom"
-    " ReEncryptTo"
+    *("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"),
+    *("ReEncryptFrom", "ReEncryptTo"),
 )
 WITH_KEY = {("kms:Decrypt", f"{KEY} through sqs")} | {
-    (f"kms:{action}", f"{KEY} through dynamodb") for action in FOR_TABLE.split()
+    (f"kms:{action}", f"{KEY} through dynamodb") for action in FOR_TABLE
 }
 """Permissions that SQS and DynamoDB require of the function's role with the environment's key."""
 
 WITHOUT_PERMISSION = {"sts:GetCallerIdentity"}
 ON_ALL_RESOURCES = {
-    "cloudformation:DescribeStacks",
-    "cloudwatch:DescribeAlarms",
-    "cloudwatch:GetMetricData",
-    "lambda:ListEventSourceMappings",
-    "secretsmanager:ListSecrets",
+    *("cloudformation:DescribeStacks", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"),
+    *("lambda:ListEventSourceMappings", "secretsmanager:ListSecrets"),
 }
 """Actions that IAM can allow on all resources only, or that the tool needs on all of them."""
 
@@ -111,11 +107,8 @@ def _of_roles(synthesized: Synthesized) -> set[Permission]:
 
 
 def _of_policy(synthesized: Synthesized, name: str) -> set[Permission]:
-    (policy,) = (
-        resource.properties
-        for resource in synthesized.resolved("AWS::IAM::ManagedPolicy")
-        if resource.properties["ManagedPolicyName"] == name
-    )
+    policies = [each.properties for each in synthesized.resolved("AWS::IAM::ManagedPolicy")]
+    (policy,) = [each for each in policies if each["ManagedPolicyName"] == name]
     return set(_of_policy_document(name, policy["PolicyDocument"]))
 
 
@@ -159,7 +152,8 @@ def _with_deployed_names(
 def _required(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:
     for part in params.get("TransactItems", ()):
         for kind, write in part.items():
-            yield f"{service}:{TRANSACTION_PARTS[kind]}", write["TableName"]
+            # A transaction has no permission of its own; each of its parts needs one.
+            yield f"{service}:{kind}Item", write["TableName"]
     if "TransactItems" not in params:
         target = next((str(params[name]) for name in TARGETS.split() if name in params), "")
         name = target.rpartition("/")[2] if "QueueUrl" in params else target
@@ -175,9 +169,11 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-@pytest.fixture
-def used(channel: Channel, dev: Synthesized) -> set[Call]:
-    """Return the permissions that the function uses in all situations of a message."""
+def test_function_has_the_permissions_that_it_uses(channel: Channel, dev: Synthesized) -> None:
+    """Over all situations, the function's calls and its permissions are the same.
+
+    With the environment's own key it may also use the key, through queue and table only.
+    """
     calls: set[Call] = set()
     for client in runtime_clients(channel):
         _record_calls(client.meta.events, calls)
@@ -189,14 +185,7 @@ def used(channel: Channel, dev: Synthesized) -> set[Call]:
     channel.deliver(context(change, conversation_id="second-key"))
     names = {channel.queue_url.rpartition("/")[2]: QUEUE, channel.table: TABLE}
     secrets = [p.resource for p in _of_roles(dev) if p.action.startswith("secretsmanager:")]
-    return BY_AWS | _with_deployed_names(calls, names, secrets)
-
-
-def test_function_has_the_permissions_that_it_uses(used: set[Call], dev: Synthesized) -> None:
-    """Over all situations, the function's calls and its permissions are the same.
-
-    With the environment's own key it may also use the key, through queue and table only.
-    """
+    used = BY_AWS | _with_deployed_names(calls, names, secrets)
     with_key = synthesize(customer_managed_key=True)
     assert {Permission(FUNCTION_ROLE, *call) for call in used} == _of_roles(dev)
     assert {Permission(FUNCTION_ROLE, *call) for call in used | WITH_KEY} == _of_roles(with_key)
@@ -220,70 +209,48 @@ def test_permissions_of_services() -> None:
     assert not _of_services(with_key, "AWS::SQS::QueuePolicy", "PolicyDocument")
 
 
-@pytest.fixture
-def called(operator: OperatorChannel, dev: Synthesized, tmp_path: Path) -> set[Call]:  # noqa: F811 - a fixture
-    """Return the calls of every command of the operator's tool, with the template's names."""
+def test_operators_have_the_permissions_that_the_tool_uses(
+    operator: OperatorChannel,  # noqa: F811 - a fixture
+    dev: Synthesized,
+    tmp_path: Path,
+) -> None:
+    """Over every command, the tool's calls and the operator policy are the same."""
     index.batch_handler()  # its clients are created before the calls are recorded
     calls: set[Call] = set()
     _record_calls(boto3.DEFAULT_SESSION.events, calls)  # type: ignore[union-attr]  # made by the fixture
-    for arguments, answer in _commands(operator, tmp_path):
-        result = operator.run(*arguments, answer=answer)
-        assert 0 == result.exit_code, (arguments, result.output)
-    names = {
-        "queue": QUEUE,
-        "dead-letters": DEAD_LETTERS,
-        operator.channel.table: TABLE,
-        STACK: f"{STACK}/*",
-        ALIAS: ALIAS,
-    }
+    for command, answer in _commands(operator, tmp_path / "context.json"):
+        result = operator.run(*command.split(), answer=answer)
+        assert 0 == result.exit_code, (command, result.output)
+    names = {"queue": QUEUE, "dead-letters": DEAD_LETTERS, operator.channel.table: TABLE}
+    names |= {STACK: f"{STACK}/*", ALIAS: ALIAS}
     secrets = {p.resource for p in _of_policy(dev, OPERATOR) if "secret" in p.action}
     on_one = {call for call in calls if call[0] not in ON_ALL_RESOURCES | WITHOUT_PERMISSION}
     on_all = {(action, ALL_RESOURCES) for action, _ in calls if action in ON_ALL_RESOURCES}
-    return _with_deployed_names(on_one, names, secrets - {ALL_RESOURCES}) | on_all
+    called = _with_deployed_names(on_one, names, secrets - {ALL_RESOURCES}) | on_all
+    assert called == {(p.action, p.resource) for p in _of_policy(dev, OPERATOR)}
 
 
 def _commands(
     operator: OperatorChannel,  # noqa: F811 - a fixture
-    folder: Path,
-) -> Iterator[tuple[tuple[str, ...], str | None]]:
+    file: Path,
+) -> Iterator[tuple[str, str | None]]:
     """Yield every command with its input, after its messages and records were created."""
     body = context(conversation_id="letter")
-    file = folder / "context.json"
     file.write_text(body)
     operator.dead_letter(body, "no JSON")
     operator.lose_send()
     operator.age_send("lost")
-    yield from ((tuple(command.split()), None) for command in READING)
-    yield ("dlq", "drop", "--cause", "body_not_json", *REASON), None
-    yield ("dlq", "redrive", "--yes"), None
-    yield ("unknown", "list"), None
-    yield ("unknown", "resolve", "lost", "--not-sent", *REASON), None
-    yield ("send", str(file), "--yes"), None
-    yield ("secrets", "check"), None
+    yield from ((command.format(file=file), None) for command in COMMANDS)
     for secret, value in (
         *2 * [(f"{TWILIO_SECRET}-2", {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN})],
         *((name, {"ai_api_key": API_KEY}) for name in (OPENAI_SECRET, f"{OPENAI_SECRET}/second")),
     ):
-        yield ("secrets", "set", secret, "--yes"), json.dumps(value)
-    yield ("secrets", "check", OPENAI_SECRET), None
-    yield ("secrets", "check", f"{OPENAI_SECRET}/second"), None
-    yield ("assistants", "check"), None
-    yield ("assistants", "check", "--records"), None
-    yield ("suppression", "add", NUMBER, *REASON), None
-    yield ("suppression", "list"), None
-    yield ("suppression", "list", "--recipient", NUMBER), None
-    yield ("suppression", "lift", NUMBER, *REASON), None
+        yield f"secrets set {secret} --yes", json.dumps(value)
+    yield from ((command, None) for command in LATER_COMMANDS)
     to_erase = context(to(NUMBER), conversation_id="to be erased")
     operator.channel.deliver(to_erase)
     operator.enqueue(to_erase)
-    yield ("erase", "--recipient", NUMBER, *REASON), None
-
-
-def test_operators_have_the_permissions_that_the_tool_uses(
-    called: set[Call], dev: Synthesized
-) -> None:
-    """Over every command, the tool's calls and the operator policy are the same."""
-    assert called == {(p.action, p.resource) for p in _of_policy(dev, OPERATOR)}
+    yield f"erase --recipient {NUMBER} {REASON}", None
 
 
 def test_routers_may_only_send(dev: Synthesized) -> None:

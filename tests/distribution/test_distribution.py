@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import griffe
@@ -19,16 +20,8 @@ from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from distribution import PUBLIC, ROOT
-from distribution.api import (
-    CHANGED,
-    RECORD,
-    differences,
-    own_members,
-    public_members,
-    surface,
-    write_pages,
-)
+from distribution import PUBLIC, ROOT, api
+from distribution.api import own_members, public_members
 from distribution.build import build, install
 from hatch_build import EXTRAS, MOVED, renamed_imports
 from lambda_src.core.contract import RELEASE
@@ -81,15 +74,11 @@ def metadata(texts: dict[str, str]) -> Message:
     return Parser().parsestr(text)
 
 
-def test_wheel_has_two_packages(texts: dict[str, str]) -> None:
-    """The top level has only the two packages, both typed."""
-    top = {name.partition("/")[0] for name in texts}
-    assert {HOME, "lambda_src"} == {name for name in top if not name.endswith(".dist-info")}
-    assert {f"{HOME}/py.typed", "lambda_src/py.typed"} <= texts.keys()
-
-
 def test_wheel_is_complete(texts: dict[str, str]) -> None:
-    """The wheel has every file of the published packages, data included."""
+    """The wheel has every file of the published packages, data and type markers included.
+
+    At its top level are two packages only.
+    """
     sources = {HOME: HOME, "lambda_src": "lambda_src", **{p: f"{HOME}/{p}" for p in MOVED}}
     expected = {
         f"{inside}/{path.relative_to(ROOT / name)}"
@@ -102,6 +91,7 @@ def test_wheel_is_complete(texts: dict[str, str]) -> None:
     built = (".dist-info/", f"{HOME}/docs/api/")
     assert expected == {name for name in texts if not any(part in name for part in built)}
     assert {"lambda_src/requirements.lock", "lambda_src/assistants/first_contact.toml"} <= expected
+    assert {f"{HOME}/py.typed", "lambda_src/py.typed"} <= expected
 
 
 def test_runtime_is_unchanged(texts: dict[str, str]) -> None:
@@ -127,8 +117,7 @@ def test_imports_name_moved_packages(texts: dict[str, str]) -> None:
 )
 def test_only_imports_are_renamed(source: str, expected: str) -> None:
     """Imports of moved packages change; longer names and texts do not."""
-    indented = source.startswith(" ")
-    frame = "if True:\n{}" if indented else "{}"
+    frame = "if True:\n{}" if source.startswith(" ") else "{}"
     assert frame.format(expected) == renamed_imports(frame.format(source), "module.py")
 
 
@@ -147,9 +136,8 @@ def test_metadata(metadata: Message) -> None:
 
 def test_minimum_versions_are_tested(metadata: Message) -> None:
     """The minimum versions of the dependencies are those that the tests use."""
-    required = map(Requirement, metadata.get_all("Requires-Dist", []))
-    own = [requirement for requirement in required if not requirement.marker]
-    pinned = _pins("requirements.txt")
+    required, pinned = metadata.get_all("Requires-Dist", []), _pins("requirements.txt")
+    own = [each for each in map(Requirement, required) if not each.marker]
     has_pin = {r.name: f">={pinned[r.name]}" in map(str, r.specifier) for r in own}
     assert {"aws-cdk-lib": True, "constructs": True, "uv": True} == has_pin
 
@@ -178,13 +166,14 @@ def _pins(file: str) -> dict[str, str]:
 
 def test_api_is_the_recorded_one() -> None:
     """An added, removed or changed name, parameter, type or attribute is detected."""
-    changes = differences(RECORD.read_text("utf-8"), surface())
-    assert not changes, CHANGED.format(changes=changes)
+    changes = api.differences(api.RECORD.read_text("utf-8"), api.surface())
+    assert not changes, api.CHANGED.format(changes=changes)
 
 
 def test_differences_show_both_sides() -> None:
     """A changed parameter is shown before and after."""
-    assert "- a.F(x: int)\n+ a.F(x: str)" == differences("a.F(x: int)\nb\n", "a.F(x: str)\nb\n")
+    shown = api.differences("a.F(x: int)\nb\n", "a.F(x: str)\nb\n")
+    assert "- a.F(x: int)\n+ a.F(x: str)" == shown
 
 
 def _all_members() -> Iterator[tuple[str, griffe.Object]]:
@@ -196,11 +185,8 @@ def _all_members() -> Iterator[tuple[str, griffe.Object]]:
 
 def test_public_members_have_docstrings() -> None:
     """Classes and functions have docstrings of their own."""
-    assert [] == [
-        path
-        for path, member in _all_members()
-        if (member.is_class or member.is_function) and not member.has_docstring
-    ]
+    needed = [each for each in _all_members() if each[1].is_class or each[1].is_function]
+    assert [] == [path for path, member in needed if not member.has_docstring]
 
 
 @pytest.mark.parametrize(("path", "construct"), CONSTRUCTS, ids=[path for path, _ in CONSTRUCTS])
@@ -213,14 +199,9 @@ def test_constructs_document_props_and_attributes(path: str, construct: griffe.O
     assert sorted(attributes) == sorted(_documented(construct, griffe.DocstringSectionAttributes))
 
 
-def _documented(
-    member: griffe.Object,
-    kind: type[griffe.DocstringSectionParameters | griffe.DocstringSectionAttributes],
-) -> list[str]:
+def _documented(member: griffe.Object, kind: type[Any]) -> list[str]:
     sections = member.docstring.parse("google") if member.docstring else []
-    return [
-        part.name for section in sections if isinstance(section, kind) for part in section.value
-    ]
+    return [part.name for each in sections if isinstance(each, kind) for part in each.value]
 
 
 def test_documented_parameters_exist(caplog: pytest.LogCaptureFixture) -> None:
@@ -235,7 +216,7 @@ def test_documented_parameters_exist(caplog: pytest.LogCaptureFixture) -> None:
 def test_pages_are_complete(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Each public name has a section with props, attributes and grants, without warnings."""
     with caplog.at_level(logging.WARNING):
-        write_pages(tmp_path)
+        api.write_pages(tmp_path)
     assert [] == [record.getMessage() for record in caplog.records]
     texts = {module: (tmp_path / f"{module}.md").read_text("utf-8") for module in PUBLIC}
     for module, _, name in (path.rpartition(".") for path, _ in public_members()):
@@ -286,15 +267,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run(python: Path, repository: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run Python in the repository; only Node.js comes from this environment."""
     path = [str(python.parent), str(Path(sys.prefix) / "bin"), os.environ["PATH"]]
-    return subprocess.run(  # noqa: S603 - our own arguments
-        [python, *command],
-        cwd=repository,
-        env=os.environ | {"PATH": os.pathsep.join(path), "UV_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
+    env = os.environ | {"PATH": os.pathsep.join(path), "UV_OFFLINE": "1"}
+    options: Any = {"cwd": repository, "env": env, "capture_output": True, "timeout": 280}
+    done: subprocess.CompletedProcess[str]
+    done = subprocess.run([python, *command], text=True, check=False, **options)  # noqa: S603 - own
+    return done
 
 
 def test_example_imports_installed_packages(python: Path, repository: Path) -> None:

@@ -46,12 +46,12 @@ class SampleStack:
     ) -> sqs.Queue:
         """Create a channel's queue, for a consumer with the environment's or another timeout."""
         environment = environment or self.environment()
-        timeout = environment.function_timeout
+        seconds = consumer_timeout or environment.function_timeout.to_seconds()
         return ChannelQueue(
             self.stack,
             "ChannelQueue",
             names=ChannelNames(PUSH, environment),
-            consumer_timeout=Duration.seconds(consumer_timeout) if consumer_timeout else timeout,
+            consumer_timeout=Duration.seconds(seconds),
             max_receive_count=environment.max_receive_count,
             removal_policy=environment.removal_policy,
         ).queue
@@ -84,13 +84,8 @@ class SampleStack:
 
     def secrets(self, names: ChannelNames) -> ChannelSecrets:
         """Create a channel's secrets."""
-        return ChannelSecrets(
-            self.stack,
-            f"{names.channel.display}Secrets",
-            names=names,
-            tenants=(),
-            removal_policy=names.environment.removal_policy,
-        )
+        name, policy = f"{names.channel.display}Secrets", names.environment.removal_policy
+        return ChannelSecrets(self.stack, name, names=names, tenants=(), removal_policy=policy)
 
     def table(self, environment: Environment) -> ConversationsTable:
         """Return the stack's conversations table; create it if it does not exist."""
@@ -133,11 +128,8 @@ class SampleStack:
 
     def metric_filter(self, log_group: logs.ILogGroup, pattern: str) -> None:
         """Count the lines of a log that match a pattern."""
+        metric: Any = {"metric_namespace": "Push", "metric_name": "Lines"}
+        literal = logs.FilterPattern.literal(pattern)
         logs.MetricFilter(
-            self.stack,
-            "Filter",
-            log_group=log_group,
-            filter_pattern=logs.FilterPattern.literal(pattern),
-            metric_namespace="Push",
-            metric_name="Lines",
+            self.stack, "Filter", log_group=log_group, filter_pattern=literal, **metric
         )

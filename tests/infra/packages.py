@@ -2,12 +2,14 @@
 
 import dis
 import marshal
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import resolve_name
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 import pytest
 from uv import find_uv_bin
@@ -26,9 +28,8 @@ def real_package(target: Target) -> LambdaPackage:
         return build_package(target, project=ROOT)
     except PackageError:
         command = [find_uv_bin(), "pip", "compile", "--no-cache", "--python", sys.executable, "-"]
-        index = subprocess.run(  # noqa: S603  # our own arguments, and no shell
-            command, input="six", capture_output=True, text=True, timeout=60, check=False
-        )
+        options: Any = {"input": b"six", "capture_output": True, "timeout": 60}
+        index = subprocess.run(command, check=False, **options)  # noqa: S603 - our own arguments
         if index.returncode == 0:
             raise
         pytest.skip("the package index cannot be reached, and uv's cache lacks the dependencies")
@@ -54,14 +55,13 @@ def missing_imports(package: Path, modules: Iterable[str]) -> dict[str, list[str
 
 
 def _missing(package: Path, module: str) -> Iterator[str]:
-    path = package.joinpath(*module.split("."))
-    parent = module if path.is_dir() else module.rpartition(".")[0]
-    file = path / "__init__.pyc" if path.is_dir() else path.with_suffix(".pyc")
-    if not file.exists():
-        return
-    for name in _imported(code_in(file), parent):
-        if name.split(".")[0] == module.split(".", 1)[0] and not _exists(package, name):
-            yield name
+    path, parent = package.joinpath(*module.split(".")), module.rpartition(".")[0]
+    if path.is_dir():
+        path, parent = path / "__init__", module
+    if path.with_suffix(".pyc").exists():
+        own = re.compile(rf"{module.split('.', 1)[0]}(\.|$)")
+        names = filter(own.match, _imported(code_in(path.with_suffix(".pyc")), parent))
+        yield from (name for name in names if not _exists(package, name))
 
 
 def _imported(code: CodeType, parent: str) -> Iterator[str]:

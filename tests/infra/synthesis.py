@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 ENVIRONMENTS = tuple(CONTEXT["environments"])
 STACKS = ("Shared", "WhatsApp")
+TOPIC = "AWS::SNS::Topic"
 SAMPLE: dict[str, Any] = {
     "tier": "development",
     "removal_policy": "destroy",
@@ -49,7 +50,7 @@ PSEUDO_PARAMETERS = {
 }
 NAMES = {
     "AWS::SQS::Queue": ("sqs", "QueueName", "{}"),
-    "AWS::SNS::Topic": ("sns", "TopicName", "{}"),
+    TOPIC: ("sns", "TopicName", "{}"),
     "AWS::Logs::LogGroup": ("logs", "LogGroupName", "log-group:{}"),
     "AWS::Lambda::Function": ("lambda", "FunctionName", "function:{}"),
     "AWS::Lambda::Alias": ("lambda", "Name", "function:{}"),
@@ -77,44 +78,35 @@ class Synthesized:
 
     directory: Path
 
-    def template(self, stack: str) -> dict[str, Any]:
+    def template(self, stack: str) -> Any:
         """Return a stack's CloudFormation template, by the stack's construct id."""
         return _read(self.directory / f"{stack}.template.json")
 
-    def artifact(self, stack: str) -> dict[str, Any]:
+    def artifact(self, stack: str) -> Any:
         """Return a stack's artifact of the manifest."""
-        artifact: dict[str, Any] = _read(self.directory / "manifest.json")["artifacts"][stack]
-        return artifact
+        return _read(self.directory / "manifest.json")["artifacts"][stack]
 
     def resources(self, stack: str, kind: str) -> list[dict[str, Any]]:
         """Return the stack's resources of a CloudFormation type such as `AWS::SQS::Queue`."""
         resources = self.template(stack)["Resources"].values()
         return [resource for resource in resources if resource["Type"] == kind]
 
-    def properties(self, stack: str, kind: str) -> dict[str, Any]:
+    def properties(self, stack: str, kind: str) -> Any:
         """Return the properties of the stack's only resource of that type."""
         (resource,) = self.resources(stack, kind)
-        properties: dict[str, Any] = resource["Properties"]
-        return properties
+        return resource["Properties"]
 
     def resolved(self, kind: str = "") -> list[Resource]:
         """Return the resources of all stacks, or those of a type, with references resolved."""
-        stacks = _read(self.directory / "manifest.json")["artifacts"]
-        names = {
-            artifact["properties"]["stackName"]: stack
-            for stack, artifact in stacks.items()
-            if artifact["type"] == "aws:cloudformation:stack"
-        }
-        resolver = _Resolver({stack: self.template(stack) for stack in names.values()}, names)
+        artifacts = _read(self.directory / "manifest.json")["artifacts"].items()
+        stacks = [name for name, each in artifacts if each["type"] == "aws:cloudformation:stack"]
+        ids = {self.artifact(stack)["properties"]["stackName"]: stack for stack in stacks}
+        resolver = _Resolver({stack: self.template(stack) for stack in stacks}, ids)
         return [each for each in resolver.resources() if kind in {each.kind, ""}]
 
-    def variables(self) -> dict[str, Any]:
-        """Return the function's environment variables; a reference is a placeholder text."""
-        function = self.properties("WhatsApp", "AWS::Lambda::Function")
-        return {
-            name: value if isinstance(value, str) else "resolved-at-deployment"
-            for name, value in function["Environment"]["Variables"].items()
-        }
+    def variables(self) -> Any:
+        """Return the function's environment variables."""
+        return self.properties("WhatsApp", "AWS::Lambda::Function")["Environment"]["Variables"]
 
 
 class _Resolver:
@@ -131,6 +123,8 @@ class _Resolver:
 
     def _resolve(self, value: Any, stack: str) -> Any:
         match value:
+            case {"Ref": str() as name} if name in PSEUDO_PARAMETERS:
+                return PSEUDO_PARAMETERS[name]
             case list():
                 return [self._resolve(part, stack) for part in value]
             case dict() if len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::")):
@@ -141,9 +135,9 @@ class _Resolver:
 
     def _intrinsic(self, value: dict[str, Any], stack: str) -> Any:
         match value:
-            case {"Ref": str() as name}:
-                return PSEUDO_PARAMETERS.get(name) or self._ref(stack, name)
-            case {"Fn::GetAtt": [str() as name, "Arn" | "TopicArn"]}:
+            case {"Ref": str() as name} if self._resource(stack, name)["Type"] != TOPIC:
+                return self._name(stack, name)
+            case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, "Arn" | "TopicArn"]}:
                 return self._arn(stack, name)
             case {"Fn::GetAtt": [str() as name, "QueueName" | "TopicName"]}:
                 return self._name(stack, name)
@@ -154,13 +148,8 @@ class _Resolver:
                 return self._resolve(self._templates[stack]["Outputs"][output]["Value"], stack)
         return str(value)  # an attribute that no test depends on
 
-    def _ref(self, stack: str, logical_id: str) -> str:
-        is_topic = self._resource(stack, logical_id)["Type"] == "AWS::SNS::Topic"
-        return (self._arn if is_topic else self._name)(stack, logical_id)
-
-    def _resource(self, stack: str, logical_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._templates[stack]["Resources"][logical_id]
-        return found
+    def _resource(self, stack: str, logical_id: str) -> Any:
+        return self._templates[stack]["Resources"][logical_id]
 
     def _name(self, stack: str, logical_id: str) -> str:
         resource = self._resource(stack, logical_id)
@@ -173,9 +162,8 @@ class _Resolver:
         return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{end.format(self._name(stack, logical_id))}"
 
 
-def _read(file: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(file.read_text())
-    return content
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text())
 
 
 def environment(name: str | None = None, **changes: object) -> Environment:
@@ -224,21 +212,13 @@ def run_app(output: Path, root: Path = ROOT, **context: object) -> subprocess.Co
         root: The directory of app.py.
         context: Changes of the context in `cdk.json`.
     """
-    variables = {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ["HOME"],
-        "JSII_NODE": os.environ["JSII_NODE"],
+    variables = {name: os.environ[name] for name in ("PATH", "HOME", "JSII_NODE")} | {
         "CDK_CONTEXT_JSON": json.dumps(CONTEXT | context),
         "CDK_OUTDIR": str(output),
     }
-    return subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=root,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    command = [sys.executable, "app.py"]
+    return subprocess.run(  # noqa: S603 - our own arguments
+        command, cwd=root, env=variables, capture_output=True, text=True, timeout=120, check=False
     )
 
 

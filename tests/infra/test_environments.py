@@ -15,6 +15,7 @@ FUNCTION = "AWS::Lambda::Function"
 ALL = CONTEXT["environments"]
 LISTED = "give one of dev, prod, staging, as in `-c env=dev`"
 NO_ENVIRONMENTS: tuple[object, ...] = (None, {}, "dev")
+NAMES = "1 to 16 lower-case letters and digits"
 IN_DEV = "environment 'dev' in cdk.json:\n  "
 
 
@@ -39,7 +40,7 @@ def test_every_retention_is_its_number_of_days() -> None:
     for days in RETENTION_DAYS:
         retention = environment(log_retention_days=days).log_retention
         logs.LogGroup(stack, f"Days{days}", retention=retention)
-    groups = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup").values()
+    groups = Template.from_stack(stack).to_json()["Resources"].values()
     found = [each["Properties"]["RetentionInDays"] for each in groups]
     assert sorted(RETENTION_DAYS) == sorted(found)
 
@@ -47,8 +48,7 @@ def test_every_retention_is_its_number_of_days() -> None:
 def test_optional_keys_may_be_omitted() -> None:
     """Account, region, alert address, runbook and Assistants server may be left out."""
     optional = {"account", "region", "alert_email", "runbook_url", "assistants_base_url"}
-    values = ALL["dev"]
-    needed = {key: value for key, value in values.items() if key not in optional}
+    needed = {key: value for key, value in ALL["dev"].items() if key not in optional}
     dev = load_environment({"dev": needed}, "dev")
     assert {None} == {getattr(dev, key) for key in optional}
 
@@ -70,10 +70,7 @@ def test_wrong_environment(environments: object, name: object, expected: str) ->
     ("environments", "name", "expected"),
     [
         *((environments, "dev", "run through `cdk`") for environments in NO_ENVIRONMENTS),
-        *(
-            ({name: ALL["dev"]}, name, "1 to 16 lower-case letters and digits")
-            for name in ("Dev", "eu-prod", "1st", "a" * 17)
-        ),
+        *(({name: ALL["dev"]}, name, NAMES) for name in ("Dev", "eu-prod", "1st", "a" * 17)),
     ],
 )
 def test_no_usable_environment(environments: object, name: str, expected: str) -> None:
@@ -81,15 +78,11 @@ def test_no_usable_environment(environments: object, name: str, expected: str) -
     assert expected in _error(environments, name)
 
 
-def test_unknown_key() -> None:
-    """The error about an unknown key lists the known ones."""
+def test_unknown_and_missing_keys() -> None:
+    """An unknown key's error lists the known ones; a missing key's says what is expected."""
     message = _error({"dev": ALL["dev"] | {"function_memory": 512}}, "dev")
     assert f"{IN_DEV}function_memory: unknown; known keys are" in message
     assert "function_memory_mb" in message
-
-
-def test_missing_key() -> None:
-    """The error about a missing key says what is expected."""
     values = {key: value for key, value in ALL["dev"].items() if key != "batch_size"}
     expected = f"{IN_DEV}batch_size: missing; expected a whole number from 1 to 10"
     assert expected == _error({"dev": values}, "dev")
@@ -177,15 +170,6 @@ def test_assistants_servers(url: str | None) -> None:
     assert url == environment(assistants_base_url=url).assistants_base_url
 
 
-def test_alert_address(dev: Synthesized) -> None:
-    """An environment's address is subscribed to the topic; without one there is no subscription."""
-    shared = synthesize(alert_email="on-call@example.com")
-    subscription = shared.properties("Shared", "AWS::SNS::Subscription")
-    assert ("email", "on-call@example.com") == (subscription["Protocol"], subscription["Endpoint"])
-    assert "CriticalAlertsTopic" in subscription["TopicArn"]["Ref"]
-    assert [] == dev.resources("Shared", "AWS::SNS::Subscription")
-
-
 def test_function_keys(dev: Synthesized) -> None:
     """Runtime, architecture, memory, timeout, SnapStart and variables are the environment's."""
     url = "https://assistants.example.com/v1"
@@ -201,7 +185,6 @@ def test_function_keys(dev: Synthesized) -> None:
         conversation_retention_days=45,
     )
     function, variables = changed.properties("WhatsApp", FUNCTION), changed.variables()
-
     assert ("python3.14", ["x86_64"]) == (function["Runtime"], function["Architectures"])
     assert (1_024, 240) == (function["MemorySize"], function["Timeout"])
     assert {"ApplyOn": "PublishedVersions"} == function["SnapStart"]

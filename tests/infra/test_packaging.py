@@ -86,12 +86,9 @@ def test_two_builds_are_identical(project: Path) -> None:
     assert first == {path: (package / path).read_bytes() for path in _contents(package)}
 
 
-def test_package_without_its_python_has_sources(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_package_without_its_python(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """If the target's Python is not available the package has only sources, with a warning."""
-    package = _build(project, Target(python="3.99", platform=None)).directory
-    contents = _contents(package)
+    contents = _contents(_build(project, Target(python="3.99", platform=None)).directory)
     assert "six.py" in contents
     assert [] == [path for path in contents if path.endswith(".pyc")]
     assert "without bytecode" in capsys.readouterr().err
@@ -136,18 +133,10 @@ def test_package_is_built_once(project: Path) -> None:
     assert built == first.directory.stat().st_ino
 
 
-def _edit_source(project: Path) -> object:
-    return (project / "lambda_src" / "index.py").write_text("HANDLED = False\n")
-
-
-def _add_data(project: Path) -> object:
-    return (project / "lambda_src" / "sender.toml").write_text("model = 'm'\n")
-
-
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "edited source": _edit_source,
+    "edited source": lambda p: (p / "lambda_src/index.py").write_text("HANDLED = False\n"),
     "moved source": lambda p: (p / "lambda_src/index.py").rename(p / "lambda_src/other.py"),
-    "added data": _add_data,
+    "added data": lambda p: (p / "lambda_src/sender.toml").write_text("model = 'm'\n"),
     "edited lock": lambda p: (p / "lambda_src/requirements.lock").write_text(f"{_locked('six')}#"),
 }
 
@@ -192,18 +181,21 @@ def test_unused_packages_are_removed(project: Path) -> None:
     """A build removes packages that were not used for a week; a use counts like a build."""
     unused, kept = _build(project), project / ".build" / "package-kept"
     kept.mkdir()
-    _edit_source(project)
+    CHANGES["edited source"](project)
     used = _build(project)
     os.utime(unused.directory, (0, 0))
     os.utime(used.directory, (0, 0))
     _build(project)
-    _add_data(project)
+    CHANGES["added data"](project)
     built = _build(project)
     assert {kept, used.directory, built.directory} == set((project / ".build").iterdir())
 
 
 def test_additions_of_another_app(project: Path) -> None:
-    """The package has the app's code under its own name, and its own locked distributions."""
+    """The package has the app's code under its own name, and its own locked distributions.
+
+    An excluded distribution is installed if the app's lock file lists it.
+    """
     own, lock = project / "push_processor", project / "own.lock"
     own.mkdir()
     (own / "__init__.py").write_text("NAME = 'push'\n")
@@ -212,11 +204,6 @@ def test_additions_of_another_app(project: Path) -> None:
     found = {path.name.partition(".")[0] for path in package.directory.iterdir()}
     assert {"lambda_src", "push_processor", "six", "jmespath"} <= found
     assert package.fingerprint != _build(project).fingerprint
-
-
-def test_distribution_that_an_app_locks(project: Path) -> None:
-    """An excluded distribution is installed if the app's lock file lists it."""
-    lock = project / "own.lock"
     lock.write_text("attrs==1.0 \\\n    --hash=sha256:00\n")
     excluded = read_sources(project / "lambda_src", Additions(lock=lock)).excluded
     assert (False, True) == ("attrs" in excluded, "aiohttp" in excluded)

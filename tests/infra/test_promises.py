@@ -5,33 +5,27 @@ What the invariants check at every synth is tested with them.
 
 from dataclasses import fields
 from itertools import product
-from typing import Any
 
 import pytest
 
-from lambda_src.core.contract import (
-    DEFAULTS,
-    METRICS_NAMESPACE,
-    RELEASE,
-    REQUIRED_VARIABLES,
-    TWILIO_BASE_URL,
-    UNSET_VARIABLES,
-    Variable,
-)
+from lambda_src.core import contract
+from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, REQUIRED_VARIABLES, Variable
 from lambda_src.core.settings import Settings
 from stacks.config import ChannelNames, LogMetricNames, SharedNames
 from stacks.config.channels import SMS, WHATSAPP
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment, synthesize
 
-DAY = 86_400
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 
 KEY, TABLE, QUEUE = "AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::SQS::Queue"
 LOG_GROUP, SECRET, TOPIC = "AWS::Logs::LogGroup", "AWS::SecretsManager::Secret", "AWS::SNS::Topic"
-RETAINED = ("RetainExceptOnCreate", "Retain")
-DATA = {TABLE, KEY, LOG_GROUP, QUEUE, SECRET}
+IDENTIFIED = {TABLE, KEY, LOG_GROUP, QUEUE, SECRET, TOPIC}
 LOGICAL_IDS = {
-    "Shared": {"ConversationsTable05F75AD7": TABLE, "CriticalAlertsTopic9EE7338E": TOPIC},
+    "Shared": {
+        "ConversationsTable05F75AD7": TABLE,
+        "CriticalAlertsTopic9EE7338E": TOPIC,
+        "EncryptionKey3A692D6E": KEY,
+    },
     "WhatsApp": {
         "ChannelQueue4930F42B": QUEUE,
         "ChannelQueueDeadLetterQueue2FF975DF": QUEUE,
@@ -77,30 +71,11 @@ def templates(request: pytest.FixtureRequest) -> Synthesized:
     return synthesize(request.param)
 
 
-def _data(stack: str, name: str | None, *others: str) -> dict[str, dict[str, Any]]:
-    """Return a stack's resources with data, and those of other types, by logical id."""
-    resources = synthesize(name).template(stack)["Resources"]
-    return {name: part for name, part in resources.items() if part["Type"] in {*DATA, *others}}
-
-
 @pytest.mark.parametrize(("stack", "kind", "key"), NAMES)
 def test_documented_names(dev: Synthesized, stack: str, kind: str, key: str) -> None:
     """The resources of dev have the documented names."""
     names = sorted(item["Properties"][key] for item in dev.resources(stack, kind))
     assert NAMES[stack, kind, key].split() == names
-
-
-def test_documented_keys_and_metric(dev: Synthesized) -> None:
-    """The table has the documented keys, and the metric of failed updates its namespace."""
-    table = dev.properties("Shared", TABLE)
-    filters = dev.resources("WhatsApp", "AWS::Logs::MetricFilter")
-    metrics = [item["Properties"]["MetricTransformations"][0] for item in filters]
-    keys = [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]]
-    assert [("primary_channel", "HASH"), ("conversation_id", "RANGE")] == keys
-    assert {"S"} == {key["AttributeType"] for key in table["AttributeDefinitions"]}
-    assert {"AttributeName": "expires_at", "Enabled": True} == table["TimeToLiveSpecification"]
-    names = [(metric["MetricNamespace"], metric["MetricName"]) for metric in metrics]
-    assert ("AIComms/WhatsAppProcessor/Dev", "FinalDbUpdateFailureCount") in names
 
 
 def test_names_of_another_channel_and_environment() -> None:
@@ -130,19 +105,17 @@ def test_names_of_channels_and_environments_differ() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_logical_ids_of_data(stack: str) -> None:
-    """Resources with data or confirmed subscriptions keep their logical ids."""
-    found = _data(stack, None, TOPIC)
+def test_data_is_retained_under_its_logical_ids(stack: str) -> None:
+    """Data and confirmed subscriptions keep their logical ids, and in prod data survives a stack.
+
+    So does the environment's key, without which the data could not be read.
+    """
+    prod = synthesize("prod", customer_managed_key=True, tenants=["demo-company"]).template(stack)
+    found = {name: part for name, part in prod["Resources"].items() if part["Type"] in IDENTIFIED}
     assert LOGICAL_IDS[stack] == {name: part["Type"] for name, part in found.items()}
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_prod_retains_its_data(stack: str) -> None:
-    """In prod tables, queues, secrets, logs and keys survive every change of their stack."""
-    data = _data(stack, "prod")
-    assert data
-    policies = {(part["DeletionPolicy"], part["UpdateReplacePolicy"]) for part in data.values()}
-    assert {RETAINED} == policies
+    data = [part for part in found.values() if part["Type"] != TOPIC]
+    policies = {(part["DeletionPolicy"], part["UpdateReplacePolicy"]) for part in data}
+    assert {("RetainExceptOnCreate", "Retain")} == policies
 
 
 def test_messages_go_to_the_alias(templates: Synthesized) -> None:
@@ -152,21 +125,16 @@ def test_messages_go_to_the_alias(templates: Synthesized) -> None:
     assert ":live" == mapping["FunctionName"]["Fn::Join"][1][-1]
 
 
-def test_retention_of_queues(templates: Synthesized) -> None:
-    """A message waits up to 7 days, and a dead letter has at least 7 more."""
-    queues = templates.resources("WhatsApp", QUEUE)
-    assert [7 * DAY, 14 * DAY] == sorted(q["Properties"]["MessageRetentionPeriod"] for q in queues)
-
-
 def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
     """Every variable is set; its value is the default unless the environment decides it."""
     variables = templates.variables()
     decided = {Variable.LOG_LEVEL, Variable.VERSION, Variable.MAX_CONCURRENCY}
-    other = decided | REQUIRED_VARIABLES | UNSET_VARIABLES
+    unset = contract.UNSET_VARIABLES
+    other = decided | REQUIRED_VARIABLES | unset
     defaults = {name: value for name, value in DEFAULTS.items() if name not in other}
-    assert {*Variable, METRICS_NAMESPACE} - UNSET_VARIABLES == variables.keys() - UNSET_VARIABLES
+    assert {*Variable, METRICS_NAMESPACE} - unset == variables.keys() - unset
     assert defaults == {name: variables[name] for name in defaults}
-    assert RELEASE == variables[Variable.VERSION]
+    assert contract.RELEASE == variables[Variable.VERSION]
     batch_size = templates.properties("WhatsApp", MAPPING)["BatchSize"]
     assert str(batch_size) == variables[Variable.MAX_CONCURRENCY]
 
@@ -176,6 +144,7 @@ def test_metrics_share_one_namespace(templates: Synthesized) -> None:
     filters = templates.resources("WhatsApp", "AWS::Logs::MetricFilter")
     metrics = [part for item in filters for part in item["Properties"]["MetricTransformations"]]
     assert {templates.variables()[METRICS_NAMESPACE]} == {m["MetricNamespace"] for m in metrics}
+    assert "FinalDbUpdateFailureCount" in {metric["MetricName"] for metric in metrics}
 
 
 def test_templates_have_no_secret_values(templates: Synthesized) -> None:
@@ -196,20 +165,19 @@ def test_resources_are_tagged(name: str) -> None:
             if tags := resource["Properties"].get("Tags"):
                 tagged.add(resource["Type"])
                 assert expected == {tag["Key"]: tag["Value"] for tag in tags}
-    assert {"AWS::CloudWatch::Alarm", FUNCTION, TOPIC, *DATA - {KEY}} <= (tagged)
+    assert {"AWS::CloudWatch::Alarm", FUNCTION, *IDENTIFIED - {KEY}} <= tagged
 
 
 def test_trust_policies(dev: Synthesized) -> None:
     """Only Lambda may assume the function's role, and only this account's alarms may publish."""
     role = dev.properties("WhatsApp", "AWS::IAM::Role")
     (assumed,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert {"Service": "lambda.amazonaws.com"} == assumed["Principal"]
     policy = dev.properties("Shared", "AWS::SNS::TopicPolicy")["PolicyDocument"]
     (allowed,) = [item for item in policy["Statement"] if item["Effect"] == "Allow"]
-    assert {"Service": "lambda.amazonaws.com"} == assumed["Principal"]
-    assert {"Service": "cloudwatch.amazonaws.com"} == allowed["Principal"]
-    assert "sns:Publish" == allowed["Action"]
-    own_account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    assert {"StringEquals": own_account} == allowed["Condition"]
+    own_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    expected = ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish", own_account)
+    assert expected == (allowed["Principal"], allowed["Action"], allowed["Condition"])
 
 
 def test_template_can_set_every_variable() -> None:
@@ -229,35 +197,19 @@ def test_settings_read_the_contracts_variables_only() -> None:
     """
     assert sorted(Variable) == sorted([*REQUIRED_VARIABLES, *DEFAULTS])
     read = {field.name.upper() for field in fields(Settings)}
-    assert {*Variable, TWILIO_BASE_URL, METRICS_NAMESPACE} == read
-
-
-ENCRYPTED_BY = {
-    QUEUE: "KmsMasterKeyId",
-    TOPIC: "KmsMasterKeyId",
-    LOG_GROUP: "KmsKeyId",
-    TABLE: "SSESpecification",
-}
-"""The property that names the key, by type of resource."""
+    assert {*Variable, contract.TWILIO_BASE_URL, METRICS_NAMESPACE} == read
 
 
 def test_everything_at_rest_is_encrypted_with_the_key(dev: Synthesized) -> None:
     """Queues, table, topic and log are encrypted with the environment's key, if it has one."""
     with_key = synthesize(customer_managed_key=True)
-    found = [
-        (kind, str(part["Properties"][name]))
-        for stack in STACKS
-        for kind, name in ENCRYPTED_BY.items()
-        for part in with_key.resources(stack, kind)
-    ]
-    assert sorted([*ENCRYPTED_BY, QUEUE]) == sorted(kind for kind, _ in found)
-    assert all("EncryptionKey" in key for _, key in found)
+    for stack, kind, property_name, number in (
+        ("WhatsApp", QUEUE, "KmsMasterKeyId", 2),
+        ("Shared", TOPIC, "KmsMasterKeyId", 1),
+        ("WhatsApp", LOG_GROUP, "KmsKeyId", 1),
+        ("Shared", TABLE, "SSESpecification", 1),
+    ):
+        resources = with_key.resources(stack, kind)
+        keys = [str(resource["Properties"][property_name]) for resource in resources]
+        assert [True] * number == ["EncryptionKey" in key for key in keys]
     assert [] == dev.resources("Shared", KEY)
-
-
-def test_key_is_rotated_and_retained() -> None:
-    """AWS rotates it each year; in prod it survives its stack, and its logical id is fixed."""
-    template = synthesize("prod", customer_managed_key=True).template("Shared")
-    key = template["Resources"]["EncryptionKey3A692D6E"]
-    assert key["Properties"]["EnableKeyRotation"]
-    assert (KEY, *RETAINED) == (key["Type"], key["DeletionPolicy"], key["UpdateReplacePolicy"])

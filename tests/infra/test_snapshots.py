@@ -32,28 +32,21 @@ from stacks.encryption_key import EncryptionKey
 from stacks.invariants.assembly import METADATA
 from stacks.invariants.plugin import Invariants
 from stacks.processor import Processor
+from tests.infra import synthesis
 from tests.infra.constructs import PUSH
-from tests.infra.synthesis import (
-    ENVIRONMENTS,
-    STACKS,
-    Synthesized,
-    environment,
-    new_app,
-    stub_package,
-    synthesize,
-)
+from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment
 from tests.infra.test_monitoring import DASHBOARD, dashboard_body
 
 DESTROY, RETAIN, TIMEOUT = RemovalPolicy.DESTROY, RemovalPolicy.RETAIN, Duration.minutes(2)
+LOG_GROUPS = "/aws/lambda/*-processor"
+PYTHON = lambda_.Runtime.PYTHON_3_13
 NAMES = ChannelNames(PUSH, environment())
 VERSION_HASH = re.compile(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}")
 
 
-def _role(stack: Stack) -> iam.IRole:
-    role = stack.node.try_find_child("Router")
-    if isinstance(role, iam.Role):
-        return role
-    return iam.Role(stack, "Router", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+def _role(stack: Stack) -> Any:
+    service = iam.ServicePrincipal("lambda.amazonaws.com")
+    return stack.node.try_find_child("Router") or iam.Role(stack, "Router", assumed_by=service)
 
 
 def _queue(stack: Stack, name: str, queue: str) -> sqs.IQueue:
@@ -82,15 +75,6 @@ def _push_queue(stack: Stack) -> ChannelQueue:
     return ChannelQueue(stack, "ChannelQueue", names=NAMES, **props)
 
 
-def _channel_queue(stack: Stack) -> None:
-    _push_queue(stack).grant_send(_role(stack))
-
-
-def _encryption_key(stack: Stack) -> None:
-    props: Any = {"log_groups": "/aws/lambda/*-processor", "removal_policy": RETAIN}
-    EncryptionKey(stack, "Encryption", alias="alias/ours", **props)
-
-
 def _conversations_table(stack: Stack) -> ConversationsTable:
     protection: Any = {"point_in_time_recovery": True, "deletion_protection": True}
     props: Any = {"table_name": "conversations-dev", "removal_policy": RETAIN}
@@ -105,10 +89,6 @@ def _channel_secrets(stack: Stack) -> ChannelSecrets:
     return secrets
 
 
-def _critical_alerts_topic(stack: Stack) -> None:
-    CriticalAlertsTopic(stack, "Alerts", topic_name="alerts-dev", email="on-call@example.com")
-
-
 def _processor(stack: Stack) -> None:
     secrets = _secrets(stack)
     processor = Processor(
@@ -116,7 +96,7 @@ def _processor(stack: Stack) -> None:
         "Processor",
         names=NAMES,
         environment=environment(snap_start=True),
-        code=stub_package().code(),
+        code=synthesis.stub_package().code(),
         queue=_queue(stack, "Queue", "q"),
         table=dynamodb.Table.from_table_name(stack, "Table", "conversations-dev"),
         secret_prefixes=secrets.prefixes,
@@ -132,18 +112,6 @@ def _log_alarm(stack: Stack) -> LogAlarm:
     return LogAlarm(stack, "HeartbeatFailure", names=NAMES, rule=rule, **props)
 
 
-def _queue_alarms(stack: Stack) -> None:
-    QueueAlarms(
-        stack,
-        "QueueAlarms",
-        names=NAMES,
-        queue=_queue(stack, "queue", "queue"),
-        dead_letter_queue=_queue(stack, "dead-letter-queue", "dead-letter-queue"),
-        notifier=_notifier(stack),
-        max_age=Duration.minutes(30),
-    )
-
-
 def _function_alarms(stack: Stack) -> None:
     function = lambda_.Function.from_function_name(stack, "Function", "push")
     props: Any = {"timeout": TIMEOUT, "notifier": _notifier(stack)}
@@ -157,8 +125,7 @@ def _no_throughput_alarm(stack: Stack) -> None:
 
 
 def _channel_dashboard(stack: Stack) -> None:
-    runtime = lambda_.Runtime.PYTHON_3_13
-    code: Any = {"code": stub_package().code(), "handler": "push.handler", "runtime": runtime}
+    code: Any = {"code": synthesis.stub_package().code(), "handler": "push.handler"}
     ChannelDashboard(
         stack,
         "ChannelDashboard",
@@ -166,14 +133,10 @@ def _channel_dashboard(stack: Stack) -> None:
         alarms=[_log_alarm(stack).alarm],
         queue=_queue(stack, "Queue", "queue"),
         dead_letter_queue=_queue(stack, "DeadLetterQueue", "dlq"),
-        function=lambda_.Function(stack, "Watched", **code),
+        function=lambda_.Function(stack, "Watched", runtime=PYTHON, **code),
         timeout=TIMEOUT,
         maximum_concurrency=7,
     )
-
-
-def _router_policy(stack: Stack) -> None:
-    RouterPolicy(stack, "Router", names=NAMES, channel_queue=_push_queue(stack))
 
 
 def _operator_policy(stack: Stack) -> None:
@@ -189,18 +152,42 @@ def _operator_policy(stack: Stack) -> None:
     )
 
 
-CONSTRUCTS: tuple[Callable[[Stack], object], ...] = (
-    *(_channel_dashboard, _channel_queue, _encryption_key, _conversations_table, _channel_secrets),
-    *(_critical_alerts_topic, _processor, _log_alarm, _queue_alarms, _function_alarms),
-    *(_no_throughput_alarm, _router_policy, _operator_policy),
-)
+CONSTRUCTS: dict[str, Callable[[Stack], object]] = {
+    "channel_dashboard": _channel_dashboard,
+    "channel_queue": lambda stack: _push_queue(stack).grant_send(_role(stack)),
+    "encryption_key": lambda stack: EncryptionKey(
+        stack, "Encryption", alias="alias/ours", log_groups=LOG_GROUPS, removal_policy=RETAIN
+    ),
+    "conversations_table": _conversations_table,
+    "channel_secrets": _channel_secrets,
+    "critical_alerts_topic": lambda stack: CriticalAlertsTopic(
+        stack, "Alerts", topic_name="alerts-dev", email="on-call@example.com"
+    ),
+    "processor": _processor,
+    "log_alarm": _log_alarm,
+    "queue_alarms": lambda stack: QueueAlarms(
+        stack,
+        "QueueAlarms",
+        names=NAMES,
+        queue=_queue(stack, "queue", "queue"),
+        dead_letter_queue=_queue(stack, "dead-letter-queue", "dead-letter-queue"),
+        notifier=_notifier(stack),
+        max_age=Duration.minutes(30),
+    ),
+    "function_alarms": _function_alarms,
+    "no_throughput_alarm": _no_throughput_alarm,
+    "router_policy": lambda stack: RouterPolicy(
+        stack, "Router", names=NAMES, channel_queue=_push_queue(stack)
+    ),
+    "operator_policy": _operator_policy,
+}
 
 
-@pytest.mark.parametrize("construct", CONSTRUCTS, ids=lambda each: each.__name__.removeprefix("_"))
-def test_construct(construct: Callable[[Stack], object], json_snapshot: SnapshotAssertion) -> None:
+@pytest.mark.parametrize("construct", CONSTRUCTS)
+def test_construct(construct: str, json_snapshot: SnapshotAssertion) -> None:
     """A construct creates the reviewed resources for any channel, and attaches the invariants."""
-    stack = Stack(new_app(), "Stack")
-    construct(stack)
+    stack = Stack(synthesis.new_app(), "Stack")
+    CONSTRUCTS[construct](stack)
     assert json_snapshot == _resources(Template.from_stack(stack).to_json())
     assert METADATA in (stack.template_options.metadata or {})
     assert stack.node.root.node.try_find_child(Invariants.ID)
@@ -233,25 +220,23 @@ def _without_hash(text: str) -> str:
 
 def _resources(template: Mapping[str, Any]) -> dict[str, Any]:
     """Return a template's resources without the CDK's metadata and hashes."""
-    resources: dict[str, Any] = json.loads(_without_hash(json.dumps(template["Resources"])))
-    return {
-        name: {key: value for key, value in _readable(part).items() if key != "Metadata"}
-        for name, part in resources.items()
-    }
+    resources = json.loads(_without_hash(json.dumps(template["Resources"])))
+    for resource in resources.values():
+        resource.pop("Metadata", None)
+    return {name: _readable(resource) for name, resource in resources.items()}
 
 
 def _readable(resource: dict[str, Any]) -> dict[str, Any]:
     """Return a resource with a dashboard's JSON text parsed."""
-    if resource["Type"] == DASHBOARD:
-        properties = resource["Properties"]
-        body = {"DashboardBody": dashboard_body(properties["DashboardBody"])}
-        return resource | {"Properties": properties | body}
-    return resource
+    if resource["Type"] != DASHBOARD:
+        return resource
+    body = {"DashboardBody": dashboard_body(resource["Properties"]["DashboardBody"])}
+    return resource | {"Properties": resource["Properties"] | body}
 
 
 def _leaves_as_dev(name: str, stack: str) -> dict[str, object]:
     """Return the leaves of a template with the environment's name replaced by dev's."""
-    text = _without_hash(json.dumps(synthesize(name).template(stack)))
+    text = _without_hash(json.dumps(synthesis.synthesize(name).template(stack)))
     for other, own in ((f"-{name}", "-dev"), (f"/{name}/", "/dev/"), (f'"{name}"', '"dev"')):
         text = text.replace(other, own)
     resources = json.loads(text.replace(name.capitalize(), "Dev"))["Resources"]

@@ -12,15 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from planner.document import CAPACITY, format_seconds, markdown_table, with_table
-from stacks.capacity import (
-    HOUR,
-    Load,
-    Processors,
-    QueueAge,
-    ServiceTime,
-    choose_processors,
-    queue_age,
-)
+from stacks.capacity import HOUR, Load, Processors, ServiceTime, choose_processors, queue_age
 from stacks.capacity.limits import CONCURRENCY_PER_MINUTE, INITIAL_CONCURRENCY, VendorLimits
 
 WARM_UP_SECONDS = 300.0
@@ -47,8 +39,7 @@ class Observation(NamedTuple):
 
 class _Hour:
     def __init__(self, load: Load, processors: Processors, seed: int) -> None:
-        self._load = load
-        self._processors = processors
+        self._load, self._processors = load, processors
         self._random = Random(seed)  # noqa: S311 - not for security
         self._waiting: deque[tuple[float, int]] = deque()
         self._ends: list[float] = []
@@ -58,9 +49,8 @@ class _Hour:
 
     def run(self) -> Observation:
         peak_ends = WARM_UP_SECONDS + HOUR
-        arrivals, tick = self._arrivals(), 1.0
+        arrivals, tick, in_peak = self._arrivals(), 1.0, False
         arrival, count = next(arrivals)
-        in_peak = False
         while True:
             now = min(arrival, tick, self._ends[0] if self._ends else inf)
             if now > peak_ends and not self._waiting:
@@ -127,55 +117,32 @@ def simulate(load: Load, processors: Processors, *, seed: int = 1) -> Observatio
     return _Hour(load, processors, seed).run()
 
 
-class Comparison(NamedTuple):
-    """A load and the concurrency that processes it, planned and simulated."""
-
-    load: Load
-    processors: Processors
-    planned: QueueAge
-    seen: Observation
-
-    @property
-    def planned_batch(self) -> float:
-        """Planned mean number of messages of an invocation at the peak."""
-        return self.processors.mean_batch_size(self.load.peak)
-
-    def differences(self) -> Iterator[str]:
-        """Yield each figure that differs by more than its tolerance."""
-        planned, oldest, drained = self.planned, self.seen.oldest, self.seen.drained_after
-        if self.load.peak > self.processors.per_second:
-            if abs(planned.backlog_seconds - oldest) > BACKLOG_TOLERANCE * HOUR:
-                yield f"oldest {oldest:,.0f} s, planned {planned.backlog_seconds:,.0f} s"
-            if abs(planned.drained_after - drained) > 2 * BACKLOG_TOLERANCE * HOUR:
-                yield f"drained {drained:,.0f} s, planned {planned.drained_after:,.0f} s"
-        elif oldest > planned.seconds + self.processors.work.own_seconds:
-            yield f"oldest {oldest:,.1f} s, planned at most {planned.seconds:,.1f} s"
-        if abs(self.planned_batch / self.seen.mean_batch - 1) > BATCH_TOLERANCE:
-            yield f"batches of {self.seen.mean_batch:.2f}, planned {self.planned_batch:.2f}"
-
-    def row(self) -> tuple[str, ...]:
-        """Return the row of the document's table."""
-        return (
-            name_of(self.load, self.processors),
-            f"{self.load.peak:,.2f}/s",
-            *map(format_seconds, (self.planned.seconds, self.seen.oldest)),
-            f"{self.planned_batch:.2f}",
-            f"{self.seen.mean_batch:.2f}",
-        )
-
-
 def name_of(load: Load, processors: Processors) -> str:
     """Return the name of a case for reports."""
-    return (
-        f"{load.messages_per_day:,.0f} per day, {processors.maximum_concurrency} x"
-        f" {processors.batch_size}, AI {processors.work.ai_seconds:g} s"
-    )
+    size = f"{processors.maximum_concurrency} x {processors.batch_size}"
+    return f"{load.messages_per_day:,.0f} per day, {size}, AI {processors.work.ai_seconds:g} s"
 
 
-def compare(load: Load, processors: Processors) -> Comparison:
-    """Plan and simulate a case."""
-    planned = queue_age(load, processors)
-    return Comparison(load, processors, planned, simulate(load, processors))
+def compare(load: Load, processors: Processors) -> tuple[tuple[str, ...], list[str]]:
+    """Plan and simulate a case.
+
+    Returns:
+        The row of the document's table, and each figure that differs by more than its tolerance.
+    """
+    planned, (oldest, batch, drained) = queue_age(load, processors), simulate(load, processors)
+    planned_batch, differences = processors.mean_batch_size(load.peak), []
+    if load.peak > processors.per_second:
+        if abs(planned.backlog_seconds - oldest) > BACKLOG_TOLERANCE * HOUR:
+            differences.append(f"oldest {oldest:,.0f} s, planned {planned.backlog_seconds:,.0f} s")
+        if abs(planned.drained_after - drained) > 2 * BACKLOG_TOLERANCE * HOUR:
+            differences.append(f"drained {drained:,.0f} s, planned {planned.drained_after:,.0f} s")
+    elif oldest > planned.seconds + processors.work.own_seconds:
+        differences.append(f"oldest {oldest:,.1f} s, planned at most {planned.seconds:,.1f} s")
+    if abs(planned_batch / batch - 1) > BATCH_TOLERANCE:
+        differences.append(f"batches of {batch:.2f}, planned {planned_batch:.2f}")
+    ages = map(format_seconds, (planned.seconds, oldest))
+    name, rate = name_of(load, processors), f"{load.peak:,.2f}/s"
+    return (name, rate, *ages, f"{planned_batch:.2f}", f"{batch:.2f}"), differences
 
 
 def _chosen(messages_per_day: float, work: ServiceTime) -> tuple[Load, Processors]:
@@ -211,11 +178,9 @@ def write() -> None:
         SystemExit: A figure differs by more than its tolerance.
     """
     compared = [compare(*case) for case in CASES]
-    rows = [each.row() for each in compared]
-    table = markdown_table(HEAD, rows)
+    table = markdown_table(HEAD, [row for row, _ in compared])
     CAPACITY.write_text(with_table(CAPACITY.read_text("utf-8"), "simulated", table), "utf-8")
-    different = {row[0]: list(each.differences()) for row, each in zip(rows, compared, strict=True)}
-    if any(different.values()):
+    if different := {row[0]: differences for row, differences in compared if differences}:
         raise SystemExit(str(different))
 
 

@@ -37,6 +37,24 @@ from stacks.processor import Processor
 from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, PUSH, SampleStack
 from tests.infra.synthesis import STACKS, Synthesized
 
+MAIN, DEAD = "ChannelQueue4", "DeadLetterQueue"
+RETENTION, VISIBILITY = "MessageRetentionPeriod", "VisibilityTimeout"
+RECEIVES = "RedrivePolicy.maxReceiveCount"
+CONCURRENCY, RESERVED = "ScalingConfig.MaximumConcurrency", "ReservedConcurrentExecutions"
+SAFE_QUEUE: Any = {"encryption": sqs.QueueEncryption.SQS_MANAGED, "enforce_ssl": True}
+FIVE_DAYS = Duration.days(5)
+QUEUE_URL, DEAD_LETTER_QUEUE = f"{VARIABLES}.QUEUE_URL", "ChannelQueueDeadLetterQueue2FF975DF"
+CREDENTIALS = "ai-multi-comms/dev/whatsapp-credentials/"
+WHATSAPP_PREFIXES = f"ai-multi-comms/dev/openai-api-key/whatsapp,{CREDENTIALS}"
+TOPIC_POLICY = "AWS::SNS::TopicPolicy"
+ALARMS = "cloudwatch.amazonaws.com"
+SUBJECT = "FinalDbUpdateFailure"
+EMITTED = "AIComms/PushProcessor/Dev"
+SENT = '{ $.event = "message_sent" }'
+UNUSED_METRIC = [{"MetricNamespace": "Elsewhere", "MetricName": "Lines", "MetricValue": "1"}]
+EXPIRY = f"{TIME_TO_LIVE}.AttributeName"
+PROTECTION, SSE = "DeletionProtectionEnabled", "SqsManagedSseEnabled"
+
 
 class Templates:
     """A copy of a synth's templates, to be changed as overrides of any kind can leave them."""
@@ -85,11 +103,9 @@ class Fault(NamedTuple):
 
 
 Row = tuple[str, Plant, Change] | tuple[str, Plant, Change, bool]
-Rows = dict[str, list[Row]]
-"""The other fields of faults, by the invariants that they violate, separated by spaces."""
 
 
-def _put(kind: str, path: str, value: object, named: str = "") -> Change:
+def _put(kind: str, path: str, value: object = None, named: str = "") -> Change:
     """Set a property, or an attribute if the path starts with `/`; None removes it."""
 
     def change(templates: Templates) -> None:
@@ -98,16 +114,11 @@ def _put(kind: str, path: str, value: object, named: str = "") -> Change:
         *parents, last = path.removeprefix("/").split(".")
         for part in parents:
             parent = parent.setdefault(part, {})
+        parent[last] = value
         if value is None:
             del parent[last]
-        else:
-            parent[last] = value
 
     return change
-
-
-def _drop(kind: str, path: str, named: str = "") -> Change:
-    return _put(kind, path, None, named)
 
 
 def _put_metadata(name: str, value: object) -> Change:
@@ -124,9 +135,10 @@ def _remove(kind: str, named: str = "") -> Change:
     """Remove the resources of a type."""
 
     def change(templates: Templates) -> None:
-        for resources in (body["Resources"] for body in templates.bodies.values()):
-            for name in [n for n, r in resources.items() if r["Type"] == kind and named in n]:
-                del resources[name]
+        for body in templates.bodies.values():
+            resources = body["Resources"].items()
+            kept = {n: r for n, r in resources if r["Type"] != kind or named not in n}
+            body["Resources"] = kept
 
     return change
 
@@ -147,138 +159,34 @@ def _override(path: str, name: str, value: object = None, **keys: Any) -> Plant:
         construct: Any = sample.stack
         for part in path.split("/"):
             construct = construct.node.find_child(part)
-        if value is None:
-            construct.node.default_child.add_property_deletion_override(name)
-        else:
-            construct.node.default_child.add_property_override(name, value)
+        # An override with None deletes the property.
+        construct.node.default_child.add_property_override(name, value)
 
     return plant
 
 
-def _variable(planted: str, name: str, value: str) -> Row:
+def _variable(planted: str, name: str, value: str | None = None) -> Row:
     path = f"{VARIABLES}.{name}"
     return planted, _override("Push/Function", path, value), _put(FUNCTION, path, value)
 
 
-# Delivery
-
-MAIN, DEAD = "ChannelQueue4", "DeadLetterQueue"
-RETENTION, VISIBILITY = "MessageRetentionPeriod", "VisibilityTimeout"
-RECEIVES = "RedrivePolicy.maxReceiveCount"
-CONCURRENCY, RESERVED = "ScalingConfig.MaximumConcurrency", "ReservedConcurrentExecutions"
-SAFE_QUEUE: Any = {"encryption": sqs.QueueEncryption.SQS_MANAGED, "enforce_ssl": True}
-
-
 def _own_queue(sample: SampleStack, dead_letters: sqs.DeadLetterQueue | None = None) -> None:
-    queue = sqs.Queue(
-        sample.stack,
-        "Own",
-        **SAFE_QUEUE,
-        visibility_timeout=Duration.minutes(18),
-        retention_period=Duration.days(5),
-        dead_letter_queue=dead_letters,
-    )
-    sample.processor(queue=queue)
+    times: Any = {"visibility_timeout": Duration.minutes(18), "retention_period": FIVE_DAYS}
+    own = sqs.Queue(sample.stack, "Own", **SAFE_QUEUE, **times, dead_letter_queue=dead_letters)
+    sample.processor(queue=own)
 
 
 def _equal_retention(sample: SampleStack) -> None:
-    retention = Duration.days(5)
-    queue = sqs.Queue(sample.stack, "OwnDeadLetters", **SAFE_QUEUE, retention_period=retention)
+    queue = sqs.Queue(sample.stack, "OwnDeadLetters", **SAFE_QUEUE, retention_period=FIVE_DAYS)
     _own_queue(sample, sqs.DeadLetterQueue(queue=queue, max_receive_count=18))
-
-
-def _second(*, bounded: bool = True, reports: bool = True) -> Plant:
-    return lambda sample: sample.second_mapping(bounded=bounded, reports=reports)
 
 
 def _consumer_timeout(seconds: int) -> Plant:
     return lambda sample: sample.processor(queue=sample.queue(consumer_timeout=seconds))
 
 
-# fmt: off
-DELIVERY: Rows = {
-    "failures-are-reported": [
-        ("no batch item failures", _second(reports=False),
-         _drop(MAPPING, "FunctionResponseTypes"))],
-    "concurrency-is-bounded": [
-        ("no maximum concurrency", _second(bounded=False), _drop(MAPPING, "ScalingConfig")),
-        ("maximum concurrency of 1",
-         _override("Push/Mapping", CONCURRENCY, 1), _put(MAPPING, CONCURRENCY, 1)),
-        ("reserved concurrency of 1",
-         _override("Push/Function", RESERVED, 1), _put(FUNCTION, RESERVED, 1))],
-    "visibility-outlasts-function": [
-        ("below the timeout", _consumer_timeout(20), _put(QUEUE, VISIBILITY, 179, MAIN)),
-        ("default visibility timeout", _consumer_timeout(5), _drop(QUEUE, VISIBILITY, MAIN))],
-    "visibility-as-advised": [
-        ("below AWS's advice", _consumer_timeout(100), _put(QUEUE, VISIBILITY, 1_079, MAIN))],
-    "given-up-messages-are-kept": [
-        ("no dead-letter queue", _own_queue, _drop(QUEUE, "RedrivePolicy", MAIN))],
-    "dead-letters-outlive-their-queue": [
-        ("equal retention", _equal_retention, _put(QUEUE, RETENTION, 604_800, DEAD))],
-    "receives-cover-settling": [
-        _variable("more lookups than receives", "SETTLE_DELAYS_SECONDS", ",".join("1" * 20))],
-    "receives-cover-account-refusals": [
-        ("too few receives", _changed(max_receive_count=16), _put(QUEUE, RECEIVES, 16, MAIN))],
-    "retention-covers-receives": [
-        ("many receives", _changed(max_receive_count=100), _put(QUEUE, RETENTION, 86_400, MAIN))],
-    "heartbeat-outpaces-visibility lease-outlasts-beats": [
-        _variable("interval as long as the visibility", "HEARTBEAT_INTERVAL_SECONDS", "40")],
-    "heartbeat-outpaces-visibility lease-ends-before-visibility": [
-        _variable("ends after one missed beat", "HEARTBEAT_VISIBILITY_SECONDS", "50")],
-    "lease-outlasts-beats": [_variable("lease that expires between beats", "LEASE_SECONDS", "75")],
-    "lease-ends-before-visibility": [_variable("lease that is too long", "LEASE_SECONDS", "89")],
-    "vendors-fit-the-function": [
-        _variable("OpenAI's timeout beyond the function's", "OPENAI_TIMEOUT_SECONDS", "120"),
-        _variable("Twilio's timeout beyond the function's", "TWILIO_TIMEOUT_SECONDS", "60"),
-        _variable("a batch in two rounds that do not fit", "MAX_CONCURRENCY", "5"),
-        ("short timeout", _changed(function_timeout_seconds=120), _put(FUNCTION, "Timeout", 120))],
-}
-# fmt: on
-
-# Capacity
-
-
 def _limited(**keys: Any) -> Plant:
     return _changed(**{"ai_seconds_per_message": 2} | keys)
-
-
-# fmt: off
-CAPACITY: Rows = {
-    "sender-keeps-up": [
-        ("too many messages",
-         _limited(messages_per_second={"push": 9}), _put(MAPPING, CONCURRENCY, 17)),
-        ("an AI faster than the sender",
-         _limited(messages_per_second={"push": 80}, ai_seconds_per_message=0.2),
-         _put_metadata("messages_per_second", {"whatsapp": 9.9}))],
-    "openai-keeps-up": [
-        ("too many requests to OpenAI", _limited(openai_requests_per_minute=599),
-         _put_metadata("openai_requests_per_minute", 599)),
-        ("too many tokens", _limited(openai_tokens_per_minute=599_999, tokens_per_message=1_000),
-         _put_metadata("tokens_per_message", 100_001))],
-    "limited-channels-exist": [
-        ("limit of an unknown channel", _limited(messages_per_second={"pusch": 80}),
-         _put_metadata("messages_per_second", {"whatsap": 80})),
-        ("plan for an unknown channel", _limited(messages_per_day={"pusch": 80}),
-         _put_metadata("messages_per_day", {"whatsap": 80}))],
-    "planned-load-is-carried": [
-        ("more messages planned than a day allows", _limited(messages_per_day={"push": 500_000}),
-         _put_metadata("messages_per_day", {"whatsapp": 2_000_000})),
-        ("long wait at the peak",
-         _limited(messages_per_day={"push": 200_000}, longest_wait_seconds=1_200),
-         _put_metadata("longest_wait_seconds", 1))],
-}
-# fmt: on
-
-# Configuration
-
-QUEUE_URL, DEAD_LETTER_QUEUE = f"{VARIABLES}.QUEUE_URL", "ChannelQueueDeadLetterQueue2FF975DF"
-CREDENTIALS = "ai-multi-comms/dev/whatsapp-credentials/"
-WHATSAPP_PREFIXES = f"ai-multi-comms/dev/openai-api-key/whatsapp,{CREDENTIALS}"
-
-
-def _missing(name: str) -> Row:
-    path = f"{VARIABLES}.{name}"
-    return f"{name} missing", _override("Push/Function", path), _drop(FUNCTION, path)
 
 
 def _fed_from_another_queue(sample: SampleStack) -> None:
@@ -321,52 +229,16 @@ def _grant_all_secrets(templates: Templates) -> None:
     templates.statements("AWS::IAM::Policy").append(statement)
 
 
-def _grant_no_secret(templates: Templates) -> None:
-    statements = templates.statements("AWS::IAM::Policy")
-    statements[:] = [each for each in statements if READ_SECRET not in each["Action"]]
+def _remove_statements(kind: str, value: str) -> Change:
+    def change(templates: Templates) -> None:
+        statements = templates.statements(kind)
+        statements[:] = [each for each in statements if value not in each.values()]
+
+    return change
 
 
 def _shared_prefix(sample: SampleStack) -> None:
     _shared_secrets(sample).function.add_environment("SECRET_PREFIXES", "ai-multi-comms")
-
-
-# fmt: off
-CONFIGURATION: Rows = {
-    "required-variables-are-set": [*map(_missing, sorted(REQUIRED_VARIABLES))],
-    "variables-are-read": [
-        _variable("misspelt variable", "LEASE_SECOND", "80"),
-        _variable("local server's address", "TWILIO_BASE_URL", "http://127.0.0.1:80")],
-    "variables-are-valid": [
-        _variable("time that is not a number", "LEASE_SECONDS", "long"),
-        _variable("level that does not exist", "LOG_LEVEL", "LOUD"),
-        _variable("empty channel", "CHANNEL", "")],
-    "heartbeat-beats-on-its-queue": [
-        ("another queue", _fed_from_another_queue,
-         _put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}))],
-    "secrets-have-one-owner": [
-        ("prefix of another channel", _shared_secrets, _second_channel(WHATSAPP_PREFIXES))],
-    "secrets-have-one-owner secrets-match-the-role": [
-        ("prefix above another channel's", _shared_prefix, _second_channel("ai-multi-comms"))],
-    "secrets-match-the-role": [
-        ("no secret is granted", lambda sample: sample.processor(grant=False), _grant_no_secret),
-        ("every secret is granted", _read_every_secret, _grant_all_secrets),
-        ("prefix without a grant", _override("Push/Function", PREFIXES, "ai-multi-comms/other/"),
-         _put(FUNCTION, PREFIXES, CREDENTIALS))],
-}
-# fmt: on
-
-# Monitoring
-
-TOPIC_POLICY = "AWS::SNS::TopicPolicy"
-SUBJECT = "FinalDbUpdateFailure"
-EMITTED = "AIComms/PushProcessor/Dev"
-SENT = '{ $.event = "message_sent" }'
-UNUSED_METRIC = [{"MetricNamespace": "Elsewhere", "MetricName": "Lines", "MetricValue": "1"}]
-
-
-def _alarm_without_action(sample: SampleStack) -> None:
-    sample.topic()
-    sample.alarm()
 
 
 def _disabled_actions(sample: SampleStack) -> None:
@@ -379,19 +251,12 @@ def _topic_without_subscriber(sample: SampleStack) -> None:
     sample.alarm(sample.topic(email=None))
 
 
-def _own_topic(
-    sample: SampleStack, key: kms.IKey | None = None, *, may_publish: bool = True
-) -> None:
+def _own_topic(sample: SampleStack, key: kms.IKey | None = None, service: str = ALARMS) -> None:
     topic = sns.Topic(sample.stack, "Own", enforce_ssl=True, master_key=key)
     topic.add_subscription(subscriptions.EmailSubscription(ON_CALL_ADDRESS))
-    if may_publish:
-        topic.add_to_resource_policy(  # unlike `grant_publish`, it does not grant use of the key
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-            )
-        )
+    allowed: Any = {"actions": ["sns:Publish"], "resources": [topic.topic_arn]}
+    permission = iam.PolicyStatement(principals=[iam.ServicePrincipal(service)], **allowed)
+    topic.add_to_resource_policy(permission)  # `grant_publish` would also grant use of the key
     sample.processor()
     sample.alarm(topic)
 
@@ -402,16 +267,11 @@ def _aws_managed_key(sample: SampleStack) -> None:
 
 def _put_key(templates: Templates) -> None:
     allowed = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
-    decrypt_only = {**allowed, "Principal": {"Service": "cloudwatch.amazonaws.com"}}
+    decrypt_only = {**allowed, "Principal": {"Service": ALARMS}}
     retained = dict.fromkeys(("DeletionPolicy", "UpdateReplacePolicy"), "Retain")
     key = {"Type": KEY, "Properties": {"KeyPolicy": {"Statement": [decrypt_only]}}, **retained}
     templates.bodies["Shared"]["Resources"]["Key"] = key
     _put(TOPIC, "KmsMasterKeyId", {"Fn::GetAtt": ["Key", "Arn"]})(templates)
-
-
-def _forbid_publishing(templates: Templates) -> None:
-    statements = templates.statements(TOPIC_POLICY)
-    statements[:] = [each for each in statements if each["Effect"] == "Deny"]
 
 
 def _filter_on_another_log(sample: SampleStack) -> None:
@@ -446,10 +306,119 @@ def _another_metric_than_the_filter(sample: SampleStack) -> None:
     sample.alarm(sample.topic(), metric=("Push", "Line"))
 
 
+def _deleted(kind: str, attribute: str = "DeletionPolicy") -> Row:
+    return (
+        f"{kind.split('::')[2]} with {attribute} Delete",
+        _production(removal_policy="destroy"),
+        _put(kind, f"/{attribute}", "Delete"),
+    )
+
+
+def _expiring(path: str, value: object = None) -> Plant:
+    return _override("Table/Table", path, value, conversation_retention_days=30)
+
+
+def _other_queue(**options: Any) -> Plant:
+    """Create a channel's queue, and another one with changed options."""
+
+    def plant(sample: SampleStack) -> None:
+        sample.queue()
+        sqs.Queue(sample.stack, "Other", **SAFE_QUEUE | options)
+
+    return plant
+
+
+PLAIN_QUEUE = _other_queue(encryption=sqs.QueueEncryption.UNENCRYPTED)
+
 # fmt: off
-MONITORING: Rows = {
+ROWS: dict[str, list[Row]] = {
+    # Delivery
+    "failures-are-reported": [
+        ("no batch item failures", lambda sample: sample.second_mapping(reports=False),
+         _put(MAPPING, "FunctionResponseTypes"))],
+    "concurrency-is-bounded": [
+        ("no maximum concurrency", lambda sample: sample.second_mapping(bounded=False),
+         _put(MAPPING, "ScalingConfig")),
+        ("maximum concurrency of 1",
+         _override("Push/Mapping", CONCURRENCY, 1), _put(MAPPING, CONCURRENCY, 1)),
+        ("reserved concurrency of 1",
+         _override("Push/Function", RESERVED, 1), _put(FUNCTION, RESERVED, 1))],
+    "visibility-outlasts-function": [
+        ("below the timeout", _consumer_timeout(20), _put(QUEUE, VISIBILITY, 179, MAIN)),
+        ("default visibility timeout", _consumer_timeout(5), _put(QUEUE, VISIBILITY, named=MAIN))],
+    "visibility-as-advised": [
+        ("below AWS's advice", _consumer_timeout(100), _put(QUEUE, VISIBILITY, 1_079, MAIN))],
+    "given-up-messages-are-kept": [
+        ("no dead-letter queue", _own_queue, _put(QUEUE, "RedrivePolicy", named=MAIN))],
+    "dead-letters-outlive-their-queue": [
+        ("equal retention", _equal_retention, _put(QUEUE, RETENTION, 604_800, DEAD))],
+    "receives-cover-settling": [
+        _variable("more lookups than receives", "SETTLE_DELAYS_SECONDS", ",".join("1" * 20))],
+    "receives-cover-account-refusals": [
+        ("too few receives", _changed(max_receive_count=16), _put(QUEUE, RECEIVES, 16, MAIN))],
+    "retention-covers-receives": [
+        ("many receives", _changed(max_receive_count=100), _put(QUEUE, RETENTION, 86_400, MAIN))],
+    "heartbeat-outpaces-visibility lease-outlasts-beats": [
+        _variable("interval as long as the visibility", "HEARTBEAT_INTERVAL_SECONDS", "40")],
+    "heartbeat-outpaces-visibility lease-ends-before-visibility": [
+        _variable("ends after one missed beat", "HEARTBEAT_VISIBILITY_SECONDS", "50")],
+    "lease-outlasts-beats": [_variable("lease that expires between beats", "LEASE_SECONDS", "75")],
+    "lease-ends-before-visibility": [_variable("lease that is too long", "LEASE_SECONDS", "89")],
+    "vendors-fit-the-function": [
+        _variable("OpenAI's timeout beyond the function's", "OPENAI_TIMEOUT_SECONDS", "120"),
+        _variable("Twilio's timeout beyond the function's", "TWILIO_TIMEOUT_SECONDS", "60"),
+        _variable("a batch in two rounds that do not fit", "MAX_CONCURRENCY", "5"),
+        ("short timeout", _changed(function_timeout_seconds=120), _put(FUNCTION, "Timeout", 120))],
+    # Capacity
+    "sender-keeps-up": [
+        ("too many messages",
+         _limited(messages_per_second={"push": 9}), _put(MAPPING, CONCURRENCY, 17)),
+        ("an AI faster than the sender",
+         _limited(messages_per_second={"push": 80}, ai_seconds_per_message=0.2),
+         _put_metadata("messages_per_second", {"whatsapp": 9.9}))],
+    "openai-keeps-up": [
+        ("too many requests to OpenAI", _limited(openai_requests_per_minute=599),
+         _put_metadata("openai_requests_per_minute", 599)),
+        ("too many tokens", _limited(openai_tokens_per_minute=599_999, tokens_per_message=1_000),
+         _put_metadata("tokens_per_message", 100_001))],
+    "limited-channels-exist": [
+        ("limit of an unknown channel", _limited(messages_per_second={"pusch": 80}),
+         _put_metadata("messages_per_second", {"whatsap": 80})),
+        ("plan for an unknown channel", _limited(messages_per_day={"pusch": 80}),
+         _put_metadata("messages_per_day", {"whatsap": 80}))],
+    "planned-load-is-carried": [
+        ("more messages planned than a day allows", _limited(messages_per_day={"push": 500_000}),
+         _put_metadata("messages_per_day", {"whatsapp": 2_000_000})),
+        ("long wait at the peak",
+         _limited(messages_per_day={"push": 200_000}, longest_wait_seconds=1_200),
+         _put_metadata("longest_wait_seconds", 1))],
+    # Configuration
+    "required-variables-are-set": [
+        _variable(f"{name} missing", name) for name in sorted(REQUIRED_VARIABLES)],
+    "variables-are-read": [
+        _variable("misspelt variable", "LEASE_SECOND", "80"),
+        _variable("local server's address", "TWILIO_BASE_URL", "http://127.0.0.1:80")],
+    "variables-are-valid": [
+        _variable("time that is not a number", "LEASE_SECONDS", "long"),
+        _variable("level that does not exist", "LOG_LEVEL", "LOUD"),
+        _variable("empty channel", "CHANNEL", "")],
+    "heartbeat-beats-on-its-queue": [
+        ("another queue", _fed_from_another_queue,
+         _put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}))],
+    "secrets-have-one-owner": [
+        ("prefix of another channel", _shared_secrets, _second_channel(WHATSAPP_PREFIXES))],
+    "secrets-have-one-owner secrets-match-the-role": [
+        ("prefix above another channel's", _shared_prefix, _second_channel("ai-multi-comms"))],
+    "secrets-match-the-role": [
+        ("no secret is granted", lambda sample: sample.processor(grant=False),
+         _remove_statements("AWS::IAM::Policy", READ_SECRET)),
+        ("every secret is granted", _read_every_secret, _grant_all_secrets),
+        ("prefix without a grant", _override("Push/Function", PREFIXES, "ai-multi-comms/other/"),
+         _put(FUNCTION, PREFIXES, CREDENTIALS))],
+    # Monitoring
     "alarms-act": [
-        ("alarm without an action", _alarm_without_action, _drop(ALARM, "AlarmActions")),
+        ("alarm without an action", lambda sample: (sample.topic(), sample.alarm()),
+         _put(ALARM, "AlarmActions")),
         ("disabled actions", _disabled_actions, _put(ALARM, "ActionsEnabled", value=False))],
     "alarms-are-heard": [
         ("topic without a subscriber", _topic_without_subscriber, _remove(SUBSCRIPTION))],
@@ -457,8 +426,8 @@ MONITORING: Rows = {
         ("placeholder", lambda sample: sample.topic("on-call@example.org"),
          _put(SUBSCRIPTION, "Endpoint", "on-call@alerts.invalid"))],
     "alarms-may-publish": [
-        ("policy without alarms", lambda sample: _own_topic(sample, may_publish=False),
-         _forbid_publishing),
+        ("policy without alarms", lambda sample: _own_topic(sample, service="events.amazonaws.com"),
+         _remove_statements(TOPIC_POLICY, "Allow")),
         ("AWS's key", _aws_managed_key, _put(TOPIC, "KmsMasterKeyId", "alias/aws/sns")),
         ("key that alarms may not use",
          lambda sample: _own_topic(sample, kms.Key(sample.stack, "Key")), _put_key)],
@@ -481,44 +450,7 @@ MONITORING: Rows = {
          _put(ALARM, "MetricName", "FinalDbUpdateFailures", SUBJECT)),
         ("another metric than the filter's", _another_metric_than_the_filter,
          _put(METRIC_FILTER, "MetricTransformations", UNUSED_METRIC, SUBJECT))],
-}
-# fmt: on
-
-# Data protection
-
-EXPIRY = f"{TIME_TO_LIVE}.AttributeName"
-PROTECTION, SSE = "DeletionProtectionEnabled", "SqsManagedSseEnabled"
-
-
-def _deleted(kind: str, attribute: str = "DeletionPolicy") -> Row:
-    return (
-        f"{kind.split('::')[2]} with {attribute} Delete",
-        _production(removal_policy="destroy"),
-        _put(kind, f"/{attribute}", "Delete"),
-    )
-
-
-def _expiring(path: str, value: object = None) -> Plant:
-    return _override("Table/Table", path, value, conversation_retention_days=30)
-
-
-def _plain_queue(sample: SampleStack) -> None:
-    sample.queue()
-    sqs.Queue(sample.stack, "Plain", encryption=sqs.QueueEncryption.UNENCRYPTED, enforce_ssl=True)
-
-
-def _queue_without_tls(sample: SampleStack) -> None:
-    sample.queue()
-    sqs.Queue(sample.stack, "Open", encryption=sqs.QueueEncryption.SQS_MANAGED)
-
-
-def _topic_without_tls(sample: SampleStack) -> None:
-    sample.topic()
-    sns.Topic(sample.stack, "Open")
-
-
-# fmt: off
-DATA_PROTECTION: Rows = {
+    # Data protection
     "production-data-is-retained": [
         *map(_deleted, (TABLE, QUEUE, LOG_GROUP, "AWS::SecretsManager::Secret")),
         _deleted(TABLE, "UpdateReplacePolicy")],
@@ -532,19 +464,21 @@ DATA_PROTECTION: Rows = {
     "production-logs-are-kept": [
         ("short", _production(log_retention_days=14), _put(LOG_GROUP, "RetentionInDays", 14))],
     "records-expire-as-said": [
-        ("no expiry attribute", _expiring(TIME_TO_LIVE), _drop(TABLE, TIME_TO_LIVE)),
+        ("no expiry attribute", _expiring(TIME_TO_LIVE), _put(TABLE, TIME_TO_LIVE)),
         ("wrong attribute", _expiring(EXPIRY, "ttl"), _put(TABLE, EXPIRY, "ttl"))],
     "queues-are-encrypted": [
-        ("no encryption", _plain_queue, _put(QUEUE, SSE, value=False)),
-        ("no encryption setting", _plain_queue, _drop(QUEUE, SSE))],
+        ("no encryption", PLAIN_QUEUE, _put(QUEUE, SSE, value=False)),
+        ("no encryption setting", PLAIN_QUEUE, _put(QUEUE, SSE))],
     "connections-are-encrypted": [
-        ("queue", _queue_without_tls, _remove("AWS::SQS::QueuePolicy", "DeadLetter")),
-        ("topic", _topic_without_tls, _remove(TOPIC_POLICY))],
+        ("queue", _other_queue(enforce_ssl=False), _remove("AWS::SQS::QueuePolicy", "DeadLetter")),
+        ("topic", lambda sample: (sample.topic(), sns.Topic(sample.stack, "Open")),
+         _remove(TOPIC_POLICY))],
 }
 # fmt: on
+"""The other fields of faults, by the invariants that they violate, separated by spaces."""
 
 FAULTS = tuple(
     Fault(set(names.split()), f"{names}: {row[0]}", *row[1:])
-    for rows in (DELIVERY, CAPACITY, CONFIGURATION, MONITORING, DATA_PROTECTION)
-    for names, row in ((names, row) for names, listed in rows.items() for row in listed)
+    for names, rows in ROWS.items()
+    for row in rows
 )

@@ -22,53 +22,33 @@ from stacks.invariants.assembly import (
     UnresolvedValue,
 )
 from stacks.invariants.plugin import CATALOGUE
+from tests.infra import synthesis
 from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, PUSH, SampleStack
 from tests.infra.invariants.document import DOCUMENT, document
 from tests.infra.invariants.planted_faults import FAULTS, Fault, Templates
-from tests.infra.synthesis import (
-    CONTEXT,
-    ENVIRONMENTS,
-    Synthesized,
-    environment,
-    new_app,
-    run_app,
-    stub_package,
-    synthesize,
-    violations,
-)
+from tests.infra.synthesis import CONTEXT, ENVIRONMENTS, Synthesized, synthesize, violations
 
-SHARED: dict[str, Any] = {
-    "Resources": {"Queue": {"Type": QUEUE}},
-    "Outputs": {
-        "Arn": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}, "Export": {"Name": "shared:arn"}}
-    },
-}
+EXPORTED = {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}, "Export": {"Name": "shared:arn"}}
+SHARED = {"Resources": {"Queue": {"Type": QUEUE}}, "Outputs": {"Arn": EXPORTED}}
 VERSION = {"FunctionName": {"Ref": "Function"}}
 ALIAS = {"FunctionName": {"Fn::GetAtt": "Version.FunctionArn"}}
-OWN: dict[str, Any] = {
-    "Metadata": {"Invariants": {"tier": "development"}},
-    "Resources": {
-        "Own": {"Type": QUEUE},
-        "Function": {"Type": FUNCTION},
-        "Version": {"Type": "AWS::Lambda::Version", "Properties": VERSION},
-        "Alias": {"Type": "AWS::Lambda::Alias", "Properties": ALIAS},
+OWN = Template(
+    stack="Own",
+    stack_name="own",
+    body={
+        "Metadata": {"Invariants": {"tier": "development"}},
+        "Resources": {
+            "Own": {"Type": QUEUE},
+            "Function": {"Type": FUNCTION},
+            "Version": {"Type": "AWS::Lambda::Version", "Properties": VERSION},
+            "Alias": {"Type": "AWS::Lambda::Alias", "Properties": ALIAS},
+        },
     },
-}
+)
+ASSEMBLY = Assembly([OWN, Template("Shared", "shared-stack", SHARED)])
 OTHER_HANDLER = replace(PUSH, handler="push_processor.index.lambda_handler")
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.planted)
-
-
-@pytest.fixture
-def own() -> Template:
-    """Return the template with the references."""
-    return Template("Own", "own", OWN)
-
-
-@pytest.fixture
-def assembly(own: Template) -> Assembly:
-    """Return both templates."""
-    return Assembly([own, Template("Shared", "shared-stack", SHARED)])
 
 
 @pytest.mark.parametrize(
@@ -87,41 +67,39 @@ def assembly(own: Template) -> Assembly:
         (None, None),
     ],
 )
-def test_references_to_a_queue(
-    assembly: Assembly, own: Template, value: object, found: str | None
-) -> None:
+def test_references_to_a_queue(value: object, found: str | None) -> None:
     """A reference is resolved within its template and in the others."""
-    queue = assembly.resolve(own, value, QUEUE)
+    queue = ASSEMBLY.resolve(OWN, value, QUEUE)
     assert found == (queue.logical_id if queue else None)
 
 
 @pytest.mark.parametrize("name", ["Function", "Version", "Alias"])
-def test_alias_refers_to_its_function(assembly: Assembly, own: Template, name: str) -> None:
+def test_alias_refers_to_its_function(name: str) -> None:
     """A reference to an alias or a version resolves to its function."""
-    function = assembly.resolve(own, {"Fn::Join": [":", [{"Ref": name}, "live"]]}, FUNCTION)
-    assert function is own.resources["Function"]
+    function = ASSEMBLY.resolve(OWN, {"Fn::Join": [":", [{"Ref": name}, "live"]]}, FUNCTION)
+    assert function is OWN.resources["Function"]
 
 
 @pytest.mark.parametrize(("value", "number"), [(30, 30), ("30", 30), (None, 7)])
-def test_numbers(own: Template, value: object, number: int) -> None:
+def test_numbers(value: object, number: int) -> None:
     """A number may be text, and has a default if it is not set."""
     properties = {} if value is None else {"Timeout": value}
-    resource = Resource(own, "Function", {"Type": FUNCTION, "Properties": properties})
+    resource = Resource(OWN, "Function", {"Type": FUNCTION, "Properties": properties})
     assert number == resource.integer("Timeout", 7)
 
 
 @pytest.mark.parametrize("value", [{"Ref": "Timeout"}, "soon", 1.5, True, "-1"])
-def test_value_that_is_no_number(own: Template, value: object) -> None:
+def test_value_that_is_no_number(value: object) -> None:
     """A reference, or anything else that is not a number, is rejected."""
-    resource = Resource(own, "Function", {"Type": FUNCTION, "Properties": {"Timeout": value}})
+    resource = Resource(OWN, "Function", {"Type": FUNCTION, "Properties": {"Timeout": value}})
     with pytest.raises(UnresolvedValue, match="Function: Timeout is not a literal number"):
         resource.integer("Timeout", 7)
 
 
-def test_checked_and_other_templates(assembly: Assembly) -> None:
+def test_checked_and_other_templates() -> None:
     """Only resources of stacks with our constructs are checked; others can be referred to."""
-    assert ["Own"] == [resource.logical_id for resource in assembly.resources(QUEUE)]
-    assert ["Own", "Queue"] == [resource.logical_id for resource in assembly.all_resources(QUEUE)]
+    assert ["Own"] == [resource.logical_id for resource in ASSEMBLY.resources(QUEUE)]
+    assert ["Own", "Queue"] == [resource.logical_id for resource in ASSEMBLY.all_resources(QUEUE)]
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +121,7 @@ def faultless() -> Synthesized:
 @pytest.fixture(scope="session")
 def reported() -> Mapping[str, set[str]]:
     """Synthesize all faults by code in one app, and return what the report names for each."""
-    app = new_app()
+    app = synthesis.new_app()
     for number, fault in enumerate(FAULTS):
         fault.by_code(SampleStack(app, f"Row{number}", protected=fault.protected))
     with suppress(RuntimeError):
@@ -190,12 +168,12 @@ def test_document_has_the_catalogue() -> None:
 @pytest.fixture
 def app() -> App:
     """Return an empty app."""
-    return new_app()
+    return synthesis.new_app()
 
 
 def _acknowledge(app: App, name: str) -> None:
-    reason = "A test requires it."
-    Validations.of(app).acknowledge(Acknowledgment(id=f"Invariants::{name}", reason=reason))
+    acknowledged = Acknowledgment(id=f"Invariants::{name}", reason="A test requires it.")
+    Validations.of(app).acknowledge(acknowledged)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -223,10 +201,11 @@ def test_boundary_values_violate_nothing(changes: dict[str, Any]) -> None:
 
 def test_override_is_reported(app: App) -> None:
     """A property removed by an override is reported with its place and remedy."""
-    build(app, environment(), stub_package())
-    mapping: Any = app.node.find_child("WhatsApp").node.find_child("Processor").node
-    mapping = mapping.find_child("Mapping").node.default_child
-    mapping.add_property_deletion_override("FunctionResponseTypes")
+    build(app, synthesis.environment(), synthesis.stub_package())
+    construct: Any = app
+    for name in ("WhatsApp", "Processor", "Mapping"):
+        construct = construct.node.find_child(name)
+    construct.node.default_child.add_property_deletion_override("FunctionResponseTypes")
     with pytest.raises(RuntimeError, match="Invariants::failures-are-reported"):
         app.synth()
     (violation,) = violations(Path(app.outdir))
@@ -254,14 +233,15 @@ def test_all_violations_are_reported_at_once(tmp_path: Path) -> None:
         "messages_per_second": {"whatsapp": 80, "fax": 10},
         "openai_requests_per_minute": 500,
     }
-    done = run_app(tmp_path, environments={"worst": worst}, env="worst", package_for="host")
+    done = synthesis.run_app(
+        tmp_path, environments={"worst": worst}, env="worst", package_for="host"
+    )
 
     expected = {
-        *("production-data-is-retained", "production-data-can-be-restored"),
-        *("production-refuses-deletion", "production-logs-are-kept", "alarms-are-heard"),
-        *("vendors-fit-the-function", "receives-cover-settling", "filters-match-what-is-logged"),
-        "receives-cover-account-refusals",
-        *("sender-keeps-up", "openai-keeps-up", "limited-channels-exist"),
+        *("production-data-is-retained", "production-data-can-be-restored", "alarms-are-heard"),
+        *("production-refuses-deletion", "production-logs-are-kept", "receives-cover-settling"),
+        *("vendors-fit-the-function", "filters-match-what-is-logged", "sender-keeps-up"),
+        *("receives-cover-account-refusals", "openai-keeps-up", "limited-channels-exist"),
     }
     reported = set(re.findall(r"Invariants::([a-z-]+)", done.stderr))
     assert (1, expected) == (done.returncode, reported)
@@ -315,10 +295,9 @@ def test_fatal_finding_cannot_be_acknowledged(app: App) -> None:
 def test_unresolved_value_is_reported(app: App) -> None:
     """A reference in place of a number that an invariant needs is a finding."""
     sample = SampleStack(app, "Ours")
-    queue = sample.queue()
-    resource = queue.node.default_child
-    assert isinstance(resource, sqs.CfnQueue)
-    resource.add_property_override("VisibilityTimeout", {"Ref": "AWS::AccountId"})
+    queue: Any = sample.queue()
+    reference = {"Ref": "AWS::AccountId"}
+    queue.node.default_child.add_property_override("VisibilityTimeout", reference)
     sample.processor(queue=queue)
     with pytest.raises(RuntimeError, match="VisibilityTimeout is not a literal number"):
         app.synth()
