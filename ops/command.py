@@ -110,7 +110,7 @@ def handle_errors(console: Console) -> Iterator[None]:
     except (OperatorError, ConfigurationError) as error:
         console.error(str(error))
         raise typer.Exit(1) from None
-    except (ProcessingError, ClientError, BotoCoreError) as error:
+    except (ProcessingError, ClientError, BotoCoreError, UnicodeError) as error:
         console.error(describe(error))
         if console.if_interrupted != UNCHANGED:
             console.note(console.if_interrupted)
@@ -125,8 +125,10 @@ def handle_errors(console: Console) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def describe(error: ProcessingError | ClientError | BotoCoreError) -> str:
-    """Return the message of an error of the ledger, of AWS or of the connection to it."""
+def describe(error: ProcessingError | ClientError | BotoCoreError | UnicodeError) -> str:
+    """Return the message of an error of the ledger, of AWS, of the connection to it or of input."""
+    if isinstance(error, UnicodeError):  # its own message quotes the input
+        return "expected an answer in the terminal's encoding, found other bytes"
     if isinstance(error, ClientError):
         return f"AWS refused {error.operation_name}: {error.response['Error']['Code']}"
     if isinstance(error, BotoCoreError):

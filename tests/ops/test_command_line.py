@@ -14,6 +14,7 @@ import rich.console
 import typer
 from typer.testing import CliRunner
 
+from ops.command import handle_errors
 from ops.console import CommandGroup, Console
 from ops.conversations import poll
 from ops.dlq.runner import Cancelled, RateLimiter
@@ -203,6 +204,22 @@ sys.exit(7)
     ended = subprocess.run(command, check=False, stdout=writer)  # noqa: S603 - our own code
     os.close(writer)
     assert 7 == ended.returncode
+
+
+def test_an_answer_in_another_encoding_is_not_quoted() -> None:
+    """A prompt that cannot decode what is typed ends the command without a change."""
+    program = typer.Typer(cls=CommandGroup)
+
+    @program.command("ask")
+    def _ask() -> None:
+        with handle_errors(Console()):
+            typer.prompt("number")
+
+    program.command("other")(_ask)
+    ended = CliRunner(charset="ascii").invoke(program, ["ask"], input="René\n".encode("latin-1"))
+    assert 1 == ended.exit_code
+    assert "expected an answer in the terminal's encoding" in ended.output
+    assert "Ren" not in ended.output
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CLOUDFORMATION"])
