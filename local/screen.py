@@ -37,7 +37,7 @@ RECORD_FIELDS = (
 class Screen(Console):
     """Writes to a terminal, or plain text to any other standard output."""
 
-    output_type = rich.console.Console  # a program that nobody reads ends
+    output_type = rich.console.Console  # ends if its output has no reader
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
