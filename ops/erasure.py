@@ -128,7 +128,7 @@ class Receipt:
         vendors: What OpenAI and the channels' vendors store of the records, and what was done.
         open: Ids of the records that stay until their send, their worker or their vendor is ready.
         removed: Number of deleted messages, by channel and queue.
-        in_flight: Number of messages in flight, by channel and queue. They may be about the recipient;
+        in_flight: Number of messages in flight, by channel and queue. They may be theirs;
             those about the person are rejected when they are delivered.
         similar: Conversations and messages that stay, of an address that may be the person's.
         is_similar_kept: Whether the operator decided that those are not the person's.

@@ -115,7 +115,7 @@ def _next_steps(receipt: Receipt) -> Iterator[str]:
     for conversation in receipt.open:
         yield f"conversation show '{conversation}': if it is send_unknown, unknown resolve it"
     if any(receipt.in_flight.values()):
-        yield "messages in flight may be about the recipient: repeat the command when they are visible"
+        yield "messages in flight may be about them: repeat the command when they are visible"
     if any(not each.is_temporary for each in receipt.remaining):
         yield "what could not be deleted at a vendor is known by this receipt only: delete it there"
     if receipt.similar and not receipt.is_similar_kept:
