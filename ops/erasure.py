@@ -279,23 +279,33 @@ class Erasure:
 
     def _records(self) -> Iterator[dict[str, Any]]:
         """Yield the records of the person's addresses, then those of all rejected ones."""
-        for spelling in self._person.spellings:
-            yield from self._pages(
-                "query",
-                KeyConditionExpression="primary_channel = :recipient",
-                ExpressionAttributeValues=serialize({":recipient": spelling}),
-                ConsistentRead=True,
-            )
+        known = self._person.spellings
+        for spelling in known:
+            yield from self._records_of(spelling)
         # A rejected spelling may be any text, which a query cannot find.
-        everything = self._pages("scan", FilterExpression="attribute_exists(conversation_status)")
-        known = frozenset(self._person.spellings)
-        yield from (each for each in everything if each["primary_channel"] not in known)
+        rows = self._rows(
+            "scan",
+            ("primary_channel",),
+            FilterExpression="attribute_exists(conversation_status)",
+        )
+        found = filter(self._person.compare, (row["primary_channel"] for row in rows))
+        for address in sorted({*found}.difference(known)):
+            yield from self._records_of(address)
 
-    def _pages(self, operation: Any, **options: Any) -> Iterator[dict[str, Any]]:
+    def _records_of(self, address: str) -> Iterator[dict[str, Any]]:
+        return self._rows(
+            "query",
+            (*STATE_ATTRIBUTES, *RECORD_ATTRIBUTES),
+            KeyConditionExpression="primary_channel = :recipient",
+            ExpressionAttributeValues=serialize({":recipient": address}),
+            ConsistentRead=True,
+        )
+
+    def _rows(
+        self, operation: Any, attributes: tuple[str, ...], **options: Any
+    ) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator(operation).paginate(
-            TableName=self._table_name,
-            ProjectionExpression=", ".join((*STATE_ATTRIBUTES, *RECORD_ATTRIBUTES)),
-            **options,
+            TableName=self._table_name, ProjectionExpression=", ".join(attributes), **options
         )
         return (deserialize(row) for page in pages for row in page["Items"])
 
