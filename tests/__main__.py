@@ -27,6 +27,7 @@ ENVIRONMENT = {name: v for name, v in os.environ.items() if name != "PYTHONDONTW
 
 def main() -> int:
     """Run all tests, and return the exit status of the first run that fails."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     with ExitStack() as stack:
         runs = []
         for version in _prepared_versions():
@@ -47,7 +48,6 @@ def main() -> int:
             statuses.append(run.wait())
             report.seek(0)
             text = report.read().decode(errors="replace")
-            sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
             sys.stdout.write(f"the runtime's tests, on the functions' Python {version}:\n{text}\n")
         return max(statuses, key=bool)
 

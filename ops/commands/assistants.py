@@ -270,4 +270,7 @@ def _size_problems(definition: AssistantDefinition) -> Iterator[str]:
         )
     texts = sum(len(v.description) + len(name) for name, v in definition.variables.items())
     if texts > MAX_SCHEMA_TEXT:
-        yield f"variables: names and descriptions have {texts} characters, and may have 120,000"
+        yield (
+            f"variables: names and descriptions have {texts} characters,"
+            f" and may have {MAX_SCHEMA_TEXT:,}"
+        )

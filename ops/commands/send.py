@@ -46,10 +46,8 @@ def send(  # noqa: PLR0917 - options, passed by name
         python -m ops send examples/contexts/whatsapp.json --local --follow
         python -m ops send - --env prod --dry-run < context.json
     """
-    console, body = (
-        session.console,
-        decode_text(file.read(), getattr(file, "name", "standard input")),
-    )
+    console = session.console
+    body = decode_text(file.read(), getattr(file, "name", "standard input"))
     context = _parse(session, body)
     before = session.conversations.read(context.key)
     company = str(context.attributes["company_id"])
