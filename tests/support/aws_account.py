@@ -16,6 +16,7 @@ import pytest
 from botocore.loaders import create_loader
 from botocore.session import Session, get_session
 from moto import mock_aws
+from moto.core.responses import BaseResponse
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import TransactionCanceledException
 from moto.dynamodb.models import DynamoDBBackend
@@ -74,7 +75,7 @@ def _clients_of(_endpoint: str | None) -> Clients:
 @contextmanager
 def mocked_account() -> Iterator[None]:
     """Run an AWS account in memory, without credentials, inside the context."""
-    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws(), atomic_transactions():
+    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws(), serialized_calls():
         moto_api_backend.reset()  # a nested account would start with the outer one's content
         for name, value in (CREDENTIALS | NO_CA_CERTIFICATES).items():
             monkeypatch.setenv(name, value)
@@ -139,27 +140,36 @@ def variables(queue_url: str, table: str, openai: FakeOpenAI, twilio: FakeTwilio
 
 
 _one_at_a_time = RLock()
+_dispatch = BaseResponse._dispatch  # noqa: SLF001 - the one method that every call passes
 
 
 @contextmanager
-def atomic_transactions() -> Iterator[None]:
-    """Let moto apply DynamoDB's transactions whole or not at all, also under concurrency.
+def serialized_calls() -> Iterator[None]:
+    """Let moto apply one call at a time, and transactions whole or not at all.
 
-    moto undoes a cancelled transaction by restoring a copy of the whole table, which also reverts
-    concurrent writes and takes time with every transaction.
+    moto reads and changes its tables, queues and secrets without locks: a scan during a write in
+    another thread ends with "dictionary changed size during iteration". It undoes a cancelled
+    transaction by restoring a copy of the whole table, which takes time with every transaction.
     """
-    with patch.object(DynamoDBBackend, "transact_write_items", _transact_write_items):
+    with (
+        patch.object(BaseResponse, "_dispatch", _dispatch_alone),
+        patch.object(DynamoDBBackend, "transact_write_items", _transact_write_items),
+    ):
         yield
+
+
+def _dispatch_alone(response: BaseResponse, *arguments: Any, **options: Any) -> Any:
+    with _one_at_a_time:
+        return _dispatch(response, *arguments, **options)
 
 
 def _transact_write_items(backend: DynamoDBBackend, transact_items: Sequence[Any]) -> None:
     parts = [(kind, part) for item in transact_items for kind, part in item.items()]
-    with _one_at_a_time:
-        reasons = [_reason(backend, part) for _, part in parts]
-        if any(code for code, _, _ in reasons):
-            raise TransactionCanceledException(reasons)
-        for kind, part in parts:
-            _apply(backend, kind, part)
+    reasons = [_reason(backend, part) for _, part in parts]
+    if any(code for code, _, _ in reasons):
+        raise TransactionCanceledException(reasons)
+    for kind, part in parts:
+        _apply(backend, kind, part)
 
 
 def _reason(backend: DynamoDBBackend, part: dict[str, Any]) -> tuple[str | None, str | None, Any]:

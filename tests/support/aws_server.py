@@ -11,7 +11,7 @@ from moto.server import main
 from local.emulator.ministack import HOST, free_port
 from local.fakes.aws import CREDENTIALS
 from local.paths import ROOT
-from tests.support.aws_account import atomic_transactions
+from tests.support.aws_account import serialized_calls
 
 READY = urllib3.Retry(600, backoff_factor=0.05, backoff_max=0.05)
 """How long the server may take to start: half a minute."""
@@ -40,5 +40,5 @@ def aws_server() -> Iterator[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    with atomic_transactions():
+    with serialized_calls():
         main(sys.argv[1:])
