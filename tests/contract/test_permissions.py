@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
+import pytest
 
 from lambda_src import index
 from tests.alarms.situations import SITUATIONS
@@ -213,11 +214,14 @@ def test_operators_have_the_permissions_that_the_tool_uses(
     operator: OperatorChannel,  # noqa: F811 - a fixture
     dev: Synthesized,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Over every command, the tool's calls and the operator policy are the same."""
     index.batch_handler()  # its clients are created before the calls are recorded
     calls: set[Call] = set()
-    _record_calls(boto3.DEFAULT_SESSION.events, calls)  # type: ignore[union-attr]  # made by the fixture
+    session = boto3.Session()  # its clients are new, and recorded
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    _record_calls(session.events, calls)
     for command, answer in _commands(operator, tmp_path / "context.json"):
         result = operator.run(*command.split(), answer=answer)
         assert 0 == result.exit_code, (command, result.output)
