@@ -20,6 +20,7 @@ from local.deployment import (
 )
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import AlertSubscription
+from local.emulator.callback_urls import callback_base_url, with_callback_url
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import AWS_LOG, HOST, MiniStack, free_port, map_connection_errors
 from local.emulator.queue_metrics import QueueAgeMetric, QueueDepthMetric
@@ -107,9 +108,14 @@ class LocalCloud:
             with self._step(f"synthesize the infrastructure: cdk synth -c env={ENVIRONMENT}"):
                 assembly.directory()
         with self._step("deploy it: cdk deploy --all"):
-            deploy(self.aws, assembly.directory(), self._workdir)
+            deploy(self.aws, self._with_callback_url(assembly.directory()), self._workdir)
         with self._step("store the secrets, start the metrics"):
             self._connect(starting)
+
+    def _with_callback_url(self, assembly: Path) -> Path:
+        """Return an assembly in which status callbacks are requested of fakes only."""
+        url = callback_base_url(self.aws.endpoint) if self.vendors.inbox else None
+        return with_callback_url(assembly, self._workdir / "assembly", url)
 
     def _start_servers(self, starting: ExitStack) -> None:
         with self._step("start the embedded AWS and the vendors"):

@@ -206,7 +206,9 @@ class CallbackSender:
                 fault = None
             case FaultKind.CALLBACK_WITHOUT_CODE:
                 form.pop("ErrorCode", None)
-        kind = FaultKind.CALLBACK_DELAYED if scheduled.delayed else fault and fault.kind
+        kind = fault.kind if fault else None
+        if scheduled.delayed:
+            kind = FaultKind.CALLBACK_DELAYED
         signature = self._signature(message, form, self._accounts[message.account_sid])
         for _ in range(2 if kind is FaultKind.CALLBACK_REPEATED else 1):
             self._record(scheduled, form, self._attempts(message, form, signature), kind)

@@ -52,9 +52,8 @@ class Receiver:
     responses: list[int] = field(default_factory=list)
     received: list[tuple[str, dict[str, str], str | None]] = field(default_factory=list)
 
-    @Request.application
-    def application(self, request: Request) -> Response:
-        """Record a request."""
+    def respond(self, request: Request) -> Response:
+        """Record a request, and return the next response."""
         assert "application/x-www-form-urlencoded" == request.mimetype
         signature = request.headers.get("X-Twilio-Signature")
         self.received.append((request.url, request.form.to_dict(), signature))
@@ -93,7 +92,7 @@ class Receiver:
 def receiver(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> Iterator[Receiver]:
     """A running customer's server."""
     receiver = Receiver(twilio, sms, clock)
-    with LoopbackServer(receiver.application, name="receiver") as server:
+    with LoopbackServer(Request.application(receiver.respond), name="receiver") as server:
         receiver.url = f"{server.origin}/callbacks/whatsapp/cmVm/aWQ"
         yield receiver
 
