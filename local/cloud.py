@@ -9,7 +9,7 @@ from typing import Self
 
 from local import paths
 from local.aws import Aws
-from local.channel import Channel, Channels, Resources, deployed_channels
+from local.channel import Channel, Channels, Resources, deployed_channels, physical_ids
 from local.deployment import (
     ENVIRONMENT,
     CloudAssembly,
@@ -23,8 +23,8 @@ from local.emulator.alerts import AlertSubscription
 from local.emulator.callback_urls import callback_base_url, with_callback_url
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import AWS_LOG, HOST, MiniStack, free_port, map_connection_errors
-from local.emulator.queue_metrics import QueueAgeMetric, QueueDepthMetric
-from local.vendors import Vendors
+from local.emulator.queue_metrics import queue_metric
+from local.vendors import RealVendors, Vendors
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -113,8 +113,9 @@ class LocalCloud:
             self._connect(starting)
 
     def _with_callback_url(self, assembly: Path) -> Path:
-        """Return an assembly in which status callbacks are requested of fakes only."""
-        url = callback_base_url(self.aws.endpoint) if self.vendors.inbox else None
+        """Return an assembly in which no callbacks are requested of vendors on the internet."""
+        is_remote = isinstance(self.vendors, RealVendors)
+        url = None if is_remote else callback_base_url(self.aws.endpoint)
         return with_callback_url(assembly, self._workdir / "assembly", url)
 
     def _start_servers(self, starting: ExitStack) -> None:
@@ -139,11 +140,11 @@ class LocalCloud:
         starting.enter_context(RelayThread(*self._metric_updates()))
 
     def _metric_updates(self) -> Iterator[Callable[[], object]]:
-        for channel in self.channels.values():
-            resources = channel.resources
-            yield MetricRelay(self.aws, resources.log_group).update
-            yield QueueDepthMetric(self.aws, resources.dead_letter_queue_url).update
-            yield QueueAgeMetric(self.aws, resources.queue_url).update
+        for stack in self._project.channel_stacks.values():
+            for log_group in physical_ids(self.aws, stack, "AWS::Logs::LogGroup"):
+                yield MetricRelay(self.aws, log_group).update
+            for queue_url in physical_ids(self.aws, stack, "AWS::SQS::Queue"):
+                yield queue_metric(self.aws, queue_url).update
 
 
 def _account_and_region(project: Project) -> tuple[str, str]:
