@@ -115,6 +115,33 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class DeliveryStatus(StrEnum):
+    """Values of `delivery_status`: what the vendor reported about a message that it accepted."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+
+
+class DropReason(StrEnum):
+    """Values of `reason` of a delivery event that was dropped without a change of any record."""
+
+    UNREADABLE = "unreadable"
+    OTHER_CHANNEL = "other_channel"
+    NO_RECORD = "no_record"
+    RECORD_FOREIGN = "record_foreign"
+    NO_CREDENTIALS = "no_credentials"
+    NO_TOKEN = "no_token"  # noqa: S105 - a reason, not a secret
+    FOREIGN_ACCOUNT = "foreign_account"
+    SIGNATURE_INVALID = "signature_invalid"
+    STATUS_UNKNOWN = "status_unknown"
+    INTENT_UNKNOWN = "intent_unknown"
+    RECORD_REFUSED = "record_refused"
+
+
 class Step(StrEnum):
     """The step of a message in which a failure happened: `failure.step`, and a metric dimension."""
 
@@ -126,6 +153,7 @@ class Step(StrEnum):
     SEND = "send"
     SETTLE = "settle"
     RECORD = "record"
+    DELIVERY = "delivery"
 
 
 class LogEvent(StrEnum):
