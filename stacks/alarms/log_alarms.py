@@ -141,7 +141,7 @@ MESSAGE_SENT = logs.FilterPattern.any(
 
 def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
     return (
-        _critical(
+        critical_line(
             LogEvent.FINAL_DB_UPDATE_FAILED,
             "FinalDbUpdateFailure",
             "A message was sent, but its conversation's record could not be updated. The next"
@@ -149,7 +149,7 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
             " check whether DynamoDB refuses writes, and compare the record with the message_sid of"
             " the log line `final_db_update_failed`.",
         ),
-        _critical(
+        critical_line(
             LogEvent.SEND_OUTCOME_UNKNOWN,
             "SendOutcomeUnknown",
             f"It is unknown whether a message was sent: {vendor} did not confirm it and does not"
@@ -157,7 +157,7 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
             f" {vendor}'s console, then record the sid or release the conversation for a new send"
             " (log line `send_outcome_unknown`).",
         ),
-        _critical(
+        critical_line(
             LogEvent.VENDOR_ACCOUNT_REFUSED,
             "VendorAccountRefused",
             f"OpenAI or {vendor} refuses the account or its configuration: wrong credentials, no"
@@ -169,7 +169,7 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
     )
 
 
-def _critical(event: LogEvent, subject: str, description: str) -> LogAlarmRule:
+def critical_line(event: LogEvent, subject: str, description: str) -> LogAlarmRule:
     """Return the rule of a CRITICAL event, of which one line is enough."""
     return LogAlarmRule(
         pattern=logs.FilterPattern.all(_field("level", "CRITICAL"), _field("event", event)),

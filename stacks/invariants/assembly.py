@@ -8,7 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from lambda_src.core.contract import HANDLER, REQUIRED_VARIABLES, Variable
+from lambda_src.core.contract import (
+    EVENTS_HANDLER,
+    HANDLER,
+    RECEIVER_HANDLER,
+    REQUIRED_VARIABLES,
+    Variable,
+)
 from lambda_src.core.settings import ConfigurationError, Settings
 from stacks.config import Environment, Tier
 
@@ -28,7 +34,7 @@ KEY = "AWS::KMS::Key"
 VARIABLES = "Environment.Variables"
 """The path of a function's environment variables."""
 
-DEPLOYED = "resolved-at-deployment"
+DEPLOYED = "https://resolved-at-deployment"
 """Placeholder for the value of a variable that is a reference."""
 
 Statement = Mapping[str, Any]
@@ -328,7 +334,10 @@ class Function:
     @property
     def is_processor(self) -> bool:
         """Whether the function runs our runtime."""
-        return self.resource.value("Handler") == HANDLER or Variable.CHANNEL in self.variables
+        handler = self.resource.value("Handler")
+        if handler in {EVENTS_HANDLER, RECEIVER_HANDLER}:
+            return False
+        return handler == HANDLER or Variable.CHANNEL in self.variables
 
     @property
     def timeout(self) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from multiprocessing import get_context
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from threading import Condition
 from threading import Event as ThreadEvent
 from typing import TYPE_CHECKING, Any
@@ -157,7 +157,7 @@ class Proxy:
         self._wait = InterruptibleWait()
         name = f"proxy-{worker.number}"
         self._server = LoopbackServer(self._application, name=name, wait=self._wait)
-        self.held: SimpleQueue[HeldCall] = SimpleQueue()
+        self.held: Queue[HeldCall] = Queue()
 
     def start(self) -> str:
         self._server.start()
