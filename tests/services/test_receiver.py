@@ -73,20 +73,8 @@ def test_anything_else_is_counted(callbacks: Callbacks, case: str) -> None:
     callbacks.post(request)
     assert [] == callbacks.events()
     (line,) = callbacks.channel.read_log()
-    assert ("WARNING", "callback_rejected", reason) == (
-        line["level"],
-        line["event"],
-        line["reason"],
-    )
-    assert {
-        "level",
-        "message",
-        "timestamp",
-        "service",
-        "processor_version",
-        "event",
-        "reason",
-    } == set(line)
+    assert ("WARNING", "callback_rejected", reason) == (line["level"], line["event"], line["reason"])
+    assert {"level", "message", "timestamp", "service", "processor_version", "event", "reason"} == set(line)
 
 
 def test_only_a_queue_that_fails_is_an_error(callbacks: Callbacks) -> None:
