@@ -3,6 +3,7 @@
 * MiniStack 1.5.33 waits 50 ms for the log lines of an invocation that has ended. On a busy machine
   its own thread reads some of them later; they are then attributed to a later invocation, or lost.
   Here every line that a function logs is kept.
+* An alarm there ignores its dimensions: a dead letter of one queue sets off every queue's alarm.
 * An HTTP API without CORS answers OPTIONS with 403 there, and as any unknown route with 404 at AWS.
 
 Run as a script by the interpreter of .venv-cloud, which has MiniStack but not this project.
@@ -18,6 +19,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 CHUNK_BYTES = 65_536
@@ -72,12 +74,26 @@ def answer_preflight(apigateway: Any) -> Callable[[dict[str, Any], str], object]
     )
 
 
+def evaluate_by_dimensions(cloudwatch: Any) -> Callable[[dict[str, Any]], object]:
+    """Return what evaluates an alarm on the metric with exactly its dimensions."""
+    evaluate = cloudwatch._evaluate_alarm
+
+    def evaluate_alarm(alarm: dict[str, Any]) -> object:
+        key = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
+        own = {each: points for each, points in cloudwatch._metrics.items() if each[2] == key}
+        # The same function, to which these are all the metrics that there are.
+        return FunctionType(evaluate.__code__, {**vars(cloudwatch), "_metrics": own})(alarm)
+
+    return evaluate_alarm
+
+
 if __name__ == "__main__":
     from ministack import app  # type: ignore[import-not-found]
     from ministack.core.lambda_runtime import Worker  # type: ignore[import-not-found]
-    from ministack.services import apigateway  # type: ignore[import-not-found]
+    from ministack.services import apigateway, cloudwatch  # type: ignore[import-not-found]
 
     Worker._read_stderr = read_log
     Worker._drain_stderr_bounded = log_of_invocation
     apigateway._cors_preflight_response = answer_preflight(apigateway)
+    cloudwatch._evaluate_alarm = evaluate_by_dimensions(cloudwatch)
     app.main()

@@ -54,6 +54,8 @@ def bodies(channel: str, fakes: FakeVendors) -> dict[str, str]:
     for situation in ("unanswered", "proven"):
         lost = Match(contains=numbers[situation])
         fakes.twilio.fail_next(Fault.reset(effect_applied=True), match=lost)
+    unlisted = Match(method="GET", contains=numbers["proven"])
+    fakes.twilio.add_rule(fakes.twilio.rule("20500", match=unlisted, times=None))
     undelivered = Match(contains=numbers["undelivered"])
     fakes.twilio.fail_next(Fault.undelivered(UNDELIVERED_CODE), match=undelivered)
     _prepare_callbacks(fakes.twilio, numbers, FORGED[channel])
