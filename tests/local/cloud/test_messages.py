@@ -120,10 +120,12 @@ def test_one_channels_mapping_is_paused(cloud: LocalCloud) -> None:
 
     def states() -> dict[str, str]:
         mappings = cloud.aws.functions.list_event_source_mappings()["EventSourceMappings"]
-        return {one["EventSourceArn"].rpartition("-queue-")[0]: one["State"] for one in mappings}
+        return {one["EventSourceArn"].rpartition(":")[2]: one["State"] for one in mappings}
 
-    def are(first: str) -> bool:
-        return [first, "Enabled"] == [state for _, state in sorted(states().items(), reverse=True)]
+    def are(own: str) -> bool:
+        name = cloud.resources.queue_url.rpartition("/")[2]
+        found = states()
+        return own == found.pop(name) and {"Enabled"} == {*found.values()}
 
     with mapping_paused(cloud):
         assert wait_for(lambda: are("Disabled"), TIMEOUT_SECONDS), states()
