@@ -137,7 +137,7 @@ def test_an_undelivered_message_is_recorded(channel: str, trackers: Trackers) ->
 
 @each_channel
 def test_a_callback_proves_a_send(channel: str, trackers: Trackers, fakes: FakeVendors) -> None:
-    """A send whose response was lost is recorded by its callback, not by a lookup, and not sent again."""
+    """A send whose response was lost, and which no lookup finds, is recorded by its callback."""
     number = recipient("proven", channel)
     record = _record(trackers[number], LAST[channel])
     (message,) = fakes.twilio.inbox(number)
