@@ -35,11 +35,17 @@ ACCEPTED: dict[str, tuple[Request, dict[str, str]]] = {
     "a form, not encoded": (_request("To=%2B1"), {"body": "To=%2B1"}),
     "another content type": (_request('{"To": "é"}'), {"body": '{"To": "é"}'}),
     "no signature": (_request("To=1", headers={}), {"signature": ""}),
-    "no headers": ({n: v for n, v in _request("To=1").items() if n != "headers"}, {"signature": ""}),
+    "no headers": (
+        {n: v for n, v in _request("To=1").items() if n != "headers"},
+        {"signature": ""},
+    ),
     "a query": (_request("To=1", rawQueryString="a=%20b&c"), {"url": f"{URL}?a=%20b&c"}),
-    "two paths": (_request("x", rawPath="/callbacks/a/callbacks/sms/r/i"), {"url": f"{BASE_URL}/callbacks/sms/r/i"}),
+    "two paths": (
+        _request("x", rawPath="/callbacks/a/callbacks/sms/r/i"),
+        {"url": f"{BASE_URL}/callbacks/sms/r/i"},
+    ),
     "as large as allowed": (_encoded(b"x" * 65_536), {"body": "x" * 65_536}),
-}  # fmt: skip
+}
 REJECTED: dict[str, tuple[Request, str]] = {
     "no body": ({n: v for n, v in _request("").items() if n != "body"}, "empty"),
     "null": (_request("x") | {"body": None}, "empty"),
@@ -73,8 +79,20 @@ def test_anything_else_is_counted(callbacks: Callbacks, case: str) -> None:
     callbacks.post(request)
     assert [] == callbacks.events()
     (line,) = callbacks.channel.read_log()
-    assert ("WARNING", "callback_rejected", reason) == (line["level"], line["event"], line["reason"])
-    assert {"level", "message", "timestamp", "service", "processor_version", "event", "reason"} == set(line)
+    assert ("WARNING", "callback_rejected", reason) == (
+        line["level"],
+        line["event"],
+        line["reason"],
+    )
+    assert {
+        "level",
+        "message",
+        "timestamp",
+        "service",
+        "processor_version",
+        "event",
+        "reason",
+    } == set(line)
 
 
 def test_only_a_queue_that_fails_is_an_error(callbacks: Callbacks) -> None:

@@ -1,4 +1,4 @@
-"""Twilio's status callbacks for one channel: through the real receiver to the real events worker."""
+"""Twilio's status callbacks of one channel, through the real receiver to the real worker."""
 
 import base64
 import json
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import pytest
 from twilio.request_validator import RequestValidator
 
 from lambda_src import events, receiver
+from lambda_src.core.delivery.events import EventBatchHandler
 from tests.support.channel import ACCOUNT, CONVERSATION, RECIPIENT, TOKEN, Channel, context
 
 BASE_URL = "https://callbacks.example/dev"
@@ -38,7 +40,7 @@ class Callbacks:
     def url(self) -> str:
         """Return the URL that the last send gave to Twilio, without its fragment."""
         sent = [r for r in self.channel.twilio.requests if "StatusCallback" in r.body]
-        return urlsplit(sent[-1].body["StatusCallback"])._replace(fragment="").geturl()
+        return str(sent[-1].body["StatusCallback"]).partition("#")[0]
 
     def request(
         self,
@@ -116,6 +118,7 @@ class Callbacks:
         """
         for body in bodies:
             self.channel.sqs.send_message(QueueUrl=self.queue_url, MessageBody=body)
+        self.worker()
         messages = self.queued()
         failed = self.channel.invoke(messages, seconds_left=60, handler=events.lambda_handler)
         for message in messages:
@@ -124,6 +127,12 @@ class Callbacks:
                     QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
         return len(failed)
+
+    def worker(self) -> EventBatchHandler:
+        """Return the worker, which has the processor's variables but its own queue."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("QUEUE_URL", self.queue_url)
+            return events.events_handler()
 
     def counts(self) -> dict[str, int]:
         """Return the sums of the worker's metrics since the last call, without zeros."""
