@@ -50,13 +50,14 @@ def with_callback_url(assembly: Path, copy: Path, url: str | None) -> Path:
 
 
 def _set_url(template: dict[str, Any], url: str | None) -> None:
+    outputs = template.get("Outputs", {})
     for resource in template.get("Resources", {}).values():
         if resource["Type"] == "AWS::Lambda::Function":
             _set_variable(resource["Properties"], url)
-        elif resource["Type"] == "AWS::ApiGatewayV2::Api" and OUTPUT in template["Outputs"]:
+        elif resource["Type"] == "AWS::ApiGatewayV2::Api" and OUTPUT in outputs:
             resource["Properties"].setdefault("Tags", {})[API_ID_TAG] = API_ID
-    if url and OUTPUT in template.get("Outputs", {}):
-        template["Outputs"][OUTPUT]["Value"] = url
+    if url and OUTPUT in outputs:
+        outputs[OUTPUT]["Value"] = url
 
 
 def _set_variable(function: dict[str, Any], url: str | None) -> None:

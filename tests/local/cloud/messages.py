@@ -27,7 +27,7 @@ METRIC_FILTERS = {
 UNDELIVERED_CODE = 63049
 FORGED = {"whatsapp": ["signature", "unsigned", "body"], "sms": ["account", "body"]}
 """One forgery for each status that a channel reports."""
-LATE_SECONDS = 2
+LATE_SECONDS = 5
 each_channel = pytest.mark.parametrize("channel", METRIC_FILTERS)
 
 

@@ -252,8 +252,15 @@ def test_a_failed_final_update_raises_an_alarm_and_is_repaired(
 def test_dead_letters_raise_an_alarm(trackers: Trackers, cloud: LocalCloud) -> None:
     """A message in the dead-letter queue sets off its alarm, whose text names the runbook."""
     wait_until(MessageState.DEAD_LETTER, trackers[recipient("bad")])
-    alert = _wait_for_alert(cloud, "AWS/SQS/ApproximateNumberOfMessagesVisible")
-    assert "WhatsAppProcessorDeadLettersAlarm-Dev" == alert.alarm
+    metric, name = "ApproximateNumberOfMessagesVisible", "WhatsAppProcessorDeadLettersAlarm-Dev"
+
+    def notified() -> Alert | None:
+        found = (each for each in cloud.alerts.all_alerts() if each.is_alarm)
+        return next((each for each in found if each.alarm == name), None)
+
+    alert = wait_for(notified, TIMEOUT_SECONDS)
+    assert alert
+    assert f"AWS/SQS/{metric}" == alert.metric
     assert "Runbook: docs/runbook.md#deadletters" in alert.description
 
 

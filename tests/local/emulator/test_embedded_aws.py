@@ -388,7 +388,7 @@ def test_forwarded_requests_are_recorded(proxy: DynamoDBProxy, table: _Table) ->
 def test_a_company_is_a_message_group(aws: Aws) -> None:
     """A context object is sent in its company's group; a body without a company has none."""
     url = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
-    names = dict.fromkeys(Resources.__annotations__, "") | {"queue_url": url}
+    names: dict[str, Any] = dict.fromkeys(Resources.__annotations__, "") | {"queue_url": url}
     channel = Channel(aws, Resources(**names))
     body = EXAMPLE.read_text("utf-8")
 
