@@ -181,6 +181,7 @@ class ChannelStack(Stack):
             timeout=environment.function_timeout,
             maximum_concurrency=environment.maximum_concurrency,
             alarms=alarms,
+            delivery_events=self.delivery_events,
         )
 
     def _add_outputs(self, dashboard: ChannelDashboard) -> None:

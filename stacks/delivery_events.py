@@ -44,13 +44,15 @@ class DeliveryEvents(Construct):
         environment: Environment,
         shared: SharedStack,
         code: lambda_.Code,
-        receiver_code: lambda_.Code,
+        receiver_code: lambda_.Code | None,
         secrets: ChannelSecrets,
         notifier: AlarmNotifier,
     ) -> None:
         super().__init__(scope, construct_id)
-        if shared.callbacks is None:
-            raise ValueError("shared: expected a stack with the key delivery_webhook")
+        if shared.callbacks is None or receiver_code is None:
+            raise ValueError(
+                "delivery events: expected a shared stack with delivery_webhook, and receiver_code"
+            )
         self.channel_queue = ChannelQueue(
             self,
             "EventsQueue",

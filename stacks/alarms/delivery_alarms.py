@@ -1,12 +1,14 @@
 """Alarms over a channel's delivery events: receiver, events queue and worker."""
 
+from dataclasses import replace
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from lambda_src.core.contract import LogEvent
-from stacks.alarms.log_alarms import LogAlarm, critical_line
+from stacks.alarms.log_alarms import ACCOUNT_REFUSED, LogAlarm, count_lines, critical_line
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
 from stacks.channel_queue import ChannelQueue
 from stacks.config import ChannelNames
@@ -45,6 +47,17 @@ EVENTS_WORKER_ERRORS = AlarmRule(
     description=(
         "Invocations of the events worker end in an error: it fails at start-up, runs out of time"
         " or memory, or has a defect. The events are delivered again automatically."
+    ),
+)
+EVENTS_WORKER_THROTTLES = AlarmRule(
+    subject="EventsWorkerThrottles",
+    datapoints_to_alarm=2,
+    evaluation_periods=3,
+    notify_on_ok=True,
+    description=(
+        "Lambda throttles the events worker: the account's concurrency is used up by other"
+        " functions or reserved for them. Events that were received for such an invocation have"
+        " lost a delivery without being recorded."
     ),
 )
 RECEIVER_ERRORS = AlarmRule(
@@ -104,6 +117,16 @@ def add_delivery_alarms(
         receiver: The receiver's function.
         notifier: Creates the alarms.
     """
+    # A message that is refused after it was accepted counts like one that is refused at once.
+    count_lines(
+        Construct(scope, "LateAccountRefusals"),
+        names=replace(
+            names.log_metric(ACCOUNT_REFUSED),
+            metric_filter=names.log_metric(f"Late{ACCOUNT_REFUSED}").metric_filter,
+        ),
+        pattern=critical_line(LogEvent.VENDOR_ACCOUNT_REFUSED, ACCOUNT_REFUSED, "").pattern,
+        log_group=worker.log_group,
+    )
     dead_letters, queue = channel_queue.dead_letter_queue, channel_queue.queue
     metrics: dict[AlarmRule, cloudwatch.IMetric] = {
         EVENTS_DEAD_LETTERS: dead_letters.metric_approximate_number_of_messages_visible(
@@ -113,6 +136,7 @@ def add_delivery_alarms(
             statistic="Maximum", period=PERIOD
         ),
         EVENTS_WORKER_ERRORS: worker.function.metric_errors(statistic="Sum", period=PERIOD),
+        EVENTS_WORKER_THROTTLES: worker.function.metric_throttles(statistic="Sum", period=PERIOD),
         RECEIVER_ERRORS: receiver.metric_errors(statistic="Sum", period=PERIOD),
         RECEIVER_THROTTLES: receiver.metric_throttles(statistic="Sum", period=PERIOD),
     }

@@ -10,6 +10,8 @@ from lambda_src.core.contract import LogEvent
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
 from stacks.config import ChannelNames, LogMetricNames
 
+ACCOUNT_REFUSED = "VendorAccountRefused"
+
 LATE_DELIVERY = 7
 """A delivery of a message at which a transient failure has lasted for minutes."""
 
@@ -159,7 +161,7 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
         ),
         critical_line(
             LogEvent.VENDOR_ACCOUNT_REFUSED,
-            "VendorAccountRefused",
+            ACCOUNT_REFUSED,
             f"OpenAI or {vendor} refuses the account or its configuration: wrong credentials, no"
             " funds, suspended, or a secret, model, assistant, template or sender that is missing,"
             " invalid or not set up. No message that needs it is sent until this is fixed; such"

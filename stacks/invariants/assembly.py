@@ -37,6 +37,9 @@ VARIABLES = "Environment.Variables"
 DEPLOYED = "https://resolved-at-deployment"
 """Placeholder for the value of a variable that is a reference."""
 
+EVENTS_WORKER = "-events-worker-"
+"""Part of the names of functions that record delivery events."""
+
 Statement = Mapping[str, Any]
 """A statement of an IAM policy."""
 
@@ -333,11 +336,17 @@ class Function:
 
     @property
     def is_processor(self) -> bool:
-        """Whether the function runs our runtime."""
+        """Whether the function runs our runtime: it sends messages or records delivery events."""
         handler = self.resource.value("Handler")
-        if handler in {EVENTS_HANDLER, RECEIVER_HANDLER}:
+        if handler == RECEIVER_HANDLER:
             return False
-        return handler == HANDLER or Variable.CHANNEL in self.variables
+        return handler in {HANDLER, EVENTS_HANDLER} or Variable.CHANNEL in self.variables
+
+    @property
+    def sends(self) -> bool:
+        """Whether the function sends messages; an events worker only records their status."""
+        name = str(self.resource.value("FunctionName", ""))
+        return self.settings is not None and EVENTS_WORKER not in name
 
     @property
     def timeout(self) -> int:

@@ -107,8 +107,14 @@ class Synthesized:
         return [each for each in resolver.resources() if kind in {each.kind, ""}]
 
     def variables(self) -> Any:
-        """Return the function's environment variables."""
-        return self.properties("WhatsApp", "AWS::Lambda::Function")["Environment"]["Variables"]
+        """Return the processor's environment variables."""
+        functions = self.resources("WhatsApp", "AWS::Lambda::Function")
+        (processor,) = [
+            each["Properties"]
+            for each in functions
+            if "processor" in each["Properties"]["FunctionName"]
+        ]
+        return processor["Environment"]["Variables"]
 
 
 class _Resolver:

@@ -20,9 +20,9 @@ from lambda_src.core.contract import LOG_LEVELS, LogEvent, Status
 from lambda_src.core.errors import AccountRefused
 from lambda_src.services.twilio import errors
 from tests.alarms.cases import CASES
-from tests.alarms.conftest import deployed, lines  # noqa: F401 - fixtures
+from tests.alarms.conftest import lines  # noqa: F401 - a fixture
 from tests.alarms.situations import Lines
-from tests.infra.synthesis import ROOT, Synthesized
+from tests.infra.synthesis import ROOT, synthesize
 from tests.ops.operator_channel import OperatorChannel
 from tests.ops.tool import check_call
 from tests.support.channel import (
@@ -194,7 +194,7 @@ def test_links_have_targets() -> None:
     assert linked <= {heading.lower() for heading in SECTIONS}
 
 
-def test_names_are_the_deployed_ones(tmp_path: Path, deployed: Synthesized) -> None:  # noqa: F811 - a fixture
+def test_names_are_the_deployed_ones(tmp_path: Path) -> None:
     """The names that the preparation sets are those of the template's resources."""
     printed = _run_blocks(tmp_path, _blocks(PREPARATION)[0], "set").splitlines()
     names = dict(line.split("=", 1) for line in printed if "=" in line)
@@ -204,7 +204,7 @@ def test_names_are_the_deployed_ones(tmp_path: Path, deployed: Synthesized) -> N
         ("LOG_GROUP", "WhatsApp", "AWS::Logs::LogGroup", "LogGroupName"),
         ("TABLE", "Shared", "AWS::DynamoDB::Table", "TableName"),
     ):
-        assert names[variable] == deployed.properties(stack, kind)[key]
+        assert names[variable] == synthesize().properties(stack, kind)[key]
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
