@@ -209,8 +209,8 @@ def _list(value: Any) -> list[Any]:
 
 @cache
 def _writer(line: str) -> str:
-    """Return the name of the function that wrote a line."""
-    return f"{json.loads(line)['service']}-dev"
+    """Return the name of the function that wrote a line; lines of metrics name none."""
+    return f"{json.loads(line).get('service', 'whatsapp-channel-processor')}-dev"
 
 
 @cache

@@ -161,7 +161,8 @@ def _callback_endpoint(stack: Stack) -> CallbackEndpoint:
 
 
 def _delivery_events(stack: Stack) -> None:
-    own, app = environment(delivery_webhook=True), stack.node.root
+    own = environment(delivery_webhook=True)
+    app: Any = stack.node.root
     DeliveryEvents(
         stack,
         "DeliveryEvents",
