@@ -15,7 +15,12 @@ from cdk_nag import AwsSolutionsChecks
 from stacks.channel_stack import ChannelStack
 from stacks.config import CHANNELS, PROJECT, Environment, load_environment
 from stacks.errors import SynthesisError
-from stacks.packaging.lambda_package import LambdaPackage, build_package, requested_target
+from stacks.packaging.lambda_package import (
+    LambdaPackage,
+    build_package,
+    build_receiver,
+    requested_target,
+)
 from stacks.shared_stack import SharedStack
 
 PROJECT_ROOT = Path(__file__).resolve().parent
@@ -23,6 +28,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent
 
 def build(app: App, environment: Environment, package: LambdaPackage) -> None:
     """Add an environment's stacks to the app, with tags and with the rules to check."""
+    receiver = build_receiver(project=PROJECT_ROOT) if environment.delivery_webhook else None
     shared = SharedStack(app, "Shared", environment=environment)
     Tags.of(shared).add("channel", "shared")
     for channel in CHANNELS:
@@ -33,6 +39,7 @@ def build(app: App, environment: Environment, package: LambdaPackage) -> None:
             environment=environment,
             shared=shared,
             code=package.code(),
+            receiver_code=receiver.code() if receiver else None,
         )
         Tags.of(stack).add("channel", channel.name)
     Tags.of(app).add("project", PROJECT)

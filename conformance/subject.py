@@ -80,7 +80,8 @@ class Subject:
     @cached_property
     def _resources(self) -> Mapping[str, Mapping[str, Any]]:
         resources: Mapping[str, Any] = json.loads(self.template.read_text("utf-8"))["Resources"]
-        return resources
+        # What happens after the send has the same constructs in every channel.
+        return {n: part for n, part in resources.items() if not n.startswith("DeliveryEvents")}
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """Return the properties of the template's resources of a CloudFormation type."""

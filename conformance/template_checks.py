@@ -8,6 +8,7 @@ from lambda_src.core import ConfigurationError, Settings
 from lambda_src.core.contract import METRICS_NAMESPACE, UNSET_VARIABLES, Variable
 from stacks.alarms.log_alarms import log_alarm_rules
 from stacks.grants import readable_secrets
+from stacks.invariants.assembly import DEPLOYED
 
 MIN_RECEIVES = 5
 ALARMS = (
@@ -111,7 +112,9 @@ def check_environment(subject: Subject) -> Iterator[str]:
     for name in sorted({*Variable} - UNSET_VARIABLES - given.keys()):
         yield f"the function lacks the variable {name}"
     try:
-        settings = Settings.from_environment({name: str(value) for name, value in given.items()})
+        settings = Settings.from_environment(
+            {name: v if isinstance(v, str) else DEPLOYED for name, v in given.items()}
+        )
     except ConfigurationError as error:
         yield f"the function would not start: {error}"
         return

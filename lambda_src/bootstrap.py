@@ -1,10 +1,11 @@
-"""Builds the handler of a channel from real parts, once per container."""
+"""Builds the handlers of a channel from real parts, once per container."""
 
 from __future__ import annotations
 
 import gc
 import os
 import time
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from threading import Lock, Thread
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.config import Config
 from botocore.session import get_session
 
-from lambda_src.core import LeaseManager, time_budget
+from lambda_src.core import ConfigurationError, LeaseManager, Variable, time_budget
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.composer import MessageComposer
+from lambda_src.core.delivery.events import EventBatchHandler, EventRecorder
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.flow import FailureRecorder, MessageFlow
@@ -61,6 +63,72 @@ class LambdaContext(Protocol):
         """Return the milliseconds until Lambda ends the function."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Adapters:
+    """What all functions of a channel use."""
+
+    queue: ChannelQueue
+    table: ConversationsTable
+    secrets: ChannelSecrets
+    metrics: CloudWatchMetrics
+
+
+def _adapters(settings: Settings, parts: ChannelParts) -> _Adapters:
+    # Not through boto3, a layer above these clients whose import takes a fifth of the start.
+    aws: Any = get_session()  # its stubs do not distinguish the services
+    return _Adapters(
+        queue=ChannelQueue(
+            aws.create_client("sqs", config=AWS_CLIENT),
+            settings.queue_url,
+            settings.heartbeat_visibility_seconds,
+        ),
+        table=ConversationsTable(
+            aws.create_client("dynamodb", config=AWS_CLIENT),
+            settings.conversations_table,
+            settings.version,
+            Retention(settings.conversation_retention_days),
+            channel=settings.channel,
+            addressing=parts.addressing,
+        ),
+        secrets=ChannelSecrets(
+            aws.create_client("secretsmanager", config=AWS_CLIENT),
+            settings.secret_prefixes,
+            parts.read_credentials,
+        ),
+        metrics=CloudWatchMetrics(
+            settings.powertools_metrics_namespace or f"AIComms/{settings.channel}-channel-processor"
+        ),
+    )
+
+
+def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchHandler:
+    """Build the handler of a channel's delivery events, to be kept for the life of the container.
+
+    Args:
+        settings: The function's configuration; `queue_url` is the events queue.
+        parts: The channel's own parts.
+
+    Raises:
+        ConfigurationError: The channel has no status callbacks.
+    """
+    if parts.callbacks is None:
+        raise ConfigurationError(f"{Variable.CHANNEL}: the channel has no status callbacks")
+    logging_config.configure(
+        settings.log_level, f"{settings.channel}-events-worker", settings.version
+    )
+    adapters = _adapters(settings, parts)
+    return EventBatchHandler(
+        recorder=EventRecorder(
+            settings.channel, adapters.table, adapters.secrets, parts.callbacks, time.time
+        ),
+        queue=adapters.queue,
+        metrics=adapters.metrics,
+        clock=time.time,
+        max_concurrency=settings.max_concurrency,
+        backoff_base=settings.backoff_base_seconds,
+    )
+
+
 def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
     """Build a channel's handler, to be kept for the life of the container.
 
@@ -71,30 +139,20 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
     service = f"{settings.channel}-channel-processor"
     logging_config.configure(settings.log_level, service, settings.version)
     clock, times = time.time, settings.times
-    # Not through boto3, a layer above these clients whose import takes a fifth of the start.
-    aws: Any = get_session()  # its stubs do not distinguish the services
-    queue = ChannelQueue(
-        aws.create_client("sqs", config=AWS_CLIENT),
-        settings.queue_url,
-        settings.heartbeat_visibility_seconds,
-    )
-    table = ConversationsTable(
-        aws.create_client("dynamodb", config=AWS_CLIENT),
-        settings.conversations_table,
-        settings.version,
-        Retention(settings.conversation_retention_days),
-        channel=settings.channel,
-        addressing=parts.addressing,
-    )
-    secrets = ChannelSecrets(
-        aws.create_client("secretsmanager", config=AWS_CLIENT),
-        settings.secret_prefixes,
-        parts.read_credentials,
-    )
-    metrics = CloudWatchMetrics(settings.powertools_metrics_namespace or f"AIComms/{service}")
+    adapters = _adapters(settings, parts)
+    queue, table, secrets = adapters.queue, adapters.table, adapters.secrets
+    metrics = adapters.metrics
     leases = LeaseManager(table, clock, settings.lease_seconds)
     vendor = parts.make_sender(settings)
-    sender = AtMostOnceSender(leases, secrets, vendor, metrics, clock, times)
+    sender = AtMostOnceSender(
+        leases=leases,
+        secrets=secrets,
+        sender=vendor,
+        metrics=metrics,
+        clock=clock,
+        times=times,
+        callback_base_url=settings.callback_base_url if parts.callbacks else "",
+    )
     composer = MessageComposer(
         secrets=secrets,
         assistants=AssistantFiles(parts.assistants or DIRECTORY),
@@ -137,12 +195,12 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
 
 
 def handle_event(
-    handler: BatchHandler, event: Mapping[str, Any], context: LambdaContext
+    handler: BatchHandler | EventBatchHandler, event: Mapping[str, Any], context: LambdaContext
 ) -> dict[str, Any]:
     """Process an SQS event, as a Lambda handler.
 
     Args:
-        handler: From `build_handler`.
+        handler: From `build_handler` or `build_events_handler`.
         event: An SQS event.
         context: Lambda's context; its remaining time limits all work.
 

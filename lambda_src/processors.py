@@ -3,17 +3,25 @@
 A handler module reads `Settings`, calls `build_handler` with its channel's `ChannelParts` once per
 container, and `handle_event` for each batch. The `Sender` raises errors that are named by what
 happens next with the message that it could not send.
+
+A channel whose vendor reports deliveries by status callbacks has `callbacks` among its parts; its
+events worker calls `build_events_handler`.
 """
 
-from lambda_src.bootstrap import build_handler, handle_event
+from lambda_src.bootstrap import build_events_handler, build_handler, handle_event
 from lambda_src.core import (
     AccountRefused,
     AddressFormat,
     Addressing,
+    Callback,
+    Callbacks,
     ChannelParts,
     ConfigurationError,
     Credentials,
     CredentialsRefused,
+    DeliveryEvent,
+    DeliveryStatus,
+    DropReason,
     Limit,
     OutgoingMessage,
     PermanentFailure,
@@ -27,6 +35,7 @@ from lambda_src.core import (
     TransientFailure,
 )
 from lambda_src.core.batch import BatchHandler
+from lambda_src.core.delivery.events import EventBatchHandler
 from lambda_src.services.http_deadline import DeadlineAdapter
 from lambda_src.services.secret_schemas import invalid_secret
 
@@ -35,11 +44,17 @@ __all__ = [
     "AddressFormat",
     "Addressing",
     "BatchHandler",
+    "Callback",
+    "Callbacks",
     "ChannelParts",
     "ConfigurationError",
     "Credentials",
     "CredentialsRefused",
     "DeadlineAdapter",
+    "DeliveryEvent",
+    "DeliveryStatus",
+    "DropReason",
+    "EventBatchHandler",
     "Limit",
     "OutgoingMessage",
     "PermanentFailure",
@@ -51,6 +66,7 @@ __all__ = [
     "Step",
     "TextRules",
     "TransientFailure",
+    "build_events_handler",
     "build_handler",
     "handle_event",
     "invalid_secret",

@@ -20,7 +20,17 @@ _deserialize = TypeDeserializer().deserialize
 
 @dataclass(frozen=True)
 class Resources:
-    """Names of the deployed resources of one channel, and of those that the channels share."""
+    """Names of the deployed resources of one channel, and of those that the channels share.
+
+    Attributes:
+        queue_url: the channel's queue.
+        dead_letter_queue_url: its dead-letter queue.
+        function: the processor.
+        log_group: the processor's log group.
+        table: the conversations' table.
+        topic_arn: the alerts topic.
+        delivery_log_groups: those of the channel's functions for the vendor's status callbacks.
+    """
 
     queue_url: str
     dead_letter_queue_url: str
@@ -28,6 +38,7 @@ class Resources:
     log_group: str
     table: str
     topic_arn: str
+    delivery_log_groups: tuple[str, ...] = ()
 
     @classmethod
     def deployed(cls, aws: Aws, project: Project, channel: str) -> "Resources":
@@ -42,7 +53,8 @@ class Resources:
             KeyError: a stack does not have an output that is used here.
         """
         shared = _outputs(aws, project.shared_stack)
-        own = _outputs(aws, project.channel_stacks[channel])
+        stack = project.channel_stacks[channel]
+        own, log_groups = _outputs(aws, stack), physical_ids(aws, stack, "AWS::Logs::LogGroup")
         return cls(
             queue_url=own["QueueUrl"],
             dead_letter_queue_url=own["DeadLetterQueueUrl"],
@@ -50,12 +62,24 @@ class Resources:
             log_group=own["LogGroupName"],
             table=shared["TableName"],
             topic_arn=shared["TopicArn"],
+            delivery_log_groups=tuple(set(log_groups) - {own["LogGroupName"]}),
         )
 
 
 def _outputs(aws: Aws, stack: str) -> dict[str, str]:
     (description,) = aws.cloudformation.describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
+
+
+def physical_ids(aws: Aws, stack: str, resource_type: str) -> list[str]:
+    """Return the names or URLs of a stack's resources of one type."""
+    pages = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return [
+        resource["PhysicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == resource_type
+    ]
 
 
 class Channel:
@@ -73,7 +97,9 @@ class Channel:
         self.resources = resources
         self._aws = aws
         self._reader = LogReader(aws, resources.log_group)
+        self._delivery_readers = [LogReader(aws, each) for each in resources.delivery_log_groups]
         self._lines: list[LogLine] = []
+        self._delivery_lines: list[LogLine] = []
 
     def send(self, body: str) -> str:
         """Send a context object to the queue, in its company's message group.
@@ -100,6 +126,12 @@ class Channel:
         """Return every line that the function has logged since the local cloud was started."""
         self._lines += self._reader.new_lines()
         return list(self._lines)
+
+    def delivery_log(self) -> list[LogLine]:
+        """Return every line of the functions for status callbacks since the start."""
+        for reader in self._delivery_readers:
+            self._delivery_lines += reader.new_lines()
+        return list(self._delivery_lines)
 
     def log_of(self, message_id: str) -> list[dict[str, Any]]:
         """Return the fields of the log lines about one queue message, oldest first."""

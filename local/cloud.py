@@ -9,7 +9,7 @@ from typing import Self
 
 from local import paths
 from local.aws import Aws
-from local.channel import Channel, Channels, Resources, deployed_channels
+from local.channel import Channel, Channels, Resources, deployed_channels, physical_ids
 from local.deployment import (
     ENVIRONMENT,
     CloudAssembly,
@@ -20,10 +20,11 @@ from local.deployment import (
 )
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import AlertSubscription
+from local.emulator.callback_urls import callback_base_url, with_callback_url
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import AWS_LOG, HOST, MiniStack, free_port, map_connection_errors
-from local.emulator.queue_metrics import QueueAgeMetric, QueueDepthMetric
-from local.vendors import Vendors
+from local.emulator.queue_metrics import queue_metric
+from local.vendors import RealVendors, Vendors
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -107,9 +108,15 @@ class LocalCloud:
             with self._step(f"synthesize the infrastructure: cdk synth -c env={ENVIRONMENT}"):
                 assembly.directory()
         with self._step("deploy it: cdk deploy --all"):
-            deploy(self.aws, assembly.directory(), self._workdir)
+            deploy(self.aws, self._with_callback_url(assembly.directory()), self._workdir)
         with self._step("store the secrets, start the metrics"):
             self._connect(starting)
+
+    def _with_callback_url(self, assembly: Path) -> Path:
+        """Return an assembly in which no callbacks are requested of vendors on the internet."""
+        is_remote = isinstance(self.vendors, RealVendors)
+        url = None if is_remote else callback_base_url(self.aws.endpoint)
+        return with_callback_url(assembly, self._workdir / "assembly", url)
 
     def _start_servers(self, starting: ExitStack) -> None:
         with self._step("start the embedded AWS and the vendors"):
@@ -133,11 +140,11 @@ class LocalCloud:
         starting.enter_context(RelayThread(*self._metric_updates()))
 
     def _metric_updates(self) -> Iterator[Callable[[], object]]:
-        for channel in self.channels.values():
-            resources = channel.resources
-            yield MetricRelay(self.aws, resources.log_group).update
-            yield QueueDepthMetric(self.aws, resources.dead_letter_queue_url).update
-            yield QueueAgeMetric(self.aws, resources.queue_url).update
+        for stack in self._project.channel_stacks.values():
+            for log_group in physical_ids(self.aws, stack, "AWS::Logs::LogGroup"):
+                yield MetricRelay(self.aws, log_group).update
+            for queue_url in physical_ids(self.aws, stack, "AWS::SQS::Queue"):
+                yield queue_metric(self.aws, queue_url).update
 
 
 def _account_and_region(project: Project) -> tuple[str, str]:

@@ -22,6 +22,9 @@ RECORD_FIELDS = (
     "conversation_id",
     "conversation_status",
     "message_sid",
+    "delivery_status",
+    "delivery_error_code",
+    "delivery_updated_at",
     "thread_id",
     "company_name",
     "project_name",
@@ -108,6 +111,9 @@ def _nested_fields(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for message in record.get("messages", []):
         tokens = f"{message['prompt_tokens']} + {message['completion_tokens']} tokens"
         yield f"messages · {message['role']}", f"{message['content']} ({tokens})"
+    for report in record.get("delivery_events", []):
+        code = f", {report['error_code']}" if "error_code" in report else ""
+        yield "reported", f"{report['status']}{code} at {report['at']}"
     if failure := record.get("failure"):
         yield "failure", f"{failure['code']} at {failure['step']}"
         for problem in filter(None, failure.get("detail", "").split("; ")):

@@ -24,7 +24,10 @@ STATE_FILE = paths.CACHE / "running.json"
 """Read by `local send` and by the operator's tool (`ops.endpoints`)."""
 
 POLL_SECONDS = 0.5
-ID_FIELDS = ("conversation_id", "message_sid", "failure_code", "failure_step")
+ID_FIELDS = (
+    *("conversation_id", "message_sid", "failure_code", "failure_step"),
+    *("reported_status", "delivery_error_code", "reason"),
+)
 DISTINCT_FIELDS = ("sqs_message_id", "event", "failure_code")
 STYLES = {"INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
@@ -101,20 +104,21 @@ class EventMonitor:
         self.show_alerts()
 
     def _show_log_events(self) -> None:
-        """Show the function's events about messages, each once however often it is logged."""
+        """Show the functions' events about messages, each once however often it is logged."""
         for fields in self._new_log_fields():
             event = tuple(fields.get(name) for name in DISTINCT_FIELDS)
             if "sqs_message_id" in fields and event not in self._shown_events:
                 self._shown_events.add(event)
                 level = fields["level"]
-                ids = "  ".join(f"{name}={fields[name]}" for name in ID_FIELDS if name in fields)
+                ids = "  ".join(f"{name}={fields[name]}" for name in ID_FIELDS if fields.get(name))
                 self._screen.say(f"{level:8} {fields['event']}  {ids}", STYLES.get(level, ""))
 
     def _new_log_fields(self) -> Iterator[dict[str, Any]]:
         for name, channel in self._cloud.channels.items():
-            lines = channel.log()
-            yield from (line.fields for line in lines[self._read_lines[name] :])
-            self._read_lines[name] = len(lines)
+            logs = {name: channel.log(), f"delivery of {name}": channel.delivery_log()}
+            for log, lines in logs.items():
+                yield from (line.fields for line in lines[self._read_lines[log] :])
+                self._read_lines[log] = len(lines)
 
     def _show_messages(self) -> None:
         inbox = self._cloud.vendors.inbox

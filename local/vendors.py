@@ -22,10 +22,12 @@ from local.aws import Aws
 from local.contexts import read_context
 from local.deployment import ENVIRONMENT
 from local.errors import LocalCloudError
-from local.fakes import FakeOpenAI, FakeTwilio, InboxMessage
+from local.fakes import FakeOpenAI, FakeTwilio, InboxMessage, TwilioSettings
 from local.lifecycle import Composite
 from stacks.config import CHANNELS
 
+READ_AFTER_SECONDS = 0.5
+"""The fake's recipients read a WhatsApp message soon, so that nobody has to wait for it."""
 REQUIRED = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 TEMPLATE = "TWILIO_TEMPLATE_SID"
 PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
@@ -142,6 +144,7 @@ class FakeVendors(Composite):
         self.twilio = FakeTwilio(
             accounts={FAKE_CREDENTIALS.twilio_account_sid: FAKE_CREDENTIALS.twilio_auth_token},
             templates={str(FAKE_CREDENTIALS.template_sid): template_text()},
+            settings=TwilioSettings(read_after_seconds=READ_AFTER_SECONDS),
         )
         self.inbox: Inbox | None = None
 

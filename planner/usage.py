@@ -182,5 +182,8 @@ class MonthlyResources:
         return sum(number * price.dollars for number, price in self.items())
 
 
-CHANNEL_RESOURCES = MonthlyResources(secrets=2, metrics=19, alarm_metrics=13, dashboards=1)
-"""A channel with one tenant and no failures; each failed step and failure kind adds a metric."""
+CHANNEL_RESOURCES = MonthlyResources(secrets=2, metrics=27, alarm_metrics=21, dashboards=1)
+"""A channel with one tenant, delivery events and no failures.
+
+Each failed step and failure kind adds a metric.
+"""

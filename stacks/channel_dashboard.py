@@ -11,6 +11,7 @@ from constructs import Construct
 
 from lambda_src.core.contract import Metric
 from stacks.config import ChannelNames
+from stacks.delivery_events import DeliveryEvents
 
 WIDTH, HEIGHT = 8, 6
 """A graph's size in the dashboard's grid, which has 24 columns: three graphs in a row."""
@@ -49,6 +50,7 @@ class ChannelDashboard(Construct):
         timeout: The function's timeout.
         maximum_concurrency: Of the event source mapping.
         alarms: The alarms in the first row.
+        delivery_events: What happens to sent messages, in the last rows; None: there are none.
 
     Attributes:
         dashboard: The dashboard.
@@ -67,6 +69,7 @@ class ChannelDashboard(Construct):
         timeout: Duration,
         maximum_concurrency: int,
         alarms: Sequence[cloudwatch.IAlarm],
+        delivery_events: DeliveryEvents | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         messages = _MessageGraphs(names.metrics_namespace)
@@ -94,6 +97,7 @@ class ChannelDashboard(Construct):
                     _duration(function, timeout),
                     _concurrency(function, maximum_concurrency),
                 ],
+                *(_delivery_rows(messages, delivery_events) if delivery_events else ()),
             ],
         )
         partition = RegionInfo.get(Stack.of(self).region).partition or "aws"
@@ -143,6 +147,21 @@ class _MessageGraphs:
         )
         return _graph("Failures by step and kind", "deliveries", left=[search], stacked=True)
 
+    def delivery(self) -> cloudwatch.GraphWidget:
+        """Return the messages that were delivered, read and not delivered."""
+        reached = [
+            self._sum(Metric.MESSAGES_DELIVERED, "Delivered", cloudwatch.Color.GREEN),
+            self._sum(Metric.MESSAGES_READ, "Read", cloudwatch.Color.BLUE),
+            self._sum(Metric.MESSAGES_UNDELIVERED, "Not delivered", cloudwatch.Color.RED),
+        ]
+        return _graph("After the send", "messages", left=reached)
+
+    def delivery_events(self) -> cloudwatch.GraphWidget:
+        """Return the delivery events that were received, and those that changed no record."""
+        received = self._sum(Metric.EVENTS_RECEIVED, "Received", cloudwatch.Color.BLUE)
+        dropped = self._sum(Metric.EVENTS_DROPPED, "Dropped", cloudwatch.Color.ORANGE)
+        return _graph("Delivery events", "events", left=[received, dropped])
+
     def tokens(self) -> cloudwatch.GraphWidget:
         """Return the AI's tokens, which are billed."""
         tokens = {Metric.PROMPT_TOKENS: "Prompt", Metric.COMPLETION_TOKENS: "Completion"}
@@ -174,6 +193,24 @@ class _MessageGraphs:
         )
 
 
+def _delivery_rows(
+    messages: _MessageGraphs, events: DeliveryEvents
+) -> tuple[list[cloudwatch.IWidget], ...]:
+    queue, dead_letters = events.channel_queue.queue, events.channel_queue.dead_letter_queue
+    return (
+        [
+            messages.delivery(),
+            messages.delivery_events(),
+            _oldest_message(queue, "Age of the oldest event"),
+        ],
+        [
+            _dead_letters(dead_letters, "Dead-letter queue of the events"),
+            _invocations(events.worker.function, title="Events worker"),
+            _invocations(events.receiver, title="Receiver"),
+        ],
+    )
+
+
 def _percentiles() -> list[tuple[str, str, str]]:
     """Return statistic, label and colour of each percentile that is drawn."""
     return [(name, name, color) for name, color in PERCENTILES.items()]
@@ -196,27 +233,29 @@ def _queue_depth(queue: sqs.IQueue) -> cloudwatch.GraphWidget:
     return _graph("Queue", "messages", left=[visible, in_flight])
 
 
-def _oldest_message(queue: sqs.IQueue) -> cloudwatch.GraphWidget:
+def _oldest_message(
+    queue: sqs.IQueue, title: str = "Age of the oldest message"
+) -> cloudwatch.GraphWidget:
     age = queue.metric_approximate_age_of_oldest_message(
         statistic="Maximum", label="Oldest message", color=cloudwatch.Color.BROWN
     )
-    return _graph("Age of the oldest message", "seconds", left=[age])
+    return _graph(title, "seconds", left=[age])
 
 
-def _dead_letters(queue: sqs.IQueue) -> cloudwatch.GraphWidget:
+def _dead_letters(queue: sqs.IQueue, title: str = "Dead-letter queue") -> cloudwatch.GraphWidget:
     dead_letters = queue.metric_approximate_number_of_messages_visible(
         statistic="Maximum", label="Dead letters", color=cloudwatch.Color.RED
     )
-    return _graph("Dead-letter queue", "messages", left=[dead_letters])
+    return _graph(title, "messages", left=[dead_letters])
 
 
 def _invocations(
-    function: lambda_.IFunction, *failures: cloudwatch.IMetric
+    function: lambda_.IFunction, *failures: cloudwatch.IMetric, title: str = "Function"
 ) -> cloudwatch.GraphWidget:
     invocations = function.metric_invocations(label="Invocations", color=cloudwatch.Color.BLUE)
     errors = function.metric_errors(label="Errors", color=cloudwatch.Color.RED)
     throttles = function.metric_throttles(label="Throttles", color=cloudwatch.Color.ORANGE)
-    return _graph("Function", "calls", left=[invocations], right=[errors, throttles, *failures])
+    return _graph(title, "calls", left=[invocations], right=[errors, throttles, *failures])
 
 
 def _duration(function: lambda_.IFunction, timeout: Duration) -> cloudwatch.GraphWidget:

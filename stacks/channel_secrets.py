@@ -41,6 +41,7 @@ class ChannelSecrets(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.prefixes = (names.openai_secret, names.credentials_prefix)
+        self._credentials_prefix = names.credentials_prefix
         self._removal_policy = removal_policy
         self._placeholder(self, "OpenAi", names.openai_secret, OPENAI_FORM)
         by_tenant = Construct(self, "Tenants")
@@ -60,6 +61,12 @@ class ChannelSecrets(Construct):
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow a processor to read the secrets within the channel's prefixes, and no others."""
         return self._grant(grantee, self._arns.values(), "secretsmanager:GetSecretValue")
+
+    def grant_read_credentials(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow an events worker to read the tenants' credentials, and no other secrets."""
+        patterns = readable_secrets(self._credentials_prefix)
+        arns = [self._arns[pattern] for pattern in patterns]
+        return self._grant(grantee, arns, "secretsmanager:GetSecretValue")
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow an operator to read and write these secrets, and to create one below a prefix."""

@@ -15,6 +15,7 @@ from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.config import Channel, ChannelNames, Environment
+from stacks.delivery_events import DeliveryEvents
 from stacks.processor import Processor
 from stacks.shared_stack import SharedStack
 
@@ -26,13 +27,16 @@ class ChannelStack(Stack):
         channel: What distinguishes this channel from others.
         environment: What may differ between environments.
         shared: The stack that the environment's channels share.
-        code: The package that holds the channel's handler.
+        code: The package that holds the channel's handlers.
+        receiver_code: The package that holds the receiver of status callbacks; required with
+            `delivery_webhook`.
         names: Another repository's own names, where it has some.
 
     Attributes:
         channel_queue: The queue construct; allow a router to send with `grant_send`.
         secrets: The channel's secrets.
         processor: The function, its alias and its log group.
+        delivery_events: What happens to sent messages; None without `delivery_webhook`.
         router: The managed policy of senders to the queue.
         operator: The managed policy of the channel's operators.
     """
@@ -46,6 +50,7 @@ class ChannelStack(Stack):
         environment: Environment,
         shared: SharedStack,
         code: lambda_.Code,
+        receiver_code: lambda_.Code | None = None,
         names: ChannelNames | None = None,
     ) -> None:
         names = names or ChannelNames(channel, environment)
@@ -83,6 +88,7 @@ class ChannelStack(Stack):
             table=shared.conversations.table,
             secret_prefixes=self.secrets.prefixes,
             encryption_key=shared.encryption_key,
+            callback_base_url=shared.callbacks.base_url if shared.callbacks else "",
         )
         self.channel_queue.grant_process(self.processor.function)
         shared.conversations.grant_ledger(self.processor.function)
@@ -99,15 +105,32 @@ class ChannelStack(Stack):
             secrets=self.secrets,
             function=self.processor.alias,
         )
-        alarms = self._add_alarms(names, environment, shared)
+        notifier = AlarmNotifier(topic=shared.alerts.topic, runbook=environment.runbook)
+        alarms = self._add_alarms(names, environment, notifier)
+        self.delivery_events = (
+            DeliveryEvents(
+                self,
+                "DeliveryEvents",
+                names=names,
+                environment=environment,
+                shared=shared,
+                code=code,
+                receiver_code=receiver_code,
+                secrets=self.secrets,
+                notifier=notifier,
+            )
+            if shared.callbacks
+            else None
+        )
+        if self.delivery_events:
+            alarms += self.delivery_events.alarms
         dashboard = self._add_dashboard(names, environment, alarms)
         self._add_outputs(dashboard)
 
     def _add_alarms(
-        self, names: ChannelNames, environment: Environment, shared: SharedStack
+        self, names: ChannelNames, environment: Environment, notifier: AlarmNotifier
     ) -> list[cloudwatch.Alarm]:
         """Add the alarms and return them in the order of the dashboard."""
-        notifier = AlarmNotifier(topic=shared.alerts.topic, runbook=environment.runbook)
         on_log_lines = [
             LogAlarm(
                 self,
@@ -158,6 +181,7 @@ class ChannelStack(Stack):
             timeout=environment.function_timeout,
             maximum_concurrency=environment.maximum_concurrency,
             alarms=alarms,
+            delivery_events=self.delivery_events,
         )
 
     def _add_outputs(self, dashboard: ChannelDashboard) -> None:

@@ -80,6 +80,10 @@ class ConversationsTable(Construct):
             "dynamodb:Query",
         )
 
+    def grant_record_delivery(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow an events worker to read records, to update them and to suppress recipients."""
+        return self._grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem")
+
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow an operator to find, change and erase conversations, and to suppress recipients."""
         return self._grant(

@@ -1,11 +1,8 @@
-"""The function that processes a channel's messages, with its log group, role, alias and mapping."""
+"""A function that a queue feeds, with its log group, role, alias and event source mapping."""
 
 from collections.abc import Sequence
-from typing import cast
 
-from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -14,6 +11,7 @@ from constructs import Construct
 
 from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, RELEASE, Variable
 from stacks.config import ChannelNames, Environment
+from stacks.functions import function_with_log
 from stacks.invariants import attach_rules
 
 ALIAS = "live"
@@ -33,6 +31,7 @@ class Processor(Construct):
         secret_prefixes: The prefixes of the channel's secrets; grant access with
             `ChannelSecrets.grant_read`.
         encryption_key: Encrypts the log group; None: CloudWatch's own key.
+        callback_base_url: Where the vendor's status callbacks are sent; empty: none are requested.
 
     Attributes:
         function: The function; grant it what it works with.
@@ -52,6 +51,7 @@ class Processor(Construct):
         table: dynamodb.ITable,
         secret_prefixes: Sequence[str],
         encryption_key: kms.IKey | None = None,
+        callback_base_url: str = "",
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(
@@ -62,10 +62,28 @@ class Processor(Construct):
             removal_policy=environment.removal_policy,
             encryption_key=encryption_key,
         )
-        self.function = self._function(
-            names, environment, code, _variables(names, environment, queue, table, secret_prefixes)
+        snap_start = lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if environment.snap_start else None
+        variables = _variables(names, environment) | {
+            Variable.QUEUE_URL: queue.queue_url,
+            Variable.CONVERSATIONS_TABLE: table.table_name,
+            Variable.SECRET_PREFIXES: ",".join(secret_prefixes),
+        }
+        if callback_base_url:
+            variables[Variable.CALLBACK_BASE_URL] = callback_base_url
+        self.function = function_with_log(
+            self,
+            self.log_group,
+            function_name=names.function,
+            description=names.function_description,
+            code=code,
+            handler=names.handler,
+            runtime=environment.function_runtime,
+            architecture=environment.function_architecture,
+            memory_size=environment.function_memory_mb,
+            timeout=environment.function_timeout,
+            snap_start=snap_start,
+            environment=variables,
         )
-        self._acknowledge()
         self.alias = lambda_.Alias(
             self, "Live", alias_name=ALIAS, version=self.function.current_version
         )
@@ -80,60 +98,11 @@ class Processor(Construct):
         )
         attach_rules(self, environment)
 
-    def _role(self) -> iam.Role:
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        self.log_group.grant_write(role)
-        return role
 
-    def _function(
-        self,
-        names: ChannelNames,
-        environment: Environment,
-        code: lambda_.Code,
-        variables: dict[str, str],
-    ) -> lambda_.Function:
-        snap_start = lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if environment.snap_start else None
-        return lambda_.Function(
-            self,
-            "Function",
-            function_name=names.function,
-            description=f"Sends the first {names.channel.display} message of a conversation",
-            code=code,
-            handler=names.channel.handler,
-            runtime=environment.function_runtime,
-            architecture=environment.function_architecture,
-            memory_size=environment.function_memory_mb,
-            timeout=environment.function_timeout,
-            snap_start=snap_start,
-            role=self._role(),
-            log_group=self.log_group,
-            environment=variables,
-        )
-
-    def _acknowledge(self) -> None:
-        Validations.of(self.function).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-L1",
-                reason="The environment chooses the runtime, which the package is built for.",
-            )
-        )
-        # The CDK makes the function depend on its role's policy by a list that also has the role.
-        resource = cast("lambda_.CfnFunction", self.function.node.default_child)
-        resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
-
-
-def _variables(
-    names: ChannelNames,
-    environment: Environment,
-    queue: sqs.IQueue,
-    table: dynamodb.ITable,
-    secret_prefixes: Sequence[str],
-) -> dict[str, str]:
+def _variables(names: ChannelNames, environment: Environment) -> dict[str, str]:
+    """Return the variables that follow from names and environment; empty ones are left out."""
     variables = DEFAULTS | {
         Variable.CHANNEL: names.channel.name,
-        Variable.QUEUE_URL: queue.queue_url,
-        Variable.CONVERSATIONS_TABLE: table.table_name,
-        Variable.SECRET_PREFIXES: ",".join(secret_prefixes),
         Variable.LOG_LEVEL: environment.log_level,
         Variable.VERSION: RELEASE,
         Variable.MAX_CONCURRENCY: str(environment.batch_size),

@@ -5,6 +5,7 @@ from aws_cdk import Environment as Target
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.callback_endpoint import CallbackEndpoint
 from stacks.config import Environment, SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
@@ -23,6 +24,7 @@ class SharedStack(Stack):
         conversations: The table construct.
         alerts: The topic construct.
         encryption_key: The environment's own key; None where AWS's keys are used.
+        callbacks: The HTTP API of status callbacks; None without `delivery_webhook`.
     """
 
     def __init__(
@@ -59,10 +61,17 @@ class SharedStack(Stack):
             email=environment.alert_email,
             encryption_key=self.encryption_key,
         )
+        self.callbacks = (
+            CallbackEndpoint(self, "Callbacks", names=names, environment=environment)
+            if environment.delivery_webhook
+            else None
+        )
         attach_rules(self, environment)
         CfnOutput(self, "TableName", value=self.conversations.table.table_name)
         CfnOutput(self, "TopicName", value=self.alerts.topic.topic_name)
         CfnOutput(self, "TopicArn", value=self.alerts.topic.topic_arn)
+        if self.callbacks:
+            CfnOutput(self, "CallbackBaseUrl", value=self.callbacks.base_url)
 
     def _key(self, names: SharedNames) -> kms.IKey:
         return EncryptionKey(

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,8 +38,16 @@ LONGEST_FIRST = (
 A directory stands for all of its files."""
 
 
-def pytest_configure() -> None:
+SHARED_FOLDER = "TESTS_SHARED_FOLDER"
+"""Name of the variable with the folder that all processes of a run share."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Remove the user's AWS configuration; collect no garbage while tests are imported."""
+    if not hasattr(config, "workerinput"):
+        folder = TemporaryDirectory(prefix="tests-")
+        config.add_cleanup(folder.cleanup)
+        os.environ[SHARED_FOLDER] = folder.name
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)

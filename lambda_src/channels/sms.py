@@ -14,6 +14,7 @@ from lambda_src.core import (
     TextRules,
 )
 from lambda_src.services.secret_schemas import twilio_credentials
+from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio.errors import Refusal
 from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender
 
@@ -164,5 +165,6 @@ PARTS = ChannelParts(
         body=(Limit(MAX_BODY_LENGTH), _SEGMENT_LIMIT),
         variables=(Limit(MAX_BODY_LENGTH), _SEGMENT_LIMIT),
     ),
+    callbacks=TwilioCallbacks(refusals=REFUSALS),
     preload_modules=PRELOAD_MODULES,
 )

@@ -2,12 +2,15 @@
 
 from lambda_src.core import ChannelParts, OutgoingMessage, Settings
 from lambda_src.services.secret_schemas import twilio_credentials
+from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender
+
+PREFIX = "whatsapp:"
 
 
 def addresses(message: OutgoingMessage) -> dict[str, str]:
     """Return a message's sender and recipient as parameters of Twilio's API."""
-    return {"to": f"whatsapp:{message.recipient}", "from_": f"whatsapp:{message.sender}"}
+    return {"to": f"{PREFIX}{message.recipient}", "from_": f"{PREFIX}{message.sender}"}
 
 
 def make_sender(settings: Settings) -> TwilioSender:
@@ -18,5 +21,6 @@ def make_sender(settings: Settings) -> TwilioSender:
 PARTS = ChannelParts(
     make_sender=make_sender,
     read_credentials=twilio_credentials,
+    callbacks=TwilioCallbacks(PREFIX),
     preload_modules=PRELOAD_MODULES,
 )

@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 HANDLER = "lambda_src.index.lambda_handler"
-"""The function's handler."""
+"""The processor function's handler."""
+RECEIVER_HANDLER = "lambda_src.receiver.lambda_handler"
+"""The handler of the function that takes the vendor's status callbacks."""
+EVENTS_HANDLER = "lambda_src.events.lambda_handler"
+"""The handler of the function that records delivery events."""
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """Values of `level` in the log, in increasing severity."""
 
 
 class Variable(StrEnum):
-    """Environment variables of the processor function."""
+    """Environment variables of the processor function and of the events worker."""
 
     CHANNEL = "CHANNEL"
     QUEUE_URL = "QUEUE_URL"
@@ -33,6 +37,7 @@ class Variable(StrEnum):
     MAX_CONCURRENCY = "MAX_CONCURRENCY"
     OPENAI_BASE_URL = "OPENAI_BASE_URL"
     ASSISTANTS_BASE_URL = "ASSISTANTS_BASE_URL"
+    CALLBACK_BASE_URL = "CALLBACK_BASE_URL"
     CONVERSATION_RETENTION_DAYS = "CONVERSATION_RETENTION_DAYS"
 
 
@@ -50,6 +55,7 @@ UNSET_VARIABLES = frozenset(
     {
         Variable.OPENAI_BASE_URL,
         Variable.ASSISTANTS_BASE_URL,
+        Variable.CALLBACK_BASE_URL,
         Variable.CONVERSATION_RETENTION_DAYS,
     }
 )
@@ -68,6 +74,7 @@ DEFAULTS = {
     Variable.MAX_CONCURRENCY: "10",
     Variable.OPENAI_BASE_URL: "",
     Variable.ASSISTANTS_BASE_URL: "",
+    Variable.CALLBACK_BASE_URL: "",
     Variable.CONVERSATION_RETENTION_DAYS: "",
 }
 """Defaults of optional variables; times are in whole seconds.
@@ -75,6 +82,9 @@ DEFAULTS = {
 A lease expires before the message is visible again, so that the delivery after a crash can acquire
 it.
 """
+
+EVENTS_QUEUE_URL = "EVENTS_QUEUE_URL"
+"""The queue on which the receiver puts callbacks; a variable of the receiver only."""
 
 EXPIRES_AT = "expires_at"
 """The record's time-to-live attribute, in epoch seconds."""
@@ -105,6 +115,33 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class DeliveryStatus(StrEnum):
+    """Values of `delivery_status`: what the vendor reported about a message that it accepted."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+
+
+class DropReason(StrEnum):
+    """Values of `reason` of a delivery event that was dropped without a change of any record."""
+
+    UNREADABLE = "unreadable"
+    OTHER_CHANNEL = "other_channel"
+    NO_RECORD = "no_record"
+    RECORD_FOREIGN = "record_foreign"
+    NO_CREDENTIALS = "no_credentials"
+    NO_TOKEN = "no_token"  # noqa: S105 - a reason, not a secret
+    FOREIGN_ACCOUNT = "foreign_account"
+    SIGNATURE_INVALID = "signature_invalid"
+    STATUS_UNKNOWN = "status_unknown"
+    INTENT_UNKNOWN = "intent_unknown"
+    RECORD_REFUSED = "record_refused"
+
+
 class Step(StrEnum):
     """The step of a message in which a failure happened: `failure.step`, and a metric dimension."""
 
@@ -116,6 +153,7 @@ class Step(StrEnum):
     SEND = "send"
     SETTLE = "settle"
     RECORD = "record"
+    DELIVERY = "delivery"
 
 
 class LogEvent(StrEnum):
@@ -144,6 +182,12 @@ class LogEvent(StrEnum):
     SEND_SETTLED = "send_settled"
     VENDOR_ACCOUNT_REFUSED = "vendor_account_refused"
 
+    CALLBACK_REJECTED = "callback_rejected"
+    DELIVERY_RECORDED = "delivery_recorded"
+    DELIVERY_EVENT_DROPPED = "delivery_event_dropped"
+    SECOND_MESSAGE_SUSPECTED = "second_message_suspected"
+    CALLBACK_CONTRADICTS_RECORD = "callback_contradicts_record"
+
 
 LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.BATCH_RECEIVED: ("INFO",),
@@ -167,6 +211,11 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.SEND_OUTCOME_PENDING: ("WARNING", "ERROR"),
     LogEvent.SEND_SETTLED: ("INFO",),
     LogEvent.VENDOR_ACCOUNT_REFUSED: ("CRITICAL",),
+    LogEvent.CALLBACK_REJECTED: ("WARNING",),
+    LogEvent.DELIVERY_RECORDED: ("INFO",),
+    LogEvent.DELIVERY_EVENT_DROPPED: ("WARNING",),
+    LogEvent.SECOND_MESSAGE_SUSPECTED: ("CRITICAL",),
+    LogEvent.CALLBACK_CONTRADICTS_RECORD: ("CRITICAL",),
 }
 """The levels at which the runtime logs each event; a metric filter must use one of them."""
 
@@ -224,6 +273,11 @@ class Metric(StrEnum):
     END_TO_END_SECONDS = "EndToEndSeconds"
     PROMPT_TOKENS = "PromptTokens"
     COMPLETION_TOKENS = "CompletionTokens"
+    EVENTS_RECEIVED = "DeliveryEventsReceived"
+    EVENTS_DROPPED = "DeliveryEventsDropped"
+    MESSAGES_DELIVERED = "MessagesDelivered"
+    MESSAGES_READ = "MessagesRead"
+    MESSAGES_UNDELIVERED = "MessagesUndelivered"
 
     @property
     def unit(self) -> Unit:

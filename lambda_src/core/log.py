@@ -13,11 +13,16 @@ LOG_FIELDS: ContextVar[dict[str, str]] = ContextVar("log_fields")
 log = logging.getLogger(__name__)
 
 
-def log_failure(error: ProcessingError, delivery: Delivery) -> None:
+def log_failure(error: ProcessingError, delivery: Delivery, summary: str = "") -> None:
     """Write a failure's log line, once.
 
     It is written before the failure is recorded: a function that ends between the two leaves a
     record that the next delivery handles again, instead of a failure without a log line.
+
+    Args:
+        error: The failure.
+        delivery: The delivery that failed.
+        summary: What the line begins with, if not the class's own summary.
     """
     if error.logged:
         return
@@ -25,7 +30,7 @@ def log_failure(error: ProcessingError, delivery: Delivery) -> None:
     log.log(
         error.log_level,
         "%s: %s",
-        error.summary,
+        summary or error.summary,
         error,
         extra={
             "event": str(error.event),

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from lambda_src.core.contract import LogEvent, Step
+from lambda_src.core.contract import DeliveryStatus, LogEvent, Step
 
 
 class Engine(StrEnum):
@@ -196,13 +196,51 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """One message for the sender: a `body`, or a template with its variables."""
+    """One message for the sender: a `body`, or a template with its variables.
+
+    `status_callback` is the URL for the vendor's status callbacks; empty if none are requested.
+    """
 
     sender: str
     recipient: str
     body: str = ""
     template_sid: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    status_callback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A request about a message's delivery as the receiver took it, not verified yet.
+
+    Attributes:
+        url: The URL that was requested.
+        signature: The vendor's signature of the request; empty if it had none.
+        body: The request's body, which contains personal data.
+        received_at: When the receiver took it, in epoch seconds.
+    """
+
+    url: str
+    signature: str = field(repr=False)
+    body: str = field(repr=False)
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryEvent:
+    """What a callback reports about one message.
+
+    Attributes:
+        recipient: The recipient's address, as in the record's `primary_channel`.
+        sid: The vendor's id of the message.
+        status: None if the vendor's status is none of the channel's.
+        error_code: The vendor's code of a failure; empty if there is none.
+    """
+
+    recipient: str = field(repr=False)
+    sid: str
+    status: DeliveryStatus | None
+    error_code: str
 
 
 MAX_BODY_LENGTH = 1600

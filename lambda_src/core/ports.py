@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from lambda_src.core.contract import Kind, Metric, Step
+from lambda_src.core.contract import DropReason, Kind, Metric, Step
+from lambda_src.core.errors import ProcessingError
 from lambda_src.core.models import (
     TWILIO,
     Answer,
     AssistantDefinition,
+    Callback,
+    DeliveryEvent,
     GenerationRequest,
     OutgoingMessage,
     TextRules,
@@ -87,6 +90,22 @@ class Sender(Protocol):
 
         Raises:
             TransientFailure: The list cannot be read.
+        """
+
+
+class Callbacks(Protocol):
+    """The vendor's status callbacks; none of its errors contains a value of one."""
+
+    def read(self, callback: Callback) -> DeliveryEvent | None:
+        """Return what a callback reports, before it is verified; None if it is unreadable."""
+
+    def verify(self, credentials: Any, callback: Callback) -> DropReason | None:
+        """Return why a callback is not the vendor's about a message of that account, or None."""
+
+    def classify(self, event: DeliveryEvent) -> ProcessingError:
+        """Return the error of a message that was accepted and then not delivered.
+
+        It has the class that the same code has in the answer to a send.
         """
 
 
@@ -248,6 +267,7 @@ class ChannelParts:
         addressing: The channel's addresses.
         text_rules: The channel's characters and text lengths.
         assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
+        callbacks: The vendor's status callbacks; None: the channel requests none.
         preload_modules: Modules that the sender's SDK imports at its first send. They are imported
             earlier, since the time between the intent and the send is limited.
     """
@@ -257,4 +277,5 @@ class ChannelParts:
     addressing: Addressing = BY_PHONE
     text_rules: TextRules = TWILIO
     assistants: Path | None = None
+    callbacks: Callbacks | None = None
     preload_modules: tuple[str, ...] = ()

@@ -52,6 +52,7 @@ class Settings:
     max_concurrency: int
     openai_base_url: str
     assistants_base_url: str
+    callback_base_url: str
     conversation_retention_days: int | None
     twilio_base_url: str
     powertools_metrics_namespace: str
@@ -141,6 +142,13 @@ def _url_or_empty(value: str) -> str:
     return value
 
 
+def _base_url_or_empty(value: str) -> str:
+    # A path is appended to it, and the signature of a callback covers the exact result.
+    if value.endswith("/") or not {"?", "#"}.isdisjoint(value):
+        raise ValueError("has a trailing slash, a query or a fragment")
+    return _url_or_empty(value)
+
+
 def _openai_url_or_empty(value: str) -> str:
     is_local = urlsplit(value).hostname in {"127.0.0.1", "localhost"}
     if value and not is_local and not re.fullmatch(OPENAI_URL_PATTERN, value):
@@ -175,6 +183,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.MAX_CONCURRENCY: _whole(1),
     Variable.OPENAI_BASE_URL: _openai_url_or_empty,
     Variable.ASSISTANTS_BASE_URL: _url_or_empty,
+    Variable.CALLBACK_BASE_URL: _base_url_or_empty,
     Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(MIN_RETENTION_DAYS)),
     TWILIO_BASE_URL: _url_or_empty,
     METRICS_NAMESPACE: _namespace_or_empty,

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lambda_src.core import (
         Answer,
         ContextObject,
+        DeliveryChange,
+        DeliveryRecord,
         Failure,
         Intent,
         Lease,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class ConversationsTable:
-    """Implements the port `LedgerStore` on one DynamoDB table.
+    """Implements the ports `LedgerStore` and `DeliveryStore` on one DynamoDB table.
 
     Args:
         client: A DynamoDB client; it may retry, since every write is conditional and identifies
@@ -152,6 +154,32 @@ class ConversationsTable:
         rows = map_errors(Step.SETTLE, lambda: [row for page in pages for row in page["Items"]])
         records = [items.to_ledger_record(row, Step.SETTLE) for row in rows]
         return tuple(record for record in records if record.key != key)
+
+    def read_delivery(self, key: RecordKey) -> DeliveryRecord | None:
+        """Return a record, read consistently; None if there is none."""
+        found = map_errors(
+            Step.DELIVERY,
+            lambda: self._client.get_item(
+                TableName=self._table_name,
+                Key=serialize(items.key_attributes(key)),
+                ConsistentRead=True,
+            ),
+        )
+        return items.to_delivery_record(found["Item"], Step.DELIVERY) if "Item" in found else None
+
+    def record_delivery(self, found: DeliveryRecord, change: DeliveryChange) -> None:
+        """Write what an event changes, if the record is unchanged since it was found."""
+        update = updates.record_delivery(found, change)
+        if not change.suppressed_for:
+            self._update(update)
+            return
+        recipient = found.ledger.key.primary_channel
+        suppress = self._suppressions.suppress(recipient, change.suppressed_for, change.at)
+        self._transact(update.step, {"Update": self._request(update)}, *suppress)
+
+    def suppress(self, recipient: str, code: str, at: float) -> None:
+        """Suppress a recipient of the channel; an existing suppression is unchanged."""
+        self._transact(Step.DELIVERY, *self._suppressions.suppress(recipient, code, at))
 
     def _lease_check(self, lease: Lease) -> list[TransactWriteItemTypeDef]:
         return self._suppressions.require_not_suppressed(

@@ -81,6 +81,8 @@ class TwilioSender:
     def send(self, credentials: TwilioCredentials, message: OutgoingMessage) -> str:
         """Send once and return the sid."""
         parameters = {**self._addresses(message), **_content(message)}
+        if message.status_callback and credentials.auth_token:  # only the token verifies callbacks
+            parameters["status_callback"] = message.status_callback
         try:
             sid = self._messages(credentials).create(**parameters).sid
         except SDK_ERRORS as error:

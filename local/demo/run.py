@@ -4,7 +4,14 @@ import time
 
 from local import paths
 from local.cloud import LocalCloud
-from local.demo.scenarios import Checks, Scenario, bad_input, delivery, failed_update
+from local.demo.scenarios import (
+    Checks,
+    Scenario,
+    bad_input,
+    delivery,
+    delivery_status,
+    failed_update,
+)
 from local.screen import Screen
 from local.vendors import FakeVendors
 
@@ -12,7 +19,7 @@ WORKDIR = paths.CACHE / "demo"
 
 
 def run(screen: Screen) -> int:
-    """Start the local cloud, run the three scenarios in it, and stop it.
+    """Start the local cloud, run the scenarios in it, and stop it.
 
     Returns:
         The exit code: 0 if every claim holds, else 1.
@@ -38,6 +45,7 @@ def run_scenarios(scenario: Scenario) -> None:
         return
     failed_update(scenario)
     bad_input(scenario)
+    delivery_status(scenario)
 
 
 def report(screen: Screen, checks: Checks) -> int:

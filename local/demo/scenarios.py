@@ -1,18 +1,21 @@
-"""The demonstration's scenarios: a delivery, a failed update with its recovery, bad input."""
+"""The demonstration's scenarios: delivery, a failed update, bad input, and delivery status."""
 
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from lambda_src.core import LogEvent, Status
+from lambda_src.core.contract import DeliveryStatus
 from local.channel import channel_for
 from local.cloud import LocalCloud
 from local.contexts import example
 from local.dynamodb_proxy import DynamoDBError, Parameters
 from local.emulator.alerts import Alert, LogLineAlarm, alarms_on_line
-from local.fakes import InboxMessage
+from local.emulator.function_logs import LogLine
+from local.fakes import Fault, FaultKind, InboxMessage, Match, SentCallback
 from local.lifecycle import wait_for
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.screen import Screen
@@ -25,7 +28,14 @@ CONVERSATION = "demo-company#spring-intake#"
 DELIVERY_RECIPIENT = "+447700900101"
 FAILED_UPDATE_RECIPIENT = "+447700900102"
 BAD_INPUT_RECIPIENT = "+447700900103"
+READ_RECIPIENT = "+447700900104"
+UNDELIVERED_RECIPIENT = "+447700900105"
+PROVEN_RECIPIENT = "+447700900106"
+DELIVERED_AND_READ = (DeliveryStatus.DELIVERED, DeliveryStatus.READ)
+UNDELIVERED_CODE = 63049
+"""Meta did not deliver a marketing message, as none to a US number since April 2025."""
 DEAD_LETTER_METRIC = "AWS/SQS/ApproximateNumberOfMessagesVisible"
+CALLBACK_STEP = "Twilio → callback → API → receiver → queue → worker → record"
 WRONG_FIELDS = ("company_name", "project_status", "allowed_channels", "company_whatsapp_number")
 """The fields that are missing or wrong in the example `bad-several-problems`."""
 
@@ -112,6 +122,28 @@ class Scenario:
                     break
         return status
 
+    def wait_for_reports(
+        self, tracker: MessageTracker, *statuses: DeliveryStatus
+    ) -> dict[str, Any]:
+        """Wait until the vendor's callbacks have reported these statuses, in any order.
+
+        Returns:
+            The conversation's record, also if that took too long.
+        """
+
+        def are_recorded() -> bool:
+            return set(statuses) <= set(_reported(tracker.status().record))
+
+        with self.screen.step(CALLBACK_STEP):
+            wait_for(are_recorded, TIMEOUT_SECONDS)
+        record = tracker.status().record
+        self.screen.record(record)
+        return record
+
+    def callbacks(self, sid: str) -> list[SentCallback]:
+        """Return the status callbacks about one message that were sent so far."""
+        return [each for each in self.vendors.twilio.callbacks() if each.sid == sid]
+
     def inbox(self, number: str) -> list[InboxMessage]:
         """Return the messages on a recipient's phone."""
         return self.vendors.twilio.inbox(number)
@@ -185,6 +217,7 @@ def _send_with_failed_update(scenario: Scenario) -> MessageTracker:
     proxy = scenario.cloud.dynamodb_proxy
     proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED, writes_message_sid)
     scenario.screen.say("from now on, DynamoDB denies every update that records a sid", "yellow")
+    _lose_callbacks(scenario, FAILED_UPDATE_RECIPIENT)
     tracker = scenario.send(
         "whatsapp", conversation="failed-update", recipient=FAILED_UPDATE_RECIPIENT
     )
@@ -194,6 +227,13 @@ def _send_with_failed_update(scenario: Scenario) -> MessageTracker:
     proxy.clear_rules()
     scenario.screen.say("DynamoDB accepts every request again", "yellow")
     return tracker
+
+
+def _lose_callbacks(scenario: Scenario, number: str) -> None:
+    lost = Fault.callback_lost()
+    twilio = scenario.vendors.twilio
+    twilio.add_rule(twilio.rule(lost, match=Match(contains=number), times=None))
+    scenario.screen.say("Twilio's status callbacks about this message are lost", "yellow")
 
 
 def _check_failure(scenario: Scenario, tracker: MessageTracker, line: dict[str, Any]) -> None:
@@ -303,6 +343,92 @@ def _send_without_key(scenario: Scenario) -> None:
 def _send_invalid(scenario: Scenario, name: str) -> MessageStatus:
     tracker = scenario.send(name, conversation="bad-input", recipient=BAD_INPUT_RECIPIENT)
     return scenario.follow(tracker, "rejected at each delivery, until the queue's maximum")
+
+
+def delivery_status(scenario: Scenario) -> None:
+    """Show what became of three messages: read, not delivered, and sent without a response."""
+    scenario.screen.heading("4 · Twilio reports what became of each message")
+    _show_read(scenario)
+    _show_undelivered(scenario)
+    _show_proven(scenario)
+
+
+def _show_read(scenario: Scenario) -> None:
+    match = Match(contains=READ_RECIPIENT, predicate=lambda each: "read" in each.body.values())
+    scenario.vendors.twilio.fail_next(Fault.callback_forged(), match=match)
+    scenario.screen.say("somebody else sends a callback, too: that this message failed", "yellow")
+    tracker = scenario.send("whatsapp", conversation="read", recipient=READ_RECIPIENT)
+    record = scenario.wait_for_reports(tracker, *DELIVERED_AND_READ)
+    callbacks = scenario.callbacks(record.get("message_sid", ""))
+    check = scenario.checks.check
+    check(
+        "the message was delivered, then read, and its record says so",
+        lambda: (
+            record["delivery_status"] == DeliveryStatus.READ
+            and {*DELIVERED_AND_READ} <= {*_reported(record)}
+        ),
+    )
+    check(
+        "the deployed endpoint took each of Twilio's callbacks",
+        lambda: (
+            callbacks and all(set(each.responses) == {HTTPStatus.NO_CONTENT} for each in callbacks)
+        ),
+    )
+    check(
+        "the forged callback changed nothing",
+        lambda: (
+            FaultKind.CALLBACK_FORGED in {each.fault for each in callbacks}
+            and "failed" not in _reported(record)
+        ),
+    )
+    check(
+        "no log line on its way contains the phone number",
+        lambda: not any(READ_RECIPIENT in line.text for line in _delivery_log(scenario)),
+    )
+
+
+def _show_undelivered(scenario: Scenario) -> None:
+    fault, match = Fault.undelivered(UNDELIVERED_CODE), Match(contains=UNDELIVERED_RECIPIENT)
+    scenario.vendors.twilio.fail_next(fault, match=match)
+    scenario.screen.say("Twilio accepts the next message, and cannot deliver it", "yellow")
+    tracker = scenario.send("whatsapp", conversation="undelivered", recipient=UNDELIVERED_RECIPIENT)
+    record = scenario.wait_for_reports(tracker, DeliveryStatus.UNDELIVERED)
+    check = scenario.checks.check
+    check("the phone shows no message", lambda: not scenario.inbox(UNDELIVERED_RECIPIENT))
+    check(
+        f"the record says {DeliveryStatus.UNDELIVERED}, with Twilio's code {UNDELIVERED_CODE}",
+        lambda: (
+            (record["delivery_status"], str(record["delivery_error_code"]))
+            == (DeliveryStatus.UNDELIVERED, str(UNDELIVERED_CODE))
+        ),
+    )
+    check(
+        f"its status is still {Status.SENT}: the message is not sent again",
+        lambda: record["conversation_status"] == Status.SENT,
+    )
+
+
+def _show_proven(scenario: Scenario) -> None:
+    fault, match = Fault.reset(effect_applied=True), Match(contains=PROVEN_RECIPIENT)
+    scenario.vendors.twilio.fail_next(fault, match=match)
+    scenario.screen.say("Twilio sends the next message, but its response is lost", "yellow")
+    tracker = scenario.send("whatsapp", conversation="proven", recipient=PROVEN_RECIPIENT)
+    record = scenario.wait_for_reports(tracker, *DELIVERED_AND_READ)
+    messages = scenario.inbox(PROVEN_RECIPIENT)
+    check = scenario.checks.check
+    check("the phone shows exactly one message", lambda: len(messages) == 1)
+    check(
+        f"a callback proved the send: the status is {Status.SENT}, with the sid",
+        lambda: _is_recorded_as_sent(record, messages[0].sid),
+    )
+
+
+def _reported(record: dict[str, Any]) -> list[str]:
+    return [report["status"] for report in record.get("delivery_events", [])]
+
+
+def _delivery_log(scenario: Scenario) -> list[LogLine]:
+    return [line for each in scenario.cloud.channels.values() for line in each.delivery_log()]
 
 
 def _request_counts(scenario: Scenario) -> tuple[int, int]:

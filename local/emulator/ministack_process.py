@@ -1,7 +1,10 @@
-"""The embedded AWS's process: MiniStack, with every line that a function logs kept.
+"""The embedded AWS's process: MiniStack, with what differs from AWS changed.
 
-MiniStack 1.5.33 waits 50 ms for the log lines of an invocation that has ended. On a busy machine
-its own thread reads some of them later; they are then attributed to a later invocation, or lost.
+* MiniStack 1.5.33 waits 50 ms for the log lines of an invocation that has ended. On a busy machine
+  its own thread reads some of them later; they are then attributed to a later invocation, or lost.
+  Here every line that a function logs is kept.
+* An alarm there ignores its dimensions: a dead letter of one queue sets off every queue's alarm.
+* An HTTP API without CORS answers OPTIONS with 403 there, and as any unknown route with 404 at AWS.
 
 Run as a script by the interpreter of .venv-cloud, which has MiniStack but not this project.
 """
@@ -15,6 +18,8 @@ import select
 import termios
 import threading
 import time
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 CHUNK_BYTES = 65_536
@@ -61,10 +66,34 @@ def _unread_bytes(descriptor: int) -> int:
     return count[0]
 
 
+def answer_preflight(apigateway: Any) -> Callable[[dict[str, Any], str], object]:
+    """Return what answers an OPTIONS request to an HTTP API, by its CORS and the origin."""
+    with_cors = apigateway._cors_preflight_response
+    return lambda cors, origin: (
+        with_cors(cors, origin) if cors else apigateway._http_api_not_found()
+    )
+
+
+def evaluate_by_dimensions(cloudwatch: Any) -> Callable[[dict[str, Any]], object]:
+    """Return what evaluates an alarm on the metric with exactly its dimensions."""
+    evaluate = cloudwatch._evaluate_alarm
+
+    def evaluate_alarm(alarm: dict[str, Any]) -> object:
+        key = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
+        own = {each: points for each, points in cloudwatch._metrics.items() if each[2] == key}
+        # The same function, to which these are all the metrics that there are.
+        return FunctionType(evaluate.__code__, {**vars(cloudwatch), "_metrics": own})(alarm)
+
+    return evaluate_alarm
+
+
 if __name__ == "__main__":
     from ministack import app  # type: ignore[import-not-found]
     from ministack.core.lambda_runtime import Worker  # type: ignore[import-not-found]
+    from ministack.services import apigateway, cloudwatch  # type: ignore[import-not-found]
 
     Worker._read_stderr = read_log
     Worker._drain_stderr_bounded = log_of_invocation
+    apigateway._cors_preflight_response = answer_preflight(apigateway)
+    cloudwatch._evaluate_alarm = evaluate_by_dimensions(cloudwatch)
     app.main()

@@ -110,6 +110,16 @@ class QueueAgeMetric:
         _publish(self._aws, self._queue_url, "ApproximateAgeOfOldestMessage", age)
 
 
+def queue_metric(aws: Aws, queue_url: str) -> QueueDepthMetric | QueueAgeMetric:
+    """Return the metric that matters: a queue's age, or the depth of a dead-letter queue.
+
+    A queue that has a dead-letter queue is not one itself.
+    """
+    found = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
+    is_source = "RedrivePolicy" in found.get("Attributes", {})
+    return QueueAgeMetric(aws, queue_url) if is_source else QueueDepthMetric(aws, queue_url)
+
+
 def _publish(aws: Aws, queue_url: str, metric: str, value: float) -> None:
     dimensions: list[DimensionTypeDef] = [
         {"Name": "QueueName", "Value": queue_url.rpartition("/")[2]}

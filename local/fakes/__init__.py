@@ -3,7 +3,7 @@
 from local.fakes.faults import Fault, FaultKind, Match, RecordedRequest, Rule
 from local.fakes.openai import FakeOpenAI, OpenAISettings
 from local.fakes.service import FakeService
-from local.fakes.twilio import FakeTwilio, InboxMessage, TwilioSettings
+from local.fakes.twilio import FakeTwilio, InboxMessage, SentCallback, TwilioSettings
 
 __all__ = [
     "FakeOpenAI",
@@ -16,5 +16,6 @@ __all__ = [
     "OpenAISettings",
     "RecordedRequest",
     "Rule",
+    "SentCallback",
     "TwilioSettings",
 ]

@@ -43,6 +43,14 @@ class FaultKind(StrEnum):
 
     # Twilio only
     UNDELIVERED = "undelivered"
+    DELIVERY_FAILED = "delivery_failed"
+
+    # Twilio only: for status callbacks instead of requests
+    CALLBACK_LOST = "callback_lost"
+    CALLBACK_DELAYED = "callback_delayed"
+    CALLBACK_REPEATED = "callback_repeated"
+    CALLBACK_FORGED = "callback_forged"
+    CALLBACK_WITHOUT_CODE = "callback_without_code"
 
 
 COMMON_FAULTS = frozenset(
@@ -51,6 +59,17 @@ COMMON_FAULTS = frozenset(
 )
 """Kinds that every fake supports."""
 
+CALLBACK_FAULTS = frozenset(
+    {FaultKind.CALLBACK_LOST, FaultKind.CALLBACK_DELAYED, FaultKind.CALLBACK_REPEATED}
+    | {FaultKind.CALLBACK_FORGED, FaultKind.CALLBACK_WITHOUT_CODE}
+)
+"""Kinds whose rules select the fake's own requests, see `local.fakes.twilio.callbacks`."""
+
+FORGERIES = ("signature", "unsigned", "body", "account")
+"""What is wrong with a forged callback: it is signed with another token, not signed, signed for
+other parameters, or signed by another account."""
+
+_LATE_FAILURES = {FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED}
 _MIN_STATUS = {FaultKind.ERROR: 400, FaultKind.NOT_JSON: 200}
 
 
@@ -61,10 +80,10 @@ class Fault:
     Attributes:
         kind: What goes wrong.
         status: HTTP status of an abnormal response; 0 where none is sent.
-        code: The vendor's error code, or the reason of an incomplete response.
+        code: The vendor's error code, the reason of an incomplete response, or one of `FORGERIES`.
         message: The vendor's error text; empty for the fake's default.
         retry_after: Value of the Retry-After header in seconds; None for no header.
-        seconds: Duration of a slow response or of the model's thinking.
+        seconds: Duration of a slow response, of the model's thinking, or of a callback's delay.
         effect_applied: Whether the request takes effect although the client gets an error.
     """
 
@@ -81,8 +100,10 @@ class Fault:
         minimum = _MIN_STATUS.get(self.kind, 0)
         if self.status < minimum:
             raise ValueError(f"status: {self.kind} needs at least {minimum}")
-        if self.kind is FaultKind.UNDELIVERED and not self.code.isdecimal():
+        if self.kind in _LATE_FAILURES and not self.code.isdecimal():
             raise ValueError(f"code: {self.kind} needs a number")
+        if self.kind is FaultKind.CALLBACK_FORGED and self.code not in FORGERIES:
+            raise ValueError(f"code: {self.kind} needs one of {', '.join(FORGERIES)}")
         return self
 
     @classmethod
@@ -167,6 +188,41 @@ class Fault:
     def undelivered(cls, code: int = 63016) -> "Fault":
         """Twilio: the message is accepted and later becomes `undelivered` with this code."""
         return cls(FaultKind.UNDELIVERED, code=str(code))
+
+    @classmethod
+    def delivery_failed(cls, code: int = 30008) -> "Fault":
+        """Twilio: the message is accepted and later, without being sent, becomes `failed`."""
+        return cls(FaultKind.DELIVERY_FAILED, code=str(code))
+
+    @classmethod
+    def callback_lost(cls) -> "Fault":
+        """Twilio: a status callback is never sent."""
+        return cls(FaultKind.CALLBACK_LOST)
+
+    @classmethod
+    def callback_delayed(cls, seconds: float) -> "Fault":
+        """Twilio: a status callback is sent later, possibly after those that should follow it."""
+        return cls(FaultKind.CALLBACK_DELAYED, seconds=seconds)
+
+    @classmethod
+    def callback_repeated(cls) -> "Fault":
+        """Twilio: a status callback is sent twice."""
+        return cls(FaultKind.CALLBACK_REPEATED)
+
+    @classmethod
+    def callback_forged(cls, forgery: str = "signature") -> "Fault":
+        """Twilio: somebody else sends a false callback just before the genuine one.
+
+        Args:
+            forgery: What is wrong with it, one of `FORGERIES`. It reports a failure; if the genuine
+                one does, it reports that the message was read.
+        """
+        return cls(FaultKind.CALLBACK_FORGED, code=forgery)
+
+    @classmethod
+    def callback_without_code(cls) -> "Fault":
+        """Twilio: the callback of a failure lacks the error code."""
+        return cls(FaultKind.CALLBACK_WITHOUT_CODE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """`conversation`: show one record, or list many."""
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
-from lambda_src.core import Status
+from lambda_src.core import DeliveryStatus, Status
 from ops.command import Recipient, Session, ShowPersonalData, command, mask_recipient, mask_record
 from ops.conversations import ConversationRecord, age_hours
 
@@ -13,6 +14,9 @@ app = typer.Typer(no_args_is_help=True, help="Records of conversations: show one
 
 ConversationId = Annotated[str, typer.Argument(help="The conversation's id.")]
 Statuses = Annotated[list[Status] | None, typer.Option("--status", help="Only this status.")]
+Deliveries = Annotated[
+    list[DeliveryStatus] | None, typer.Option("--delivery", help="Only this delivery status.")
+]
 Company = Annotated[str, typer.Option("--company", help="Only this tenant.")]
 OlderThan = Annotated[
     float, typer.Option("--older-than", help="Only records unchanged for this many hours.")
@@ -43,14 +47,16 @@ def show(
 def show_list(  # noqa: PLR0917 - options, passed by name
     session: Session,
     status: Statuses = None,
+    delivery: Deliveries = None,
     company: Company = "",
     older_than: OlderThan = 0,
     limit: Limit = 50,
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
 ) -> None:
-    """List conversations by status, tenant and age. Reads the whole table.
+    """List conversations by status, delivery, tenant and age. Reads the whole table.
 
     python -m ops conversation list --status send_unknown --status sending
+    python -m ops conversation list --delivery undelivered --delivery failed
     python -m ops conversation list --company demo-company --older-than 24 --json
     """
     now = session.clock()
@@ -59,6 +65,7 @@ def show_list(  # noqa: PLR0917 - options, passed by name
         record
         for record in records
         if (not status or record.status in status)
+        and (not delivery or record.attributes.get("delivery_status") in delivery)
         and (not older_than or record.updated_at < now - older_than * 3600)
     )
     rows = [_row(record, now, show=show_personal_data) for record in islice(selected, limit)]
@@ -74,5 +81,12 @@ def _row(record: ConversationRecord, now: float, *, show: bool) -> dict[str, Any
         "company": attributes.get("company_id", ""),
         "status": record.status,
         "failure": record.ledger.failure_code if record.ledger else "",
+        "delivery": _delivery(attributes),
         "unchanged_hours": age_hours(record.updated_at, now),
     }
+
+
+def _delivery(attributes: Mapping[str, Any]) -> str:
+    """Return what the vendor reported of the message: `undelivered (63049)`; empty: nothing yet."""
+    status, code = (attributes.get(f"delivery_{name}", "") for name in ("status", "error_code"))
+    return f"{status} ({code})" if code else str(status)

@@ -10,6 +10,8 @@ from lambda_src.core.contract import LogEvent
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
 from stacks.config import ChannelNames, LogMetricNames
 
+ACCOUNT_REFUSED = "VendorAccountRefused"
+
 LATE_DELIVERY = 7
 """A delivery of a message at which a transient failure has lasted for minutes."""
 
@@ -141,7 +143,7 @@ MESSAGE_SENT = logs.FilterPattern.any(
 
 def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
     return (
-        _critical(
+        critical_line(
             LogEvent.FINAL_DB_UPDATE_FAILED,
             "FinalDbUpdateFailure",
             "A message was sent, but its conversation's record could not be updated. The next"
@@ -149,7 +151,7 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
             " check whether DynamoDB refuses writes, and compare the record with the message_sid of"
             " the log line `final_db_update_failed`.",
         ),
-        _critical(
+        critical_line(
             LogEvent.SEND_OUTCOME_UNKNOWN,
             "SendOutcomeUnknown",
             f"It is unknown whether a message was sent: {vendor} did not confirm it and does not"
@@ -157,9 +159,9 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
             f" {vendor}'s console, then record the sid or release the conversation for a new send"
             " (log line `send_outcome_unknown`).",
         ),
-        _critical(
+        critical_line(
             LogEvent.VENDOR_ACCOUNT_REFUSED,
-            "VendorAccountRefused",
+            ACCOUNT_REFUSED,
             f"OpenAI or {vendor} refuses the account or its configuration: wrong credentials, no"
             " funds, suspended, or a secret, model, assistant, template or sender that is missing,"
             " invalid or not set up. No message that needs it is sent until this is fixed; such"
@@ -169,7 +171,7 @@ def _critical_lines(vendor: str) -> tuple[LogAlarmRule, ...]:
     )
 
 
-def _critical(event: LogEvent, subject: str, description: str) -> LogAlarmRule:
+def critical_line(event: LogEvent, subject: str, description: str) -> LogAlarmRule:
     """Return the rule of a CRITICAL event, of which one line is enough."""
     return LogAlarmRule(
         pattern=logs.FilterPattern.all(_field("level", "CRITICAL"), _field("event", event)),

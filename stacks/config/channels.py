@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lambda_src.core.contract import HANDLER
+from lambda_src.core.contract import EVENTS_HANDLER, HANDLER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,8 @@ class Channel:
         metric_filter_part: Distinguishes the names of the channel's metric filters; empty for the
             first channel, whose filters were named before there was a second one.
         credentials_form: The documented JSON of a tenant's secret.
-        handler: The function's handler; another repository's channel has its own.
+        handler: The processor's handler; another repository's channel has its own.
+        events_handler: The events worker's handler, likewise.
         vendor: Name of the vendor that sends the messages.
     """
 
@@ -24,6 +25,7 @@ class Channel:
     metric_filter_part: str
     credentials_form: str
     handler: str = HANDLER
+    events_handler: str = EVENTS_HANDLER
     vendor: str = "Twilio"
 
 

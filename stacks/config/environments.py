@@ -19,6 +19,7 @@ from stacks.errors import ConfigurationError
 ENVIRONMENT_NAME = r"[a-z][a-z0-9]{0,15}"
 CHANNEL_NAME = r"[a-z][a-z0-9]*"
 TENANT_ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+CALLBACK_URL = r"(https://[^/\s?#]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?)(/[^\s?#]*[^\s?#/])?"
 HTTPS_OR_LOOPBACK = r"https://[^/\s]+\S*|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/\S*)?"
 
 RETENTION_DAYS = (
@@ -203,6 +204,17 @@ class Environment:
     )
     assistants_base_url: str | None = _key(
         _text(HTTPS_OR_LOOPBACK, "an https:// address"), default=None
+    )
+    delivery_webhook: bool = _key(BOOLEAN, default=False)
+    callback_base_url: str | None = _key(
+        _text(
+            CALLBACK_URL, "an https:// address without a slash at its end, a query or a fragment"
+        ),
+        default=None,
+        needs="delivery_webhook",
+    )
+    receiver_concurrency: int | None = _key(
+        _whole(1, 1_000), default=None, needs="delivery_webhook"
     )
 
     @property

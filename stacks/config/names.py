@@ -36,8 +36,14 @@ class SharedNames:
 
     @property
     def log_groups(self) -> str:
-        """A pattern for the log groups of all processor functions."""
-        return f"/aws/lambda/*-channel-processor-{self.environment.name}"
+        """A pattern for the log groups of all channels' functions."""
+        role = "" if self.environment.delivery_webhook else "channel-processor-"
+        return f"/aws/lambda/*-{role}{self.environment.name}"
+
+    @property
+    def callback_api(self) -> str:
+        """The HTTP API that receives vendors' status callbacks."""
+        return f"{self.project}-callbacks-{self.environment.name}"
 
     @property
     def topic(self) -> str:
@@ -86,9 +92,34 @@ class ChannelNames:
         return f"{self.channel.name}-channel-processor-{self.environment.name}"
 
     @property
+    def handler(self) -> str:
+        """The processor function's handler."""
+        return self.channel.handler
+
+    @property
+    def function_description(self) -> str:
+        """The processor function's description."""
+        return f"Sends the first {self.channel.display} message of a conversation"
+
+    @property
     def log_group(self) -> str:
-        """The processor function's log group."""
+        """The function's log group."""
         return f"/aws/lambda/{self.function}"
+
+    @property
+    def receiver(self) -> str:
+        """The function that receives the vendor's status callbacks."""
+        return f"{self.channel.name}-receiver-{self.environment.name}"
+
+    @property
+    def receiver_log_group(self) -> str:
+        """The receiver's log group."""
+        return f"/aws/lambda/{self.receiver}"
+
+    @property
+    def events(self) -> "EventsNames":
+        """Names of the queue and the worker of delivery events."""
+        return EventsNames(self.channel, self.environment, self.project)
 
     @property
     def openai_secret(self) -> str:
@@ -139,3 +170,33 @@ class ChannelNames:
 
     def _named(self, role: str) -> str:
         return f"{self.project}-{self.channel.name}-{role}-{self.environment.name}"
+
+
+@dataclass(frozen=True)
+class EventsNames(ChannelNames):
+    """Names of a channel's queue of delivery events, and of the function that it feeds."""
+
+    @property
+    def queue(self) -> str:
+        """The queue of delivery events."""
+        return self._named("events-queue")
+
+    @property
+    def dead_letter_queue(self) -> str:
+        """The dead-letter queue of delivery events."""
+        return self._named("events-dlq")
+
+    @property
+    def function(self) -> str:
+        """The events worker."""
+        return f"{self.channel.name}-events-worker-{self.environment.name}"
+
+    @property
+    def handler(self) -> str:
+        """The events worker's handler."""
+        return self.channel.events_handler
+
+    @property
+    def function_description(self) -> str:
+        """The events worker's description."""
+        return f"Records what happened to {self.channel.display} messages after they were sent"

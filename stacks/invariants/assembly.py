@@ -8,7 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from lambda_src.core.contract import HANDLER, REQUIRED_VARIABLES, Variable
+from lambda_src.core.contract import (
+    EVENTS_HANDLER,
+    HANDLER,
+    RECEIVER_HANDLER,
+    REQUIRED_VARIABLES,
+    Variable,
+)
 from lambda_src.core.settings import ConfigurationError, Settings
 from stacks.config import Environment, Tier
 
@@ -28,8 +34,11 @@ KEY = "AWS::KMS::Key"
 VARIABLES = "Environment.Variables"
 """The path of a function's environment variables."""
 
-DEPLOYED = "resolved-at-deployment"
+DEPLOYED = "https://resolved-at-deployment"
 """Placeholder for the value of a variable that is a reference."""
+
+EVENTS_WORKER = "-events-worker-"
+"""Part of the names of functions that record delivery events."""
 
 Statement = Mapping[str, Any]
 """A statement of an IAM policy."""
@@ -327,8 +336,17 @@ class Function:
 
     @property
     def is_processor(self) -> bool:
-        """Whether the function runs our runtime."""
-        return self.resource.value("Handler") == HANDLER or Variable.CHANNEL in self.variables
+        """Whether the function runs our runtime: it sends messages or records delivery events."""
+        handler = self.resource.value("Handler")
+        if handler == RECEIVER_HANDLER:
+            return False
+        return handler in {HANDLER, EVENTS_HANDLER} or Variable.CHANNEL in self.variables
+
+    @property
+    def sends(self) -> bool:
+        """Whether the function sends messages; an events worker only records their status."""
+        name = str(self.resource.value("FunctionName", ""))
+        return self.settings is not None and EVENTS_WORKER not in name
 
     @property
     def timeout(self) -> int:

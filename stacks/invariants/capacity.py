@@ -109,7 +109,7 @@ def planned_load_is_carried(assembly: Assembly) -> Iterator[Finding]:
 
 
 def _processing(assembly: Assembly) -> Iterator[Consumer]:
-    return (consumer for consumer in consumers(assembly) if consumer.function.settings)
+    return (consumer for consumer in consumers(assembly) if consumer.function.sends)
 
 
 def _by_environment(assembly: Assembly) -> dict[str, list[Consumer]]:

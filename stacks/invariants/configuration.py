@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping
 from itertools import permutations
 
 from lambda_src.core.contract import (
+    EVENTS_HANDLER,
+    EVENTS_QUEUE_URL,
     HANDLER,
     METRICS_NAMESPACE,
     OPENAI_URL_PATTERN,
+    RECEIVER_HANDLER,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
@@ -15,6 +18,7 @@ from lambda_src.core.contract import (
 from stacks.grants import readable_secrets
 from stacks.invariants.assembly import (
     DEPLOYED,
+    FUNCTION,
     QUEUE,
     VARIABLES,
     Assembly,
@@ -35,6 +39,8 @@ LOCAL_SERVERS = frozenset({"AWS_ENDPOINT_URL", TWILIO_BASE_URL})
 """Variables that redirect requests, and with them keys, to local servers."""
 
 PREFIXES = f"{VARIABLES}.{Variable.SECRET_PREFIXES}"
+CALLBACKS = f"{VARIABLES}.{Variable.CALLBACK_BASE_URL}"
+EVENTS_QUEUE = f"{VARIABLES}.{EVENTS_QUEUE_URL}"
 READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action's name
 
 
@@ -59,7 +65,7 @@ def required_variables_are_set(assembly: Assembly) -> Iterator[Finding]:
 def variables_are_read(assembly: Assembly) -> Iterator[Finding]:
     """Another repository's handler may read more, but not the variables for local servers."""
     for function in processor_functions(assembly):
-        is_ours = function.resource.value("Handler") == HANDLER
+        is_ours = function.resource.value("Handler") in {HANDLER, EVENTS_HANDLER}
         unread = function.variables.keys() - KNOWN_VARIABLES
         for name in sorted(unread if is_ours else unread & LOCAL_SERVERS):
             yield Finding(function.resource, f"{VARIABLES}.{name}", "is not read by the runtime")
@@ -102,13 +108,37 @@ def heartbeat_beats_on_its_queue(assembly: Assembly) -> Iterator[Finding]:
 
 
 @invariant(
+    "callbacks-are-received",
+    holds=(
+        "Where a function requests status callbacks, its stack has a receiver with the same"
+        " CALLBACK_BASE_URL, and each receiver puts them on a queue that feeds a function."
+    ),
+    remedy="Create a `CallbackReceiver`, and give both functions `CallbackEndpoint.base_url`.",
+)
+def callbacks_are_received(assembly: Assembly) -> Iterator[Finding]:
+    """A callback's signature covers its exact URL, so with another one it is never verified."""
+    functions = list(assembly.resources(FUNCTION))
+    receivers = [each for each in functions if each.value("Handler") == RECEIVER_HANDLER]
+    for function in functions:
+        own = [each.value(CALLBACKS) for each in receivers if each.template is function.template]
+        if (url := function.value(CALLBACKS)) is not None and url not in own:
+            yield Finding(function, CALLBACKS, "is not that of a receiver in its stack")
+    fed = [consumer.queue for consumer in consumers(assembly)]
+    for receiver in receivers:
+        queue = assembly.resolve(receiver.template, receiver.value(EVENTS_QUEUE), QUEUE)
+        if queue not in fed:
+            yield Finding(receiver, EVENTS_QUEUE, "is not the URL of a queue that feeds a function")
+
+
+@invariant(
     "secrets-have-one-owner",
     holds="No secret is within the prefixes of two channels.",
     remedy="Name the prefixes after the channel, as `ChannelNames` does, none within another.",
 )
 def secrets_have_one_owner(assembly: Assembly) -> Iterator[Finding]:
     """A channel that reads another channel's secrets sends with the wrong keys."""
-    for function, other in permutations(_with_secrets(assembly), 2):
+    senders = [function for function in _with_secrets(assembly) if function.sends]
+    for function, other in permutations(senders, 2):
         for prefix in _prefixes(function):
             for taken in _prefixes(other):
                 if _contains(prefix, taken):

@@ -35,6 +35,9 @@ from stacks.packaging.contents import NO_ADDITIONS, RUNTIME, Additions, Sources,
 TASK_ROOT = "/var/task"
 """Where Lambda unpacks a package, and so the directory of modules in tracebacks."""
 
+RECEIVER_MODULES = ("__init__.py", "receiver.py")
+"""All modules of the receiver's package."""
+
 _OUTPUT_LINES_SHOWN = 8
 _INSTALL_SECONDS = 600
 _COMPILE_SECONDS = 300
@@ -139,6 +142,37 @@ def build_package(
     return package
 
 
+def build_receiver(*, project: Path, runtime: Path = RUNTIME) -> LambdaPackage:
+    """Return the package of the receiver of status callbacks; build it if it does not exist.
+
+    It contains one module: botocore, which it imports, is part of Lambda's Python runtimes.
+
+    Args:
+        project: The app's directory, whose `.build` holds packages.
+        runtime: The runtime's sources.
+    """
+    files = {Path(runtime.name, name): (runtime / name).read_bytes() for name in RECEIVER_MODULES}
+    digest = hashlib.sha256()
+    for path, content in files.items():
+        digest.update(hashlib.sha256(str(path).encode() + content).digest())
+    package = LambdaPackage(
+        project / ".build" / f"receiver-{digest.hexdigest()[:16]}", digest.hexdigest()
+    )
+    if not package.directory.is_dir():
+        package.directory.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=package.directory.parent, prefix="unfinished-"
+        ) as scratch:
+            unfinished = Path(scratch, "package")
+            for path, content in files.items():
+                (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
+                (unfinished / path).write_bytes(content)
+            _make_readable(unfinished)
+            _move_into_place(unfinished, package.directory)
+    os.utime(package.directory)
+    return package
+
+
 def _package(builds: Path, sources: Sources, target: Target, *, form: str) -> LambdaPackage:
     fingerprint = _fingerprint(sources, target, form)
     return LambdaPackage(builds / f"package-{fingerprint[:16]}", fingerprint)
@@ -178,10 +212,14 @@ def _assemble(scratch: Path, sources: Sources, target: Target, python: Sequence[
         (package / path).write_bytes(content)
     if python:
         _compile(package, python, target, ours={path.parts[0] for path in sources.files})
-    # Lambda runs as another user, so the package must not depend on the builder's umask.
-    for path in package.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    _make_readable(package)
     return package
+
+
+def _make_readable(package: Path) -> None:
+    # Lambda runs as another user, so the package must not depend on the builder's umask.
+    for path in (package, *package.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _install(scratch: Path, package: Path, sources: Sources, target: Target) -> None:

@@ -15,6 +15,10 @@ from tests.alarms.situations import Lines
 ON_CALL = "on-call@example.com"
 QUEUE = {"QueueName": "ai-multi-comms-whatsapp-queue-dev"}
 DEAD_LETTER_QUEUE = {"QueueName": "ai-multi-comms-whatsapp-dlq-dev"}
+EVENTS = {"QueueName": "ai-multi-comms-whatsapp-events-queue-dev"}
+EVENTS_DEAD = {"QueueName": "ai-multi-comms-whatsapp-events-dlq-dev"}
+WORKER = {"FunctionName": "whatsapp-events-worker-dev"}
+RECEIVER = {"FunctionName": "whatsapp-receiver-dev"}
 FUNCTION = {"FunctionName": "whatsapp-channel-processor-dev"}
 ENQUEUED = Metric.of("AWS/SQS", "NumberOfMessagesSent", QUEUE)
 OLDEST = Metric.of("AWS/SQS", "ApproximateAgeOfOldestMessage", QUEUE)
@@ -25,7 +29,7 @@ ERRORS, THROTTLES, DURATION = (
 NEVER = (State.OK,)
 ONCE = (State.OK, State.ALARM, State.OK)
 TWICE = (*ONCE, State.ALARM, State.OK)
-NORMAL = ("sent", "delivered twice", "failed")
+NORMAL = ("sent", "delivered twice", "failed", "reported")
 """Situations of normal operation."""
 
 Amounts = Sequence[tuple[int, float]]
@@ -165,7 +169,7 @@ class AlarmCase:
             LogLine(1 + index * self.minutes, line)
             for index in range(self.periods)
             for situation, logged in lines.items()
-            if situation != self.subject
+            if not situation.startswith(self.subject)
             for line in logged
         ]
 
@@ -268,3 +272,42 @@ CASES: Sequence[AlarmCase] = (
         math_scenarios=no_message_sent,
     ),
 )
+
+EVENT_CASES: Sequence[AlarmCase] = (
+    *(
+        AlarmCase(subject=subject, log_events=(event,), notify_on_ok=False)
+        for subject, event in (
+            ("SecondMessageSuspected", "second_message_suspected"),
+            ("CallbackContradictsRecord", "callback_contradicts_record"),
+        )
+    ),
+    AlarmCase(
+        subject="EventsDeadLetters",
+        metric=Metric.of("AWS/SQS", "ApproximateNumberOfMessagesVisible", EVENTS_DEAD),
+        is_gauge=True,
+    ),
+    AlarmCase(
+        subject="OldestEvent",
+        metric=Metric.of("AWS/SQS", "ApproximateAgeOfOldestMessage", EVENTS),
+        is_gauge=True,
+        amount=900,
+        breaching=2,
+        periods=2,
+    ),
+    *(
+        AlarmCase(
+            subject=subject,
+            metric=Metric.of("AWS/Lambda", name, function),
+            breaching=2,
+            periods=3,
+        )
+        for subject, name, function in (
+            ("EventsWorkerErrors", "Errors", WORKER),
+            ("EventsWorkerThrottles", "Throttles", WORKER),
+            ("ReceiverErrors", "Errors", RECEIVER),
+            ("ReceiverThrottles", "Throttles", RECEIVER),
+        )
+    ),
+)
+"""The alarms over what happens after the send, with `delivery_webhook`."""
+ALL_CASES = (*CASES, *EVENT_CASES)

@@ -106,11 +106,16 @@ class AlarmChain:
                 metrics.put(event.metric, event.minute, event.value)
             else:
                 lines[int(event.minute)].append(event)
-        log_group = self.only("AWS::Lambda::Function")["LoggingConfig"]["LogGroup"]
-        for metric_filter, lines_of_minute in product(self.all(METRIC_FILTER), lines.values()):
-            if metric_filter.properties["LogGroupName"] == log_group:
-                _filter(metric_filter.properties, lines_of_minute, metrics)
+        for metric_filter, logged in product(self.all(METRIC_FILTER), lines.values()):
+            writers = self._writers(metric_filter.properties["LogGroupName"])
+            if read := [line for line in logged if _writer(line.line) in writers]:
+                _filter(metric_filter.properties, read, metrics)
         return metrics
+
+    def _writers(self, log_group: str) -> set[str]:
+        """Return the names of the functions that write to a log group."""
+        functions = [each.properties for each in self.all("AWS::Lambda::Function")]
+        return {f["FunctionName"] for f in functions if f["LoggingConfig"]["LogGroup"] == log_group}
 
     def _notifications(self, alarm: Resource, state: State) -> Iterator[Notification]:
         actions = {State.ALARM: "AlarmActions", State.OK: "OKActions"}.get(state, "")
@@ -203,6 +208,12 @@ def _list(value: Any) -> list[Any]:
 
 
 @cache
+def _writer(line: str) -> str:
+    """Return the name of the function that wrote a line; lines of metrics name none."""
+    return f"{json.loads(line).get('service', 'whatsapp-channel-processor')}-dev"
+
+
+@cache
 def _is_match(pattern: str, line: str) -> bool:
     return FilterPattern(pattern).matches(line)
 
@@ -223,13 +234,18 @@ def _filter(metric_filter: Properties, lines: Sequence[LogLine], metrics: Metric
             metrics.put(Metric.of(namespace, name, dimensions), line.minute, float(value))
 
 
-def filter_patterns(synthesized: Synthesized) -> dict[str, str]:
-    """Return the patterns of the channel's metric filters by filter name."""
-    filters = synthesized.resources("WhatsApp", METRIC_FILTER)
-    return {f["Properties"]["FilterName"]: f["Properties"]["FilterPattern"] for f in filters}
+def filters_by_name(synthesized: Synthesized) -> dict[str, Properties]:
+    """Return the channel's metric filters by filter name."""
+    filters = [f.properties for f in synthesized.resolved(METRIC_FILTER) if f.stack == "WhatsApp"]
+    return {each["FilterName"]: each for each in filters}
 
 
 def count_matches(synthesized: Synthesized, lines: Iterable[str]) -> Counter[str]:
     """Return the number of lines that each metric filter of the channel matches, by its name."""
-    patterns = filter_patterns(synthesized).items()
-    return Counter(name for line in lines for name, text in patterns if _is_match(text, line))
+    return Counter(
+        name
+        for name, each in filters_by_name(synthesized).items()
+        for line in lines
+        if each["LogGroupName"] == f"/aws/lambda/{_writer(line)}"
+        and _is_match(each["FilterPattern"], line)
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.alarms.cases import ON_CALL
 from tests.alarms.chain import AlarmChain
-from tests.alarms.situations import SITUATIONS, Lines
+from tests.alarms.situations import EVENT_SITUATIONS, SITUATIONS, Lines
 from tests.infra.synthesis import Synthesized, synthesize
 from tests.support.fixtures import *  # noqa: F403 - fixtures
 
@@ -17,17 +17,20 @@ _recorded: dict[str, tuple[str, ...]] = {}
 def lines(request: pytest.FixtureRequest) -> Lines:
     """Return the runtime's log lines by situation; the runtime runs once per process."""
     if not _recorded:
-        running = request.getfixturevalue("channel")
+        channel, callbacks = map(request.getfixturevalue, ("channel", "callbacks"))
         for name, situation in SITUATIONS.items():
-            situation.run(running)
-            _recorded[name] = tuple(map(json.dumps, running.read_log()))
+            situation.run(channel)
+            _recorded[name] = tuple(map(json.dumps, channel.read_log()))
+        for name, of_events in EVENT_SITUATIONS.items():
+            of_events.run(callbacks)
+            _recorded[name] = tuple(map(json.dumps, channel.read_log()))
     return _recorded
 
 
 @pytest.fixture(scope="session")
 def deployed() -> Synthesized:
-    """Return the sample environment with an alert address and a customer managed key."""
-    return synthesize(alert_email=ON_CALL, customer_managed_key=True)
+    """Return the sample environment with an alert address, a key of its own and the webhook."""
+    return synthesize(alert_email=ON_CALL, customer_managed_key=True, delivery_webhook=True)
 
 
 @pytest.fixture(scope="session")

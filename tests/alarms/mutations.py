@@ -55,6 +55,13 @@ class Target:
         names = self.case.statistics
         return next(f for f in filters if f["MetricTransformations"][0]["MetricName"] in names)
 
+    @property
+    def function(self) -> Properties:
+        """The function whose log the filter reads."""
+        functions = [each.properties for each in self.chain.all("AWS::Lambda::Function")]
+        group = self.filter["LogGroupName"]
+        return next(f for f in functions if f["LoggingConfig"]["LogGroup"] == group)
+
     def remove(self, properties: Properties) -> None:
         """Remove the resource with these properties."""
         resources = self.chain.resources
@@ -96,7 +103,7 @@ PARTS: dict[str, Callable[[Target], Properties]] = {
     "metric 2": lambda t: t.metrics[1],
     "filter": lambda t: t.filter,
     "transformation": lambda t: t.filter["MetricTransformations"][0],
-    "logging": lambda t: t.chain.only("AWS::Lambda::Function")["LoggingConfig"],
+    "logging": lambda t: t.function["LoggingConfig"],
     "subscription": lambda t: t.chain.only("AWS::SNS::Subscription"),
     "sns": lambda t: t.chain.only("AWS::SNS::Topic"),
     "topic": lambda t: t.permission("topic"),

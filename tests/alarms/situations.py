@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from lambda_src import index
 from local.fakes.faults import Fault
+from tests.support.callbacks import Callbacks
 from tests.support.channel import (
     Channel,
     context,
@@ -22,7 +23,7 @@ Lines = Mapping[str, tuple[str, ...]]
 class Situation(NamedTuple):
     """A function that brings it about, and how many of its lines each metric filter counts."""
 
-    run: Callable[[Channel], None]
+    run: Callable[[Any], None]
     counted: Mapping[str, int]
 
 
@@ -112,8 +113,41 @@ def opt_out(channel: Channel) -> None:
     channel.deliver(context(address, conversation_id="turned away"))
 
 
+def report_another_message(callbacks: Callbacks) -> None:
+    """A callback for a send names another message than the record."""
+    callbacks.send("second")
+    callbacks.report("delivered", f"SM{32 * 'f'}")
+
+
+def report_a_failed_conversation(callbacks: Callbacks) -> None:
+    """A callback reports a message of a conversation that is recorded as failed."""
+    sid = callbacks.send("contradicted")
+    callbacks.channel.set_fields("contradicted", conversation_status="failed")
+    callbacks.report("sent", sid)
+
+
+def refuse_account_late(callbacks: Callbacks) -> None:
+    """A message is refused after it was accepted, because of the sender's set-up."""
+    sid = callbacks.send("refused late")
+    callbacks.report("undelivered", sid, ErrorCode="63112")
+
+
+def report_as_usual(callbacks: Callbacks) -> None:
+    """A message is delivered and read, another one is not, and somebody forges a callback."""
+    sid = callbacks.send("reported")
+    for status in ("sent", "delivered", "read", "delivered"):
+        callbacks.report(status, sid)
+    callbacks.report("failed", sid, token="forged")
+    callbacks.report("undelivered", callbacks.send("unreached"), ErrorCode="63024")
+    callbacks.post({"rawPath": "/callbacks/whatsapp/a/b"})
+
+
+def _filters(counted: Mapping[str, int]) -> Mapping[str, int]:
+    return {f"{subject}Filter-Dev": lines for subject, lines in counted.items()}
+
+
 SITUATIONS: Mapping[str, Situation] = {
-    name: Situation(run, {f"{subject}Filter-Dev": lines for subject, lines in counted.items()})
+    name: Situation(run, _filters(counted))
     for name, run, counted in (
         # First, while no other message of that text to that recipient has an unknown outcome.
         ("reconciled", send_and_reconcile, {"MessageSent": 1}),
@@ -128,3 +162,27 @@ SITUATIONS: Mapping[str, Situation] = {
         ("opted out", opt_out, {}),
     )
 }
+
+EVENT_SITUATIONS: Mapping[str, Situation] = {
+    name: Situation(run, _filters(counted))
+    for name, run, counted in (
+        (
+            "SecondMessageSuspected",
+            report_another_message,
+            {"SecondMessageSuspected": 1, "MessageSent": 1},
+        ),
+        (
+            "CallbackContradictsRecord",
+            report_a_failed_conversation,
+            {"CallbackContradictsRecord": 1},
+        ),
+        (
+            "VendorAccountRefused late",
+            refuse_account_late,
+            {"LateVendorAccountRefused": 1},
+        ),
+        ("reported", report_as_usual, {}),
+    )
+}
+"""Situations after the send. The log is the worker's from its start on, since both functions run in
+one process here, so that only the first send is counted as the processor's."""

@@ -2,12 +2,13 @@
 
 import pytest
 
-from tests.alarms.cases import CASES, ON_CALL, AlarmCase
-from tests.alarms.chain import AlarmChain, count_matches, filter_patterns
+from tests.alarms.cases import ALL_CASES, ON_CALL, AlarmCase
+from tests.alarms.chain import AlarmChain, count_matches, filters_by_name
 from tests.alarms.mutations import MUTATIONS, Mutation, Target
-from tests.alarms.situations import SITUATIONS, Lines
+from tests.alarms.situations import EVENT_SITUATIONS, SITUATIONS, Lines
 from tests.infra.synthesis import Synthesized, synthesize
 
+ALL_SITUATIONS = {**SITUATIONS, **EVENT_SITUATIONS}
 THRESHOLD_OF_ONE = "with a threshold of one, the sum reaches it exactly when the maximum does"
 FILLED = "its expression fills missing data"
 ANY_VALUE = "any positive value counts, whatever the statistic"
@@ -17,9 +18,13 @@ SAME_BEHAVIOUR = {
         for subject in (
             *("FinalDbUpdateFailure", "SendOutcomeUnknown", "VendorAccountRefused"),
             *("HeartbeatFailure", "FunctionErrors", "FunctionThrottles"),
+            *("SecondMessageSuspected", "CallbackContradictsRecord"),
+            *("EventsWorkerErrors", "EventsWorkerThrottles"),
+            *("ReceiverErrors", "ReceiverThrottles"),
         )
     },
     ("DeadLetters", "alarm: statistic Sum"): THRESHOLD_OF_ONE,
+    ("EventsDeadLetters", "alarm: statistic Sum"): THRESHOLD_OF_ONE,
     ("NoMessageSent", "math: Maximum of MessageSentCount"): THRESHOLD_OF_ONE,
     ("NoMessageSent", "math: Average of NumberOfMessagesSent"): ANY_VALUE,
     ("NoMessageSent", "math: Maximum of NumberOfMessagesSent"): ANY_VALUE,
@@ -31,10 +36,12 @@ SAME_BEHAVIOUR = {
 
 
 @pytest.mark.parametrize("has_key", [False, True], ids=["no key", "a key"])
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.subject)
+@pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.subject)
 def test_alarm(chain: AlarmChain, lines: Lines, case: AlarmCase, *, has_key: bool) -> None:
     """Each scenario leads to the right states and e-mails, and the properties are as required."""
-    deployed = chain if has_key else AlarmChain.of(synthesize(alert_email=ON_CALL))
+    deployed = (
+        chain if has_key else AlarmChain.of(synthesize(alert_email=ON_CALL, delivery_webhook=True))
+    )
     assert [] == list(case.failures(deployed, lines))
     assert [] == list(case.rule_differences(deployed))
 
@@ -42,12 +49,12 @@ def test_alarm(chain: AlarmChain, lines: Lines, case: AlarmCase, *, has_key: boo
 def test_alarms_are_complete(chain: AlarmChain) -> None:
     """The template has exactly the required alarms."""
     alarms = chain.all("AWS::CloudWatch::Alarm")
-    assert {case.alarm for case in CASES} == {alarm.properties["AlarmName"] for alarm in alarms}
+    assert {case.alarm for case in ALL_CASES} == {alarm.properties["AlarmName"] for alarm in alarms}
 
 
 @pytest.mark.parametrize(
     ("case", "mutation"),
-    [(case, mutation) for case in CASES for mutation in MUTATIONS if mutation.concerns(case)],
+    [(case, mutation) for case in ALL_CASES for mutation in MUTATIONS if mutation.concerns(case)],
     ids=lambda value: getattr(value, "subject", None) or value.name,
 )
 def test_mutation_is_detected(
@@ -64,13 +71,13 @@ def test_mutation_is_detected(
         assert any(failures)
 
 
-@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("situation", ALL_SITUATIONS)
 def test_lines_match_their_filters(lines: Lines, deployed: Synthesized, situation: str) -> None:
     """A situation's log lines are counted by exactly the expected filters."""
-    assert SITUATIONS[situation].counted == count_matches(deployed, lines[situation])
+    assert ALL_SITUATIONS[situation].counted == count_matches(deployed, lines[situation])
 
 
 def test_every_filter_has_a_situation(deployed: Synthesized) -> None:
     """For every filter of the template there is a situation that it counts."""
-    counted = {name for situation in SITUATIONS.values() for name in situation.counted}
-    assert counted == set(filter_patterns(deployed))
+    counted = {name for situation in ALL_SITUATIONS.values() for name in situation.counted}
+    assert counted == set(filters_by_name(deployed))

@@ -39,8 +39,10 @@ def _written() -> Iterator[tuple[LogEvent, str]]:
         if not isinstance(call.func, ast.Attribute) or call.func.attr.upper() not in LOG_LEVELS:
             continue
         for node in ast.walk(call):
-            if isinstance(node, ast.Attribute) and node.attr in LogEvent.__members__:
-                yield LogEvent[node.attr], call.func.attr.upper()
+            # The receiver, which imports nothing of the package, has a constant of the same name.
+            name = getattr(node, "attr", getattr(node, "id", ""))
+            if name in LogEvent.__members__:
+                yield LogEvent[name], call.func.attr.upper()
 
 
 def _raised() -> Iterator[tuple[LogEvent, str]]:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError
 
-from lambda_src import index
+from lambda_src import index, receiver
 from tests.alarms.situations import SITUATIONS
 from tests.contract.conftest import runtime_clients
 from tests.infra.synthesis import STACKS, Synthesized, synthesize
 from tests.ops.conftest import operator  # noqa: F401 - a fixture
 from tests.ops.operator_channel import ALIAS, OperatorChannel, to
+from tests.support.callbacks import Callbacks
 from tests.support.channel import (
     ACCOUNT,
     API_KEY,
@@ -45,6 +48,9 @@ OPERATOR, ROUTER = "ai-multi-comms-whatsapp-operator-dev", "ai-multi-comms-whats
 LOG = "/aws/lambda/whatsapp-channel-processor-dev"
 KEY = "EncryptionKey3A692D6E"
 FUNCTION_ROLE = "ProcessorRole00D2607C"
+RECEIVER_ROLE = "DeliveryEventsReceiverRole3CF594AE"
+WORKER_ROLE = "DeliveryEventsWorkerRole6E788FAE"
+EVENTS = "ai-multi-comms-whatsapp-events-queue-dev"
 NUMBER = "+447700900321"
 REASON = "--reason request-17 --yes"
 COMMANDS = (
@@ -191,6 +197,47 @@ def test_function_has_the_permissions_that_it_uses(channel: Channel, dev: Synthe
     assert {Permission(FUNCTION_ROLE, *call) for call in used | WITH_KEY} == _of_roles(with_key)
 
 
+def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callbacks) -> None:
+    """The receiver sends to the events queue; the worker reads, records, suppresses and retries."""
+    calls: dict[str, set[Call]] = {RECEIVER_ROLE: set(), WORKER_ROLE: set()}
+    _record_calls(receiver.receiver().sqs.meta.events, calls[RECEIVER_ROLE])
+    worker = callbacks.worker()
+    parts: list[Any] = [worker.recorder.store, worker.queue, worker.recorder.secrets]
+    buses = [part._client.meta.events for part in parts]
+    for bus in buses:
+        _record_calls(bus, calls[WORKER_ROLE])
+    sid = callbacks.send()
+    callbacks.report("delivered", sid)
+    callbacks.report("undelivered", sid, ErrorCode="63033")
+    buses[0].register("before-call.dynamodb.GetItem", _refuse)
+    callbacks.post(callbacks.request("read", sid))
+    assert 1 == callbacks.work()
+    webhook = synthesize(delivery_webhook=True)
+    names = {"events": EVENTS, callbacks.channel.table: TABLE}
+    worker_permissions = [p for p in _of_roles(webhook) if p.who == WORKER_ROLE]
+    secrets = [p.resource for p in worker_permissions if p.action.startswith("secretsmanager:")]
+    by_aws = {
+        WORKER_ROLE: {
+            *(("sqs:ReceiveMessage", EVENTS), ("sqs:DeleteMessage", EVENTS)),
+            ("sqs:GetQueueAttributes", EVENTS),
+            *_log_writes("/aws/lambda/whatsapp-events-worker-dev"),
+        },
+        RECEIVER_ROLE: _log_writes("/aws/lambda/whatsapp-receiver-dev"),
+    }
+    for role, used in calls.items():
+        expected = by_aws[role] | _with_deployed_names(used, names, secrets)
+        allowed = {(p.action, p.resource) for p in _of_roles(webhook) if p.who == role}
+        assert expected == allowed, role
+
+
+def _refuse(**_: object) -> None:
+    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetItem")
+
+
+def _log_writes(log_group: str) -> set[Call]:
+    return {(f"logs:{action}", log_group) for action in ("CreateLogStream", "PutLogEvents")}
+
+
 def test_there_is_no_other_role(dev: Synthesized) -> None:
     """Only the function has a role, and no managed policy adds to it."""
     (role,) = [each for stack in STACKS for each in dev.resources(stack, "AWS::IAM::Role")]
@@ -213,11 +260,14 @@ def test_operators_have_the_permissions_that_the_tool_uses(
     operator: OperatorChannel,  # noqa: F811 - a fixture
     dev: Synthesized,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Over every command, the tool's calls and the operator policy are the same."""
     index.batch_handler()  # its clients are created before the calls are recorded
     calls: set[Call] = set()
-    _record_calls(boto3.DEFAULT_SESSION.events, calls)  # type: ignore[union-attr]  # made by the fixture
+    session = boto3.Session()  # its clients are new, and recorded
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    _record_calls(session.events, calls)
     for command, answer in _commands(operator, tmp_path / "context.json"):
         result = operator.run(*command.split(), answer=answer)
         assert 0 == result.exit_code, (command, result.output)

@@ -230,13 +230,15 @@ def test_injection_leaves_nothing_behind() -> None:
     vendors = FakeVendors()
     injection, processes = _injection(vendors, [])
     with suppress(KeyboardInterrupt), injection.running():
-        assert 1 + len(SENDS) + len(LISTS) == len(vendors.twilio.pending_faults)
+        assert 2 + len(SENDS) + len(LISTS) == len(vendors.twilio.pending_faults)
         assert 1 + len(GENERATING) == len(vendors.openai.pending_faults)
         raise KeyboardInterrupt
     assert (1, 0) == (processes.thawed, vendors.twilio.settings.list_lag_seconds)
     assert injection.is_over
-    (unreachable,), (refused,) = vendors.twilio.pending_faults, vendors.openai.pending_faults
-    assert (FaultKind.ERROR, FaultKind.REFUSAL) == (unreachable.fault.kind, refused.fault.kind)
+    kinds = [rule.fault.kind for rule in vendors.twilio.pending_faults]
+    (refused,) = vendors.openai.pending_faults
+    assert [FaultKind.ERROR, FaultKind.CALLBACK_LOST] == kinds
+    assert FaultKind.REFUSAL == refused.fault.kind
 
 
 @pytest.mark.parametrize("probabilities", [SENDS, LISTS, GENERATING, TABLE])

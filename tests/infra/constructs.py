@@ -11,9 +11,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
+from stacks.callback_endpoint import CallbackEndpoint, CallbackReceiver
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config import Channel, ChannelNames, Environment
+from stacks.config import Channel, ChannelNames, Environment, SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.processor import Processor
@@ -81,6 +82,20 @@ class SampleStack:
         if grant:
             secrets.grant_read(processor.function)
         return processor
+
+    def receiver(self, events: sqs.IQueue) -> CallbackReceiver:
+        """Create a receiver that puts callbacks on a queue, and its HTTP API."""
+        environment = self.environment(delivery_webhook=True)
+        shared: Any = {"names": SharedNames(environment), "environment": environment}
+        return CallbackReceiver(
+            self.stack,
+            "Receiver",
+            names=ChannelNames(PUSH, environment),
+            environment=environment,
+            code=synthesis.stub_package().code(),
+            endpoint=CallbackEndpoint(self.stack, "Callbacks", **shared),
+            events=events,
+        )
 
     def secrets(self, names: ChannelNames) -> ChannelSecrets:
         """Create a channel's secrets."""

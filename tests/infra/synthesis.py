@@ -1,5 +1,7 @@
-"""The app's templates, synthesized once per process and without building the package."""
+"""The app's templates, synthesized once per run and without building the package."""
 
+import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -7,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,7 +61,8 @@ NAMES = {
 }
 """By type: the service, the property with the name, and the end of the ARN."""
 
-_SCRATCH = tempfile.TemporaryDirectory(prefix="synthesis-")
+_SHARED = os.environ.get("TESTS_SHARED_FOLDER")  # only in tests
+_SCRATCH = tempfile.TemporaryDirectory(prefix="synthesis-", dir=_SHARED)
 
 
 class Resource(NamedTuple):
@@ -105,8 +107,14 @@ class Synthesized:
         return [each for each in resolver.resources() if kind in {each.kind, ""}]
 
     def variables(self) -> Any:
-        """Return the function's environment variables."""
-        return self.properties("WhatsApp", "AWS::Lambda::Function")["Environment"]["Variables"]
+        """Return the processor's environment variables."""
+        functions = self.resources("WhatsApp", "AWS::Lambda::Function")
+        (processor,) = [
+            each["Properties"]
+            for each in functions
+            if "processor" in each["Properties"]["FunctionName"]
+        ]
+        return processor["Environment"]["Variables"]
 
 
 class _Resolver:
@@ -166,10 +174,13 @@ def _read(file: Path) -> Any:
     return json.loads(file.read_text())
 
 
-def environment(name: str | None = None, **changes: object) -> Environment:
+def environment(name: str | None = None, **changes: Any) -> Environment:
     """Return an environment of `cdk.json`, or the sample, with other values of some keys."""
-    values = (CONTEXT["environments"][name] if name else SAMPLE) | changes
-    return load_environment({name or "dev": values}, name or "dev")
+    return load_environment({name or "dev": _values(name, changes)}, name or "dev")
+
+
+def _values(name: str | None, changes: dict[str, Any]) -> dict[str, Any]:
+    return (CONTEXT["environments"][name] if name else SAMPLE) | changes
 
 
 def new_app() -> App:
@@ -187,14 +198,15 @@ def stub_package(edition: int = 0) -> LambdaPackage:
     return LambdaPackage(directory, fingerprint=f"{edition:064x}")
 
 
-def synthesize(name: str | None = None, **changes: object) -> Synthesized:
-    """Synthesize the app for an environment, once per process for the same arguments."""
-    return _synthesize(name, json.dumps(changes))
-
-
-@cache
-def _synthesize(name: str | None, changes: str) -> Synthesized:
-    return assemble(environment(name, **json.loads(changes)), stub_package())
+def synthesize(name: str | None = None, **changes: Any) -> Synthesized:
+    """Synthesize the app for an environment, once for equal values in all processes of a run."""
+    key = hashlib.sha256(json.dumps([name, _values(name, changes)], sort_keys=True).encode())
+    finished = Path(_SHARED or _SCRATCH.name, key.hexdigest())
+    with finished.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            assemble(environment(name, **changes), stub_package()).directory.rename(finished)
+    return Synthesized(finished)
 
 
 def assemble(environment: Environment, package: LambdaPackage) -> Synthesized:

@@ -59,8 +59,12 @@ def test_synth_has_no_findings(tmp_path: Path) -> None:
     output = [line for line in lines if not line.startswith("building the Lambda")]
     assert (0, []) == (done.returncode, output)
     assert [] == json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
-    (staged,) = tmp_path.glob("asset.*")
-    assert (staged / "lambda_src" / "core" / "contract.py").is_file()
+    staged = [
+        {file.name for file in (each / "lambda_src").iterdir()} for each in tmp_path.glob("asset.*")
+    ]
+    (receiver,) = [names for names in staged if "core" not in names]
+    assert 2 == len(staged)
+    assert {"__init__.py", "receiver.py"} == receiver
 
 
 def test_cdk_nag_is_active() -> None:

@@ -27,6 +27,12 @@ AWS_METRICS = {
 SEARCH = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\"', 'Sum'\)")
 
 
+@pytest.fixture
+def dev() -> Synthesized:
+    """Return the sample environment with all graphs and alarms."""
+    return synthesize(delivery_webhook=True)
+
+
 def dashboard_body(joined: dict[str, Any]) -> Any:
     """Return a dashboard's parsed body; a reference is written as `${LogicalId.Attribute}`."""
     parts = joined["Fn::Join"][1]

@@ -3,6 +3,7 @@
 What the invariants check at every synth is tested with them.
 """
 
+import re
 from dataclasses import fields
 from itertools import product
 
@@ -29,6 +30,10 @@ LOGICAL_IDS = {
     "WhatsApp": {
         "ChannelQueue4930F42B": QUEUE,
         "ChannelQueueDeadLetterQueue2FF975DF": QUEUE,
+        "DeliveryEventsEventsQueueDeadLetterQueue70073CF7": QUEUE,
+        "DeliveryEventsEventsQueueFD991825": QUEUE,
+        "DeliveryEventsReceiverLogGroup75420D5A": LOG_GROUP,
+        "DeliveryEventsWorkerLogGroup01035B1E": LOG_GROUP,
         "ProcessorLogGroup7C0FC1A8": LOG_GROUP,
         "SecretsOpenAiA5031F3F": SECRET,
         "SecretsTenantsdemocompanyB58F711B": SECRET,
@@ -36,6 +41,9 @@ LOGICAL_IDS = {
 }
 """Never edit an id of a deployed stack: a new id is a new, empty resource, or a topic without its
 confirmed subscriptions."""
+
+PARTS_OF_WEBHOOK = ("allbacks", "allback", "elivery", "ublish")
+"""How the ids of its resources and outputs begin, after a capital."""
 
 ALARMS = (
     "DeadLetters FinalDbUpdateFailure FunctionErrors FunctionNearTimeout FunctionThrottles"
@@ -119,10 +127,11 @@ def test_data_is_retained_under_its_logical_ids(stack: str) -> None:
 
 
 def test_messages_go_to_the_alias(templates: Synthesized) -> None:
-    """The mapping feeds the alias, never the unpublished function."""
-    mapping = templates.properties("WhatsApp", MAPPING)
-    assert "live" == templates.properties("WhatsApp", "AWS::Lambda::Alias")["Name"]
-    assert ":live" == mapping["FunctionName"]["Fn::Join"][1][-1]
+    """Each mapping feeds an alias, never the unpublished function."""
+    for alias in templates.resources("WhatsApp", "AWS::Lambda::Alias"):
+        assert "live" == alias["Properties"]["Name"]
+    for mapping in templates.resources("WhatsApp", MAPPING):
+        assert ":live" == mapping["Properties"]["FunctionName"]["Fn::Join"][1][-1]
 
 
 def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
@@ -135,7 +144,7 @@ def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
     assert {*Variable, METRICS_NAMESPACE} - unset == variables.keys() - unset
     assert defaults == {name: variables[name] for name in defaults}
     assert contract.RELEASE == variables[Variable.VERSION]
-    batch_size = templates.properties("WhatsApp", MAPPING)["BatchSize"]
+    batch_size = templates.resources("WhatsApp", MAPPING)[0]["Properties"]["BatchSize"]
     assert str(batch_size) == variables[Variable.MAX_CONCURRENCY]
 
 
@@ -164,7 +173,8 @@ def test_resources_are_tagged(name: str) -> None:
         for resource in synthesize(name).template(stack)["Resources"].values():
             if tags := resource["Properties"].get("Tags"):
                 tagged.add(resource["Type"])
-                assert expected == {tag["Key"]: tag["Value"] for tag in tags}
+                is_map = isinstance(tags, dict)
+                assert expected == (tags if is_map else {tag["Key"]: tag["Value"] for tag in tags})
     assert {"AWS::CloudWatch::Alarm", FUNCTION, *IDENTIFIED - {KEY}} <= tagged
 
 
@@ -186,8 +196,24 @@ def test_template_can_set_every_variable() -> None:
         openai_base_url="https://eu.api.openai.com/v1",
         assistants_base_url="https://assistants.example.com/v1",
         conversation_retention_days=30,
+        delivery_webhook=True,
     )
     assert {*Variable, METRICS_NAMESPACE} == set(synthesized.variables())
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_webhook_only_adds(stack: str) -> None:
+    """The key `delivery_webhook` replaces, renames and removes nothing, and is off by default."""
+    off, on = (synthesize(delivery_webhook=key).template(stack) for key in (False, True))
+    assert synthesize().template(stack) == off
+    before, after = ({**t["Resources"], **t["Outputs"]} for t in (off, on))
+    gone = [name for name in before.keys() - after.keys() if "CurrentVersion" not in name]
+    assert [] == gone
+    added = {name for name in after.keys() - before.keys() if "CurrentVersion" not in name}
+    assert {*PARTS_OF_WEBHOOK} >= {re.split("[A-Z0-9]", name[1:])[0] for name in added}
+    changed = {before[n].get("Type") for n in before.keys() & after.keys() if before[n] != after[n]}
+    assert changed <= {FUNCTION, "AWS::Lambda::Alias", "AWS::CloudWatch::Dashboard"}
+    assert "CALLBACK_BASE_URL" not in str(off)
 
 
 def test_settings_read_the_contracts_variables_only() -> None:

@@ -22,16 +22,19 @@ from stacks.alarms.log_alarms import HEARTBEAT_FAILURES, LogAlarm
 from stacks.alarms.metric_alarms import FunctionAlarms, QueueAlarms
 from stacks.alarms.no_throughput_alarm import NoThroughputAlarm
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
+from stacks.callback_endpoint import CallbackEndpoint
 from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config import ChannelNames
+from stacks.config import ChannelNames, SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.delivery_events import DeliveryEvents
 from stacks.encryption_key import EncryptionKey
 from stacks.invariants.assembly import METADATA
 from stacks.invariants.plugin import Invariants
 from stacks.processor import Processor
+from stacks.shared_stack import SharedStack
 from tests.infra import synthesis
 from tests.infra.constructs import PUSH
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment
@@ -152,9 +155,32 @@ def _operator_policy(stack: Stack) -> None:
     )
 
 
+def _callback_endpoint(stack: Stack) -> CallbackEndpoint:
+    own = environment(delivery_webhook=True)
+    return CallbackEndpoint(stack, "Callbacks", names=SharedNames(own), environment=own)
+
+
+def _delivery_events(stack: Stack) -> None:
+    own = environment(delivery_webhook=True)
+    app: Any = stack.node.root
+    DeliveryEvents(
+        stack,
+        "DeliveryEvents",
+        names=ChannelNames(PUSH, own),
+        environment=own,
+        shared=SharedStack(app, "Shared", environment=own),
+        code=synthesis.stub_package().code(),
+        receiver_code=synthesis.stub_package(1).code(),
+        secrets=_secrets(stack),
+        notifier=_notifier(stack),
+    )
+
+
 CONSTRUCTS: dict[str, Callable[[Stack], object]] = {
     "channel_dashboard": _channel_dashboard,
     "channel_queue": lambda stack: _push_queue(stack).grant_send(_role(stack)),
+    "callback_endpoint": _callback_endpoint,
+    "delivery_events": _delivery_events,
     "encryption_key": lambda stack: EncryptionKey(
         stack, "Encryption", alias="alias/ours", log_groups=LOG_GROUPS, removal_policy=RETAIN
     ),

@@ -19,10 +19,10 @@ from botocore.validate import ParamValidator
 from lambda_src.core.contract import LOG_LEVELS, LogEvent, Status
 from lambda_src.core.errors import AccountRefused
 from lambda_src.services.twilio import errors
-from tests.alarms.cases import CASES
-from tests.alarms.conftest import deployed, lines  # noqa: F401 - fixtures
+from tests.alarms.cases import ALL_CASES, CASES
+from tests.alarms.conftest import lines  # noqa: F401 - a fixture
 from tests.alarms.situations import Lines
-from tests.infra.synthesis import ROOT, Synthesized
+from tests.infra.synthesis import ROOT, synthesize
 from tests.ops.operator_channel import OperatorChannel
 from tests.ops.tool import check_call
 from tests.support.channel import (
@@ -194,7 +194,7 @@ def test_links_have_targets() -> None:
     assert linked <= {heading.lower() for heading in SECTIONS}
 
 
-def test_names_are_the_deployed_ones(tmp_path: Path, deployed: Synthesized) -> None:  # noqa: F811 - a fixture
+def test_names_are_the_deployed_ones(tmp_path: Path) -> None:
     """The names that the preparation sets are those of the template's resources."""
     printed = _run_blocks(tmp_path, _blocks(PREPARATION)[0], "set").splitlines()
     names = dict(line.split("=", 1) for line in printed if "=" in line)
@@ -204,7 +204,22 @@ def test_names_are_the_deployed_ones(tmp_path: Path, deployed: Synthesized) -> N
         ("LOG_GROUP", "WhatsApp", "AWS::Logs::LogGroup", "LogGroupName"),
         ("TABLE", "Shared", "AWS::DynamoDB::Table", "TableName"),
     ):
-        assert names[variable] == deployed.properties(stack, kind)[key]
+        assert names[variable] == synthesize().properties(stack, kind)[key]
+
+
+@pytest.mark.parametrize("part", ["events-worker", "receiver"])
+def test_names_of_delivery_events_are_the_deployed_ones(tmp_path: Path, part: str) -> None:
+    """`on` runs a command with the names of a deployed function and its log group."""
+    printed = _run_blocks(tmp_path, _blocks(PREPARATION)[0], f"on {part} set").splitlines()
+    names = dict(line.split("=", 1) for line in printed if "=" in line)
+
+    deployed = synthesize(delivery_webhook=True)
+    for variable, kind, key in (
+        ("FUNCTION", "AWS::Lambda::Function", "FunctionName"),
+        ("LOG_GROUP", "AWS::Logs::LogGroup", "LogGroupName"),
+    ):
+        resources = deployed.resources("WhatsApp", kind)
+        assert names[variable] in {each["Properties"].get(key) for each in resources}
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
@@ -301,13 +316,17 @@ SENT = {"NoMessageSent": 3, "MoreDeadLetters": 12}
 
 
 def test_every_alarm_has_a_section_and_a_drill() -> None:
-    """Template, runbook, drill and these tests have the same alarms."""
+    """Template, runbook, drill and these tests have the same alarms.
+
+    Those over delivery events have no drill: no command of `ops` changes their queue.
+    """
+    assert sorted(case.subject for case in ALL_CASES) == sorted(ALARMS)
     alarms = sorted(case.subject for case in CASES)
 
-    assert alarms == sorted(ALARMS) == sorted(_drills()) == sorted(PREPARATIONS)
+    assert alarms == sorted(_drills()) == sorted(PREPARATIONS)
 
 
-@pytest.mark.parametrize("alarm", ALARMS)
+@pytest.mark.parametrize("alarm", PREPARATIONS)
 def test_drill_resolves_the_alarm(operator: OperatorChannel, tmp_path: Path, alarm: str) -> None:
     """No dead letter is left, each message is sent once, and no conversation is open."""
     operator.dead_letter(*PREPARATIONS[alarm](operator))

@@ -92,9 +92,12 @@ def test_a_missing_stack_is_one_message(operator: OperatorChannel) -> None:
 
 
 def test_conversations_are_listed_by_status(operator: OperatorChannel) -> None:
-    """Filters are status, tenant and age; the number is masked unless it is requested."""
+    """Filters are status, delivery, tenant and age; the number is masked unless it is requested."""
     operator.fail_permanently("refused")
     operator.channel.deliver(context(conversation_id="sent"))
+    operator.channel.set_fields("sent", delivery_status="undelivered", delivery_error_code="63049")
+    (row,) = operator.succeed("conversation", "list", "--delivery", "undelivered")
+    assert ("sent", "undelivered (63049)") == (row["conversation"], row["delivery"])
     filters = ("--status", "failed", "--company", "demo-company")
     (row,) = operator.succeed("conversation", "list", *filters)
     expected = {"conversation": "refused", "failure": "twilio_21612", "recipient": "+4…23"}

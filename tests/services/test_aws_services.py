@@ -43,7 +43,7 @@ def _fail_calls(client: Any, error: Exception, delay: float = 0) -> None:
 @pytest.fixture
 def secrets_client(secrets: None) -> Any:  # noqa: ARG001 - the secrets that it reads
     """A Secrets Manager client of the test's own."""
-    return boto3.client("secretsmanager")
+    return boto3.Session().client("secretsmanager")
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ VISIBILITY = 90
 @pytest.fixture
 def queue(queue_url: str) -> ChannelQueue:
     """The adapter, with a client of its own."""
-    return ChannelQueue(boto3.client("sqs"), queue_url, VISIBILITY)
+    return ChannelQueue(boto3.Session().client("sqs"), queue_url, VISIBILITY)
 
 
 def receive(queue: ChannelQueue, count: int) -> dict[str, str]:

@@ -46,7 +46,7 @@ RECORD_KEY = items.key_attributes(KEY)
 
 def table_on(table: str, client: Any = None, days: int | None = None) -> ConversationsTable:
     """Return the adapter with a client of its own, unless there is one, and a retention."""
-    client = client or boto3.client("dynamodb")
+    client = client or boto3.Session().client("dynamodb")
     return ConversationsTable(client, table, "1.0.0", Retention(days), channel="whatsapp")
 
 
@@ -72,7 +72,7 @@ def table_answering(table: str, status: int, body: bytes) -> ConversationsTable:
 
 
 def _intercepted(table: str, answer: Callable[..., Any]) -> ConversationsTable:
-    client = boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+    client = boto3.Session().client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
     client.meta.events.register_first("before-send.dynamodb.*", answer)
     return table_on(table, client)
 
@@ -197,7 +197,7 @@ def test_a_call_without_an_answer_fails_by_its_type(
 
 def test_the_client_identifies_the_product(table: str) -> None:
     """CloudTrail shows it; AWS itself refuses an invalid call, which the SDK does not check."""
-    client = boto3.client("dynamodb", config=AWS_CLIENT)
+    client = boto3.Session().client("dynamodb", config=AWS_CLIENT)
     agents: list[str] = []
     client.meta.events.register(
         "before-send.dynamodb.*",

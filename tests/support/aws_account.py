@@ -13,8 +13,7 @@ from unittest.mock import patch
 
 import boto3
 import pytest
-from botocore.loaders import create_loader
-from botocore.session import Session, get_session
+from botocore.session import get_session
 from moto import mock_aws
 from moto.core.responses import BaseResponse
 from moto.dynamodb.comparisons import get_filter_expression
@@ -79,18 +78,19 @@ def mocked_account() -> Iterator[None]:
         moto_api_backend.reset()  # a nested account would start with the outer one's content
         for name, value in (CREDENTIALS | NO_CA_CERTIFICATES).items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr("lambda_src.bootstrap.get_session", _session_with_shared_models)
+        # AWS's service models are read, and its builtin handlers registered, once per process.
+        monkeypatch.setattr("lambda_src.bootstrap.get_session", _one_session)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SessionWithSharedClients())
         yield
 
 
-_load_models = cache(create_loader)
+_one_session = cache(get_session)
 
 
-def _session_with_shared_models() -> Session:
-    # AWS's service models are read once per process.
-    session = get_session()
-    session.register_component("data_loader", _load_models())
-    return session
+class _SessionWithSharedClients(boto3.Session):
+    """Makes each client once, since that takes longer than most calls."""
+
+    client = cache(boto3.Session.client)
 
 
 def fake_openai() -> FakeOpenAI:
@@ -140,7 +140,7 @@ def variables(queue_url: str, table: str, openai: FakeOpenAI, twilio: FakeTwilio
 
 
 _one_at_a_time = RLock()
-_dispatch = BaseResponse._dispatch
+_dispatch = BaseResponse._dispatch  # the one method that every call passes
 
 
 @contextmanager

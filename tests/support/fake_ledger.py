@@ -124,7 +124,7 @@ class FakeLedgerStore:
     def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
         """Change `processing` to `sending`, while the lease is valid."""
         is_ours = _with_lease(lease, Status.PROCESSING)
-        stored = Intent(_ms(intent.at), _ms(intent.deadline))
+        stored = Intent(_ms(intent.at), _ms(intent.deadline), intent.id)
         changes = {"status": Status.SENDING, "answer": answer, "intent": stored, "lookups": 0}
 
         def is_valid(record: Record) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
-from lambda_src import index
+from lambda_src import events, index, receiver
 from local.fakes.clock import VirtualClock
 from local.fakes.openai import FakeOpenAI, OpenAISettings
 from local.fakes.twilio import FakeTwilio, TwilioSettings
@@ -23,12 +23,13 @@ from tests.support.aws_account import (
     mocked_account,
     variables,
 )
+from tests.support.callbacks import BASE_URL, Callbacks
 from tests.support.channel import Channel
 from tests.support.logs import Output, restore_loggers
 
 __all__ = [
-    "account", "aws", "channel", "clock", "openai", "openai_server", "queue_url", "secrets",
-    "table", "twilio", "twilio_server",
+    "account", "aws", "callbacks", "channel", "clock", "openai", "openai_server", "queue_url",
+    "secrets", "table", "twilio", "twilio_server",
 ]  # fmt: skip
 
 
@@ -120,6 +121,19 @@ def channel(  # noqa: PLR0917 - fixtures are positional
             read_metrics=output.metrics,
         )
     index.batch_handler.cache_clear()
+
+
+@pytest.fixture
+def callbacks(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callbacks]:
+    """The channel's receiver, events queue and events worker, all starting cold."""
+    url = channel.sqs.create_queue(QueueName="events")["QueueUrl"]
+    monkeypatch.setenv("CALLBACK_BASE_URL", BASE_URL)
+    monkeypatch.setenv("EVENTS_QUEUE_URL", url)
+    for part in (receiver.receiver, events.events_handler):
+        part.cache_clear()
+    yield Callbacks(channel, url)
+    for part in (receiver.receiver, events.events_handler):
+        part.cache_clear()
 
 
 @pytest.fixture

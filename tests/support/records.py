@@ -10,7 +10,7 @@ from tests.support.fakes import ANSWER
 from tests.support.runtime import KEY, LEASE_SECONDS
 
 HELD_LEASE = Lease(KEY, "owner-1", 1, START + LEASE_SECONDS, START)
-INTENT = Intent(at=START, deadline=START + 15)
+INTENT = Intent(at=START, deadline=START + 15, id="intent-1")
 SENT = SentRecord("SM1", ANSWER, START + 1, START + 1, 1000)
 LEDGER_RECORD = LedgerRecord(
     key=KEY,

@@ -48,7 +48,10 @@ def test_the_records_follow_the_send(runtime: FakeRuntime) -> None:
     [record] = seen
     assert (Status.SENDING, ANSWER) == (record.status, record.answer)
     at = START + 2.5
-    assert Intent(at, at + runtime.times.max_send_duration) == record.intent
+    assert record.intent
+    intent_id = record.intent.id
+    assert Intent(at, at + runtime.times.max_send_duration, intent_id) == record.intent
+    assert 22 == len(intent_id)  # 128 bits
     sent = runtime.record.sent
     assert sent
     assert (Status.SENT, runtime.sender.sent[0].sid) == (runtime.record.status, runtime.record.sid)
@@ -315,7 +318,7 @@ def test_a_write_that_cannot_succeed_raises_an_alarm_at_once(
         "conversation_status": "initial_message_sent",
         "message_sid": "SM1",
         "thread_id": "conv_1",
-        "message_id": "resp_1",
+        "response_id": "resp_1",
         "prompt_tokens": 120,
         "completion_tokens": 40,
         "total_tokens": 160,

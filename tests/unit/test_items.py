@@ -32,6 +32,7 @@ UNRESOLVED = {
     "ai_answer": items.answer_attributes(ANSWER),
     "send_intent_at": items.to_decimal(START),
     "send_deadline": items.to_decimal(START + 15),
+    "intent_id": "intent-1",
     "settle_looks": 1,
     "created_at": items.timestamp(START - 5),
     "failure": items.failure_attributes(failure(Status.RETRY)),
@@ -119,14 +120,15 @@ def test_failures_and_sent_messages_have_their_documented_attributes() -> None:
         "at": "2027-01-15T08:00:00.000+00:00",
     } == items.failure_attributes(failure(Status.RETRY, at=START))
     assert {
-        "message_id": "resp_1",
+        "message_id": "SM1",
+        "response_id": "resp_1",
         "timestamp": "2027-01-15T08:00:01.000+00:00",
         "role": "assistant",
         "content": json.dumps(dict(ANSWER.variables)),
         "prompt_tokens": 120,
         "completion_tokens": 40,
         "total_tokens": 160,
-    } == items.history_entry(SENT)
+    } == items.history_entry(SENT.sid, SENT.answer, SENT.sent_at)
 
 
 def test_whatever_can_be_parsed_can_be_stored() -> None:

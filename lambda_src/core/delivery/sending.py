@@ -1,8 +1,10 @@
 """Sending at most once: the intent before, one request, and the vendor id recorded after it."""
 
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from secrets import token_urlsafe
 
 from lambda_src.core import time_budget
 from lambda_src.core.contract import LogEvent, Metric, Status, Step
@@ -19,10 +21,24 @@ from lambda_src.core.models import Answer, ContextObject, Delivery, OutgoingMess
 from lambda_src.core.ports import Clock, Credentials, Metrics, Secrets, Sender
 from lambda_src.core.retry import retry_until_deadline
 
+INTENT_ID_BYTES = 16
+CALLBACK_RETRIES = "#rc=5&rp=all"
+"""Twilio repeats a status callback up to five times, after any failure; the fragment is not part
+of the request (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides)."""
+
+
+def callback_path(channel: str, conversation_id: str, intent_id: str) -> str:
+    """Return the path of a send's status callbacks below the callbacks' base URL."""
+    reference = urlsafe_b64encode(conversation_id.encode()).decode().rstrip("=")
+    return f"/callbacks/{channel}/{reference}/{intent_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class AtMostOnceSender:
-    """The three steps of a send: record the intent, send once, record the vendor id."""
+    """The three steps of a send: record the intent, send once, record the vendor id.
+
+    `callback_base_url` is where the vendor reports the delivery; empty: no report is requested.
+    """
 
     leases: LeaseManager
     secrets: Secrets
@@ -32,6 +48,7 @@ class AtMostOnceSender:
     times: time_budget.TimeBudget
     sleep: Callable[[float], None] = time.sleep
     stopwatch: Callable[[], float] = time.perf_counter
+    callback_base_url: str = ""
 
     def record_intent(self, lease: Lease, answer: Answer, deadline: float) -> Intent:
         """Record that the message is about to be sent.
@@ -50,7 +67,8 @@ class AtMostOnceSender:
         if not self.times.has_time_to_send(deadline - now):
             self.leases.checkpoint_answer(lease, answer)
             raise TransientFailure("out_of_time", Step.SEND, retry_in=0)
-        intent = Intent(at=now, deadline=now + self.times.max_send_duration)
+        deadline = now + self.times.max_send_duration
+        intent = Intent(at=now, deadline=deadline, id=token_urlsafe(INTENT_ID_BYTES))
         self.leases.record_intent(lease, intent, answer)
         return intent
 
@@ -85,6 +103,7 @@ class AtMostOnceSender:
             body=answer.text,
             template_sid=credentials.template_sid or "",
             variables=answer.variables,
+            status_callback=self._status_callback(context, intent),
         )
         started = self.stopwatch()
         try:
@@ -105,6 +124,12 @@ class AtMostOnceSender:
             ) from error
         finally:
             self.metrics.record({Metric.SEND_SECONDS: self.stopwatch() - started})
+
+    def _status_callback(self, context: ContextObject, intent: Intent) -> str:
+        if not self.callback_base_url:
+            return ""
+        path = callback_path(context.channel, context.key.conversation_id, intent.id)
+        return f"{self.callback_base_url}{path}{CALLBACK_RETRIES}"
 
     def _until_deadline(self, intent: Intent) -> float:
         # The next delivery reconciles after this sender must have given up.
@@ -144,7 +169,7 @@ def _final_update_failed(code: str, sent: SentRecord) -> FinalUpdateFailed:
             "conversation_status": str(Status.SENT),
             "message_sid": sent.sid,
             "thread_id": sent.answer.thread_id,
-            "message_id": sent.answer.message_id,
+            "response_id": sent.answer.message_id,
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
             "total_tokens": usage.total_tokens,

@@ -3,18 +3,28 @@
 from lambda_src.core.ledger.leases import LeaseGuard, LeaseManager
 from lambda_src.core.ledger.records import (
     ConditionFailed,
+    DeliveryChange,
+    DeliveryRecord,
+    DeliveryReport,
+    DeliveryState,
     Failure,
     Intent,
     Lease,
     LedgerRecord,
+    ProvenSend,
     RecipientSuppressed,
     SentRecord,
 )
-from lambda_src.core.ledger.store import LedgerStore
+from lambda_src.core.ledger.store import DeliveryStore, LedgerStore
 from lambda_src.core.ledger.transitions import NextAction, next_action
 
 __all__ = [
     "ConditionFailed",
+    "DeliveryChange",
+    "DeliveryRecord",
+    "DeliveryReport",
+    "DeliveryState",
+    "DeliveryStore",
     "Failure",
     "Intent",
     "Lease",
@@ -23,6 +33,7 @@ __all__ = [
     "LedgerRecord",
     "LedgerStore",
     "NextAction",
+    "ProvenSend",
     "RecipientSuppressed",
     "SentRecord",
     "next_action",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lambda_src.core.contract import Status
+from lambda_src.core.contract import DeliveryStatus, Status
 from lambda_src.core.errors import PermanentFailure
 from lambda_src.core.models import Answer, RecordKey
 
@@ -37,11 +37,13 @@ class Lease:
 class Intent:
     """The intent to send, recorded before the send.
 
-    `at` is its time; after `deadline` its sender has given up (both in epoch seconds).
+    `at` is its time; after `deadline` its sender has given up (both in epoch seconds). `id` is
+    random, so that a status callback with it belongs to this send; records of 1.x have none.
     """
 
     at: float
     deadline: float
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,87 @@ class LedgerRecord:
     def may_be_on(self, channel: str) -> bool:
         """Return whether the conversation is on that channel, or either of the two is unknown."""
         return "" in {channel, self.channel} or channel == self.channel
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """One report of the vendor about a message: `at` is when it was received (epoch seconds)."""
+
+    status: DeliveryStatus
+    error_code: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryState:
+    """What is known about a message's delivery.
+
+    Attributes:
+        status: The furthest status reported; None before the first report and in records of 1.x.
+        error_code: The vendor's code of the failure; empty if there is none.
+        history: The reports that differ in status or code, as they came, the first ones only.
+    """
+
+    status: DeliveryStatus | None = None
+    error_code: str = ""
+    history: tuple[DeliveryReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A conversation as the events worker reads it.
+
+    Attributes:
+        ledger: The ledger's state.
+        intent_ids: The ids of all its intents.
+        delivery: What is known about the delivery.
+        credentials_reference: Name or ARN of the vendor's secret; empty if the record has none.
+    """
+
+    ledger: LedgerRecord
+    intent_ids: tuple[str, ...]
+    delivery: DeliveryState
+    credentials_reference: str
+
+    @property
+    def intent_id(self) -> str:
+        """The id of the current intent; empty if there is none."""
+        return self.ledger.intent.id if self.ledger.intent else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenSend:
+    """What a callback proves about a record that is not recorded as sent.
+
+    Attributes:
+        sid: The vendor's id of the message.
+        answer: What was sent; None if the record no longer has it.
+        sent_at: Time of the intent in epoch seconds.
+        processing_time_ms: From the record's creation to the intent.
+    """
+
+    sid: str
+    answer: Answer | None
+    sent_at: float
+    processing_time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryChange:
+    """What one event changes, in one write.
+
+    Attributes:
+        state: The delivery's new state.
+        at: Time of the write in epoch seconds.
+        proven: Set if the event proves a send that is not recorded.
+        suppressed_for: Failure code of a late opt-out, by which the recipient is suppressed; empty
+            if it is none.
+    """
+
+    state: DeliveryState
+    at: float
+    proven: ProvenSend | None = None
+    suppressed_for: str = ""
 
 
 class ConditionFailed(Exception):

@@ -2,7 +2,15 @@
 
 from typing import Protocol
 
-from lambda_src.core.ledger.records import Failure, Intent, Lease, LedgerRecord, SentRecord
+from lambda_src.core.ledger.records import (
+    DeliveryChange,
+    DeliveryRecord,
+    Failure,
+    Intent,
+    Lease,
+    LedgerRecord,
+    SentRecord,
+)
 from lambda_src.core.models import Answer, ContextObject, RecordKey
 
 
@@ -29,10 +37,16 @@ class LedgerStore(Protocol):
         """Store the AI's answer, while `processing` under the same lease."""
 
     def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
-        """Change `processing` to `sending` while the lease is valid, and store the answer."""
+        """Change `processing` to `sending` while the lease is valid, and store the answer.
+
+        The intent's id becomes the current one and is added to the record's ids.
+        """
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
-        """Write the vendor id, while `sending` or `send_unknown`."""
+        """Write the vendor id, while `sending` or `send_unknown`.
+
+        The delivery status becomes `queued`, unless there is one already.
+        """
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` under the same lease.
@@ -65,3 +79,23 @@ class LedgerStore(Protocol):
 
         The latter are `sending` and `send_unknown`. `failure_code` is not filled in.
         """
+
+
+class DeliveryStore(Protocol):
+    """The conversations table as the events worker uses it; raises the same errors."""
+
+    def read_delivery(self, key: RecordKey) -> DeliveryRecord | None:
+        """Return a record, read consistently; None if there is none.
+
+        Raises:
+            UnrecognizedRecord: The record is not in a state of this ledger.
+        """
+
+    def record_delivery(self, found: DeliveryRecord, change: DeliveryChange) -> None:
+        """Write what an event changes, if the record is unchanged since it was found.
+
+        A late opt-out suppresses the recipient in the same write.
+        """
+
+    def suppress(self, recipient: str, code: str, at: float) -> None:
+        """Suppress a recipient of the channel; an existing suppression is unchanged."""

@@ -8,12 +8,15 @@ from typing import Any
 from lambda_src.core import (
     Answer,
     ContextObject,
+    DeliveryRecord,
+    DeliveryReport,
+    DeliveryState,
+    DeliveryStatus,
     Failure,
     Intent,
     Lease,
     LedgerRecord,
     RecordKey,
-    SentRecord,
     Status,
     Step,
     UnrecognizedRecord,
@@ -35,6 +38,7 @@ LEDGER_ATTRIBUTES = (
     "ai_answer",
     "send_intent_at",
     "send_deadline",
+    "intent_id",
     "settle_looks",
     "message_sid",
     "created_at",
@@ -75,14 +79,19 @@ def rejected_record(
     }
 
 
-def history_entry(sent: SentRecord) -> dict[str, Any]:
-    """Return the sent message as an element of the attribute `messages`."""
+def history_entry(sid: str, answer: Answer, sent_at: float) -> dict[str, Any]:
+    """Return the sent message as an element of the attribute `messages`.
+
+    `message_id` is the vendor's id and `response_id` OpenAI's; in records of 1.x, which have no
+    `response_id`, `message_id` is OpenAI's.
+    """
     return {
-        "message_id": sent.answer.message_id,
-        "timestamp": timestamp(sent.sent_at),
+        "message_id": sid,
+        "response_id": answer.message_id,
+        "timestamp": timestamp(sent_at),
         "role": "assistant",
-        "content": sent.answer.content,
-        **_token_counts(sent.answer.usage),
+        "content": answer.content,
+        **_token_counts(answer.usage),
     }
 
 
@@ -131,10 +140,38 @@ def to_ledger_record(stored: Mapping[str, Any], step: Step) -> LedgerRecord:
     Raises:
         UnrecognizedRecord: The status is not one of the ledger's.
     """
+    return _to_ledger_record(deserialize(stored), step)
+
+
+def to_delivery_record(stored: Mapping[str, Any], step: Step) -> DeliveryRecord:
+    """Read what the events worker needs of a stored item; see `to_ledger_record`."""
     record = deserialize(stored)
+    channel = _text(record, "channel_method")
+    config = _mapping(_mapping(record.get("channel_config")).get(channel))
+    ids, history = record.get("intent_ids"), record.get("delivery_events")
+    return DeliveryRecord(
+        ledger=_to_ledger_record(record, step),
+        intent_ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
+        delivery=DeliveryState(
+            status=_delivery_status(record.get("delivery_status")),
+            error_code=_text(record, "delivery_error_code"),
+            history=tuple(map(_to_report, history)) if isinstance(history, list) else (),
+        ),
+        credentials_reference=_text(config, f"{channel}_credentials_id"),
+    )
+
+
+def report_attributes(report: DeliveryReport) -> dict[str, str]:
+    """Return one report as an element of the attribute `delivery_events`."""
+    code = {"error_code": report.error_code} if report.error_code else {}
+    return {"status": report.status, **code, "at": timestamp(report.at)}
+
+
+def _to_ledger_record(record: Mapping[str, Any], step: Step) -> LedgerRecord:
     intent = None
     if isinstance(record.get("send_intent_at"), Decimal):
-        intent = Intent(_number(record, "send_intent_at"), _number(record, "send_deadline"))
+        times = (_number(record, "send_intent_at"), _number(record, "send_deadline"))
+        intent = Intent(*times, _text(record, "intent_id"))
     failure = record.get("failure")
     return LedgerRecord(
         key=RecordKey(record["primary_channel"], record["conversation_id"]),
@@ -185,6 +222,23 @@ def _status(record: Mapping[str, Any], step: Step) -> Status:
 def _text(record: Mapping[str, Any], name: str) -> str:
     value = record.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _delivery_status(stored: object) -> DeliveryStatus | None:
+    if isinstance(stored, str) and stored in set(DeliveryStatus):
+        return DeliveryStatus(stored)
+    return None
+
+
+def _to_report(stored: object) -> DeliveryReport:
+    entry = _mapping(stored)
+    status = _delivery_status(entry.get("status")) or DeliveryStatus.QUEUED
+    at = _to_epoch_seconds(entry.get("at"), 0.0)
+    return DeliveryReport(status, _text(entry, "error_code"), at)
 
 
 def _number(record: Mapping[str, Any], name: str) -> float:

@@ -13,10 +13,14 @@ from typing import Any, Final
 from lambda_src.core import (
     EXPIRES_AT,
     Answer,
+    DeliveryChange,
+    DeliveryRecord,
+    DeliveryStatus,
     Failure,
     Intent,
     Lease,
     LedgerRecord,
+    ProvenSend,
     RecordKey,
     SentRecord,
     Status,
@@ -25,6 +29,10 @@ from lambda_src.core import (
 from lambda_src.services.dynamodb import items
 
 SAME_LEASE = "lease_owner = :owner AND attempt = :attempt"
+SET_SENT = (
+    "SET conversation_status = :sent, message_sid = :sid, initial_processing_time_ms = :duration"
+)
+REMOVE_ATTEMPT = "REMOVE ai_answer, failure, lease_expires_at, send_deadline"
 SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at = :at"
 
 
@@ -137,6 +145,8 @@ def record_intent(lease: Lease, intent: Intent, answer: Answer) -> Update:
         lease.key,
         "SET conversation_status = :sending, ai_answer = :answer, thread_id = :thread,"
         " send_intent_at = :intent, send_deadline = :deadline, settle_looks = :none,"
+        " intent_id = :intent_id,"
+        " intent_ids = list_append(if_not_exists(intent_ids, :no_ids), :intent_ids),"
         " updated_at = :at",
         f"conversation_status = :processing AND {SAME_LEASE} AND lease_expires_at > :intent",
         {
@@ -147,6 +157,9 @@ def record_intent(lease: Lease, intent: Intent, answer: Answer) -> Update:
             ":intent": items.to_decimal(intent.at),
             ":deadline": items.to_decimal(intent.deadline),
             ":none": 0,
+            ":intent_id": intent.id,
+            ":no_ids": [],
+            ":intent_ids": [intent.id],
             ":at": items.timestamp(intent.at),
         },
         retained_from=REMOVED,
@@ -158,22 +171,79 @@ def record_sent(key: RecordKey, sent: SentRecord) -> Update:
     return Update(
         Step.RECORD,
         key,
-        "SET conversation_status = :sent, message_sid = :sid, messages = :messages,"
-        " thread_id = :thread, initial_processing_time_ms = :duration, updated_at = :at"
-        " REMOVE ai_answer, failure, lease_expires_at, send_deadline",
+        f"{SET_SENT}, messages = :messages, thread_id = :thread,"
+        # A status callback may precede this write.
+        " delivery_status = if_not_exists(delivery_status, :queued),"
+        " delivery_updated_at = if_not_exists(delivery_updated_at, :at), updated_at = :at"
+        f" {REMOVE_ATTEMPT}",
         "conversation_status IN (:sending, :unknown)",
         {
             ":sent": Status.SENT,
             ":sid": sent.sid,
-            ":messages": [items.history_entry(sent)],
+            ":messages": [items.history_entry(sent.sid, sent.answer, sent.sent_at)],
             ":thread": sent.answer.thread_id,
             ":duration": sent.processing_time_ms,
+            ":queued": DeliveryStatus.QUEUED,
             ":at": items.timestamp(sent.recorded_at),
             ":sending": Status.SENDING,
             ":unknown": Status.SEND_UNKNOWN,
         },
         retained_from=sent.recorded_at,
     )
+
+
+def record_delivery(found: DeliveryRecord, change: DeliveryChange) -> Update:
+    """Write what a delivery event changes, if the record is unchanged since it was found."""
+    state, before, proven = change.state, found.delivery, change.proven
+    updates = [
+        "SET delivery_status = :delivery",
+        "delivery_updated_at = :at",
+        "delivery_events = :events",
+        "updated_at = :at",
+    ]
+    values: dict[str, Any] = {
+        ":delivery": state.status,
+        ":events": [items.report_attributes(report) for report in state.history],
+        ":at": items.timestamp(change.at),
+        ":intent_id": found.intent_id,
+        ":found_delivery": before.status or "",
+    }
+    conditions = [
+        "intent_id = :intent_id",
+        _equals("delivery_status", ":found_delivery", before.status or ""),
+    ]
+    if state.error_code:
+        updates.append("delivery_error_code = :code")
+        values[":code"] = state.error_code
+    if before.history:
+        conditions.append("size(delivery_events) = :found_events")
+        values[":found_events"] = len(before.history)
+    if proven is None:
+        conditions.append("message_sid = :sid")
+        values[":sid"] = found.ledger.sid
+        expression = ", ".join(updates)
+    else:
+        conditions.append("conversation_status = :found_status")
+        values |= {":found_status": found.ledger.status, **_proven_values(proven)}
+        updates[0] = f"{SET_SENT}, {updates[0].removeprefix('SET ')}"
+        if proven.answer:
+            updates.append("messages = :messages, thread_id = :thread")
+        expression = f"{', '.join(updates)} {REMOVE_ATTEMPT}"
+    condition = " AND ".join(conditions)
+    retained_from = change.at if proven else UNCHANGED
+    return Update(Step.DELIVERY, found.ledger.key, expression, condition, values, retained_from)
+
+
+def _proven_values(proven: ProvenSend) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        ":sent": Status.SENT,
+        ":sid": proven.sid,
+        ":duration": proven.processing_time_ms,
+    }
+    if proven.answer:
+        entry = items.history_entry(proven.sid, proven.answer, proven.sent_at)
+        values |= {":messages": [entry], ":thread": proven.answer.thread_id}
+    return values
 
 
 def record_failure(lease: Lease, failure: Failure) -> Update:

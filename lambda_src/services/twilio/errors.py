@@ -40,6 +40,7 @@ _MEANINGS: Mapping[tuple[type[ProcessingError], str], tuple[int, ...]] = {
     (ConfigurationRefused, "the sender or its region is not set up"): (
         *(20404, 21212, 21408, 21603, 21606, 63001, 63002, 63007, 63008, 63022),
     ),
+    (ConfigurationRefused, "the status callback's address is not accepted"): (21609,),
     (ConfigurationRefused, "the template is missing, paused, disabled or has changed"): (
         *(21655, 63027, 63028, 63040, 63041, 63042),
     ),

@@ -6,7 +6,7 @@ https://www.twilio.com/docs/messaging/api/message-resource
 import math
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from email.utils import formatdate
@@ -36,6 +36,7 @@ class TwilioSettings:
     Attributes:
         sent_after_seconds: Age at which a message changes from `queued` to `sent`.
         delivered_after_seconds: Age at which it changes to `delivered`.
+        read_after_seconds: Age at which a WhatsApp message changes to `read`; None for never.
         list_lag_seconds: Age below which lists do not show a message.
         list_lag_requests: Number of matching lists that omit a message.
         max_page_size: Maximum page size of a list, whatever is requested.
@@ -43,9 +44,17 @@ class TwilioSettings:
 
     sent_after_seconds: Seconds = 0.05
     delivered_after_seconds: Seconds = 0.2
+    read_after_seconds: Seconds | None = None
     list_lag_seconds: Seconds = 0.0
     list_lag_requests: Annotated[int, Field(ge=0)] = 0
     max_page_size: Annotated[int, Field(ge=1)] = 1000
+
+
+class LateFailure(NamedTuple):
+    """The end of a message that was accepted and not delivered: status and error code."""
+
+    status: str
+    code: int
 
 
 class Delivery(NamedTuple):
@@ -66,7 +75,7 @@ class Message:
         account_sid: The account that sent it.
         request: The request that was accepted.
         created: When it was accepted, in seconds since the epoch.
-        late_error: Code with which it becomes undelivered; None if it is delivered.
+        failure: How it fails later; None if it is delivered.
         omitted: Number of lists that omitted it.
     """
 
@@ -74,19 +83,34 @@ class Message:
     account_sid: str
     request: SendRequest
     created: float
-    late_error: int | None = None
+    failure: LateFailure | None = None
     omitted: int = 0
+
+    def deliveries(self, settings: TwilioSettings) -> list[Delivery]:
+        """Return all states that the message passes through, in their order."""
+        states, last = [Delivery("queued", self.created)], self.created
+        for status, seconds in self._ages(settings):
+            last = max(last, self.created + seconds)
+            sent = None if status == "failed" else states[-1].sent or last
+            code = self.failure.code if self.failure and status == self.failure.status else None
+            states.append(Delivery(status, last, sent, code))
+        return states
 
     def delivery(self, now: float, settings: TwilioSettings) -> Delivery:
         """Return how far the message has come at a time in seconds since the epoch."""
-        age, sent = now - self.created, self.created + settings.sent_after_seconds
-        if age < settings.sent_after_seconds:
-            return Delivery("queued", self.created)
-        if age < settings.delivered_after_seconds:
-            return Delivery("sent", sent, sent)
-        status = "delivered" if self.late_error is None else "undelivered"
-        delivered = self.created + settings.delivered_after_seconds
-        return Delivery(status, delivered, sent, self.late_error)
+        first, *later = self.deliveries(settings)
+        return next((state for state in reversed(later) if state.updated <= now), first)
+
+    def _ages(self, settings: TwilioSettings) -> Iterator[tuple[str, float]]:
+        if self.failure and self.failure.status == "failed":
+            yield "failed", settings.sent_after_seconds
+            return
+        yield "sent", settings.sent_after_seconds
+        end = self.failure.status if self.failure else "delivered"
+        yield end, settings.delivered_after_seconds
+        read_after = settings.read_after_seconds
+        if not self.failure and read_after is not None and is_whatsapp(self.request.to):
+            yield "read", read_after
 
     def resource(self, now: float, settings: TwilioSettings) -> dict[str, Any]:
         """Return the JSON of the message at a time in seconds since the epoch."""
@@ -158,10 +182,12 @@ class MessageStore:
         self._lock = threading.Lock()
         self._messages: dict[str, Message] = {}
 
-    def accept(self, account_sid: str, request: SendRequest, late_error: int | None) -> Message:
+    def accept(
+        self, account_sid: str, request: SendRequest, failure: LateFailure | None
+    ) -> Message:
         """Store a new message."""
         sid = f"SM{uuid.uuid4().hex}"
-        message = Message(sid, account_sid, request, self.clock(), late_error)
+        message = Message(sid, account_sid, request, self.clock(), failure)
         with self._lock:
             self._messages[sid] = message
         return message
@@ -213,7 +239,7 @@ class MessageStore:
         return [
             InboxMessage(message.sid, message.request.sender, message.request.body, message.created)
             for message in self.oldest_first()
-            if number_of(message.request.to) == number and message.late_error is None
+            if number_of(message.request.to) == number and message.failure is None
         ]
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from local.fakes.twilio.errors import TwilioError
 
@@ -16,6 +17,7 @@ MAX_RENDERED_LENGTH = 1024
 MAX_VARIABLES = 100
 SUPPORTED = frozenset(
     {"To", "From", "MessagingServiceSid", "Body", "ContentSid", "ContentVariables"}
+    | {"StatusCallback"}
 )
 """The parameters that the fake implements. Twilio has more and ignores unknown ones; the fake
 rejects both, so that no parameter is sent without effect."""
@@ -23,6 +25,7 @@ rejects both, so that no parameter is sent without effect."""
 _SERVICE = re.compile("MG[0-9a-fA-F]{32}")
 _ADDRESS = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}")
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_WHITE_SPACE = re.compile(r"\s")
 _FORBIDDEN = re.compile(r"[\n\r\t]| {5}")
 
 
@@ -35,12 +38,14 @@ class SendRequest:
         sender: Sender's address in the same format.
         body: Text as the recipient reads it.
         service: Sid of the messaging service that chose the sender; empty if none did.
+        status_callback: URL for status callbacks, with its fragment; empty if none was given.
     """
 
     to: str
     sender: str
     body: str
     service: str = ""
+    status_callback: str = ""
 
 
 def parse_send_request(
@@ -66,7 +71,10 @@ def parse_send_request(
     if not sender:
         raise TwilioError(21603)
     _check_addresses(to, sender)
-    return SendRequest(to, sender, _body(form, templates), service)
+    status_callback = form.get("StatusCallback", "")
+    if status_callback:
+        _check_url(status_callback)
+    return SendRequest(to, sender, _body(form, templates), service, status_callback)
 
 
 def is_whatsapp(address: str) -> bool:
@@ -99,6 +107,16 @@ def _check_addresses(to: str, sender: str) -> None:
         raise TwilioError(21910)
     if to == sender:
         raise TwilioError(63031 if is_whatsapp(to) else 21266)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or _WHITE_SPACE.search(url):
+        raise TwilioError(21609)
 
 
 def _body(form: Mapping[str, str], templates: Mapping[str, str]) -> str:

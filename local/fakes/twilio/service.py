@@ -12,17 +12,28 @@ from flask import Flask, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
-from local.fakes.faults import Fault, FaultKind, Match
+from local.fakes.faults import ANY_REQUEST, CALLBACK_FAULTS, Fault, FaultKind, Match, Rule
 from local.fakes.server import CONTROL_PREFIX, injected_fault
 from local.fakes.service import FakeService
+from local.fakes.twilio.callbacks import CallbackSender, SentCallback
 from local.fakes.twilio.errors import NAMED_FAULTS, TwilioError, error_response
 from local.fakes.twilio.listing import MessageList
-from local.fakes.twilio.messages import API, InboxMessage, MessageStore, TwilioSettings
+from local.fakes.twilio.messages import (
+    API,
+    InboxMessage,
+    LateFailure,
+    MessageStore,
+    TwilioSettings,
+)
 from local.fakes.twilio.requests import number_of, parse_send_request
+
+_FAILED_STATUS = {FaultKind.UNDELIVERED: "undelivered", FaultKind.DELIVERY_FAILED: "failed"}
 
 
 class FakeTwilio(FakeService[TwilioSettings]):
-    """Twilio on loopback: send, fetch, list and delete messages, check credentials.
+    """Twilio on loopback: send, fetch, list and delete messages, check credentials, callbacks.
+
+    Faults of kinds in `CALLBACK_FAULTS` apply to status callbacks, the others to requests.
 
     Args:
         accounts: Auth token of each account by its sid.
@@ -30,11 +41,12 @@ class FakeTwilio(FakeService[TwilioSettings]):
         templates: Text of each content template, with `{{1}}` or `{{name}}`, by its sid.
         services: The senders of each messaging service by its sid.
         settings: Delays.
-        clock: Returns seconds since the epoch.
+        clock: Returns seconds since the epoch. Callbacks are sent when they are due by the system's
+            clock, by any other one only in `send_due_callbacks`.
         port: Where to listen; 0 for any free port.
     """
 
-    vendor_faults = frozenset({FaultKind.UNDELIVERED})
+    vendor_faults = frozenset({FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED}) | CALLBACK_FAULTS
     vendor_requests = Match(method="POST", paths=(f"{API}/Accounts/*/Messages.json",))
 
     def __init__(
@@ -52,6 +64,8 @@ class FakeTwilio(FakeService[TwilioSettings]):
         self._logins = {**main, **(api_keys or {})}
         self._templates, self._services = templates or {}, services or {}
         self._store = MessageStore(clock)
+        self._callbacks = CallbackSender(accounts, clock)
+        self._sends_by_itself = clock is time.time
         self._flask = self._build_application()
         super().__init__(
             self._flask, settings=settings or TwilioSettings(), named_faults=NAMED_FAULTS, port=port
@@ -70,17 +84,67 @@ class FakeTwilio(FakeService[TwilioSettings]):
         now = self._store.clock()
         return [message.resource(now, self.settings) for message in self._store.oldest_first()]
 
+    def callbacks(self) -> list[SentCallback]:
+        """Return every status callback so far, in the order of their ends."""
+        return self._callbacks.all()
+
+    def send_due_callbacks(self) -> None:
+        """Send the status callbacks that are due, one after the other."""
+        self._callbacks.send_due()
+
+    def start(self) -> None:
+        """Listen and serve, and send status callbacks.
+
+        Raises:
+            OSError: The port is not available.
+        """
+        super().start()
+        if self._sends_by_itself:
+            self._callbacks.start()
+
+    def stop(self) -> None:
+        """Stop listening, abort open requests and callbacks, and join every thread."""
+        self._callbacks.stop()
+        super().stop()
+
+    @property
+    def pending_faults(self) -> list[Rule]:
+        """The rules that can still apply to a request or a callback."""
+        return super().pending_faults + self._callbacks.plan.pending()
+
+    def add_rule(self, rule: Rule) -> None:
+        """Append a rule to the plan of requests or of callbacks.
+
+        Raises:
+            ValueError: The fake does not support the fault.
+        """
+        if rule.fault.kind in CALLBACK_FAULTS:
+            self._callbacks.plan.add(rule)
+        else:
+            super().add_rule(rule)
+
+    def default_match(self, fault: Fault) -> Match:
+        """Return the requests, or the callbacks, that a fault applies to by default."""
+        return ANY_REQUEST if fault.kind in CALLBACK_FAULTS else super().default_match(fault)
+
+    def clear_faults(self) -> None:
+        """Remove all rules."""
+        super().clear_faults()
+        self._callbacks.plan.clear()
+
     def clear_state(self) -> None:
-        """Remove all messages."""
+        """Remove all messages and callbacks."""
+        self._callbacks.clear()
         self._store.clear()
 
     def state(self) -> dict[str, Any]:
-        """Return the accepted messages (`messages`) and each recipient's inbox (`phones`)."""
+        """Return the accepted messages, each recipient's inbox (`phones`), and the callbacks."""
         messages = self.messages()
         numbers = sorted({number_of(message["to"]) for message in messages})
         return {
             "messages": messages,
             "phones": {number: [asdict(m) for m in self.inbox(number)] for number in numbers},
+            "callbacks": [asdict(callback) for callback in self.callbacks()],
         }
 
     def error_response(self, fault: Fault) -> Response:
@@ -121,8 +185,9 @@ class FakeTwilio(FakeService[TwilioSettings]):
     def _create(self, account_sid: str) -> tuple[Response, int]:
         send_request = parse_send_request(request.form, self._templates, self._services)
         fault = injected_fault(request.environ)
-        late_error = int(fault.code) if fault else None
-        message = self._store.accept(account_sid, send_request, late_error)
+        failure = LateFailure(_FAILED_STATUS[fault.kind], int(fault.code)) if fault else None
+        message = self._store.accept(account_sid, send_request, failure)
+        self._callbacks.schedule(message, self.settings)
         return jsonify(message.resource(message.created, self.settings)), HTTPStatus.CREATED
 
     def _list(self, account_sid: str) -> dict[str, Any]:

@@ -240,6 +240,8 @@ class FaultInjection:
         sends = replace(_SENDS, paths=(), predicate=lambda r: conversation_sent(r) in unreachable)
         asks = replace(_ASKS, predicate=lambda r: conversation_asked_about(r) in unwritten)
         self._twilio.add_rule(Rule(fault=Fault.error(400, 21211), match=sends, times=None))
+        # Without callbacks, every send with a lost response needs reconciliation or an operator.
+        self._twilio.add_rule(Rule(fault=Fault.callback_lost(), times=None))
         self._openai.add_rule(Rule(fault=Fault.refusal(), match=asks, times=None))
 
     def _ids(self, expected: Expected) -> frozenset[str]:

@@ -29,7 +29,7 @@ from stacks.invariants.assembly import (
     Assembly,
     Template,
 )
-from stacks.invariants.configuration import PREFIXES, READ_SECRET
+from stacks.invariants.configuration import CALLBACKS, EVENTS_QUEUE, PREFIXES, READ_SECRET
 from stacks.invariants.data_protection import RECOVERY, TIME_TO_LIVE
 from stacks.invariants.monitoring import SUBSCRIPTION
 from stacks.invariants.plugin import CATALOGUE
@@ -52,6 +52,7 @@ SUBJECT = "FinalDbUpdateFailure"
 EMITTED = "AIComms/PushProcessor/Dev"
 SENT = '{ $.event = "message_sent" }'
 UNUSED_METRIC = [{"MetricNamespace": "Elsewhere", "MetricName": "Lines", "MetricValue": "1"}]
+ELSEWHERE = "https://callbacks.example.com"
 EXPIRY = f"{TIME_TO_LIVE}.AttributeName"
 PROTECTION, SSE = "DeletionProtectionEnabled", "SqsManagedSseEnabled"
 
@@ -405,6 +406,11 @@ ROWS: dict[str, list[Row]] = {
     "heartbeat-beats-on-its-queue": [
         ("another queue", _fed_from_another_queue,
          _put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}))],
+    "callbacks-are-received": [
+        ("callbacks elsewhere", _override("Push/Function", CALLBACKS, ELSEWHERE),
+         _put(FUNCTION, CALLBACKS, ELSEWHERE)),
+        ("callbacks without a consumer", lambda sample: sample.receiver(sample.queue()),
+         _put(FUNCTION, EVENTS_QUEUE, {"Ref": DEAD_LETTER_QUEUE}, "Receiver"))],
     "secrets-have-one-owner": [
         ("prefix of another channel", _shared_secrets, _second_channel(WHATSAPP_PREFIXES))],
     "secrets-have-one-owner secrets-match-the-role": [

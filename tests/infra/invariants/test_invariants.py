@@ -107,6 +107,7 @@ def faultless() -> Synthesized:
     """Return the templates of an environment that sets every key that an invariant needs."""
     return synthesize(
         **PRODUCTION,
+        delivery_webhook=True,
         alert_email=ON_CALL_ADDRESS,
         conversation_retention_days=30,
         messages_per_second={"whatsapp": 80},

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.contexts import example
-from local.fakes import Fault, Match
+from local.fakes import FakeTwilio, Fault, Match
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.vendors import FakeVendors
 
@@ -15,12 +15,19 @@ TIMEOUT_SECONDS = 180
 several_waits = pytest.mark.timeout(900)
 """For tests that wait several times, possibly after the start of the local cloud."""
 
-SENT_FIRST = ("good", "unrecorded", "overloaded", "unanswered", "bad")
+SENT_FIRST = (
+    *("good", "unrecorded", "overloaded", "unanswered", "bad"),
+    *("undelivered", "proven", "forged", "reordered"),
+)
 """What happens to the messages that are sent on each channel before the first test."""
 METRIC_FILTERS = {
     "whatsapp": "FinalDbUpdateFailureFilter-Dev",
     "sms": "FinalDbUpdateFailureFilter-Sms-Dev",
 }
+UNDELIVERED_CODE = 63049
+FORGED = {"whatsapp": ["signature", "unsigned", "body"], "sms": ["account", "body"]}
+"""One forgery for each status that a channel reports."""
+LATE_SECONDS = 5
 each_channel = pytest.mark.parametrize("channel", METRIC_FILTERS)
 
 
@@ -31,7 +38,8 @@ FailedUpdate = tuple[dict[str, Any], MessageStatus]
 def recipient(situation: str, channel: str = "whatsapp") -> str:
     """Return the recipient of a channel's message in a situation; each has its own number."""
     situations = (*SENT_FIRST, "free text", "sent twice", "rejected", "watched")
-    return f"+4477009002{[*METRIC_FILTERS].index(channel)}{situations.index(situation)}"
+    number = 200 + len(situations) * [*METRIC_FILTERS].index(channel) + situations.index(situation)
+    return f"+447700900{number}"
 
 
 def bodies(channel: str, fakes: FakeVendors) -> dict[str, str]:
@@ -43,9 +51,28 @@ def bodies(channel: str, fakes: FakeVendors) -> dict[str, str]:
     bodies[numbers["bad"]] = json.dumps(document)
     overloaded = Match(contains=conversation(numbers["overloaded"]))
     fakes.openai.fail_next(Fault.error(503, "server_error"), match=overloaded)
-    unanswered = Match(contains=numbers["unanswered"])
-    fakes.twilio.fail_next(Fault.reset(effect_applied=True), match=unanswered)
+    for situation in ("unanswered", "proven"):
+        lost = Match(contains=numbers[situation])
+        fakes.twilio.fail_next(Fault.reset(effect_applied=True), match=lost)
+    unlisted = Match(method="GET", contains=numbers["proven"])
+    fakes.twilio.add_rule(fakes.twilio.rule("20500", match=unlisted, times=None))
+    undelivered = Match(contains=numbers["undelivered"])
+    fakes.twilio.fail_next(Fault.undelivered(UNDELIVERED_CODE), match=undelivered)
+    _prepare_callbacks(fakes.twilio, numbers, FORGED[channel])
     return bodies
+
+
+def _prepare_callbacks(twilio: FakeTwilio, numbers: dict[str, str], forgeries: list[str]) -> None:
+    for situation in ("unrecorded", "unanswered"):  # which later deliveries are to repair
+        match = Match(contains=numbers[situation])
+        twilio.add_rule(twilio.rule(Fault.callback_lost(), match=match, times=None))
+    for forgery in forgeries:
+        forged = Match(contains=numbers["forged"])
+        twilio.fail_next(Fault.callback_forged(forgery), match=forged)
+    first = Match(
+        contains=numbers["reordered"], predicate=lambda each: "sent" in each.body.values()
+    )
+    twilio.fail_next(Fault.callback_delayed(LATE_SECONDS), match=first)
 
 
 def context(name: str, number: str) -> str:

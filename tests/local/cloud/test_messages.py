@@ -120,10 +120,12 @@ def test_one_channels_mapping_is_paused(cloud: LocalCloud) -> None:
 
     def states() -> dict[str, str]:
         mappings = cloud.aws.functions.list_event_source_mappings()["EventSourceMappings"]
-        return {one["EventSourceArn"].rpartition("-queue-")[0]: one["State"] for one in mappings}
+        return {one["EventSourceArn"].rpartition(":")[2]: one["State"] for one in mappings}
 
-    def are(first: str) -> bool:
-        return [first, "Enabled"] == [state for _, state in sorted(states().items(), reverse=True)]
+    def are(own: str) -> bool:
+        name = cloud.resources.queue_url.rpartition("/")[2]
+        found = states()
+        return own == found.pop(name) and {"Enabled"} == {*found.values()}
 
     with mapping_paused(cloud):
         assert wait_for(lambda: are("Disabled"), TIMEOUT_SECONDS), states()
@@ -250,8 +252,15 @@ def test_a_failed_final_update_raises_an_alarm_and_is_repaired(
 def test_dead_letters_raise_an_alarm(trackers: Trackers, cloud: LocalCloud) -> None:
     """A message in the dead-letter queue sets off its alarm, whose text names the runbook."""
     wait_until(MessageState.DEAD_LETTER, trackers[recipient("bad")])
-    alert = _wait_for_alert(cloud, "AWS/SQS/ApproximateNumberOfMessagesVisible")
-    assert "WhatsAppProcessorDeadLettersAlarm-Dev" == alert.alarm
+    metric, name = "ApproximateNumberOfMessagesVisible", "WhatsAppProcessorDeadLettersAlarm-Dev"
+
+    def notified() -> Alert | None:
+        found = (each for each in cloud.alerts.all_alerts() if each.is_alarm)
+        return next((each for each in found if each.alarm == name), None)
+
+    alert = wait_for(notified, TIMEOUT_SECONDS)
+    assert alert
+    assert f"AWS/SQS/{metric}" == alert.metric
     assert "Runbook: docs/runbook.md#deadletters" in alert.description
 
 

@@ -163,6 +163,29 @@ def test_an_alarm_notifies_its_subscriber(aws: Aws, line: Callable[[LogGroup], s
     assert alert == subscription.alarm_on(f"{log_group.name}/Lost")
 
 
+def test_an_alarm_is_on_the_metric_with_its_dimensions(aws: Aws) -> None:
+    """A data point sets off the alarm on its own dimensions only."""
+    namespace = uuid.uuid4().hex
+    for name in ("one", "two", ""):
+        aws.cloudwatch.put_metric_alarm(
+            AlarmName=f"{namespace}{name}",
+            Namespace=namespace,
+            MetricName="Lost",
+            Dimensions=[{"Name": "Queue", "Value": name}] if name else [],
+            Statistic="Sum",
+            Period=300,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+        )
+    dimensions: Any = [{"Name": "Queue", "Value": "two"}]
+    datum: Any = {"MetricName": "Lost", "Dimensions": dimensions, "Value": 1}
+    aws.cloudwatch.put_metric_data(Namespace=namespace, MetricData=[datum])
+    found = aws.cloudwatch.describe_alarms(AlarmNamePrefix=namespace)["MetricAlarms"]
+    in_alarm = [each["AlarmName"] for each in found if each["StateValue"] == "ALARM"]
+    assert [f"{namespace}two"] == in_alarm
+
+
 @pytest.mark.parametrize(
     ("filter_options", "line", "error", "text"),
     [
@@ -365,7 +388,7 @@ def test_forwarded_requests_are_recorded(proxy: DynamoDBProxy, table: _Table) ->
 def test_a_company_is_a_message_group(aws: Aws) -> None:
     """A context object is sent in its company's group; a body without a company has none."""
     url = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
-    names = dict.fromkeys(Resources.__annotations__, "") | {"queue_url": url}
+    names: dict[str, Any] = dict.fromkeys(Resources.__annotations__, "") | {"queue_url": url}
     channel = Channel(aws, Resources(**names))
     body = EXAMPLE.read_text("utf-8")
 

@@ -31,6 +31,7 @@ from tests.local.fakes.clients import (
 )
 
 INVALID_VALUES = ("", " ", None, 5, "two\nlines", "a\ttab", "too     far")
+INVALID_URLS = ("/callbacks", "ftp://example.com/", "https:///x", "https://[x/", "https://a b/")
 PLAIN = {"to": "+15550100002", "from_": "+15550100001"}
 OTHER_RECIPIENT = "whatsapp:+15550100003"
 
@@ -211,6 +212,7 @@ def test_another_accounts_message_is_not_found(twilio: FakeTwilio, sms: Client) 
         ({"messaging_service_sid": "MG1"}, 21705),
         ({"messaging_service_sid": f"MG{'9' * 32}"}, 21701),
         ({"messaging_service_sid": EMPTY}, 21704),
+        *(({"status_callback": bad}, 21609) for bad in INVALID_URLS),
     ],
 )
 def test_invalid_send(twilio: FakeTwilio, sms: Client, changes: dict[str, Any], code: int) -> None:
@@ -249,7 +251,7 @@ def test_unsupported_routes_and_parameters_are_rejected(
 
 def test_every_supported_parameter_is_one_of_the_sdks(twilio: FakeTwilio, sms: Client) -> None:
     """The supported parameters are spelled as the SDK sends them."""
-    _send(sms, body="x")
+    _send(sms, body="x", status_callback="https://example.com/callbacks")
     _send(sms, **_template({"1": "Ada", "offer": "x"}))
     _rejection(sms, messaging_service_sid="MG1", body="x")
     assert set(SUPPORTED) == {name for request in twilio.requests for name in request.body}

@@ -1,0 +1,405 @@
+"""The events worker: verifies the vendor's status callbacks and records what they report."""
+
+import json
+import logging
+from base64 import urlsafe_b64decode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+from lambda_src.core import time_budget
+from lambda_src.core.contract import DropReason, Kind, LogEvent, Metric, Step
+from lambda_src.core.deadlines import map_with_deadline
+from lambda_src.core.delivery.sending import callback_path
+from lambda_src.core.delivery.status import (
+    FAILURES,
+    EventAction,
+    advance,
+    event_action,
+    is_known,
+    reached,
+)
+from lambda_src.core.errors import (
+    ConfigurationRefused,
+    PermanentFailure,
+    ProcessingError,
+    RecipientOptedOut,
+    TransientFailure,
+    UnrecognizedRecord,
+    unexpected_error,
+)
+from lambda_src.core.ledger import (
+    ConditionFailed,
+    DeliveryChange,
+    DeliveryRecord,
+    DeliveryReport,
+    DeliveryStore,
+    ProvenSend,
+)
+from lambda_src.core.log import LOG_FIELDS, log_failure
+from lambda_src.core.models import Callback, Delivery, DeliveryEvent, RecordKey
+from lambda_src.core.ports import Callbacks, Clock, Credentials, Metrics, Queue, Secrets
+from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delay
+
+log = logging.getLogger(__name__)
+
+MIN_REFRESH_SECONDS = 60.0
+"""A secret is read past the cache at most once in this time because of events that do not match it:
+anyone can send such events."""
+MAX_CONFLICTS = 5
+"""Lost races for a record after which an event is delivered again."""
+LATEST = 10.0**11
+"""Epoch seconds above which a number is no time."""
+
+
+class EventDropped(Exception):
+    """An event that changes nothing and is not delivered again."""
+
+    def __init__(self, reason: DropReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAddress:
+    """What the path of a callback's URL names: a conversation and one of its intents."""
+
+    conversation_id: str
+    intent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventResult:
+    """What an event counts in."""
+
+    metrics: Sequence[Metric] = ()
+    failure: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecorder:
+    """Records what one event reports, after it was verified with the record's credentials."""
+
+    channel: str
+    store: DeliveryStore
+    secrets: Secrets
+    callbacks: Callbacks
+    clock: Clock
+    _refreshed: dict[str, float] = field(default_factory=dict)
+
+    def record(self, delivery: Delivery) -> EventResult:
+        """Record an event.
+
+        Raises:
+            EventDropped: It is unreadable, not authentic, or about no message of ours.
+            ProcessingError: AWS did not answer; the event is to be delivered again.
+        """
+        callback = parse_callback(delivery.body)
+        address = parse_address(callback.url, self.channel)
+        event = self.callbacks.read(callback)
+        if event is None:
+            raise EventDropped(DropReason.UNREADABLE)
+        delivery.step = Step.DELIVERY
+        found = self._read(RecordKey(event.recipient, address.conversation_id))
+        LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": address.conversation_id})
+        delivery.step = Step.SECRETS
+        self._verify(callback, found.credentials_reference)
+        if event.status is None:
+            raise EventDropped(DropReason.STATUS_UNKNOWN)
+        delivery.step = Step.DELIVERY
+        report = DeliveryReport(event.status, event.error_code, callback.received_at)
+        for _ in range(MAX_CONFLICTS):
+            try:
+                return self._apply(found, address.intent_id, event, report, delivery)
+            except ConditionFailed:
+                found = self._read(found.ledger.key)
+        raise TransientFailure("delivery_contended", Step.DELIVERY)
+
+    def _read(self, key: RecordKey) -> DeliveryRecord:
+        try:
+            found = self.store.read_delivery(key)
+        except UnrecognizedRecord as error:
+            raise EventDropped(DropReason.RECORD_FOREIGN) from error
+        if found is None:
+            raise EventDropped(DropReason.NO_RECORD)
+        if found.ledger.channel != self.channel:
+            raise EventDropped(DropReason.OTHER_CHANNEL)
+        return found
+
+    def _verify(self, callback: Callback, reference: str) -> None:
+        if not reference:
+            raise EventDropped(DropReason.NO_CREDENTIALS)
+        if self.callbacks.verify(self._credentials(reference), callback) is None:
+            return
+        # After a rotation the cached token is the old one. If another event has had it read
+        # again, the cache has the new one.
+        is_due = self.clock() - self._refreshed.get(reference, 0.0) >= MIN_REFRESH_SECONDS
+        credentials = self._credentials(reference, fresh=is_due)
+        if is_due:
+            self._refreshed[reference] = self.clock()
+        reason = self.callbacks.verify(credentials, callback)
+        if reason is not None:
+            raise EventDropped(reason)
+
+    def _credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
+        try:
+            return self.secrets.credentials(reference, fresh=fresh)
+        except (ConfigurationRefused, PermanentFailure) as error:
+            raise EventDropped(DropReason.NO_CREDENTIALS) from error
+
+    def _apply(
+        self,
+        found: DeliveryRecord,
+        intent_id: str,
+        event: DeliveryEvent,
+        report: DeliveryReport,
+        delivery: Delivery,
+    ) -> EventResult:
+        error = self.callbacks.classify(event) if report.status in FAILURES else None
+        opted_out = error.code if isinstance(error, RecipientOptedOut) else ""
+        action = event_action(found, intent_id, event.sid)
+        match action:
+            case EventAction.DROP:
+                raise EventDropped(DropReason.INTENT_UNKNOWN)
+            case EventAction.SUSPECT_SECOND_MESSAGE:
+                log.critical(
+                    "the vendor reports a second message of the conversation",
+                    extra={
+                        "event": LogEvent.SECOND_MESSAGE_SUSPECTED,
+                        "message_sid": event.sid,
+                        "recorded_message_sid": found.ledger.sid,
+                    },
+                )
+                if opted_out:
+                    self.store.suppress(event.recipient, opted_out, self.clock())
+                return EventResult()
+            case EventAction.CONTRADICT:
+                log.critical(
+                    "the vendor reports a message that was recorded as not sent",
+                    extra={
+                        "event": LogEvent.CALLBACK_CONTRADICTS_RECORD,
+                        "message_sid": event.sid,
+                        "conversation_status": found.ledger.status,
+                    },
+                )
+        proven = None if action is EventAction.ADVANCE else _proven_send(found, event.sid)
+        self._write(found, event, report, proven, opted_out)
+        return self._result(found, report, error, delivery)
+
+    def _write(
+        self,
+        found: DeliveryRecord,
+        event: DeliveryEvent,
+        report: DeliveryReport,
+        proven: ProvenSend | None,
+        opted_out: str,
+    ) -> None:
+        if is_known(found.delivery, report) and not proven:
+            return  # a duplicate; it must not suppress a recipient again whom an operator allowed
+        now = self.clock()
+        state = advance(found.delivery, report)
+        if state != found.delivery or proven:
+            self.store.record_delivery(found, DeliveryChange(state, now, proven, opted_out))
+        elif opted_out:
+            self.store.suppress(event.recipient, opted_out, now)
+        log.info(
+            "recorded",
+            extra={
+                "event": LogEvent.DELIVERY_RECORDED,
+                "message_sid": event.sid,
+                "reported_status": report.status,
+                "delivery_status": state.status,
+                "delivery_error_code": state.error_code,
+                "proves_send": proven is not None,
+            },
+        )
+
+    def _result(
+        self,
+        found: DeliveryRecord,
+        report: DeliveryReport,
+        error: ProcessingError | None,
+        delivery: Delivery,
+    ) -> EventResult:
+        before, after = found.delivery, advance(found.delivery, report)
+        is_news = (before.status, before.error_code) != (after.status, after.error_code)
+        if error is None or not is_news:
+            return EventResult(reached(before.status, after.status))
+        if error.alarm:  # other messages fail as well until an operator acts
+            log_failure(error, delivery, "not delivered")
+        is_first = before.status not in FAILURES
+        return EventResult(reached(before.status, after.status), error.kind if is_first else None)
+
+
+def _proven_send(found: DeliveryRecord, sid: str) -> ProvenSend:
+    record = found.ledger
+    sent_at = record.intent.at if record.intent else record.created_at
+    duration_ms = round(max(0.0, sent_at - record.created_at) * 1000)
+    return ProvenSend(sid, record.answer, sent_at, duration_ms)
+
+
+def parse_callback(body: str) -> Callback:
+    """Parse the receiver's event.
+
+    Raises:
+        EventDropped: It is not one.
+    """
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise EventDropped(DropReason.UNREADABLE) from None  # its text contains the body
+    match event:
+        case {
+            "url": str(url),
+            "signature": str(signature),
+            "body": str(form),
+            "received_at": int(at) | float(at),
+        } if 0 < at < LATEST:
+            return Callback(url, signature, form, at)
+    raise EventDropped(DropReason.UNREADABLE)
+
+
+def parse_address(url: str, channel: str) -> CallbackAddress:
+    """Return what a callback's URL names.
+
+    Raises:
+        EventDropped: It is another channel's, or not of the form that a send requests.
+    """
+    try:
+        path = urlsplit(url).path
+        named, reference, intent_id = path.rpartition("/callbacks/")[2].split("/")
+        padding = "=" * (-len(reference) % 4)
+        conversation_id = urlsafe_b64decode(reference + padding).decode()
+        is_canonical = path.endswith(callback_path(named, conversation_id, intent_id))
+    except ValueError:
+        raise EventDropped(DropReason.UNREADABLE) from None
+    if not is_canonical or not conversation_id:
+        raise EventDropped(DropReason.UNREADABLE)
+    if named != channel:
+        raise EventDropped(DropReason.OTHER_CHANNEL)
+    return CallbackAddress(conversation_id, intent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatchHandler:
+    """Records a batch of events; each fails independently.
+
+    Attributes:
+        recorder: Records one event.
+        queue: The events queue.
+        metrics: Receives the batch's numbers.
+        clock: Returns the time in epoch seconds.
+        max_concurrency: Events processed at once.
+        backoff_base: First backoff delay in seconds.
+        random: Source of the backoff's jitter.
+    """
+
+    recorder: EventRecorder
+    queue: Queue
+    metrics: Metrics
+    clock: Clock
+    max_concurrency: int
+    backoff_base: float
+    random: Random = SYSTEM_RANDOM
+
+    def handle_event(self, event: Mapping[str, Any], remaining_ms: int) -> dict[str, Any]:
+        """Process an SQS event.
+
+        Args:
+            event: An SQS event.
+            remaining_ms: Milliseconds until Lambda ends the function.
+
+        Returns:
+            `{"batchItemFailures": [{"itemIdentifier": messageId}, …]}`, the events that must not be
+            deleted.
+        """
+        deadline = self.clock() + remaining_ms / 1000
+        deliveries = [Delivery.from_record(record, deadline) for record in event["Records"]]
+        log.info("received", extra={"event": LogEvent.BATCH_RECEIVED, "messages": len(deliveries)})
+        results: dict[str, EventResult | ProcessingError | EventDropped] = {}
+
+        def process(delivery: Delivery) -> None:
+            results[delivery.message_id] = self._process(delivery)
+
+        self._map(process, deliveries, remaining_ms / 1000 - time_budget.HARD_STOP_SECONDS)
+        finished = dict(results)
+        errors = {id_: end for id_, end in finished.items() if isinstance(end, ProcessingError)}
+        failed = [d for d in deliveries if d.message_id in errors or d.message_id not in finished]
+        self._schedule_redelivery([d for d in deliveries if d.message_id in errors], errors)
+        log.info(
+            "finished",
+            extra={
+                "event": LogEvent.BATCH_FINISHED,
+                "messages": len(deliveries),
+                "failed": len(failed),
+            },
+        )
+        self._count(len(deliveries), list(finished.values()))
+        return {"batchItemFailures": [{"itemIdentifier": d.message_id} for d in failed]}
+
+    def _process(self, delivery: Delivery) -> EventResult | ProcessingError | EventDropped:
+        token = LOG_FIELDS.set({"sqs_message_id": delivery.message_id})
+        try:
+            return self.recorder.record(delivery)
+        except EventDropped as dropped:
+            return _log_dropped(dropped)
+        except PermanentFailure as refused:
+            log_failure(refused, delivery, "not recorded")
+            return _log_dropped(EventDropped(DropReason.RECORD_REFUSED))
+        except Exception as raised:  # noqa: BLE001 - one event must never fail the batch
+            error = unexpected_error(raised, delivery.step)
+            log_failure(error, delivery, "not recorded")
+            return error
+        finally:
+            LOG_FIELDS.reset(token)
+
+    def _schedule_redelivery(
+        self, deliveries: Sequence[Delivery], errors: Mapping[str, ProcessingError]
+    ) -> None:
+        if not deliveries:
+            return
+        delays = {
+            delivery.receipt_handle: redelivery_delay(
+                errors[delivery.message_id],
+                delivery.receive_count,
+                self.backoff_base,
+                self.random,
+            )
+            for delivery in deliveries
+        }
+        seconds = deliveries[0].deadline - self.clock() - time_budget.MARGIN_SECONDS
+        self._map(self.queue.change_visibility, [delays], seconds)
+
+    def _map(self, work: Any, items: Sequence[Any], seconds: float) -> None:
+        workers = max(1, min(self.max_concurrency, len(items)))
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="event")
+        map_with_deadline(seconds, work, items, pool)
+
+    def _count(
+        self, received: int, results: Sequence[EventResult | ProcessingError | EventDropped]
+    ) -> None:
+        recorded = [result for result in results if isinstance(result, EventResult)]
+        changes = Counter(metric for result in recorded for metric in result.metrics)
+        counts = {
+            Metric.EVENTS_RECEIVED: received,
+            Metric.EVENTS_DROPPED: sum(isinstance(result, EventDropped) for result in results),
+            Metric.MESSAGES_DELIVERED: changes[Metric.MESSAGES_DELIVERED],
+            Metric.MESSAGES_READ: changes[Metric.MESSAGES_READ],
+            Metric.MESSAGES_UNDELIVERED: changes[Metric.MESSAGES_UNDELIVERED],
+        }
+        failures = Counter(
+            (Step.DELIVERY, result.failure) for result in recorded if result.failure is not None
+        )
+        self.metrics.publish(counts, failures)
+
+
+def _log_dropped(dropped: EventDropped) -> EventDropped:
+    log.warning(
+        "a delivery event was dropped",
+        extra={"event": LogEvent.DELIVERY_EVENT_DROPPED, "reason": dropped.reason},
+    )
+    return dropped
