@@ -83,8 +83,9 @@ class EventSource:
         raise AssertionError(f"the queue is not empty after {max_polls} polls")
 
     def visible_in(self) -> list[float]:
-        """Return the seconds until each message on the queue is visible."""
-        return [message.visible_at / 1000 - self.clock() for message in _queue(QUEUE)._messages]
+        """Return the seconds until each message on the queue is visible, in milliseconds' steps."""
+        now = self.clock()  # a difference of two large floats is off by a fraction of a microsecond
+        return [round(each.visible_at / 1000 - now, 3) for each in _queue(QUEUE)._messages]
 
     def dead_letters(self) -> list[str]:
         """Return the bodies in the dead-letter queue."""

@@ -125,7 +125,8 @@ class MotoQueue:
     def visible_in(self, message_id: str) -> float | None:
         """Return in how many seconds a message is visible; None if it is not on the queue."""
         found = self._on_queue.get(message_id)
-        return found.visible_at / 1000 - self._services.clock.now if found else None
+        # A difference of two large floats is off by a fraction of a microsecond.
+        return round(found.visible_at / 1000 - self._services.clock.now, 3) if found else None
 
     def location(self, message_id: str) -> Location:
         if found := self._on_queue.get(message_id):
