@@ -27,7 +27,7 @@ from local.lifecycle import Composite
 from stacks.config import CHANNELS
 
 READ_AFTER_SECONDS = 0.5
-"""The fake's recipients read a WhatsApp message soon, so that nobody has to wait for it."""
+"""How soon the fake's recipients read a WhatsApp message; short, for the demo."""
 REQUIRED = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 TEMPLATE = "TWILIO_TEMPLATE_SID"
 PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")

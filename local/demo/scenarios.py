@@ -356,7 +356,7 @@ def delivery_status(scenario: Scenario) -> None:
 def _show_read(scenario: Scenario) -> None:
     match = Match(contains=READ_RECIPIENT, predicate=lambda each: "read" in each.body.values())
     scenario.vendors.twilio.fail_next(Fault.callback_forged(), match=match)
-    scenario.screen.say("somebody else sends a callback, too: that this message failed", "yellow")
+    scenario.screen.say("a forged callback reports that this message failed", "yellow")
     tracker = scenario.send("whatsapp", conversation="read", recipient=READ_RECIPIENT)
     record = scenario.wait_for_reports(tracker, *DELIVERED_AND_READ)
     callbacks = scenario.callbacks(record.get("message_sid", ""))

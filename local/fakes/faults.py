@@ -211,7 +211,7 @@ class Fault:
 
     @classmethod
     def callback_forged(cls, forgery: str = "signature") -> "Fault":
-        """Twilio: somebody else sends a false callback just before the genuine one.
+        """Twilio: a forged callback arrives just before the genuine one.
 
         Args:
             forgery: What is wrong with it, one of `FORGERIES`. It reports a failure; if the genuine
