@@ -17,7 +17,6 @@ from botocore.session import get_session
 from lambda_src.core import ConfigurationError, LeaseManager, Variable, time_budget
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.composer import MessageComposer
-from lambda_src.core.delivery.events import EventBatchHandler, EventRecorder
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.flow import FailureRecorder, MessageFlow
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lambda_src.core import Answer, ChannelParts, GenerationRequest, Settings, TextGenerator
+    from lambda_src.core.delivery.events import EventBatchHandler
 
 AWS_CLIENT = Config(
     connect_timeout=time_budget.AWS_CONNECT_SECONDS,
@@ -111,14 +111,17 @@ def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchH
     Raises:
         ConfigurationError: The channel has no status callbacks.
     """
+    # Imported here, because the processor's start does not need it.
+    from lambda_src.core.delivery import events  # noqa: PLC0415
+
     if parts.callbacks is None:
         raise ConfigurationError(f"{Variable.CHANNEL}: the channel has no status callbacks")
     logging_config.configure(
         settings.log_level, f"{settings.channel}-events-worker", settings.version
     )
     adapters = _adapters(settings, parts)
-    return EventBatchHandler(
-        recorder=EventRecorder(
+    return events.EventBatchHandler(
+        recorder=events.EventRecorder(
             settings.channel, adapters.table, adapters.secrets, parts.callbacks, time.time
         ),
         queue=adapters.queue,

@@ -4,7 +4,6 @@ from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
@@ -16,7 +15,7 @@ from lambda_src.core.contract import (
     Variable,
 )
 from stacks.config import ChannelNames, Environment, SharedNames
-from stacks.functions import function_with_log
+from stacks.functions import logged_function
 from stacks.invariants import attach_rules
 
 REQUESTS_PER_SECOND, BURST = 500, 1_000
@@ -104,27 +103,19 @@ class CallbackReceiver(Construct):
         encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
+        self.function, _ = logged_function(
             self,
-            "LogGroup",
-            log_group_name=names.receiver_log_group,
-            retention=environment.log_retention,
-            removal_policy=environment.removal_policy,
-            encryption_key=encryption_key,
-        )
-        self.function = function_with_log(
-            self,
-            log_group,
+            environment,
+            names.receiver_log_group,
+            encryption_key,
             function_name=names.receiver,
             description=f"Stores the status callbacks of {names.channel.display} messages",
             code=code,
             handler=RECEIVER_HANDLER,
-            runtime=environment.function_runtime,
-            architecture=environment.function_architecture,
             memory_size=RECEIVER_MEMORY_MB,
             timeout=RECEIVER_TIMEOUT,
             reserved_concurrent_executions=environment.receiver_concurrency,
-            environment={
+            variables={
                 Variable.CHANNEL: names.channel.name,
                 EVENTS_QUEUE_URL: events.queue_url,
                 Variable.CALLBACK_BASE_URL: endpoint.base_url,

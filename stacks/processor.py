@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, RELEASE, Variable
 from stacks.config import ChannelNames, Environment
-from stacks.functions import function_with_log
+from stacks.functions import logged_function
 from stacks.invariants import attach_rules
 
 ALIAS = "live"
@@ -54,14 +53,6 @@ class Processor(Construct):
         callback_base_url: str = "",
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = logs.LogGroup(
-            self,
-            "LogGroup",
-            log_group_name=names.log_group,
-            retention=environment.log_retention,
-            removal_policy=environment.removal_policy,
-            encryption_key=encryption_key,
-        )
         snap_start = lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if environment.snap_start else None
         variables = _variables(names, environment) | {
             Variable.QUEUE_URL: queue.queue_url,
@@ -70,19 +61,19 @@ class Processor(Construct):
         }
         if callback_base_url:
             variables[Variable.CALLBACK_BASE_URL] = callback_base_url
-        self.function = function_with_log(
+        self.function, self.log_group = logged_function(
             self,
-            self.log_group,
+            environment,
+            names.log_group,
+            encryption_key,
             function_name=names.function,
             description=names.function_description,
             code=code,
             handler=names.handler,
-            runtime=environment.function_runtime,
-            architecture=environment.function_architecture,
             memory_size=environment.function_memory_mb,
             timeout=environment.function_timeout,
             snap_start=snap_start,
-            environment=variables,
+            variables=variables,
         )
         self.alias = lambda_.Alias(
             self, "Live", alias_name=ALIAS, version=self.function.current_version

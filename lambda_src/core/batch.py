@@ -21,7 +21,7 @@ from lambda_src.core.log import LOG_FIELDS, log_failure
 from lambda_src.core.metrics import Result, count_results
 from lambda_src.core.models import ContextObject, Delivery, Outcome
 from lambda_src.core.ports import Clock, Heartbeat, Metrics, Queue
-from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delay
+from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delays
 
 log = logging.getLogger(__name__)
 
@@ -187,15 +187,7 @@ class BatchHandler:
     ) -> None:
         if not deliveries:
             return
-        delays = {
-            delivery.receipt_handle: redelivery_delay(
-                errors[delivery.message_id],
-                delivery.receive_count,
-                self.backoff_base,
-                self.random,
-            )
-            for delivery in deliveries
-        }
+        delays = redelivery_delays(deliveries, errors, self.backoff_base, self.random)
         seconds = self._seconds_left(deliveries, time_budget.MARGIN_SECONDS)
         if not self._map(self.queue.change_visibility, [delays], seconds):
             log.warning(

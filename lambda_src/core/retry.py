@@ -1,7 +1,7 @@
 """When a failed message is delivered again, and how long a ledger write is repeated."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from random import Random, SystemRandom
 
 from tenacity import (
@@ -14,6 +14,7 @@ from tenacity import (
 
 from lambda_src.core import time_budget
 from lambda_src.core.errors import LedgerUnavailable, ProcessingError, Redelivery
+from lambda_src.core.models import Delivery
 
 LONG_BACKOFF_FACTOR = 6
 """How much longer the backoff is after a rate limit."""
@@ -49,6 +50,28 @@ def redelivery_delay(
     backoff = _BACKOFFS[error.redelivery]
     share = random.uniform(backoff.min_share, 1)
     return math.ceil(max(requested, backoff.seconds(receive_count, base) * share))
+
+
+def redelivery_delays(
+    failed: Sequence[Delivery],
+    errors: Mapping[str, ProcessingError],
+    base: float,
+    random: Random,
+) -> dict[str, int]:
+    """Return the seconds after which each failed message is delivered again, by receipt handle.
+
+    Args:
+        failed: The messages.
+        errors: Why each failed, by message id.
+        base: The first delay, in seconds.
+        random: Source of the jitter.
+    """
+    return {
+        each.receipt_handle: redelivery_delay(
+            errors[each.message_id], each.receive_count, base, random
+        )
+        for each in failed
+    }
 
 
 def retry_until_deadline(

@@ -2,20 +2,17 @@
 
 from dataclasses import replace
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from lambda_src.core.contract import LogEvent
 from stacks.alarms.log_alarms import ACCOUNT_REFUSED, LogAlarm, count_lines, critical_line
+from stacks.alarms.metric_alarms import MAX_AGE, PERIOD
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
 from stacks.channel_queue import ChannelQueue
 from stacks.config import ChannelNames
 from stacks.processor import Processor
-
-PERIOD = Duration.minutes(5)
-MAX_AGE = Duration.minutes(15)
 
 EVENTS_DEAD_LETTERS = AlarmRule(
     subject="EventsDeadLetters",

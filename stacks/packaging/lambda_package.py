@@ -19,7 +19,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,9 +164,7 @@ def build_receiver(*, project: Path, runtime: Path = RUNTIME) -> LambdaPackage:
             dir=package.directory.parent, prefix="unfinished-"
         ) as scratch:
             unfinished = Path(scratch, "package")
-            for path, content in files.items():
-                (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
-                (unfinished / path).write_bytes(content)
+            _write(unfinished, files)
             _make_readable(unfinished)
             _move_into_place(unfinished, package.directory)
     os.utime(package.directory)
@@ -207,13 +205,17 @@ def _assemble(scratch: Path, sources: Sources, target: Target, python: Sequence[
     package = scratch / "package"
     _install(scratch, package, sources, target)
     _remove_excluded(package, sources.services)
-    for path, content in sources.files.items():
-        (package / path).parent.mkdir(parents=True, exist_ok=True)
-        (package / path).write_bytes(content)
+    _write(package, sources.files)
     if python:
         _compile(package, python, target, ours={path.parts[0] for path in sources.files})
     _make_readable(package)
     return package
+
+
+def _write(package: Path, files: Mapping[Path, bytes]) -> None:
+    for path, content in files.items():
+        (package / path).parent.mkdir(parents=True, exist_ok=True)
+        (package / path).write_bytes(content)
 
 
 def _make_readable(package: Path) -> None:

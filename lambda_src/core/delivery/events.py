@@ -37,13 +37,14 @@ from lambda_src.core.ledger import (
     DeliveryChange,
     DeliveryRecord,
     DeliveryReport,
+    DeliveryState,
     DeliveryStore,
     ProvenSend,
 )
 from lambda_src.core.log import LOG_FIELDS, log_failure
 from lambda_src.core.models import Callback, Delivery, DeliveryEvent, RecordKey
 from lambda_src.core.ports import Callbacks, Clock, Credentials, Metrics, Queue, Secrets
-from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delay
+from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delays
 
 log = logging.getLogger(__name__)
 
@@ -187,25 +188,26 @@ class EventRecorder:
                     },
                 )
         proven = None if action is EventAction.ADVANCE else _proven_send(found, event.sid)
-        self._write(found, event, report, proven, opted_out)
-        return self._result(found, report, error, delivery)
+        state = advance(found.delivery, report)
+        # A duplicate must not suppress a recipient again whom an operator has allowed.
+        if proven or not is_known(found.delivery, report):
+            self._write(
+                found, event, report, DeliveryChange(state, self.clock(), proven, opted_out)
+            )
+        return self._result(found.delivery, state, error, delivery)
 
     def _write(
         self,
         found: DeliveryRecord,
         event: DeliveryEvent,
         report: DeliveryReport,
-        proven: ProvenSend | None,
-        opted_out: str,
+        change: DeliveryChange,
     ) -> None:
-        if is_known(found.delivery, report) and not proven:
-            return  # a duplicate; it must not suppress a recipient again whom an operator allowed
-        now = self.clock()
-        state = advance(found.delivery, report)
-        if state != found.delivery or proven:
-            self.store.record_delivery(found, DeliveryChange(state, now, proven, opted_out))
-        elif opted_out:
-            self.store.suppress(event.recipient, opted_out, now)
+        state = change.state
+        if state != found.delivery or change.proven:
+            self.store.record_delivery(found, change)
+        elif change.suppressed_for:
+            self.store.suppress(event.recipient, change.suppressed_for, change.at)
         log.info(
             "recorded",
             extra={
@@ -214,25 +216,25 @@ class EventRecorder:
                 "reported_status": report.status,
                 "delivery_status": state.status,
                 "delivery_error_code": state.error_code,
-                "proves_send": proven is not None,
+                "proves_send": change.proven is not None,
             },
         )
 
     def _result(
         self,
-        found: DeliveryRecord,
-        report: DeliveryReport,
+        before: DeliveryState,
+        after: DeliveryState,
         error: ProcessingError | None,
         delivery: Delivery,
     ) -> EventResult:
-        before, after = found.delivery, advance(found.delivery, report)
+        metrics = reached(before.status, after.status)
         is_news = (before.status, before.error_code) != (after.status, after.error_code)
         if error is None or not is_news:
-            return EventResult(reached(before.status, after.status))
+            return EventResult(metrics)
         if error.alarm:  # other messages fail as well until an operator acts
             log_failure(error, delivery, "not delivered")
         is_first = before.status not in FAILURES
-        return EventResult(reached(before.status, after.status), error.kind if is_first else None)
+        return EventResult(metrics, error.kind if is_first else None)
 
 
 def _proven_send(found: DeliveryRecord, sid: str) -> ProvenSend:
@@ -362,15 +364,7 @@ class EventBatchHandler:
     ) -> None:
         if not deliveries:
             return
-        delays = {
-            delivery.receipt_handle: redelivery_delay(
-                errors[delivery.message_id],
-                delivery.receive_count,
-                self.backoff_base,
-                self.random,
-            )
-            for delivery in deliveries
-        }
+        delays = redelivery_delays(deliveries, errors, self.backoff_base, self.random)
         seconds = deliveries[0].deadline - self.clock() - time_budget.MARGIN_SECONDS
         self._map(self.queue.change_visibility, [delays], seconds)
 
