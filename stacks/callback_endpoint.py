@@ -103,7 +103,7 @@ class CallbackReceiver(Construct):
         encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.function, _ = logged_function(
+        self.function = logged_function(
             self,
             environment,
             names.receiver_log_group,
@@ -122,7 +122,7 @@ class CallbackReceiver(Construct):
                 Variable.LOG_LEVEL: environment.log_level,
                 Variable.VERSION: RELEASE,
             },
-        )
+        ).function
         route = apigateway.HttpRoute(
             self,
             "Route",

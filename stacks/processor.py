@@ -61,7 +61,7 @@ class Processor(Construct):
         }
         if callback_base_url:
             variables[Variable.CALLBACK_BASE_URL] = callback_base_url
-        self.function, self.log_group = logged_function(
+        created = logged_function(
             self,
             environment,
             names.log_group,
@@ -75,6 +75,8 @@ class Processor(Construct):
             snap_start=snap_start,
             variables=variables,
         )
+        self.function = created.function
+        self.log_group = created.log_group
         self.alias = lambda_.Alias(
             self, "Live", alias_name=ALIAS, version=self.function.current_version
         )
