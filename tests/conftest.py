@@ -2,10 +2,12 @@
 
 import gc
 import os
+from functools import cache
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
@@ -51,7 +53,21 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    JSONFileLoader.load_file = _load_once
     gc.disable()
+
+
+_load_file = JSONFileLoader.load_file
+
+
+@cache
+def _file(path: str) -> Any:
+    return _load_file(JSONFileLoader(), path)
+
+
+def _load_once(_: JSONFileLoader, file_path: str) -> Any:
+    """Read each of AWS's service models once per process, not once per session."""
+    return _file(file_path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

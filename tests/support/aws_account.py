@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from threading import RLock
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import pytest
-from botocore.session import get_session
+from botocore.config import Config
+from botocore.session import Session, get_session
 from moto import mock_aws
 from moto.core.responses import BaseResponse
 from moto.dynamodb.comparisons import get_filter_expression
@@ -78,13 +80,22 @@ def mocked_account() -> Iterator[None]:
         moto_api_backend.reset()  # a nested account would start with the outer one's content
         for name, value in (CREDENTIALS | NO_CA_CERTIFICATES).items():
             monkeypatch.setenv(name, value)
-        # AWS's service models are read, and its builtin handlers registered, once per process.
-        monkeypatch.setattr("lambda_src.bootstrap.get_session", _one_session)
+        runtime = SimpleNamespace(create_client=partial(_shared_client, get_session()))
+        monkeypatch.setattr("lambda_src.bootstrap.get_session", lambda: runtime)
+        monkeypatch.setattr("lambda_src.receiver.get_session", lambda: runtime)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SessionWithSharedClients())
         yield
 
 
-_one_session = cache(get_session)
+def _shared_client(session: Session, service: str, config: Config) -> Any:
+    """Return the runtime's client of a service under the environment's present AWS variables."""
+    environment = frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
+    return _client_in(session, service, config, environment)
+
+
+@cache
+def _client_in(session: Session, service: str, config: Config, _environment: object) -> Any:
+    return session.create_client(service, config=config)
 
 
 class _SessionWithSharedClients(boto3.Session):
