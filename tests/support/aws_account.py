@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.session import Session, get_session
 from moto import mock_aws
 from moto.core.responses import BaseResponse
+from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import TransactionCanceledException
 from moto.dynamodb.models import DynamoDBBackend
@@ -164,6 +165,7 @@ def serialized_calls() -> Iterator[None]:
     """
     with (
         patch.object(BaseResponse, "_dispatch", _dispatch_alone),
+        patch.object(AttributePicker, "__call__", _pick),
         patch.object(DynamoDBBackend, "transact_write_items", _transact_write_items),
     ):
         yield
@@ -172,6 +174,21 @@ def serialized_calls() -> Iterator[None]:
 def _dispatch_alone(response: BaseResponse, *arguments: Any, **options: Any) -> Any:
     with _one_at_a_time:
         return _dispatch(response, *arguments, **options)
+
+
+_pick_by_aliases = AttributePicker.__call__
+ATTRIBUTE_TYPES = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"})
+
+
+def _pick(picker: AttributePicker, context: AttributePickerContext) -> Any:
+    """Return a member of an answer; for DynamoDB's typed values without search for aliases.
+
+    Each of the ten types is a member, and moto tries ten spellings of each that a value lacks.
+    """
+    value = context.obj
+    if type(value) is dict and len(value) == 1 and value.keys() <= ATTRIBUTE_TYPES:
+        return value.get(context.key)
+    return _pick_by_aliases(picker, context)
 
 
 def _transact_write_items(backend: DynamoDBBackend, transact_items: Sequence[Any]) -> None:
