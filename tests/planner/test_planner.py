@@ -13,7 +13,7 @@ from planner.cli import app
 from planner.document import CAPACITY, COST, with_table, with_tables
 from planner.plan import Architecture, Cost, Function, cost_of
 from planner.prices import PRICES, UNDATED, Price
-from planner.usage import CALLS, EXAMPLE, MonthlyResources
+from planner.usage import CALLS, EXAMPLE, INDEX_UNITS, MonthlyResources
 from stacks.capacity import (
     Footprint,
     Load,
