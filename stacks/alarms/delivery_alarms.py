@@ -62,7 +62,7 @@ OLDEST_LOOKUP = AlarmRule(
     missing_data_breaches=True,
     description=(
         "Lookups of messages without a delivery result are overdue, or the scheduled job has not"
-        " run for an hour: the job, its schedule or the events worker fails, the vendor does not"
+        " run for two hours: the job, its schedule or the events worker fails, the vendor does not"
         " answer, or more lookups are due than the configured rate allows. Nothing is sent or lost"
         " because of it; the records show an earlier delivery status."
     ),
@@ -260,10 +260,10 @@ def _sends_without_callbacks(
     """
     return cloudwatch.MathExpression(
         # Neither metric has data where nothing happened: that counts as 0.
-        expression=f"IF(FILL(sent, 0) >= {MIN_SENDS} AND FILL(callbacks, 0) < 1, 1, 0)",
+        expression=f"IF(FILL(sends, 0) >= {MIN_SENDS} AND FILL(callbacks, 0) < 1, 1, 0)",
         using_metrics={
             "callbacks": receiver.metric_invocations(statistic="Sum"),
-            "sent": _own(namespace, Metric.MESSAGES_SENT, statistic="Sum"),
+            "sends": _own(namespace, Metric.MESSAGES_SENT, statistic="Sum"),
         },
         period=Duration.minutes(30),
         label="Messages sent, no callback received",
