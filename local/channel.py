@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +141,7 @@ class Channel:
         Raises:
             LocalCloudError: the job failed.
         """
-        kind = f"{self.resources.scheduler.partition('-')[0]}#{OpenWork.DELIVERY}#"
+        kind = f"{self.resources.scheduler.partition('-scheduler-')[0]}#{OpenWork.DELIVERY}#"
         found = self._aws.dynamodb.get_paginator("scan").paginate(
             TableName=self.resources.table,
             FilterExpression=f"begins_with({OPEN_WORK}, :kind)",
@@ -152,6 +153,15 @@ class Channel:
             for item in page["Items"]
         ]
         for key in keys:
+            self._make_due(key)
+        answer = self._aws.functions.invoke(FunctionName=self.resources.scheduler)
+        if error := answer.get("FunctionError"):
+            raise LocalCloudError(f"{self.resources.scheduler}: {error}")
+        return len(keys)
+
+    def _make_due(self, key: Mapping[str, Any]) -> None:
+        """Let a scheduled lookup be due, unless a callback has ended it meanwhile."""
+        with suppress(self._aws.dynamodb.exceptions.ConditionalCheckFailedException):
             self._aws.dynamodb.update_item(
                 TableName=self.resources.table,
                 Key=key,
@@ -159,10 +169,6 @@ class Channel:
                 ConditionExpression=f"attribute_exists({OPEN_WORK})",
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
             )
-        answer = self._aws.functions.invoke(FunctionName=self.resources.scheduler)
-        if "FunctionError" in answer:
-            raise LocalCloudError(f"{self.resources.scheduler}: {answer['FunctionError']}")
-        return len(keys)
 
     def log(self) -> list[LogLine]:
         """Return every line that the function has logged since the local cloud was started."""

@@ -27,13 +27,11 @@ REPEAT_SECONDS: Final = 30.0
 
 Value = float | None
 """A value of a metric in a period; None if it has no data."""
-_COMPARISONS: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
+_OPERATORS: Mapping[type[ast.AST], Callable[[Any, Any], float]] = {
     ast.Lt: operator.lt,
     ast.Gt: operator.gt,
     ast.LtE: operator.le,
     ast.GtE: operator.ge,
-}
-_ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -103,7 +101,7 @@ class MathMetric:
 
     def _read(self, query: Mapping[str, Any]) -> Value:
         stat, now = query["MetricStat"], time.time()
-        points = self._aws.cloudwatch.get_metric_statistics(
+        points: Any = self._aws.cloudwatch.get_metric_statistics(
             Namespace=stat["Metric"]["Namespace"],
             MetricName=stat["Metric"]["MetricName"],
             StartTime=datetime.fromtimestamp(now - stat["Period"], UTC),
@@ -149,13 +147,13 @@ def _evaluate(node: ast.expr, metrics: Mapping[str, Value]) -> Value:
         case ast.BoolOp(op=word, values=parts):
             combine = all if isinstance(word, ast.And) else any
             return float(combine(_evaluate(part, metrics) for part in parts))
-        case ast.Compare(left=left, ops=[sign], comparators=[right]):
-            pair = (_evaluate(left, metrics), _evaluate(right, metrics))
-            return None if None in pair else float(_COMPARISONS[type(sign)](*pair))  # type: ignore[arg-type]  # no None
-        case ast.BinOp(left=left, op=sign, right=right):
-            pair = (_evaluate(left, metrics), _evaluate(right, metrics))
-            is_undefined = None in pair or (isinstance(sign, ast.Div) and not pair[1])
-            return None if is_undefined else _ARITHMETIC[type(sign)](*pair)  # type: ignore[arg-type]  # no None
+        case (
+            ast.Compare(left=left, ops=[sign], comparators=[right])
+            | ast.BinOp(left=left, op=sign, right=right)
+        ):
+            a, b = _evaluate(left, metrics), _evaluate(right, metrics)
+            is_undefined = a is None or b is None or (isinstance(sign, ast.Div) and not b)
+            return None if is_undefined else float(_OPERATORS[type(sign)](a, b))
     raise LookupError(ast.dump(node))
 
 
