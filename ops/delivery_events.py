@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from lambda_src.core.delivery.events import EventDropped, parse_address, parse_callback
+from lambda_src.core.delivery.events import EventDropped, parse_address, parse_event
 from lambda_src.core.models import RecordKey
 
 if TYPE_CHECKING:
@@ -52,21 +51,16 @@ class QueuedEvent:
             callbacks: Reads the channel's callbacks; None if it has none.
         """
         try:
-            event = json.loads(body)
-        except (ValueError, RecursionError):
-            return cls(EventKind.UNREADABLE)
-        match event:
-            case {"lookup": {"primary_channel": str(recipient), "conversation_id": str(id_)}}:
-                return cls(EventKind.LOOKUP, recipient, id_)
-        try:
-            callback = parse_callback(body)
+            found = parse_event(body)
         except EventDropped:
             return cls(EventKind.UNREADABLE)
-        read = callbacks.read(callback) if callbacks else None
+        if isinstance(found, RecordKey):
+            return cls(EventKind.LOOKUP, found.primary_channel, found.conversation_id)
+        read = callbacks.read(found) if callbacks else None
         if read is None:
             return cls(EventKind.UNREADABLE)
         try:
-            conversation_id = parse_address(callback.url, channel).conversation_id
+            conversation_id = parse_address(found.url, channel).conversation_id
         except EventDropped:
             conversation_id = ""
         return cls(EventKind.CALLBACK, read.recipient, conversation_id)

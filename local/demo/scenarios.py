@@ -427,10 +427,9 @@ def _show_alarm_on_share(scenario: Scenario) -> None:
     twilio.add_rule(twilio.rule(fault, match=match, times=None))
     screen.say(f"nor can it deliver the next {UNDELIVERED_MESSAGES}", "yellow")
     for number in range(UNDELIVERED_MESSAGES):
-        scenario.send(
-            "whatsapp",
-            conversation=f"undelivered-{number}",
-            recipient=f"{UNDELIVERED_SERIES}{number}",
+        conversation, recipient = f"undelivered-{number}", f"{UNDELIVERED_SERIES}{number}"
+        scenario.cloud.channel.send(
+            example("whatsapp", conversation_id=conversation, recipient=recipient)
         )
     with screen.step("share of undelivered messages in an hour → alarm → topic → subscriber"):
         alert = wait_for(lambda: scenario.cloud.alerts.alarm_named(SHARE_ALARM), TIMEOUT_SECONDS)
