@@ -57,11 +57,14 @@ WORKER_ROLE = "DeliveryEventsWorkerRole6E788FAE"
 SCHEDULER_ROLE = "DeliveryEventsSchedulerRole4781BF92"
 INDEX = f"{TABLE}/index/open-work"
 EVENTS = "ai-multi-comms-whatsapp-events-queue-dev"
+EVENTS_DEAD_LETTERS = "ai-multi-comms-whatsapp-events-dlq-dev"
 NUMBER = "+447700900321"
 REASON = "--reason request-17 --yes"
 COMMANDS = (
     *("status", "conversation list", "conversation show lost", "dlq list --messages"),
     *("dlq show letter", f"dlq drop --cause body_not_json {REASON}", "dlq redrive --yes"),
+    *("conversation undelivered", "dlq list --events", "dlq show lookup --events"),
+    *(f"dlq drop --events --cause unreadable {REASON}", "dlq redrive --events --yes"),
     *("unknown list", f"unknown resolve lost --not-sent {REASON}", "send {file} --yes"),
     "secrets check",
 )
@@ -297,7 +300,6 @@ def test_permissions_of_services() -> None:
 
 def test_operators_have_the_permissions_that_the_tool_uses(
     operator: OperatorChannel,  # noqa: F811 - a fixture
-    dev: Synthesized,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -312,11 +314,13 @@ def test_operators_have_the_permissions_that_the_tool_uses(
         assert 0 == result.exit_code, (command, result.output)
     names = {"queue": QUEUE, "dead-letters": DEAD_LETTERS, operator.channel.table: TABLE}
     names |= {STACK: f"{STACK}/*", ALIAS: ALIAS}
-    secrets = {p.resource for p in _of_policy(dev, OPERATOR) if "secret" in p.action}
+    names |= {"events": EVENTS, "events-dead-letters": EVENTS_DEAD_LETTERS}
+    allowed = _of_policy(synthesize(delivery_webhook=True), OPERATOR)
+    secrets = {p.resource for p in allowed if "secret" in p.action}
     on_one = {call for call in calls if call[0] not in ON_ALL_RESOURCES | WITHOUT_PERMISSION}
     on_all = {(action, ALL_RESOURCES) for action, _ in calls if action in ON_ALL_RESOURCES}
     called = _with_deployed_names(on_one, names, secrets - {ALL_RESOURCES}) | on_all
-    assert called == {(p.action, p.resource) for p in _of_policy(dev, OPERATOR)}
+    assert called == {(p.action, p.resource) for p in allowed}
 
 
 def _commands(
@@ -327,6 +331,8 @@ def _commands(
     body = context(conversation_id="letter")
     file.write_text(body)
     operator.dead_letter(body, "no JSON")
+    lookup = {"primary_channel": NUMBER, "conversation_id": "lookup"}
+    operator.dead_letter("no JSON", json.dumps({"lookup": lookup}), events=True)
     operator.lose_send()
     operator.age_send("lost")
     yield from ((command.format(file=file), None) for command in COMMANDS)
