@@ -309,7 +309,7 @@ def _add(callbacks: Callbacks, name: str, overdue: float, channel: str = "whatsa
 
 def _requested() -> list[tuple[str, int]]:
     """Return the requested conversations and the seconds until each request is visible."""
-    messages = sqs_backends[AWS_ACCOUNT][REGION].queues["events"]._messages
+    messages: list[Any] = sqs_backends[AWS_ACCOUNT][REGION].queues["events"]._messages
     found = [
         (json.loads(each.body), round((each.delayed_until - each.sent_timestamp) / 1000))
         for each in messages
