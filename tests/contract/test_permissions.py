@@ -315,7 +315,7 @@ def test_operators_have_the_permissions_that_the_tool_uses(
     names = {"queue": QUEUE, "dead-letters": DEAD_LETTERS, operator.channel.table: TABLE}
     names |= {STACK: f"{STACK}/*", ALIAS: ALIAS}
     names |= {"events": EVENTS, "events-dead-letters": EVENTS_DEAD_LETTERS}
-    allowed = _of_policy(synthesize(delivery_webhook=True), OPERATOR)
+    allowed = _of_policy(synthesize(**DELIVERY), OPERATOR)
     secrets = {p.resource for p in allowed if "secret" in p.action}
     on_one = {call for call in calls if call[0] not in ON_ALL_RESOURCES | WITHOUT_PERMISSION}
     on_all = {(action, ALL_RESOURCES) for action, _ in calls if action in ON_ALL_RESOURCES}
