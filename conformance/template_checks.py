@@ -166,6 +166,15 @@ def check_environment(subject: Subject) -> Iterator[str]:
             yield f"{METRICS_NAMESPACE} of {name} is not {names.metrics_namespace}"
 
 
+def check_delivery_events(subject: Subject) -> Iterator[str]:
+    """Check that the channel's parts do what its environment deploys functions for."""
+    environment, parts = subject.names.environment, subject.parts
+    if environment.delivery_webhook and parts.callbacks is None:
+        yield "delivery_webhook: the channel's parts have no callbacks, so none are requested"
+    if environment.delivery_sweep and parts.make_status_lookup is None:
+        yield "delivery_sweep: the channel's parts have no make_status_lookup, so all lookups fail"
+
+
 def _actions(subject: Subject) -> Mapping[str, frozenset[str]]:
     """Return the functions that the channel's environment has, each with its privileges."""
     names, environment = subject.names, subject.names.environment

@@ -117,11 +117,11 @@ class DeliveryEvents(Construct):
         names: The channel's names; the channel also gives the worker's handler.
         environment: `delivery_webhook`, `delivery_sweep` and what else may differ.
         conversations: The table; with `delivery_sweep` it has the index `open-work`.
-        endpoint: The HTTP API of the callbacks; required with `delivery_webhook`.
         code: The package that holds the events worker's handler.
-        receiver_code: The package that holds the receiver; required with `delivery_webhook`.
         secrets: The channel's secrets.
         notifier: Creates the alarms.
+        endpoint: The HTTP API of the callbacks; required with `delivery_webhook`.
+        receiver_code: The package that holds the receiver; required with `delivery_webhook`.
         encryption_key: Encrypts the queues and the log groups; None: keys that AWS owns.
 
     Attributes:
@@ -140,11 +140,11 @@ class DeliveryEvents(Construct):
         names: ChannelNames,
         environment: Environment,
         conversations: ConversationsTable,
-        endpoint: CallbackEndpoint | None,
         code: lambda_.Code,
-        receiver_code: lambda_.Code | None,
         secrets: ChannelSecrets,
         notifier: AlarmNotifier,
+        endpoint: CallbackEndpoint | None = None,
+        receiver_code: lambda_.Code | None = None,
         encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)

@@ -187,6 +187,13 @@ def test_a_broken_template_does_not_conform(
     assert list(BY_NAME[check](replace(working, template=path)))
 
 
+def test_parts_without_a_lookup_do_not_conform() -> None:
+    """An environment that has messages looked up, or receives callbacks, needs the parts for it."""
+    working = subject_of(SMS)
+    parts = replace(working.parts, callbacks=None, make_status_lookup=None)
+    assert 2 == len(list(BY_NAME["check_delivery_events"](replace(working, parts=parts))))
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the files that the page's steps write or change."""
@@ -217,9 +224,10 @@ def subject(root: Path) -> Iterator[Subject]:
         module_path = [*lambda_src.channels.__path__, str(root / "lambda_src/channels")]
         patch.setattr(lambda_src.channels, "__path__", module_path)
         parts = lambda_src.channels.parts_of("pager")
+        own = environment(**DELIVERY)
         yield Subject(
-            names=ChannelNames(changed["PAGER"], environment()),
-            template=assemble(environment(), stub_package()).directory / "Pager.template.json",
+            names=ChannelNames(changed["PAGER"], own),
+            template=assemble(own, stub_package()).directory / "Pager.template.json",
             parts=replace(parts, assistants=root / "lambda_src/assistants"),
             vendor=partial(TwilioVendor, has_template=False),
             example=root / "examples/contexts/pager.json",
