@@ -158,7 +158,7 @@ def test_a_failure_that_is_looked_up_is_one_like_any_other(
     assert (code == 63033) == bool(failed)
 
 
-def _record(**fields: object) -> Callable[[Callbacks], None]:
+def _record(**fields: Any) -> Callable[[Callbacks], None]:
     return lambda callbacks: callbacks.channel.set_fields(**fields)
 
 
@@ -241,7 +241,8 @@ def test_a_channel_may_lack_callbacks_or_lookups(
     callbacks.send()
     _age(callbacks, HOUR)
     names = ("callbacks", "make_status_lookup") if missing == "both" else (missing,)
-    monkeypatch.setattr(whatsapp, "PARTS", replace(whatsapp.PARTS, **dict.fromkeys(names)))
+    without: dict[str, Any] = dict.fromkeys(names)
+    monkeypatch.setattr(whatsapp, "PARTS", replace(whatsapp.PARTS, **without))
     if missing == "both":
         with pytest.raises(ConfigurationError, match="neither status callbacks nor"):
             callbacks.worker()
@@ -280,7 +281,7 @@ def test_rotated_credentials_are_read_again(
     ],
 )
 def test_a_lookup_that_is_not_due_asks_nothing(
-    callbacks: Callbacks, change: dict[str, object], expected: Any
+    callbacks: Callbacks, change: dict[str, Any], expected: Any
 ) -> None:
     """A mark that contradicts the record is removed; the rest of the record stays."""
     callbacks.send()
