@@ -59,6 +59,7 @@ PUBLIC_FIELDS = frozenset(
         "message_sid",
         "thread_id",
         "message_id",
+        "response_id",
         "task_complete",
         "initial_processing_time_ms",
         "processor_version",
@@ -73,6 +74,12 @@ PUBLIC_FIELDS = frozenset(
         "created_at",
         "updated_at",
         "expires_at",
+        "delivery_status",
+        "delivery_error_code",
+        "delivery_updated_at",
+        "intent_id",
+        "open_work",
+        "open_since",
         "failure",
         "operator_actions",
         "prompt_tokens",
@@ -84,7 +91,7 @@ PUBLIC_FIELDS = frozenset(
     }
 )
 """Fields without personal data; all others are masked, including fields that are added later."""
-PUBLIC_TREES = frozenset({"failure", "operator_actions"})
+PUBLIC_TREES = frozenset({"failure", "operator_actions", "delivery_events", "intent_ids"})
 """Fields that are shown with everything in them."""
 
 _PHONE_NUMBER = re.compile(r"\+\d{4,}")

@@ -58,6 +58,7 @@ def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
         (["send"], "name a context object"),
         (["send", "nowhere.json"], "cannot read"),
         (["up"], "a local cloud is running already, in process 1"),
+        (["lookups"], "the embedded AWS no longer responds"),
     ],
 )
 def test_invalid_calls(monkeypatch: pytest.MonkeyPatch, arguments: list[str], text: str) -> None:

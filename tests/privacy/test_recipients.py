@@ -200,7 +200,8 @@ def test_erasure_removes_only_the_person(operator: OperatorChannel, erasure: Era
     receipt = erasure.erase(RECIPIENT, AUDIT)
 
     assert {"first", "conversation-1", "plain"} == set(receipt.conversations)
-    assert {"whatsapp queue": 2, "whatsapp dead letters": 2} == receipt.removed
+    removed = {name: number for name, number in receipt.removed.items() if number}
+    assert {"whatsapp queue": 2, "whatsapp dead letters": 2} == removed
     assert [0, 0, 1] == [records_of(channel, r) for r in (RECIPIENT, RECIPIENT[1:], OTHER)]
     assert [mentions] == operator.queued() == operator.dead_letters()
     assert receipt.is_complete
