@@ -36,7 +36,8 @@ class ChannelStack(Stack):
         channel_queue: The queue construct; allow a router to send with `grant_send`.
         secrets: The channel's secrets.
         processor: The function, its alias and its log group.
-        delivery_events: What happens to sent messages; None without `delivery_webhook`.
+        delivery_events: What happens to sent messages; None without `delivery_webhook` and
+            `delivery_sweep`.
         router: The managed policy of senders to the queue.
         operator: The managed policy of the channel's operators.
     """
@@ -113,13 +114,15 @@ class ChannelStack(Stack):
                 "DeliveryEvents",
                 names=names,
                 environment=environment,
-                shared=shared,
+                conversations=shared.conversations,
+                endpoint=shared.callbacks,
                 code=code,
                 receiver_code=receiver_code,
                 secrets=self.secrets,
                 notifier=notifier,
+                encryption_key=shared.encryption_key,
             )
-            if shared.callbacks
+            if environment.has_delivery_events
             else None
         )
         if self.delivery_events:

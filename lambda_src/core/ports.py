@@ -109,6 +109,25 @@ class Callbacks(Protocol):
         """
 
 
+class StatusLookup(Protocol):
+    """Asks the vendor for the status of a message that it accepted."""
+
+    def look_up(self, credentials: Any, sid: str) -> DeliveryEvent | None:
+        """Return the status of the message with that vendor id; None if the vendor has none.
+
+        Raises:
+            AccountRefused: The vendor refused the account; `CredentialsRefused`: the credentials.
+            PermanentFailure: It refused the request.
+            TransientFailure: It did not answer, or asked for later requests.
+        """
+
+    def classify(self, event: DeliveryEvent) -> ProcessingError:
+        """Return the error of a message that was accepted and then not delivered.
+
+        It has the class that the same code has in the answer to a send.
+        """
+
+
 class Heartbeat(Protocol):
     """Extends the visibility of a batch's messages and renews their leases."""
 
@@ -268,6 +287,8 @@ class ChannelParts:
         text_rules: The channel's characters and text lengths.
         assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
         callbacks: The vendor's status callbacks; None: the channel requests none.
+        make_status_lookup: Makes the lookup of a message's status, once per container; None: the
+            vendor has none.
         preload_modules: Modules that the sender's SDK imports at its first send. They are imported
             earlier, since the time between the intent and the send is limited.
     """
@@ -278,4 +299,5 @@ class ChannelParts:
     text_rules: TextRules = TWILIO
     assistants: Path | None = None
     callbacks: Callbacks | None = None
+    make_status_lookup: Callable[[Settings], StatusLookup] | None = None
     preload_modules: tuple[str, ...] = ()

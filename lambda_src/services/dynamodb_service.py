@@ -68,6 +68,7 @@ class ConversationsTable:
         self._table_name = table_name
         self._version = processor_version
         self._retention = retention
+        self._channel = channel
         self._suppressions = SuppressionList(table_name, channel, addressing)
 
     def create(self, context: ContextObject, lease: Lease) -> None:
@@ -98,7 +99,7 @@ class ConversationsTable:
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the vendor id, while `sending` or `send_unknown`, under any lease."""
-        self._update(updates.record_sent(key, sent))
+        self._update(updates.record_sent(key, sent, self._channel))
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` under the same lease.
@@ -132,7 +133,7 @@ class ConversationsTable:
 
     def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
-        self._update(updates.mark_unknown(key, failure, found))
+        self._update(updates.mark_unknown(key, failure, found, self._channel))
 
     def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
         """Return the recipient's other conversations that have a vendor id or may yet get one."""
@@ -176,6 +177,10 @@ class ConversationsTable:
         recipient = found.ledger.key.primary_channel
         suppress = self._suppressions.suppress(recipient, change.suppressed_for, change.at)
         self._transact(update.step, {"Update": self._request(update)}, *suppress)
+
+    def schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
+        """Change when the vendor is to be asked, if it is unchanged since it was found."""
+        self._update(updates.schedule_lookup(found, at))
 
     def suppress(self, recipient: str, code: str, at: float) -> None:
         """Suppress a recipient of the channel; an existing suppression is unchanged."""

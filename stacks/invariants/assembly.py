@@ -13,6 +13,7 @@ from lambda_src.core.contract import (
     HANDLER,
     RECEIVER_HANDLER,
     REQUIRED_VARIABLES,
+    SCHEDULER_HANDLER,
     Variable,
 )
 from lambda_src.core.settings import ConfigurationError, Settings
@@ -30,6 +31,7 @@ LOG_GROUP = "AWS::Logs::LogGroup"
 METRIC_FILTER = "AWS::Logs::MetricFilter"
 ALARM = "AWS::CloudWatch::Alarm"
 KEY = "AWS::KMS::Key"
+RULE = "AWS::Events::Rule"
 
 VARIABLES = "Environment.Variables"
 """The path of a function's environment variables."""
@@ -338,7 +340,7 @@ class Function:
     def is_processor(self) -> bool:
         """Whether the function runs our runtime: it sends messages or records delivery events."""
         handler = self.resource.value("Handler")
-        if handler == RECEIVER_HANDLER:
+        if handler in {RECEIVER_HANDLER, SCHEDULER_HANDLER}:
             return False
         return handler in {HANDLER, EVENTS_HANDLER} or Variable.CHANNEL in self.variables
 
