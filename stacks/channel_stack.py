@@ -126,6 +126,7 @@ class ChannelStack(Stack):
             else None
         )
         if self.delivery_events:
+            self.delivery_events.channel_queue.grant_operate(self.operator.policy)
             alarms += self.delivery_events.alarms
         dashboard = self._add_dashboard(names, environment, alarms)
         self._add_outputs(dashboard)
@@ -190,6 +191,10 @@ class ChannelStack(Stack):
     def _add_outputs(self, dashboard: ChannelDashboard) -> None:
         CfnOutput(self, "QueueUrl", value=self.channel_queue.queue.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=self.channel_queue.dead_letter_queue.queue_url)
+        if self.delivery_events:
+            events = self.delivery_events.channel_queue
+            CfnOutput(self, "EventsQueueUrl", value=events.queue.queue_url)
+            CfnOutput(self, "EventsDeadLetterQueueUrl", value=events.dead_letter_queue.queue_url)
         CfnOutput(self, "FunctionName", value=self.processor.function.function_name)
         CfnOutput(self, "FunctionAlias", value=self.processor.alias.alias_name)
         CfnOutput(self, "LogGroupName", value=self.processor.log_group.log_group_name)

@@ -114,8 +114,6 @@ class ConversationsTable(Construct):
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow an operator to find, change and erase conversations, and to suppress recipients."""
-        if self._index_arns:
-            self.grant_find_open_work(grantee)
         return self._grant(
             grantee,
             "dynamodb:DeleteItem",

@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from lambda_src.core.contract import DropReason, Kind, Metric, Step
+from lambda_src.core.contract import DropReason, Kind, Metric, OpenWork, Step
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.models import (
     TWILIO,
@@ -18,6 +18,7 @@ from lambda_src.core.models import (
     DeliveryEvent,
     GenerationRequest,
     OutgoingMessage,
+    RecordKey,
     TextRules,
 )
 from lambda_src.core.settings import Settings
@@ -158,6 +159,30 @@ class Queue(Protocol):
         Raises:
             TransientFailure: The queue did not answer.
         """
+
+
+class OpenWorkIndex(Protocol):
+    """A channel's records by what remains to be done on them."""
+
+    def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
+        """Yield what is due by `now`: since when (epoch seconds) and the record, the oldest first.
+
+        Raises:
+            ProcessingError: The table did not answer, or refused the request.
+        """
+
+
+class RequestQueue(Protocol):
+    """The events queue, as the scheduled job uses it.
+
+    Its methods raise `TransientFailure` if the queue did not answer, or refused a request.
+    """
+
+    def count_waiting(self) -> int:
+        """Return about how many messages wait: visible, delayed or in flight."""
+
+    def send(self, delayed: Sequence[tuple[str, int]]) -> None:
+        """Put up to ten messages on the queue: bodies, and the seconds until each is visible."""
 
 
 class Metrics(Protocol):

@@ -36,7 +36,7 @@ UNDELIVERED_SHARE = AlarmRule(
     description=(
         f"Of the messages whose result became known within an hour, {UNDELIVERED_PERCENT} percent"
         f" or more, and at least {MIN_UNDELIVERED}, were not delivered although the vendor had"
-        " accepted them. Group them by code (`ops conversation list --delivery undelivered`): one"
+        " accepted them. Group them by code (`ops conversation undelivered`): one"
         " code for most of them is a common cause, such as a template, a sender or a carrier. Sends"
         " go on; pause the channel if they are in vain."
     ),

@@ -13,7 +13,6 @@ from lambda_src.core.contract import (
     OPENAI_URL_PATTERN,
     RECEIVER_HANDLER,
     REQUIRED_VARIABLES,
-    SCHEDULER_HANDLER,
     TWILIO_BASE_URL,
     Variable,
 )
@@ -33,6 +32,7 @@ from stacks.invariants.assembly import (
     consumers,
     covers,
     processor_functions,
+    scheduler_functions,
 )
 from stacks.invariants.invariant import Finding, Severity, invariant
 
@@ -84,7 +84,7 @@ def variables_are_read(assembly: Assembly) -> Iterator[Finding]:
 )
 def variables_are_valid(assembly: Assembly) -> Iterator[Finding]:
     """The runtime's own settings read the values."""
-    for function in processor_functions(assembly):
+    for function in (*processor_functions(assembly), *scheduler_functions(assembly)):
         if function.settings_error:
             problem = f"are rejected by the runtime: {function.settings_error}"
             yield Finding(function.resource, VARIABLES, problem)
@@ -152,9 +152,7 @@ def lookups_are_made(assembly: Assembly) -> Iterator[Finding]:
         for target in rule.value("Targets", [])
     }
     fed = [consumer.queue for consumer in consumers(assembly)]
-    for function in assembly.resources(FUNCTION):
-        if function.value("Handler") != SCHEDULER_HANDLER:
-            continue
+    for function in (each.resource for each in scheduler_functions(assembly)):
         if function not in scheduled:
             yield Finding(function, "Schedule", "is missing or disabled, so that it never runs")
         queue = assembly.resolve(function.template, function.value(EVENTS_QUEUE), QUEUE)

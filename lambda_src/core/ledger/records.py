@@ -140,6 +140,11 @@ class DeliveryRecord:
     lookup_at: float | None = None
 
     @property
+    def sent_at(self) -> float:
+        """When the message was sent, in epoch seconds: the time of the intent."""
+        return self.ledger.intent.at if self.ledger.intent else self.ledger.created_at
+
+    @property
     def intent_id(self) -> str:
         """The id of the current intent; empty if there is none."""
         return self.ledger.intent.id if self.ledger.intent else ""
