@@ -59,6 +59,7 @@ PUBLIC_FIELDS = frozenset(
         "message_sid",
         "thread_id",
         "message_id",
+        "response_id",
         "task_complete",
         "initial_processing_time_ms",
         "processor_version",

@@ -40,32 +40,28 @@ UNREACHABLE = "ask the tenant for another number or channel: this one cannot be 
 SANDBOX = "a sandbox or a trial account writes to its own numbers only: use the tenant's sender"
 CONTENT = "compare the template, its limits and its variables with the assistant's definition"
 _ADVICE: Mapping[str, tuple[int, ...]] = {
-    "to US numbers no marketing template is delivered: use a utility template or another channel": (
-        63049,
-    ),
+    "use a utility template, or another channel, for US numbers": (63049,),
     "store the tenant's twilio_template_sid: secrets set": (63016,),
     "try another sender: this one has no route to the recipient": (21612,),
     "do not write again: the recipient or the carrier blocks the sender": (30004,),
-    "change the text and its links, and register the sender: it was classified as spam": (30007,),
-    "a sandbox or a trial account writes to its own numbers only: use the tenant's sender": (
-        *(21608, 63015),
-    ),
-    "ask the tenant for another number or channel: this one cannot be reached": (
+    "spam filter: change the text and its links; register the sender": (30007,),
+    "use the tenant's own sender: a trial writes to its own numbers only": (21608, 63015),
+    "ask the tenant for another number or channel": (
         *(21211, 21604, 21614, 21635, 30003, 30005, 30006, 63003, 63024),
     ),
-    "compare the template, its limits and its variables with the assistant's definition": (
+    "compare the template and its limits with the assistant's definition": (
         *(21602, 21617, 21619, 21654, 21656, 21658, 63005, 63013, 63021),
     ),
 }
 ADVICE_BY_CODE = {str(code): advice for advice, codes in _ADVICE.items() for code in codes}
 """What an operator does about a code; another one has the advice of its class of errors."""
 ADVICE_BY_CLASS: Mapping[type[ProcessingError], str] = {
-    RecipientOptedOut: "do not write again: the recipient is suppressed (suppression list)",
-    AccountRefused: "other messages fail as well: docs/runbook.md#vendoraccountrefused",
-    RateLimited: "lower maximum_concurrency, or have the sender's limit raised by the vendor",
+    RecipientOptedOut: "do not write again: the recipient is suppressed: suppression list",
+    AccountRefused: "others fail as well: docs/runbook.md#vendoraccountrefused",
+    RateLimited: "lower maximum_concurrency, or have the sender's limit raised",
 }
 """What an operator does about the other codes of a class of errors."""
-NO_CODE = "look the message up in the vendor's console (message_sid of conversation show)"
+NO_CODE = "look its message_sid (conversation show) up in the vendor's console"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def undelivered(
             "conversation": message.record["conversation_id"],
             "recipient": mask_recipient(message.record["primary_channel"], show=show_personal_data),
             "company": message.record.get("company_id", ""),
-            "delivery": _delivery(message.record),
+            "code": message.cause.code,
             "age_hours": age_hours(message.at, now),
         }
         for message in messages
@@ -125,8 +125,9 @@ def undelivered(
     table = [{name: group[name] for name in group if name != "advice"} for group in groups]
     console.rows(table, empty=f"no message was reported as undelivered in {hours:g} h")
     if rows:
+        console.heading("messages")
         console.rows(rows)
-    console.steps(f"{group['code'] or 'no code'}: {group['advice']}" for group in groups)
+    console.steps(dict.fromkeys(_advice(message.cause) for message in messages))
 
 
 def _advice(cause: Cause) -> str:

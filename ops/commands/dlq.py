@@ -84,7 +84,8 @@ def show_list(
     console.result({"causes": causes, **({"messages": rows} if each else {})})
     table = [{k: v for k, v in cause.items() if k != "advice"} for cause in causes]
     console.rows(table, empty="no dead-letter messages")
-    if each:
+    if rows:
+        console.heading("messages")
         console.rows(rows)
     console.steps(f"{cause['cause']}: {cause['advice']}" for cause in causes)
 

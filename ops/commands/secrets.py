@@ -9,9 +9,17 @@ from botocore.exceptions import ClientError
 from lambda_src.core import ConfigurationRefused
 from lambda_src.services.secret_schemas import parse_secret
 from ops.command import DryRun, OperatorError, Session, Yes, command
-from ops.credential_checks import SecretKind, SecretStore, kind_of, scheduled_for_deletion
+from ops.credential_checks import (
+    TWILIO,
+    SecretKind,
+    SecretStore,
+    kind_of,
+    scheduled_for_deletion,
+)
 
 app = typer.Typer(no_args_is_help=True, help="The channel's secrets: check them, store new ones.")
+
+NO_CALLBACKS = "valid; without twilio_auth_token its messages request no status callbacks"
 
 Name = Annotated[str, typer.Argument(help="The secret's name.")]
 Names = Annotated[
@@ -33,11 +41,16 @@ def check(session: Session, names: Names = None) -> None:
     store = SecretStore(session.aws.secretsmanager, session.deployment)
     selected = [store.check_name(name) for name in names] if names else sorted(store.names())
     rows = [
-        {"secret": name, "vendor": kind_of(name).vendor, "problem": _problem(store, name)}
+        {"secret": name, "vendor": kind_of(name).vendor, "problem": "", "note": ""}
+        | _findings(store, name)
         for name in selected
     ]
     session.console.result(rows)
-    session.console.rows(rows, empty="the channel has no secrets")
+    table = [{key: row[key] for key in row if key != "note"} for row in rows]
+    session.console.rows(table, empty="the channel has no secrets")
+    for row in rows:
+        if row["note"]:
+            session.console.say(f"{row['secret']}: {row['note']}")
     invalid = [row for row in rows if row["problem"]]
     session.console.steps(f"secrets set {row['secret']}" for row in invalid)
     if invalid:
@@ -87,17 +100,21 @@ def is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _problem(store: SecretStore, name: str) -> str:
+def _findings(store: SecretStore, name: str) -> dict[str, str]:
+    """Return the problem of a secret and a note about a valid one, if there are any."""
     try:
         value = store.read(name)
     except ConfigurationRefused as failure:
-        return str(failure)
+        return {"problem": str(failure)}
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "InvalidRequestException":
-            return scheduled_for_deletion(name)
-        return f"Secrets Manager refused it: {code}"
-    return kind_of(name).problem(store.deployment, value)
+            return {"problem": scheduled_for_deletion(name)}
+        return {"problem": f"Secrets Manager refused it: {code}"}
+    if problem := kind_of(name).problem(store.deployment, value):
+        return {"problem": problem}
+    is_silent = kind_of(name) is TWILIO and "twilio_auth_token" not in value
+    return {"note": NO_CALLBACKS} if is_silent else {}
 
 
 def _prompt(kind: SecretKind) -> dict[str, Any]:

@@ -206,6 +206,8 @@ def test_an_api_key_is_checked_and_stored(operator: OperatorChannel) -> None:
     try:
         operator.succeed(*call, answer=text)
         assert value == stored(operator, TWILIO_SECRET)
+        (row,) = operator.succeed("secrets", "check", TWILIO_SECRET)
+        assert ("", True) == (row["problem"], "no status callbacks" in row["note"])
     finally:
         del operator.channel.twilio._logins[key]
 

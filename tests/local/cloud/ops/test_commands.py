@@ -183,7 +183,7 @@ def test_a_delivery_event_is_redriven(operator: LocalOperator) -> None:
 def test_secrets_and_assistants_are_checked(operator: LocalOperator) -> None:
     """The vendors accept the deployed secrets and models."""
     rows = operator.succeed("secrets", "check", OPENAI_SECRET)
-    assert [{"secret": OPENAI_SECRET, "vendor": "OpenAI", "problem": ""}] == rows
+    assert [{"secret": OPENAI_SECRET, "vendor": "OpenAI", "problem": "", "note": ""}] == rows
     assert all(not row["problems"] for row in operator.succeed("assistants", "check"))
 
 
