@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import bundles, local_cloud, measurements
+from benchmarks import bundles, callbacks, local_cloud, measurements
 from benchmarks.backend import backend
 from benchmarks.figures import Figure, figure_table
 from local.paths import ROOT
 from ops.console import print_in_any_encoding
 from tests.faults import report
+from tests.faults.report import Table
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 
@@ -30,8 +31,14 @@ def bench(
     """Measure our runtime, two other handlers and the limit; exit with 1 if a goal is missed."""
     console = Console()
     figures = list(_measure(console, rounds, messages))
+    callback_figures, costs = _measure_callbacks(console, rounds)
     with report.progress(console, "local cloud") as on_progress:
-        tables = [figure_table(figures), local_cloud.measure(messages, on_progress)]
+        tables = [
+            figure_table(figures),
+            figure_table(callback_figures, callbacks.TITLE, callbacks.CONTESTANTS),
+            costs,
+            local_cloud.measure(messages, on_progress),
+        ]
     for table in tables:
         report.show(console, table)
     if write:
@@ -40,7 +47,9 @@ def bench(
             f" rounds: `make bench ROUNDS={rounds} MESSAGES={messages}`."
         )
         report.write(tables, run, DOCUMENT)
-    is_met = all(figure.is_met(goal) for figure in figures for goal in figure.goals)
+    is_met = all(
+        figure.is_met(goal) for figure in [*figures, *callback_figures] for goal in figure.goals
+    )
     raise typer.Exit(0 if is_met else 1)
 
 
@@ -61,6 +70,15 @@ def _measure(console: Console, rounds: int, messages: int) -> Iterator[Figure]:
             yield from measurements.long_run(services, contestants[0], messages, on_progress)
     with report.progress(console, "cdk synth") as on_progress:
         yield measurements.synthesis(rounds, on_progress)
+
+
+def _measure_callbacks(console: Console, rounds: int) -> tuple[list[Figure], Table]:
+    with backend() as services:
+        with report.progress(console, "cold starts of the receiver") as on_progress:
+            figures = callbacks.cold_starts(services, rounds, on_progress)
+        with report.progress(console, "status callbacks") as on_progress:
+            figures.append(callbacks.throughput(services, rounds, on_progress))
+        return figures, callbacks.cost_table(callbacks.count_usage(services))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The services around a measured function: AWS in another process, the fake vendors on loopback."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tests.support.aws_server import aws_server
 from tests.support.channel import MODEL, context
 
 IDEMPOTENCY_TABLE = "idempotency"
+CALLBACK_BASE_URL = "https://callbacks.example"
 BATCH_SIZE = 10
 
 
@@ -25,7 +27,7 @@ class Backend:
 
     Attributes:
         openai: The fake OpenAI.
-        twilio: The fake Twilio.
+        twilio: The fake Twilio, which sends no status callbacks by itself.
         environment: Environment variables of a function that uses them.
     """
 
@@ -42,6 +44,13 @@ class Backend:
         if bodies:
             entries: Any = [{"Id": str(n), "MessageBody": b} for n, b in enumerate(bodies)]
             self._sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        return self._take(url, size)
+
+    def receive_callbacks(self, size: int) -> dict[str, Any]:
+        """Return an SQS event with that many delivery events, which are in flight."""
+        return self._take(self.environment["EVENTS_QUEUE_URL"], size)
+
+    def _take(self, url: str, size: int) -> dict[str, Any]:
         records: list[dict[str, Any]] = []
         while len(records) < size:
             answer = self._sqs.receive_message(
@@ -50,11 +59,16 @@ class Backend:
             records += map(_record, answer.get("Messages", []))
         return {"Records": records}
 
-    def finish(self, event: Mapping[str, Any]) -> None:
-        """Delete an event's messages, and clear what the vendors store."""
+    def finish(self, event: Mapping[str, Any], queue: str = "QUEUE_URL") -> None:
+        """Delete an event's messages, and clear what the vendors store.
+
+        Args:
+            event: The event.
+            queue: The variable with the URL of its queue.
+        """
         for record in event["Records"]:
             self._sqs.delete_message(
-                QueueUrl=self.environment["QUEUE_URL"], ReceiptHandle=record["receiptHandle"]
+                QueueUrl=self.environment[queue], ReceiptHandle=record["receiptHandle"]
             )
         self.openai.reset()
         self.twilio.reset()
@@ -70,10 +84,15 @@ def backend() -> Iterator[Backend]:
     with (
         aws_server() as aws,
         aws_account.fake_openai() as openai,
-        aws_account.fake_twilio() as twilio,
+        aws_account.fake_twilio(clock=_now) as twilio,
     ):
         os.environ.update(aws)
         yield Backend(openai, twilio, _create_account(openai, twilio))
+
+
+def _now() -> float:
+    """Return the time; with a clock of its own the fake sends no callbacks by itself."""
+    return time.time()
 
 
 def _create_account(openai: FakeOpenAI, twilio: FakeTwilio) -> dict[str, str]:
@@ -91,6 +110,8 @@ def _create_account(openai: FakeOpenAI, twilio: FakeTwilio) -> dict[str, str]:
         ),
         "MODEL": MODEL,
         "IDEMPOTENCY_TABLE": IDEMPOTENCY_TABLE,
+        "CALLBACK_BASE_URL": CALLBACK_BASE_URL,
+        "EVENTS_QUEUE_URL": boto3.client("sqs").create_queue(QueueName="events")["QueueUrl"],
     }
 
 

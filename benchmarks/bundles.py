@@ -14,8 +14,9 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from lambda_src.core.contract import EVENTS_HANDLER, RECEIVER_HANDLER
 from local.paths import ROOT
-from stacks.packaging.lambda_package import Target, build_package
+from stacks.packaging.lambda_package import Target, build_package, build_receiver
 from tests.function_python import function_versions
 
 HERE = Path(__file__).resolve().parent
@@ -65,6 +66,17 @@ def powertools() -> Bundle:
     """Return the straightforward handler inside Powertools' utilities."""
     own = (HERE / "contestants" / name for name in ("powertools", "straightforward"))
     return Bundle("powertools", "with_powertools.lambda_handler", (*own, installed("powertools")))
+
+
+def worker() -> Bundle:
+    """Return the events worker, which is in the same package."""
+    return Bundle("worker", EVENTS_HANDLER, ours().path)
+
+
+def receiver() -> Bundle:
+    """Return the receiver's package, with our package's SDK in place of the runtime's."""
+    path = (*ours().path, build_receiver(project=ROOT).directory)
+    return Bundle("receiver", RECEIVER_HANDLER, path)
 
 
 def limit() -> Bundle:

@@ -1,21 +1,24 @@
 """Measured values, their goals, and the table of both."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from tests.faults.report import Table
 
 CONTESTANTS = ("ours", "straightforward", "powertools", "limit")
-COLUMNS = ("what", *CONTESTANTS, "ours relative to", "goal", "met")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The largest acceptable ratio of our value to another contestant's."""
+    """The largest, or smallest, acceptable ratio of our value to another contestant's."""
 
-    at_most: float
+    ratio: float
     of: str
+    is_minimum: bool = False
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.is_minimum else '≤'} {self.ratio:g} ×"
 
 
 @dataclass(frozen=True)
@@ -52,21 +55,27 @@ class Figure:
 
     def is_met(self, goal: Goal) -> bool:
         """Whether our value meets a goal."""
-        return self.ratio(goal) <= goal.at_most
+        ratio = self.ratio(goal)
+        return ratio >= goal.ratio if goal.is_minimum else ratio <= goal.ratio
 
 
-def figure_table(figures: Iterable[Figure]) -> Table:
+def figure_table(
+    figures: Iterable[Figure],
+    title: str = "Measured in one run",
+    contestants: Sequence[str] = CONTESTANTS,
+) -> Table:
     """Return a table with one row per goal."""
-    rows = (_row(figure, goal) for figure in figures for goal in figure.goals)
-    return Table("Measured in one run", COLUMNS, tuple(rows))
+    rows = (_row(figure, goal, contestants) for figure in figures for goal in figure.goals)
+    columns = ("what", *contestants, "ours relative to", "goal", "met")
+    return Table(title, columns, tuple(rows))
 
 
-def _row(figure: Figure, goal: Goal) -> tuple[str, ...]:
-    values = (figure.value(contestant) for contestant in CONTESTANTS)
+def _row(figure: Figure, goal: Goal, contestants: Sequence[str]) -> tuple[str, ...]:
+    values = (figure.value(contestant) for contestant in contestants)
     return (
         f"{figure.what}, {figure.unit}",
         *("" if value is None else f"{value:.3g}" for value in values),
         f"{figure.ratio(goal):.2f} × {goal.of}",
-        f"≤ {goal.at_most:g} ×",
+        str(goal),
         "yes" if figure.is_met(goal) else "no",
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from local.cloud import LocalCloud
 from local.contexts import example
+from local.fakes import Fault, Rule
 from local.vendors import FakeVendors
 from tests.faults.report import OnProgress, Table
 from tests.faults.soak.faults import FunctionProcesses
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as Entry
 
 BATCH_SIZE = 10
+WARM_UP_MESSAGES = 100
+"""Enough for batches at the same time, so that all of the function's environments start."""
 MAX_CONCURRENT = 1_000
 """Messages in the queue together. The embedded queue scans all its messages at each call, and the
 fake vendors store every request: with more, these would dominate the measurement."""
+NO_CALLBACKS = Rule(Fault.callback_lost(), times=None)
+"""The functions for callbacks would share the cores with the processor."""
 POLL_SECONDS = 0.1
 TIMEOUT_SECONDS = 120
 """Longest time without a sent message."""
@@ -61,7 +66,7 @@ def measure(messages: int, on_progress: OnProgress) -> Table:
         LocalCloud(vendors, workdir=Path(scratch)) as cloud,
     ):
         load = _Load(cloud, vendors, on_progress)
-        load.process(BATCH_SIZE)  # starts the function's processes
+        load.process(WARM_UP_MESSAGES)
         runs = [load.process(size) for size in run_sizes(messages)]
     return Table("Through the local cloud", COLUMNS, tuple(run.row() for run in runs))
 
@@ -93,6 +98,7 @@ class _Load:
         cpu, started = self._cpu_seconds(), time.perf_counter()
         for start, end in parts(size):
             self._vendors.twilio.reset()
+            self._vendors.twilio.add_rule(NO_CALLBACKS)
             self._vendors.openai.reset()
             self._cloud.dynamodb_proxy.clear_history()
             for first in range(start, end, BATCH_SIZE):

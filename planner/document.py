@@ -41,7 +41,7 @@ def with_table(text: str, name: str, table: str) -> str:
 
 def with_tables(text: str) -> str:
     """Return a document's text with all of its tables but that of the simulation."""
-    plans = [_plan(messages) for messages in LOADS]
+    plans = [standard_plan(messages) for messages in LOADS]
     for name, table in (
         ("quotas", quota_table()),
         ("calls", call_table()),
@@ -138,7 +138,8 @@ def format_seconds(value: float) -> str:
     return f"{value:,.1f} s" if value < 100 else f"{value:,.0f} s"  # noqa: PLR2004 - three digits
 
 
-def _plan(messages_per_day: float) -> Plan:
+def standard_plan(messages_per_day: float) -> Plan:
+    """Return the documents' plan for that many messages per day."""
     return plan(
         PlanRequest(
             load=Load(messages_per_day=messages_per_day),

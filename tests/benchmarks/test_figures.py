@@ -1,9 +1,13 @@
 """Ratios, goals and rows of the benchmarks' tables."""
 
+from dataclasses import replace
+
 import pytest
 
+from benchmarks.callbacks import CallbackUsage, cost_table
 from benchmarks.figures import Figure, Goal, figure_table
 from benchmarks.local_cloud import Run, parts, run_sizes
+from planner.plan import BYTES_PER_GB
 
 GOAL = Goal(0.5, "straightforward")
 
@@ -25,10 +29,14 @@ def test_ratio_is_median_of_rounds(ours: list[float], other: list[float], ratio:
     assert ratio == _figure(ours, other).ratio(GOAL)
 
 
-@pytest.mark.parametrize(("ours", "is_met"), [(0.9, True), (1.0, True), (1.1, False)])
-def test_goal_is_largest_ratio(ours: float, is_met: bool) -> None:
-    """A goal is met up to its ratio."""
-    assert is_met == _figure([ours], [2.0]).is_met(GOAL)
+@pytest.mark.parametrize(
+    ("ours", "largest", "smallest"), [(0.9, True, False), (1.0, True, True), (1.1, False, True)]
+)
+def test_goal_is_largest_or_smallest_ratio(ours: float, largest: bool, smallest: bool) -> None:
+    """A goal is met up to its ratio, or from it on."""
+    figure, minimum = _figure([ours], [2.0]), replace(GOAL, is_minimum=True)
+    assert (largest, smallest) == (figure.is_met(GOAL), figure.is_met(minimum))
+    assert ("≤ 0.5 ×", "≥ 0.5 ×") == (str(GOAL), str(minimum))
 
 
 def test_figure_is_a_row_per_goal() -> None:
@@ -50,3 +58,20 @@ def test_runs_are_split_and_reported_per_message() -> None:
     assert [(0, 1_000), (1_000, 2_000), (2_000, 2_500)] == list(parts(2_500))
     run = Run(messages=1_000, seconds=26.2, cpu_seconds=12.34, memory_mb=102.4)
     assert ("1,000", "26.2", "26", "12.3", "102") == run.row()
+
+
+def test_callbacks_cost_their_calls_and_units() -> None:
+    """Each callback is billed as a request, two invocations, two batches' calls and its units."""
+    calls = {"sqs:SendMessage": 3.0, "dynamodb:GetItem": 3.0, "dynamodb:UpdateItem": 3.0}
+    usage = CallbackUsage(
+        callbacks=3, calls=calls, write_units=10, read_units=4, log_bytes=BYTES_PER_GB / 1e6
+    )
+    cost = usage.cost()
+    assert pytest.approx((0.003, 0.0036)) == (cost.api, cost.queue)
+    assert 10 * 0.000625 + 4 * 0.000125 == pytest.approx(cost.table)
+    assert 3 * 0.0002 + 3 * 0.02 * 0.25 * 0.0133334 == pytest.approx(cost.receiver)
+    assert 3 * 0.0002 + 6 * 0.02 * 0.5 * 0.0133334 == pytest.approx(cost.worker)
+    assert 0.0005 == pytest.approx(cost.log)
+    rows = cost_table(usage).rows
+    without, total = (float(rows[number][1]) for number in (0, -1))
+    assert without + cost.total == pytest.approx(total, abs=1e-4)

@@ -1,0 +1,1 @@
+"""The upgrade of a deployed version 1.0, and its rollback."""
