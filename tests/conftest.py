@@ -5,6 +5,7 @@ import os
 from functools import cache
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from botocore.loaders import JSONFileLoader
@@ -53,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
-    JSONFileLoader.load_file = _load_once
+    patch.object(JSONFileLoader, "load_file", _load_once).start()  # for the whole run
     gc.disable()
 
 
