@@ -6,7 +6,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from lambda_src.core.contract import Status, Step
+from lambda_src.core.contract import DeliveryStatus, Status, Step
 from lambda_src.core.errors import (
     LedgerRefused,
     LedgerUnavailable,
@@ -15,6 +15,9 @@ from lambda_src.core.errors import (
 )
 from lambda_src.core.ledger import (
     ConditionFailed,
+    DeliveryChange,
+    DeliveryRecord,
+    DeliveryState,
     Failure,
     Intent,
     Lease,
@@ -32,6 +35,7 @@ STEPS = {
     **dict.fromkeys(("record_sent", "record_failure", "record_rejection"), Step.RECORD),
     "mark_failed_if_unchanged": Step.RECORD,
     **dict.fromkeys(("count_lookup", "mark_unknown", "related_records"), Step.SETTLE),
+    **dict.fromkeys(("read_delivery", "record_delivery", "suppress"), Step.DELIVERY),
 }
 """The step that a call's failure names."""
 COMMON_FIELDS = {part.name for part in fields(LedgerRecord)} - {"failure_code", "channel"}
@@ -57,6 +61,8 @@ class Record:
     sent: SentRecord | None = None
     request_id: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    intent_ids: tuple[str, ...] = ()
+    delivery: DeliveryState = DeliveryState()
 
     def ledger_record(self) -> LedgerRecord:
         """Return what a failed condition returns."""
@@ -66,9 +72,16 @@ class Record:
             channel=self.attributes.get("channel_method", ""),
         )
 
+    def delivery_record(self) -> DeliveryRecord:
+        """Return what the events worker reads."""
+        ledger = self.ledger_record()
+        config = self.attributes.get("channel_config", {}).get(ledger.channel, {})
+        reference = config.get(f"{ledger.channel}_credentials_id", "")
+        return DeliveryRecord(ledger, self.intent_ids, self.delivery, reference)
+
 
 class FakeLedgerStore:
-    """Implements the port `LedgerStore`; each write is applied whole or not at all.
+    """Implements the ports `LedgerStore` and `DeliveryStore`; a write is applied whole or not.
 
     Attributes:
         records: The table's content.
@@ -125,18 +138,24 @@ class FakeLedgerStore:
         """Change `processing` to `sending`, while the lease is valid."""
         is_ours = _with_lease(lease, Status.PROCESSING)
         stored = Intent(_ms(intent.at), _ms(intent.deadline), intent.id)
-        changes = {"status": Status.SENDING, "answer": answer, "intent": stored, "lookups": 0}
 
-        def is_valid(record: Record) -> bool:
-            return is_ours(record) and record.lease_expires_at > stored.at
+        def changed(found: Record) -> Record | None:
+            is_valid = is_ours(found) and found.lease_expires_at > stored.at
+            changes = {"status": Status.SENDING, "answer": answer, "intent": stored, "lookups": 0}
+            ids = (*found.intent_ids, stored.id)
+            return replace(found, **changes, intent_ids=ids) if is_valid else None
 
-        self._update("record_intent", lease.key, is_valid, **changes)
+        self._change("record_intent", lease.key, changed)
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the sid, while `sending` or `send_unknown`."""
-        written = {"status": Status.SENT, "sid": sent.sid, "sent": sent}
-        removed = {"answer": None, "failure": None, "lease_expires_at": 0.0}
-        self._update("record_sent", key, lambda r: r.status in UNRESOLVED, **written, **removed)
+
+        def changed(found: Record) -> Record | None:
+            queued = replace(found.delivery, status=found.delivery.status or DeliveryStatus.QUEUED)
+            after = replace(_as_sent(found, sent.sid), sent=sent, delivery=queued)
+            return after if found.status in UNRESOLVED else None
+
+        self._change("record_sent", key, changed)
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` under the same lease."""
@@ -180,6 +199,37 @@ class FakeLedgerStore:
             and (record.sid or record.status in UNRESOLVED)
         )
 
+    def read_delivery(self, key: RecordKey) -> DeliveryRecord | None:
+        """Return a record as the events worker reads it."""
+        _raise_fault("read_delivery", self._faults.pop("read_delivery"))
+        found = self.records.get(key)
+        return found.delivery_record() if found else None
+
+    def record_delivery(self, found: DeliveryRecord, change: DeliveryChange) -> None:
+        """Write what an event changes, if the record is unchanged since it was found."""
+        proven, key = change.proven, found.ledger.key
+
+        def seen(record: DeliveryRecord) -> tuple[object, ...]:
+            ledger, delivery = record.ledger, record.delivery
+            reports = len(delivery.history) if found.delivery.history else 0
+            state = ledger.status if proven else ledger.sid
+            return record.intent_id, delivery.status, reports, state
+
+        def changed(record: Record) -> Record | None:
+            if seen(record.delivery_record()) != seen(found):
+                return None
+            after = _as_sent(record, proven.sid) if proven else record
+            return replace(after, delivery=change.state)
+
+        recipients = {key.primary_channel} if change.suppressed_for else set()
+        self._change("record_delivery", key, changed, partial(self.suppressed.update, recipients))
+
+    def suppress(self, recipient: str, code: str, at: float) -> None:  # noqa: ARG002 - the port's
+        """Suppress a recipient."""
+        _raise_fault("suppress", self._faults.pop("suppress"))
+        self.suppressed.add(recipient)
+        self.writes.append("suppress")
+
     def _check_recipient(self, lease: Lease) -> None:
         self._check_erasure(lease.key, lease.requested_at)
         if lease.key.primary_channel in self.suppressed:
@@ -201,10 +251,19 @@ class FakeLedgerStore:
         /,
         **changes: Any,
     ) -> None:
-        def changed(found: Record | None) -> Record | None:
-            return replace(found, **changes) if found and allowed(found) else None
+        def changed(found: Record) -> Record | None:
+            return replace(found, **changes) if allowed(found) else None
 
-        self._write(name, key, changed, in_same_write)
+        self._change(name, key, changed, in_same_write)
+
+    def _change(
+        self,
+        name: str,
+        key: RecordKey,
+        changed: Callable[[Record], Record | None],
+        in_same_write: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._write(name, key, lambda found: changed(found) if found else None, in_same_write)
 
     def _write(
         self,
@@ -239,6 +298,12 @@ def _raise_fault(call: str, fault: Fault | None) -> None:
             raise PermanentFailure("record_too_large", STEPS[call])
         case Fault.UNEXPECTED:
             raise UnexpectedTestError
+
+
+def _as_sent(found: Record, sid: str) -> Record:
+    intent = replace(found.intent, deadline=0.0) if found.intent else None
+    sent = replace(found, status=Status.SENT, sid=sid, intent=intent, answer=None)
+    return replace(sent, failure=None, lease_expires_at=0.0)
 
 
 def _unchanged(found: LedgerRecord) -> Callable[[Record], bool]:
