@@ -367,7 +367,10 @@ class LedgerContract:
         change = DeliveryChange(UNDELIVERED, START + 9, PROVEN)
         sending.record_delivery(seen, change)
         ended = ledger_record(
-            status=Status.SENT, sid="SM1", intent=replace(INTENT, deadline=0.0), lease_expires_at=0.0
+            status=Status.SENT,
+            sid="SM1",
+            intent=replace(INTENT, deadline=0.0),
+            lease_expires_at=0.0,
         )
         assert delivery_record(ended, UNDELIVERED) == sending.read_delivery(KEY)
         assert refuses(sending, "record_delivery", seen, change)

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 
 from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, SERVICES
+from tests.faults.model._events import ALL_EVENT_FAULTS, CODES, EVENT_STOPS, FORGERIES
 from tests.faults.model._system import Alter, unaltered
 from tests.faults.model.model import KEYS, STOPS, Model, Played, Problem, smallest
 from tests.faults.model.schedules import Schedule, Situation, Step, read, written
@@ -33,8 +34,13 @@ MAX_BUSY = 3
 """Containers that work at once."""
 MAX_MESSAGES = 6
 """Messages that arrive in one schedule."""
+MAX_CALLBACKS = 5
+"""Callbacks that are drawn in one schedule; others may arrive at its end."""
 FAULTS = [f"{call} {fault.name}" for call, faults in CALL_FAULTS.items() for fault in faults]
-KINDS = ("kill", "fault", "outage", "lag", "secret", "duplicate", "slow", "heartbeat")
+KINDS = (
+    *("kill", "fault", "outage", "lag", "secret", "duplicate", "slow", "heartbeat"),
+    "callback",
+)
 """Kinds of trouble that a schedule may do without, so that it has more of the others."""
 
 # A container is delayed past its lease, and another one gets its message.
@@ -46,6 +52,17 @@ OUTLASTED += "; ".join(f"operator {number}" for number in range(len(KEYS)))
 KILLED_RECONCILING = "wait_for_queue; deliver 1; kill_at -1 {stop}"
 # A message is accepted, its answer is lost, and the vendor does not list it yet.
 LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
+# The vendor reports a message, and an events worker gets that.
+REPORTED = "report {which} {report}; post -1 {kept}; work 1"
+# A callback comes before the answer to the send.
+EARLY = "run_to {worker} after:sender.send; report -1 {report}; post -1 {kept}; work 1; work_on"
+# How an events worker goes on: to the end, delayed, killed, or after a call that went wrong.
+EVENT_ENDINGS = (
+    *(4 * len(EVENT_STOPS) * ("work_on",)),
+    *(f"work_to {stop}" for stop in EVENT_STOPS * 2),
+    *(f"work_to {stop}; work_kill" for stop in EVENT_STOPS),
+    *(f"work_fail {fault}; work_on" for fault in ALL_EVENT_FAULTS),
+)
 
 Drawn = st.SearchStrategy[Any]
 When = Callable[["Schedules"], bool]
@@ -63,6 +80,9 @@ DRAWN: dict[str, Drawn] = {
     "fault": st.sampled_from(FAULTS),
     "conversation": st.integers(0, len(KEYS) - 1),
     "service": st.sampled_from(SERVICES),
+    "report": st.sampled_from((*("sent", "delivered", "read") * 2, *CODES)),
+    "kept": flag,
+    "ending": st.sampled_from(EVENT_ENDINGS),
 }
 """What stands for a name in a move, unless the move has another strategy."""
 
@@ -86,6 +106,15 @@ def move(steps: str, when: When, **drawn: Drawn) -> Any:
 def working(kind: str = "") -> When:
     """Return whether a container is busy, in a schedule with that kind of trouble."""
     return lambda machine: bool(machine.model.busy) and kind not in machine.lacks
+
+
+def reporting() -> When:
+    """Return whether a message can be reported, in a schedule with callbacks of its own."""
+    return lambda machine: (
+        machine._may_report
+        and bool(machine.model.reported_messages)
+        and "callback" not in machine.lacks
+    )
 
 
 def faults_of(service: str) -> Drawn:
@@ -117,12 +146,13 @@ class Schedules(RuleBasedStateMachine):
         is_original=flag,
         is_ai_slow=flag,
         is_late_last=flag,
+        do_callbacks_arrive=st.sampled_from((1, 1, 1, 0)),
         lacking=st.integers(0, 2 ** len(KINDS) - 1),
     )
     def begin(self, lacking: int, **settings: int) -> None:
         """Draw the schedule's settings."""
         self.lacks = {kind for number, kind in enumerate(KINDS) if lacking >> number & 1}
-        names = ("receives", "is_original", "is_ai_slow", "is_late_last")
+        names = ("receives", "is_original", "is_ai_slow", "is_late_last", "do_callbacks_arrive")
         self.do(Step("begin", tuple(settings[name] for name in names)))
 
     arrive = move("arrive {conversation}", lambda m: m._may_arrive)
@@ -179,6 +209,24 @@ class Schedules(RuleBasedStateMachine):
     change_token = move("change_token", working("secret"))
     change_key = move("change_key", working("secret"))
     fix_secrets = move("fix_secrets", lambda m: not m.model.are_secrets_right)
+
+    report = move("report {which} {report}", reporting())
+    record_report = move(f"{REPORTED}; {{ending}}", reporting())
+    early = move(EARLY, lambda m: m._may_report and working("callback")(m))
+    post = move(
+        "post {which} {kept}; work 2; work_on",
+        lambda m: bool(m.model.reports) and m._may_report,
+    )
+    work_on = move("work_on", lambda m: bool(m.model.at_events))
+    forge = move(
+        "forge {which} {kind} {report}; work 1; work_on",
+        reporting(),
+        kind=st.integers(0, len(FORGERIES) - 1),
+    )
+
+    @property
+    def _may_report(self) -> bool:
+        return len(self.model.events_queue.messages) + len(self.model.reports) < MAX_CALLBACKS
 
     @property
     def _may_arrive(self) -> bool:
