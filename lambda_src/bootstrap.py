@@ -22,9 +22,9 @@ from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.flow import FailureRecorder, MessageFlow
 from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
 from lambda_src.services.dynamodb import Retention
-from lambda_src.services.dynamodb_service import ConversationsTable
+from lambda_src.services.dynamodb_service import ConversationsTable, OpenWorkTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
-from lambda_src.services.sqs_service import ChannelQueue
+from lambda_src.services.sqs_service import ChannelQueue, EventsQueue
 from lambda_src.utils import logging_config
 from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from lambda_src.core import Answer, ChannelParts, GenerationRequest, Settings, TextGenerator
     from lambda_src.core.delivery.events import EventBatchHandler
+    from lambda_src.core.delivery.lookups import LookupScheduler
+    from lambda_src.core.settings import SchedulerSettings
 
 AWS_CLIENT = Config(
     connect_timeout=time_budget.AWS_CONNECT_SECONDS,
@@ -61,6 +63,13 @@ class LambdaContext(Protocol):
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until Lambda ends the function."""
+
+
+class EventHandler(Protocol):
+    """A handler of SQS events: what `build_handler` and `build_events_handler` return."""
+
+    def handle_event(self, event: Mapping[str, Any], remaining_ms: int) -> dict[str, Any]:
+        """Process an event; see the function `handle_event`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +104,13 @@ def _adapters(settings: Settings, parts: ChannelParts) -> _Adapters:
             settings.secret_prefixes,
             parts.read_credentials,
         ),
-        metrics=CloudWatchMetrics(
-            settings.powertools_metrics_namespace or f"AIComms/{settings.channel}-channel-processor"
-        ),
+        metrics=_metrics(settings),
+    )
+
+
+def _metrics(settings: Settings | SchedulerSettings) -> CloudWatchMetrics:
+    return CloudWatchMetrics(
+        settings.powertools_metrics_namespace or f"AIComms/{settings.channel}-channel-processor"
     )
 
 
@@ -109,26 +122,53 @@ def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchH
         parts: The channel's own parts.
 
     Raises:
-        ConfigurationError: The channel has no status callbacks.
+        ConfigurationError: The channel has neither status callbacks nor a status lookup.
     """
     # Imported here, because the processor's start does not need it.
     from lambda_src.core.delivery import events  # noqa: PLC0415
 
-    if parts.callbacks is None:
-        raise ConfigurationError(f"{Variable.CHANNEL}: the channel has no status callbacks")
+    lookup = parts.make_status_lookup(settings) if parts.make_status_lookup else None
+    if parts.callbacks is None and lookup is None:
+        raise ConfigurationError(
+            f"{Variable.CHANNEL}: the channel has neither status callbacks nor a status lookup"
+        )
     logging_config.configure(
         settings.log_level, f"{settings.channel}-events-worker", settings.version
     )
     adapters = _adapters(settings, parts)
     return events.EventBatchHandler(
         recorder=events.EventRecorder(
-            settings.channel, adapters.table, adapters.secrets, parts.callbacks, time.time
+            settings.channel, adapters.table, adapters.secrets, parts.callbacks, time.time, lookup
         ),
         queue=adapters.queue,
         metrics=adapters.metrics,
         clock=time.time,
         max_concurrency=settings.max_concurrency,
         backoff_base=settings.backoff_base_seconds,
+    )
+
+
+def build_scheduler(settings: SchedulerSettings) -> LookupScheduler:
+    """Build a channel's scheduled job, to be kept for the life of the container.
+
+    Args:
+        settings: The function's configuration.
+    """
+    # Imported here, because the processor's start does not need it.
+    from lambda_src.core.delivery.lookups import LookupScheduler  # noqa: PLC0415
+
+    logging_config.configure(settings.log_level, f"{settings.channel}-scheduler", settings.version)
+    aws: Any = get_session()  # its stubs do not distinguish the services
+    return LookupScheduler(
+        index=OpenWorkTable(
+            aws.create_client("dynamodb", config=AWS_CLIENT),
+            settings.conversations_table,
+            settings.channel,
+        ),
+        queue=EventsQueue(aws.create_client("sqs", config=AWS_CLIENT), settings.events_queue_url),
+        metrics=_metrics(settings),
+        clock=time.time,
+        lookups_per_second=settings.delivery_lookups_per_second,
     )
 
 
@@ -198,7 +238,7 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
 
 
 def handle_event(
-    handler: BatchHandler | EventBatchHandler, event: Mapping[str, Any], context: LambdaContext
+    handler: EventHandler, event: Mapping[str, Any], context: LambdaContext
 ) -> dict[str, Any]:
     """Process an SQS event, as a Lambda handler.
 

@@ -7,8 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.bootstrap import build_handler
-from lambda_src.channels import parts_of
-from lambda_src.core import Settings
+from lambda_src.channels import build_configured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +40,7 @@ def batch_handler() -> BatchHandler:
     Raises:
         ConfigurationError: An environment variable is missing or invalid.
     """
-    settings = Settings.from_environment()
-    return build_handler(settings, parts_of(settings.channel))
+    return build_configured(build_handler)
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:

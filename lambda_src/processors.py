@@ -4,11 +4,12 @@ A handler module reads `Settings`, calls `build_handler` with its channel's `Cha
 container, and `handle_event` for each batch. The `Sender` raises errors that are named by what
 happens next with the message that it could not send.
 
-A channel whose vendor reports deliveries by status callbacks has `callbacks` among its parts; its
-events worker calls `build_events_handler`.
+A channel whose vendor reports deliveries by status callbacks, or can be asked for them, has
+`callbacks` or `make_status_lookup` among its parts; its events worker calls `build_events_handler`.
+The scheduled job is the handler `lambda_src.scheduler.lambda_handler` on every channel.
 """
 
-from lambda_src.bootstrap import build_events_handler, build_handler, handle_event
+from lambda_src.bootstrap import EventHandler, build_events_handler, build_handler, handle_event
 from lambda_src.core import (
     AccountRefused,
     AddressFormat,
@@ -30,12 +31,12 @@ from lambda_src.core import (
     Sender,
     SendOutcomeUnknown,
     Settings,
+    StatusLookup,
     Step,
     TextRules,
     TransientFailure,
 )
 from lambda_src.core.batch import BatchHandler
-from lambda_src.core.delivery.events import EventBatchHandler
 from lambda_src.services.http_deadline import DeadlineAdapter
 from lambda_src.services.secret_schemas import invalid_secret
 
@@ -54,7 +55,7 @@ __all__ = [
     "DeliveryEvent",
     "DeliveryStatus",
     "DropReason",
-    "EventBatchHandler",
+    "EventHandler",
     "Limit",
     "OutgoingMessage",
     "PermanentFailure",
@@ -63,6 +64,7 @@ __all__ = [
     "SendOutcomeUnknown",
     "Sender",
     "Settings",
+    "StatusLookup",
     "Step",
     "TextRules",
     "TransientFailure",

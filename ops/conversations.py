@@ -248,7 +248,7 @@ def release(seen: LedgerRecord, at: float) -> Update:
         Step.SETTLE,
         seen.key,
         "SET conversation_status = :retry, updated_at = :at"
-        " REMOVE failure, send_intent_at, send_deadline, settle_looks",
+        f" REMOVE failure, send_intent_at, send_deadline, settle_looks, {updates.REMOVE_OPEN}",
         "",
         {":retry": Status.RETRY, ":at": items.timestamp(at)},
         retained_from=at,
@@ -261,9 +261,9 @@ def close(seen: LedgerRecord, failure: Failure) -> Update:
     return replace(updates.mark_failed_if_unchanged(seen, failure), step=Step.SETTLE)
 
 
-def record_sent(seen: LedgerRecord, sent: SentRecord) -> Update:
+def record_sent(seen: LedgerRecord, sent: SentRecord, channel: str) -> Update:
     """Record the sid of a message that the operator found at Twilio."""
-    return if_unchanged(updates.record_sent(seen.key, sent), seen)
+    return if_unchanged(updates.record_sent(seen.key, sent, channel), seen)
 
 
 def annotate(key: RecordKey, at: float) -> Update:

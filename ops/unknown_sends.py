@@ -119,7 +119,7 @@ class UnknownSend:
             raise OperatorError("the message with that sid belongs to another conversation")
         duration = round(max(0.0, self.intent_at - self.ledger.created_at) * 1000)
         sent = SentRecord(found.sid, self.answer, self.intent_at, now, duration)
-        return conversations.record_sent(self.ledger, sent)
+        return conversations.record_sent(self.ledger, sent, self.channel)
 
     def release(self, candidates: Collection[str], now: float) -> Update:
         """Return the update that releases the conversation for one new send.

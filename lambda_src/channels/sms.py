@@ -16,7 +16,7 @@ from lambda_src.core import (
 from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio.errors import Refusal
-from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender
+from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender, TwilioStatusLookup
 
 MAX_SEGMENTS = 4
 """Maximum cost of one message; Twilio advises against more than 320 characters."""
@@ -88,6 +88,8 @@ REFUSALS = {
 """Codes of Twilio's error dictionary that do not occur on WhatsApp. Most codes from 30000 on are
 reported by the status callback instead, after the message was accepted."""
 
+CALLBACKS = TwilioCallbacks(refusals=REFUSALS)
+
 
 def segments(text: str) -> int:
     """Return how many segments a text is sent and billed as.
@@ -154,6 +156,11 @@ def make_sender(settings: Settings) -> TwilioSender:
     )
 
 
+def make_status_lookup(settings: Settings) -> TwilioStatusLookup:
+    """Return the channel's lookup of delivery statuses."""
+    return TwilioStatusLookup(settings.twilio_timeout_seconds, settings.twilio_base_url, CALLBACKS)
+
+
 _SEGMENT_LIMIT = Limit(MAX_SEGMENTS, "segments", segments)
 
 PARTS = ChannelParts(
@@ -165,6 +172,7 @@ PARTS = ChannelParts(
         body=(Limit(MAX_BODY_LENGTH), _SEGMENT_LIMIT),
         variables=(Limit(MAX_BODY_LENGTH), _SEGMENT_LIMIT),
     ),
-    callbacks=TwilioCallbacks(refusals=REFUSALS),
+    callbacks=CALLBACKS,
+    make_status_lookup=make_status_lookup,
     preload_modules=PRELOAD_MODULES,
 )

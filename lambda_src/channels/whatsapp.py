@@ -3,9 +3,10 @@
 from lambda_src.core import ChannelParts, OutgoingMessage, Settings
 from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
-from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender
+from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender, TwilioStatusLookup
 
 PREFIX = "whatsapp:"
+CALLBACKS = TwilioCallbacks(PREFIX)
 
 
 def addresses(message: OutgoingMessage) -> dict[str, str]:
@@ -18,9 +19,15 @@ def make_sender(settings: Settings) -> TwilioSender:
     return TwilioSender(settings.twilio_timeout_seconds, settings.twilio_base_url, addresses)
 
 
+def make_status_lookup(settings: Settings) -> TwilioStatusLookup:
+    """Return the channel's lookup of delivery statuses."""
+    return TwilioStatusLookup(settings.twilio_timeout_seconds, settings.twilio_base_url, CALLBACKS)
+
+
 PARTS = ChannelParts(
     make_sender=make_sender,
     read_credentials=twilio_credentials,
-    callbacks=TwilioCallbacks(PREFIX),
+    callbacks=CALLBACKS,
+    make_status_lookup=make_status_lookup,
     preload_modules=PRELOAD_MODULES,
 )

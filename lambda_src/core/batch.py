@@ -8,16 +8,21 @@ from random import Random
 from typing import Any, TypeVar
 
 from lambda_src.core import time_budget
-from lambda_src.core.contract import LogEvent, Metric, Step
+from lambda_src.core.contract import LogEvent, Metric
 from lambda_src.core.deadlines import map_with_deadline
 from lambda_src.core.errors import (
     ProcessingError,
     RejectedContext,
-    TransientFailure,
     unexpected_error,
 )
 from lambda_src.core.flow import MessageFlow
-from lambda_src.core.log import LOG_FIELDS, log_failure
+from lambda_src.core.log import (
+    LOG_FIELDS,
+    deadline_exceeded,
+    insufficient_time,
+    log_failure,
+    log_visibility_unchanged,
+)
 from lambda_src.core.metrics import Result, count_results
 from lambda_src.core.models import ContextObject, Delivery, Outcome
 from lambda_src.core.ports import Clock, Heartbeat, Metrics, Queue
@@ -88,7 +93,7 @@ class BatchHandler:
         if all(map(self._has_time, deliveries)):
             results, heartbeat_failures = self._process_with_heartbeat(deliveries)
         else:  # too late for a heartbeat to stop in time
-            results = {d.message_id: _insufficient_time(d) for d in deliveries}
+            results = {d.message_id: insufficient_time(d) for d in deliveries}
         errors = {id_: end for id_, end in results.items() if isinstance(end, ProcessingError)}
         self._schedule_redelivery([d for d in deliveries if d.message_id in errors], errors)
         failed = [
@@ -137,13 +142,13 @@ class BatchHandler:
         for delivery in deliveries:
             if delivery.message_id not in finished:
                 is_started = delivery.message_id in started
-                reason = _deadline_exceeded if is_started else _insufficient_time
+                reason = deadline_exceeded if is_started else insufficient_time
                 finished[delivery.message_id] = reason(delivery)
         return finished
 
     def _process_message(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
         if not self._has_time(delivery):
-            return _insufficient_time(delivery)
+            return insufficient_time(delivery)
         token = LOG_FIELDS.set({"sqs_message_id": delivery.message_id})
         try:
             return self._parse_and_process(delivery, heartbeat)
@@ -190,10 +195,7 @@ class BatchHandler:
         delays = redelivery_delays(deliveries, errors, self.backoff_base, self.random)
         seconds = self._seconds_left(deliveries, time_budget.MARGIN_SECONDS)
         if not self._map(self.queue.change_visibility, [delays], seconds):
-            log.warning(
-                "no time was left to change the visibility of failed messages",
-                extra={"event": LogEvent.VISIBILITY_CHANGE_FAILED, "messages": len(delays)},
-            )
+            log_visibility_unchanged(len(delays))
 
     def _map(self, work: Callable[[T], object], items: Sequence[T], seconds: float) -> bool:
         workers = max(1, min(self.max_concurrency, len(items)))
@@ -205,27 +207,3 @@ class BatchHandler:
 
     def _has_time(self, delivery: Delivery) -> bool:
         return delivery.deadline - self.clock() >= time_budget.MIN_START_SECONDS
-
-
-def _insufficient_time(delivery: Delivery) -> ProcessingError:
-    """Log and return the failure of a message that was not started: it is visible at once."""
-    late = TransientFailure(
-        LogEvent.OUT_OF_TIME,
-        Step.PARSE,
-        retry_in=0,
-        fields={"sqs_message_id": delivery.message_id},
-    )
-    log_failure(late, delivery)
-    return late
-
-
-def _deadline_exceeded(delivery: Delivery) -> ProcessingError:
-    """Log and return the failure of a message in progress when the function must return.
-
-    Its thread may continue; the ledger's conditions then stop it.
-    """
-    log.error(
-        "in progress when the function's time was over",
-        extra={"event": LogEvent.CUT_OFF, "sqs_message_id": delivery.message_id},
-    )
-    return TransientFailure(LogEvent.CUT_OFF, Step.PARSE)

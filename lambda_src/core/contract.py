@@ -13,6 +13,8 @@ RECEIVER_HANDLER = "lambda_src.receiver.lambda_handler"
 """The handler of the function that takes the vendor's status callbacks."""
 EVENTS_HANDLER = "lambda_src.events.lambda_handler"
 """The handler of the function that records delivery events."""
+SCHEDULER_HANDLER = "lambda_src.scheduler.lambda_handler"
+"""The handler of the scheduled job."""
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """Values of `level` in the log, in increasing severity."""
@@ -84,7 +86,25 @@ it.
 """
 
 EVENTS_QUEUE_URL = "EVENTS_QUEUE_URL"
-"""The queue on which the receiver puts callbacks; a variable of the receiver only."""
+"""The queue on which the receiver puts callbacks and the scheduled job lookup requests; a variable
+of these two only."""
+
+DELIVERY_LOOKUPS_PER_SECOND = "DELIVERY_LOOKUPS_PER_SECOND"
+"""The highest rate of lookups at the vendor; a variable of the scheduled job only."""
+DEFAULT_LOOKUPS_PER_SECOND = 5
+MAX_LOOKUPS_PER_SECOND = 100
+
+SCHEDULE_SECONDS = 900
+"""Time between two runs of the scheduled job."""
+LOOKUP_DELAYS_SECONDS = (3_600, 21_600, 86_400, 259_200)
+"""When the vendor is asked about a message whose delivery status is open, after its send."""
+
+OPEN_WORK_INDEX = "open-work"
+"""The sparse index of the records on which something remains to be done."""
+OPEN_WORK = "open_work"
+"""Its partition key: `<channel>#<kind>#<shard>`."""
+OPEN_SINCE = "open_since"
+"""Its sort key: when that is due, in epoch seconds."""
 
 EXPIRES_AT = "expires_at"
 """The record's time-to-live attribute, in epoch seconds."""
@@ -126,6 +146,13 @@ class DeliveryStatus(StrEnum):
     FAILED = "failed"
 
 
+class OpenWork(StrEnum):
+    """What remains to be done on a record: the kind in the attribute `open_work`."""
+
+    DELIVERY = "delivery"
+    UNKNOWN = "unknown"
+
+
 class DropReason(StrEnum):
     """Values of `reason` of a delivery event that was dropped without a change of any record."""
 
@@ -140,6 +167,8 @@ class DropReason(StrEnum):
     STATUS_UNKNOWN = "status_unknown"
     INTENT_UNKNOWN = "intent_unknown"
     RECORD_REFUSED = "record_refused"
+    MESSAGE_UNKNOWN = "message_unknown"
+    LOOKUP_FAILED = "lookup_failed"
 
 
 class Step(StrEnum):
@@ -185,6 +214,7 @@ class LogEvent(StrEnum):
     CALLBACK_REJECTED = "callback_rejected"
     DELIVERY_RECORDED = "delivery_recorded"
     DELIVERY_EVENT_DROPPED = "delivery_event_dropped"
+    LOOKUPS_SCHEDULED = "lookups_scheduled"
     SECOND_MESSAGE_SUSPECTED = "second_message_suspected"
     CALLBACK_CONTRADICTS_RECORD = "callback_contradicts_record"
 
@@ -214,6 +244,7 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.CALLBACK_REJECTED: ("WARNING",),
     LogEvent.DELIVERY_RECORDED: ("INFO",),
     LogEvent.DELIVERY_EVENT_DROPPED: ("WARNING",),
+    LogEvent.LOOKUPS_SCHEDULED: ("INFO",),
     LogEvent.SECOND_MESSAGE_SUSPECTED: ("CRITICAL",),
     LogEvent.CALLBACK_CONTRADICTS_RECORD: ("CRITICAL",),
 }
@@ -278,6 +309,8 @@ class Metric(StrEnum):
     MESSAGES_DELIVERED = "MessagesDelivered"
     MESSAGES_READ = "MessagesRead"
     MESSAGES_UNDELIVERED = "MessagesUndelivered"
+    LOOKUPS_REQUESTED = "DeliveryLookupsRequested"
+    OLDEST_LOOKUP_SECONDS = "OldestLookupDueSeconds"
 
     @property
     def unit(self) -> Unit:

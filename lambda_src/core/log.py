@@ -3,8 +3,8 @@
 import logging
 from contextvars import ContextVar
 
-from lambda_src.core.contract import LogEvent
-from lambda_src.core.errors import ProcessingError
+from lambda_src.core.contract import LogEvent, Step
+from lambda_src.core.errors import ProcessingError, TransientFailure
 from lambda_src.core.models import Delivery
 
 LOG_FIELDS: ContextVar[dict[str, str]] = ContextVar("log_fields")
@@ -49,3 +49,35 @@ def log_unrecorded_failure(error: Exception) -> None:
         "the failure could not be recorded",
         extra={"event": LogEvent.STATUS_WRITE_FAILED, "failure_code": code},
     )
+
+
+def log_visibility_unchanged(messages: int) -> None:
+    """Log that no time was left to change the visibility of that many failed messages."""
+    log.warning(
+        "no time was left to change the visibility of failed messages",
+        extra={"event": LogEvent.VISIBILITY_CHANGE_FAILED, "messages": messages},
+    )
+
+
+def insufficient_time(delivery: Delivery) -> ProcessingError:
+    """Log and return the failure of a message that was not started: it is visible at once."""
+    late = TransientFailure(
+        LogEvent.OUT_OF_TIME,
+        Step.PARSE,
+        retry_in=0,
+        fields={"sqs_message_id": delivery.message_id},
+    )
+    log_failure(late, delivery)
+    return late
+
+
+def deadline_exceeded(delivery: Delivery) -> ProcessingError:
+    """Log and return the failure of a message in progress when the function must return.
+
+    Its thread may continue; the ledger's conditions then stop it.
+    """
+    log.error(
+        "in progress when the function's time was over",
+        extra={"event": LogEvent.CUT_OFF, "sqs_message_id": delivery.message_id},
+    )
+    return TransientFailure(LogEvent.CUT_OFF, Step.PARSE)

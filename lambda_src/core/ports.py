@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from lambda_src.core.contract import DropReason, Kind, Metric, Step
+from lambda_src.core.contract import DropReason, Kind, Metric, OpenWork, Step
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.models import (
     TWILIO,
@@ -18,6 +18,7 @@ from lambda_src.core.models import (
     DeliveryEvent,
     GenerationRequest,
     OutgoingMessage,
+    RecordKey,
     TextRules,
 )
 from lambda_src.core.settings import Settings
@@ -109,6 +110,25 @@ class Callbacks(Protocol):
         """
 
 
+class StatusLookup(Protocol):
+    """Asks the vendor for the status of a message that it accepted."""
+
+    def look_up(self, credentials: Any, sid: str) -> DeliveryEvent | None:
+        """Return the status of the message with that vendor id; None if the vendor has none.
+
+        Raises:
+            AccountRefused: The vendor refused the account; `CredentialsRefused`: the credentials.
+            PermanentFailure: It refused the request.
+            TransientFailure: It did not answer, or asked for later requests.
+        """
+
+    def classify(self, event: DeliveryEvent) -> ProcessingError:
+        """Return the error of a message that was accepted and then not delivered.
+
+        It has the class that the same code has in the answer to a send.
+        """
+
+
 class Heartbeat(Protocol):
     """Extends the visibility of a batch's messages and renews their leases."""
 
@@ -139,6 +159,30 @@ class Queue(Protocol):
         Raises:
             TransientFailure: The queue did not answer.
         """
+
+
+class OpenWorkIndex(Protocol):
+    """A channel's records by what remains to be done on them."""
+
+    def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
+        """Yield what is due by `now`: since when (epoch seconds) and the record, the oldest first.
+
+        Raises:
+            ProcessingError: The table did not answer, or refused the request.
+        """
+
+
+class RequestQueue(Protocol):
+    """The events queue, as the scheduled job uses it.
+
+    Its methods raise `TransientFailure` if the queue did not answer, or refused a request.
+    """
+
+    def count_waiting(self) -> int:
+        """Return about how many messages wait: visible, delayed or in flight."""
+
+    def send(self, delayed: Sequence[tuple[str, int]]) -> None:
+        """Put up to ten messages on the queue: bodies, and the seconds until each is visible."""
 
 
 class Metrics(Protocol):
@@ -268,6 +312,8 @@ class ChannelParts:
         text_rules: The channel's characters and text lengths.
         assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
         callbacks: The vendor's status callbacks; None: the channel requests none.
+        make_status_lookup: Makes the lookup of a message's status, once per container; None: the
+            vendor has none.
         preload_modules: Modules that the sender's SDK imports at its first send. They are imported
             earlier, since the time between the intent and the send is limited.
     """
@@ -278,4 +324,5 @@ class ChannelParts:
     text_rules: TextRules = TWILIO
     assistants: Path | None = None
     callbacks: Callbacks | None = None
+    make_status_lookup: Callable[[Settings], StatusLookup] | None = None
     preload_modules: tuple[str, ...] = ()

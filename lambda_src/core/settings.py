@@ -11,12 +11,15 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from lambda_src.core.contract import (
+    DEFAULT_LOOKUPS_PER_SECOND,
     DEFAULTS,
+    DELIVERY_LOOKUPS_PER_SECOND,
+    EVENTS_QUEUE_URL,
     LOG_LEVELS,
+    MAX_LOOKUPS_PER_SECOND,
     METRICS_NAMESPACE,
     MIN_RETENTION_DAYS,
     OPENAI_URL_PATTERN,
-    REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
 )
@@ -64,18 +67,7 @@ class Settings:
         Raises:
             ConfigurationError: A variable is missing, empty or invalid; lists all of them.
         """
-        values: dict[str, Any] = {}
-        problems = []
-        for name, read in _READERS.items():
-            try:
-                values[name.lower()] = read(_value(name, environment))
-            except ValueError as problem:
-                problems.append(f"{name}: {problem}")
-        if problems:
-            raise ConfigurationError(
-                f"environment variables of the function: {'; '.join(problems)}"
-            )
-        return cls(**values)
+        return cls(**_values(_READERS, environment))
 
     @property
     def times(self) -> TimeBudget:
@@ -87,9 +79,45 @@ class Settings:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerSettings:
+    """The environment variables of the scheduled job's function."""
+
+    channel: str
+    conversations_table: str
+    events_queue_url: str
+    delivery_lookups_per_second: int
+    log_level: str
+    version: str
+    powertools_metrics_namespace: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings.
+
+        Raises:
+            ConfigurationError: A variable is missing, empty or invalid; lists all of them.
+        """
+        return cls(**_values(_SCHEDULER_READERS, environment))
+
+
+def _values(
+    readers: Mapping[str, Callable[[str], object]], environment: Mapping[str, str]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    problems = []
+    for name, read in readers.items():
+        try:
+            values[name.lower()] = read(_value(name, environment))
+        except ValueError as problem:
+            problems.append(f"{name}: {problem}")
+    if problems:
+        raise ConfigurationError(f"environment variables of the function: {'; '.join(problems)}")
+    return values
+
+
 def _value(name: str, environment: Mapping[str, str]) -> str:
-    value = environment.get(name, "").strip()
-    return value if value or name in REQUIRED_VARIABLES else _DEFAULTS[name]
+    return environment.get(name, "").strip() or _DEFAULTS.get(name, "")
 
 
 def _text(value: str) -> str:
@@ -162,9 +190,11 @@ def _namespace_or_empty(value: str) -> str:
     return value
 
 
-_DEFAULTS = {TWILIO_BASE_URL: "", METRICS_NAMESPACE: ""} | {
-    str(name): value for name, value in DEFAULTS.items()
-}
+_DEFAULTS = {
+    TWILIO_BASE_URL: "",
+    METRICS_NAMESPACE: "",
+    DELIVERY_LOOKUPS_PER_SECOND: str(DEFAULT_LOOKUPS_PER_SECOND),
+} | {str(name): value for name, value in DEFAULTS.items()}
 
 _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.CHANNEL: _text,
@@ -187,4 +217,18 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(MIN_RETENTION_DAYS)),
     TWILIO_BASE_URL: _url_or_empty,
     METRICS_NAMESPACE: _namespace_or_empty,
+}
+
+_SCHEDULER_READERS: Mapping[str, Callable[[str], object]] = {
+    EVENTS_QUEUE_URL: _text,
+    DELIVERY_LOOKUPS_PER_SECOND: _whole(1, MAX_LOOKUPS_PER_SECOND),
+} | {
+    name: _READERS[name]
+    for name in (
+        Variable.CHANNEL,
+        Variable.CONVERSATIONS_TABLE,
+        Variable.LOG_LEVEL,
+        Variable.VERSION,
+        METRICS_NAMESPACE,
+    )
 }

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
+from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import BY_PHONE, Addressing, Status, Step
+from lambda_src.core import (
+    BY_PHONE,
+    OPEN_SINCE,
+    OPEN_WORK,
+    OPEN_WORK_INDEX,
+    Addressing,
+    RecordKey,
+    Status,
+    Step,
+)
 from lambda_src.services.dynamodb import (
     SuppressionList,
+    deserialize,
     exceeds_size,
     items,
     map_errors,
@@ -18,7 +30,7 @@ from lambda_src.services.dynamodb import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
@@ -36,7 +48,7 @@ if TYPE_CHECKING:
         Intent,
         Lease,
         LedgerRecord,
-        RecordKey,
+        OpenWork,
         SentRecord,
     )
 
@@ -68,6 +80,7 @@ class ConversationsTable:
         self._table_name = table_name
         self._version = processor_version
         self._retention = retention
+        self._channel = channel
         self._suppressions = SuppressionList(table_name, channel, addressing)
 
     def create(self, context: ContextObject, lease: Lease) -> None:
@@ -98,7 +111,7 @@ class ConversationsTable:
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the vendor id, while `sending` or `send_unknown`, under any lease."""
-        self._update(updates.record_sent(key, sent))
+        self._update(updates.record_sent(key, sent, self._channel))
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` under the same lease.
@@ -132,7 +145,7 @@ class ConversationsTable:
 
     def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
-        self._update(updates.mark_unknown(key, failure, found))
+        self._update(updates.mark_unknown(key, failure, found, self._channel))
 
     def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
         """Return the recipient's other conversations that have a vendor id or may yet get one."""
@@ -177,6 +190,10 @@ class ConversationsTable:
         suppress = self._suppressions.suppress(recipient, change.suppressed_for, change.at)
         self._transact(update.step, {"Update": self._request(update)}, *suppress)
 
+    def schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
+        """Change when the vendor is to be asked, if it is unchanged since it was found."""
+        self._update(updates.schedule_lookup(found, at))
+
     def suppress(self, recipient: str, code: str, at: float) -> None:
         """Suppress a recipient of the channel; an existing suppression is unchanged."""
         self._transact(Step.DELIVERY, *self._suppressions.suppress(recipient, code, at))
@@ -218,3 +235,44 @@ class ConversationsTable:
             "ExpressionAttributeValues": serialize(values),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+
+
+class OpenWorkTable:
+    """Implements the port `OpenWorkIndex` on the table's index of open work.
+
+    Args:
+        client: A DynamoDB client.
+        table_name: The conversations table.
+        channel: The channel whose records are listed.
+    """
+
+    PAGE_SIZE = 500
+    """Records read from a shard at once."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str, channel: str) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._channel = channel
+
+    def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
+        """Yield what is due by `now` (epoch seconds): since when, and the record; oldest first."""
+        shards = (self._due_in(kind, shard, now) for shard in updates.SHARDS_OF_OPEN_WORK)
+        return merge(*shards, key=itemgetter(0))
+
+    def _due_in(self, kind: OpenWork, shard: str, now: float) -> Iterator[tuple[float, RecordKey]]:
+        partition = updates.open_partition(self._channel, kind, shard)
+        pages = iter(
+            self._client.get_paginator("query").paginate(
+                TableName=self._table_name,
+                IndexName=OPEN_WORK_INDEX,
+                KeyConditionExpression=f"{OPEN_WORK} = :partition AND {OPEN_SINCE} <= :now",
+                ExpressionAttributeValues=serialize(
+                    {":partition": partition, ":now": items.to_decimal(now)}
+                ),
+                PaginationConfig={"PageSize": self.PAGE_SIZE},
+            )
+        )
+        while page := map_errors(Step.DELIVERY, partial(next, pages, None)):
+            for row in map(deserialize, page["Items"]):
+                key = RecordKey(row["primary_channel"], row["conversation_id"])
+                yield float(row[OPEN_SINCE]), key

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_src.core import LogEvent, Step, TransientFailure, call_with_deadline, time_budget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_sqs import SQSClient
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -111,3 +113,51 @@ class ChannelQueue:
             ],
         )
         return {handles[int(entry["Id"])] for entry in answer.get("Failed", [])}
+
+
+class EventsQueue:
+    """Implements the port `RequestQueue` on one SQS queue.
+
+    Args:
+        client: An SQS client.
+        queue_url: The events queue.
+    """
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def count_waiting(self) -> int:
+        """Return about how many messages wait: visible, delayed or in flight."""
+        answer = _ask(
+            lambda: self._client.get_queue_attributes(
+                QueueUrl=self._queue_url,
+                AttributeNames=[
+                    "ApproximateNumberOfMessages",
+                    "ApproximateNumberOfMessagesDelayed",
+                    "ApproximateNumberOfMessagesNotVisible",
+                ],
+            )
+        )
+        return sum(map(int, answer["Attributes"].values()))
+
+    def send(self, delayed: Sequence[tuple[str, int]]) -> None:
+        """Put up to ten messages on the queue: bodies, and the seconds until each is visible."""
+        answer = _ask(
+            lambda: self._client.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {"Id": str(index), "MessageBody": body, "DelaySeconds": seconds}
+                    for index, (body, seconds) in enumerate(delayed)
+                ],
+            )
+        )
+        if answer.get("Failed"):
+            raise TransientFailure("queue_unavailable", Step.DELIVERY, answer["Failed"][0]["Code"])
+
+
+def _ask(request: Callable[[], T]) -> T:
+    try:
+        return call_with_deadline(time_budget.AWS_CALL_SECONDS, request)
+    except REQUEST_ERRORS as error:
+        raise TransientFailure("queue_unavailable", Step.DELIVERY, type(error).__name__) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from requests import exceptions as http
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
     from twilio.rest.api.v2010.account.message import MessageList
 
-    from lambda_src.core import OutgoingMessage
+    from lambda_src.core import DeliveryEvent, OutgoingMessage
     from lambda_src.services.secret_schemas import TwilioCredentials
+    from lambda_src.services.twilio.callbacks import TwilioCallbacks
 
 PRELOAD_MODULES = ("twilio.rest.api",)
 """A hundred modules that the SDK imports at its first access to messages."""
@@ -84,9 +86,9 @@ class TwilioSender:
         if message.status_callback and credentials.auth_token:  # only the token verifies callbacks
             parameters["status_callback"] = message.status_callback
         try:
-            sid = self._messages(credentials).create(**parameters).sid
+            sid = _messages(self._http_client, credentials).create(**parameters).sid
         except SDK_ERRORS as error:
-            raise self._classify(error, Step.SEND) from error
+            raise _classify(error, Step.SEND, self._refusals) from error
         if not sid:
             raise SendOutcomeUnknown("twilio_answer_without_sid", Step.SEND)
         return sid
@@ -105,11 +107,11 @@ class TwilioSender:
             TransientFailure: The list cannot be read; also `CredentialsRefused` and the like.
         """
         addresses = self._addresses(message)
-        messages = self._messages(credentials)
+        messages = _messages(self._http_client, credentials)
         try:
             return find_sids(messages, message, addresses, since, self._timeout)
         except SDK_ERRORS as error:
-            failure = self._classify(error, Step.SETTLE)
+            failure = _classify(error, Step.SETTLE, self._refusals)
             if isinstance(failure, TransientFailure):
                 raise failure from error
             # A lookup has no unknown outcome, and a refused one does not refuse the message.
@@ -117,21 +119,65 @@ class TwilioSender:
                 failure.code, Step.SETTLE, failure.detail, alarm=failure.alarm
             ) from error
 
-    def _messages(self, credentials: TwilioCredentials) -> MessageList:
-        # A new client takes microseconds; the connections are kept by the HTTP client.
-        client = Client(  # type: ignore[no-untyped-call]
-            *credentials.login, credentials.account_sid, http_client=self._http_client
-        )
-        return client.messages
 
-    def _classify(self, error: Exception, step: Step) -> ProcessingError:
-        answer = error_answer(error)
-        if answer:
-            return classify(*answer, step, self._refusals)
-        kind = type(error).__name__
-        if any(isinstance(cause, NOT_CONNECTED_ERRORS) for cause in _causes(error)):
-            return TransientFailure("twilio_unreachable", step, kind)
-        return SendOutcomeUnknown("twilio_answer_lost", step, kind)
+class TwilioStatusLookup:
+    """Implements the port `StatusLookup` with Twilio's Messages API.
+
+    Args:
+        timeout: Seconds for each request.
+        base_url: Scheme and host of a local server, or empty for Twilio.
+        callbacks: The channel's status callbacks, which report the same statuses and codes.
+    """
+
+    def __init__(self, timeout: float, base_url: str, callbacks: TwilioCallbacks) -> None:
+        self._http_client = DeadlineHttpClient(timeout, base_url)
+        self._callbacks = callbacks
+
+    def look_up(self, credentials: TwilioCredentials, sid: str) -> DeliveryEvent | None:
+        """Return the status of the message with that sid; None if the account has none.
+
+        Raises:
+            AccountRefused: Twilio refused the account; `CredentialsRefused`: the credentials.
+            PermanentFailure: It refused the request.
+            TransientFailure: It did not answer, or asked for later requests.
+        """
+        try:
+            found = _messages(self._http_client, credentials).get(sid).fetch()
+        except SDK_ERRORS as error:
+            answer = error_answer(error)
+            if answer and answer[0] == HTTPStatus.NOT_FOUND:
+                return None
+            failure = _classify(error, Step.DELIVERY)
+            if isinstance(failure, SendOutcomeUnknown):
+                raise TransientFailure(failure.code, failure.step, failure.detail) from error
+            raise failure from error
+        return self._callbacks.event(
+            str(found.to or ""), sid, str(found.status or ""), str(found.error_code or "")
+        )
+
+    def classify(self, event: DeliveryEvent) -> ProcessingError:
+        """Return the error of a message that was accepted and then not delivered."""
+        return self._callbacks.classify(event)
+
+
+def _messages(http_client: DeadlineHttpClient, credentials: TwilioCredentials) -> MessageList:
+    # A new client takes microseconds; the connections are kept by the HTTP client.
+    client = Client(  # type: ignore[no-untyped-call]
+        *credentials.login, credentials.account_sid, http_client=http_client
+    )
+    return client.messages
+
+
+def _classify(
+    error: Exception, step: Step, refusals: Mapping[int, Refusal] = NO_REFUSALS
+) -> ProcessingError:
+    answer = error_answer(error)
+    if answer:
+        return classify(*answer, step, refusals)
+    kind = type(error).__name__
+    if any(isinstance(cause, NOT_CONNECTED_ERRORS) for cause in _causes(error)):
+        return TransientFailure("twilio_unreachable", step, kind)
+    return SendOutcomeUnknown("twilio_answer_lost", step, kind)
 
 
 def _content(message: OutgoingMessage) -> dict[str, str]:

@@ -4,6 +4,8 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from lambda_src.core.contract import OPEN_SINCE, OPEN_WORK, OPEN_WORK_INDEX
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
@@ -29,7 +31,20 @@ def create_conversations_table(dynamodb: "DynamoDBClient") -> str:
             {"AttributeName": KEYS[0], "KeyType": "HASH"},
             {"AttributeName": KEYS[1], "KeyType": "RANGE"},
         ],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
+        AttributeDefinitions=[
+            *({"AttributeName": key, "AttributeType": "S"} for key in (*KEYS, OPEN_WORK)),
+            {"AttributeName": OPEN_SINCE, "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": OPEN_WORK_INDEX,
+                "KeySchema": [
+                    {"AttributeName": OPEN_WORK, "KeyType": "HASH"},
+                    {"AttributeName": OPEN_SINCE, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
     )
     return TABLE
 

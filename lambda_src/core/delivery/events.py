@@ -1,30 +1,45 @@
-"""The events worker: verifies the vendor's status callbacks and records what they report."""
+"""The events worker: records what the vendor reports about messages that it accepted.
+
+An event is a status callback, which is verified, or a request to look a message up at the vendor.
+"""
 
 import json
 import logging
 from base64 import urlsafe_b64decode
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from lambda_src.core import time_budget
-from lambda_src.core.contract import DropReason, Kind, LogEvent, Metric, Step
+from lambda_src.core.contract import (
+    LOOKUP_DELAYS_SECONDS,
+    DropReason,
+    Kind,
+    LogEvent,
+    Metric,
+    Status,
+    Step,
+)
 from lambda_src.core.deadlines import map_with_deadline
 from lambda_src.core.delivery.sending import callback_path
 from lambda_src.core.delivery.status import (
     FAILURES,
+    NOT_LOOKED_UP,
     EventAction,
     advance,
     event_action,
     is_known,
+    next_lookup,
     reached,
 )
 from lambda_src.core.errors import (
+    AccountRefused,
     ConfigurationRefused,
+    CredentialsRefused,
     PermanentFailure,
     ProcessingError,
     RecipientOptedOut,
@@ -41,9 +56,23 @@ from lambda_src.core.ledger import (
     DeliveryStore,
     ProvenSend,
 )
-from lambda_src.core.log import LOG_FIELDS, log_failure
+from lambda_src.core.log import (
+    LOG_FIELDS,
+    deadline_exceeded,
+    insufficient_time,
+    log_failure,
+    log_visibility_unchanged,
+)
 from lambda_src.core.models import Callback, Delivery, DeliveryEvent, RecordKey
-from lambda_src.core.ports import Callbacks, Clock, Credentials, Metrics, Queue, Secrets
+from lambda_src.core.ports import (
+    Callbacks,
+    Clock,
+    Credentials,
+    Metrics,
+    Queue,
+    Secrets,
+    StatusLookup,
+)
 from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delays
 
 log = logging.getLogger(__name__)
@@ -53,8 +82,13 @@ MIN_REFRESH_SECONDS = 60.0
 anyone can send such events."""
 MAX_CONFLICTS = 5
 """Lost races for a record after which an event is delivered again."""
+LAST_ANSWER_SECONDS = LOOKUP_DELAYS_SECONDS[-1] + 86_400
+"""After a send. A lookup that the vendor has not answered by then is not repeated."""
 LATEST = 10.0**11
 """Epoch seconds above which a number is no time."""
+
+
+T = TypeVar("T")
 
 
 class EventDropped(Exception):
@@ -82,14 +116,34 @@ class EventResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """What the vendor reports, and the error if it is a failure."""
+
+    event: DeliveryEvent
+    report: DeliveryReport
+    error: ProcessingError | None
+    is_lookup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EventRecorder:
-    """Records what one event reports, after it was verified with the record's credentials."""
+    """Records what one event reports: verified, or looked up, with the record's credentials.
+
+    Attributes:
+        channel: The channel's name.
+        store: The conversations table.
+        secrets: The channel's secrets.
+        callbacks: The vendor's status callbacks; None: the channel has none.
+        clock: Returns the time in epoch seconds.
+        lookup: Asks the vendor for a status; None: the channel's vendor has no lookup.
+    """
 
     channel: str
     store: DeliveryStore
     secrets: Secrets
-    callbacks: Callbacks
+    callbacks: Callbacks | None
     clock: Clock
+    lookup: StatusLookup | None = None
     _refreshed: dict[str, float] = field(default_factory=dict)
 
     def record(self, delivery: Delivery) -> EventResult:
@@ -97,25 +151,102 @@ class EventRecorder:
 
         Raises:
             EventDropped: It is unreadable, not authentic, or about no message of ours.
-            ProcessingError: AWS did not answer; the event is to be delivered again.
+            ProcessingError: AWS did not answer, or the vendor a lookup; the event is to be
+                delivered again.
         """
-        callback = parse_callback(delivery.body)
+        match parse_event(delivery.body):
+            case Callback() as callback if self.callbacks:
+                return self._record_callback(callback, self.callbacks, delivery)
+            case RecordKey() as key if self.lookup:
+                return self._look_up(key, self.lookup, delivery)
+        raise EventDropped(DropReason.UNREADABLE)
+
+    def _record_callback(
+        self, callback: Callback, callbacks: Callbacks, delivery: Delivery
+    ) -> EventResult:
         address = parse_address(callback.url, self.channel)
-        event = self.callbacks.read(callback)
+        event = callbacks.read(callback)
         if event is None:
             raise EventDropped(DropReason.UNREADABLE)
         delivery.step = Step.DELIVERY
         found = self._read(RecordKey(event.recipient, address.conversation_id))
         LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": address.conversation_id})
         delivery.step = Step.SECRETS
-        self._verify(callback, found.credentials_reference)
+        self._verify(callback, callbacks, found.credentials_reference)
         if event.status is None:
             raise EventDropped(DropReason.STATUS_UNKNOWN)
         delivery.step = Step.DELIVERY
         report = DeliveryReport(event.status, event.error_code, callback.received_at)
+        error = callbacks.classify(event) if report.status in FAILURES else None
+
+        def apply(found: DeliveryRecord) -> EventResult:
+            action = event_action(found, address.intent_id, event.sid)
+            return self._apply(found, action, Reported(event, report, error), delivery)
+
+        return self._until_unchanged(found, apply)
+
+    def _look_up(self, key: RecordKey, lookup: StatusLookup, delivery: Delivery) -> EventResult:
+        delivery.step = Step.DELIVERY
+        LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
+        found = self._read(key)
+        sid = found.ledger.sid
+        if not self._is_due(found):  # answered since, or the request came twice
+            return EventResult()
+        if found.ledger.status is not Status.SENT or found.delivery.status in NOT_LOOKED_UP:
+            self._schedule_lookup(found, None)  # another program changed the record
+            return EventResult()
+        event = self._ask(found, lookup, delivery)
+        if event is None or event.status is None:
+            self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
+            unknown = DropReason.STATUS_UNKNOWN if event else DropReason.MESSAGE_UNKNOWN
+            raise EventDropped(unknown)
+        report = DeliveryReport(event.status, event.error_code, self.clock())
+        error = lookup.classify(event) if report.status in FAILURES else None
+
+        def apply(found: DeliveryRecord) -> EventResult:
+            if not self._is_due(found) or found.ledger.sid != sid:
+                return EventResult()
+            reported = Reported(event, report, error, is_lookup=True)
+            return self._apply(found, EventAction.ADVANCE, reported, delivery)
+
+        return self._until_unchanged(found, apply)
+
+    def _is_due(self, found: DeliveryRecord) -> bool:
+        return found.lookup_at is not None and found.lookup_at <= self.clock()
+
+    def _ask(
+        self, found: DeliveryRecord, lookup: StatusLookup, delivery: Delivery
+    ) -> DeliveryEvent | None:
+        reference, sid = found.credentials_reference, found.ledger.sid
+        try:
+            try:
+                return lookup.look_up(self._credentials(reference), sid)
+            except CredentialsRefused:
+                return lookup.look_up(self._fresh_credentials(reference), sid)
+        except EventDropped:
+            self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
+            raise
+        except (AccountRefused, PermanentFailure) as refused:
+            # Not repeated at once: requests for one tenant would keep the others' from the queue.
+            log_failure(refused, delivery, "not looked up")
+            self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
+            raise EventDropped(DropReason.LOOKUP_FAILED) from refused
+        except TransientFailure as failed:
+            if self.clock() < found.sent_at + LAST_ANSWER_SECONDS:
+                raise
+            self._schedule_lookup(found, None)
+            raise EventDropped(DropReason.LOOKUP_FAILED) from failed
+
+    def _schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
+        try:
+            self.store.schedule_lookup(found, at)
+        except ConditionFailed:
+            log.debug("another event has changed when the vendor is asked")
+
+    def _until_unchanged(self, found: DeliveryRecord, apply: Callable[[DeliveryRecord], T]) -> T:
         for _ in range(MAX_CONFLICTS):
             try:
-                return self._apply(found, address.intent_id, event, report, delivery)
+                return apply(found)
             except ConditionFailed:
                 found = self._read(found.ledger.key)
         raise TransientFailure("delivery_contended", Step.DELIVERY)
@@ -131,22 +262,25 @@ class EventRecorder:
             raise EventDropped(DropReason.OTHER_CHANNEL)
         return found
 
-    def _verify(self, callback: Callback, reference: str) -> None:
-        if not reference:
-            raise EventDropped(DropReason.NO_CREDENTIALS)
-        if self.callbacks.verify(self._credentials(reference), callback) is None:
+    def _verify(self, callback: Callback, callbacks: Callbacks, reference: str) -> None:
+        if callbacks.verify(self._credentials(reference), callback) is None:
             return
-        # After a rotation the cached token is the old one. If another event has had it read
+        reason = callbacks.verify(self._fresh_credentials(reference), callback)
+        if reason is not None:
+            raise EventDropped(reason)
+
+    def _fresh_credentials(self, reference: str) -> Credentials:
+        # After a rotation the cached secret is the old one. If another event has had it read
         # again, the cache has the new one.
         is_due = self.clock() - self._refreshed.get(reference, 0.0) >= MIN_REFRESH_SECONDS
         credentials = self._credentials(reference, fresh=is_due)
         if is_due:
             self._refreshed[reference] = self.clock()
-        reason = self.callbacks.verify(credentials, callback)
-        if reason is not None:
-            raise EventDropped(reason)
+        return credentials
 
     def _credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
+        if not reference:
+            raise EventDropped(DropReason.NO_CREDENTIALS)
         try:
             return self.secrets.credentials(reference, fresh=fresh)
         except (ConfigurationRefused, PermanentFailure) as error:
@@ -155,14 +289,12 @@ class EventRecorder:
     def _apply(
         self,
         found: DeliveryRecord,
-        intent_id: str,
-        event: DeliveryEvent,
-        report: DeliveryReport,
+        action: EventAction,
+        reported: Reported,
         delivery: Delivery,
     ) -> EventResult:
-        error = self.callbacks.classify(event) if report.status in FAILURES else None
+        event, report, error = reported.event, reported.report, reported.error
         opted_out = error.code if isinstance(error, RecipientOptedOut) else ""
-        action = event_action(found, intent_id, event.sid)
         match action:
             case EventAction.DROP:
                 raise EventDropped(DropReason.INTENT_UNKNOWN)
@@ -190,11 +322,27 @@ class EventRecorder:
         proven = None if action is EventAction.ADVANCE else _proven_send(found, event.sid)
         state = advance(found.delivery, report)
         # A duplicate must not suppress a recipient again whom an operator has allowed.
-        if proven or not is_known(found.delivery, report):
-            self._write(
-                found, event, report, DeliveryChange(state, self.clock(), proven, opted_out)
-            )
+        is_news = proven is not None or not is_known(found.delivery, report)
+        if is_news or reported.is_lookup:
+            lookup_at = self._lookup_at(found, state, proven, is_lookup=reported.is_lookup)
+            suppressed_for = opted_out if is_news else ""
+            change = DeliveryChange(state, self.clock(), proven, suppressed_for, lookup_at)
+            self._write(found, event, report, change)
         return self._result(found.delivery, state, error, delivery)
+
+    def _lookup_at(
+        self,
+        found: DeliveryRecord,
+        state: DeliveryState,
+        proven: ProvenSend | None,
+        *,
+        is_lookup: bool,
+    ) -> float | None:
+        if state.status in NOT_LOOKED_UP:
+            return None
+        if is_lookup:
+            return next_lookup(found.sent_at, self.clock())
+        return proven.sent_at + LOOKUP_DELAYS_SECONDS[0] if proven else found.lookup_at
 
     def _write(
         self,
@@ -206,8 +354,12 @@ class EventRecorder:
         state = change.state
         if state != found.delivery or change.proven:
             self.store.record_delivery(found, change)
-        elif change.suppressed_for:
-            self.store.suppress(event.recipient, change.suppressed_for, change.at)
+        else:
+            if change.lookup_at != found.lookup_at:
+                self._schedule_lookup(found, change.lookup_at)
+            if change.suppressed_for:
+                recipient = found.ledger.key.primary_channel
+                self.store.suppress(recipient, change.suppressed_for, change.at)
         log.info(
             "recorded",
             extra={
@@ -239,16 +391,15 @@ class EventRecorder:
 
 def _proven_send(found: DeliveryRecord, sid: str) -> ProvenSend:
     record = found.ledger
-    sent_at = record.intent.at if record.intent else record.created_at
-    duration_ms = round(max(0.0, sent_at - record.created_at) * 1000)
-    return ProvenSend(sid, record.answer, sent_at, duration_ms)
+    duration_ms = round(max(0.0, found.sent_at - record.created_at) * 1000)
+    return ProvenSend(sid, record.answer, found.sent_at, duration_ms)
 
 
-def parse_callback(body: str) -> Callback:
-    """Parse the receiver's event.
+def parse_event(body: str) -> Callback | RecordKey:
+    """Parse an event: the receiver's, or the scheduled job's request to look a record up.
 
     Raises:
-        EventDropped: It is not one.
+        EventDropped: It is neither.
     """
     try:
         event = json.loads(body)
@@ -262,6 +413,10 @@ def parse_callback(body: str) -> Callback:
             "received_at": int(at) | float(at),
         } if 0 < at < LATEST:
             return Callback(url, signature, form, at)
+        case {
+            "lookup": {"primary_channel": str(recipient), "conversation_id": str(conversation_id)}
+        } if recipient and conversation_id:
+            return RecordKey(recipient, conversation_id)
     raise EventDropped(DropReason.UNREADABLE)
 
 
@@ -322,16 +477,23 @@ class EventBatchHandler:
         deadline = self.clock() + remaining_ms / 1000
         deliveries = [Delivery.from_record(record, deadline) for record in event["Records"]]
         log.info("received", extra={"event": LogEvent.BATCH_RECEIVED, "messages": len(deliveries)})
+        started: set[str] = set()
         results: dict[str, EventResult | ProcessingError | EventDropped] = {}
 
         def process(delivery: Delivery) -> None:
+            started.add(delivery.message_id)
             results[delivery.message_id] = self._process(delivery)
 
         self._map(process, deliveries, remaining_ms / 1000 - time_budget.HARD_STOP_SECONDS)
         finished = dict(results)
+        for delivery in deliveries:
+            if delivery.message_id not in finished:
+                is_started = delivery.message_id in started
+                reason = deadline_exceeded if is_started else insufficient_time
+                finished[delivery.message_id] = reason(delivery)
         errors = {id_: end for id_, end in finished.items() if isinstance(end, ProcessingError)}
-        failed = [d for d in deliveries if d.message_id in errors or d.message_id not in finished]
-        self._schedule_redelivery([d for d in deliveries if d.message_id in errors], errors)
+        failed = [delivery for delivery in deliveries if delivery.message_id in errors]
+        self._schedule_redelivery(failed, errors)
         log.info(
             "finished",
             extra={
@@ -366,12 +528,13 @@ class EventBatchHandler:
             return
         delays = redelivery_delays(deliveries, errors, self.backoff_base, self.random)
         seconds = deliveries[0].deadline - self.clock() - time_budget.MARGIN_SECONDS
-        self._map(self.queue.change_visibility, [delays], seconds)
+        if not self._map(self.queue.change_visibility, [delays], seconds):
+            log_visibility_unchanged(len(delays))
 
-    def _map(self, work: Any, items: Sequence[Any], seconds: float) -> None:
+    def _map(self, work: Callable[[T], object], items: Sequence[T], seconds: float) -> bool:
         workers = max(1, min(self.max_concurrency, len(items)))
         pool = ThreadPoolExecutor(workers, thread_name_prefix="event")
-        map_with_deadline(seconds, work, items, pool)
+        return map_with_deadline(seconds, work, items, pool)
 
     def _count(
         self, received: int, results: Sequence[EventResult | ProcessingError | EventDropped]

@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from lambda_src.core.contract import DeliveryStatus, Metric, Status
+from lambda_src.core.contract import LOOKUP_DELAYS_SECONDS, DeliveryStatus, Metric, Status
 from lambda_src.core.ledger import DeliveryRecord, DeliveryReport, DeliveryState
 
 MAX_REPORTS = 20
@@ -10,6 +10,8 @@ MAX_REPORTS = 20
 FAILURES = frozenset({DeliveryStatus.UNDELIVERED, DeliveryStatus.FAILED})
 """Statuses after which no other follows: the first one stays."""
 ARRIVED = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ})
+NOT_LOOKED_UP = ARRIVED | FAILURES
+"""Statuses after which the vendor is not asked: not every recipient's client reports `read`."""
 
 _RANKS = {
     None: -1,
@@ -76,6 +78,20 @@ def is_known(state: DeliveryState, report: DeliveryReport) -> bool:
     """Return whether the history has a report of that status and code."""
     known = {(earlier.status, earlier.error_code) for earlier in state.history}
     return (report.status, report.error_code) in known
+
+
+def next_lookup(sent_at: float, now: float) -> float | None:
+    """Return when the vendor is to be asked next about a message, in epoch seconds.
+
+    Args:
+        sent_at: When the message was sent, in epoch seconds.
+        now: Epoch seconds.
+
+    Returns:
+        None after the last time: no lookup is repeated forever.
+    """
+    times = (sent_at + delay for delay in LOOKUP_DELAYS_SECONDS)
+    return next((at for at in times if at > now), None)
 
 
 def reached(before: DeliveryStatus | None, after: DeliveryStatus | None) -> list[Metric]:

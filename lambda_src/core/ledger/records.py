@@ -130,12 +130,19 @@ class DeliveryRecord:
         intent_ids: The ids of all its intents.
         delivery: What is known about the delivery.
         credentials_reference: Name or ARN of the vendor's secret; empty if the record has none.
+        lookup_at: When the vendor is to be asked for the status, in epoch seconds; None: never.
     """
 
     ledger: LedgerRecord
     intent_ids: tuple[str, ...]
     delivery: DeliveryState
     credentials_reference: str
+    lookup_at: float | None = None
+
+    @property
+    def sent_at(self) -> float:
+        """When the message was sent, in epoch seconds: the time of the intent."""
+        return self.ledger.intent.at if self.ledger.intent else self.ledger.created_at
 
     @property
     def intent_id(self) -> str:
@@ -170,12 +177,14 @@ class DeliveryChange:
         proven: Set if the event proves a send that is not recorded.
         suppressed_for: Failure code of a late opt-out, by which the recipient is suppressed; empty
             if it is none.
+        lookup_at: When the vendor is to be asked for the status, in epoch seconds; None: never.
     """
 
     state: DeliveryState
     at: float
     proven: ProvenSend | None = None
     suppressed_for: str = ""
+    lookup_at: float | None = None
 
 
 class ConditionFailed(Exception):

@@ -45,7 +45,7 @@ class LedgerStore(Protocol):
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the vendor id, while `sending` or `send_unknown`.
 
-        The delivery status becomes `queued`, unless there is one already.
+        The delivery status becomes `queued`, unless there is one already, and is to be looked up.
         """
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
@@ -95,6 +95,12 @@ class DeliveryStore(Protocol):
         """Write what an event changes, if the record is unchanged since it was found.
 
         A late opt-out suppresses the recipient in the same write.
+        """
+
+    def schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
+        """Change when the vendor is to be asked (epoch seconds; None: never), if it is unchanged.
+
+        Nothing else of the record changes.
         """
 
     def suppress(self, recipient: str, code: str, at: float) -> None:

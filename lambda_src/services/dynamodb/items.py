@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from lambda_src.core import (
+    OPEN_SINCE,
+    OPEN_WORK,
     Answer,
     ContextObject,
     DeliveryRecord,
@@ -16,6 +18,7 @@ from lambda_src.core import (
     Intent,
     Lease,
     LedgerRecord,
+    OpenWork,
     RecordKey,
     Status,
     Step,
@@ -149,6 +152,7 @@ def to_delivery_record(stored: Mapping[str, Any], step: Step) -> DeliveryRecord:
     channel = _text(record, "channel_method")
     config = _mapping(_mapping(record.get("channel_config")).get(channel))
     ids, history = record.get("intent_ids"), record.get("delivery_events")
+    has_lookup = _text(record, OPEN_WORK).startswith(f"{channel}#{OpenWork.DELIVERY}#")
     return DeliveryRecord(
         ledger=_to_ledger_record(record, step),
         intent_ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
@@ -158,6 +162,7 @@ def to_delivery_record(stored: Mapping[str, Any], step: Step) -> DeliveryRecord:
             history=tuple(map(_to_report, history)) if isinstance(history, list) else (),
         ),
         credentials_reference=_text(config, f"{channel}_credentials_id"),
+        lookup_at=_number(record, OPEN_SINCE) if has_lookup else None,
     )
 
 

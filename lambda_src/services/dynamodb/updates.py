@@ -8,10 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
+from hashlib import sha256
 from typing import Any, Final
 
 from lambda_src.core import (
     EXPIRES_AT,
+    LOOKUP_DELAYS_SECONDS,
+    OPEN_SINCE,
+    OPEN_WORK,
     Answer,
     DeliveryChange,
     DeliveryRecord,
@@ -20,6 +24,7 @@ from lambda_src.core import (
     Intent,
     Lease,
     LedgerRecord,
+    OpenWork,
     ProvenSend,
     RecordKey,
     SentRecord,
@@ -32,8 +37,26 @@ SAME_LEASE = "lease_owner = :owner AND attempt = :attempt"
 SET_SENT = (
     "SET conversation_status = :sent, message_sid = :sid, initial_processing_time_ms = :duration"
 )
-REMOVE_ATTEMPT = "REMOVE ai_answer, failure, lease_expires_at, send_deadline"
+REMOVE_ATTEMPT = "ai_answer, failure, lease_expires_at, send_deadline"
 SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at = :at"
+SET_OPEN = f"{OPEN_WORK} = :open_work, {OPEN_SINCE} = :open_since"
+REMOVE_OPEN = f"{OPEN_WORK}, {OPEN_SINCE}"
+SHARDS_OF_OPEN_WORK = "0123456789abcdef"
+"""A channel's records with the same kind of open work are in as many partitions of the index."""
+
+
+def open_partition(channel: str, kind: OpenWork, shard: str) -> str:
+    """Return a value of `open_work`."""
+    return f"{channel}#{kind}#{shard}"
+
+
+def open_values(channel: str, kind: OpenWork, key: RecordKey, since: float) -> dict[str, Any]:
+    """Return the values of `SET_OPEN` for work that is due at a time in epoch seconds."""
+    shard = sha256(key.conversation_id.encode()).hexdigest()[0]
+    return {
+        ":open_work": open_partition(channel, kind, shard),
+        ":open_since": items.to_decimal(since),
+    }
 
 
 class Expiry(Enum):
@@ -54,7 +77,7 @@ class Update:
     Attributes:
         step: The step that makes the update.
         key: The conversation.
-        expression: DynamoDB's update expression; starts with `SET `.
+        expression: DynamoDB's update expression; starts with `SET ` if the expiry changes.
         condition: DynamoDB's condition expression.
         values: The values of both expressions, before serialization.
         retained_from: When the retention starts again, in epoch seconds, if it does.
@@ -166,7 +189,7 @@ def record_intent(lease: Lease, intent: Intent, answer: Answer) -> Update:
     )
 
 
-def record_sent(key: RecordKey, sent: SentRecord) -> Update:
+def record_sent(key: RecordKey, sent: SentRecord, channel: str) -> Update:
     """Write the vendor id, while `sending` or `send_unknown`, under any lease."""
     return Update(
         Step.RECORD,
@@ -174,10 +197,11 @@ def record_sent(key: RecordKey, sent: SentRecord) -> Update:
         f"{SET_SENT}, messages = :messages, thread_id = :thread,"
         # A status callback may precede this write.
         " delivery_status = if_not_exists(delivery_status, :queued),"
-        " delivery_updated_at = if_not_exists(delivery_updated_at, :at), updated_at = :at"
-        f" {REMOVE_ATTEMPT}",
+        " delivery_updated_at = if_not_exists(delivery_updated_at, :at), updated_at = :at,"
+        f" {SET_OPEN} REMOVE {REMOVE_ATTEMPT}",
         "conversation_status IN (:sending, :unknown)",
         {
+            **open_values(channel, OpenWork.DELIVERY, key, sent.sent_at + LOOKUP_DELAYS_SECONDS[0]),
             ":sent": Status.SENT,
             ":sid": sent.sid,
             ":messages": [items.history_entry(sent.sid, sent.answer, sent.sent_at)],
@@ -209,7 +233,7 @@ def record_delivery(found: DeliveryRecord, change: DeliveryChange) -> Update:
         ":found_delivery": before.status or "",
     }
     conditions = [
-        "intent_id = :intent_id",
+        _equals("intent_id", ":intent_id", found.intent_id),
         _equals("delivery_status", ":found_delivery", before.status or ""),
     ]
     if state.error_code:
@@ -218,20 +242,39 @@ def record_delivery(found: DeliveryRecord, change: DeliveryChange) -> Update:
     if before.history:
         conditions.append("size(delivery_events) = :found_events")
         values[":found_events"] = len(before.history)
+    removed = []
+    if change.lookup_at is None:
+        removed.append(REMOVE_OPEN)
+    elif proven or change.lookup_at != found.lookup_at:
+        record = found.ledger
+        updates.append(SET_OPEN)
+        values |= open_values(record.channel, OpenWork.DELIVERY, record.key, change.lookup_at)
     if proven is None:
         conditions.append("message_sid = :sid")
         values[":sid"] = found.ledger.sid
-        expression = ", ".join(updates)
     else:
         conditions.append("conversation_status = :found_status")
         values |= {":found_status": found.ledger.status, **_proven_values(proven)}
         updates[0] = f"{SET_SENT}, {updates[0].removeprefix('SET ')}"
         if proven.answer:
             updates.append("messages = :messages, thread_id = :thread")
-        expression = f"{', '.join(updates)} {REMOVE_ATTEMPT}"
+        removed.append(REMOVE_ATTEMPT)
+    expression = ", ".join(updates) + (f" REMOVE {', '.join(removed)}" if removed else "")
     condition = " AND ".join(conditions)
     retained_from = change.at if proven else UNCHANGED
     return Update(Step.DELIVERY, found.ledger.key, expression, condition, values, retained_from)
+
+
+def schedule_lookup(found: DeliveryRecord, at: float | None) -> Update:
+    """Change when the vendor is to be asked, if that is unchanged since the record was found."""
+    record = found.ledger
+    values = {":found_since": items.to_decimal(found.lookup_at or 0.0)}
+    if at is None:
+        expression = f"REMOVE {REMOVE_OPEN}"
+    else:
+        expression = f"SET {SET_OPEN}"
+        values |= open_values(record.channel, OpenWork.DELIVERY, record.key, at)
+    return Update(Step.DELIVERY, record.key, expression, f"{OPEN_SINCE} = :found_since", values)
 
 
 def _proven_values(proven: ProvenSend) -> dict[str, Any]:
@@ -280,16 +323,17 @@ def count_lookup(key: RecordKey, found: LedgerRecord) -> Update:
     )
 
 
-def mark_unknown(key: RecordKey, failure: Failure, found: LedgerRecord) -> Update:
+def mark_unknown(key: RecordKey, failure: Failure, found: LedgerRecord, channel: str) -> Update:
     """Write `send_unknown`, while still `sending` by the same owner."""
     return Update(
         Step.SETTLE,
         key,
-        SET_FAILURE,
+        f"{SET_FAILURE}, {SET_OPEN}",
         "conversation_status IN (:sending, :status)"
         f" AND {_equals('lease_owner', ':found_owner', found.owner)}",
         {
             **_failure_values(failure),
+            **open_values(channel, OpenWork.UNKNOWN, key, failure.at),
             ":sending": Status.SENDING,
             ":found_owner": found.owner,
         },

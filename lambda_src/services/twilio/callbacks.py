@@ -7,6 +7,7 @@ https://www.twilio.com/docs/usage/security#validating-requests
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -58,15 +59,22 @@ class TwilioCallbacks:
 
     def read(self, callback: Callback) -> DeliveryEvent | None:
         """Return what a callback reports, before it is verified; None if it is unreadable."""
-        form = _Form.parse(callback.body)
+        form = _parse_form(callback.body)
         to, sid, status = (form.single(name) for name in ("To", "MessageSid", "MessageStatus"))
-        recipient = to.removeprefix(self._prefix)
-        is_number = to.startswith(self._prefix) and re.fullmatch(PHONE.pattern, recipient)
+        is_number = to.startswith(self._prefix) and re.fullmatch(
+            PHONE.pattern, to.removeprefix(self._prefix)
+        )
         if not is_number or not MESSAGE_SID.fullmatch(sid) or not status:
             return None
-        code = form.single("ErrorCode")
+        return self.event(to, sid, status, form.single("ErrorCode"))
+
+    def event(self, to: str, sid: str, status: str, code: str) -> DeliveryEvent:
+        """Return what Twilio reports about a message, in the runtime's terms."""
         return DeliveryEvent(
-            recipient, sid, STATUSES.get(status), code if ERROR_CODE.fullmatch(code) else ""
+            recipient=to.removeprefix(self._prefix),
+            sid=sid,
+            status=STATUSES.get(status),
+            error_code=code if ERROR_CODE.fullmatch(code) else "",
         )
 
     def verify(self, credentials: TwilioCredentials, callback: Callback) -> DropReason | None:
@@ -74,7 +82,7 @@ class TwilioCallbacks:
 
         The signature covers the exact URL and every parameter.
         """
-        form = _Form.parse(callback.body)
+        form = _parse_form(callback.body)
         if not credentials.auth_token:
             return DropReason.NO_TOKEN
         if form.single("AccountSid") != credentials.account_sid:
@@ -100,18 +108,6 @@ class _Form:
         for name, value in parameters:
             self._values.setdefault(name, []).append(value)
 
-    @classmethod
-    def parse(cls, body: str) -> _Form:
-        """Parse a form's body; one that is not a form is empty."""
-        try:
-            return cls(
-                parse_qsl(
-                    body, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
-                )
-            )
-        except ValueError:
-            return cls(())
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
@@ -126,3 +122,14 @@ class _Form:
         """Return a parameter's only value; empty if there is none or several."""
         values = self._values.get(name, [])
         return values[0] if len(values) == 1 else ""
+
+
+@lru_cache(maxsize=16)  # a callback is read, and then verified once or twice
+def _parse_form(body: str) -> _Form:
+    """Parse a form's body; one that is not a form is empty."""
+    try:
+        return _Form(
+            parse_qsl(body, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+        )
+    except ValueError:
+        return _Form(())

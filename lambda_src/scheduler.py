@@ -1,0 +1,42 @@
+"""The Lambda handler of a channel's scheduled job."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+from lambda_src.bootstrap import build_scheduler
+from lambda_src.core.settings import SchedulerSettings
+
+if TYPE_CHECKING:
+    from lambda_src.bootstrap import LambdaContext
+    from lambda_src.core.delivery.lookups import LookupScheduler
+
+
+def lambda_handler(_event: object, context: LambdaContext) -> None:
+    """Request the lookups of overdue delivery statuses; the event's content is ignored.
+
+    Args:
+        context: Lambda's context; its remaining time limits all work.
+
+    Raises:
+        ConfigurationError: An environment variable is missing or invalid.
+        ScheduleFailed: AWS did not answer, or refused a request; the next run tries again.
+    """
+    scheduler().run(context.get_remaining_time_in_millis())
+
+
+@cache
+def scheduler() -> LookupScheduler:
+    """Build the job of the channel that CHANNEL names, once per container.
+
+    Raises:
+        ConfigurationError: An environment variable is missing or invalid.
+    """
+    return build_scheduler(SchedulerSettings.from_environment())
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # In Lambda the job is built at start: a misconfigured function fails at once.
+    scheduler()
