@@ -1,12 +1,18 @@
 """The conversations table in memory, with the conditions of the real one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from threading import Lock
 from typing import Any
 
-from lambda_src.core.contract import DeliveryStatus, Status, Step
+from lambda_src.core.contract import (
+    LOOKUP_DELAYS_SECONDS,
+    DeliveryStatus,
+    OpenWork,
+    Status,
+    Step,
+)
 from lambda_src.core.errors import (
     LedgerRefused,
     LedgerUnavailable,
@@ -35,7 +41,8 @@ STEPS = {
     **dict.fromkeys(("record_sent", "record_failure", "record_rejection"), Step.RECORD),
     "mark_failed_if_unchanged": Step.RECORD,
     **dict.fromkeys(("count_lookup", "mark_unknown", "related_records"), Step.SETTLE),
-    **dict.fromkeys(("read_delivery", "record_delivery", "suppress"), Step.DELIVERY),
+    **dict.fromkeys(("read_delivery", "record_delivery", "schedule_lookup"), Step.DELIVERY),
+    "suppress": Step.DELIVERY,
 }
 """The step that a call's failure names."""
 COMMON_FIELDS = {part.name for part in fields(LedgerRecord)} - {"failure_code", "channel"}
@@ -63,6 +70,7 @@ class Record:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     intent_ids: tuple[str, ...] = ()
     delivery: DeliveryState = DeliveryState()
+    open_work: tuple[OpenWork, float] | None = None  # what remains to be done, and from when on
 
     def ledger_record(self) -> LedgerRecord:
         """Return what a failed condition returns."""
@@ -77,11 +85,17 @@ class Record:
         ledger = self.ledger_record()
         config = self.attributes.get("channel_config", {}).get(ledger.channel, {})
         reference = config.get(f"{ledger.channel}_credentials_id", "")
-        return DeliveryRecord(ledger, self.intent_ids, self.delivery, reference)
+        return DeliveryRecord(ledger, self.intent_ids, self.delivery, reference, self.lookup_at)
+
+    @property
+    def lookup_at(self) -> float | None:
+        """When the vendor is to be asked for the status."""
+        kind, since = self.open_work or (None, None)
+        return since if kind is OpenWork.DELIVERY else None
 
 
 class FakeLedgerStore:
-    """Implements the ports `LedgerStore` and `DeliveryStore`; a write is applied whole or not.
+    """Implements the ports on the table and its index; a write is applied whole or not at all.
 
     Attributes:
         records: The table's content.
@@ -152,7 +166,8 @@ class FakeLedgerStore:
 
         def changed(found: Record) -> Record | None:
             queued = replace(found.delivery, status=found.delivery.status or DeliveryStatus.QUEUED)
-            after = replace(_as_sent(found, sent.sid), sent=sent, delivery=queued)
+            lookup = (OpenWork.DELIVERY, _ms(sent.sent_at + LOOKUP_DELAYS_SECONDS[0]))
+            after = replace(_as_sent(found, sent.sid), sent=sent, delivery=queued, open_work=lookup)
             return after if found.status in UNRESOLVED else None
 
         self._change("record_sent", key, changed)
@@ -184,7 +199,11 @@ class FakeLedgerStore:
 
     def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
-        changes = {"status": failure.status, "failure": failure}
+        changes = {
+            "status": failure.status,
+            "failure": failure,
+            "open_work": (OpenWork.UNKNOWN, _ms(failure.at)),
+        }
         self._update("mark_unknown", key, _of_owner(found, *UNRESOLVED), **changes)
 
     def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
@@ -219,10 +238,29 @@ class FakeLedgerStore:
             if seen(record.delivery_record()) != seen(found):
                 return None
             after = _as_sent(record, proven.sid) if proven else record
-            return replace(after, delivery=change.state)
+            at = change.lookup_at
+            lookup = None if at is None else (OpenWork.DELIVERY, _ms(at))
+            return replace(after, delivery=change.state, open_work=lookup)
 
         recipients = {key.primary_channel} if change.suppressed_for else set()
         self._change("record_delivery", key, changed, partial(self.suppressed.update, recipients))
+
+    def schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
+        """Change when the vendor is to be asked, if it is unchanged."""
+        work = None if at is None else (OpenWork.DELIVERY, _ms(at))
+
+        def is_same(record: Record) -> bool:
+            return record.lookup_at is not None and record.lookup_at == found.lookup_at
+
+        self._update("schedule_lookup", found.ledger.key, is_same, open_work=work)
+
+    def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
+        """Yield what is due, the oldest first."""
+        work = [
+            (r.open_work[1], r.key, r.open_work[0]) for r in self.records.values() if r.open_work
+        ]
+        found = [(since, key) for since, key, other in work if other is kind and since <= now]
+        return iter(sorted(found, key=lambda one: one[0]))
 
     def suppress(self, recipient: str, code: str, at: float) -> None:  # noqa: ARG002 - the port's
         """Suppress a recipient."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from lambda_src.core.contract import DeliveryStatus, Status
+from lambda_src.core.contract import LOOKUP_DELAYS_SECONDS, DeliveryStatus, Status
 from lambda_src.core.errors import LedgerUnavailable, RecipientErased
 from lambda_src.core.ledger import (
     ConditionFailed,
@@ -56,6 +56,7 @@ UNDELIVERED = DeliveryState(
     "63024",
     (DeliveryReport(DeliveryStatus.UNDELIVERED, "63024", START + 9),),
 )
+LOOKUP_AT = SENT.sent_at + LOOKUP_DELAYS_SECONDS[0]
 PROVEN = ProvenSend("SM1", ANSWER, INTENT.at, 1000)
 
 
@@ -64,10 +65,12 @@ class Store(LedgerStore, DeliveryStore, Protocol):
 
 
 def delivery_record(
-    ledger: LedgerRecord = LEDGER_RECORD, delivery: DeliveryState = QUEUED
+    ledger: LedgerRecord = LEDGER_RECORD,
+    delivery: DeliveryState = QUEUED,
+    lookup_at: float | None = None,
 ) -> DeliveryRecord:
     """Return a record with one intent, as the events worker reads it."""
-    return DeliveryRecord(ledger, (INTENT.id,), delivery, contexts.TWILIO_SECRET)
+    return DeliveryRecord(ledger, (INTENT.id,), delivery, contexts.TWILIO_SECRET, lookup_at)
 
 
 def arguments(
@@ -89,6 +92,7 @@ def arguments(
         "related_records": (KEY,),
         "read_delivery": (KEY,),
         "record_delivery": (delivery_record(seen), DeliveryChange(UNDELIVERED, START + 9)),
+        "schedule_lookup": (delivery_record(seen, lookup_at=LOOKUP_AT), START + 99),
         "suppress": (KEY.primary_channel, "twilio_21610", START),
     }
 
@@ -348,13 +352,13 @@ class LedgerContract:
             suppressed.create(OTHER_CONTEXT, lease(key=OTHER_KEY, requested_at=START + 1))
 
     def test_a_record_is_read_for_its_delivery(self, store: Store) -> None:
-        """With every intent's id; the status is `queued` once the message is recorded as sent."""
+        """With every intent's id; once it is sent, it is `queued` and to be looked up."""
         assert store.read_delivery(KEY) is None
         store.create(CONTEXT, HELD_LEASE)
         store.record_intent(HELD_LEASE, INTENT, ANSWER)
         assert delivery_record(state(store), DeliveryState()) == store.read_delivery(KEY)
         store.record_sent(KEY, SENT)
-        assert delivery_record(state(store)) == store.read_delivery(KEY)
+        assert delivery_record(state(store), lookup_at=LOOKUP_AT) == store.read_delivery(KEY)
         assert (Status.SENT, "SM1") == (state(store).status, state(store).sid)
 
     @pytest.mark.parametrize("is_unknown", [False, True])
@@ -391,8 +395,22 @@ class LedgerContract:
         sending.record_delivery(seen, change)
         assert delivery_record(seen.ledger, UNDELIVERED) == sending.read_delivery(KEY)
         assert refuses(sending, "record_delivery", seen, change)
+        assert refuses(sending, "schedule_lookup", seen, START)
         fewer = replace(seen, delivery=replace(UNDELIVERED, history=UNDELIVERED.history * 2))
         assert refuses(sending, "record_delivery", fewer, change)
+
+    @pytest.mark.parametrize("at", [START + 99.5, None])
+    def test_a_lookup_is_put_off(self, sending: Store, at: float | None) -> None:
+        """Or there is no further one; nothing else changes, and only once."""
+        sending.record_sent(KEY, SENT)
+        seen = sending.read_delivery(KEY)
+        assert seen
+        sending.schedule_lookup(seen, at)
+        assert replace(seen, lookup_at=at) == sending.read_delivery(KEY)
+        assert refuses(sending, "schedule_lookup", seen, START)
+        kept = replace(seen, lookup_at=at)
+        sending.record_delivery(kept, DeliveryChange(UNDELIVERED, START + 9, lookup_at=LOOKUP_AT))
+        assert delivery_record(seen.ledger, UNDELIVERED, LOOKUP_AT) == sending.read_delivery(KEY)
 
     @pytest.mark.parametrize("is_alone", [False, True])
     def test_a_late_opt_out_suppresses(self, sending: Store, is_alone: bool) -> None:

@@ -112,12 +112,14 @@ class FakeMetrics:
         self.published = 0
 
     def record(self, values: Mapping[Metric, float]) -> None:
+        """Keep the values."""
         for metric, value in values.items():
             self.values[metric].append(value)
 
     def publish(
         self, counts: Mapping[Metric, int], failures: Mapping[tuple[Step, Kind], int]
     ) -> None:
+        """Keep the numbers of the last batch."""
         self.published += 1
         self.counts, self.failures = dict(counts), dict(failures)
 
