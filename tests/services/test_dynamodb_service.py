@@ -22,11 +22,12 @@ from botocore.exceptions import (
 from urllib3 import HTTPResponse
 
 from lambda_src.bootstrap import AWS_CLIENT
-from lambda_src.core.contract import Status
+from lambda_src.core.contract import OpenWork, Status
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure
 from lambda_src.services.dynamodb import Retention, items, serialize, suppression_key
 from lambda_src.services.dynamodb.errors import UNAVAILABLE
-from lambda_src.services.dynamodb_service import ConversationsTable
+from lambda_src.services.dynamodb_service import ConversationsTable, OpenWorkTable
+from ops.conversations import release
 from tests.support.clock import START
 from tests.support.fakes import ANSWER
 from tests.support.ledger_contract import (
@@ -121,6 +122,27 @@ def test_a_send_without_an_owner_is_reconciled(store: ConversationsTable) -> Non
     store.count_lookup(KEY, found)
     store.mark_unknown(KEY, UNKNOWN, found)
     assert (Status.SEND_UNKNOWN, 1) == (state(store).status, state(store).lookups)
+
+
+def test_an_unknown_send_is_marked_until_it_is_resolved(store: ConversationsTable) -> None:
+    """As unknown, then as a delivery to be looked up, or not at all once it is released."""
+
+    def marked(kind: OpenWork) -> list[float]:
+        index = OpenWorkTable(store._client, store._table_name, "whatsapp")
+        found = list(index.due(kind, START + 10**6))
+        assert {KEY} >= {key for _, key in found}
+        return [since for since, _ in found]
+
+    store.create(CONTEXT, HELD_LEASE)
+    store.record_intent(HELD_LEASE, INTENT, ANSWER)
+    store.mark_unknown(KEY, UNKNOWN, state(store))
+    assert [UNKNOWN.at] == marked(OpenWork.UNKNOWN)
+    store._update(release(state(store), START))
+    assert [] == marked(OpenWork.UNKNOWN)
+    update(store, RECORD_KEY, "SET conversation_status = :sending", sending=Status.SENDING)
+    store.mark_unknown(KEY, UNKNOWN, state(store))
+    store.record_sent(KEY, SENT)
+    assert ([], [SENT.sent_at + 3_600]) == (marked(OpenWork.UNKNOWN), marked(OpenWork.DELIVERY))
 
 
 def test_related_records_are_read_from_every_page(store: ConversationsTable) -> None:

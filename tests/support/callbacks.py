@@ -3,13 +3,14 @@
 import base64
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 from twilio.request_validator import RequestValidator
 
-from lambda_src import events, receiver
+from lambda_src import events, receiver, scheduler
 from lambda_src.core.delivery.events import EventBatchHandler
 from tests.support.channel import ACCOUNT, CONVERSATION, RECIPIENT, TOKEN, Channel, context
 
@@ -133,6 +134,11 @@ class Callbacks:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("QUEUE_URL", self.queue_url)
             return events.events_handler()
+
+    def schedule(self, seconds_left: float = 60) -> None:
+        """Let the scheduled job run."""
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda: round(seconds_left * 1000))
+        scheduler.lambda_handler({}, context)
 
     def counts(self) -> dict[str, int]:
         """Return the sums of the worker's metrics since the last call, without zeros."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
-from lambda_src import events, index, receiver
+from lambda_src import events, index, receiver, scheduler
 from local.fakes.clock import VirtualClock
 from local.fakes.openai import FakeOpenAI, OpenAISettings
 from local.fakes.twilio import FakeTwilio, TwilioSettings
@@ -125,14 +125,14 @@ def channel(  # noqa: PLR0917 - fixtures are positional
 
 @pytest.fixture
 def callbacks(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callbacks]:
-    """The channel's receiver, events queue and events worker, all starting cold."""
+    """The channel's receiver, events queue, events worker and job, all starting cold."""
     url = channel.sqs.create_queue(QueueName="events")["QueueUrl"]
     monkeypatch.setenv("CALLBACK_BASE_URL", BASE_URL)
     monkeypatch.setenv("EVENTS_QUEUE_URL", url)
-    for part in (receiver.receiver, events.events_handler):
+    for part in (receiver.receiver, events.events_handler, scheduler.scheduler):
         part.cache_clear()
     yield Callbacks(channel, url)
-    for part in (receiver.receiver, events.events_handler):
+    for part in (receiver.receiver, events.events_handler, scheduler.scheduler):
         part.cache_clear()
 
 
