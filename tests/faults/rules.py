@@ -170,7 +170,11 @@ def _judge(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
         not evidence.changed_by_forgery
         and (set(evidence.delivery_statuses) <= {"", DeliveryStatus.QUEUED} | evidence.reported),
     )
-    yield Rule.FOUND_WITHIN_A_DAY, evidence.due_status in {None, evidence.delivery_status}
+    # After `delivered`, the vendor is not asked whether the message was read.
+    is_found = evidence.due_status in {None, evidence.delivery_status}
+    is_delivered = evidence.delivery_status == DeliveryStatus.DELIVERED
+    is_read = evidence.due_status == DeliveryStatus.READ
+    yield Rule.FOUND_WITHIN_A_DAY, is_found or (is_delivered and is_read)
     yield Rule.CALLBACK_PROVES, not evidence.is_proven or evidence.status == Status.SENT
     yield Rule.CALLBACK_SENDS_NOTHING, not evidence.sent_after_callback
 

@@ -69,7 +69,7 @@ class Record:
     request_id: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     intent_ids: tuple[str, ...] = ()
-    delivery: DeliveryState = DeliveryState()
+    delivery: DeliveryState = field(default_factory=DeliveryState)
     open_work: tuple[OpenWork, float] | None = None  # what remains to be done, and from when on
 
     def ledger_record(self) -> LedgerRecord:

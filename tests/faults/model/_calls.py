@@ -135,10 +135,13 @@ INTERVAL = 25.0
 
 
 class Event(NamedTuple):
-    """What a callback claims; `is_forged` is whether the vendor did not send it."""
+    """What an event is about; `is_forged` is whether the vendor did not send it.
 
-    sid: str
-    intent_id: str
+    A lookup request names neither a message nor an intent.
+    """
+
+    sid: str = ""
+    intent_id: str = ""
     is_forged: bool = False
 
 

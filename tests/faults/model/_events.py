@@ -1,7 +1,8 @@
 """Callbacks in the model: the vendor's reports, forged ones, and the workers that record them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 from functools import partial
 from random import Random
@@ -11,13 +12,18 @@ from urllib.parse import urlencode
 from twilio.request_validator import RequestValidator
 
 from lambda_src.channels import whatsapp
-from lambda_src.core.contract import DeliveryStatus
+from lambda_src.core.contract import DeliveryStatus, Step
 from lambda_src.core.deadlines import map_with_deadline
 from lambda_src.core.delivery.events import EventBatchHandler, EventRecorder
+from lambda_src.core.delivery.lookups import LookupScheduler
 from lambda_src.core.delivery.sending import callback_path
-from lambda_src.core.models import Delivery, RecordKey
+from lambda_src.core.errors import CredentialsRefused, ProcessingError
+from lambda_src.core.models import Delivery, DeliveryEvent, RecordKey
+from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from tests.faults.model._calls import EVENT_FAULTS, Author, CallFault, Event, TaskPool
 from tests.faults.model._system import (
+    Alter,
     Environment,
     InMemoryQueue,
     LateEffect,
@@ -31,14 +37,18 @@ from tests.support import contexts
 from tests.support.fakes import SentMessage
 from tests.support.runtime import BACKOFF_BASE, FUNCTION_TIMEOUT, TWILIO, FakeMetrics
 
+DAY = 86_400.0
 BASE_URL = "https://callbacks.example"
-CALLBACKS = whatsapp.PARTS.callbacks
+CALLBACKS = TwilioCallbacks(whatsapp.PREFIX)
 CODES = {"undelivered": "63024", "opted_out": "21610", "failed": "30008"}
 """Twilio's error code with each report of a failure."""
 FORGERIES = ("another token", "another tenant", "altered", "another conversation", "no such intent")
 MAX_EVENTS = 100
 """Many more batches of events than any schedule may need."""
-AlterEvents = Callable[[EventBatchHandler], EventBatchHandler]
+ENDS = ("delivered", "undelivered", "read", "failed")
+"""The last statuses of messages, in turn."""
+LATE_END = 7 * 3600.0
+"""Seconds after its send in which every second message gets its last status: after two lookups."""
 
 
 class Report(NamedTuple):
@@ -50,14 +60,35 @@ class Report(NamedTuple):
     number: int
 
 
+class Vendor:
+    """Implements the port `StatusLookup`."""
+
+    def __init__(self, environment: "EventsEnvironment") -> None:
+        self._environment = environment
+
+    def look_up(self, credentials: TwilioCredentials, sid: str) -> DeliveryEvent | None:
+        """Return a message's last status."""
+        sender = self._environment.sender
+        if credentials.auth_token != sender.auth_token:
+            raise CredentialsRefused("twilio_20003", Step.DELIVERY)
+        recipients = [sent.message.recipient for sent in sender.sent if sent.sid == sid]
+        status = self._environment.statuses.get(sid, [DeliveryStatus.QUEUED])[-1]
+        code = self._environment.codes.get(sid, "")
+        return (
+            DeliveryEvent(recipients[0], sid, DeliveryStatus(status), code) if recipients else None
+        )
+
+    def classify(self, event: DeliveryEvent) -> ProcessingError:
+        """Return the error of a failure."""
+        return CALLBACKS.classify(event)
+
+
 class EventsContainer(Process):
     """Records one batch of events at a time, by the real worker."""
 
-    def __init__(self, environment: "EventsEnvironment", alter: AlterEvents) -> None:
+    def __init__(self, environment: "EventsEnvironment", alter: Alter) -> None:
         super().__init__(environment, 0.0)
         self.host = environment
-        if CALLBACKS is None:
-            raise AssertionError("the channel has no callbacks")
         store, secrets = environment.store, environment.cached_secrets()
         handler = alter(
             EventBatchHandler(
@@ -67,6 +98,7 @@ class EventsContainer(Process):
                     self._stepped("secrets", secrets),
                     CALLBACKS,
                     self.clock,
+                    self._stepped("lookup", Vendor(environment)),
                 ),
                 queue=self._stepped("queue", environment.events_queue),
                 metrics=FakeMetrics(),
@@ -120,19 +152,25 @@ class EventsEnvironment(Environment):
 
     Attributes:
         statuses: Each message's statuses at the vendor, in their order, by its id.
+        codes: The error code of each failed message.
+        ended_at: When each message got its last status so far, in epoch seconds.
         reports: Reports that were not delivered, or may be delivered again.
         has_secret_trouble: Whether callbacks were dropped because a secret was wrong.
     """
 
-    def __init__(self, *, has_callbacks: bool) -> None:
+    def __init__(self, alter: Alter, *, has_callbacks: bool) -> None:
         super().__init__()
         self.callback_base_url = BASE_URL if has_callbacks else ""
         self.events_queue = InMemoryQueue(self.clock, "event")
         self.event_workers: list[EventsContainer] = []
         self.statuses: dict[str, list[str]] = {}
+        self.codes: dict[str, str] = {}
+        self.ended_at: dict[str, float] = {}
         self.reports: list[Report] = []
         self.has_secret_trouble = False
         self._last_posted = -1
+        scheduler = LookupScheduler(self.store, self, FakeMetrics(), self.clock, 5)
+        self._scheduler: LookupScheduler = alter(scheduler)
 
     @property
     def reported_messages(self) -> list[SentMessage]:
@@ -147,13 +185,51 @@ class EventsEnvironment(Environment):
     def do_report(self, which: int, status: str) -> None:
         """Let a message get a later status, which the vendor is about to report."""
         sent = pick(self.reported_messages, which)
+        number = self._advance(sent.sid, status)
+        name, code = self.statuses[sent.sid][-1], self.codes.get(sent.sid, "")
+        self.reports.append(Report(sent, name, code, number))
+
+    def _advance(self, sid: str, status: str) -> int:
         name = "undelivered" if status == "opted_out" else status
-        statuses = self.statuses.setdefault(sent.sid, [""])
-        if RANKS[name] <= RANKS[statuses[-1]]:
+        statuses = self.statuses.setdefault(sid, [DeliveryStatus.QUEUED])
+        has_arrived = statuses[-1] in {DeliveryStatus.DELIVERED, DeliveryStatus.READ}
+        if RANKS[name] <= RANKS[statuses[-1]] or (status in CODES and has_arrived):
             raise NothingToDo
         statuses.append(name)
-        number = sum(map(len, self.statuses.values()))
-        self.reports.append(Report(sent, name, CODES.get(status, ""), number))
+        self.ended_at[sid] = self.clock()
+        if status in CODES:
+            self.codes[sid] = CODES[status]
+        return sum(map(len, self.statuses.values()))
+
+    def do_schedule(self) -> None:
+        """Let the scheduled job request the lookups that are due."""
+        self._scheduler.run(round(FUNCTION_TIMEOUT * 1000))
+
+    def count_waiting(self) -> int:
+        """Return how many events wait; with `send`, the port `RequestQueue`."""
+        return len(self.events_queue.on_queue)
+
+    def send(self, delayed: Sequence[tuple[str, int]]) -> None:
+        """Put lookup requests on the events queue."""
+        for body, seconds in delayed:
+            asked = json.loads(body)["lookup"]
+            key = RecordKey(asked["primary_channel"], asked["conversation_id"])
+            self.events[self.events_queue.put(key, body, seconds)] = Event()
+
+    def end_messages(self, after: float) -> None:
+        """Give each message its last status, unless it has one; some only so long after a send."""
+        for number, sent in enumerate(self.sender.sent):
+            is_due = number % 2 == 0 or self.clock() >= sent.at + after
+            if is_due:
+                with suppress(NothingToDo):
+                    self._advance(sent.sid, ENDS[number % len(ENDS)])
+
+    def due_status(self, sid: str) -> str | None:
+        """Return a message's status; None if it got it too late for the lookup after a day."""
+        [sent] = [one for one in self.sender.sent if one.sid == sid]
+        ended_at = self.ended_at.get(sid, sent.at)
+        is_in_time = ended_at <= sent.at + DAY
+        return self.statuses.get(sid, [DeliveryStatus.QUEUED])[-1] if is_in_time else None
 
     def do_post(self, which: int, is_kept: int) -> None:
         """Let a report arrive, perhaps not for the last time, and in any order."""

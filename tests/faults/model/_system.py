@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from greenlet import GreenletExit
 
-from lambda_src.core.batch import BatchHandler
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.ledger import ConditionFailed, RecipientSuppressed
@@ -87,11 +86,11 @@ class InMemoryQueue:
         self._arrived = 0
         self._by_handle: dict[str, InMemoryMessage] = {}
 
-    def put(self, key: RecordKey, body: str) -> str:
+    def put(self, key: RecordKey, body: str, delay: float = 0.0) -> str:
         """Put a message on the queue, and return its id."""
         self._arrived += 1
         name = f"{self._name}-{self._arrived}"
-        self.messages.append(InMemoryMessage(name, key, body, self._now()))
+        self.messages.append(InMemoryMessage(name, key, body, self._now() + delay))
         return name
 
     @property
@@ -242,6 +241,8 @@ class Observer(logging.Handler):
         except ConditionFailed:
             self.reached.add(Situation.EVENT_RACED)
             raise
+        if call == "store.record_delivery" and not event.sid:
+            self.reached.add(Situation.LOOKED_UP)
         if call in {"store.record_delivery", "store.suppress"}:
             self.of(key).changed_by_forgery += event.is_forged
             if before and before.status in PROVEN:
@@ -470,13 +471,13 @@ class Environment:
             self.apply(self.late[0])
 
 
-Alter = Callable[[BatchHandler], BatchHandler]
-"""Makes another handler of a handler: a mutant."""
+Alter = Callable[[Any], Any]
+"""Makes another handler of a handler, or another job of the scheduled job: a mutant."""
 
 parse = cache(contexts.parser)
 
 
-def unaltered(handler: BatchHandler) -> BatchHandler:
+def unaltered(handler: Any) -> Any:
     """Return the handler as it is."""
     return handler
 

@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from lambda_src.core.contract import Status
+from lambda_src.core.contract import SCHEDULE_SECONDS, Status
 from lambda_src.core.models import RecordKey
 from tests.faults.model._calls import CALL_FAULTS, EVENT_FAULTS, Author, Task
-from tests.faults.model._events import MAX_EVENTS, EventsContainer, EventsEnvironment
+from tests.faults.model._events import DAY, LATE_END, MAX_EVENTS, EventsContainer, EventsEnvironment
 from tests.faults.model._system import (
     Alter,
     Container,
@@ -70,7 +70,7 @@ class Model(EventsEnvironment):
     """
 
     def __init__(self, alter: Alter = unaltered, *, has_callbacks: bool = True) -> None:
-        super().__init__(has_callbacks=has_callbacks)
+        super().__init__(alter, has_callbacks=has_callbacks)
         self._callbacks_arrive = False
         self._random_state = random.getstate()
         random.seed(0)  # the pauses between two attempts at a write are drawn from it
@@ -292,7 +292,23 @@ class Model(EventsEnvironment):
             self._empty_queue()
         else:
             raise Problem((Rule.SENT_IN_THE_END,), "an operator is needed again and again")
+        self._let_a_day_pass()
         self._judge_all(is_final=True)
+
+    def _let_a_day_pass(self) -> None:
+        """Let the scheduled job find what callbacks did not report."""
+        self.trace.append("> a day passes")
+        self._callbacks_arrive = False
+        self.reports.clear()
+        day_over = self.clock() + DAY
+        while self.clock() < day_over:
+            self.end_messages(LATE_END)
+            due = [r.lookup_at for r in self.store.records.values() if r.lookup_at]
+            at = min((max(self.clock(), one) for one in due), default=day_over)
+            self.clock.now = min(day_over, at) + SCHEDULE_SECONDS
+            self.end_messages(LATE_END)
+            self.do_schedule()
+            self._empty_events_queue()
 
     def _empty_queue(self) -> None:
         for _ in range(MAX_DELIVERIES):
@@ -459,6 +475,7 @@ class Model(EventsEnvironment):
             changed_by_forgery=observation.changed_by_forgery,
             is_proven=observation.is_proven,
             sent_after_callback=observation.sent_after_callback,
+            due_status=self.due_status(record.sid) if is_final and record and record.sid else None,
         )
 
 

@@ -224,6 +224,11 @@ class Schedules(RuleBasedStateMachine):
         kind=st.integers(0, len(FORGERIES) - 1),
     )
 
+    look_up = move(
+        "wait 3700; schedule; work 10; {ending}",
+        lambda m: m._may_report and m._has(Status.SENT) and not m.model.busy,
+    )
+
     @property
     def _may_report(self) -> bool:
         return len(self.model.events_queue.messages) + len(self.model.reports) < MAX_CALLBACKS

@@ -112,4 +112,5 @@ class Situation(StrEnum):
     EVENT_RACED = "a record changed while a callback about it was recorded", f"{DELIVERY_ENDED}; post 0 1; work 1; work_to before:store.record_delivery; {POSTED}"
     EVENT_RETRIED = "a callback was delivered again after a temporary failure", f"{DELIVERY_ENDED}; post 0 0; work 1; work_fail store.record_delivery answer-lost; work_on"
     OPTED_OUT_LATE = "a callback suppressed a recipient who had opted out", f"{DELIVERED}; finish 0; report 0 opted_out; {POSTED}; arrive 1"
+    LOOKED_UP = "a lookup found what no callback had reported", f"{DELIVERED}; finish 0; report 0 delivered; wait 3700; schedule; work 1; work_on"
     # fmt: on
