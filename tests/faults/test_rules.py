@@ -37,6 +37,8 @@ FAILED = Evidence(
     sids=(), locations=(Location.DEAD,), status=Status.FAILED, failure_code="twilio_21211"
 )
 
+READ = frozenset({"delivered", "read"})
+
 KEPT = {
     "sent and recorded": replace(SENT, is_final=True),
     "sent again once released": replace(SENT, sids=("SM0", "SM1"), releases=1),
@@ -48,6 +50,12 @@ KEPT = {
     "unknown, about to be alarmed": replace(UNKNOWN, alarms=frozenset(), is_at_rest=False),
     "refused": replace(FAILED, is_refused=True, is_final=True),
     "redelivered in time": replace(WAITING, redelivered_after=120.0),
+    "reported": replace(SENT, delivery_statuses=("", "queued", "read"), reported=READ),
+    "reported before it was recorded": replace(SENDING, delivery_statuses=("", "queued")),
+    "read, and not looked up": replace(
+        SENT, delivery_statuses=("delivered",), reported=READ, due_status="read"
+    ),
+    "proven by a callback": replace(SENT, is_proven=True),
 }
 BROKEN = {
     Rule.AT_MOST_ONCE: {
@@ -77,6 +85,23 @@ BROKEN = {
     },
     Rule.BACK_SOON: {"redelivered late": replace(WAITING, redelivered_after=121.0)},
     Rule.OPT_OUT_IS_HEEDED: {"acquired after an opt-out": replace(SENT, acquired_after_opt_out=1)},
+    Rule.STATUS_ADVANCES: {
+        "regressed": replace(SENT, delivery_statuses=("read", "delivered"), reported=READ),
+        "another failure": replace(
+            SENT,
+            delivery_statuses=("undelivered", "failed"),
+            reported=frozenset({"undelivered", "failed"}),
+        ),
+    },
+    Rule.FORGERY_HAS_NO_EFFECT: {
+        "written by a forged callback": replace(SENT, changed_by_forgery=1),
+        "a status that nobody gave it": replace(SENT, delivery_statuses=("failed",), reported=READ),
+    },
+    Rule.FOUND_WITHIN_A_DAY: {
+        "not looked up": replace(SENT, delivery_statuses=("queued",), due_status="delivered"),
+    },
+    Rule.CALLBACK_PROVES: {"still open": replace(UNKNOWN, is_proven=True)},
+    Rule.CALLBACK_SENDS_NOTHING: {"sent again": replace(SENT, sent_after_callback=1)},
 }
 BROKEN_CASES = [
     pytest.param(evidence, rule, id=name)

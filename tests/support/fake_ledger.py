@@ -155,9 +155,9 @@ class FakeLedgerStore:
 
         def changed(found: Record) -> Record | None:
             is_valid = is_ours(found) and found.lease_expires_at > stored.at
-            changes = {"status": Status.SENDING, "answer": answer, "intent": stored, "lookups": 0}
             ids = (*found.intent_ids, stored.id)
-            return replace(found, **changes, intent_ids=ids) if is_valid else None
+            sending = replace(found, status=Status.SENDING, intent=stored, intent_ids=ids)
+            return replace(sending, answer=answer, lookups=0) if is_valid else None
 
         self._change("record_intent", lease.key, changed)
 

@@ -31,7 +31,7 @@ from tests.faults.model._system import (
     Process,
     pick,
 )
-from tests.faults.model.schedules import Situation
+from tests.faults.model.schedules import Callbacks, Situation
 from tests.faults.rules import RANKS
 from tests.support import contexts
 from tests.support.fakes import SentMessage
@@ -158,9 +158,10 @@ class EventsEnvironment(Environment):
         has_secret_trouble: Whether callbacks were dropped because a secret was wrong.
     """
 
-    def __init__(self, alter: Alter, *, has_callbacks: bool) -> None:
+    def __init__(self, alter: Alter) -> None:
         super().__init__()
-        self.callback_base_url = BASE_URL if has_callbacks else ""
+        self.callback_base_url = BASE_URL
+        self.callbacks = Callbacks.LOST
         self.events_queue = InMemoryQueue(self.clock, "event")
         self.event_workers: list[EventsContainer] = []
         self.statuses: dict[str, list[str]] = {}
@@ -176,6 +177,12 @@ class EventsEnvironment(Environment):
     def reported_messages(self) -> list[SentMessage]:
         """The messages whose sends asked for callbacks."""
         return [sent for sent in self.sender.sent if sent.message.status_callback]
+
+    def do_begin(self, *settings: int) -> None:
+        """Choose the schedule's settings; the last one may be missing."""
+        super().do_begin(*settings[:4])
+        self.callbacks = Callbacks(settings[4] if settings[4:] else Callbacks.LOST)
+        self.callback_base_url = "" if self.callbacks is Callbacks.NOT_REQUESTED else BASE_URL
 
     def do_change_token(self) -> None:
         """Let the vendor's token change."""

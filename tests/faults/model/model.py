@@ -18,7 +18,7 @@ from tests.faults.model._system import (
     pick,
     unaltered,
 )
-from tests.faults.model.schedules import Schedule, Situation, Step
+from tests.faults.model.schedules import Callbacks, Schedule, Situation, Step
 from tests.faults.operator_decisions import Decision, Operator, in_memory_table
 from tests.faults.rules import Evidence, Location, Rule, broken_rules
 from tests.support import contexts
@@ -65,13 +65,11 @@ class Model(EventsEnvironment):
     """Does the steps of a schedule; all rules are checked after each piece of work.
 
     Each method `do_…` is an action of schedules. In their arguments, `worker` counts the busy
-    containers and `turn` the tasks of one that can go on. Without callbacks, the vendor is asked
-    for none.
+    containers and `turn` the tasks of one that can go on.
     """
 
-    def __init__(self, alter: Alter = unaltered, *, has_callbacks: bool = True) -> None:
-        super().__init__(alter, has_callbacks=has_callbacks)
-        self._callbacks_arrive = False
+    def __init__(self, alter: Alter = unaltered) -> None:
+        super().__init__(alter)
         self._random_state = random.getstate()
         random.seed(0)  # the pauses between two attempts at a write are drawn from it
         self.containers: list[Container] = []
@@ -101,11 +99,6 @@ class Model(EventsEnvironment):
         with suppress(NothingToDo):
             act(*step.arguments)
         self._judge_all()
-
-    def do_begin(self, *settings: int) -> None:
-        """Choose the schedule's settings."""
-        super().do_begin(*settings[:4])
-        self._callbacks_arrive = bool(settings[4:] and settings[4])
 
     def do_arrive(self, conversation: int) -> None:
         """Enqueue a context object, perhaps not for the first time."""
@@ -298,13 +291,15 @@ class Model(EventsEnvironment):
     def _let_a_day_pass(self) -> None:
         """Let the scheduled job find what callbacks did not report."""
         self.trace.append("> a day passes")
-        self._callbacks_arrive = False
+        self.callbacks = Callbacks.LOST
         self.reports.clear()
         day_over = self.clock() + DAY
         while self.clock() < day_over:
             self.end_messages(LATE_END)
-            due = [r.lookup_at for r in self.store.records.values() if r.lookup_at]
-            at = min((max(self.clock(), one) for one in due), default=day_over)
+            moments = [r.lookup_at for r in self.store.records.values() if r.lookup_at]
+            ends = (sent.at + LATE_END for sent in self.sender.sent)
+            moments += [end for end in ends if end > self.clock()]
+            at = min((max(self.clock(), one) for one in moments), default=day_over)
             self.clock.now = min(day_over, at) + SCHEDULE_SECONDS
             self.end_messages(LATE_END)
             self.do_schedule()
@@ -322,7 +317,7 @@ class Model(EventsEnvironment):
         raise Problem((Rule.SENT_IN_THE_END,), "messages are delivered again and again")
 
     def _empty_events_queue(self) -> None:
-        if self._callbacks_arrive:
+        if self.callbacks is Callbacks.ARRIVE:
             self.let_reports_arrive()
         for _ in range(MAX_EVENTS):
             if not self.events_queue.on_queue:
@@ -482,11 +477,9 @@ class Model(EventsEnvironment):
 class Played:
     """A schedule that was run."""
 
-    def __init__(
-        self, schedule: Schedule, alter: Alter = unaltered, *, has_callbacks: bool = True
-    ) -> None:
+    def __init__(self, schedule: Schedule, alter: Alter = unaltered) -> None:
         self.problem: Problem | None = None
-        model = Model(alter, has_callbacks=has_callbacks)
+        model = Model(alter)
         try:
             for step in schedule:
                 model.do(step)

@@ -7,7 +7,7 @@ from concurrent.futures import as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as seeded
@@ -26,7 +26,14 @@ from tests.faults.model._calls import CALL_FAULTS, SERVICES
 from tests.faults.model._events import ALL_EVENT_FAULTS, CODES, EVENT_STOPS, FORGERIES
 from tests.faults.model._system import Alter, unaltered
 from tests.faults.model.model import KEYS, STOPS, Model, Played, Problem, smallest
-from tests.faults.model.schedules import Schedule, Situation, Step, read, written
+from tests.faults.model.schedules import (
+    Schedule,
+    Situation,
+    Step,
+    read,
+    without_callbacks,
+    written,
+)
 from tests.faults.parallel import process_pool
 from tests.faults.rules import Result, Violation
 
@@ -122,16 +129,35 @@ def faults_of(service: str) -> Drawn:
     return st.sampled_from([fault for fault in FAULTS if fault.startswith(service)])
 
 
+class Ended(NamedTuple):
+    """A schedule that kept the promise: its steps, and what it reached with and without callbacks.
+
+    They are the same if the callbacks changed nothing but delivery statuses.
+    """
+
+    steps: int
+    reached: set[Situation]
+    without: set[Situation]
+
+
+DECIDED = frozenset({Situation.RELEASED, Situation.RECORDED_BY_OPERATOR})
+"""An operator was needed."""
+CHANGED_BY_CALLBACKS = frozenset({
+    Situation.PROVEN, Situation.PROVEN_EARLY, Situation.PROVEN_UNKNOWN, Situation.OPTED_OUT_LATE,
+})  # fmt: skip
+"""A callback or a lookup changed more than a delivery status."""
+
+
 class Schedules(RuleBasedStateMachine):
     """One instance is one schedule; a subclass has `alter`, and what its schedules found.
 
     Attributes:
-        ended: The steps of each schedule that kept the promise, and what it reached.
+        ended: The schedules that kept the promise.
         broken: The schedule that did not, and how: the last one.
     """
 
     alter: ClassVar[Alter]
-    ended: ClassVar[list[tuple[int, set[Situation]]]]
+    ended: ClassVar[list[Ended]]
     broken: ClassVar[tuple[Schedule, Problem] | None] = None
 
     def __init__(self) -> None:
@@ -146,13 +172,13 @@ class Schedules(RuleBasedStateMachine):
         is_original=flag,
         is_ai_slow=flag,
         is_late_last=flag,
-        do_callbacks_arrive=st.sampled_from((1, 1, 1, 0)),
+        callbacks=st.sampled_from((1, 1, 1, 0)),
         lacking=st.integers(0, 2 ** len(KINDS) - 1),
     )
     def begin(self, lacking: int, **settings: int) -> None:
         """Draw the schedule's settings."""
         self.lacks = {kind for number, kind in enumerate(KINDS) if lacking >> number & 1}
-        names = ("receives", "is_original", "is_ai_slow", "is_late_last", "do_callbacks_arrive")
+        names = ("receives", "is_original", "is_ai_slow", "is_late_last", "callbacks")
         self.do(Step("begin", tuple(settings[name] for name in names)))
 
     arrive = move("arrive {conversation}", lambda m: m._may_arrive)
@@ -254,9 +280,21 @@ class Schedules(RuleBasedStateMachine):
         try:
             if self.steps and not self._is_broken:
                 self._watch(self.model.come_to_rest)
-                self.ended.append((len(self.steps), self.model.observer.reached))
+                reached = self.model.observer.reached
+                self.ended.append(Ended(len(self.steps), reached, self._reached_without(reached)))
         finally:
             self.model.close()
+
+    def _reached_without(self, reached: set[Situation]) -> set[Situation]:
+        """Return what the schedule reaches without callbacks, and judge that as well."""
+        if reached.isdisjoint(CHANGED_BY_CALLBACKS):
+            return reached
+        schedule = without_callbacks(tuple(self.steps))
+        played = Played(schedule, type(self).alter)
+        if played.problem:
+            type(self).broken = (schedule, played.problem)
+            raise played.problem
+        return played.reached
 
     def _watch(self, act: Callable[[], None]) -> None:
         try:
@@ -294,12 +332,22 @@ class SchedulesResult(Result):
     schedules: int = 0
     steps: int = 0
     reached: Counter[Situation] = field(default_factory=Counter)
+    reached_without_callbacks: Counter[Situation] = field(default_factory=Counter)
+    decided: int = 0
+    decided_without_callbacks: int = 0
 
     def __add__(self, other: "SchedulesResult") -> "SchedulesResult":
         return SchedulesResult(
             schedules=self.schedules + other.schedules,
             steps=self.steps + other.steps,
             reached=self.reached + other.reached,
+            reached_without_callbacks=(
+                self.reached_without_callbacks + other.reached_without_callbacks
+            ),
+            decided=self.decided + other.decided,
+            decided_without_callbacks=(
+                self.decided_without_callbacks + other.decided_without_callbacks
+            ),
             violations=self.violations + other.violations,
         )
 
@@ -309,6 +357,17 @@ class SchedulesResult(Result):
         return f"{self.schedules:,} schedules, {self.steps:,} steps"
 
     @property
+    def decisions(self) -> dict[str, tuple[int, int]]:
+        """In how many schedules an operator decided what, with callbacks and without."""
+        return {
+            "an operator was needed": (self.decided, self.decided_without_callbacks),
+            **{
+                str(decision): (self.reached[decision], self.reached_without_callbacks[decision])
+                for decision in (Situation.RECORDED_BY_OPERATOR, Situation.RELEASED)
+            },
+        }
+
+    @property
     def unreached(self) -> tuple[Situation, ...]:
         """The situations that no schedule reached: they were not tested."""
         return tuple(situation for situation in Situation if not self.reached[situation])
@@ -316,7 +375,7 @@ class SchedulesResult(Result):
     @property
     def operator_needed(self) -> int:
         """Schedules in which an operator decided."""
-        return self.reached[Situation.RELEASED] + self.reached[Situation.RECORDED_BY_OPERATOR]
+        return self.decided
 
 
 def run(
@@ -342,8 +401,13 @@ def run_shard(seed: int, alter: Alter = unaltered) -> SchedulesResult:
         run_state_machine_as_test(seeded(seed)(shard), settings=INDEPENDENTLY)
     return SchedulesResult(
         schedules=len(shard.ended),
-        steps=sum(steps for steps, _ in shard.ended),
-        reached=Counter(situation for _, reached in shard.ended for situation in reached),
+        steps=sum(one.steps for one in shard.ended),
+        reached=Counter(situation for one in shard.ended for situation in one.reached),
+        reached_without_callbacks=Counter(
+            situation for one in shard.ended for situation in one.without
+        ),
+        decided=sum(not DECIDED.isdisjoint(one.reached) for one in shard.ended),
+        decided_without_callbacks=sum(not DECIDED.isdisjoint(one.without) for one in shard.ended),
         violations=(_violation(seed, *shard.broken, alter),) if shard.broken else (),
     )
 

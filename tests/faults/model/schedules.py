@@ -1,18 +1,26 @@
 """Schedules as text: a line of steps that people can read, keep and replay.
 
 A schedule may begin with its settings: `begin`, the queue's maximum receives, and (0 or 1) whether
-no two texts are the same, the AI takes longer than a lease, late effects come last, and callbacks
-arrive also where no step posts them.
+no two texts are the same, the AI takes longer than a lease, and late effects come last; then, if it
+is not 0, a value of `Callbacks`.
 """
 
 # ruff: noqa: E501 - a table's rows are long
 
 import re
 from collections.abc import Iterable
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 _NUMBER = re.compile(r"-?\d+")
+
+
+class Callbacks(IntEnum):
+    """What becomes of callbacks: all that no step posts are lost, or they arrive."""
+
+    LOST = 0
+    ARRIVE = 1
+    NOT_REQUESTED = 2
 
 
 class Step(NamedTuple):
@@ -33,6 +41,12 @@ def written(steps: Iterable[Step]) -> str:
     return "; ".join(map(str, steps))
 
 
+def without_callbacks(schedule: Schedule) -> Schedule:
+    """Return the same schedule, but that no send requests callbacks."""
+    (_, settings), *steps = schedule
+    return (Step("begin", (*settings[:4], Callbacks.NOT_REQUESTED.value)), *steps)
+
+
 def read(text: str) -> Schedule:
     """Return the steps of a schedule; line breaks count as blanks."""
     parts = [step.split() for step in text.split(";") if step.strip()]
@@ -51,7 +65,8 @@ LAST_LOOKUP = f"begin 2 0 0 0; {FAILING_SEND} never-arrived; finish 0; wait_for_
 TWO_AT_THE_AI = "arrive 0; arrive 0; deliver 1; run_to 0 before:generator.generate"
 INTENT_RECORDED = f"begin 2 0 0 0; {DELIVERED}; run_to 0 after:store.record_intent"
 OPTED_OUT = f"{FAILING_SEND} twilio_21610; finish 0; arrive 1"
-POSTED = "post -1 0; work 1; work_on"
+WORKED = "work 1; work_on"
+POSTED = f"post -1 0; {WORKED}"
 DELIVERY_ENDED = f"{DELIVERED}; finish 0; report 0 delivered"
 KILLED_AT_THE_AI = f"{DELIVERED}; kill_at 0 before:generator.generate"
 
