@@ -11,6 +11,7 @@ from stacks.alarms.log_alarms import LogAlarm, LogAlarmRule, log_alarm_rules
 from stacks.alarms.metric_alarms import FunctionAlarms, QueueAlarms
 from stacks.alarms.no_throughput_alarm import NoThroughputAlarm
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
+from stacks.callback_endpoint import CallbackEndpoint, CallbackReceiver
 from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
@@ -26,10 +27,17 @@ from stacks.config import (
 )
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.delivery_events import DeliveryEvents, LookupScheduler
 from stacks.encryption_key import EncryptionKey
 from stacks.errors import ConfigurationError, PackageError, SynthesisError
 from stacks.packaging.contents import Additions
-from stacks.packaging.lambda_package import LambdaPackage, Target, build_package, requested_target
+from stacks.packaging.lambda_package import (
+    LambdaPackage,
+    Target,
+    build_package,
+    build_receiver,
+    requested_target,
+)
 from stacks.processor import Processor
 from stacks.shared_stack import SharedStack
 
@@ -37,6 +45,8 @@ __all__ = [
     "Additions",
     "AlarmNotifier",
     "AlarmRule",
+    "CallbackEndpoint",
+    "CallbackReceiver",
     "Channel",
     "ChannelDashboard",
     "ChannelNames",
@@ -46,6 +56,7 @@ __all__ = [
     "ConfigurationError",
     "ConversationsTable",
     "CriticalAlertsTopic",
+    "DeliveryEvents",
     "EncryptionKey",
     "Environment",
     "FunctionAlarms",
@@ -53,6 +64,7 @@ __all__ = [
     "LogAlarm",
     "LogAlarmRule",
     "LogMetricNames",
+    "LookupScheduler",
     "NoThroughputAlarm",
     "PackageError",
     "Processor",
@@ -63,6 +75,7 @@ __all__ = [
     "Target",
     "Tier",
     "build_package",
+    "build_receiver",
     "load_environment",
     "log_alarm_rules",
     "requested_target",

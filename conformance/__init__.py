@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     template_checks.check_alarms,
     template_checks.check_privileges,
     template_checks.check_environment,
+    template_checks.check_delivery_events,
     runtime_checks.check_send,
     runtime_checks.check_aws_faults,
     runtime_checks.check_reconciliation,

@@ -156,7 +156,8 @@ def running(subject: Subject, max_receive_count: int | None = None) -> Iterator[
 
 def _max_receive_count(subject: Subject) -> int:
     queues = subject.of_type("AWS::SQS::Queue")
-    (count,) = [q["RedrivePolicy"]["maxReceiveCount"] for q in queues if "RedrivePolicy" in q]
+    name = subject.names.queue
+    (count,) = [q["RedrivePolicy"]["maxReceiveCount"] for q in queues if q["QueueName"] == name]
     return int(count)
 
 

@@ -80,13 +80,21 @@ class Subject:
     @cached_property
     def _resources(self) -> Mapping[str, Mapping[str, Any]]:
         resources: Mapping[str, Any] = json.loads(self.template.read_text("utf-8"))["Resources"]
-        # What happens after the send has the same constructs in every channel.
-        return {n: part for n, part in resources.items() if not n.startswith("DeliveryEvents")}
+        return resources
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """Return the properties of the template's resources of a CloudFormation type."""
         found = (part for part in self._resources.values() if part["Type"] == kind)
         return [part["Properties"] for part in found]
+
+    def function(self, name: str) -> dict[str, Any]:
+        """Return the properties of the function of that name; none, if there is no such function.
+
+        Args:
+            name: As in `names`, such as `names.events.function`.
+        """
+        functions = self.of_type("AWS::Lambda::Function")
+        return next((each for each in functions if each.get("FunctionName") == name), {})
 
     def context(self) -> dict[str, Any]:
         """Return a copy of the valid context object."""
@@ -94,7 +102,6 @@ class Subject:
         return document
 
     def variables(self) -> dict[str, str]:
-        """Return the function's environment variables without those known only at deployment."""
-        (function,) = self.of_type("AWS::Lambda::Function")
-        variables = function["Environment"]["Variables"].items()
+        """Return the processor's environment variables without those known only at deployment."""
+        variables = self.function(self.names.function)["Environment"]["Variables"].items()
         return {name: value for name, value in variables if isinstance(value, str)}

@@ -1,18 +1,21 @@
 """A deployed channel as its users see it: queue, dead-letter queue, records and log."""
 
 import json
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from lambda_src.core import RecordKey
+from lambda_src.core import OPEN_SINCE, OPEN_WORK, OpenWork, RecordKey
 from local.aws import Aws
 from local.contexts import company_id
 from local.deployment import Project
 from local.emulator.function_logs import LogLine, LogReader
 from local.emulator.queue_metrics import queued_messages
+from local.errors import LocalCloudError
 from ops.queues import ChannelQueue
 
 _deserialize = TypeDeserializer().deserialize
@@ -29,7 +32,8 @@ class Resources:
         log_group: the processor's log group.
         table: the conversations' table.
         topic_arn: the alerts topic.
-        delivery_log_groups: those of the channel's functions for the vendor's status callbacks.
+        delivery_log_groups: those of the channel's functions for delivery events.
+        scheduler: the scheduled job that requests lookups; empty if there is none.
     """
 
     queue_url: str
@@ -39,6 +43,7 @@ class Resources:
     table: str
     topic_arn: str
     delivery_log_groups: tuple[str, ...] = ()
+    scheduler: str = ""
 
     @classmethod
     def deployed(cls, aws: Aws, project: Project, channel: str) -> "Resources":
@@ -63,6 +68,8 @@ class Resources:
             table=shared["TableName"],
             topic_arn=shared["TopicArn"],
             delivery_log_groups=tuple(set(log_groups) - {own["LogGroupName"]}),
+            # The rule that invokes the scheduled job has its name.
+            scheduler="".join(physical_ids(aws, stack, "AWS::Events::Rule")),
         )
 
 
@@ -122,13 +129,54 @@ class Channel:
         )
         return {name: _deserialize(value) for name, value in found.get("Item", {}).items()}
 
+    def request_lookups(self) -> int:
+        """Let every scheduled lookup of the vendor be due, and run the scheduled job now.
+
+        Otherwise the first lookup of a message is due an hour after its send, and the job is run
+        every quarter of an hour.
+
+        Returns:
+            The number of lookups that are due.
+
+        Raises:
+            LocalCloudError: the job failed.
+        """
+        kind = f"{self.resources.scheduler.partition('-scheduler-')[0]}#{OpenWork.DELIVERY}#"
+        found = self._aws.dynamodb.get_paginator("scan").paginate(
+            TableName=self.resources.table,
+            FilterExpression=f"begins_with({OPEN_WORK}, :kind)",
+            ExpressionAttributeValues={":kind": {"S": kind}},
+        )
+        keys = [
+            {name: item[name] for name in ("primary_channel", "conversation_id")}
+            for page in found
+            for item in page["Items"]
+        ]
+        for key in keys:
+            self._make_due(key)
+        answer = self._aws.functions.invoke(FunctionName=self.resources.scheduler)
+        if error := answer.get("FunctionError"):
+            raise LocalCloudError(f"{self.resources.scheduler}: {error}")
+        return len(keys)
+
+    def _make_due(self, key: Mapping[str, Any]) -> None:
+        """Let a scheduled lookup be due, unless a callback has ended it meanwhile."""
+        with suppress(self._aws.dynamodb.exceptions.ConditionalCheckFailedException):
+            self._aws.dynamodb.update_item(
+                TableName=self.resources.table,
+                Key=key,
+                UpdateExpression=f"SET {OPEN_SINCE} = :now",
+                ConditionExpression=f"attribute_exists({OPEN_WORK})",
+                ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
+            )
+
     def log(self) -> list[LogLine]:
         """Return every line that the function has logged since the local cloud was started."""
         self._lines += self._reader.new_lines()
         return list(self._lines)
 
     def delivery_log(self) -> list[LogLine]:
-        """Return every line of the functions for status callbacks since the start."""
+        """Return every line of the functions for delivery events since the start."""
         for reader in self._delivery_readers:
             self._delivery_lines += reader.new_lines()
         return list(self._delivery_lines)

@@ -1,4 +1,4 @@
-"""The local cloud's commands: demo, up, send."""
+"""The local cloud's commands: demo, up, send, lookups."""
 
 import os
 import signal
@@ -14,6 +14,7 @@ from local.demo.run import run
 from local.errors import LocalCloudError
 from local.screen import Screen
 from local.send import send as send_context
+from local.up import request_lookups
 from local.up import up as keep_running
 from ops.console import CommandGroup
 
@@ -53,6 +54,14 @@ def send(
     screen = Screen()
     with _clean_exit(screen):
         raise typer.Exit(send_context(Path(context) if context else None, screen, os.environ))
+
+
+@app.command()
+def lookups() -> None:
+    """Let all scheduled lookups of `up` be due, and run the scheduled jobs now."""
+    screen = Screen()
+    with _clean_exit(screen):
+        request_lookups(screen)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from local.deployment import (
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import AlertSubscription
 from local.emulator.callback_urls import callback_base_url, with_callback_url
+from local.emulator.metric_math import MathMetric
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import AWS_LOG, HOST, MiniStack, free_port, map_connection_errors
 from local.emulator.queue_metrics import queue_metric
@@ -145,6 +146,8 @@ class LocalCloud:
                 yield MetricRelay(self.aws, log_group).update
             for queue_url in physical_ids(self.aws, stack, "AWS::SQS::Queue"):
                 yield queue_metric(self.aws, queue_url).update
+        for metric in MathMetric.of_assembly(self.aws, self._workdir / "assembly"):
+            yield metric.update
 
 
 def _account_and_region(project: Project) -> tuple[str, str]:

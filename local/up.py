@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from local import paths
+from local.aws import Aws
+from local.channel import deployed_channels
 from local.cloud import LocalCloud
 from local.contexts import EXAMPLE
+from local.deployment import default_project
+from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
 from local.screen import Screen
 from local.vendors import select_vendors
@@ -56,6 +60,24 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         while True:
             monitor.show_new()
             time.sleep(POLL_SECONDS)
+
+
+def request_lookups(screen: Screen) -> None:
+    """Run the scheduled jobs of the local cloud in another terminal, with all lookups due.
+
+    Args:
+        screen: where the number of lookups is shown.
+
+    Raises:
+        LocalCloudError: none is running, or a job failed.
+    """
+    running = LocalCloudState.find(STATE_FILE)
+    if running is None:
+        raise LocalCloudError("no local cloud is running: start one with `make local`")
+    with map_connection_errors(WORKDIR / AWS_LOG):
+        aws = Aws(running.endpoint, running.account, running.region)
+        for name, channel in deployed_channels(aws, default_project()).items():
+            screen.say(f"{name}: {channel.request_lookups()} lookups at the vendor are due")
 
 
 @contextmanager

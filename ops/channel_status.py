@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 AGE_WINDOW_MINUTES = 15
 """SQS publishes the age of a queue's oldest message every minute while the queue is in use."""
+LOOKUP_WINDOW_MINUTES = 20
+"""The scheduled job publishes the age of the oldest lookup that is due every 15 minutes."""
+REPORTS = (Metric.MESSAGES_DELIVERED, Metric.MESSAGES_READ, Metric.MESSAGES_UNDELIVERED)
+"""The metrics of what the vendor reported. A message that was read was delivered, too."""
 MAX_AGE_SECONDS = 900
 """The age from which the alarm OldestMessage counts."""
 
@@ -38,6 +42,8 @@ class Alarm:
 class ChannelStatus:
     """A channel at one moment.
 
+    What is about delivery events is None or empty for a channel without an events queue.
+
     Attributes:
         waiting: Visible messages on the queue.
         in_flight: Messages in processing or in backoff.
@@ -47,6 +53,13 @@ class ChannelStatus:
         hours: The period of `outcomes`.
         outcomes: Number of deliveries by outcome.
         alarms: The channel's alarms.
+        reports: Number of messages by what the vendor reported of them.
+        events_waiting: Visible events on the events queue.
+        events_in_flight: Events in processing, in backoff or delayed.
+        events_dead_letters: Events in their dead-letter queue.
+        events_mapping: State of the event source mapping of the events worker.
+        oldest_lookup_seconds: How long the oldest lookup at the vendor has been due at the latest
+            run of the scheduled job; None without such a run.
     """
 
     waiting: int
@@ -57,6 +70,12 @@ class ChannelStatus:
     hours: float
     outcomes: Mapping[str, int]
     alarms: tuple[Alarm, ...]
+    reports: Mapping[str, int] = field(default_factory=dict)
+    events_waiting: int | None = None
+    events_in_flight: int | None = None
+    events_dead_letters: int | None = None
+    events_mapping: str | None = None
+    oldest_lookup_seconds: float | None = None
 
     @property
     def active_alarms(self) -> tuple[Alarm, ...]:
@@ -75,23 +94,53 @@ class ChannelStatus:
             yield f"{self.dead_letters} dead-letter messages: dlq list"
         if (self.oldest_seconds or 0) > MAX_AGE_SECONDS:
             yield "messages wait too long: docs/runbook.md#oldestmessage"
+        yield from self._steps_of_events()
+
+    def _steps_of_events(self) -> Iterator[str]:
+        if self.events_mapping not in {None, "Enabled"}:
+            state = self.events_mapping
+            yield f"the events worker's mapping is {state}: docs/runbook.md#oldestevent"
+        if self.events_dead_letters:
+            yield f"{self.events_dead_letters} dead-letter events: dlq list --events"
+        if undelivered := self.reports.get(Metric.MESSAGES_UNDELIVERED):
+            yield f"{undelivered} messages were not delivered: conversation undelivered"
 
 
 def read_status(deployment: Deployment, hours: float, now: float) -> ChannelStatus:
     """Read a channel's status; `now` is in epoch seconds."""
-    aws, settings = deployment.aws, deployment.settings
-    waiting, in_flight = _message_counts(deployment, settings.queue_url)
-    mappings = aws.functions.list_event_source_mappings(FunctionName=deployment.function)
-    states = [mapping["State"] for mapping in mappings["EventSourceMappings"]]
-    return ChannelStatus(
+    waiting, in_flight = _message_counts(deployment, deployment.settings.queue_url)
+    status = ChannelStatus(
         waiting=waiting,
         in_flight=in_flight,
         dead_letters=sum(_message_counts(deployment, deployment.dead_letter_queue_url)),
         oldest_seconds=_oldest_seconds(deployment, now),
-        mapping=", ".join(states) or "missing",
+        mapping=_mapping(deployment, FunctionName=deployment.function),
         hours=hours,
-        outcomes=_outcomes(deployment, hours, now),
+        outcomes=_sums(deployment, ENDS, hours, now),
         alarms=_alarms(deployment),
+    )
+    return _with_events(status, deployment, now) if deployment.events_queue_url else status
+
+
+def _with_events(status: ChannelStatus, deployment: Deployment, now: float) -> ChannelStatus:
+    url = deployment.events_queue_url
+    waiting, in_flight = _message_counts(deployment, url)
+    found = deployment.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return replace(
+        status,
+        reports=_sums(deployment, REPORTS, status.hours, now),
+        events_waiting=waiting,
+        events_in_flight=in_flight,
+        events_dead_letters=sum(
+            _message_counts(deployment, deployment.events_dead_letter_queue_url)
+        ),
+        events_mapping=_mapping(deployment, EventSourceArn=found["Attributes"]["QueueArn"]),
+        oldest_lookup_seconds=_latest(
+            deployment,
+            _query("lookup", _namespace(deployment), Metric.OLDEST_LOOKUP_SECONDS, "Maximum", 60),
+            LOOKUP_WINDOW_MINUTES,
+            now,
+        ),
     )
 
 
@@ -99,6 +148,16 @@ def _runbook_section(alarm: str) -> str:
     """Return the runbook's section about an alarm, which has the name of the alarm's subject."""
     subject = _ALARM_SUBJECT.search(alarm)
     return f"docs/runbook.md#{subject[1].lower()}" if subject else "docs/runbook.md"
+
+
+def _namespace(deployment: Deployment) -> str:
+    return deployment.settings.powertools_metrics_namespace
+
+
+def _mapping(deployment: Deployment, **of: str) -> str:
+    """Return the state of the event source mapping of a function, or of a queue."""
+    found = deployment.aws.functions.list_event_source_mappings(**of)["EventSourceMappings"]  # type: ignore[arg-type]  # one of two options
+    return ", ".join(mapping["State"] for mapping in found) or "missing"
 
 
 def _message_counts(deployment: Deployment, url: str) -> tuple[int, int]:
@@ -121,16 +180,24 @@ def _oldest_seconds(deployment: Deployment, now: float) -> float | None:
         60,
         {"QueueName": deployment.settings.queue_url.rpartition("/")[2]},
     )
-    values = _values(deployment, [query], now - AGE_WINDOW_MINUTES * 60, now)["age"]
+    return _latest(deployment, query, AGE_WINDOW_MINUTES, now)
+
+
+def _latest(
+    deployment: Deployment, query: MetricDataQueryTypeDef, minutes: float, now: float
+) -> float | None:
+    """Return a metric's latest value of the last minutes; None if it has none."""
+    values = _values(deployment, [query], now - minutes * 60, now)[query["Id"]]
     return values[0] if values else None
 
 
-def _outcomes(deployment: Deployment, hours: float, now: float) -> dict[str, int]:
-    namespace = deployment.settings.powertools_metrics_namespace
-    names: dict[str, Metric] = {f"m{number}": end for number, end in enumerate(ENDS)}
-    queries = [_query(id_, namespace, end, "Sum", 300, {}) for id_, end in names.items()]
+def _sums(
+    deployment: Deployment, metrics: Sequence[Metric], hours: float, now: float
+) -> dict[str, int]:
+    ids = {f"m{number}": metric for number, metric in enumerate(metrics)}
+    queries = [_query(id_, _namespace(deployment), name, "Sum", 300) for id_, name in ids.items()]
     values = _values(deployment, queries, now - hours * 3600, now)
-    return {str(end): int(sum(values[id_])) for id_, end in names.items()}
+    return {str(metric): int(sum(values[id_])) for id_, metric in ids.items()}
 
 
 def _alarms(deployment: Deployment) -> tuple[Alarm, ...]:
@@ -144,9 +211,14 @@ def _alarms(deployment: Deployment) -> tuple[Alarm, ...]:
 
 
 def _query(  # noqa: PLR0917 - the parts of CloudWatch's metric identity
-    id_: str, namespace: str, name: str, statistic: str, period: int, dimensions: Mapping[str, str]
+    id_: str,
+    namespace: str,
+    name: str,
+    statistic: str,
+    period: int,
+    dimensions: Mapping[str, str] | None = None,
 ) -> MetricDataQueryTypeDef:
-    filters = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    filters = [{"Name": key, "Value": value} for key, value in (dimensions or {}).items()]
     metric: Any = {"Namespace": namespace, "MetricName": name, "Dimensions": filters}
     return {"Id": id_, "MetricStat": {"Metric": metric, "Period": period, "Stat": statistic}}
 

@@ -73,6 +73,12 @@ PUBLIC_FIELDS = frozenset(
         "created_at",
         "updated_at",
         "expires_at",
+        "delivery_status",
+        "delivery_error_code",
+        "delivery_updated_at",
+        "intent_id",
+        "open_work",
+        "open_since",
         "failure",
         "operator_actions",
         "prompt_tokens",
@@ -84,7 +90,7 @@ PUBLIC_FIELDS = frozenset(
     }
 )
 """Fields without personal data; all others are masked, including fields that are added later."""
-PUBLIC_TREES = frozenset({"failure", "operator_actions"})
+PUBLIC_TREES = frozenset({"failure", "operator_actions", "delivery_events", "intent_ids"})
 """Fields that are shown with everything in them."""
 
 _PHONE_NUMBER = re.compile(r"\+\d{4,}")

@@ -13,6 +13,7 @@ from lambda_src.core import TWILIO_BASE_URL, Settings, Variable
 from lambda_src.services.dynamodb import Retention
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser
+from ops.delivery_events import QueuedEvent
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Deployment:
         dead_letter_queue_url: URL of the dead-letter queue.
         function: The function's name with its alias.
         aws: AWS clients.
+        events_queue_url: URL of the queue of delivery events; empty if the channel has none.
+        events_dead_letter_queue_url: URL of its dead-letter queue; empty if the channel has none.
     """
 
     environment: str
@@ -63,6 +66,8 @@ class Deployment:
     dead_letter_queue_url: str
     function: str
     aws: AwsClients
+    events_queue_url: str = ""
+    events_dead_letter_queue_url: str = ""
 
     @classmethod
     def find(
@@ -86,6 +91,8 @@ class Deployment:
             dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
             function=f"{name}:{alias}",
             aws=aws,
+            events_queue_url=outputs.get("EventsQueueUrl", ""),
+            events_dead_letter_queue_url=outputs.get("EventsDeadLetterQueueUrl", ""),
         )
 
     @property
@@ -107,6 +114,21 @@ class Deployment:
     def parse(self) -> ContextParser:
         """Parses a body as the deployed function does."""
         return ContextParser(self.channel, self.is_own_secret, self.parts.addressing)
+
+    def parse_event(self, body: str) -> QueuedEvent:
+        """Return what a message of the events queue is about."""
+        return QueuedEvent.parse(body, self.channel, self.parts.callbacks)
+
+    @property
+    def queues(self) -> Mapping[str, str]:
+        """The URLs of the channel's queues, by the names that receipts show."""
+        urls = {
+            "queue": self.settings.queue_url,
+            "dead letters": self.dead_letter_queue_url,
+            "events queue": self.events_queue_url,
+            "events dead letters": self.events_dead_letter_queue_url,
+        }
+        return {name: url for name, url in urls.items() if url}
 
     def is_own_secret(self, reference: str) -> bool:
         """Return whether a secret has one of the channel's prefixes."""

@@ -358,11 +358,7 @@ class Erasure:
 
     def _sweep(self, deployment: Deployment, progress: Progress, *, change: bool) -> None:
         sqs = deployment.aws.sqs
-        urls = {
-            "queue": deployment.settings.queue_url,
-            "dead letters": deployment.dead_letter_queue_url,
-        }
-        for name, url in urls.items():
+        for name, url in deployment.queues.items():
             queue, scanner = f"{deployment.channel} {name}", QueueScanner(sqs, url)
             progress.removed[queue] = 0
             with scanner:
@@ -383,6 +379,9 @@ class Erasure:
         A message to another recipient that mentions the person is not theirs. A message without a
         readable recipient can never be sent, and is theirs if it contains a spelling.
         """
+        event = deployment.parse_event(message.body)
+        if event.recipient:
+            return self._person.compare(event.recipient)
         try:
             key = deployment.parse(message.body).key
         except RejectedContext as rejected:

@@ -72,7 +72,7 @@ class QueueMessage:
 
 
 class QueueScanner:
-    """Receives each message of a queue once; on exit those not deleted become visible again.
+    """Receives each visible message of a queue once; on exit those not deleted are visible again.
 
     Only message ids are kept in memory, not bodies.
 
@@ -103,8 +103,9 @@ class QueueScanner:
         return sum(self._counts().values())
 
     def in_flight(self) -> int:
-        """Return the approximate number of messages that are not visible."""
-        return self._counts()["ApproximateNumberOfMessagesNotVisible"]
+        """Return the approximate number of messages that are not visible: received, or delayed."""
+        counts = self._counts()
+        return sum(counts.values()) - counts["ApproximateNumberOfMessages"]
 
     def batches(self) -> Iterator[list[QueueMessage]]:
         """Yield every message once, up to ten at a time, until nothing is visible any more."""
@@ -138,6 +139,7 @@ class QueueScanner:
             AttributeNames=[
                 "ApproximateNumberOfMessages",
                 "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
             ],
         )["Attributes"]
         return {name: int(number) for name, number in attributes.items()}

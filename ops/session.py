@@ -91,22 +91,34 @@ class Session:
             return ()
         return spellings(self.deployment.parts.addressing, self.recipient(typed))
 
-    @cached_property
-    def queue(self) -> ChannelQueue:
-        """The channel's queue."""
-        return ChannelQueue(self.aws.sqs, self.deployment.settings.queue_url)
+    def queue(self, *, events: bool = False) -> ChannelQueue:
+        """Return the channel's queue, or that of its events."""
+        deployment = self.deployment
+        url = deployment.events_queue_url if events else deployment.settings.queue_url
+        return ChannelQueue(self.aws.sqs, url)
 
     def _find(self, channel: str) -> Deployment:
         return Deployment.find(self.aws, self.environment, channel, self.endpoints)
 
-    @property
-    def inspector(self) -> Inspector:
-        """Inspects the channel's dead-letter messages."""
-        return Inspector(self.deployment.parse, self.conversations)
+    def inspector(self, *, events: bool = False) -> Inspector:
+        """Return what inspects the channel's dead-letter messages, or those of its events."""
+        parse = self.deployment.parse_event if events else self.deployment.parse
+        return Inspector(parse, self.conversations)
 
-    def dead_letters(self) -> QueueScanner:
-        """Return a scanner of the dead-letter queue."""
-        return QueueScanner(self.aws.sqs, self.deployment.dead_letter_queue_url)
+    def dead_letters(self, *, events: bool = False) -> QueueScanner:
+        """Return a scanner of the dead-letter queue, or of that of the events.
+
+        Raises:
+            OperatorError: The channel has no events queue.
+        """
+        url = self.deployment.dead_letter_queue_url
+        if events:
+            url = self.deployment.events_dead_letter_queue_url
+        if not url:
+            raise OperatorError(
+                "the channel has no events queue: delivery_webhook and delivery_sweep are off"
+            )
+        return QueueScanner(self.aws.sqs, url)
 
     def audit(self, why: str) -> AuditContext:
         """Return the audit context of a change that is made now, by the AWS caller identity."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from planner.prices import dollars
-from planner.usage import Sizes, calls_per_batch
+from planner.usage import INDEX_UNITS, Sizes, calls_per_batch
 from stacks.capacity import (
     HOUR,
     HOURS,
@@ -153,7 +153,7 @@ def cost_of(
     seconds = peak.function_seconds + rest.function_seconds
     per_day = {
         "function": seconds * function.dollars_per_second + batches * dollars("invocation"),
-        "table": messages * sizes.write_units * dollars("write_unit"),
+        "table": messages * (sizes.write_units + INDEX_UNITS) * dollars("write_unit"),
         "queue": requests * (dollars("queue_request") + dollars("message_group_request")),
         "secrets": secret_reads * dollars("secret_read"),
         "log": logged / BYTES_PER_GB * dollars("logged_gb"),

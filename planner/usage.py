@@ -16,6 +16,11 @@ TRANSACTION_FACTOR = 2
 """Write units of a part of a transaction, relative to the same write on its own."""
 
 
+INDEX_UNITS = 2
+"""Write units of the index `open-work` for a message: one when its final write adds the record, one
+when its delivery result removes it. Neither is a write of its own."""
+
+
 class Per(StrEnum):
     """How often a call is made."""
 
@@ -149,7 +154,7 @@ class Sizes:
         return acquire + ceil(intent / KB) + ceil(max(intent, self.sent) / KB)
 
 
-EXAMPLE = Sizes(leased=1_223, intent=1_788, sent=1_775, log_per_message=450, log_per_batch=1_550)
+EXAMPLE = Sizes(leased=1_223, intent=1_788, sent=2_004, log_per_message=450, log_per_batch=1_550)
 """The sizes for `examples/contexts/whatsapp.json`."""
 
 
@@ -182,8 +187,8 @@ class MonthlyResources:
         return sum(number * price.dollars for number, price in self.items())
 
 
-CHANNEL_RESOURCES = MonthlyResources(secrets=2, metrics=27, alarm_metrics=21, dashboards=1)
-"""A channel with one tenant, delivery events and no failures.
+CHANNEL_RESOURCES = MonthlyResources(secrets=2, metrics=29, alarm_metrics=27, dashboards=1)
+"""A channel with one tenant, delivery events, lookups and no failures.
 
 Each failed step and failure kind adds a metric.
 """

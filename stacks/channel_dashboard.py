@@ -162,6 +162,17 @@ class _MessageGraphs:
         dropped = self._sum(Metric.EVENTS_DROPPED, "Dropped", cloudwatch.Color.ORANGE)
         return _graph("Delivery events", "events", left=[received, dropped])
 
+    def lookups_requested(self) -> cloudwatch.GraphWidget:
+        """Return the lookups that the scheduled job requested."""
+        requested = self._sum(Metric.LOOKUPS_REQUESTED, "Requested", cloudwatch.Color.BLUE)
+        return _graph("Delivery lookups", "lookups", left=[requested])
+
+    def oldest_lookup(self) -> cloudwatch.GraphWidget:
+        """Return the age of the oldest lookup that is due."""
+        metric = Metric.OLDEST_LOOKUP_SECONDS
+        age = self._metric(metric, "Maximum", "Oldest lookup", cloudwatch.Color.BROWN)
+        return _graph("Age of the oldest lookup due", "seconds", left=[age])
+
     def tokens(self) -> cloudwatch.GraphWidget:
         """Return the AI's tokens, which are billed."""
         tokens = {Metric.PROMPT_TOKENS: "Prompt", Metric.COMPLETION_TOKENS: "Completion"}
@@ -206,8 +217,19 @@ def _delivery_rows(
         [
             _dead_letters(dead_letters, "Dead-letter queue of the events"),
             _invocations(events.worker.function, title="Events worker"),
-            _invocations(events.receiver, title="Receiver"),
+            *([_invocations(events.receiver, title="Receiver")] if events.receiver else ()),
         ],
+        *(
+            [
+                [
+                    messages.lookups_requested(),
+                    messages.oldest_lookup(),
+                    _invocations(events.scheduler, title="Scheduled job"),
+                ]
+            ]
+            if events.scheduler
+            else ()
+        ),
     )
 
 

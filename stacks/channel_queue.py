@@ -92,6 +92,11 @@ class ChannelQueue(Construct):
         self._grant_key(grantee, "kms:GenerateDataKey", "kms:Decrypt")
         return self._grant(grantee, "sqs:SendMessage", queues=[self.queue])
 
+    def grant_request_lookups(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow a scheduled job to send messages, and to see how many wait on the queue."""
+        self.grant_send(grantee)
+        return self._grant(grantee, "sqs:GetQueueAttributes", queues=[self.queue])
+
     def grant_process(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow a function to receive from the queue and to extend visibility timeouts."""
         self._grant_key(grantee, "kms:Decrypt")

@@ -36,7 +36,8 @@ class ChannelStack(Stack):
         channel_queue: The queue construct; allow a router to send with `grant_send`.
         secrets: The channel's secrets.
         processor: The function, its alias and its log group.
-        delivery_events: What happens to sent messages; None without `delivery_webhook`.
+        delivery_events: What happens to sent messages; None without `delivery_webhook` and
+            `delivery_sweep`.
         router: The managed policy of senders to the queue.
         operator: The managed policy of the channel's operators.
     """
@@ -113,16 +114,19 @@ class ChannelStack(Stack):
                 "DeliveryEvents",
                 names=names,
                 environment=environment,
-                shared=shared,
+                conversations=shared.conversations,
+                endpoint=shared.callbacks,
                 code=code,
                 receiver_code=receiver_code,
                 secrets=self.secrets,
                 notifier=notifier,
+                encryption_key=shared.encryption_key,
             )
-            if shared.callbacks
+            if environment.has_delivery_events
             else None
         )
         if self.delivery_events:
+            self.delivery_events.channel_queue.grant_operate(self.operator.policy)
             alarms += self.delivery_events.alarms
         dashboard = self._add_dashboard(names, environment, alarms)
         self._add_outputs(dashboard)
@@ -187,6 +191,10 @@ class ChannelStack(Stack):
     def _add_outputs(self, dashboard: ChannelDashboard) -> None:
         CfnOutput(self, "QueueUrl", value=self.channel_queue.queue.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=self.channel_queue.dead_letter_queue.queue_url)
+        if self.delivery_events:
+            events = self.delivery_events.channel_queue
+            CfnOutput(self, "EventsQueueUrl", value=events.queue.queue_url)
+            CfnOutput(self, "EventsDeadLetterQueueUrl", value=events.dead_letter_queue.queue_url)
         CfnOutput(self, "FunctionName", value=self.processor.function.function_name)
         CfnOutput(self, "FunctionAlias", value=self.processor.alias.alias_name)
         CfnOutput(self, "LogGroupName", value=self.processor.log_group.log_group_name)

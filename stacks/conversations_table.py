@@ -1,12 +1,14 @@
 """The conversations table; each item is the record of one conversation."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from lambda_src.core.contract import EXPIRES_AT
+from lambda_src.core.contract import EXPIRES_AT, OPEN_SINCE, OPEN_WORK, OPEN_WORK_INDEX
 from stacks.grants import grant_key_use
 from stacks.invariants import attach_rules
 
@@ -25,7 +27,8 @@ KEY_USE = (
 class ConversationsTable(Construct):
     """On-demand table keyed by recipient and conversation.
 
-    It has no secondary index, because each one multiplies the cost of every write.
+    It has at most one index, which is sparse and has the keys only: an index costs a write unit for
+    each write that changes what it contains.
 
     Args:
         table_name: Its name.
@@ -33,6 +36,8 @@ class ConversationsTable(Construct):
         deletion_protection: Whether DynamoDB refuses to delete it.
         removal_policy: Of the table.
         encryption_key: Encrypts it; None: a key that DynamoDB owns.
+        open_work_index: Whether it has the index `open-work` of records on which something
+            remains to be done, which the scheduled job needs.
 
     Attributes:
         table: The table.
@@ -48,6 +53,7 @@ class ConversationsTable(Construct):
         deletion_protection: bool,
         removal_policy: RemovalPolicy,
         encryption_key: kms.IKey | None = None,
+        open_work_index: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self._key = encryption_key
@@ -66,6 +72,15 @@ class ConversationsTable(Construct):
             encryption_key=encryption_key,
             time_to_live_attribute=EXPIRES_AT,
         )
+        self._index_arns: list[str] = []
+        if open_work_index:
+            self.table.add_global_secondary_index(
+                index_name=OPEN_WORK_INDEX,
+                partition_key=_string_key(OPEN_WORK),
+                sort_key=dynamodb.Attribute(name=OPEN_SINCE, type=dynamodb.AttributeType.NUMBER),
+                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            )
+            self._index_arns = [f"{self.table.table_arn}/index/{OPEN_WORK_INDEX}"]
         if not point_in_time_recovery:
             self._acknowledge_no_recovery()
         attach_rules(self)
@@ -84,6 +99,19 @@ class ConversationsTable(Construct):
         """Allow an events worker to read records, to update them and to suppress recipients."""
         return self._grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem")
 
+    def grant_find_open_work(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow a scheduled job to query the index `open-work`, and not the table.
+
+        Raises:
+            ValueError: The table has no such index.
+        """
+        if not self._index_arns:
+            raise ValueError(
+                "conversations table: expected open_work_index=True, as SharedStack sets it with"
+                " delivery_sweep, found a table without the index"
+            )
+        return self._grant(grantee, "dynamodb:Query", resources=self._index_arns)
+
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow an operator to find, change and erase conversations, and to suppress recipients."""
         return self._grant(
@@ -96,11 +124,15 @@ class ConversationsTable(Construct):
             "dynamodb:UpdateItem",
         )
 
-    def _grant(self, grantee: iam.IGrantable, *actions: str) -> iam.Grant:
+    def _grant(
+        self, grantee: iam.IGrantable, *actions: str, resources: Sequence[str] = ()
+    ) -> iam.Grant:
         if self._key:
             grant_key_use(grantee, self._key, *KEY_USE, service="dynamodb")
         return iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=[self.table.table_arn]
+            grantee=grantee,
+            actions=list(actions),
+            resource_arns=list(resources) or [self.table.table_arn],
         )
 
     def _acknowledge_no_recovery(self) -> None:

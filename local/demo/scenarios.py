@@ -31,11 +31,18 @@ BAD_INPUT_RECIPIENT = "+447700900103"
 READ_RECIPIENT = "+447700900104"
 UNDELIVERED_RECIPIENT = "+447700900105"
 PROVEN_RECIPIENT = "+447700900106"
+LOST_RECIPIENT = "+447700900107"
+UNDELIVERED_SERIES = "+44770090011"
+"""What the numbers of the further undelivered messages begin with."""
+UNDELIVERED_MESSAGES = 6
+"""Enough for the alarm on the share of undelivered messages, with the messages of the others."""
+SHARE_ALARM = "UndeliveredShare"
 DELIVERED_AND_READ = (DeliveryStatus.DELIVERED, DeliveryStatus.READ)
 UNDELIVERED_CODE = 63049
 """Meta did not deliver a marketing message, as none to a US number since April 2025."""
 DEAD_LETTER_METRIC = "AWS/SQS/ApproximateNumberOfMessagesVisible"
 CALLBACK_STEP = "Twilio → callback → API → receiver → queue → worker → record"
+LOOKUP_STEP = "scheduled job → index → queue → worker → Twilio → record"
 WRONG_FIELDS = ("company_name", "project_status", "allowed_channels", "company_whatsapp_number")
 """The fields that are missing or wrong in the example `bad-several-problems`."""
 
@@ -160,10 +167,14 @@ class Scenario:
         """
         with self.screen.step(step):
             alert = wait_for(lambda: self.cloud.alerts.alarm_on(metric), TIMEOUT_SECONDS)
+        self.show_alert(alert)
+        return alert
+
+    def show_alert(self, alert: Alert | None) -> None:
+        """Show the notification of an alarm, if there is one."""
         if alert:
             self.screen.say(f"notification  {alert.subject}", "magenta")
             self.screen.say(alert.description, "dim")
-        return alert
 
 
 def delivery(scenario: Scenario) -> None:
@@ -346,11 +357,13 @@ def _send_invalid(scenario: Scenario, name: str) -> MessageStatus:
 
 
 def delivery_status(scenario: Scenario) -> None:
-    """Show what became of three messages: read, not delivered, and sent without a response."""
+    """Show what became of messages: read, not delivered, proven sent, and found by a lookup."""
     scenario.screen.heading("4 · Twilio reports what became of each message")
     _show_read(scenario)
     _show_undelivered(scenario)
+    _show_alarm_on_share(scenario)
     _show_proven(scenario)
+    _show_lookup(scenario)
 
 
 def _show_read(scenario: Scenario) -> None:
@@ -406,6 +419,46 @@ def _show_undelivered(scenario: Scenario) -> None:
         f"its status is still {Status.SENT}: the message is not sent again",
         lambda: record["conversation_status"] == Status.SENT,
     )
+
+
+def _show_alarm_on_share(scenario: Scenario) -> None:
+    fault, match = Fault.undelivered(UNDELIVERED_CODE), Match(contains=UNDELIVERED_SERIES)
+    twilio, screen = scenario.vendors.twilio, scenario.screen
+    twilio.add_rule(twilio.rule(fault, match=match, times=None))
+    screen.say(f"nor can it deliver the next {UNDELIVERED_MESSAGES}", "yellow")
+    for number in range(UNDELIVERED_MESSAGES):
+        conversation, recipient = f"undelivered-{number}", f"{UNDELIVERED_SERIES}{number}"
+        scenario.cloud.channel.send(
+            example("whatsapp", conversation_id=conversation, recipient=recipient)
+        )
+    with screen.step("share of undelivered messages in an hour → alarm → topic → subscriber"):
+        alert = wait_for(lambda: scenario.cloud.alerts.alarm_named(SHARE_ALARM), TIMEOUT_SECONDS)
+    scenario.show_alert(alert)
+    scenario.checks.check(
+        "the topic's subscriber was notified of the share of undelivered messages", lambda: alert
+    )
+
+
+def _show_lookup(scenario: Scenario) -> None:
+    _lose_callbacks(scenario, LOST_RECIPIENT)
+    tracker = scenario.send("whatsapp", conversation="lost", recipient=LOST_RECIPIENT)
+    scenario.follow(tracker, "queue → mapping → function → OpenAI → Twilio → phone")
+    check, record = scenario.checks.check, tracker.status().record
+    check(
+        f"without callbacks the record's delivery status stays {DeliveryStatus.QUEUED}",
+        lambda: record["delivery_status"] == DeliveryStatus.QUEUED,
+    )
+    scenario.screen.say("an hour passes: the scheduled job runs with a lookup due", "yellow")
+    with scenario.screen.step(LOOKUP_STEP):
+        scenario.cloud.channel.request_lookups()
+        wait_for(lambda: _is_looked_up(tracker.status().record), TIMEOUT_SECONDS)
+    found = tracker.status().record
+    scenario.screen.record(found)
+    check("a lookup at Twilio found that it was delivered", lambda: _is_looked_up(found))
+
+
+def _is_looked_up(record: dict[str, Any]) -> bool:
+    return record.get("delivery_status") in DELIVERED_AND_READ
 
 
 def _show_proven(scenario: Scenario) -> None:

@@ -1,6 +1,7 @@
 """Alarms on log lines, and the notifications that the alerts topic sends."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,9 +133,15 @@ class AlertSubscription:
 
     def alarm_on(self, metric: str) -> Alert | None:
         """Return the first notification so far that an alarm on a metric went off."""
-        return next(
-            (each for each in self.all_alerts() if each.is_alarm and each.metric == metric), None
-        )
+        return self._first(lambda alert: alert.metric == metric)
+
+    def alarm_named(self, subject: str) -> Alert | None:
+        """Return the first notification so far that an alarm with this in its name went off."""
+        return self._first(lambda alert: subject in alert.alarm)
+
+    def _first(self, condition: Callable[[Alert], bool]) -> Alert | None:
+        alerts = self.all_alerts()
+        return next((each for each in alerts if each.is_alarm and condition(each)), None)
 
 
 def _allow_topic(topic_arn: str, queue_arn: str) -> str:

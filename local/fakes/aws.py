@@ -32,7 +32,9 @@ def create_conversations_table(dynamodb: "DynamoDBClient") -> str:
             {"AttributeName": KEYS[1], "KeyType": "RANGE"},
         ],
         AttributeDefinitions=[
-            *({"AttributeName": key, "AttributeType": "S"} for key in (*KEYS, OPEN_WORK)),
+            {"AttributeName": KEYS[0], "AttributeType": "S"},
+            {"AttributeName": KEYS[1], "AttributeType": "S"},
+            {"AttributeName": OPEN_WORK, "AttributeType": "S"},
             {"AttributeName": OPEN_SINCE, "AttributeType": "N"},
         ],
         GlobalSecondaryIndexes=[

@@ -1,4 +1,4 @@
-"""`conversation`: show one record, or list many."""
+"""`conversation`: show one record, list many, and explain what was not delivered."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -9,8 +9,11 @@ import typer
 from lambda_src.core import DeliveryStatus, Status
 from ops.command import Recipient, Session, ShowPersonalData, command, mask_recipient, mask_record
 from ops.conversations import ConversationRecord, age_hours
+from ops.undelivered import FIELDS, Cause, Undelivered, by_cause
 
-app = typer.Typer(no_args_is_help=True, help="Records of conversations: show one, or list many.")
+app = typer.Typer(
+    no_args_is_help=True, help="Records of conversations: show one, list many, explain."
+)
 
 ConversationId = Annotated[str, typer.Argument(help="The conversation's id.")]
 Statuses = Annotated[list[Status] | None, typer.Option("--status", help="Only this status.")]
@@ -20,6 +23,10 @@ Deliveries = Annotated[
 Company = Annotated[str, typer.Option("--company", help="Only this tenant.")]
 OlderThan = Annotated[
     float, typer.Option("--older-than", help="Only records unchanged for this many hours.")
+]
+Hours = Annotated[float, typer.Option("--hours", min=0.1, help="The period of the reports.")]
+EachMessage = Annotated[
+    bool, typer.Option("--messages", help="List each message in addition to the causes.")
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Maximum number of records.")]
 
@@ -31,7 +38,7 @@ def show(
     recipient: Recipient = "",
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Show one conversation's record: its status, its failure and its audit entries.
+    """Show one conversation's record: its status, failure, delivery status and audit entries.
 
     python -m ops conversation show 'demo-company#spring-intake#req-0001'
     python -m ops conversation show req-0001 --recipient +447700900123 --show-personal-data
@@ -41,6 +48,9 @@ def show(
     session.console.result(documents)
     for document in documents:
         session.console.fields(dict(sorted(document.items())))
+    callbacks = session.deployment.parts.callbacks
+    causes = dict.fromkeys(Cause.of(each.attributes, callbacks) for each in found)
+    session.console.steps(map(_advice, filter(None, causes)))
 
 
 @command(app, "list")
@@ -71,6 +81,56 @@ def show_list(  # noqa: PLR0917 - options, passed by name
     rows = [_row(record, now, show=show_personal_data) for record in islice(selected, limit)]
     session.console.result(rows)
     session.console.rows(rows, empty="no such conversations")
+
+
+@command(app, "undelivered")
+def undelivered(
+    session: Session,
+    hours: Hours = 24,
+    company: Company = "",
+    each: EachMessage = False,  # noqa: FBT002 - an option
+    show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
+) -> None:
+    """List the causes of messages that were accepted and not delivered, with advice for each.
+
+    None of them is sent again. Reads the whole table.
+
+        python -m ops conversation undelivered --env prod
+        python -m ops conversation undelivered --hours 168 --company demo-company --messages
+    """
+    filters = {"channel_method": session.channel, **({"company_id": company} if company else {})}
+    records = session.conversations.scan_fields(FIELDS, **filters)
+    callbacks = session.deployment.parts.callbacks
+    causes = ((record, Cause.of(record, callbacks)) for record in records)
+    since, now = session.clock() - hours * 3600, session.clock()
+    messages = [
+        message
+        for message in (Undelivered(record, cause) for record, cause in causes if cause)
+        if message.at >= since
+    ]
+    groups = by_cause(messages)
+    rows = [
+        {
+            "conversation": message.record["conversation_id"],
+            "recipient": mask_recipient(message.record["primary_channel"], show=show_personal_data),
+            "company": message.record.get("company_id", ""),
+            "delivery": _delivery(message.record),
+            "age_hours": age_hours(message.at, now),
+        }
+        for message in messages
+        if each
+    ]
+    console = session.console
+    console.result({"causes": groups, **({"messages": rows} if each else {})})
+    table = [{name: group[name] for name in group if name != "advice"} for group in groups]
+    console.rows(table, empty=f"no message was reported as undelivered in {hours:g} h")
+    if rows:
+        console.rows(rows)
+    console.steps(f"{group['code'] or 'no code'}: {group['advice']}" for group in groups)
+
+
+def _advice(cause: Cause) -> str:
+    return f"{cause.code or 'no code'}: {cause.advice}"
 
 
 def _row(record: ConversationRecord, now: float, *, show: bool) -> dict[str, Any]:

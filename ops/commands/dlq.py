@@ -49,16 +49,25 @@ Limit = Annotated[
 EachMessage = Annotated[
     bool, typer.Option("--messages", help="List each message in addition to the causes.")
 ]
+Events = Annotated[
+    bool, typer.Option("--events", help="The dead-letter queue of the delivery events instead.")
+]
 MessageId = Annotated[str, typer.Argument(help="The id of a message or of its conversation.")]
 
 
 @command(app, "list")
-def show_list(session: Session, each: EachMessage = False) -> None:  # noqa: FBT002 - an option
+def show_list(
+    session: Session,
+    each: EachMessage = False,  # noqa: FBT002 - an option
+    events: Events = False,  # noqa: FBT002 - an option
+) -> None:
     """List the causes of dead-letter messages, with advice for each.
 
-    The messages stay in the queue.
+    The messages stay in the queue. Delivery events are listed by their kind; why the events worker
+    could not record them is in its log.
 
         python -m ops dlq list --env prod
+        python -m ops dlq list --env prod --events
         python -m ops dlq list --env prod --messages --json
     """
     now, rows = session.clock(), []
@@ -68,8 +77,8 @@ def show_list(session: Session, each: EachMessage = False) -> None:  # noqa: FBT
             rows.append(report.summary(inspection, now))
         return inspection
 
-    with session.dead_letters() as scanner:
-        inspections = session.inspector.inspect_all(scanner)
+    with session.dead_letters(events=events) as scanner:
+        inspections = session.inspector(events=events).inspect_all(scanner)
         causes = report.by_cause(map(collect, inspections), now)
     console = session.console
     console.result({"causes": causes, **({"messages": rows} if each else {})})
@@ -84,17 +93,19 @@ def show_list(session: Session, each: EachMessage = False) -> None:  # noqa: FBT
 def show(
     session: Session,
     message: MessageId,
+    events: Events = False,  # noqa: FBT002 - an option
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
 ) -> None:
     """Show one dead-letter message: all its problems, its record and, on request, its body.
 
     python -m ops dlq show 5fea7756-0ea4-451a-a703-a558b933e274
     python -m ops dlq show 'demo-company#spring-intake#req-0001' --show-personal-data
+    python -m ops dlq show 'demo-company#spring-intake#req-0001' --events
     """
-    with session.dead_letters() as scanner:
+    with session.dead_letters(events=events) as scanner:
         found = [
             inspection
-            for inspection in session.inspector.inspect_all(scanner)
+            for inspection in session.inspector(events=events).inspect_all(scanner)
             if message in {inspection.message.message_id, inspection.conversation_id}
         ]
     if not found:
@@ -116,6 +127,7 @@ def redrive(  # noqa: PLR0917 - options, passed by name
     company: Companies = None,
     conversation: Conversations = None,
     message: MessageIds = None,
+    events: Events = False,  # noqa: FBT002 - an option
     fixed_cause: FixedCauses = None,
     rate: Rate = 5,
     limit: Limit = None,
@@ -126,27 +138,31 @@ def redrive(  # noqa: PLR0917 - options, passed by name
     """Send dead-letter messages back to the queue; the ledger ensures that none is sent twice.
 
     Messages that were sent already are only removed. Sends of unknown outcome stay, and so do
-    failed messages, unless --fixed-cause names their cause. The command can be interrupted and
-    repeated.
+    failed messages, unless --fixed-cause names their cause. Delivery events are safe in any order,
+    because a delivery status never regresses. The command can be interrupted and repeated.
 
         python -m ops dlq redrive --env prod --dry-run
         python -m ops dlq redrive --env prod --limit 10
         python -m ops dlq redrive --env prod --fixed-cause twilio_21612 --reason 'sender is set up'
         python -m ops dlq redrive --env prod --company demo-company --rate 20 --yes
+        python -m ops dlq redrive --env prod --events --rate 50
     """
+    if events and fixed_cause:
+        raise OperatorError("--fixed-cause is about failed messages: --events has none")
     limiter = RateLimiter(rate)
-    with session.dead_letters() as scanner:
+    with session.dead_letters(events=events) as scanner:
         action = Redrive(
             filter=_filter(cause, company, conversation, message),
             fixed_causes=frozenset(fixed_cause or ()),
             scanner=scanner,
-            queue=session.queue,
+            queue=session.queue(events=events),
             conversations=session.conversations,
             suppressions=session.suppressions,
             limiter=limiter,
             audit=session.audit(reason),
         )
-        runner = Runner(session.console, scanner, session.inspector, action, limiter, limit)
+        inspector = session.inspector(events=events)
+        runner = Runner(session.console, scanner, inspector, action, limiter, limit)
         runner.run(dry_run=dry_run, yes=yes)
 
 
@@ -158,14 +174,15 @@ def drop(  # noqa: PLR0917 - options, passed by name
     company: Companies = None,
     conversation: Conversations = None,
     message: MessageIds = None,
+    events: Events = False,  # noqa: FBT002 - an option
     limit: Limit = None,
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
     """Discard dead-letter messages for good; their records say by whom and why.
 
-    A message is the only copy of its context object. One that may have been sent stays until
-    `unknown resolve` has decided about it.
+    A message is the only copy of its context object, and an event of what Twilio reported. A
+    message that may have been sent stays until `unknown resolve` has decided about it.
 
         python -m ops dlq drop --cause body_not_json --reason 'a test of the router' --dry-run
         python -m ops dlq drop --message 5fea7756-0ea4-451a-a703-a558b933e274 --reason 'withdrawn'
@@ -175,10 +192,11 @@ def drop(  # noqa: PLR0917 - options, passed by name
         raise OperatorError("select messages with --cause, --company, --conversation or --message")
     require_reason(reason)
     limiter = RateLimiter()
-    with session.dead_letters() as scanner:
+    with session.dead_letters(events=events) as scanner:
         audit = session.audit(reason)
         action = Discard(selected, scanner, session.conversations, session.suppressions, audit)
-        runner = Runner(session.console, scanner, session.inspector, action, limiter, limit)
+        inspector = session.inspector(events=events)
+        runner = Runner(session.console, scanner, inspector, action, limiter, limit)
         runner.run(dry_run=dry_run, yes=yes)
 
 

@@ -63,7 +63,7 @@ def send(  # noqa: PLR0917 - options, passed by name
         console.say("valid: it would be sent to the queue")
         return
     console.confirm("Send it to the queue?", yes=yes)
-    message_id = session.queue.send(body, company)
+    message_id = session.queue().send(body, company)
     console.if_interrupted = (
         "the message is on the queue: see its progress with conversation show"
         f" '{context.key.conversation_id}'"

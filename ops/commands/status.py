@@ -1,7 +1,7 @@
 """`status` and `watch`: the state of a channel, and what to do next."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from itertools import count, islice
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(session: Session, hours: Hours = 3) -> None:
-    """Show queue depths, recent outcomes, active alarms, and what to do next.
+    """Show queue depths, recent outcomes and reports, active alarms, and what to do next.
 
     python -m ops status --env prod
     python -m ops status --local --hours 1 --json
@@ -77,17 +77,32 @@ def _show(console: Console, channel_status: ChannelStatus) -> None:
         }
     )
     console.heading(f"deliveries of the last {channel_status.hours:g} h")
-    console.fields(
-        {
-            metric.removeprefix("Messages").lower(): number
-            for metric, number in channel_status.outcomes.items()
-        }
-    )
+    console.fields(_by_outcome(channel_status.outcomes))
+    if channel_status.events_waiting is not None:
+        _show_events(console, channel_status)
     active, alarms = channel_status.active_alarms, channel_status.alarms
     console.heading(f"alarms: {len(active)} of {len(alarms)} active")
     if active:
         console.rows([{"alarm": alarm.name, "since": alarm.since} for alarm in active])
     console.steps(steps or ["nothing to do"])
+
+
+def _show_events(console: Console, channel_status: ChannelStatus) -> None:
+    console.heading(f"delivery status reported in the last {channel_status.hours:g} h")
+    console.fields(
+        {
+            **_by_outcome(channel_status.reports),
+            "events waiting": channel_status.events_waiting,
+            "events in flight or delayed": channel_status.events_in_flight,
+            "dead-letter events": channel_status.events_dead_letters,
+            "events worker's mapping": channel_status.events_mapping,
+            "oldest lookup due for": _duration(channel_status.oldest_lookup_seconds),
+        }
+    )
+
+
+def _by_outcome(numbers: Mapping[str, int]) -> dict[str, int]:
+    return {name.removeprefix("Messages").lower(): number for name, number in numbers.items()}
 
 
 def _duration(seconds: float | None) -> str:

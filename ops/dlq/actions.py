@@ -38,8 +38,8 @@ REDRIVE_ENTRIES = {
     RedriveDecision.REDRIVE: "dead letter redriven",
     RedriveDecision.RELEASE: "released to retry and dead letter redriven",
     RedriveDecision.REMOVE: "dead letter removed: the message was sent before",
+    RedriveDecision.EVENT: "delivery event redriven",
 }
-DISCARD_ENTRY = "dead letter dropped"
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,13 @@ class Discard:
 
     def apply(self, inspection: Inspection, decision: DiscardDecision) -> None:
         """Write the record, then delete the message."""
-        entry = self.audit.entry(DISCARD_ENTRY)
+        is_event = decision is DiscardDecision.EVENT
+        entry = self.audit.entry(f"{'delivery event' if is_event else 'dead letter'} dropped")
         if inspection.ledger and decision is DiscardDecision.CLOSE:
             self.conversations.apply(close(inspection.ledger, self._failure()), entry)
         elif inspection.key and inspection.record:
             self.conversations.apply(annotate(inspection.key, self.audit.at), entry)
-        else:
+        elif not is_event:
             self._create(inspection, entry)
         self.scanner.delete(inspection.message)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_src.core import ContextObject, RecordKey, RejectedContext
+from ops.delivery_events import QueuedEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -28,12 +29,12 @@ class Inspection:
 
     Attributes:
         message: The message.
-        content: The parsed context object, or why it is rejected now.
+        content: The parsed context object, or why it is rejected now; or the delivery event.
         record: The conversation's record; None if there is none or the body names none.
     """
 
     message: QueueMessage
-    content: ContextObject | RejectedContext
+    content: ContextObject | RejectedContext | QueuedEvent
     record: ConversationRecord | None
 
     @property
@@ -66,7 +67,12 @@ class Inspection:
 
     @property
     def cause(self) -> str:
-        """Why the message is in the dead-letter queue, as a stable code."""
+        """Why the message is in the dead-letter queue, as a stable code.
+
+        The cause of an event is only in the log of the worker; its kind is returned instead.
+        """
+        if isinstance(self.content, QueuedEvent):
+            return self.content.kind
         if self.record and not self.ledger:
             return UNRECOGNIZED
         if self.ledger:
@@ -79,16 +85,16 @@ class Inspector:
     """Inspects dead-letter messages.
 
     Attributes:
-        parse: Parses a body as the deployed function does.
+        parse: Parses a body as the deployed functions do.
         conversations: The conversations table.
     """
 
-    parse: Callable[[str], ContextObject]
+    parse: Callable[[str], ContextObject | QueuedEvent]
     conversations: ConversationRepository
 
     def inspect(self, message: QueueMessage) -> Inspection:
         """Parse a message's body and read its conversation's record."""
-        content: ContextObject | RejectedContext
+        content: ContextObject | RejectedContext | QueuedEvent
         try:
             content = self.parse(message.body)
         except RejectedContext as rejected:

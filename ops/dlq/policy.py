@@ -3,10 +3,11 @@
 The rules never send a message again that may have been sent.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from lambda_src.core import ContextObject, LedgerRecord, Status
+from ops.delivery_events import QueuedEvent
 from ops.dlq.inspection import Inspection
 
 
@@ -16,6 +17,7 @@ class RedriveDecision(StrEnum):
     REDRIVE = "redrive"
     RELEASE = "release and redrive"
     REMOVE = "remove: already sent"
+    EVENT = "redrive the event"
     FAILED = "stays: failed, and its cause is not named as fixed"
     REJECTED = "stays: its body is rejected"
     UNKNOWN = "stays: the outcome of its send is unknown"
@@ -29,6 +31,7 @@ class RedriveDecision(StrEnum):
             RedriveDecision.REDRIVE,
             RedriveDecision.RELEASE,
             RedriveDecision.REMOVE,
+            RedriveDecision.EVENT,
         }
 
     @property
@@ -41,11 +44,19 @@ _ADVICE = {
     RedriveDecision.REDRIVE: "once the cause has passed: dlq redrive",
     RedriveDecision.RELEASE: "dlq redrive",
     RedriveDecision.REMOVE: "dlq redrive, which only removes it",
+    RedriveDecision.EVENT: "fix the cause (docs/runbook.md#eventsdeadletters), then"
+    " dlq redrive --events",
     RedriveDecision.FAILED: "fix the cause, then dlq redrive --fixed-cause CAUSE; or dlq drop",
     RedriveDecision.REJECTED: "report it to the router's owners, then dlq drop",
     RedriveDecision.UNKNOWN: "unknown resolve CONVERSATION",
     RedriveDecision.UNRECOGNIZED: "conversation show CONVERSATION: find out what wrote that record",
     RedriveDecision.ERASED: "dlq drop",
+}
+
+
+_MAY_BE_SENT: Mapping[Status | None, RedriveDecision] = {
+    Status.SENT: RedriveDecision.REMOVE,
+    Status.SEND_UNKNOWN: RedriveDecision.UNKNOWN,
 }
 
 
@@ -57,13 +68,13 @@ def redrive_decision(inspection: Inspection, fixed_causes: Collection[str] = ())
         fixed_causes: Failure codes whose cause is fixed: only conversations that failed with one
             of them are released.
     """
+    if isinstance(inspection.content, QueuedEvent):
+        return RedriveDecision.EVENT  # a status never regresses, whatever the record
     if inspection.record and not inspection.ledger:
         return RedriveDecision.UNRECOGNIZED
     status = inspection.ledger.status if inspection.ledger else None
-    if status is Status.SENT:
-        return RedriveDecision.REMOVE
-    if status is Status.SEND_UNKNOWN:
-        return RedriveDecision.UNKNOWN
+    if status in _MAY_BE_SENT:
+        return _MAY_BE_SENT[status]
     if not isinstance(inspection.content, ContextObject):
         return RedriveDecision.REJECTED
     if status is Status.FAILED:
@@ -78,6 +89,7 @@ class DiscardDecision(StrEnum):
     CLOSE = "close the conversation as failed"
     ANNOTATE = "add an audit entry to its record"
     UNREADABLE = "record it under the message's own id"
+    EVENT = "delete the event"
     BUSY = "stays: a worker is processing it"
     UNKNOWN = "stays: the outcome of its send is unknown"
 
@@ -88,6 +100,7 @@ class DiscardDecision(StrEnum):
             DiscardDecision.CLOSE,
             DiscardDecision.ANNOTATE,
             DiscardDecision.UNREADABLE,
+            DiscardDecision.EVENT,
         }
 
 
@@ -98,6 +111,8 @@ def discard_decision(inspection: Inspection, now: float) -> DiscardDecision:
         inspection: The message with its current record.
         now: Epoch seconds.
     """
+    if isinstance(inspection.content, QueuedEvent):
+        return DiscardDecision.EVENT
     if inspection.key is None:
         return DiscardDecision.UNREADABLE
     if inspection.ledger:

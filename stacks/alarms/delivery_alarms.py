@@ -1,12 +1,13 @@
-"""Alarms over a channel's delivery events: receiver, events queue and worker."""
+"""Alarms over what happens to a channel's messages after they were sent."""
 
 from dataclasses import replace
 
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from lambda_src.core.contract import LogEvent
+from lambda_src.core.contract import SCHEDULE_SECONDS, LogEvent, Metric
 from stacks.alarms.log_alarms import ACCOUNT_REFUSED, LogAlarm, count_lines, critical_line
 from stacks.alarms.metric_alarms import MAX_AGE, PERIOD
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
@@ -14,6 +15,68 @@ from stacks.channel_queue import ChannelQueue
 from stacks.config import ChannelNames
 from stacks.processor import Processor
 
+UNDELIVERED_PERCENT = 25
+"""A few percent are usual, since numbers change and phones are off; a quarter has one cause."""
+
+MIN_UNDELIVERED = 5
+"""Undelivered messages in an hour from which their share is used. With five percent undelivered,
+five of twenty happen by chance in one of 400 hours, and five of ten in one of 16,000."""
+
+MIN_SENDS = 10
+"""Sends in half an hour of which at least one has a callback, which usually follows in seconds."""
+
+MAX_LOOKUP_AGE = Duration.hours(2)
+"""A lookup is requested a quarter of an hour after it is due at the latest, and made within the
+next one. Two hours are several runs that did not request it, or a vendor that does not answer."""
+
+UNDELIVERED_SHARE = AlarmRule(
+    subject="UndeliveredShare",
+    threshold=UNDELIVERED_PERCENT,
+    notify_on_ok=True,
+    description=(
+        f"Of the messages whose result became known within an hour, {UNDELIVERED_PERCENT} percent"
+        f" or more, and at least {MIN_UNDELIVERED}, were not delivered although the vendor had"
+        " accepted them. Group them by code (`ops conversation undelivered`): one"
+        " code for most of them is a common cause, such as a template, a sender or a carrier. Sends"
+        " go on; pause the channel if they are in vain."
+    ),
+)
+NO_CALLBACKS = AlarmRule(
+    subject="NoCallbacks",
+    datapoints_to_alarm=2,
+    evaluation_periods=2,
+    notify_on_ok=True,
+    description=(
+        "For an hour messages were sent and no status callback was received: the secrets have no"
+        " auth token, the public address does not lead to the receiver, or the vendor does not send"
+        " any. Nothing is sent or lost because of it; results are known only from scheduled"
+        " lookups, if there are any. Compare the vendor's console with the receiver's log."
+    ),
+)
+OLDEST_LOOKUP = AlarmRule(
+    subject="OldestLookupDue",
+    threshold=MAX_LOOKUP_AGE.to_seconds(),
+    datapoints_to_alarm=2,
+    evaluation_periods=2,
+    notify_on_ok=True,
+    missing_data_breaches=True,
+    description=(
+        "Lookups of messages without a delivery result are overdue, or the scheduled job has not"
+        " run for two hours: the job, its schedule or the events worker fails, the vendor does not"
+        " answer, or more lookups are due than the configured rate allows. Nothing is sent or lost"
+        " because of it; the records show an earlier delivery status."
+    ),
+)
+SCHEDULER_ERRORS = AlarmRule(
+    subject="SchedulerErrors",
+    datapoints_to_alarm=2,
+    evaluation_periods=3,
+    notify_on_ok=True,
+    description=(
+        "Runs of the scheduled job end in errors: it fails at start-up, DynamoDB or SQS refuses its"
+        " requests, or it has a defect. Due lookups wait, and are requested once it works again."
+    ),
+)
 EVENTS_DEAD_LETTERS = AlarmRule(
     subject="EventsDeadLetters",
     notify_on_ok=True,
@@ -101,7 +164,8 @@ def add_delivery_alarms(
     names: ChannelNames,
     channel_queue: ChannelQueue,
     worker: Processor,
-    receiver: lambda_.IFunction,
+    receiver: lambda_.IFunction | None,
+    scheduler: lambda_.IFunction | None,
     notifier: AlarmNotifier,
 ) -> tuple[cloudwatch.Alarm, ...]:
     """Create all alarms over a channel's delivery events.
@@ -111,7 +175,8 @@ def add_delivery_alarms(
         names: The channel's names.
         channel_queue: The events queue and its dead-letter queue.
         worker: The events worker.
-        receiver: The receiver's function.
+        receiver: The receiver's function; None: no callbacks are requested.
+        scheduler: The scheduled job's function; None: there are no lookups.
         notifier: Creates the alarms.
     """
     # A message that is refused after it was accepted counts like one that is refused at once.
@@ -134,9 +199,26 @@ def add_delivery_alarms(
         ),
         EVENTS_WORKER_ERRORS: worker.function.metric_errors(statistic="Sum", period=PERIOD),
         EVENTS_WORKER_THROTTLES: worker.function.metric_throttles(statistic="Sum", period=PERIOD),
-        RECEIVER_ERRORS: receiver.metric_errors(statistic="Sum", period=PERIOD),
-        RECEIVER_THROTTLES: receiver.metric_throttles(statistic="Sum", period=PERIOD),
+        UNDELIVERED_SHARE: _undelivered_share(names.metrics_namespace),
     }
+    if receiver:
+        metrics |= {
+            RECEIVER_ERRORS: receiver.metric_errors(statistic="Sum", period=PERIOD),
+            RECEIVER_THROTTLES: receiver.metric_throttles(statistic="Sum", period=PERIOD),
+            NO_CALLBACKS: _sends_without_callbacks(names.metrics_namespace, receiver),
+        }
+    if scheduler:
+        metrics |= {
+            OLDEST_LOOKUP: _own(
+                names.metrics_namespace,
+                Metric.OLDEST_LOOKUP_SECONDS,
+                statistic="Maximum",
+                period=Duration.minutes(30),
+            ),
+            SCHEDULER_ERRORS: scheduler.metric_errors(
+                statistic="Sum", period=Duration.seconds(SCHEDULE_SECONDS)
+            ),
+        }
     on_log_lines = [
         LogAlarm(
             scope,
@@ -149,3 +231,48 @@ def add_delivery_alarms(
         for rule in (SECOND_MESSAGE_SUSPECTED, CALLBACK_CONTRADICTS_RECORD)
     ]
     return (*on_log_lines, *notifier.add_alarms(scope, names, metrics))
+
+
+def _undelivered_share(namespace: str) -> cloudwatch.MathExpression:
+    """Return the percentage of messages that were not delivered, or 0 if they are few.
+
+    The worker publishes both numbers with every batch, so both have data or neither.
+    """
+    return cloudwatch.MathExpression(
+        expression=(
+            f"IF(undelivered < {MIN_UNDELIVERED}, 0, 100 * undelivered / (undelivered + delivered))"
+        ),
+        using_metrics={
+            "undelivered": _own(namespace, Metric.MESSAGES_UNDELIVERED, statistic="Sum"),
+            "delivered": _own(namespace, Metric.MESSAGES_DELIVERED, statistic="Sum"),
+        },
+        period=Duration.hours(1),
+        label="Percent not delivered",
+    )
+
+
+def _sends_without_callbacks(
+    namespace: str, receiver: lambda_.IFunction
+) -> cloudwatch.MathExpression:
+    """Return 1 for a half hour with sends and without a request to the receiver.
+
+    The events that the worker receives also are the requests of lookups, so they do not count.
+    """
+    return cloudwatch.MathExpression(
+        # Neither metric has data where nothing happened: that counts as 0.
+        expression=f"IF(FILL(sends, 0) >= {MIN_SENDS} AND FILL(callbacks, 0) < 1, 1, 0)",
+        using_metrics={
+            "callbacks": receiver.metric_invocations(statistic="Sum"),
+            "sends": _own(namespace, Metric.MESSAGES_SENT, statistic="Sum"),
+        },
+        period=Duration.minutes(30),
+        label="Messages sent, no callback received",
+    )
+
+
+def _own(
+    namespace: str, metric: Metric, *, statistic: str, period: Duration | None = None
+) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=namespace, metric_name=metric, statistic=statistic, period=period
+    )

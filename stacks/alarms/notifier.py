@@ -26,6 +26,8 @@ class AlarmRule:
         subject: Part of the alarm's name, in PascalCase; also the heading of its runbook section.
         description: What happened, and what to do first.
         threshold: In the metric's unit.
+        missing_data_breaches: Whether a period without data counts as a breach: for a metric that a
+            working job always publishes.
         datapoints_to_alarm: How many of the evaluated data points have to breach.
         evaluation_periods: How many of the latest data points are evaluated.
         notify_on_ok: Whether the return to OK is notified too. Set it for conditions that last,
@@ -38,6 +40,7 @@ class AlarmRule:
     datapoints_to_alarm: int = 1
     evaluation_periods: int = 1
     notify_on_ok: bool = False
+    missing_data_breaches: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +66,14 @@ class AlarmNotifier:
     ) -> cloudwatch.Alarm:
         """Create the alarm of a rule over a metric.
 
-        Missing data does not breach: the metrics are counts of failures, which have no data without
-        one, and AWS's own metrics, which stop while a queue or a function is idle. An alarm on
-        missing data fills the gaps in its metric expression.
+        Missing data does not breach unless the rule says so: most metrics are counts of failures,
+        which have no data without one, or AWS's own, which stop while a queue or a function is
+        idle.
 
         Raises:
             ValueError: The description is longer than CloudWatch accepts.
         """
+        missing = cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             scope,
             construct_id,
@@ -80,7 +84,9 @@ class AlarmNotifier:
             threshold=rule.threshold,
             datapoints_to_alarm=rule.datapoints_to_alarm,
             evaluation_periods=rule.evaluation_periods,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=(
+                missing.BREACHING if rule.missing_data_breaches else missing.NOT_BREACHING
+            ),
         )
         alarm.add_alarm_action(self._action)
         if rule.notify_on_ok:

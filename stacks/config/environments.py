@@ -12,7 +12,13 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from lambda_src.core.contract import LOG_LEVELS, MIN_RETENTION_DAYS, OPENAI_URL_PATTERN
+from lambda_src.core.contract import (
+    DEFAULT_LOOKUPS_PER_SECOND,
+    LOG_LEVELS,
+    MAX_LOOKUPS_PER_SECOND,
+    MIN_RETENTION_DAYS,
+    OPENAI_URL_PATTERN,
+)
 from stacks.capacity import HOURS
 from stacks.errors import ConfigurationError
 
@@ -216,6 +222,17 @@ class Environment:
     receiver_concurrency: int | None = _key(
         _whole(1, 1_000), default=None, needs="delivery_webhook"
     )
+    delivery_sweep: bool = _key(BOOLEAN, default=False)
+    delivery_lookups_per_second: int = _key(
+        _whole(1, MAX_LOOKUPS_PER_SECOND),
+        default=DEFAULT_LOOKUPS_PER_SECOND,
+        needs="delivery_sweep",
+    )
+
+    @property
+    def has_delivery_events(self) -> bool:
+        """Whether each channel has an events queue and an events worker."""
+        return self.delivery_webhook or self.delivery_sweep
 
     @property
     def runbook(self) -> str:

@@ -37,7 +37,7 @@ class SharedNames:
     @property
     def log_groups(self) -> str:
         """A pattern for the log groups of all channels' functions."""
-        role = "" if self.environment.delivery_webhook else "channel-processor-"
+        role = "" if self.environment.has_delivery_events else "channel-processor-"
         return f"/aws/lambda/*-{role}{self.environment.name}"
 
     @property
@@ -115,6 +115,16 @@ class ChannelNames:
     def receiver_log_group(self) -> str:
         """The receiver's log group."""
         return f"/aws/lambda/{self.receiver}"
+
+    @property
+    def scheduler(self) -> str:
+        """The scheduled job that requests lookups, and the rule that invokes it."""
+        return f"{self.channel.name}-scheduler-{self.environment.name}"
+
+    @property
+    def scheduler_log_group(self) -> str:
+        """The scheduled job's log group."""
+        return f"/aws/lambda/{self.scheduler}"
 
     @property
     def events(self) -> "EventsNames":

@@ -13,9 +13,10 @@ from lambda_src.core.contract import (
     HANDLER,
     RECEIVER_HANDLER,
     REQUIRED_VARIABLES,
+    SCHEDULER_HANDLER,
     Variable,
 )
-from lambda_src.core.settings import ConfigurationError, Settings
+from lambda_src.core.settings import ConfigurationError, SchedulerSettings, Settings
 from stacks.config import Environment, Tier
 
 METADATA = "Invariants"
@@ -30,6 +31,7 @@ LOG_GROUP = "AWS::Logs::LogGroup"
 METRIC_FILTER = "AWS::Logs::MetricFilter"
 ALARM = "AWS::CloudWatch::Alarm"
 KEY = "AWS::KMS::Key"
+RULE = "AWS::Events::Rule"
 
 VARIABLES = "Environment.Variables"
 """The path of a function's environment variables."""
@@ -338,9 +340,14 @@ class Function:
     def is_processor(self) -> bool:
         """Whether the function runs our runtime: it sends messages or records delivery events."""
         handler = self.resource.value("Handler")
-        if handler == RECEIVER_HANDLER:
+        if handler == RECEIVER_HANDLER or self.is_scheduler:
             return False
         return handler in {HANDLER, EVENTS_HANDLER} or Variable.CHANNEL in self.variables
+
+    @property
+    def is_scheduler(self) -> bool:
+        """Whether the function is the scheduled job."""
+        return bool(self.resource.value("Handler") == SCHEDULER_HANDLER)
 
     @property
     def sends(self) -> bool:
@@ -365,7 +372,8 @@ class Function:
     @property
     def settings(self) -> Settings | None:
         """The runtime's settings; None if it rejects the variables, or for another runtime."""
-        return None if self.settings_error or not self.is_processor else self._read()
+        read = None if self.settings_error or not self.is_processor else self._read()
+        return read if isinstance(read, Settings) else None
 
     @cached_property
     def settings_error(self) -> str:
@@ -376,7 +384,9 @@ class Function:
             return str(error)
         return ""
 
-    def _read(self) -> Settings:
+    def _read(self) -> Settings | SchedulerSettings:
+        if self.is_scheduler:
+            return SchedulerSettings.from_environment(self.variables)
         required = {str(name): DEPLOYED for name in REQUIRED_VARIABLES}
         return Settings.from_environment(required | self.variables)
 
@@ -415,6 +425,12 @@ def processor_functions(assembly: Assembly) -> Iterator[Function]:
     """Yield the checked functions that run our runtime."""
     found = (Function(resource) for resource in assembly.resources(FUNCTION))
     return (function for function in found if function.is_processor)
+
+
+def scheduler_functions(assembly: Assembly) -> Iterator[Function]:
+    """Yield the checked scheduled jobs."""
+    found = (Function(resource) for resource in assembly.resources(FUNCTION))
+    return (function for function in found if function.is_scheduler)
 
 
 def consumers(assembly: Assembly) -> Iterator[Consumer]:

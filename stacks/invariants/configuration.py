@@ -9,6 +9,7 @@ from lambda_src.core.contract import (
     EVENTS_QUEUE_URL,
     HANDLER,
     METRICS_NAMESPACE,
+    OPEN_WORK_INDEX,
     OPENAI_URL_PATTERN,
     RECEIVER_HANDLER,
     REQUIRED_VARIABLES,
@@ -20,6 +21,8 @@ from stacks.invariants.assembly import (
     DEPLOYED,
     FUNCTION,
     QUEUE,
+    RULE,
+    TABLE,
     VARIABLES,
     Assembly,
     Function,
@@ -29,6 +32,7 @@ from stacks.invariants.assembly import (
     consumers,
     covers,
     processor_functions,
+    scheduler_functions,
 )
 from stacks.invariants.invariant import Finding, Severity, invariant
 
@@ -41,6 +45,7 @@ LOCAL_SERVERS = frozenset({"AWS_ENDPOINT_URL", TWILIO_BASE_URL})
 PREFIXES = f"{VARIABLES}.{Variable.SECRET_PREFIXES}"
 CALLBACKS = f"{VARIABLES}.{Variable.CALLBACK_BASE_URL}"
 EVENTS_QUEUE = f"{VARIABLES}.{EVENTS_QUEUE_URL}"
+OPEN_WORK_TABLE = f"{VARIABLES}.{Variable.CONVERSATIONS_TABLE}"
 READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action's name
 
 
@@ -79,7 +84,7 @@ def variables_are_read(assembly: Assembly) -> Iterator[Finding]:
 )
 def variables_are_valid(assembly: Assembly) -> Iterator[Finding]:
     """The runtime's own settings read the values."""
-    for function in processor_functions(assembly):
+    for function in (*processor_functions(assembly), *scheduler_functions(assembly)):
         if function.settings_error:
             problem = f"are rejected by the runtime: {function.settings_error}"
             yield Finding(function.resource, VARIABLES, problem)
@@ -128,6 +133,36 @@ def callbacks_are_received(assembly: Assembly) -> Iterator[Finding]:
         queue = assembly.resolve(receiver.template, receiver.value(EVENTS_QUEUE), QUEUE)
         if queue not in fed:
             yield Finding(receiver, EVENTS_QUEUE, "is not the URL of a queue that feeds a function")
+
+
+@invariant(
+    "lookups-are-made",
+    holds=(
+        "A scheduled job of lookups has an enabled schedule, a table with the index"
+        f" `{OPEN_WORK_INDEX}`, and a queue that feeds a function."
+    ),
+    remedy="Use `LookupScheduler` as it is, with a table that has `open_work_index`.",
+)
+def lookups_are_made(assembly: Assembly) -> Iterator[Finding]:
+    """Without one of them the delivery status of messages without callbacks stays unknown."""
+    scheduled = {
+        assembly.resolve(rule.template, target.get("Arn"), FUNCTION)
+        for rule in assembly.resources(RULE)
+        if rule.value("State") == "ENABLED" and rule.value("ScheduleExpression")
+        for target in rule.value("Targets", [])
+    }
+    fed = [consumer.queue for consumer in consumers(assembly)]
+    for function in (each.resource for each in scheduler_functions(assembly)):
+        if function not in scheduled:
+            yield Finding(function, "Schedule", "is missing or disabled, so that it never runs")
+        queue = assembly.resolve(function.template, function.value(EVENTS_QUEUE), QUEUE)
+        if queue not in fed:
+            yield Finding(function, EVENTS_QUEUE, "is not the URL of a queue that feeds a function")
+        table = assembly.resolve(function.template, function.value(OPEN_WORK_TABLE), TABLE)
+        indexes = table.value("GlobalSecondaryIndexes", []) if table else []
+        if table and OPEN_WORK_INDEX not in [index.get("IndexName") for index in indexes]:
+            problem = f"is a table without the index {OPEN_WORK_INDEX}"
+            yield Finding(function, OPEN_WORK_TABLE, problem)
 
 
 @invariant(

@@ -19,6 +19,7 @@ EVENTS = {"QueueName": "ai-multi-comms-whatsapp-events-queue-dev"}
 EVENTS_DEAD = {"QueueName": "ai-multi-comms-whatsapp-events-dlq-dev"}
 WORKER = {"FunctionName": "whatsapp-events-worker-dev"}
 RECEIVER = {"FunctionName": "whatsapp-receiver-dev"}
+SCHEDULER = {"FunctionName": "whatsapp-scheduler-dev"}
 FUNCTION = {"FunctionName": "whatsapp-channel-processor-dev"}
 ENQUEUED = Metric.of("AWS/SQS", "NumberOfMessagesSent", QUEUE)
 OLDEST = Metric.of("AWS/SQS", "ApproximateAgeOfOldestMessage", QUEUE)
@@ -26,6 +27,14 @@ DEAD_LETTERS = Metric.of("AWS/SQS", "ApproximateNumberOfMessagesVisible", DEAD_L
 ERRORS, THROTTLES, DURATION = (
     Metric.of("AWS/Lambda", name, FUNCTION) for name in ("Errors", "Throttles", "Duration")
 )
+DELIVERED, UNDELIVERED, SENT, OLDEST_LOOKUP = (
+    Metric("AIComms/WhatsAppProcessor/Dev", name)
+    for name in (
+        *("MessagesDelivered", "MessagesUndelivered", "MessagesSent"),
+        "OldestLookupDueSeconds",
+    )
+)
+CALLBACKS = Metric.of("AWS/Lambda", "Invocations", RECEIVER)
 NEVER = (State.OK,)
 ONCE = (State.OK, State.ALARM, State.OK)
 TWICE = (*ONCE, State.ALARM, State.OK)
@@ -52,7 +61,10 @@ class AlarmCase:
         breaching: The number of data points that must breach, out of `periods`.
         log_events: The log events that its metric filter counts, if it names any.
         notify_on_ok: Whether a notification is sent when it returns to OK.
-        expression: Its metric math, if any, with the statistics of its metrics and its scenarios.
+        missing: How a missing data point is treated.
+        expression: Its metric math, if any, with the statistics of its metrics.
+        has_dimensions: Whether its first metric has dimensions.
+        own_scenarios: Its scenarios, where those of every other alarm do not fit.
     """
 
     subject: str
@@ -66,7 +78,9 @@ class AlarmCase:
     notify_on_ok: bool = True
     expression: str = ""
     math_statistics: Mapping[str, str] | None = None
-    math_scenarios: Callable[[Lines], Iterable[Scenario]] | None = None
+    missing: str = "notBreaching"
+    has_dimensions: bool = True
+    own_scenarios: Callable[[Lines], Iterable[Scenario]] | None = None
 
     @property
     def alarm(self) -> str:
@@ -96,7 +110,7 @@ class AlarmCase:
     def rule_differences(self, chain: AlarmChain) -> Iterator[str]:
         """Yield differences of the properties that matter only together with another change."""
         if alarm := chain.alarm(self.alarm):
-            if (missing := alarm.properties["TreatMissingData"]) != "notBreaching":
+            if (missing := alarm.properties["TreatMissingData"]) != self.missing:
                 yield f"missing data are {missing}"
             stats = query_stats(alarm.properties)
             found = {stat["Metric"]["MetricName"]: stat["Stat"] for stat in stats}
@@ -116,8 +130,8 @@ class AlarmCase:
 
     def scenarios(self, lines: Lines) -> Iterator[Scenario]:
         """Yield scenarios that distinguish the rule from every other one."""
-        if self.math_scenarios:
-            yield from self.math_scenarios(lines)
+        if self.own_scenarios:
+            yield from self.own_scenarios(lines)
             return
         period, periods = self.minutes, self.periods
         enough = [(1 + i * period, self.amount) for i in (*range(self.breaching - 1), periods - 1)]
@@ -232,6 +246,84 @@ def more_dead_letters(_: Lines) -> Iterable[Scenario]:
     )
 
 
+def undelivered_share(_: Lines) -> Iterable[Scenario]:
+    """Return scenarios of messages that were delivered and undelivered; both are counted."""
+
+    def results(minute: int, undelivered: int, delivered: int) -> list[Event]:
+        counts = {UNDELIVERED: undelivered, DELIVERED: delivered}
+        several = {metric: (count - count // 2, count // 2) for metric, count in counts.items()}
+        return [DataPoint(minute, metric, n) for metric, two in several.items() for n in two]
+
+    return (
+        ("nothing happens", [], 60, NEVER),
+        ("a quarter is undelivered", results(1, 5, 15), 90, ONCE),
+        ("more than a quarter", results(1, 26, 74), 90, ONCE),
+        ("all are undelivered", results(1, 5, 0), 90, ONCE),
+        ("less than a quarter", results(1, 49, 151), 90, NEVER),
+        ("few are undelivered", results(1, 4, 0), 90, NEVER),
+        ("all are delivered", results(1, 0, 50), 90, NEVER),
+        ("in two parts", [*results(1, 3, 9), *results(55, 2, 6)], 120, ONCE),
+        ("in two parts too far apart", [*results(1, 3, 0), *results(62, 2, 0)], 150, NEVER),
+        ("twice", [*results(1, 5, 0), *results(120, 6, 18)], 240, TWICE),
+        ("it lasts", [*results(1, 5, 5), *results(50, 5, 5), *results(100, 5, 5)], 200, ONCE),
+    )
+
+
+def no_callbacks(_: Lines) -> Iterable[Scenario]:
+    """Return scenarios of sends in two half hours and no callback."""
+
+    def send(*minutes: int, number: int = 10) -> list[Event]:
+        idle = [DataPoint(minute + 0.5, SENT, 0) for minute in range(0, 60, 4)]
+        sent = [DataPoint(minute, SENT, n) for minute in minutes for n in (number - 3, 3)]
+        return [*idle, *sent]
+
+    def report(*minutes: int) -> list[Event]:
+        return [DataPoint(minute, CALLBACKS, value) for minute in minutes for value in (1, 0)]
+
+    return (
+        ("nothing happens", [], 90, NEVER),
+        ("nothing is sent", send(), 120, NEVER),
+        ("no callback", send(1, 31), 120, ONCE),
+        (
+            "no callback, but idle invocations",
+            [*send(1, 31), DataPoint(2, CALLBACKS, 0)],
+            120,
+            ONCE,
+        ),
+        ("each has a callback", [*send(1, 31), *report(2, 32)], 120, NEVER),
+        ("one callback", [*send(1, 31), *report(25)], 120, NEVER),
+        ("too few sends", send(1, 31, number=9), 120, NEVER),
+        ("only half an hour", send(1), 120, NEVER),
+        ("half hours that are far apart", send(1, 91), 180, NEVER),
+        ("it lasts", send(1, 31, 61, 91), 200, ONCE),
+        ("it recurs", [*send(1, 31), *send(151, 181)], 300, TWICE),
+    )
+
+
+def lookups_due(_: Lines) -> Iterable[Scenario]:
+    """Return scenarios of a scheduled job that publishes the age of the oldest lookup due."""
+    ended = (State.OK, State.ALARM)
+
+    def run(until: int, age: Callable[[int], int], since: int = 0) -> list[Event]:
+        return [
+            DataPoint(m, OLDEST_LOOKUP, value)
+            for m in range(since, until, 15)
+            for value in (age(m), 0)
+        ]
+
+    return (
+        ("it never runs", [], 120, (State.ALARM,)),
+        ("nothing is due", run(180, lambda _: 0), 170, NEVER),
+        ("one is overdue", run(300, lambda m: 7_200 * (60 <= m < 105)), 290, ONCE),
+        ("just in time", run(300, lambda m: 7_199 * (60 <= m < 120)), 290, NEVER),
+        ("a short time", run(300, lambda m: 9_000 * (m == 60)), 290, NEVER),
+        ("it misses a run", [*run(60, lambda _: 0), *run(200, lambda _: 0, 90)], 190, NEVER),
+        ("it stops", run(60, lambda _: 0), 240, ended),
+        ("it stops for a while", [*run(60, lambda _: 0), *run(300, lambda _: 0, 210)], 290, ONCE),
+        ("twice", run(500, lambda m: 8_000 * (m % 200 >= 140)), 480, TWICE),
+    )
+
+
 CASES: Sequence[AlarmCase] = (
     *(
         AlarmCase(subject=subject, log_events=(event,), notify_on_ok=False)
@@ -262,14 +354,14 @@ CASES: Sequence[AlarmCase] = (
         notify_on_ok=False,
         expression="DIFF(FILL(letters, REPEAT))",
         math_statistics={"ApproximateNumberOfMessagesVisible": "Maximum"},
-        math_scenarios=more_dead_letters,
+        own_scenarios=more_dead_letters,
     ),
     AlarmCase(
         subject="NoMessageSent",
         log_events=("message_sent", "send_settled", "already_processed"),
         expression="IF(FILL(enqueued, 0) > 0 AND FILL(sent, 0) < 1, 1, 0)",
         math_statistics={"NumberOfMessagesSent": "Sum", "MessageSentCount": "Sum"},
-        math_scenarios=no_message_sent,
+        own_scenarios=no_message_sent,
     ),
 )
 
@@ -308,6 +400,36 @@ EVENT_CASES: Sequence[AlarmCase] = (
             ("ReceiverThrottles", "Throttles", RECEIVER),
         )
     ),
+    AlarmCase(
+        subject="UndeliveredShare",
+        expression=("IF(undelivered < 5, 0, 100 * undelivered / (undelivered + delivered))"),
+        math_statistics={"MessagesUndelivered": "Sum", "MessagesDelivered": "Sum"},
+        has_dimensions=False,
+        own_scenarios=undelivered_share,
+    ),
+    AlarmCase(
+        subject="NoCallbacks",
+        expression="IF(FILL(sends, 0) >= 10 AND FILL(callbacks, 0) < 1, 1, 0)",
+        math_statistics={"Invocations": "Sum", "MessagesSent": "Sum"},
+        own_scenarios=no_callbacks,
+    ),
+    AlarmCase(
+        subject="OldestLookupDue",
+        metric=OLDEST_LOOKUP,
+        is_gauge=True,
+        breaching=2,
+        periods=2,
+        missing="breaching",
+        has_dimensions=False,
+        own_scenarios=lookups_due,
+    ),
+    AlarmCase(
+        subject="SchedulerErrors",
+        metric=Metric.of("AWS/Lambda", "Errors", SCHEDULER),
+        minutes=15,
+        breaching=2,
+        periods=3,
+    ),
 )
-"""The alarms over what happens after the send, with `delivery_webhook`."""
+"""The alarms over what happens after the send, with `delivery_webhook` and `delivery_sweep`."""
 ALL_CASES = (*CASES, *EVENT_CASES)

@@ -34,6 +34,12 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "NotEq": operator.ne,
 }
 """By the name of an alarm's operator, and of the syntax node of metric math."""
+ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 MATH_WORDS = {"AND": "and", "&&": "and", "OR": "or", "||": "or"}
 EXTRA_PERIODS = 2
 """If data points are missing, CloudWatch looks back further than the evaluation periods. How far is
@@ -205,6 +211,8 @@ def _evaluate(node: ast.expr, metrics: Mapping[str, Series]) -> Series:
             return metrics[name]
         case ast.Compare(left=left, ops=[comparison], comparators=[right]):
             return _pairwise(COMPARISONS[type(comparison).__name__], value(left), value(right))
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in ARITHMETIC:
+            return _arithmetic(ARITHMETIC[type(sign)], value(left), value(right))
         case ast.BoolOp(op=word, values=parts):
             combine = operator.and_ if isinstance(word, ast.And) else operator.or_
             pairwise = partial(_pairwise, lambda a, b: combine(bool(a), bool(b)))
@@ -232,6 +240,17 @@ def _call(function: str, arguments: list[ast.expr], value: Callable[[ast.expr], 
             pairs = zip([None, *series], series, strict=False)
             return [None if a is None or b is None else b - a for a, b in pairs]
     raise UnsupportedError(function)
+
+
+def _arithmetic(combine: Callable[[float, float], float], left: Series, right: Series) -> Series:
+    """Combine two series of numbers; the result is missing where one is, or for a division by 0."""
+
+    def one(a: float | None, b: float | None) -> float | None:
+        if a is None or b is None or (combine is operator.truediv and not b):
+            return None
+        return combine(a, b)
+
+    return [one(a, b) for a, b in zip(left, right, strict=True)]
 
 
 def _pairwise(combine: Callable[[float, float], bool], left: Series, right: Series) -> Series:

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tests.alarms.cases import DEAD_LETTERS, ENQUEUED, AlarmCase
+from tests.alarms.cases import (
+    CALLBACKS,
+    DEAD_LETTERS,
+    DELIVERED,
+    ENQUEUED,
+    SENT,
+    UNDELIVERED,
+    AlarmCase,
+)
 from tests.alarms.chain import CLOUDWATCH, METRIC_FILTER, AlarmChain, Properties
 
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:ai-comms-critical-alerts-dev"
@@ -178,6 +186,11 @@ def _statistic(name: str) -> Mutation:
     return Mutation(f"alarm: statistic {name}", concerns, _set("alarm", Statistic=name))
 
 
+def _missing_data(value: str) -> Mutation:
+    name, apply = f"alarm: missing data {value}", _set("alarm", TreatMissingData=value)
+    return Mutation(name, lambda case: case.missing != value, apply)
+
+
 def _expression(old: str, new: str) -> Mutation:
     apply = _map("query", "Expression", lambda text: text.replace(old, new))
     return Mutation(f"math: {new} instead of {old}", lambda case: old in case.expression, apply)
@@ -204,7 +217,7 @@ WHEN: dict[str, Callable[[AlarmCase], object]] = {
     "deliveries": lambda case: case.subject == "RepeatedFailure",
     "math": lambda case: case.expression,
     "metrics": lambda case: len(case.statistics) > 1,
-    "dimensions": lambda case: case.expression or not case.counts_lines,
+    "dimensions": lambda case: case.has_dimensions and (case.expression or not case.counts_lines),
     "threshold": lambda case: not case.expression,
     "periods": lambda case: not case.expression and case.breaching < case.periods,
     "points": lambda case: (len(case.statistics) if case.expression else case.breaching) > 1,
@@ -258,10 +271,6 @@ FAULTS: tuple[tuple[str, str, Apply], ...] = (
         (f"alarm: {sign}", "any", _set("alarm", ComparisonOperator=f"{name}Threshold"))
         for sign, name in ((">", "GreaterThan"), ("<", "LessThan"), ("<=", "LessThanOrEqualTo"))
     ),
-    *(
-        (f"alarm: missing data {value}", "any", _set("alarm", TreatMissingData=value))
-        for value in ("breaching", "ignore", "missing")
-    ),
     ("alarm: actions disabled", "any", _set("alarm", ActionsEnabled=False)),
     ("alarm: no action", "any", _set("alarm", AlarmActions=[])),
     ("alarm: another topic", "any", _set("alarm", AlarmActions=[OTHER_TOPIC])),
@@ -297,6 +306,7 @@ FAULTS: tuple[tuple[str, str, Apply], ...] = (
 MUTATIONS = (
     *(Mutation(name, WHEN[when], apply) for name, when, apply in FAULTS),
     *map(_statistic, STATISTICS),
+    *map(_missing_data, ("breaching", "notBreaching", "ignore", "missing")),
     *(
         _expression(*replacement.split(" → "))
         for replacement in (
@@ -304,11 +314,18 @@ MUTATIONS = (
             *("> 0 → >= 0", "> 0 → == 0", "> 0 → > 1", "< 1 → <= 1", "< 1 → >= 1", "< 1 → < 2"),
             *("AND → OR", "1, 0) → 0, 1)", "REPEAT → 0", "FILL(letters, REPEAT) → letters"),
             "DIFF(FILL(letters, REPEAT)) → FILL(letters, REPEAT)",
+            *("FILL(callbacks, 0) → FILL(callbacks, 1)", "FILL(sends, 0) → FILL(sends, 99)"),
+            *(">= 10 → > 10", ">= 10 → >= 9", "undelivered < 5 → undelivered <= 5"),
+            *("undelivered < 5 → undelivered < 4", "undelivered < 5 → delivered < 5"),
+            *("5, 0, → 5, 99,", "100 * → 90 * ", "/ (undelivered + delivered) → / delivered"),
         )
     ),
     *(
         _math_statistic(metric, name)
-        for metric in (ENQUEUED.name, "MessageSentCount", DEAD_LETTERS.name)
+        for metric in (
+            *(ENQUEUED.name, "MessageSentCount", DEAD_LETTERS.name),
+            *(UNDELIVERED.name, DELIVERED.name, SENT.name, CALLBACKS.name),
+        )
         for name in STATISTICS
     ),
 )

@@ -133,13 +133,17 @@ def refuse_account_late(callbacks: Callbacks) -> None:
 
 
 def report_as_usual(callbacks: Callbacks) -> None:
-    """A message is delivered and read, another one is not, and somebody forges a callback."""
+    """A message is delivered and read, another one is not, and somebody forges a callback.
+
+    Then the scheduled job requests a lookup.
+    """
     sid = callbacks.send("reported")
     for status in ("sent", "delivered", "read", "delivered"):
         callbacks.report(status, sid)
     callbacks.report("failed", sid, token="forged")
     callbacks.report("undelivered", callbacks.send("unreached"), ErrorCode="63024")
     callbacks.post({"rawPath": "/callbacks/whatsapp/a/b"})
+    callbacks.schedule()
 
 
 def _filters(counted: Mapping[str, int]) -> Mapping[str, int]:

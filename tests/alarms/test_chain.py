@@ -6,11 +6,11 @@ from tests.alarms.cases import ALL_CASES, ON_CALL, AlarmCase
 from tests.alarms.chain import AlarmChain, count_matches, filters_by_name
 from tests.alarms.mutations import MUTATIONS, Mutation, Target
 from tests.alarms.situations import EVENT_SITUATIONS, SITUATIONS, Lines
-from tests.infra.synthesis import Synthesized, synthesize
+from tests.infra.synthesis import DELIVERY, Synthesized, synthesize
 
 ALL_SITUATIONS = {**SITUATIONS, **EVENT_SITUATIONS}
 THRESHOLD_OF_ONE = "with a threshold of one, the sum reaches it exactly when the maximum does"
-FILLED = "its expression fills missing data"
+FILLED = "its expression treats missing data as 0"
 ANY_VALUE = "any positive value counts, whatever the statistic"
 SAME_BEHAVIOUR = {
     **{
@@ -20,17 +20,20 @@ SAME_BEHAVIOUR = {
             *("HeartbeatFailure", "FunctionErrors", "FunctionThrottles"),
             *("SecondMessageSuspected", "CallbackContradictsRecord"),
             *("EventsWorkerErrors", "EventsWorkerThrottles"),
-            *("ReceiverErrors", "ReceiverThrottles"),
+            *("ReceiverErrors", "ReceiverThrottles", "SchedulerErrors"),
         )
     },
     ("DeadLetters", "alarm: statistic Sum"): THRESHOLD_OF_ONE,
     ("EventsDeadLetters", "alarm: statistic Sum"): THRESHOLD_OF_ONE,
     ("NoMessageSent", "math: Maximum of MessageSentCount"): THRESHOLD_OF_ONE,
+    ("NoCallbacks", "math: Maximum of Invocations"): THRESHOLD_OF_ONE,
     ("NoMessageSent", "math: Average of NumberOfMessagesSent"): ANY_VALUE,
     ("NoMessageSent", "math: Maximum of NumberOfMessagesSent"): ANY_VALUE,
-    ("NoMessageSent", "alarm: missing data breaching"): FILLED,
-    ("NoMessageSent", "alarm: missing data ignore"): FILLED,
-    ("NoMessageSent", "alarm: missing data missing"): FILLED,
+    **{
+        (subject, f"alarm: missing data {value}"): FILLED
+        for subject in ("NoMessageSent", "NoCallbacks", "UndeliveredShare")
+        for value in ("breaching", "ignore", "missing")
+    },
 }
 """Mutations that no scenario can detect, with the reason; the alarm's properties show them."""
 
@@ -39,9 +42,7 @@ SAME_BEHAVIOUR = {
 @pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.subject)
 def test_alarm(chain: AlarmChain, lines: Lines, case: AlarmCase, *, has_key: bool) -> None:
     """Each scenario leads to the right states and e-mails, and the properties are as required."""
-    deployed = (
-        chain if has_key else AlarmChain.of(synthesize(alert_email=ON_CALL, delivery_webhook=True))
-    )
+    deployed = chain if has_key else AlarmChain.of(synthesize(alert_email=ON_CALL, **DELIVERY))
     assert [] == list(case.failures(deployed, lines))
     assert [] == list(case.rule_differences(deployed))
 

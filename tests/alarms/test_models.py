@@ -105,6 +105,10 @@ SERIES: dict[str, Series] = {
         ("DIFF(FILL(c, REPEAT))", [None, None, 0, 3]),
         ("IF(a > 10, a, 7)", [30, 20, 7, 7]),
         ("IF(c > 6, 1, 0)", [0, 0, 0, 1]),
+        ("a + b", [50, None, 20, None]),
+        ("100 * a / (a + FILL(b, 0))", [60, 100, 0, None]),
+        ("a - 2 * a", [-30, -20, 0, 0]),
+        ("IF(a < 5, 0, 100 / a)", [100 / 30, 5, 0, 0]),
         ("IF(FILL(c, 0) > 0 AND FILL(b, 0) < 1, 1, 0)", [0, 1, 0, 1]),
     ],
 )
@@ -116,7 +120,7 @@ def test_metric_math(expression: str, expected: Series) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        *("", "a +", "a + b", "SUM(METRICS())", "RATE(a)", "FILL(a, LINEAR)", "unknown > 1"),
+        *("", "a +", "a % b", "SUM(METRICS())", "RATE(a)", "FILL(a, LINEAR)", "unknown > 1"),
         "a > b > 1",
     ],
 )

@@ -24,7 +24,7 @@ from local import paths
 from local.vendors import example_secrets
 from stacks.config import ChannelNames, channels
 from stacks.config.channels import CHANNELS, SMS, Channel
-from tests.infra.synthesis import assemble, environment, stub_package, synthesize
+from tests.infra.synthesis import DELIVERY, assemble, environment, stub_package, synthesize
 
 REGISTERED = tuple(channel.name for channel in CHANNELS)
 SENDER, ASSISTANT, EXAMPLE = SMS_FILES = (
@@ -34,6 +34,8 @@ SENDER, ASSISTANT, EXAMPLE = SMS_FILES = (
 )
 NO_AI: dict[str, Any] = {"company_data_payload": {"ai_config": {"openai_config": {}}}}
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
+POLICY, SCHEDULER_ERRORS = "AWS::IAM::Policy", "DeliveryEventsSchedulerErrorsA6B13582"
+WORKERS_ROLE = {"Role": {"Fn::GetAtt": ["DeliveryEventsWorkerRole6E788FAE", "Arn"]}}
 OTHER_CHANNEL = {"CHANNEL": "whatsapp"}
 BY_NAME = {check.__name__: check for check in CHECKS}
 DOCUMENT = paths.ROOT / "docs" / "adding-a-channel.md"
@@ -49,8 +51,8 @@ def subject_of(channel: Channel) -> Subject:
     tenant = f"ai-multi-comms/dev/{channel.name}-credentials/demo-company"
     has_template = example_secrets()[tenant]
     return Subject(
-        names=ChannelNames(channel, environment()),
-        template=synthesize().directory / f"{channel.display}.template.json",
+        names=ChannelNames(channel, environment(**DELIVERY)),
+        template=synthesize(**DELIVERY).directory / f"{channel.display}.template.json",
         parts=parts_of(channel.name),
         vendor=partial(TwilioVendor, has_template=has_template),
         example=paths.EXAMPLE_CONTEXTS / f"{channel.name}.json",
@@ -141,9 +143,9 @@ def test_a_broken_sender_does_not_conform(
     assert list(BY_NAME[check](replace(working, parts=parts)))
 
 
-def _first(template: dict[str, Any], kind: str) -> dict[str, Any]:
-    resources = template["Resources"].values()
-    return next(part["Properties"] for part in resources if part["Type"] == kind)
+def _first(template: dict[str, Any], kind: str, named: str = "") -> Any:
+    resources = template["Resources"].items()
+    return next(r["Properties"] for name, r in resources if r["Type"] == kind and named in name)
 
 
 def _allow_all_secrets(template: dict[str, Any]) -> None:
@@ -152,26 +154,44 @@ def _allow_all_secrets(template: dict[str, Any]) -> None:
             statement["Resource"] = ["arn:aws:secretsmanager:::secret:ai-multi-comms/*"]
 
 
-MUTATIONS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "check_resource_names": lambda t: _first(t, FUNCTION).update(FunctionName="x"),
-    "check_event_source": lambda t: _first(t, MAPPING).pop("FunctionResponseTypes"),
-    "check_alarms": lambda t: _first(t, "AWS::CloudWatch::Alarm").pop("AlarmActions"),
-    "check_privileges": _allow_all_secrets,
-    "check_environment": lambda t: _first(t, FUNCTION)["Environment"]["Variables"].update(
-        OTHER_CHANNEL
-    ),
-}
+def _variables(template: dict[str, Any], part: str) -> Any:
+    return _first(template, FUNCTION, part)["Environment"]["Variables"]
 
 
-@pytest.mark.parametrize("check", MUTATIONS)
-def test_a_broken_template_does_not_conform(check: str, tmp_path: Path) -> None:
+MUTATIONS: tuple[tuple[str, Callable[[dict[str, Any]], object]], ...] = (
+    ("check_resource_names", lambda t: _first(t, FUNCTION).update(FunctionName="x")),
+    ("check_resource_names", lambda t: _first(t, "AWS::SQS::Queue", "Events").update(QueueName="")),
+    ("check_resource_names", lambda t: t["Resources"].pop(SCHEDULER_ERRORS)),
+    ("check_event_source", lambda t: _first(t, MAPPING).pop("FunctionResponseTypes")),
+    ("check_event_source", lambda t: _first(t, MAPPING, "Worker").pop("ScalingConfig")),
+    ("check_alarms", lambda t: _first(t, "AWS::CloudWatch::Alarm").pop("AlarmActions")),
+    ("check_privileges", _allow_all_secrets),
+    ("check_privileges", lambda t: _first(t, POLICY, "Scheduler").update(Roles=[])),
+    ("check_privileges", lambda t: _first(t, FUNCTION, "Receiver").update(WORKERS_ROLE)),
+    ("check_environment", lambda t: _variables(t, "Processor").update(OTHER_CHANNEL)),
+    ("check_environment", lambda t: _variables(t, "Scheduler").pop("EVENTS_QUEUE_URL")),
+    ("check_environment", lambda t: _variables(t, "Worker").update(LEASE_SECONDS="long")),
+)
+
+
+@pytest.mark.parametrize(("check", "mutate"), MUTATIONS)
+def test_a_broken_template_does_not_conform(
+    check: str, mutate: Callable[[dict[str, Any]], object], tmp_path: Path
+) -> None:
     """A broken template is found by the check that is made for it."""
     working = subject_of(SMS)
     template = json.loads(working.template.read_text("utf-8"))
-    MUTATIONS[check](template)
+    mutate(template)
     path = tmp_path / "template.json"
     path.write_text(json.dumps(template))
     assert list(BY_NAME[check](replace(working, template=path)))
+
+
+def test_parts_without_a_lookup_do_not_conform() -> None:
+    """An environment that has messages looked up, or receives callbacks, needs the parts for it."""
+    working = subject_of(SMS)
+    parts = replace(working.parts, callbacks=None, make_status_lookup=None)
+    assert 2 == len(list(BY_NAME["check_delivery_events"](replace(working, parts=parts))))
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +224,10 @@ def subject(root: Path) -> Iterator[Subject]:
         module_path = [*lambda_src.channels.__path__, str(root / "lambda_src/channels")]
         patch.setattr(lambda_src.channels, "__path__", module_path)
         parts = lambda_src.channels.parts_of("pager")
+        own = environment(**DELIVERY)
         yield Subject(
-            names=ChannelNames(changed["PAGER"], environment()),
-            template=assemble(environment(), stub_package()).directory / "Pager.template.json",
+            names=ChannelNames(changed["PAGER"], own),
+            template=assemble(own, stub_package()).directory / "Pager.template.json",
             parts=replace(parts, assistants=root / "lambda_src/assistants"),
             vendor=partial(TwilioVendor, has_template=False),
             example=root / "examples/contexts/pager.json",

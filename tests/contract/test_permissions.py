@@ -12,16 +12,17 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_src import index, receiver
+from lambda_src import index, receiver, scheduler
 from tests.alarms.situations import SITUATIONS
 from tests.contract.conftest import runtime_clients
-from tests.infra.synthesis import STACKS, Synthesized, synthesize
+from tests.infra.synthesis import DELIVERY, STACKS, Synthesized, synthesize
 from tests.ops.conftest import operator  # noqa: F401 - a fixture
 from tests.ops.operator_channel import ALIAS, OperatorChannel, to
 from tests.support.callbacks import Callbacks
 from tests.support.channel import (
     ACCOUNT,
     API_KEY,
+    CONVERSATION,
     OPENAI_SECRET,
     TOKEN,
     TWILIO_SECRET,
@@ -32,7 +33,10 @@ from tests.support.channel import (
 
 KINDS = re.compile(r"^arn:.*?:\d+:(secret:|stack/|table/|log-group:|key/)?")
 """What precedes a resource's name in its ARN."""
-RENAMED = {"ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
+RENAMED = {
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    "SendMessageBatch": "SendMessage",
+}
 """API calls whose permission has another name."""
 TARGETS = "QueueUrl TableName SecretId StackName Qualifier FunctionName Name"
 """Parameters that name the resource of a call."""
@@ -50,12 +54,17 @@ KEY = "EncryptionKey3A692D6E"
 FUNCTION_ROLE = "ProcessorRole00D2607C"
 RECEIVER_ROLE = "DeliveryEventsReceiverRole3CF594AE"
 WORKER_ROLE = "DeliveryEventsWorkerRole6E788FAE"
+SCHEDULER_ROLE = "DeliveryEventsSchedulerRole4781BF92"
+INDEX = f"{TABLE}/index/open-work"
 EVENTS = "ai-multi-comms-whatsapp-events-queue-dev"
+EVENTS_DEAD_LETTERS = "ai-multi-comms-whatsapp-events-dlq-dev"
 NUMBER = "+447700900321"
 REASON = "--reason request-17 --yes"
 COMMANDS = (
     *("status", "conversation list", "conversation show lost", "dlq list --messages"),
     *("dlq show letter", f"dlq drop --cause body_not_json {REASON}", "dlq redrive --yes"),
+    *("conversation undelivered", "dlq list --events", "dlq show lookup --events"),
+    *(f"dlq drop --events --cause unreadable {REASON}", "dlq redrive --events --yes"),
     *("unknown list", f"unknown resolve lost --not-sent {REASON}", "send {file} --yes"),
     "secrets check",
 )
@@ -160,7 +169,9 @@ def _required(service: str, operation: str, params: Mapping[str, Any]) -> Iterat
         for kind, write in part.items():
             # A transaction has no permission of its own; each of its parts needs one.
             yield f"{service}:{kind}Item", write["TableName"]
-    if "TransactItems" not in params:
+    if "IndexName" in params:
+        yield f"{service}:{operation}", f"{params['TableName']}/index/{params['IndexName']}"
+    elif "TransactItems" not in params:
         target = next((str(params[name]) for name in TARGETS.split() if name in params), "")
         name = target.rpartition("/")[2] if "QueueUrl" in params else target
         yield f"{service}:{RENAMED.get(operation, operation)}", name
@@ -198,22 +209,33 @@ def test_function_has_the_permissions_that_it_uses(channel: Channel, dev: Synthe
 
 
 def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callbacks) -> None:
-    """The receiver sends to the events queue; the worker reads, records, suppresses and retries."""
-    calls: dict[str, set[Call]] = {RECEIVER_ROLE: set(), WORKER_ROLE: set()}
+    """The receiver sends to the events queue; the worker reads, records, suppresses and retries.
+
+    The scheduled job queries the index, and sends to the events queue.
+    """
+    roles = (RECEIVER_ROLE, WORKER_ROLE, SCHEDULER_ROLE)
+    calls: dict[str, set[Call]] = {role: set() for role in roles}
     _record_calls(receiver.receiver().sqs.meta.events, calls[RECEIVER_ROLE])
     worker = callbacks.worker()
     parts: list[Any] = [worker.recorder.store, worker.queue, worker.recorder.secrets]
     buses = [part._client.meta.events for part in parts]
     for bus in buses:
         _record_calls(bus, calls[WORKER_ROLE])
+    job: Any = scheduler.scheduler()
+    for part in (job.index, job.queue):
+        _record_calls(part._client.meta.events, calls[SCHEDULER_ROLE])
     sid = callbacks.send()
+    callbacks.channel.set_fields(CONVERSATION, open_since=1)
+    callbacks.schedule()
+    assert 0 == callbacks.work()
     callbacks.report("delivered", sid)
     callbacks.report("undelivered", sid, ErrorCode="63033")
     buses[0].register("before-call.dynamodb.GetItem", _refuse)
     callbacks.post(callbacks.request("read", sid))
     assert 1 == callbacks.work()
-    webhook = synthesize(delivery_webhook=True)
-    names = {"events": EVENTS, callbacks.channel.table: TABLE}
+    webhook = synthesize(**DELIVERY)
+    table = callbacks.channel.table
+    names = {"events": EVENTS, table: TABLE, f"{table}/index/open-work": INDEX}
     worker_permissions = [p for p in _of_roles(webhook) if p.who == WORKER_ROLE]
     secrets = [p.resource for p in worker_permissions if p.action.startswith("secretsmanager:")]
     by_aws = {
@@ -223,11 +245,16 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
             *_log_writes("/aws/lambda/whatsapp-events-worker-dev"),
         },
         RECEIVER_ROLE: _log_writes("/aws/lambda/whatsapp-receiver-dev"),
+        SCHEDULER_ROLE: _log_writes("/aws/lambda/whatsapp-scheduler-dev"),
     }
+    to_send = {(f"kms:{action}", f"{KEY} through sqs") for action in ("Decrypt", "GenerateDataKey")}
+    of_key = {WORKER_ROLE: WITH_KEY, RECEIVER_ROLE: to_send, SCHEDULER_ROLE: to_send | WITH_KEY}
+    with_key = synthesize(customer_managed_key=True, **DELIVERY)
     for role, used in calls.items():
         expected = by_aws[role] | _with_deployed_names(used, names, secrets)
-        allowed = {(p.action, p.resource) for p in _of_roles(webhook) if p.who == role}
-        assert expected == allowed, role
+        for template, and_key in ((webhook, set()), (with_key, of_key[role])):
+            allowed = {(p.action, p.resource) for p in _of_roles(template) if p.who == role}
+            assert expected | and_key == allowed, role
 
 
 def _refuse(**_: object) -> None:
@@ -236,6 +263,21 @@ def _refuse(**_: object) -> None:
 
 def _log_writes(log_group: str) -> set[Call]:
     return {(f"logs:{action}", log_group) for action in ("CreateLogStream", "PutLogEvents")}
+
+
+def test_only_its_schedule_invokes_the_scheduled_job() -> None:
+    """EventBridge may invoke one function, for its own rule."""
+    (permission,) = [
+        each["Properties"]
+        for each in synthesize(delivery_sweep=True).resources("WhatsApp", "AWS::Lambda::Permission")
+    ]
+    assert ("events.amazonaws.com", "lambda:InvokeFunction") == (
+        permission["Principal"],
+        permission["Action"],
+    )
+    assert ["DeliveryEventsSchedulerScheduleA9B9469E", "Arn"] == permission["SourceArn"][
+        "Fn::GetAtt"
+    ]
 
 
 def test_there_is_no_other_role(dev: Synthesized) -> None:
@@ -258,7 +300,6 @@ def test_permissions_of_services() -> None:
 
 def test_operators_have_the_permissions_that_the_tool_uses(
     operator: OperatorChannel,  # noqa: F811 - a fixture
-    dev: Synthesized,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -273,11 +314,13 @@ def test_operators_have_the_permissions_that_the_tool_uses(
         assert 0 == result.exit_code, (command, result.output)
     names = {"queue": QUEUE, "dead-letters": DEAD_LETTERS, operator.channel.table: TABLE}
     names |= {STACK: f"{STACK}/*", ALIAS: ALIAS}
-    secrets = {p.resource for p in _of_policy(dev, OPERATOR) if "secret" in p.action}
+    names |= {"events": EVENTS, "events-dead-letters": EVENTS_DEAD_LETTERS}
+    allowed = _of_policy(synthesize(**DELIVERY), OPERATOR)
+    secrets = {p.resource for p in allowed if "secret" in p.action}
     on_one = {call for call in calls if call[0] not in ON_ALL_RESOURCES | WITHOUT_PERMISSION}
     on_all = {(action, ALL_RESOURCES) for action, _ in calls if action in ON_ALL_RESOURCES}
     called = _with_deployed_names(on_one, names, secrets - {ALL_RESOURCES}) | on_all
-    assert called == {(p.action, p.resource) for p in _of_policy(dev, OPERATOR)}
+    assert called == {(p.action, p.resource) for p in allowed}
 
 
 def _commands(
@@ -288,6 +331,8 @@ def _commands(
     body = context(conversation_id="letter")
     file.write_text(body)
     operator.dead_letter(body, "no JSON")
+    lookup = {"primary_channel": NUMBER, "conversation_id": "lookup"}
+    operator.dead_letter("no JSON", json.dumps({"lookup": lookup}), events=True)
     operator.lose_send()
     operator.age_send("lost")
     yield from ((command.format(file=file), None) for command in COMMANDS)

@@ -14,7 +14,7 @@ from lambda_src.services.dynamodb import SHARDS, exceeds_size
 from planner.usage import CALLS, CHANNEL_RESOURCES, EXAMPLE, KB, MonthlyResources, Per
 from stacks.capacity.limits import SUPPRESSION_PARTITIONS
 from tests.contract.conftest import runtime_clients
-from tests.infra.synthesis import synthesize
+from tests.infra.synthesis import DELIVERY, synthesize
 from tests.support.channel import CONVERSATION, Channel, context
 
 TOLERANCE = 0.1
@@ -71,7 +71,7 @@ def test_size_of_the_log(channel: Channel) -> None:
 def test_resources_of_a_channel() -> None:
     """Secrets, metrics, dashboards and partitions of suppressions are as many as planned."""
     assert len(SHARDS) == SUPPRESSION_PARTITIONS
-    dev = synthesize(delivery_webhook=True)
+    dev = synthesize(**DELIVERY)
     alarms = [part["Properties"] for part in dev.resources("WhatsApp", "AWS::CloudWatch::Alarm")]
     queries = [query for alarm in alarms for query in alarm.get("Metrics", [{"MetricStat": {}}])]
     own_metrics = [metric for metric in Metric if not metric.dimensions]

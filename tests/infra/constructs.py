@@ -17,6 +17,7 @@ from stacks.channel_secrets import ChannelSecrets
 from stacks.config import Channel, ChannelNames, Environment, SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
+from stacks.delivery_events import LookupScheduler
 from stacks.processor import Processor
 from tests.infra import synthesis
 
@@ -46,6 +47,12 @@ class SampleStack:
         self, environment: Environment | None = None, *, consumer_timeout: int | None = None
     ) -> sqs.Queue:
         """Create a channel's queue, for a consumer with the environment's or another timeout."""
+        return self.channel_queue(environment, consumer_timeout=consumer_timeout).queue
+
+    def channel_queue(
+        self, environment: Environment | None = None, *, consumer_timeout: int | None = None
+    ) -> ChannelQueue:
+        """Create a channel's queue and its dead-letter queue."""
         environment = environment or self.environment()
         seconds = consumer_timeout or environment.function_timeout.to_seconds()
         return ChannelQueue(
@@ -55,7 +62,7 @@ class SampleStack:
             consumer_timeout=Duration.seconds(seconds),
             max_receive_count=environment.max_receive_count,
             removal_policy=environment.removal_policy,
-        ).queue
+        )
 
     def processor(
         self,
@@ -97,6 +104,19 @@ class SampleStack:
             events=events,
         )
 
+    def scheduler(self, events: ChannelQueue | None = None) -> LookupScheduler:
+        """Create a scheduled job with its table, and with a queue that nothing consumes."""
+        environment = self.environment(delivery_sweep=True)
+        return LookupScheduler(
+            self.stack,
+            "Scheduler",
+            names=ChannelNames(PUSH, environment),
+            environment=environment,
+            code=synthesis.stub_package().code(),
+            conversations=self.table(environment),
+            events=events or self.channel_queue(environment),
+        )
+
     def secrets(self, names: ChannelNames) -> ChannelSecrets:
         """Create a channel's secrets."""
         name, policy = f"{names.channel.display}Secrets", names.environment.removal_policy
@@ -114,6 +134,7 @@ class SampleStack:
             point_in_time_recovery=environment.point_in_time_recovery,
             deletion_protection=environment.deletion_protection,
             removal_policy=environment.removal_policy,
+            open_work_index=environment.delivery_sweep,
         )
 
     def topic(self, email: str | None = ON_CALL_ADDRESS) -> sns.Topic:

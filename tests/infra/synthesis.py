@@ -42,6 +42,9 @@ SAMPLE: dict[str, Any] = {
 }
 """An environment like `dev`, for tests of what a key changes."""
 
+DELIVERY: dict[str, Any] = {"delivery_webhook": True, "delivery_sweep": True}
+"""The keys that add what happens after the send."""
+
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,

@@ -136,6 +136,8 @@ def test_all_problems_at_once() -> None:
         ("tenants", ["a/b"], "each a tenant's id"),
         ("tenants", [["a"]], "each a tenant's id"),
         ("assistants_base_url", "http://example.com", "is not an https:// address"),
+        ("delivery_sweep", "yes", "'yes' (str) is not true or false"),
+        ("delivery_lookups_per_second", 101, "101 (int) is not a whole number from 1 to 100"),
     ],
 )
 def test_bad_value(key: str, value: object, expected: str) -> None:
@@ -155,11 +157,12 @@ def test_bad_value(key: str, value: object, expected: str) -> None:
         ({"openai_requests_per_minute": 1}, "ai_"),
         ({"openai_tokens_per_minute": 1}, "tokens_"),
         ({"tokens_per_message": 1}, "ai_seconds_per_"),
+        ({"delivery_lookups_per_second": 1, "delivery_sweep": False}, "delivery_sweep"),
     ],
 )
 def test_limit_without_the_key_that_it_needs(keys: dict[str, object], needed: str) -> None:
     """A limit that has no effect without another key is rejected."""
-    (key,) = keys
+    key, *_ = keys
     message = _error({"dev": ALL["dev"] | keys}, "dev")
     assert f"{IN_DEV}{key}: has no effect without {needed}" in message
 

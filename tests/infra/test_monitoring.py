@@ -12,7 +12,7 @@ from aws_cdk import aws_sns as sns
 
 from lambda_src.core.contract import ENDS, Metric
 from stacks.alarms.notifier import MAX_DESCRIPTION, AlarmNotifier, AlarmRule
-from tests.infra.synthesis import ENVIRONMENTS, Synthesized, synthesize
+from tests.infra.synthesis import DELIVERY, ENVIRONMENTS, Synthesized, synthesize
 
 ALARM, DASHBOARD = "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"
 NAMESPACE = "AIComms/WhatsAppProcessor/Dev"
@@ -30,7 +30,7 @@ SEARCH = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\
 @pytest.fixture
 def dev() -> Synthesized:
     """Return the sample environment with all graphs and alarms."""
-    return synthesize(delivery_webhook=True)
+    return synthesize(**DELIVERY)
 
 
 def dashboard_body(joined: dict[str, Any]) -> Any:
@@ -76,10 +76,11 @@ def test_every_graph_shows_an_existing_metric(dev: Synthesized) -> None:
 
 
 def test_every_metric_of_the_runtime_is_shown(dev: Synthesized) -> None:
-    """Each metric is shown; counts as sums, times as percentiles."""
+    """Each metric is shown; counts as sums, times as percentiles, and the age as its maximum."""
     own = [(name, stat) for namespace, name, _, stat in _shown(dev) if namespace == NAMESPACE]
     assert set(Metric) == {name for name, _ in own}
     assert {"Sum"} == {stat for name, stat in own if not name.endswith("Seconds")}
+    own.remove((Metric.OLDEST_LOOKUP_SECONDS, "Maximum"))
     assert {"p50", "p99"} == {stat for name, stat in own if name.endswith("Seconds")}
 
 

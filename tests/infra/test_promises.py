@@ -3,6 +3,7 @@
 What the invariants check at every synth is tested with them.
 """
 
+import json
 import re
 from dataclasses import fields
 from itertools import product
@@ -14,7 +15,14 @@ from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, REQUIRED_VARIA
 from lambda_src.core.settings import Settings
 from stacks.config import ChannelNames, LogMetricNames, SharedNames
 from stacks.config.channels import SMS, WHATSAPP
-from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment, synthesize
+from tests.infra.synthesis import (
+    DELIVERY,
+    ENVIRONMENTS,
+    STACKS,
+    Synthesized,
+    environment,
+    synthesize,
+)
 
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 
@@ -33,6 +41,7 @@ LOGICAL_IDS = {
         "DeliveryEventsEventsQueueDeadLetterQueue70073CF7": QUEUE,
         "DeliveryEventsEventsQueueFD991825": QUEUE,
         "DeliveryEventsReceiverLogGroup75420D5A": LOG_GROUP,
+        "DeliveryEventsSchedulerLogGroupE5A30DA8": LOG_GROUP,
         "DeliveryEventsWorkerLogGroup01035B1E": LOG_GROUP,
         "ProcessorLogGroup7C0FC1A8": LOG_GROUP,
         "SecretsOpenAiA5031F3F": SECRET,
@@ -42,7 +51,7 @@ LOGICAL_IDS = {
 """Never edit an id of a deployed stack: a new id is a new, empty resource, or a topic without its
 confirmed subscriptions."""
 
-PARTS_OF_WEBHOOK = ("allbacks", "allback", "elivery", "ublish")
+PARTS_OF_DELIVERY = ("allbacks", "allback", "elivery", "ublish")
 """How the ids of its resources and outputs begin, after a capital."""
 
 ALARMS = (
@@ -201,18 +210,30 @@ def test_template_can_set_every_variable() -> None:
     assert {*Variable, METRICS_NAMESPACE} == set(synthesized.variables())
 
 
+@pytest.mark.parametrize("keys", [("delivery_webhook",), ("delivery_sweep",), (*DELIVERY,)])
 @pytest.mark.parametrize("stack", STACKS)
-def test_webhook_only_adds(stack: str) -> None:
-    """The key `delivery_webhook` replaces, renames and removes nothing, and is off by default."""
-    off, on = (synthesize(delivery_webhook=key).template(stack) for key in (False, True))
+def test_delivery_events_only_add(stack: str, keys: tuple[str, ...]) -> None:
+    """The keys replace, rename and remove nothing, and are off by default.
+
+    The index is added to the table, and queues and worker come with either key.
+    """
+    off = synthesize(**dict.fromkeys(DELIVERY, False)).template(stack)
+    on = synthesize(**dict.fromkeys(keys, True)).template(stack)
     assert synthesize().template(stack) == off
+    assert not re.search("DeliveryEvents|open-work|scheduler|Callbacks", json.dumps(off))
+    functions = [r["Properties"] for r in on["Resources"].values() if r["Type"] == FUNCTION]
+    roles = {each["FunctionName"].split("-")[1] for each in functions}
+    added_roles = {"delivery_webhook": {"receiver"}, "delivery_sweep": {"scheduler"}}
+    expected_roles = {"channel", "events"}.union(*(added_roles[key] for key in keys))
+    assert roles == (expected_roles if stack == "WhatsApp" else set())
     before, after = ({**t["Resources"], **t["Outputs"]} for t in (off, on))
     gone = [name for name in before.keys() - after.keys() if "CurrentVersion" not in name]
     assert [] == gone
     added = {name for name in after.keys() - before.keys() if "CurrentVersion" not in name}
-    assert {*PARTS_OF_WEBHOOK} >= {re.split("[A-Z0-9]", name[1:])[0] for name in added}
+    assert {*PARTS_OF_DELIVERY} >= {re.split("[A-Z0-9]", name[1:])[0] for name in added}
     changed = {before[n].get("Type") for n in before.keys() & after.keys() if before[n] != after[n]}
-    assert changed <= {FUNCTION, "AWS::Lambda::Alias", "AWS::CloudWatch::Dashboard"}
+    allowed = {FUNCTION, "AWS::Lambda::Alias", "AWS::CloudWatch::Dashboard", TABLE}
+    assert changed <= allowed | {"AWS::IAM::ManagedPolicy"}
     assert "CALLBACK_BASE_URL" not in str(off)
 
 

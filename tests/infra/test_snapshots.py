@@ -161,14 +161,16 @@ def _callback_endpoint(stack: Stack) -> CallbackEndpoint:
 
 
 def _delivery_events(stack: Stack) -> None:
-    own = environment(delivery_webhook=True)
+    own = environment(**synthesis.DELIVERY)
     app: Any = stack.node.root
+    shared = SharedStack(app, "Shared", environment=own)
     DeliveryEvents(
         stack,
         "DeliveryEvents",
         names=ChannelNames(PUSH, own),
         environment=own,
-        shared=SharedStack(app, "Shared", environment=own),
+        conversations=shared.conversations,
+        endpoint=shared.callbacks,
         code=synthesis.stub_package().code(),
         receiver_code=synthesis.stub_package(1).code(),
         secrets=_secrets(stack),

@@ -5,12 +5,13 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from local import paths
 from local.deployment import CloudAssembly
-from local.emulator.metric_math import METRIC_WITHOUT_DATA
+from local.emulator.metric_math import MathMetric, evaluate
 from local.errors import LocalCloudError
 
 APP = """
@@ -125,13 +126,36 @@ def test_a_failed_synthesis_reports_its_output(root: Path, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("fake_cdk")
 def test_metric_math_is_replaced(root: Path, tmp_path: Path) -> None:
-    """An alarm over metric math stays in the assembly, over a metric without data."""
-    alarm = {"AlarmName": "math", "Metrics": [{"Id": "m", "Expression": "1"}]}
+    """An alarm over metric math is over a metric of its own, whose values can be computed."""
+    stat = {"Metric": {"Namespace": "n", "MetricName": "m"}, "Period": 3600, "Stat": "Sum"}
+    queries = [{"Id": "e", "Expression": "a"}, {"Id": "a", "MetricStat": stat}]
+    alarm = {"AlarmName": "math", "Metrics": queries}
     template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm}}}
     (root / "app.py").write_text(APP.replace('"{}"', repr(json.dumps(template))))
 
     with CloudAssembly(tmp_path / "cache") as assembly:
-        stored = json.loads((assembly.directory() / "Stack.template.json").read_text())
+        directory = assembly.directory()
+        stored = json.loads((directory / "Stack.template.json").read_text())
+        found = list(MathMetric.of_assembly(Mock(), directory))
 
     properties = stored["Resources"]["Alarm"]["Properties"]
-    assert {"AlarmName": "math", **METRIC_WITHOUT_DATA} == properties
+    assert ("math", "Stack/Alarm") == (properties["AlarmName"], properties["MetricName"])
+    assert "Metrics" not in properties
+    assert 1 == len(found)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("IF(u < 5, 0, 100 * u / (u + d))", 75.0),
+        ("IF(none < 5, 0, 100)", None),
+        ("IF(FILL(none, 0) >= 1 AND u > 1, 1, 0)", 0.0),
+        ("IF(FILL(none, 0) >= 1 OR u > 1, 1, 0)", 1.0),
+        ("u / (d - 2)", None),
+    ],
+)
+def test_metric_math(expression: str, expected: float | None) -> None:
+    """Missing data and a division by 0 have no value; unknown functions are an error."""
+    assert expected == evaluate(expression, {"u": 6.0, "d": 2.0, "none": None})
+    with pytest.raises(LocalCloudError, match="metric math not supported"):
+        evaluate(f"DIFF({expression})", {"u": 6.0, "d": 2.0, "none": None})

@@ -20,8 +20,10 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
     one_session = SimpleNamespace(Session=lambda **_: boto3.DEFAULT_SESSION)
     monkeypatch.setattr(endpoints, "boto3", one_session)  # a new session parses AWS's models again
-    dead_letters = boto3.client("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"]
+    names = ("dead-letters", "events", "events-dead-letters")
+    urls = [channel.sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
+    outputs = ("DeadLetterQueueUrl", "EventsQueueUrl", "EventsDeadLetterQueueUrl")
     deployed = variables(channel.queue_url, channel.table, channel.openai, channel.twilio)
     # On a busy machine the fake may take longer than the function's two seconds.
-    create_stack(deployed | {"TWILIO_TIMEOUT_SECONDS": "20"}, dead_letters)
-    return OperatorChannel(channel, dead_letters)
+    create_stack(deployed | {"TWILIO_TIMEOUT_SECONDS": "20"}, dict(zip(outputs, urls, strict=True)))
+    return OperatorChannel(channel, *urls)

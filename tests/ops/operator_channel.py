@@ -25,7 +25,7 @@ def to(number: str) -> Change:
     return lambda document: recipient_data(document).update(recipient_tel=number)
 
 
-def create_stack(variables: Mapping[str, str], dead_letter_queue_url: str) -> None:
+def create_stack(variables: Mapping[str, str], queues: Mapping[str, str]) -> None:
     """Create a stack with a channel's outputs, and the function that they name."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
@@ -43,7 +43,7 @@ def create_stack(variables: Mapping[str, str], dead_letter_queue_url: str) -> No
     )
     functions.create_alias(FunctionName=FUNCTION, Name=ALIAS, FunctionVersion="1")
     outputs = {"FunctionName": FUNCTION, "FunctionAlias": ALIAS}
-    outputs |= {"QueueUrl": variables["QUEUE_URL"], "DeadLetterQueueUrl": dead_letter_queue_url}
+    outputs |= {"QueueUrl": variables["QUEUE_URL"], **queues}
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -60,15 +60,24 @@ class OperatorChannel(Tool):
     Attributes:
         channel: The channel, with its handler and the fake vendors.
         dead_letter_queue_url: Its dead-letter queue.
+        events_queue_url: The queue of its delivery events.
+        events_dead_letter_queue_url: The dead-letter queue of these.
     """
 
     channel: Channel
     dead_letter_queue_url: str
+    events_queue_url: str
+    events_dead_letter_queue_url: str
 
-    def dead_letter(self, *bodies: str) -> None:
-        """Put messages into the dead-letter queue."""
+    def dead_letter(self, *bodies: str, events: bool = False) -> None:
+        """Put messages into the dead-letter queue, or into that of the events."""
+        url = self.events_dead_letter_queue_url if events else self.dead_letter_queue_url
         for body in bodies:
-            self.channel.sqs.send_message(QueueUrl=self.dead_letter_queue_url, MessageBody=body)
+            self.channel.sqs.send_message(QueueUrl=url, MessageBody=body)
+
+    def events(self) -> list[str]:
+        """Return the bodies on both queues of delivery events, which stay visible."""
+        return self._bodies(self.events_queue_url) + self._bodies(self.events_dead_letter_queue_url)
 
     def enqueue(self, body: str) -> None:
         """Put a message on the channel's queue."""

@@ -19,6 +19,7 @@ from ops.conversations import ConversationRepository
 from ops.credential_checks import SecretStore
 from ops.errors import OperatorError
 from tests.ops.operator_channel import OperatorChannel
+from tests.support.callbacks import Callbacks
 from tests.support.channel import (
     ACCOUNT,
     API_KEY,
@@ -355,6 +356,27 @@ def test_messages_of_both_queues_are_erased(operator: OperatorChannel) -> None:
     assert ([], []) == (operator.queued(), operator.dead_letters())
     assert operator.channel.record("sent") is None
     assert Status.SEND_UNKNOWN == operator.status("lost")
+
+
+def test_delivery_events_are_erased(operator: OperatorChannel, callbacks: Callbacks) -> None:
+    """Callbacks and lookups on both queues; others' stay, and a delayed one is in flight."""
+    sid = callbacks.send()
+    callbacks.post(callbacks.request("read", sid))
+    (own,) = callbacks.events()
+    other = json.dumps(own).replace(RECIPIENT[1:], "447700900999")
+    lookup, theirs = (
+        json.dumps({"lookup": {"primary_channel": number, "conversation_id": "c"}})
+        for number in (RECIPIENT, "+447700900999")
+    )
+    unreadable = json.dumps({**own, "body": own["body"].replace("MessageSid", "Sid")})
+    operator.dead_letter(json.dumps(own), other, lookup, theirs, unreadable, events=True)
+    url = operator.events_queue_url
+    operator.channel.sqs.send_message(QueueUrl=url, MessageBody=lookup, DelaySeconds=900)
+
+    output = operator.refused(*ERASE)
+    assert "3 in whatsapp events dead letters" in output
+    assert "2 in whatsapp events queue" in output  # the event in flight, the delayed lookup
+    assert sorted((other, theirs)) == sorted(operator.events())
 
 
 @pytest.mark.parametrize("change", ["Erasure._sweep", "Suppressions.mark_erased"])

@@ -1,9 +1,12 @@
 """`dlq`: the rules for dead-letter messages, redrives and discards; `make drill` with thousands."""
 
+import json
 import os
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import count, cycle, islice
+from typing import Any
 
 import boto3
 import pytest
@@ -14,13 +17,16 @@ from lambda_src.core.errors import RejectedContext
 from lambda_src.core.models import ContextObject
 from lambda_src.services.dynamodb_service import ConversationsTable
 from ops.conversations import ConversationRecord
+from ops.delivery_events import EventKind, QueuedEvent
+from ops.deployment import Deployment
 from ops.dlq.inspection import Inspection
 from ops.dlq.policy import DiscardDecision, RedriveDecision, discard_decision, redrive_decision
 from ops.queues import ChannelQueue, QueueMessage, QueueScanner
 from tests.ops.conversation_states import FIXED_CAUSES, STATES
 from tests.ops.operator_channel import OperatorChannel, to
 from tests.support import contexts
-from tests.support.channel import RECIPIENT, context, recipient_data
+from tests.support.callbacks import Callbacks
+from tests.support.channel import CONVERSATION, RECIPIENT, context, recipient_data
 from tests.support.clock import START
 from tests.support.records import ledger_record
 
@@ -42,6 +48,8 @@ def _record(status: Status, code: str = "", lease_expires_at: float = START) -> 
 @pytest.mark.parametrize(
     ("redrive", "discard", "record", "content"),
     [
+        (R.EVENT, D.EVENT, None, QueuedEvent(EventKind.UNREADABLE)),
+        (R.EVENT, D.EVENT, _record(Status.SENT), QueuedEvent(EventKind.LOOKUP, RECIPIENT, "id")),
         (R.REDRIVE, D.CLOSE, None, VALID),
         (R.REJECTED, D.CLOSE, None, INVALID),
         (R.REDRIVE, D.BUSY, _record(Status.PROCESSING, lease_expires_at=START + 1), VALID),
@@ -60,7 +68,7 @@ def test_the_record_decides(
     redrive: RedriveDecision,
     discard: DiscardDecision,
     record: ConversationRecord | None,
-    content: ContextObject | RejectedContext,
+    content: ContextObject | RejectedContext | QueuedEvent,
 ) -> None:
     """What may have been sent is neither sent again nor discarded, whatever is named as fixed."""
     inspection = Inspection(QueueMessage("id", "handle", "", "", START), content, record)
@@ -69,6 +77,51 @@ def test_the_record_decides(
     assert redrive.acts != str(redrive).startswith("stays")
     assert discard.acts != str(discard).startswith("stays")
     assert redrive.advice
+
+
+def test_delivery_events_are_redriven(operator: OperatorChannel, callbacks: Callbacks) -> None:
+    """Each is listed by its kind, and recorded by the events worker; another one is discarded."""
+    sid = callbacks.send()
+    callbacks.post(callbacks.request("undelivered", sid, ErrorCode="63049"))
+    (event,) = callbacks.queued()
+    callbacks.channel.sqs.delete_message(
+        QueueUrl=callbacks.queue_url, ReceiptHandle=event["ReceiptHandle"]
+    )
+    lookup = {"lookup": {"primary_channel": RECIPIENT, "conversation_id": "erased"}}
+    operator.dead_letter(event["Body"], json.dumps(lookup), "no JSON", events=True)
+
+    found = operator.succeed("dlq", "list", "--events", "--messages")
+    rows = {row["cause"]: row["conversation"] for row in found["messages"]}
+    assert {"callback": CONVERSATION, "lookup": "erased", "unreadable": ""} == rows
+    (shown,) = operator.succeed("dlq", "show", CONVERSATION, "--events")
+    assert RECIPIENT[1:] not in json.dumps(shown)
+    assert "has none" in operator.refused(*REDRIVE, "--events", "--fixed-cause", "callback")
+    assert 1 == operator.succeed(*DROP, "--events", "--cause", "unreadable")["acted"]
+    selected = ("--cause", "callback", "--reason", "the table is back")
+    assert 1 == operator.succeed(*REDRIVE, "--events", *selected)["acted"]
+
+    assert 0 == callbacks.work()
+    assert ("undelivered", "63049") == callbacks.delivery()
+    (entry,) = operator.channel.record(CONVERSATION)["operator_actions"]
+    assert ("delivery event redriven", "the table is back") == (entry["what"], entry["why"])
+    assert [json.dumps(lookup)] == operator.events()
+
+
+def test_a_channel_without_delivery_events(
+    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its status has no events, and the option says what is off."""
+    find = Deployment.find
+
+    def without_events(*arguments: Any) -> Deployment:
+        return replace(find(*arguments), events_queue_url="", events_dead_letter_queue_url="")
+
+    monkeypatch.setattr(Deployment, "find", without_events)
+    assert "delivery_webhook and delivery_sweep are off" in operator.refused(
+        "dlq", "list", "--events"
+    )
+    assert operator.succeed("status")["events_waiting"] is None
+    assert "events" not in operator.run("status").stdout
 
 
 def test_a_fixed_rejection_gets_a_complete_record(operator: OperatorChannel) -> None:

@@ -19,14 +19,18 @@ from botocore.validate import ParamValidator
 from lambda_src.core.contract import LOG_LEVELS, LogEvent, Status
 from lambda_src.core.errors import AccountRefused
 from lambda_src.services.twilio import errors
+from local.fakes import Fault
 from tests.alarms.cases import ALL_CASES, CASES
 from tests.alarms.conftest import lines  # noqa: F401 - a fixture
 from tests.alarms.situations import Lines
 from tests.infra.synthesis import ROOT, synthesize
 from tests.ops.operator_channel import OperatorChannel
 from tests.ops.tool import check_call
+from tests.support.callbacks import Callbacks
 from tests.support.channel import (
     ACCOUNT,
+    CONVERSATION,
+    RECIPIENT,
     TEMPLATE,
     TOKEN,
     TWILIO_SECRET,
@@ -296,6 +300,32 @@ def _enqueue(operator: OperatorChannel) -> list[str]:
     return []
 
 
+def _keep_an_event(operator: OperatorChannel) -> list[str]:
+    """A lookup's event used up its receives; the message was delivered meanwhile."""
+    operator.channel.deliver(context())
+    operator.channel.set_fields(open_since=1)
+    lookup = {"primary_channel": RECIPIENT, "conversation_id": CONVERSATION}
+    operator.dead_letter(json.dumps({"lookup": lookup}), events=True)
+    return []
+
+
+def _pause_template(operator: OperatorChannel) -> list[str]:
+    """Messages were accepted, and not delivered because their template is paused."""
+    for number in range(5):
+        conversation = f"paused-{number}"
+        operator.channel.twilio.fail_next(Fault.undelivered(63041))
+        operator.channel.deliver(context(conversation_id=conversation))
+        report = {"delivery_status": "undelivered", "delivery_error_code": "63041"}
+        operator.channel.set_fields(conversation, **report)
+    return []
+
+
+def _store_api_key(operator: OperatorChannel) -> list[str]:
+    """A message was sent without a request for callbacks."""
+    operator.channel.deliver(context())
+    return []
+
+
 PREPARATIONS: Mapping[str, Callable[[OperatorChannel], Iterable[str]]] = {
     "SendOutcomeUnknown": _lose_send,
     "FinalDbUpdateFailure": _fail_final_update,
@@ -309,25 +339,29 @@ PREPARATIONS: Mapping[str, Callable[[OperatorChannel], Iterable[str]]] = {
     "FunctionThrottles": lambda _: [context()],
     "FunctionNearTimeout": lambda op: [op.fail_temporarily("waited")],
     "HeartbeatFailure": _deliver,
+    "EventsDeadLetters": _keep_an_event,
+    "UndeliveredShare": _pause_template,
+    "NoCallbacks": _store_api_key,
 }
 """Causes each alarm, and returns the dead-letter messages."""
-SENT = {"NoMessageSent": 3, "MoreDeadLetters": 12}
-"""How many messages are sent in the end, if not one."""
+SENT = {"NoMessageSent": 3, "MoreDeadLetters": 12, "UndeliveredShare": 0}
+"""How many messages arrive in the end, if not one."""
+DRILLED_EVENTS = {"EventsDeadLetters", "UndeliveredShare", "NoCallbacks"}
+"""The alarms over delivery events with which a command helps."""
 
 
 def test_every_alarm_has_a_section_and_a_drill() -> None:
-    """Template, runbook, drill and these tests have the same alarms.
-
-    Those over delivery events have no drill: no command of `ops` changes their queue.
-    """
+    """Template, runbook, drill and these tests have the same alarms."""
     assert sorted(case.subject for case in ALL_CASES) == sorted(ALARMS)
-    alarms = sorted(case.subject for case in CASES)
+    alarms = sorted({*(case.subject for case in CASES), *DRILLED_EVENTS})
 
     assert alarms == sorted(_drills()) == sorted(PREPARATIONS)
 
 
 @pytest.mark.parametrize("alarm", PREPARATIONS)
-def test_drill_resolves_the_alarm(operator: OperatorChannel, tmp_path: Path, alarm: str) -> None:
+def test_drill_resolves_the_alarm(
+    operator: OperatorChannel, callbacks: Callbacks, tmp_path: Path, alarm: str
+) -> None:
     """No dead letter is left, each message is sent once, and no conversation is open."""
     operator.dead_letter(*PREPARATIONS[alarm](operator))
 
@@ -338,9 +372,12 @@ def test_drill_resolves_the_alarm(operator: OperatorChannel, tmp_path: Path, ala
         assert result.exit_code == 0 or is_check, result.output
         if "redrive" in call:
             operator.process_queue()
+            assert 0 == callbacks.work()
     operator.process_queue()
 
-    assert [] == operator.dead_letters()
+    assert [] == operator.dead_letters() == operator.events()
+    if alarm == "EventsDeadLetters":
+        assert "delivered" == operator.channel.record()["delivery_status"]
     assert SENT.get(alarm, 1) == len(operator.channel.phone())
     for row in operator.succeed("conversation", "list"):
         is_discarded = row["failure"] == "dropped_by_operator"

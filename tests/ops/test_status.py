@@ -1,21 +1,27 @@
 """`status`, `watch`, `conversation` and the views of `dlq`: what is shown, and what is masked."""
 
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from lambda_src.channels import parts_of, sms
 from lambda_src.core.contract import ENDS
+from lambda_src.services.twilio import errors
 from ops.channel_status import Alarm, ChannelStatus, read_status
 from ops.commands import status
+from ops.undelivered import Cause
 from tests.ops.operator_channel import NAMESPACE, OperatorChannel
 from tests.support.channel import RECIPIENT, context
 
 QUIET = ChannelStatus(0, 0, 0, None, "Enabled", 3, dict.fromkeys(map(str, ENDS), 0), ())
 ALARM = Alarm("WhatsAppProcessorDeadLettersAlarm-Dev", "ALARM", datetime.now(UTC))
+NOT_LATE = {63010, 63012}
+"""Internal errors before a message is accepted, which no callback reports."""
 THROTTLING = ClientError({"Error": {"Code": "Throttling"}}, "DescribeAlarms")
 
 
@@ -23,12 +29,24 @@ def test_the_status_has_queue_depths_and_outcomes(operator: OperatorChannel) -> 
     """Messages are counted where they are, and outcomes over the last hours."""
     operator.enqueue(context())
     operator.dead_letter("one", "two")
-    data = [{"MetricName": "MessagesSent", "Value": 3, "Timestamp": datetime.now(UTC)}]
+    operator.dead_letter("an event", events=True)
+    metrics = {"MessagesSent": 3, "MessagesUndelivered": 4, "OldestLookupDueSeconds": 61}
+    now = datetime.now(UTC)
+    data = [{"MetricName": m, "Value": v, "Timestamp": now} for m, v in metrics.items()]
     boto3.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data)  # type: ignore[arg-type]  # a literal
     document = operator.succeed("status")
     assert {"waiting": 1, "in_flight": 0, "dead_letters": 2}.items() <= document.items()
     assert 3 == document["outcomes"]["MessagesSent"]
     assert "2 dead-letter messages: dlq list" in document["next"]
+    assert (0, 0, 1) == tuple(
+        document[f"events_{name}"] for name in ("waiting", "in_flight", "dead_letters")
+    )
+    assert {"MessagesDelivered": 0, "MessagesRead": 0, "MessagesUndelivered": 4} == (
+        document["reports"]
+    )
+    output = operator.run("status").stdout
+    assert re.search(r"oldest lookup due for +1 min 1 s", output)
+    assert "4 messages were not delivered: conversation undelivered" in output
 
 
 @pytest.mark.parametrize("error", [THROTTLING, EndpointConnectionError(endpoint_url="https://a.b")])
@@ -77,6 +95,9 @@ def test_shows_alarms_and_age(operator: OperatorChannel, monkeypatch: pytest.Mon
         ({"oldest_seconds": 1000.0}, "#oldestmessage"),
         ({"outcomes": {"MessagesUnknown": 1}}, "unknown list"),
         ({"alarms": (ALARM,)}, "docs/runbook.md#deadletters"),
+        ({"events_mapping": "Disabled"}, "#oldestevent"),
+        ({"events_dead_letters": 1}, "dlq list --events"),
+        ({"reports": {"MessagesUndelivered": 1}}, "conversation undelivered"),
     ],
 )
 def test_each_condition_has_a_next_step(changes: dict[str, Any], step: str) -> None:
@@ -105,6 +126,45 @@ def test_conversations_are_listed_by_status(operator: OperatorChannel) -> None:
     assert [] == operator.succeed("conversation", "list", "--older-than", "1")
     rows = operator.succeed("conversation", "list", "--show-personal-data")
     assert {RECIPIENT} == {row["recipient"] for row in rows}
+
+
+def test_undelivered_messages_are_grouped_by_cause(operator: OperatorChannel) -> None:
+    """Each cause has its meaning and advice, which the record of a conversation shows, too."""
+    codes = ("63049", "63049", "99999", None, "63049")
+    fields = [{"delivery_error_code": code} if code else {} for code in codes]
+    for number, extra in enumerate(fields):
+        operator.channel.deliver(context(conversation_id=f"c{number}"))
+        status = "failed" if number == 1 else "undelivered"
+        at = datetime.now(UTC) - timedelta(hours=30 if number == 4 else 0)
+        operator.channel.set_fields(
+            f"c{number}", delivery_status=status, delivery_updated_at=at.isoformat(), **extra
+        )
+    command = ("conversation", "undelivered")
+    found = operator.succeed(*command, "--messages")
+    causes = {cause["code"]: cause for cause in found["causes"]}
+    assert {"63049": 2, "99999": 1, "": 1} == {code: c["messages"] for code, c in causes.items()}
+    assert "WhatsApp does not deliver marketing messages" in causes["63049"]["meaning"]
+    assert "twilio.com/docs/api/errors/99999" in causes["99999"]["advice"]
+    assert {"+4…23"} == {row["recipient"] for row in found["messages"]}
+    assert 3 == operator.succeed(*command, "--hours", "48")["causes"][0]["messages"]
+    assert [] == operator.succeed(*command, "--company", "another")["causes"]
+    advice = f"63049: {causes['63049']['advice']}"
+    assert advice in operator.run(*command).stdout
+    shown = operator.run("conversation", "show", "c0").stdout
+    assert advice in shown
+    assert re.search(r"delivery status +undelivered", shown)
+
+
+@pytest.mark.parametrize("channel", ["whatsapp", "sms"])
+def test_each_code_of_a_failure_has_advice(channel: str) -> None:
+    """Only a code that Twilio added since has none but Twilio's own page."""
+    codes = {*errors.CODES, *(sms.REFUSALS if channel == "sms" else ())} - NOT_LATE
+    for code in codes:
+        record = {"delivery_status": "undelivered", "delivery_error_code": str(code)}
+        cause = Cause.of(record, parts_of(channel).callbacks)
+        assert cause
+        assert cause.meaning
+        assert "/docs/api/" not in cause.advice, code
 
 
 def test_a_body_that_is_not_json_is_shown_with_its_problem(operator: OperatorChannel) -> None:

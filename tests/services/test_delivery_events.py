@@ -1,6 +1,7 @@
 """Delivery events on real adapters: from the request of a send to the worker's write."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -481,6 +482,35 @@ def test_a_fault_of_aws_delivers_the_event_again(
     (event,) = _hidden()
     assert 0 == callbacks.work(event)
     assert ("delivered", None) == callbacks.delivery()
+
+
+@pytest.mark.parametrize(
+    ("seconds_left", "expected"),
+    [(19.0, set()), (0.4, {"visibility_change_failed"})],
+)
+def test_an_event_without_time_is_logged_and_delivered_again(
+    callbacks: Callbacks,
+    sid: str,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds_left: float,
+    expected: set[str],
+) -> None:
+    """Whether it was in progress or not started, and also if its visibility stays as it is."""
+    monkeypatch.setenv("MAX_CONCURRENCY", "1")
+    release = threading.Event()
+    store: Any = callbacks.worker().recorder.store
+    monkeypatch.setattr(type(store), "read_delivery", lambda *_: release.wait())
+    callbacks.post(callbacks.request("delivered", sid))
+    callbacks.channel.read_log()
+    callbacks.post(callbacks.request("read", sid))
+    messages = callbacks.queued()
+    failed = callbacks.channel.invoke(
+        messages, seconds_left=seconds_left, handler=events.lambda_handler
+    )
+    release.set()
+    assert {message["MessageId"] for message in messages} == failed
+    expected |= {"batch_received", "batch_finished", "cut_off", "out_of_time"}
+    assert expected == set(callbacks.channel.events())
 
 
 def _hidden() -> list[str]:

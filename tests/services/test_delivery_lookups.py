@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from moto.sqs.models import sqs_backends
 
 from lambda_src import scheduler
+from lambda_src.channels import whatsapp
 from lambda_src.core import LOOKUP_DELAYS_SECONDS, ConfigurationError, OpenWork, RecordKey
 from lambda_src.core.delivery.lookups import ScheduleFailed
 from lambda_src.services.dynamodb import serialize
@@ -156,7 +158,7 @@ def test_a_failure_that_is_looked_up_is_one_like_any_other(
     assert (code == 63033) == bool(failed)
 
 
-def _record(**fields: object) -> Callable[[Callbacks], None]:
+def _record(**fields: Any) -> Callable[[Callbacks], None]:
     return lambda callbacks: callbacks.channel.set_fields(**fields)
 
 
@@ -230,6 +232,28 @@ def test_a_lookup_without_an_answer_is_repeated(callbacks: Callbacks, fault: Fau
     assert '"lookup_failed"' in json.dumps(callbacks.channel.read_log())
 
 
+@pytest.mark.parametrize("missing", ["callbacks", "make_status_lookup", "both"])
+def test_a_channel_may_lack_callbacks_or_lookups(
+    callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """But not both. Without lookups, requests end like those that cannot succeed."""
+    callbacks.channel.twilio.settings = DELIVERED
+    callbacks.send()
+    _age(callbacks, HOUR)
+    names = ("callbacks", "make_status_lookup") if missing == "both" else (missing,)
+    without: dict[str, Any] = dict.fromkeys(names)
+    monkeypatch.setattr(whatsapp, "PARTS", replace(whatsapp.PARTS, **without))
+    if missing == "both":
+        with pytest.raises(ConfigurationError, match="neither status callbacks nor"):
+            callbacks.worker()
+        return
+    assert 0 == callbacks.work(REQUEST)
+    expected = "delivered" if missing == "callbacks" else "queued"
+    assert (expected, None) == callbacks.delivery()
+    assert (None if missing == "callbacks" else SECOND) == _marks(callbacks)[1]
+    assert 0 == callbacks.work('{"url": "u", "signature": "", "body": "", "received_at": 1}')
+
+
 def test_rotated_credentials_are_read_again(
     callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +281,7 @@ def test_rotated_credentials_are_read_again(
     ],
 )
 def test_a_lookup_that_is_not_due_asks_nothing(
-    callbacks: Callbacks, change: dict[str, object], expected: Any
+    callbacks: Callbacks, change: dict[str, Any], expected: Any
 ) -> None:
     """A mark that contradicts the record is removed; the rest of the record stays."""
     callbacks.send()
@@ -286,7 +310,7 @@ def _add(callbacks: Callbacks, name: str, overdue: float, channel: str = "whatsa
 
 def _requested() -> list[tuple[str, int]]:
     """Return the requested conversations and the seconds until each request is visible."""
-    messages = sqs_backends[AWS_ACCOUNT][REGION].queues["events"]._messages
+    messages: list[Any] = sqs_backends[AWS_ACCOUNT][REGION].queues["events"]._messages
     found = [
         (json.loads(each.body), round((each.delayed_until - each.sent_timestamp) / 1000))
         for each in messages

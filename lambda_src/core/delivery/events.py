@@ -157,8 +157,8 @@ class EventRecorder:
         match parse_event(delivery.body):
             case Callback() as callback if self.callbacks:
                 return self._record_callback(callback, self.callbacks, delivery)
-            case RecordKey() as key if self.lookup:
-                return self._look_up(key, self.lookup, delivery)
+            case RecordKey() as key:
+                return self._look_up(key, delivery)
         raise EventDropped(DropReason.UNREADABLE)
 
     def _record_callback(
@@ -185,7 +185,7 @@ class EventRecorder:
 
         return self._until_unchanged(found, apply)
 
-    def _look_up(self, key: RecordKey, lookup: StatusLookup, delivery: Delivery) -> EventResult:
+    def _look_up(self, key: RecordKey, delivery: Delivery) -> EventResult:
         delivery.step = Step.DELIVERY
         LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
         found = self._read(key)
@@ -195,6 +195,10 @@ class EventRecorder:
         if found.ledger.status is not Status.SENT or found.delivery.status in NOT_LOOKED_UP:
             self._schedule_lookup(found, None)  # another program changed the record
             return EventResult()
+        lookup = self.lookup
+        if lookup is None:
+            self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
+            raise EventDropped(DropReason.LOOKUP_FAILED)
         event = self._ask(found, lookup, delivery)
         if event is None or event.status is None:
             self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
@@ -231,7 +235,7 @@ class EventRecorder:
             log_failure(refused, delivery, "not looked up")
             self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
             raise EventDropped(DropReason.LOOKUP_FAILED) from refused
-        except TransientFailure as failed:
+        except Exception as failed:
             if self.clock() < found.sent_at + LAST_ANSWER_SECONDS:
                 raise
             self._schedule_lookup(found, None)
@@ -243,7 +247,9 @@ class EventRecorder:
         except ConditionFailed:
             log.debug("another event has changed when the vendor is asked")
 
-    def _until_unchanged(self, found: DeliveryRecord, apply: Callable[[DeliveryRecord], T]) -> T:
+    def _until_unchanged(
+        self, found: DeliveryRecord, apply: Callable[[DeliveryRecord], EventResult]
+    ) -> EventResult:
         for _ in range(MAX_CONFLICTS):
             try:
                 return apply(found)

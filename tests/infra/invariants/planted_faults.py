@@ -13,8 +13,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 
-from lambda_src.core.contract import REQUIRED_VARIABLES
+from lambda_src.core.contract import DELIVERY_LOOKUPS_PER_SECOND, REQUIRED_VARIABLES
 from stacks.config import ChannelNames
+from stacks.delivery_events import LookupScheduler
 from stacks.invariants.assembly import (
     ALARM,
     FUNCTION,
@@ -23,6 +24,7 @@ from stacks.invariants.assembly import (
     MAPPING,
     METRIC_FILTER,
     QUEUE,
+    RULE,
     TABLE,
     TOPIC,
     VARIABLES,
@@ -195,6 +197,29 @@ def _fed_from_another_queue(sample: SampleStack) -> None:
     assert app
     elsewhere = SampleStack(app, f"{sample.stack.node.id}Elsewhere")
     sample.second_mapping(elsewhere.queue())
+
+
+def _consumed(
+    sample: SampleStack, change: Callable[[LookupScheduler, SampleStack], object]
+) -> None:
+    """Create a scheduled job whose queue feeds a processor, and change it."""
+    events = sample.channel_queue()
+    scheduler = sample.scheduler(events)
+    sample.processor(queue=events.queue)
+    change(scheduler, sample)
+
+
+def _without_schedule(scheduler: LookupScheduler, _: SampleStack) -> None:
+    scheduler.node.try_remove_child("Schedule")
+
+
+def _without_index(_: LookupScheduler, sample: SampleStack) -> None:
+    table: Any = sample.table(sample.environment()).table.node.default_child
+    table.add_property_deletion_override("GlobalSecondaryIndexes")
+
+
+def _too_fast(scheduler: LookupScheduler, _: SampleStack) -> None:
+    scheduler.function.add_environment(DELIVERY_LOOKUPS_PER_SECOND, "101")
 
 
 def _shared_secrets(sample: SampleStack) -> Processor:
@@ -402,7 +427,9 @@ ROWS: dict[str, list[Row]] = {
     "variables-are-valid": [
         _variable("time that is not a number", "LEASE_SECONDS", "long"),
         _variable("level that does not exist", "LOG_LEVEL", "LOUD"),
-        _variable("empty channel", "CHANNEL", "")],
+        _variable("empty channel", "CHANNEL", ""),
+        ("rate of lookups that is too high", lambda sample: _consumed(sample, _too_fast),
+         _put(FUNCTION, f"{VARIABLES}.{DELIVERY_LOOKUPS_PER_SECOND}", "101", "Scheduler"))],
     "heartbeat-beats-on-its-queue": [
         ("another queue", _fed_from_another_queue,
          _put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}))],
@@ -411,6 +438,13 @@ ROWS: dict[str, list[Row]] = {
          _put(FUNCTION, CALLBACKS, ELSEWHERE)),
         ("callbacks without a consumer", lambda sample: sample.receiver(sample.queue()),
          _put(FUNCTION, EVENTS_QUEUE, {"Ref": DEAD_LETTER_QUEUE}, "Receiver"))],
+    "lookups-are-made": [
+        ("lookups without a consumer", lambda sample: sample.scheduler(),
+         _put(FUNCTION, EVENTS_QUEUE, {"Ref": DEAD_LETTER_QUEUE}, "Scheduler")),
+        ("lookups that are never due", lambda sample: _consumed(sample, _without_schedule),
+         _put(RULE, "State", "DISABLED")),
+        ("lookups without an index", lambda sample: _consumed(sample, _without_index),
+         _put(TABLE, "GlobalSecondaryIndexes"))],
     "secrets-have-one-owner": [
         ("prefix of another channel", _shared_secrets, _second_channel(WHATSAPP_PREFIXES))],
     "secrets-have-one-owner secrets-match-the-role": [

@@ -26,7 +26,14 @@ from tests.infra import synthesis
 from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, PUSH, SampleStack
 from tests.infra.invariants.document import DOCUMENT, document
 from tests.infra.invariants.planted_faults import FAULTS, Fault, Templates
-from tests.infra.synthesis import CONTEXT, ENVIRONMENTS, Synthesized, synthesize, violations
+from tests.infra.synthesis import (
+    CONTEXT,
+    DELIVERY,
+    ENVIRONMENTS,
+    Synthesized,
+    synthesize,
+    violations,
+)
 
 EXPORTED = {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}, "Export": {"Name": "shared:arn"}}
 SHARED = {"Resources": {"Queue": {"Type": QUEUE}}, "Outputs": {"Arn": EXPORTED}}
@@ -107,7 +114,7 @@ def faultless() -> Synthesized:
     """Return the templates of an environment that sets every key that an invariant needs."""
     return synthesize(
         **PRODUCTION,
-        delivery_webhook=True,
+        **DELIVERY,
         alert_email=ON_CALL_ADDRESS,
         conversation_retention_days=30,
         messages_per_second={"whatsapp": 80},

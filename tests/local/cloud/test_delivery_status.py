@@ -157,6 +157,17 @@ def test_a_callback_proves_a_send(channel: str, trackers: Trackers, fakes: FakeV
     assert [message] == fakes.twilio.inbox(number)
 
 
+@each_channel
+def test_a_lookup_finds_a_lost_report(channel: str, trackers: Trackers, cloud: LocalCloud) -> None:
+    """The scheduled job requests it, and the worker asks Twilio: no callback has arrived."""
+    tracker = trackers[recipient("unanswered", channel)]
+    assert "open_work" in _record(tracker, DeliveryStatus.QUEUED)
+    assert 1 <= cloud.channels[channel].request_lookups()
+    record = _record(tracker, LAST[channel])
+    assert [LAST[channel]] == [each["status"] for each in record["delivery_events"]]
+    assert "open_work" not in record
+
+
 def test_a_second_message_raises_an_alarm(
     trackers: Trackers, cloud: LocalCloud, fakes: FakeVendors
 ) -> None:

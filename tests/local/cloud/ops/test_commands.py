@@ -17,10 +17,16 @@ import pytest
 
 from lambda_src.core.contract import Status
 from local import paths
+from local.emulator.queue_metrics import queued_messages
 from local.fakes import Fault, Match
 from local.lifecycle import wait_for
 from ops.command import INTERRUPTED
-from tests.local.cloud.messages import TIMEOUT_SECONDS, each_channel, several_waits
+from tests.local.cloud.messages import (
+    TIMEOUT_SECONDS,
+    UNDELIVERED_CODE,
+    each_channel,
+    several_waits,
+)
 from tests.local.cloud.ops.local_operator import Conversation, LocalOperator
 from tests.ops.tool import commands
 from tests.support.channel import OPENAI_SECRET, PREFIXES
@@ -36,6 +42,7 @@ REQUESTS: Mapping[str, str] = {
     "status": "sqs.GetQueueAttributes",
     "conversation show": "dynamodb.Scan",
     "conversation list": "dynamodb.Scan",
+    "conversation undelivered": "dynamodb.Scan",
     "dlq list": "dynamodb.GetItem",
     "dlq show": "dynamodb.GetItem",
     "unknown list": "dynamodb.Scan",
@@ -137,6 +144,39 @@ def test_dead_letters_are_grouped_by_cause(operator: LocalOperator) -> None:
     assert {"twilio_21612", "openai_500", "no_record"} == causes
     assert sorted(each.body for each in conversations) == sorted(operator.dead_letters())
     assert 0 == operator.dead_letters_in_flight()
+
+
+@exercises("done", "conversation undelivered")
+@each_channel
+def test_undelivered_messages_are_explained(operator: LocalOperator, channel: str) -> None:
+    """Twilio's callback has reported one; the status counts it."""
+
+    def causes() -> Any:
+        return operator.succeed("conversation", "undelivered", "--channel", channel)["causes"]
+
+    (cause,) = wait_for(causes, TIMEOUT_SECONDS) or [{}]
+    assert (1, str(UNDELIVERED_CODE)) == (cause["messages"], cause["code"])
+    assert cause["advice"]
+    status = ("status", "--channel", channel)
+    assert wait_for(
+        lambda: operator.succeed(*status)["reports"]["MessagesUndelivered"] == 1, TIMEOUT_SECONDS
+    )
+
+
+@exercises("done", "dlq redrive", "dlq list")
+def test_a_delivery_event_is_redriven(operator: LocalOperator) -> None:
+    """The deployed worker drops one about no record; nothing is left on either queue."""
+    deployment = operator._session.deployment
+    dead_letters, sqs = deployment.events_dead_letter_queue_url, operator.cloud.aws.sqs
+    lookup = {"primary_channel": "+447700900999", "conversation_id": operator.company}
+    sqs.send_message(QueueUrl=dead_letters, MessageBody=json.dumps({"lookup": lookup}))
+    (cause,) = operator.succeed("dlq", "list", "--events")["causes"]
+    assert (1, "lookup") == (cause["messages"], cause["cause"])
+    assert 1 == operator.succeed(*REDRIVE, "--events", "--yes")["acted"]
+    urls = (dead_letters, deployment.events_queue_url)
+    assert wait_for(
+        lambda: not any(queued_messages(operator.cloud.aws, url) for url in urls), TIMEOUT_SECONDS
+    )
 
 
 @exercises("done", "secrets check", "assistants check")
