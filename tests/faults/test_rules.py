@@ -7,7 +7,8 @@ import boto3
 import pytest
 
 from lambda_src.core.contract import LogEvent, Status
-from lambda_src.core.ledger import ConditionFailed, LedgerRecord, LedgerStore
+from lambda_src.core.delivery.status import EventAction, event_action
+from lambda_src.core.ledger import ConditionFailed, DeliveryChange, LedgerRecord
 from lambda_src.services.dynamodb_service import ConversationsTable
 from tests.faults.operator_decisions import (
     Decision,
@@ -22,6 +23,7 @@ from tests.support.clock import START
 from tests.support.fake_ledger import FakeLedgerStore
 from tests.support.fakes import ANSWER
 from tests.support.fixtures import account, aws, table  # noqa: F401 - fixtures
+from tests.support.ledger_contract import PROVEN, UNDELIVERED, Store
 from tests.support.records import HELD_LEASE, INTENT, LEDGER_RECORD, failure, lease
 from tests.support.runtime import KEY
 
@@ -163,7 +165,7 @@ FAILURE = failure(Status.FAILED, "secret_malformed")
 class Office:
     """A table whose conversation ended `send_unknown`, and the operator at it."""
 
-    def __init__(self, store: LedgerStore, operator_table: OperatorTable) -> None:
+    def __init__(self, store: Store, operator_table: OperatorTable) -> None:
         self.store = store
         self.table = operator_table
         self.operator = Operator(operator_table)
@@ -205,6 +207,18 @@ def test_operator_releases_what_the_vendor_does_not_have(office: Office) -> None
     assert 1 == office.operator.releases[KEY]
     office.store.take_over(NEXT_LEASE, released)
     assert ANSWER == office.record().answer
+
+
+def test_callback_about_a_released_send_is_recorded(office: Office) -> None:
+    """The operator was misled: what was sent is not sent again."""
+    office.operator.decide(KEY, "", NOW)
+    found = office.store.read_delivery(KEY)
+    assert found
+    assert EventAction.CONTRADICT is event_action(found, INTENT.id, "SM1")
+    office.store.record_delivery(found, DeliveryChange(UNDELIVERED, NOW, PROVEN))
+    assert (Status.SENT, "SM1") == (office.record().status, office.record().sid)
+    with pytest.raises(ConditionFailed):
+        office.store.take_over(NEXT_LEASE, found.ledger)
 
 
 @pytest.mark.parametrize("sid", ["", "SM1"])
