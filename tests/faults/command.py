@@ -40,16 +40,22 @@ LEGEND = (
     " rules broken. open: unresolved. empty: cannot happen there."
 )
 
+DECISION_COLUMNS = ("what", "with callbacks", "without callbacks")
+CALLBACKS_LEGEND = (
+    "In a quarter of them, callbacks are lost that the schedule does not deliver itself. A callback"
+    " settles a send that happened; one that did not happen remains for the operator to release."
+)
+
 R = TypeVar("R")
 
 
 class Finding(NamedTuple):
-    """What a part of the proof found, and a table of its own."""
+    """What a part of the proof found, and tables of its own."""
 
     part: str
     result: Result
     seconds: float
-    table: Table | None = None
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -88,7 +94,7 @@ class Proof:
         self.ours.append(Finding("extreme bodies", *bodies))
         soak, seconds = self._timed("soak", partial(run_soak, self.messages, self.seed))
         table = counts_table("What happened in the soak", soak.happened)
-        self.ours.append(Finding("soak", soak, seconds, table))
+        self.ours.append(Finding("soak", soak, seconds, (table,)))
         for handler, name in COMPETITORS.items():
             self.competitors.append(self._process_faults(handler, name))
         self.mutants, _ = self._timed("mutants", run_mutants)
@@ -99,7 +105,7 @@ class Proof:
     def _process_faults(self, handler: str, name: str) -> Finding:
         cells = all_cells(handler)[:: self.cells_step]
         result, seconds = self._timed(name, partial(run_cells, cells, handler))
-        return Finding(name, result, seconds, boundaries_table(name, result))
+        return Finding(name, result, seconds, (boundaries_table(name, result),))
 
     def _model(self) -> Finding:
         result, seconds = self._timed("model", partial(run_schedules, self.schedules, self.seed))
@@ -107,8 +113,11 @@ class Proof:
             self.unproven += [f"no schedule reached: {missed}" for missed in result.unreached]
         by_frequency = sorted(result.reached.items(), key=lambda item: (-item[1], item[0]))
         reached = {str(situation): number for situation, number in by_frequency}
-        table = counts_table("What the schedules reached", reached)
-        return Finding("model", result, seconds, table)
+        tables = (
+            decisions_table(result.decisions, result.schedules),
+            counts_table("What the schedules reached", reached),
+        )
+        return Finding("model", result, seconds, tables)
 
     def _timed(self, name: str, run: Callable[[OnProgress], R]) -> tuple[R, float]:
         begun = time.monotonic()
@@ -122,8 +131,7 @@ class Proof:
         yield summary_table("The same faults, other designs", self.competitors)
         yield mutants_table(self.mutants)
         for finding in (*self.ours, *self.competitors):
-            if finding.table:
-                yield finding.table
+            yield from finding.tables
 
     def print(self) -> None:
         """Print the tables, and everything that was found."""
@@ -158,6 +166,15 @@ def boundaries_table(handler: str, result: CellsResult) -> Table:
         for name, here in cells.items()
     )
     return Table(f"Boundary by fault: {handler}", ("boundary", *Fault), rows, LEGEND)
+
+
+def decisions_table(decisions: Mapping[str, tuple[int, int]], schedules: int) -> Table:
+    """How often an operator was needed in the same schedules, with callbacks and without."""
+    rows = tuple(
+        (what, *(f"{number:,}" for number in counts)) for what, counts in decisions.items()
+    )
+    caption = f"Of the same {schedules:,} schedules. {CALLBACKS_LEGEND}"
+    return Table("The operator, with and without callbacks", DECISION_COLUMNS, rows, caption)
 
 
 def counts_table(title: str, counted: Mapping[str, int]) -> Table:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 
-from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.contract import DeliveryStatus, LogEvent, Status
 
 REDELIVERY_SECONDS = 120.0
 """A crashed worker's message, once kept invisible by a heartbeat, is visible again within this."""
@@ -23,11 +24,31 @@ class Rule(StrEnum):
     SILENT_WITHOUT_LEASE = "6. a worker without the lease writes nothing and sends nothing"
     BACK_SOON = "7. a crashed worker's message is visible again within two minutes"
     OPT_OUT_IS_HEEDED = "8. a recipient who opted out gets no further message"
+    STATUS_ADVANCES = "9. the delivery status never regresses"
+    FORGERY_HAS_NO_EFFECT = "10. a forged or foreign callback changes nothing"
+    FOUND_WITHIN_A_DAY = "11. what a lost callback would have reported is found within a day"
+    CALLBACK_PROVES = "12. a callback about an open send records it as sent"
+    CALLBACK_SENDS_NOTHING = "13. a message that a callback reported is not sent again"
 
 
 LOSING = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
-DUPLICATING = frozenset({Rule.AT_MOST_ONCE})
+DUPLICATING = frozenset({Rule.AT_MOST_ONCE, Rule.CALLBACK_SENDS_NOTHING})
 WRONG = frozenset(Rule) - LOSING - DUPLICATING
+
+
+RANKS = {
+    status: rank
+    for rank, statuses in enumerate((
+        ("",),
+        (DeliveryStatus.QUEUED,),
+        (DeliveryStatus.SENT,),
+        (DeliveryStatus.DELIVERED,),
+        (DeliveryStatus.READ,),
+        (DeliveryStatus.UNDELIVERED, DeliveryStatus.FAILED),
+    ))
+    for status in statuses
+}  # fmt: skip
+"""The order of delivery statuses; none is the first. The first failure stays."""
 
 
 class Location(StrEnum):
@@ -60,6 +81,18 @@ class Evidence:
     is_refused: bool = False  # whether it cannot be sent, however often it is tried
     # Seconds until a message is visible again whose worker crashed after a first heartbeat.
     redelivered_after: float | None = None
+    delivery_statuses: tuple[str, ...] = ()  # that its record had, in their order
+    reported: frozenset[str] = frozenset()  # that its messages have had at the vendor
+    changed_by_forgery: int = 0  # applied writes of forged and foreign callbacks
+    # The vendor's last status, once a day has passed in which callbacks may have been lost.
+    due_status: str | None = None
+    is_proven: bool = False  # whether a callback about it was accepted
+    sent_after_callback: int = 0  # requests to send it, after a callback about it was accepted
+
+    @property
+    def delivery_status(self) -> str:
+        """The delivery status of its record; empty if it has none."""
+        return self.delivery_statuses[-1] if self.delivery_statuses else ""
 
     @property
     def is_alarmed(self) -> bool:
@@ -130,6 +163,20 @@ def _judge(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
     yield Rule.SILENT_WITHOUT_LEASE, not evidence.acts_without_lease
     yield Rule.BACK_SOON, after is None or after <= REDELIVERY_SECONDS
     yield Rule.OPT_OUT_IS_HEEDED, not evidence.acquired_after_opt_out
+    ranks = [RANKS[status] for status in evidence.delivery_statuses]
+    yield Rule.STATUS_ADVANCES, all(b > a for a, b in pairwise(ranks))
+    yield (
+        Rule.FORGERY_HAS_NO_EFFECT,
+        not evidence.changed_by_forgery
+        and (set(evidence.delivery_statuses) <= {"", DeliveryStatus.QUEUED} | evidence.reported),
+    )
+    # After `delivered`, the vendor is not asked whether the message was read.
+    is_found = evidence.due_status in {None, evidence.delivery_status}
+    is_delivered = evidence.delivery_status == DeliveryStatus.DELIVERED
+    is_read = evidence.due_status == DeliveryStatus.READ
+    yield Rule.FOUND_WITHIN_A_DAY, is_found or (is_delivered and is_read)
+    yield Rule.CALLBACK_PROVES, not evidence.is_proven or evidence.status == Status.SENT
+    yield Rule.CALLBACK_SENDS_NOTHING, not evidence.sent_after_callback
 
 
 def _is_true(evidence: Evidence) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, CallFault, Effect
+from tests.faults.model._events import ALL_EVENT_FAULTS, EVENT_STOPS
 from tests.faults.model._system import (
     HEARTBEAT_VISIBILITY_SECONDS,
     VISIBILITY_SECONDS,
@@ -27,6 +28,11 @@ RARE = frozenset({
 CLEAN = "arrive 0; deliver 1"
 RECONCILING = f"{CLEAN}; fail_at 0 sender.send accepted-answer-lost; finish 0; wait_for_queue"
 RUNS = {"clean run": CLEAN, "reconciling run": f"{RECONCILING}; deliver 1"}
+EVENT_RUNS = {
+    "callback": f"{CLEAN}; finish 0; report 0 delivered; post 0 0",
+    "proof": f"{RECONCILING}; report 0 opted_out; post 0 0",
+    "lookup": f"{CLEAN}; finish 0; report 0 undelivered; wait 3700; schedule",
+}
 KILL_RUNS = (
     *RUNS.values(),
     f"begin 10 0 0 1; lag; {RECONCILING}; deliver 1",
@@ -80,6 +86,19 @@ def test_single_fault_needs_no_operator(run: str, call: str, fault: CallFault) -
 def test_single_kill_breaks_no_rule(run: str, stop: str) -> None:
     """Wherever a container is killed: the message is sent once in the end, and recorded."""
     assert Played(read(f"{run}; kill_at 0 {stop}")).problem is None
+
+
+@pytest.mark.parametrize("run", EVENT_RUNS.values(), ids=EVENT_RUNS)
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *(f"work_fail {fault}; work_on" for fault in ALL_EVENT_FAULTS),
+        *(f"work_to {stop}; work_kill" for stop in EVENT_STOPS),
+    ],
+)
+def test_single_trouble_of_an_events_worker_breaks_no_rule(run: str, trouble: str) -> None:
+    """Whatever goes wrong with a callback or a lookup: the status is found in the end."""
+    assert Played(read(f"{run}; work 1; {trouble}")).problem is None
 
 
 def test_schedule_can_be_replayed() -> None:

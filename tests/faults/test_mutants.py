@@ -2,6 +2,7 @@
 
 import pytest
 
+from lambda_src.core.batch import BatchHandler
 from lambda_src.core.contract import Status
 from lambda_src.core.flow import MessageFlow
 from tests.faults.model.model import Played
@@ -21,7 +22,9 @@ QUICKLY_FOUND = ("exists_is_done", "answer_not_used")
 every_mutant = pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 
 
-@every_mutant
+@pytest.mark.parametrize(
+    "mutant", [one for one in MUTANTS.values() if one.of is BatchHandler], ids=lambda one: one.name
+)
 def test_sends_where_nothing_goes_wrong(mutant: Mutant) -> None:
     """A mutant differs from the runtime, and has one mistake, which a clean run does not show."""
     runtime = FakeRuntime()

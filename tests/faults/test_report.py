@@ -1,5 +1,6 @@
 """The proof's findings: tables, documentation, progress, and whether the proof is clean."""
 
+from collections import Counter
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -9,7 +10,15 @@ from rich.console import Console
 
 from lambda_src.core.contract import Status
 from tests.faults import report
-from tests.faults.command import Finding, Proof, boundaries_table, summary_table
+from tests.faults.command import (
+    Finding,
+    Proof,
+    boundaries_table,
+    decisions_table,
+    summary_table,
+)
+from tests.faults.model.run import SchedulesResult
+from tests.faults.model.schedules import Situation
 from tests.faults.process_faults.calls import Fault
 from tests.faults.process_faults.cells import Cell, CellResult, CellsResult
 from tests.faults.process_faults.worker import OURS
@@ -63,6 +72,24 @@ def test_summary_counts_by_the_kind_of_rule() -> None:
     summary = summary_table("Found", [finding(lost, duplicated)])
 
     assert (("cells", "2 cells", "1", "1", "0", "1", "1", "1.5"),) == summary.rows
+
+
+def test_operators_decisions_are_compared() -> None:
+    """The same schedules, with callbacks and without."""
+    decided = Counter({Situation.RELEASED: 2})
+    without = decided + Counter({Situation.RECORDED_BY_OPERATOR: 1})
+    result = SchedulesResult(
+        schedules=5,
+        reached=decided,
+        reached_without_callbacks=without,
+        decided=2,
+        decided_without_callbacks=3,
+    )
+
+    table = decisions_table((result + result).decisions, 10)
+
+    assert [("4", "6"), ("0", "2"), ("4", "4")] == [row[1:] for row in table.rows]
+    assert "the same 10 schedules" in table.caption
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import boto3
 import pytest
 
 from lambda_src.core.contract import LogEvent, Status
-from lambda_src.core.ledger import ConditionFailed, LedgerRecord, LedgerStore
+from lambda_src.core.delivery.status import EventAction, event_action
+from lambda_src.core.ledger import ConditionFailed, DeliveryChange, LedgerRecord
 from lambda_src.services.dynamodb_service import ConversationsTable
 from tests.faults.operator_decisions import (
     Decision,
@@ -22,6 +23,7 @@ from tests.support.clock import START
 from tests.support.fake_ledger import FakeLedgerStore
 from tests.support.fakes import ANSWER
 from tests.support.fixtures import account, aws, table  # noqa: F401 - fixtures
+from tests.support.ledger_contract import PROVEN, UNDELIVERED, Store
 from tests.support.records import HELD_LEASE, INTENT, LEDGER_RECORD, failure, lease
 from tests.support.runtime import KEY
 
@@ -37,6 +39,8 @@ FAILED = Evidence(
     sids=(), locations=(Location.DEAD,), status=Status.FAILED, failure_code="twilio_21211"
 )
 
+READ = frozenset({"delivered", "read"})
+
 KEPT = {
     "sent and recorded": replace(SENT, is_final=True),
     "sent again once released": replace(SENT, sids=("SM0", "SM1"), releases=1),
@@ -48,6 +52,12 @@ KEPT = {
     "unknown, about to be alarmed": replace(UNKNOWN, alarms=frozenset(), is_at_rest=False),
     "refused": replace(FAILED, is_refused=True, is_final=True),
     "redelivered in time": replace(WAITING, redelivered_after=120.0),
+    "reported": replace(SENT, delivery_statuses=("", "queued", "read"), reported=READ),
+    "reported before it was recorded": replace(SENDING, delivery_statuses=("", "queued")),
+    "read, and not looked up": replace(
+        SENT, delivery_statuses=("delivered",), reported=READ, due_status="read"
+    ),
+    "proven by a callback": replace(SENT, is_proven=True),
 }
 BROKEN = {
     Rule.AT_MOST_ONCE: {
@@ -77,6 +87,23 @@ BROKEN = {
     },
     Rule.BACK_SOON: {"redelivered late": replace(WAITING, redelivered_after=121.0)},
     Rule.OPT_OUT_IS_HEEDED: {"acquired after an opt-out": replace(SENT, acquired_after_opt_out=1)},
+    Rule.STATUS_ADVANCES: {
+        "regressed": replace(SENT, delivery_statuses=("read", "delivered"), reported=READ),
+        "another failure": replace(
+            SENT,
+            delivery_statuses=("undelivered", "failed"),
+            reported=frozenset({"undelivered", "failed"}),
+        ),
+    },
+    Rule.FORGERY_HAS_NO_EFFECT: {
+        "written by a forged callback": replace(SENT, changed_by_forgery=1),
+        "a status that nobody gave it": replace(SENT, delivery_statuses=("failed",), reported=READ),
+    },
+    Rule.FOUND_WITHIN_A_DAY: {
+        "not looked up": replace(SENT, delivery_statuses=("queued",), due_status="delivered"),
+    },
+    Rule.CALLBACK_PROVES: {"still open": replace(UNKNOWN, is_proven=True)},
+    Rule.CALLBACK_SENDS_NOTHING: {"sent again": replace(SENT, sent_after_callback=1)},
 }
 BROKEN_CASES = [
     pytest.param(evidence, rule, id=name)
@@ -138,7 +165,7 @@ FAILURE = failure(Status.FAILED, "secret_malformed")
 class Office:
     """A table whose conversation ended `send_unknown`, and the operator at it."""
 
-    def __init__(self, store: LedgerStore, operator_table: OperatorTable) -> None:
+    def __init__(self, store: Store, operator_table: OperatorTable) -> None:
         self.store = store
         self.table = operator_table
         self.operator = Operator(operator_table)
@@ -180,6 +207,18 @@ def test_operator_releases_what_the_vendor_does_not_have(office: Office) -> None
     assert 1 == office.operator.releases[KEY]
     office.store.take_over(NEXT_LEASE, released)
     assert ANSWER == office.record().answer
+
+
+def test_callback_about_a_released_send_is_recorded(office: Office) -> None:
+    """The operator was misled: what was sent is not sent again."""
+    office.operator.decide(KEY, "", NOW)
+    found = office.store.read_delivery(KEY)
+    assert found
+    assert EventAction.CONTRADICT is event_action(found, INTENT.id, "SM1")
+    office.store.record_delivery(found, DeliveryChange(UNDELIVERED, NOW, PROVEN))
+    assert (Status.SENT, "SM1") == (office.record().status, office.record().sid)
+    with pytest.raises(ConditionFailed):
+        office.store.take_over(NEXT_LEASE, found.ledger)
 
 
 @pytest.mark.parametrize("sid", ["", "SM1"])

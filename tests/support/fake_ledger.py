@@ -1,12 +1,18 @@
 """The conversations table in memory, with the conditions of the real one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from threading import Lock
 from typing import Any
 
-from lambda_src.core.contract import Status, Step
+from lambda_src.core.contract import (
+    LOOKUP_DELAYS_SECONDS,
+    DeliveryStatus,
+    OpenWork,
+    Status,
+    Step,
+)
 from lambda_src.core.errors import (
     LedgerRefused,
     LedgerUnavailable,
@@ -15,6 +21,9 @@ from lambda_src.core.errors import (
 )
 from lambda_src.core.ledger import (
     ConditionFailed,
+    DeliveryChange,
+    DeliveryRecord,
+    DeliveryState,
     Failure,
     Intent,
     Lease,
@@ -32,6 +41,8 @@ STEPS = {
     **dict.fromkeys(("record_sent", "record_failure", "record_rejection"), Step.RECORD),
     "mark_failed_if_unchanged": Step.RECORD,
     **dict.fromkeys(("count_lookup", "mark_unknown", "related_records"), Step.SETTLE),
+    **dict.fromkeys(("read_delivery", "record_delivery", "schedule_lookup"), Step.DELIVERY),
+    "suppress": Step.DELIVERY,
 }
 """The step that a call's failure names."""
 COMMON_FIELDS = {part.name for part in fields(LedgerRecord)} - {"failure_code", "channel"}
@@ -57,6 +68,9 @@ class Record:
     sent: SentRecord | None = None
     request_id: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    intent_ids: tuple[str, ...] = ()
+    delivery: DeliveryState = field(default_factory=DeliveryState)
+    open_work: tuple[OpenWork, float] | None = None  # what remains to be done, and from when on
 
     def ledger_record(self) -> LedgerRecord:
         """Return what a failed condition returns."""
@@ -66,9 +80,22 @@ class Record:
             channel=self.attributes.get("channel_method", ""),
         )
 
+    def delivery_record(self) -> DeliveryRecord:
+        """Return what the events worker reads."""
+        ledger = self.ledger_record()
+        config = self.attributes.get("channel_config", {}).get(ledger.channel, {})
+        reference = config.get(f"{ledger.channel}_credentials_id", "")
+        return DeliveryRecord(ledger, self.intent_ids, self.delivery, reference, self.lookup_at)
+
+    @property
+    def lookup_at(self) -> float | None:
+        """When the vendor is to be asked for the status."""
+        kind, since = self.open_work or (None, None)
+        return since if kind is OpenWork.DELIVERY else None
+
 
 class FakeLedgerStore:
-    """Implements the port `LedgerStore`; each write is applied whole or not at all.
+    """Implements the ports on the table and its index; a write is applied whole or not at all.
 
     Attributes:
         records: The table's content.
@@ -125,18 +152,25 @@ class FakeLedgerStore:
         """Change `processing` to `sending`, while the lease is valid."""
         is_ours = _with_lease(lease, Status.PROCESSING)
         stored = Intent(_ms(intent.at), _ms(intent.deadline), intent.id)
-        changes = {"status": Status.SENDING, "answer": answer, "intent": stored, "lookups": 0}
 
-        def is_valid(record: Record) -> bool:
-            return is_ours(record) and record.lease_expires_at > stored.at
+        def changed(found: Record) -> Record | None:
+            is_valid = is_ours(found) and found.lease_expires_at > stored.at
+            ids = (*found.intent_ids, stored.id)
+            sending = replace(found, status=Status.SENDING, intent=stored, intent_ids=ids)
+            return replace(sending, answer=answer, lookups=0) if is_valid else None
 
-        self._update("record_intent", lease.key, is_valid, **changes)
+        self._change("record_intent", lease.key, changed)
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the sid, while `sending` or `send_unknown`."""
-        written = {"status": Status.SENT, "sid": sent.sid, "sent": sent}
-        removed = {"answer": None, "failure": None, "lease_expires_at": 0.0}
-        self._update("record_sent", key, lambda r: r.status in UNRESOLVED, **written, **removed)
+
+        def changed(found: Record) -> Record | None:
+            queued = replace(found.delivery, status=found.delivery.status or DeliveryStatus.QUEUED)
+            lookup = (OpenWork.DELIVERY, _ms(sent.sent_at + LOOKUP_DELAYS_SECONDS[0]))
+            after = replace(_as_sent(found, sent.sid), sent=sent, delivery=queued, open_work=lookup)
+            return after if found.status in UNRESOLVED else None
+
+        self._change("record_sent", key, changed)
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` under the same lease."""
@@ -165,7 +199,11 @@ class FakeLedgerStore:
 
     def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
-        changes = {"status": failure.status, "failure": failure}
+        changes = {
+            "status": failure.status,
+            "failure": failure,
+            "open_work": (OpenWork.UNKNOWN, _ms(failure.at)),
+        }
         self._update("mark_unknown", key, _of_owner(found, *UNRESOLVED), **changes)
 
     def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
@@ -179,6 +217,56 @@ class FakeLedgerStore:
             if record.key.primary_channel == key.primary_channel
             and (record.sid or record.status in UNRESOLVED)
         )
+
+    def read_delivery(self, key: RecordKey) -> DeliveryRecord | None:
+        """Return a record as the events worker reads it."""
+        _raise_fault("read_delivery", self._faults.pop("read_delivery"))
+        found = self.records.get(key)
+        return found.delivery_record() if found else None
+
+    def record_delivery(self, found: DeliveryRecord, change: DeliveryChange) -> None:
+        """Write what an event changes, if the record is unchanged since it was found."""
+        proven, key = change.proven, found.ledger.key
+
+        def seen(record: DeliveryRecord) -> tuple[object, ...]:
+            ledger, delivery = record.ledger, record.delivery
+            reports = len(delivery.history) if found.delivery.history else 0
+            state = ledger.status if proven else ledger.sid
+            return record.intent_id, delivery.status, reports, state
+
+        def changed(record: Record) -> Record | None:
+            if seen(record.delivery_record()) != seen(found):
+                return None
+            after = _as_sent(record, proven.sid) if proven else record
+            at = change.lookup_at
+            lookup = None if at is None else (OpenWork.DELIVERY, _ms(at))
+            return replace(after, delivery=change.state, open_work=lookup)
+
+        recipients = {key.primary_channel} if change.suppressed_for else set()
+        self._change("record_delivery", key, changed, partial(self.suppressed.update, recipients))
+
+    def schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
+        """Change when the vendor is to be asked, if it is unchanged."""
+        work = None if at is None else (OpenWork.DELIVERY, _ms(at))
+
+        def is_same(record: Record) -> bool:
+            return record.lookup_at is not None and record.lookup_at == found.lookup_at
+
+        self._update("schedule_lookup", found.ledger.key, is_same, open_work=work)
+
+    def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
+        """Yield what is due, the oldest first."""
+        work = [
+            (r.open_work[1], r.key, r.open_work[0]) for r in self.records.values() if r.open_work
+        ]
+        found = [(since, key) for since, key, other in work if other is kind and since <= now]
+        return iter(sorted(found, key=lambda one: one[0]))
+
+    def suppress(self, recipient: str, code: str, at: float) -> None:  # noqa: ARG002 - the port's
+        """Suppress a recipient."""
+        _raise_fault("suppress", self._faults.pop("suppress"))
+        self.suppressed.add(recipient)
+        self.writes.append("suppress")
 
     def _check_recipient(self, lease: Lease) -> None:
         self._check_erasure(lease.key, lease.requested_at)
@@ -201,10 +289,19 @@ class FakeLedgerStore:
         /,
         **changes: Any,
     ) -> None:
-        def changed(found: Record | None) -> Record | None:
-            return replace(found, **changes) if found and allowed(found) else None
+        def changed(found: Record) -> Record | None:
+            return replace(found, **changes) if allowed(found) else None
 
-        self._write(name, key, changed, in_same_write)
+        self._change(name, key, changed, in_same_write)
+
+    def _change(
+        self,
+        name: str,
+        key: RecordKey,
+        changed: Callable[[Record], Record | None],
+        in_same_write: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._write(name, key, lambda found: changed(found) if found else None, in_same_write)
 
     def _write(
         self,
@@ -239,6 +336,12 @@ def _raise_fault(call: str, fault: Fault | None) -> None:
             raise PermanentFailure("record_too_large", STEPS[call])
         case Fault.UNEXPECTED:
             raise UnexpectedTestError
+
+
+def _as_sent(found: Record, sid: str) -> Record:
+    intent = replace(found.intent, deadline=0.0) if found.intent else None
+    sent = replace(found, status=Status.SENT, sid=sid, intent=intent, answer=None)
+    return replace(sent, failure=None, lease_expires_at=0.0)
 
 
 def _unchanged(found: LedgerRecord) -> Callable[[Record], bool]:

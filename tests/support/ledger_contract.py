@@ -1,4 +1,4 @@
-"""What every implementation of the port `LedgerStore` does: the fake and the one on DynamoDB.
+"""What every implementation of `LedgerStore` and `DeliveryStore` does: the fake and the real one.
 
 A test class inherits `LedgerContract` and provides four fixtures: `store`, an empty table;
 `release`, which sets the record at `KEY` to `retry` as the operator's tool does; `erase`, which
@@ -7,18 +7,24 @@ erases the recipient of `KEY` at a time; `unavailable`, a table that answers no 
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
-from lambda_src.core.contract import Status
+from lambda_src.core.contract import LOOKUP_DELAYS_SECONDS, DeliveryStatus, Status
 from lambda_src.core.errors import LedgerUnavailable, RecipientErased
 from lambda_src.core.ledger import (
     ConditionFailed,
+    DeliveryChange,
+    DeliveryRecord,
+    DeliveryReport,
+    DeliveryState,
+    DeliveryStore,
     Intent,
     Lease,
     LedgerRecord,
     LedgerStore,
+    ProvenSend,
     RecipientSuppressed,
 )
 from tests.support import contexts
@@ -44,6 +50,27 @@ OPTED_OUT = replace(failure(Status.FAILED, "twilio_21610"), suppresses=True)
 OTHER_KEY = replace(KEY, conversation_id="another")
 OTHER_CONTEXT = replace(CONTEXT, key=OTHER_KEY)
 OTHER_RECIPIENT = replace(KEY, primary_channel="+447700900999")
+QUEUED = DeliveryState(DeliveryStatus.QUEUED)
+UNDELIVERED = DeliveryState(
+    DeliveryStatus.UNDELIVERED,
+    "63024",
+    (DeliveryReport(DeliveryStatus.UNDELIVERED, "63024", START + 9),),
+)
+LOOKUP_AT = SENT.sent_at + LOOKUP_DELAYS_SECONDS[0]
+PROVEN = ProvenSend("SM1", ANSWER, INTENT.at, 1000)
+
+
+class Store(LedgerStore, DeliveryStore, Protocol):
+    """Both ports."""
+
+
+def delivery_record(
+    ledger: LedgerRecord = LEDGER_RECORD,
+    delivery: DeliveryState = QUEUED,
+    lookup_at: float | None = None,
+) -> DeliveryRecord:
+    """Return a record with one intent, as the events worker reads it."""
+    return DeliveryRecord(ledger, (INTENT.id,), delivery, contexts.TWILIO_SECRET, lookup_at)
 
 
 def arguments(
@@ -63,6 +90,10 @@ def arguments(
         "count_lookup": (KEY, seen),
         "mark_unknown": (KEY, UNKNOWN, seen),
         "related_records": (KEY,),
+        "read_delivery": (KEY,),
+        "record_delivery": (delivery_record(seen), DeliveryChange(UNDELIVERED, START + 9)),
+        "schedule_lookup": (delivery_record(seen, lookup_at=LOOKUP_AT), START + 99),
+        "suppress": (KEY.primary_channel, "twilio_21610", START),
     }
 
 
@@ -319,6 +350,85 @@ class LedgerContract:
             suppressed.create(OTHER_CONTEXT, lease(key=OTHER_KEY, requested_at=START))
         with pytest.raises(RecipientSuppressed):
             suppressed.create(OTHER_CONTEXT, lease(key=OTHER_KEY, requested_at=START + 1))
+
+    def test_a_record_is_read_for_its_delivery(self, store: Store) -> None:
+        """With every intent's id; once it is sent, it is `queued` and to be looked up."""
+        assert store.read_delivery(KEY) is None
+        store.create(CONTEXT, HELD_LEASE)
+        store.record_intent(HELD_LEASE, INTENT, ANSWER)
+        assert delivery_record(state(store), DeliveryState()) == store.read_delivery(KEY)
+        store.record_sent(KEY, SENT)
+        assert delivery_record(state(store), lookup_at=LOOKUP_AT) == store.read_delivery(KEY)
+        assert (Status.SENT, "SM1") == (state(store).status, state(store).sid)
+
+    @pytest.mark.parametrize("is_unknown", [False, True])
+    def test_an_event_proves_an_open_send(self, sending: Store, is_unknown: bool) -> None:
+        """One write ends the send like the final write, which it thereby precedes."""
+        if is_unknown:
+            sending.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)
+        seen = sending.read_delivery(KEY)
+        assert seen
+        change = DeliveryChange(UNDELIVERED, START + 9, PROVEN)
+        sending.record_delivery(seen, change)
+        ended = ledger_record(
+            status=Status.SENT,
+            sid="SM1",
+            intent=replace(INTENT, deadline=0.0),
+            lease_expires_at=0.0,
+        )
+        assert delivery_record(ended, UNDELIVERED) == sending.read_delivery(KEY)
+        assert refuses(sending, "record_delivery", seen, change)
+        assert refuses(sending, "record_sent", KEY, SENT)
+
+    def test_an_event_changes_the_record_that_was_found(self, sending: Store) -> None:
+        """Another status, report, message or intent than the one that was found is not changed."""
+        sending.record_sent(KEY, SENT)
+        seen = sending.read_delivery(KEY)
+        assert seen
+        change = DeliveryChange(UNDELIVERED, START + 9)
+        intent = replace(INTENT, id="intent-2")
+        for ledger in (
+            replace(seen.ledger, sid="SM2"),
+            replace(seen.ledger, intent=intent),
+        ):
+            assert refuses(sending, "record_delivery", replace(seen, ledger=ledger), change)
+        sending.record_delivery(seen, change)
+        assert delivery_record(seen.ledger, UNDELIVERED) == sending.read_delivery(KEY)
+        assert refuses(sending, "record_delivery", seen, change)
+        assert refuses(sending, "schedule_lookup", seen, START)
+        fewer = replace(seen, delivery=replace(UNDELIVERED, history=UNDELIVERED.history * 2))
+        assert refuses(sending, "record_delivery", fewer, change)
+
+    @pytest.mark.parametrize("at", [START + 99.5, None])
+    def test_a_lookup_is_put_off(self, sending: Store, at: float | None) -> None:
+        """Or there is no further one; nothing else changes, and only once."""
+        sending.record_sent(KEY, SENT)
+        seen = sending.read_delivery(KEY)
+        assert seen
+        sending.schedule_lookup(seen, at)
+        assert replace(seen, lookup_at=at) == sending.read_delivery(KEY)
+        assert refuses(sending, "schedule_lookup", seen, START)
+        kept = replace(seen, lookup_at=at)
+        sending.record_delivery(kept, DeliveryChange(UNDELIVERED, START + 9, lookup_at=LOOKUP_AT))
+        assert delivery_record(seen.ledger, UNDELIVERED, LOOKUP_AT) == sending.read_delivery(KEY)
+
+    @pytest.mark.parametrize("is_alone", [False, True])
+    def test_a_late_opt_out_suppresses(self, sending: Store, is_alone: bool) -> None:
+        """Alone, or in the same write as the report; a refused write suppresses nobody."""
+        sending.record_sent(KEY, SENT)
+        seen = sending.read_delivery(KEY)
+        assert seen
+        change = DeliveryChange(UNDELIVERED, START + 9, suppressed_for="twilio_21610")
+        stale = replace(seen, delivery=DeliveryState(DeliveryStatus.READ))
+        assert refuses(sending, "record_delivery", stale, change)
+        sending.create(OTHER_CONTEXT, lease(key=OTHER_KEY))
+        if is_alone:
+            sending.suppress(KEY.primary_channel, "twilio_21610", START)
+        else:
+            sending.record_delivery(seen, change)
+        third = replace(KEY, conversation_id="third")
+        with pytest.raises(RecipientSuppressed):
+            sending.create(replace(CONTEXT, key=third), lease(key=third))
 
     @pytest.mark.parametrize("call", arguments())
     def test_an_outage_names_its_step(self, unavailable: LedgerStore, call: str) -> None:

@@ -102,7 +102,7 @@ class _FakeHeartbeat:
                 self.renewal_errors.append(error)
 
 
-class _FakeMetrics:
+class FakeMetrics:
     """Implements the port `Metrics`: `values` was recorded, the rest published."""
 
     def __init__(self) -> None:
@@ -112,12 +112,14 @@ class _FakeMetrics:
         self.published = 0
 
     def record(self, values: Mapping[Metric, float]) -> None:
+        """Keep the values."""
         for metric, value in values.items():
             self.values[metric].append(value)
 
     def publish(
         self, counts: Mapping[Metric, int], failures: Mapping[tuple[Step, Kind], int]
     ) -> None:
+        """Keep the numbers of the last batch."""
         self.published += 1
         self.counts, self.failures = dict(counts), dict(failures)
 
@@ -144,15 +146,16 @@ class Runtime:
     queue: Queue
     times: TimeBudget
     lease_seconds: float = LEASE_SECONDS
+    callback_base_url: str = ""
 
     def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> Heartbeat:
         """Return a heartbeat for messages given as message id → receipt handle."""
         raise NotImplementedError
 
     @cached_property
-    def metrics(self) -> _FakeMetrics:
+    def metrics(self) -> FakeMetrics:
         """What is recorded and published."""
-        return _FakeMetrics()
+        return FakeMetrics()
 
     @property
     def leases(self) -> LeaseManager:
@@ -169,7 +172,8 @@ class Runtime:
     def at_most_once(self) -> AtMostOnceSender:
         """The sender with its intent and its final write."""
         parts = (self.leases, self.secrets, self.sender, self.metrics)
-        return AtMostOnceSender(*parts, self.clock, self.times, self.clock.sleep, self.clock)
+        times = (self.clock, self.times, self.clock.sleep, self.clock)
+        return AtMostOnceSender(*parts, *times, callback_base_url=self.callback_base_url)
 
     @property
     def failures(self) -> FailureRecorder:

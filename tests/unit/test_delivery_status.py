@@ -51,6 +51,8 @@ def test_an_event_does_what_the_table_says(status: Status) -> None:
     for unknown in ("", "another"):
         assert EventAction.DROP is event_action(record, unknown, "SM1")
     assert EventAction.SUSPECT_SECOND_MESSAGE is event_action(record, EARLIER, "SM1")
+    released = replace(record, ledger=replace(record.ledger, intent=None))
+    assert ACTIONS[status] is event_action(released, CURRENT, "SM1")
     of_1x = replace(record, ledger=replace(record.ledger, intent=Intent(1.0, 2.0)), intent_ids=())
     assert EventAction.DROP is event_action(of_1x, "", "SM1")
 

@@ -146,8 +146,13 @@ class DeliveryRecord:
 
     @property
     def intent_id(self) -> str:
-        """The id of the current intent; empty if there is none."""
-        return self.ledger.intent.id if self.ledger.intent else ""
+        """The id of the last intent; empty if there is none.
+
+        A released record has no intent, but that send may yet turn out to have happened.
+        """
+        if self.ledger.intent is None:
+            return self.intent_ids[-1] if self.intent_ids else ""
+        return self.ledger.intent.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def _of_store(call: str) -> tuple[CallFault, ...]:
         CallFault("applied-late", Effect.LATE, unavailable),
     )
     return (
-        *(writes if call != "related_records" else ()),
+        *(writes if call not in {"related_records", "read_delivery"} else ()),
         CallFault("table-unavailable", Effect.NONE, unavailable),
         *_failures(step, ledger_refused=errors.LedgerRefused),
         _UNEXPECTED,
@@ -74,7 +74,7 @@ _SECRET = (
     _UNEXPECTED,
 )
 CALL_FAULTS: dict[str, tuple[CallFault, ...]] = {
-    **{f"store.{call}": _of_store(call) for call in STEPS},
+    **{f"store.{call}": _of_store(call) for call, step in STEPS.items() if step != Step.DELIVERY},
     "secrets.openai_key": _SECRET,
     "secrets.credentials": _SECRET,
     "generator.generate": (
@@ -108,7 +108,17 @@ CALL_FAULTS: dict[str, tuple[CallFault, ...]] = {
     "queue.change_visibility": (CallFault("queue-silent", Effect.NONE),),
     "queue.max_receive_count": _failures(Step.SETTLE, queue_unavailable=errors.TransientFailure),
 }
-"""The ways in which each call can go wrong; a call that is not listed cannot."""
+"""The ways in which each call of a processor can go wrong; a call that is not listed cannot."""
+EVENT_FAULTS: dict[str, tuple[CallFault, ...]] = {
+    # No late effects: which one a step applies must not depend on callbacks.
+    f"store.{call}": tuple(fault for fault in _of_store(call) if fault.effect is not Effect.LATE)
+    for call, step in STEPS.items()
+    if step is Step.DELIVERY
+} | {
+    "secrets.credentials": _SECRET,
+    "queue.change_visibility": CALL_FAULTS["queue.change_visibility"],
+}
+"""The same for the events worker."""
 _OUTAGES = (
     *("table-unavailable", "openai_500", "twilio_unreachable", "twilio_503"),
     *("secrets_unavailable", "queue-silent", "queue_unavailable"),
@@ -124,11 +134,23 @@ INTERVAL = 25.0
 """Seconds between heartbeats."""
 
 
+class Event(NamedTuple):
+    """What an event is about; `is_forged` is whether the vendor did not send it.
+
+    A lookup request names neither a message nor an intent.
+    """
+
+    sid: str = ""
+    intent_id: str = ""
+    is_forged: bool = False
+
+
 class Author(NamedTuple):
     """On whose behalf a task works: one delivery, and its conversation."""
 
     owner: str
     key: RecordKey
+    event: Event | None = None
 
 
 class Task(greenlet):

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from greenlet import GreenletExit
 
-from lambda_src.core.batch import BatchHandler
 from lambda_src.core.contract import LogEvent, Status
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.ledger import ConditionFailed, RecipientSuppressed
@@ -26,6 +25,7 @@ from tests.faults.model._calls import (
     Author,
     CallFault,
     Effect,
+    Event,
     SteppedHeartbeat,
     SteppedPort,
     Task,
@@ -78,17 +78,20 @@ class InMemoryMessage:
 class InMemoryQueue:
     """One queue and its dead-letter queue; implements the port `Queue`, and `extend`."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], name: str = "message") -> None:
         self.messages: list[InMemoryMessage] = []
+        self._name = name
         self.max_receives = 10
         self._now = now
         self._arrived = 0
         self._by_handle: dict[str, InMemoryMessage] = {}
 
-    def put(self, key: RecordKey, body: str) -> None:
+    def put(self, key: RecordKey, body: str, delay: float = 0.0) -> str:
+        """Put a message on the queue, and return its id."""
         self._arrived += 1
-        name = f"message-{self._arrived}"
-        self.messages.append(InMemoryMessage(name, key, body, self._now()))
+        name = f"{self._name}-{self._arrived}"
+        self.messages.append(InMemoryMessage(name, key, body, self._now() + delay))
+        return name
 
     @property
     def on_queue(self) -> list[InMemoryMessage]:
@@ -154,6 +157,10 @@ FAILURE_SITUATIONS = {
     "stalled_before_send": Situation.STALLED,
     "receives_used_up": Situation.LAST_RECEIVE,
 }
+PROVEN = {
+    Status.SENDING: Situation.PROVEN,
+    Status.SEND_UNKNOWN: Situation.PROVEN_UNKNOWN,
+}
 CALL_SITUATIONS = {"store.renew": Situation.RENEWED, "store.mark_unknown": Situation.MARKED_UNKNOWN}
 
 
@@ -166,6 +173,10 @@ class Observation(History):
     alarms: set[str] = field(default_factory=set)
     is_refused: bool = False
     is_fixable: bool = False
+    delivery_statuses: list[str] = field(default_factory=list)
+    changed_by_forgery: int = 0
+    is_proven: bool = False
+    sent_after_callback: int = 0
 
 
 class Observer(logging.Handler):
@@ -190,7 +201,7 @@ class Observer(logging.Handler):
             self.reached.add(Situation.UNRECORDED)
 
     def note_fault(self, author: Author | None, fault: CallFault) -> None:
-        if author:
+        if author and not author.event:
             observation = self.of(author.key)
             observation.is_refused |= fault.is_refusal
             observation.is_fixable |= fault.is_fixable
@@ -204,6 +215,11 @@ class Observer(logging.Handler):
 
     def _run(self, call: str, author: Author, effect: partial[Any]) -> Any:
         before = self._store.records.get(author.key)
+        if author.event:
+            return self._run_for_event(call, author.key, author.event, effect)
+        if call == "sender.send":
+            observation = self.of(author.key)
+            observation.sent_after_callback += observation.is_proven
         try:
             result = effect()
         except ConditionFailed as failed:
@@ -216,6 +232,23 @@ class Observer(logging.Handler):
         self._note_effect(call, author, before, result)
         if situation := _situation(call, author, effect, before):
             self.reached.add(situation)
+        return result
+
+    def _run_for_event(self, call: str, key: RecordKey, event: Event, effect: partial[Any]) -> Any:
+        before = self._store.records.get(key)
+        try:
+            result = effect()
+        except ConditionFailed:
+            self.reached.add(Situation.EVENT_RACED)
+            raise
+        if call == "store.record_delivery" and not event.sid:
+            self.reached.add(Situation.LOOKED_UP)
+        if call in {"store.record_delivery", "store.suppress"}:
+            self.of(key).changed_by_forgery += event.is_forged
+            if before and before.status in PROVEN:
+                self.reached.add(PROVEN[before.status])
+            if key.primary_channel in self._store.suppressed and before and not before.failure:
+                self.reached.add(Situation.OPTED_OUT_LATE)
         return result
 
     def _note_effect(self, call: str, author: Author, before: Record | None, result: Any) -> None:
@@ -243,7 +276,11 @@ class Observer(logging.Handler):
             for record in self._store.records.values()
             if record.failure and record.key.primary_channel == key.primary_channel
         )
-        return OPT_OUT in codes
+        return OPT_OUT in codes or any(
+            f"twilio_{record.delivery.error_code}" == OPT_OUT
+            for record in self._store.records.values()
+            if record.key.primary_channel == key.primary_channel
+        )
 
     def _note_refused_write(self, call: str, author: Author, failed: ConditionFailed) -> None:
         if failed.record is None:
@@ -253,6 +290,8 @@ class Observer(logging.Handler):
             self.reached.add(Situation.SENT_ALREADY)
         elif call == "store.create" and status is Status.PROCESSING:
             self.reached.add(Situation.LEASE_HELD)
+        elif call == "store.record_sent" and failed.record.sid in self.of(author.key).sids:
+            self.reached.add(Situation.PROVEN_EARLY)
         elif self.of(author.key).has_lost(author.owner):
             self.reached.add(Situation.FENCED_OFF)
         elif call == "store.record_intent" and status is Status.PROCESSING:
@@ -344,6 +383,8 @@ class Environment:
         self.queue = InMemoryQueue(self.clock)
         self.sender = LaggingSender(self.clock, TWILIO.auth_token)
         self.generator = ModelGenerator(API_KEY)
+        self.callback_base_url = ""
+        self.events: dict[str, Event] = {}  # by message id
         self.observer = Observer(self.store)
         store_defaults(self.secrets, self.assistants)
 
@@ -353,6 +394,13 @@ class Environment:
         self.is_late_last = bool(is_late_last)
         if is_ai_slow:
             self.lease_seconds, self.ai_seconds = SHORT_LEASE, SLOW_GENERATION
+
+    def cached_secrets(self) -> FakeSecrets:
+        """Return the secrets with a cache of their own."""
+        secrets = FakeSecrets()
+        secrets.openai_keys.stored = self.secrets.openai_keys.stored
+        secrets.twilio_credentials.stored = self.secrets.twilio_credentials.stored
+        return secrets
 
     @property
     def are_secrets_right(self) -> bool:
@@ -423,13 +471,13 @@ class Environment:
             self.apply(self.late[0])
 
 
-Alter = Callable[[BatchHandler], BatchHandler]
-"""Makes another handler of a handler: a mutant."""
+Alter = Callable[[Any], Any]
+"""Makes another handler of a handler, or another job of the scheduled job: a mutant."""
 
 parse = cache(contexts.parser)
 
 
-def unaltered(handler: BatchHandler) -> BatchHandler:
+def unaltered(handler: Any) -> Any:
     """Return the handler as it is."""
     return handler
 
@@ -437,9 +485,9 @@ def unaltered(handler: BatchHandler) -> BatchHandler:
 class SkewedClock:
     """The container's own clock, which differs a little from the others'."""
 
-    def __init__(self, container: "Container", skew: float) -> None:
-        self._call = container.call
-        self._true_time = container.environment.clock
+    def __init__(self, process: "Process", skew: float) -> None:
+        self._call = process.call
+        self._true_time = process.environment.clock
         self._skew = skew
 
     def __call__(self) -> float:
@@ -449,44 +497,27 @@ class SkewedClock:
         self._call("clock.sleep", partial(self._true_time.advance, seconds))
 
 
-class Container(Runtime):
-    """Processes one batch at a time; a container that was killed has no effect any more."""
+class Process:
+    """A function's process; one that was killed has no effect any more.
 
-    def __init__(self, environment: Environment, skew: float, alter: Alter) -> None:
+    Attributes:
+        authors: On whose behalf it works, by message id.
+    """
+
+    clock: SleepClock
+
+    def __init__(self, environment: "Environment", skew: float) -> None:
         self.environment = environment
         self.is_dead = False
         self.ends_at = 0.0
         self.tasks: list[Task] = []
-        self.heartbeat: SteppedHeartbeat | None = None
         self.messages: Sequence[InMemoryMessage] = ()
         self.authors: dict[str, Author] = {}
         self._invocation: Task | None = None
-        self.clock: SleepClock = SkewedClock(self, skew)
-        self.times = TIMES
-        self.lease_seconds = environment.lease_seconds
-        self.assistants = environment.assistants
-        secrets = FakeSecrets()  # with a cache of its own
-        secrets.openai_keys.stored = environment.secrets.openai_keys.stored
-        secrets.twilio_credentials.stored = environment.secrets.twilio_credentials.stored
-        self.secrets = self._stepped("secrets", secrets)
-        self._extend = self._stepped("queue", environment.queue).extend
-        for name in ("store", "generator", "sender", "queue"):
-            setattr(self, name, self._stepped(name, getattr(environment, name)))
-        self._handler = alter(
-            replace(
-                self.batch(),
-                parse=parse,
-                pool=lambda _: TaskPool(self),
-                random=Random(0),  # noqa: S311 - jitter, the same in every run
-            )
-        )
+        self.clock = SkewedClock(self, skew)
 
     def _stepped(self, name: str, port: object) -> Any:
         return SteppedPort(name, port, self.call)
-
-    def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> SteppedHeartbeat:
-        self.heartbeat = SteppedHeartbeat(receipt_handles, self._extend, self)
-        return self.heartbeat
 
     @property
     def is_busy(self) -> bool:
@@ -500,20 +531,23 @@ class Container(Runtime):
     def has_no_time(self) -> bool:
         return self.clock() >= self.ends_at
 
-    def is_at(self, key: RecordKey) -> bool:
-        is_in_batch = self.is_busy and any(author.key == key for author in self.authors.values())
-        return is_in_batch or any(task.is_of(key) for task in self.tasks)
-
     def begin(self, messages: Sequence[InMemoryMessage]) -> None:
+        self.messages = messages
         self.ends_at = self.clock() + FUNCTION_TIMEOUT
         self.tasks = [task for task in self.tasks if not task.dead]
-        self.messages = messages
-        self.authors = {m.message_id: Author(m.handle, m.key) for m in messages}
+        self.authors = {
+            m.message_id: Author(m.handle, m.key, self.environment.events.get(m.message_id))
+            for m in messages
+        }
         deliveries = [
             Delivery(m.message_id, m.handle, m.body, m.receives, self.ends_at, owner=m.handle)
             for m in messages
         ]
-        self._invocation = self.spawn(partial(self._invoke, deliveries))
+        self._invocation = self.spawn(partial(self.invoke, deliveries))
+
+    def invoke(self, deliveries: list[Delivery]) -> None:
+        """Handle a batch, and delete what was not reported as failed."""
+        raise NotImplementedError
 
     def spawn(self, work: Callable[[], object], author: Author | None = None) -> Task:
         task = Task(work, author)
@@ -532,22 +566,20 @@ class Container(Runtime):
     def call(self, name: str, effect: "partial[Any]") -> Any:
         task = current()
         self._stop(task, f"before:{name}")
-        fault, task.fault = task.fault or self.environment.fault_of_outage(name), None
+        fault, task.fault = task.fault or self.fault_of_outage(name), None
         observed = self.environment.observer.observed(name, task.author, effect)
-        if name == "generator.generate":
-            self._beat_for(task, self.environment.ai_seconds)
+        self.before_effect(task, name)
         try:
             late = LateEffect(name, task.author, observed)
             return self._fail(late, fault) if fault else observed()
         finally:
             self._stop(task, f"after:{name}")
 
-    def _beat_for(self, task: Task, seconds: float) -> None:
-        ends_at = self.clock() + seconds
-        while self.heartbeat and self.clock() < ends_at:
-            self.environment.clock.advance(INTERVAL)
-            self.heartbeat.beat()
-            task.wait_until(lambda: not (self.heartbeat and self.heartbeat.is_beating))
+    def fault_of_outage(self, call: str) -> CallFault | None:
+        return self.environment.fault_of_outage(call)
+
+    def before_effect(self, task: Task, call: str) -> None:
+        """Do what happens while a call is made."""
 
     def _stop(self, task: Task, at: str) -> None:
         self.check_alive()
@@ -570,7 +602,50 @@ class Container(Runtime):
             raise fault.error()
         return None
 
-    def _invoke(self, deliveries: list[Delivery]) -> None:
+
+class Container(Process, Runtime):
+    """Processes one batch at a time."""
+
+    def __init__(self, environment: Environment, skew: float, alter: Alter) -> None:
+        super().__init__(environment, skew)
+        self.heartbeat: SteppedHeartbeat | None = None
+        self.times = TIMES
+        self.lease_seconds = environment.lease_seconds
+        self.callback_base_url = environment.callback_base_url
+        self.assistants = environment.assistants
+        self.secrets = self._stepped("secrets", environment.cached_secrets())
+        self._extend = self._stepped("queue", environment.queue).extend
+        for name in ("store", "generator", "sender", "queue"):
+            setattr(self, name, self._stepped(name, getattr(environment, name)))
+        self._handler = alter(
+            replace(
+                self.batch(),
+                parse=parse,
+                pool=lambda _: TaskPool(self),
+                random=Random(0),  # noqa: S311 - jitter, the same in every run
+            )
+        )
+
+    def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> SteppedHeartbeat:
+        self.heartbeat = SteppedHeartbeat(receipt_handles, self._extend, self)
+        return self.heartbeat
+
+    def is_at(self, key: RecordKey) -> bool:
+        is_in_batch = self.is_busy and any(author.key == key for author in self.authors.values())
+        return is_in_batch or any(task.is_of(key) for task in self.tasks)
+
+    def before_effect(self, task: Task, call: str) -> None:
+        if call == "generator.generate":
+            self._beat_for(task, self.environment.ai_seconds)
+
+    def _beat_for(self, task: Task, seconds: float) -> None:
+        ends_at = self.clock() + seconds
+        while self.heartbeat and self.clock() < ends_at:
+            self.environment.clock.advance(INTERVAL)
+            self.heartbeat.beat()
+            task.wait_until(lambda: not (self.heartbeat and self.heartbeat.is_beating))
+
+    def invoke(self, deliveries: list[Delivery]) -> None:
         failed = self._handler.handle(deliveries)
         for delivery in deliveries:
             # The result of an invocation that timed out is not used.

@@ -5,19 +5,20 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from lambda_src.core.contract import Status
+from lambda_src.core.contract import SCHEDULE_SECONDS, Status
 from lambda_src.core.models import RecordKey
-from tests.faults.model._calls import CALL_FAULTS, Author, Task
+from tests.faults.model._calls import CALL_FAULTS, EVENT_FAULTS, Author, Task
+from tests.faults.model._events import DAY, LATE_END, MAX_EVENTS, EventsContainer, EventsEnvironment
 from tests.faults.model._system import (
     Alter,
     Container,
-    Environment,
     InMemoryMessage,
     NothingToDo,
+    Process,
     pick,
     unaltered,
 )
-from tests.faults.model.schedules import Schedule, Situation, Step
+from tests.faults.model.schedules import Callbacks, Schedule, Situation, Step
 from tests.faults.operator_decisions import Decision, Operator, in_memory_table
 from tests.faults.rules import Evidence, Location, Rule, broken_rules
 from tests.support import contexts
@@ -60,7 +61,7 @@ def _body(key: RecordKey) -> str:
 BODIES = {key: _body(key) for key in KEYS}
 
 
-class Model(Environment):
+class Model(EventsEnvironment):
     """Does the steps of a schedule; all rules are checked after each piece of work.
 
     Each method `do_…` is an action of schedules. In their arguments, `worker` counts the busy
@@ -68,7 +69,7 @@ class Model(Environment):
     """
 
     def __init__(self, alter: Alter = unaltered) -> None:
-        super().__init__()
+        super().__init__(alter)
         self._random_state = random.getstate()
         random.seed(0)  # the pauses between two attempts at a write are drawn from it
         self.containers: list[Container] = []
@@ -82,7 +83,7 @@ class Model(Environment):
 
     def close(self) -> None:
         """End what is in progress, and restore what was changed."""
-        for container in self.containers:
+        for container in (*self.containers, *self.event_workers):
             container.kill()
         RUNTIME_LOG.removeHandler(self.observer)
         RUNTIME_LOG.setLevel(self._log_state[0])
@@ -186,6 +187,44 @@ class Model(Environment):
             heartbeat.is_abandoned = True
             self.observer.reached.add(Situation.HEARTBEAT_HUNG)
 
+    def do_work(self, most: int) -> None:
+        """Deliver the events that waited longest, up to so many, to an events worker."""
+        visible = self.events_queue.visible[:most]
+        received = [message for message in visible if self.events_queue.receive(message)]
+        if not received:
+            raise NothingToDo
+        idle = [one for one in self.event_workers if not (one.is_busy or one.is_dead)]
+        worker = idle[0] if idle else EventsContainer(self, self._alter)
+        if not idle:
+            self.event_workers.append(worker)
+        worker.begin(received)
+
+    def do_work_to(self, stop: str) -> None:
+        """Let the last events worker go on until it stops there, or its batch is over."""
+        self._run_to(pick(self.at_events, -1), stop)
+
+    def do_work_fail(self, call: str, fault: str) -> None:
+        """Let the last events worker go on until it makes that call, which then goes wrong."""
+        worker = pick(self.at_events, -1)
+        if task := self._run_to(worker, f"before:{call}"):
+            task.fault = next(one for one in EVENT_FAULTS[call] if one.name == fault)
+            self._go_on(worker, task)
+
+    def do_work_kill(self) -> None:
+        """Kill the last events worker, wherever it is."""
+        pick(self.at_events, -1).kill()
+
+    def do_work_on(self) -> None:
+        """Let the last events worker go on until its batch is over."""
+        worker = pick(self.at_events, -1)
+        while worker.is_busy:
+            self._go_on(worker, worker.ready[-1])
+
+    @property
+    def at_events(self) -> list[EventsContainer]:
+        """The events workers that process a batch."""
+        return [worker for worker in self.event_workers if worker.is_busy]
+
     @property
     def busy(self) -> list[Container]:
         """The containers that process a batch."""
@@ -246,10 +285,29 @@ class Model(Environment):
             self._empty_queue()
         else:
             raise Problem((Rule.SENT_IN_THE_END,), "an operator is needed again and again")
+        self._let_a_day_pass()
         self._judge_all(is_final=True)
+
+    def _let_a_day_pass(self) -> None:
+        """Let the scheduled job find what callbacks did not report."""
+        self.trace.append("> a day passes")
+        self.callbacks = Callbacks.LOST
+        self.reports.clear()
+        day_over = self.clock() + DAY
+        while self.clock() < day_over:
+            self.end_messages(LATE_END)
+            moments = [r.lookup_at for r in self.store.records.values() if r.lookup_at]
+            ends = (sent.at + LATE_END for sent in self.sender.sent)
+            moments += [end for end in ends if end > self.clock()]
+            at = min((max(self.clock(), one) for one in moments), default=day_over)
+            self.clock.now = min(day_over, at) + SCHEDULE_SECONDS
+            self.end_messages(LATE_END)
+            self.do_schedule()
+            self._empty_events_queue()
 
     def _empty_queue(self) -> None:
         for _ in range(MAX_DELIVERIES):
+            self._empty_events_queue()
             if not self.queue.on_queue:
                 return
             self.do_wait_for_queue()
@@ -257,6 +315,18 @@ class Model(Environment):
                 self.do_deliver(2)
             self._finish_all()
         raise Problem((Rule.SENT_IN_THE_END,), "messages are delivered again and again")
+
+    def _empty_events_queue(self) -> None:
+        if self.callbacks is Callbacks.ARRIVE:
+            self.let_reports_arrive()
+        for _ in range(MAX_EVENTS):
+            if not self.events_queue.on_queue:
+                return
+            self.clock.now = max(self.clock.now, self.events_queue.on_queue[0].visible_at)
+            with suppress(NothingToDo):
+                self.do_work(10)
+            self._finish_all()
+        raise Problem((Rule.CALLBACK_PROVES,), "callbacks are delivered again and again")
 
     def _redrive_unfinished(self) -> bool:
         failed = {r.key for r in self.store.records.values() if r.status is Status.FAILED}
@@ -288,11 +358,11 @@ class Model(Environment):
         return self.containers[-1]
 
     def _finish_all(self) -> None:
-        for container in self.containers:
+        for container in (*self.containers, *self.event_workers):
             while container.ready:
                 self._go_on(container, container.ready[-1])
 
-    def _run_to(self, container: Container, stop: str) -> Task | None:
+    def _run_to(self, container: Process, stop: str) -> Task | None:
         while container.is_busy:
             for task in container.ready:
                 if task.at == stop:
@@ -300,23 +370,28 @@ class Model(Environment):
             self._go_on(container, container.ready[-1])
         return None
 
-    def _go_on(self, container: Container, task: Task) -> None:
+    def _go_on(self, container: Process, task: Task) -> None:
         task.go_on()
         self._note_piece(container, task)
-        if container.is_busy and container.has_no_time:
+        if container in self.busy and container.has_no_time:
             self.observer.reached.add(Situation.RAN_TOO_LONG)
         if task.author:
             self._judge(task.author.key)
         else:
             self._judge_all()
 
-    def _note_piece(self, container: Container, task: Task) -> None:
+    def _note_piece(self, container: Process, task: Task) -> None:
         author = task.author
         record = self.store.records.get(author.key) if author else None
-        seconds, number = self.clock() - START, self.containers.index(container)
+        seconds, name = self.clock() - START, self._name_of(container)
         whose = f"{author.owner} of {author.key.conversation_id}" if author else "-"
         stop, status = "done" if task.dead else task.at, record.status if record else ""
-        self.trace.append(f"{seconds:7.1f}s container {number} {whose} {stop} {status}")
+        self.trace.append(f"{seconds:7.1f}s {name} {whose} {stop} {status}")
+
+    def _name_of(self, process: Process) -> str:
+        is_at_events = process in self.event_workers
+        processes: Sequence[Process] = self.event_workers if is_at_events else self.containers
+        return f"{'events worker' if is_at_events else 'container'} {processes.index(process)}"
 
     def _note_death(self, task: Task, author: Author) -> None:
         reached, record = self.observer.reached, self.store.records.get(author.key)
@@ -373,6 +448,10 @@ class Model(Environment):
     def _evidence_of(self, key: RecordKey, *, is_final: bool = False) -> Evidence:
         # No release is counted: this operator releases only what was certainly not sent.
         observation, record = self.observer.of(key), self.store.records.get(key)
+        status = (record.delivery.status if record else None) or ""
+        if observation.delivery_statuses[-1:] != [status]:
+            observation.delivery_statuses.append(status)
+        own = {*observation.sids, record.sid if record else ""}
         return Evidence(
             sids=tuple(observation.sids),
             locations=tuple(self.queue.location(m) for m in self.queue.messages if m.key == key),
@@ -386,6 +465,12 @@ class Model(Environment):
             is_at_rest=not any(container.is_at(key) for container in self.containers),
             is_final=is_final,
             is_refused=observation.is_refused,
+            delivery_statuses=tuple(observation.delivery_statuses),
+            reported=frozenset(status for sid in own for status in self.statuses.get(sid, ())),
+            changed_by_forgery=observation.changed_by_forgery,
+            is_proven=observation.is_proven,
+            sent_after_callback=observation.sent_after_callback,
+            due_status=self.due_status(record.sid) if is_final and record and record.sid else None,
         )
 
 

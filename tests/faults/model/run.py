@@ -7,7 +7,7 @@ from concurrent.futures import as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as seeded
@@ -23,9 +23,17 @@ from hypothesis.stateful import (
 
 from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, SERVICES
+from tests.faults.model._events import ALL_EVENT_FAULTS, CODES, EVENT_STOPS, FORGERIES
 from tests.faults.model._system import Alter, unaltered
 from tests.faults.model.model import KEYS, STOPS, Model, Played, Problem, smallest
-from tests.faults.model.schedules import Schedule, Situation, Step, read, written
+from tests.faults.model.schedules import (
+    Schedule,
+    Situation,
+    Step,
+    read,
+    without_callbacks,
+    written,
+)
 from tests.faults.parallel import process_pool
 from tests.faults.rules import Result, Violation
 
@@ -33,8 +41,13 @@ MAX_BUSY = 3
 """Containers that work at once."""
 MAX_MESSAGES = 6
 """Messages that arrive in one schedule."""
+MAX_CALLBACKS = 5
+"""Callbacks that are drawn in one schedule; others may arrive at its end."""
 FAULTS = [f"{call} {fault.name}" for call, faults in CALL_FAULTS.items() for fault in faults]
-KINDS = ("kill", "fault", "outage", "lag", "secret", "duplicate", "slow", "heartbeat")
+KINDS = (
+    *("kill", "fault", "outage", "lag", "secret", "duplicate", "slow", "heartbeat"),
+    "callback",
+)
 """Kinds of trouble that a schedule may do without, so that it has more of the others."""
 
 # A container is delayed past its lease, and another one gets its message.
@@ -46,6 +59,17 @@ OUTLASTED += "; ".join(f"operator {number}" for number in range(len(KEYS)))
 KILLED_RECONCILING = "wait_for_queue; deliver 1; kill_at -1 {stop}"
 # A message is accepted, its answer is lost, and the vendor does not list it yet.
 LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
+# The vendor reports a message, and an events worker gets that.
+REPORTED = "report {which} {report}; post -1 {kept}; work 1"
+# A callback comes before the answer to the send.
+EARLY = "run_to {worker} after:sender.send; report -1 {report}; post -1 {kept}; work 1; work_on"
+# How an events worker goes on: to the end, delayed, killed, or after a call that went wrong.
+EVENT_ENDINGS = (
+    *(4 * len(EVENT_STOPS) * ("work_on",)),
+    *(f"work_to {stop}" for stop in EVENT_STOPS * 2),
+    *(f"work_to {stop}; work_kill" for stop in EVENT_STOPS),
+    *(f"work_fail {fault}; work_on" for fault in ALL_EVENT_FAULTS),
+)
 
 Drawn = st.SearchStrategy[Any]
 When = Callable[["Schedules"], bool]
@@ -63,6 +87,9 @@ DRAWN: dict[str, Drawn] = {
     "fault": st.sampled_from(FAULTS),
     "conversation": st.integers(0, len(KEYS) - 1),
     "service": st.sampled_from(SERVICES),
+    "report": st.sampled_from((*("sent", "delivered", "read") * 2, *CODES)),
+    "kept": flag,
+    "ending": st.sampled_from(EVENT_ENDINGS),
 }
 """What stands for a name in a move, unless the move has another strategy."""
 
@@ -88,21 +115,49 @@ def working(kind: str = "") -> When:
     return lambda machine: bool(machine.model.busy) and kind not in machine.lacks
 
 
+def reporting() -> When:
+    """Return whether a message can be reported, in a schedule with callbacks of its own."""
+    return lambda machine: (
+        machine._may_report
+        and bool(machine.model.reported_messages)
+        and "callback" not in machine.lacks
+    )
+
+
 def faults_of(service: str) -> Drawn:
     """Draw a call of a service, and what goes wrong with it."""
     return st.sampled_from([fault for fault in FAULTS if fault.startswith(service)])
+
+
+class Ended(NamedTuple):
+    """A schedule that kept the promise: its steps, and what it reached with and without callbacks.
+
+    They are the same if the callbacks changed nothing but delivery statuses.
+    """
+
+    steps: int
+    reached: set[Situation]
+    without: set[Situation]
+
+
+DECIDED = frozenset({Situation.RELEASED, Situation.RECORDED_BY_OPERATOR})
+"""An operator was needed."""
+CHANGED_BY_CALLBACKS = frozenset({
+    Situation.PROVEN, Situation.PROVEN_EARLY, Situation.PROVEN_UNKNOWN, Situation.OPTED_OUT_LATE,
+})  # fmt: skip
+"""A callback or a lookup changed more than a delivery status."""
 
 
 class Schedules(RuleBasedStateMachine):
     """One instance is one schedule; a subclass has `alter`, and what its schedules found.
 
     Attributes:
-        ended: The steps of each schedule that kept the promise, and what it reached.
+        ended: The schedules that kept the promise.
         broken: The schedule that did not, and how: the last one.
     """
 
     alter: ClassVar[Alter]
-    ended: ClassVar[list[tuple[int, set[Situation]]]]
+    ended: ClassVar[list[Ended]]
     broken: ClassVar[tuple[Schedule, Problem] | None] = None
 
     def __init__(self) -> None:
@@ -117,12 +172,13 @@ class Schedules(RuleBasedStateMachine):
         is_original=flag,
         is_ai_slow=flag,
         is_late_last=flag,
+        callbacks=st.sampled_from((1, 1, 1, 0)),
         lacking=st.integers(0, 2 ** len(KINDS) - 1),
     )
     def begin(self, lacking: int, **settings: int) -> None:
         """Draw the schedule's settings."""
         self.lacks = {kind for number, kind in enumerate(KINDS) if lacking >> number & 1}
-        names = ("receives", "is_original", "is_ai_slow", "is_late_last")
+        names = ("receives", "is_original", "is_ai_slow", "is_late_last", "callbacks")
         self.do(Step("begin", tuple(settings[name] for name in names)))
 
     arrive = move("arrive {conversation}", lambda m: m._may_arrive)
@@ -180,6 +236,29 @@ class Schedules(RuleBasedStateMachine):
     change_key = move("change_key", working("secret"))
     fix_secrets = move("fix_secrets", lambda m: not m.model.are_secrets_right)
 
+    report = move("report {which} {report}", reporting())
+    record_report = move(f"{REPORTED}; {{ending}}", reporting())
+    early = move(EARLY, lambda m: m._may_report and working("callback")(m))
+    post = move(
+        "post {which} {kept}; work 2; work_on",
+        lambda m: bool(m.model.reports) and m._may_report,
+    )
+    work_on = move("work_on", lambda m: bool(m.model.at_events))
+    forge = move(
+        "forge {which} {kind} {report}; work 1; work_on",
+        reporting(),
+        kind=st.integers(0, len(FORGERIES) - 1),
+    )
+
+    look_up = move(
+        "wait 3700; schedule; work 10; {ending}",
+        lambda m: m._may_report and m._has(Status.SENT) and not m.model.busy,
+    )
+
+    @property
+    def _may_report(self) -> bool:
+        return len(self.model.events_queue.messages) + len(self.model.reports) < MAX_CALLBACKS
+
     @property
     def _may_arrive(self) -> bool:
         return len(self.model.queue.messages) < MAX_MESSAGES
@@ -201,9 +280,21 @@ class Schedules(RuleBasedStateMachine):
         try:
             if self.steps and not self._is_broken:
                 self._watch(self.model.come_to_rest)
-                self.ended.append((len(self.steps), self.model.observer.reached))
+                reached = self.model.observer.reached
+                self.ended.append(Ended(len(self.steps), reached, self._reached_without(reached)))
         finally:
             self.model.close()
+
+    def _reached_without(self, reached: set[Situation]) -> set[Situation]:
+        """Return what the schedule reaches without callbacks, and judge that as well."""
+        if reached.isdisjoint(CHANGED_BY_CALLBACKS):
+            return reached
+        schedule = without_callbacks(tuple(self.steps))
+        played = Played(schedule, type(self).alter)
+        if played.problem:
+            type(self).broken = (schedule, played.problem)
+            raise played.problem
+        return played.reached
 
     def _watch(self, act: Callable[[], None]) -> None:
         try:
@@ -241,12 +332,22 @@ class SchedulesResult(Result):
     schedules: int = 0
     steps: int = 0
     reached: Counter[Situation] = field(default_factory=Counter)
+    reached_without_callbacks: Counter[Situation] = field(default_factory=Counter)
+    decided: int = 0
+    decided_without_callbacks: int = 0
 
     def __add__(self, other: "SchedulesResult") -> "SchedulesResult":
         return SchedulesResult(
             schedules=self.schedules + other.schedules,
             steps=self.steps + other.steps,
             reached=self.reached + other.reached,
+            reached_without_callbacks=(
+                self.reached_without_callbacks + other.reached_without_callbacks
+            ),
+            decided=self.decided + other.decided,
+            decided_without_callbacks=(
+                self.decided_without_callbacks + other.decided_without_callbacks
+            ),
             violations=self.violations + other.violations,
         )
 
@@ -256,6 +357,17 @@ class SchedulesResult(Result):
         return f"{self.schedules:,} schedules, {self.steps:,} steps"
 
     @property
+    def decisions(self) -> dict[str, tuple[int, int]]:
+        """In how many schedules an operator decided what, with callbacks and without."""
+        return {
+            "an operator was needed": (self.decided, self.decided_without_callbacks),
+            **{
+                str(decision): (self.reached[decision], self.reached_without_callbacks[decision])
+                for decision in (Situation.RECORDED_BY_OPERATOR, Situation.RELEASED)
+            },
+        }
+
+    @property
     def unreached(self) -> tuple[Situation, ...]:
         """The situations that no schedule reached: they were not tested."""
         return tuple(situation for situation in Situation if not self.reached[situation])
@@ -263,7 +375,7 @@ class SchedulesResult(Result):
     @property
     def operator_needed(self) -> int:
         """Schedules in which an operator decided."""
-        return self.reached[Situation.RELEASED] + self.reached[Situation.RECORDED_BY_OPERATOR]
+        return self.decided
 
 
 def run(
@@ -289,8 +401,13 @@ def run_shard(seed: int, alter: Alter = unaltered) -> SchedulesResult:
         run_state_machine_as_test(seeded(seed)(shard), settings=INDEPENDENTLY)
     return SchedulesResult(
         schedules=len(shard.ended),
-        steps=sum(steps for steps, _ in shard.ended),
-        reached=Counter(situation for _, reached in shard.ended for situation in reached),
+        steps=sum(one.steps for one in shard.ended),
+        reached=Counter(situation for one in shard.ended for situation in one.reached),
+        reached_without_callbacks=Counter(
+            situation for one in shard.ended for situation in one.without
+        ),
+        decided=sum(not DECIDED.isdisjoint(one.reached) for one in shard.ended),
+        decided_without_callbacks=sum(not DECIDED.isdisjoint(one.without) for one in shard.ended),
         violations=(_violation(seed, *shard.broken, alter),) if shard.broken else (),
     )
 

@@ -1,17 +1,26 @@
 """Schedules as text: a line of steps that people can read, keep and replay.
 
 A schedule may begin with its settings: `begin`, the queue's maximum receives, and (0 or 1) whether
-no two texts are the same, the AI takes longer than a lease, and late effects come last.
+no two texts are the same, the AI takes longer than a lease, and late effects come last; then, if it
+is not 0, a value of `Callbacks`.
 """
 
 # ruff: noqa: E501 - a table's rows are long
 
 import re
 from collections.abc import Iterable
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 _NUMBER = re.compile(r"-?\d+")
+
+
+class Callbacks(IntEnum):
+    """What becomes of callbacks: all that no step posts are lost, or they arrive."""
+
+    LOST = 0
+    ARRIVE = 1
+    NOT_REQUESTED = 2
 
 
 class Step(NamedTuple):
@@ -32,6 +41,12 @@ def written(steps: Iterable[Step]) -> str:
     return "; ".join(map(str, steps))
 
 
+def without_callbacks(schedule: Schedule) -> Schedule:
+    """Return the same schedule, but that no send requests callbacks."""
+    (_, settings), *steps = schedule
+    return (Step("begin", (*settings[:4], Callbacks.NOT_REQUESTED.value)), *steps)
+
+
 def read(text: str) -> Schedule:
     """Return the steps of a schedule; line breaks count as blanks."""
     parts = [step.split() for step in text.split(";") if step.strip()]
@@ -50,6 +65,9 @@ LAST_LOOKUP = f"begin 2 0 0 0; {FAILING_SEND} never-arrived; finish 0; wait_for_
 TWO_AT_THE_AI = "arrive 0; arrive 0; deliver 1; run_to 0 before:generator.generate"
 INTENT_RECORDED = f"begin 2 0 0 0; {DELIVERED}; run_to 0 after:store.record_intent"
 OPTED_OUT = f"{FAILING_SEND} twilio_21610; finish 0; arrive 1"
+WORKED = "work 1; work_on"
+POSTED = f"post -1 0; {WORKED}"
+DELIVERY_ENDED = f"{DELIVERED}; finish 0; report 0 delivered"
 KILLED_AT_THE_AI = f"{DELIVERED}; kill_at 0 before:generator.generate"
 
 
@@ -99,4 +117,15 @@ class Situation(StrEnum):
     SEVERAL_IN_A_BATCH = "several messages in one batch", "arrive 0; arrive 2; deliver 2"
     BATCH_TIMED_OUT = "a batch returned while a message was still in progress", f"{DELIVERED}; run_to 0 before:generator.generate; wait 400; advance 0 0 1"
     HEARTBEAT_HUNG = "a heartbeat hung past the end of its batch", f"{DELIVERED}; advance 0 0 1; hang 0"
+    PROVEN = "a callback recorded a send with an unknown outcome", f"{FAILING_SEND} accepted-answer-lost; finish 0; report 0 sent; {POSTED}"
+    PROVEN_EARLY = "a callback came before the answer to its send", f"{DELIVERED}; run_to 0 after:sender.send; report 0 sent; {POSTED}; finish 0"
+    PROVEN_UNKNOWN = "a callback recorded a send that had been marked unknown", f"begin 2 0 0 1; lag; {FAILING_SEND} accepted-answer-lost; finish 0; wait_for_queue; deliver 1; finish 0; report 0 sent; {POSTED}"
+    CALLBACK_REPEATED = "a callback came more than once", f"{DELIVERY_ENDED}; post 0 1; work 1; work_on; {POSTED}"
+    CALLBACK_REORDERED = "a callback came after a later one", f"{DELIVERED}; finish 0; report 0 sent; report 0 delivered; {POSTED}; {POSTED}"
+    FORGED = "a forged callback was dropped", f"{DELIVERED}; finish 0; forge 0 0 failed; work 1; work_on"
+    FOREIGN = "another tenant's callback was dropped", f"{FAILING_SEND} never-arrived; forge 0 1 read; work 1; work_on"
+    EVENT_RACED = "a record changed while a callback about it was recorded", f"{DELIVERY_ENDED}; post 0 1; work 1; work_to before:store.record_delivery; {POSTED}"
+    EVENT_RETRIED = "a callback was delivered again after a temporary failure", f"{DELIVERY_ENDED}; post 0 0; work 1; work_fail store.record_delivery answer-lost; work_on"
+    OPTED_OUT_LATE = "a callback suppressed a recipient who had opted out", f"{DELIVERED}; finish 0; report 0 opted_out; {POSTED}; arrive 1"
+    LOOKED_UP = "a lookup found what no callback had reported", f"{DELIVERED}; finish 0; report 0 delivered; wait 3700; schedule; work 1; work_on"
     # fmt: on

@@ -4,16 +4,28 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from lambda_src.core import errors
 from lambda_src.core.batch import BatchHandler
-from lambda_src.core.contract import Status, Step
+from lambda_src.core.contract import DropReason, Status, Step
+from lambda_src.core.delivery.events import (
+    EventBatchHandler,
+    EventDropped,
+    EventRecorder,
+    EventResult,
+    Reported,
+)
+from lambda_src.core.delivery.lookups import LookupScheduler
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.delivery.status import FAILURES, EventAction
 from lambda_src.core.flow import MessageFlow
 from lambda_src.core.ledger import (
     ConditionFailed,
+    DeliveryChange,
+    DeliveryRecord,
+    DeliveryState,
     Failure,
     Intent,
     Lease,
@@ -31,7 +43,7 @@ from tests.faults.rules import Rule
 # ruff: noqa: ARG001, E501 - and a table's rows are long
 
 P = TypeVar("P")
-Alter = Callable[[BatchHandler], BatchHandler]
+Alter = Callable[[Any], Any]
 """Takes a handler, on real parts or on fakes, and returns the mutant; it does not change it."""
 Method = Callable[..., Any]
 """Replaces a method: its first argument is the mutated part, or the `Around` of a port."""
@@ -77,7 +89,7 @@ def override(part: type[Any], **methods: Method) -> Alter:
     mutated = type(part.__name__, (part,), methods)
 
     def change(old: Any) -> Any:
-        return mutated(**{field.name: getattr(old, field.name) for field in fields(old)})
+        return mutated(**{part.name: getattr(old, part.name) for part in fields(old)})
 
     return lambda handler: substitute(handler, lambda old: type(old) is part, change)
 
@@ -264,19 +276,67 @@ def _alarm_after_write(part: Reconciler, delivery: Delivery, record: LedgerRecor
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """Our own handler with one mistake.
+    """One of our own handlers with one mistake.
 
-    `breaks` has the rules that the mistake can break, `schedule` and `cell` a rule and a case of
+    `of` is the kind of handler, `breaks` has the rules that the mistake can break, `schedule` and `cell` a rule and a case of
     the model and of the process faults in which it is broken; `no_cell` says why there is none.
     """
 
     name: str
     what: str
     breaks: frozenset[Rule]
-    alter: Alter
+    mutate: Alter
     schedule: tuple[Rule, str]
     cell: tuple[Rule, str] | None = None
     no_cell: str = ""
+    of: type[Any] = BatchHandler
+
+    def alter(self, handler: Any) -> Any:
+        """Return the mutant of a handler; a handler of another kind is returned as it is."""
+        return self.mutate(handler) if type(handler) is self.of else handler
+
+
+def _foreign_accepted(recorder: EventRecorder, *arguments: Any) -> None:
+    try:
+        EventRecorder._verify(recorder, *arguments)
+    except EventDropped as dropped:
+        if dropped.reason is not DropReason.FOREIGN_ACCOUNT:
+            raise
+
+
+def _last_status_taken(
+    recorder: EventRecorder, found: DeliveryRecord, *arguments: Any
+) -> EventResult:
+    def record_delivery(store: Around, _: DeliveryRecord, change: DeliveryChange) -> None:
+        store.port.record_delivery(found, change)
+
+    store: Any = Around(recorder.store, {"record_delivery": record_delivery})
+    without = replace(found, delivery=DeliveryState())
+    return EventRecorder._apply(replace(recorder, store=store), without, *arguments)
+
+
+def _open_send_ignored(
+    recorder: EventRecorder, found: DeliveryRecord, action: EventAction, *arguments: Any
+) -> EventResult:
+    if action is EventAction.PROVE_SEND:
+        return EventResult()
+    return EventRecorder._apply(recorder, found, action, *arguments)
+
+
+def _undelivered_is_unsent(
+    recorder: EventRecorder,
+    found: DeliveryRecord,
+    action: EventAction,
+    reported: Reported,
+    *rest: Any,
+) -> EventResult:
+    record, store = found.ledger, cast("Any", recorder.store)
+    if record.status is not Status.SENDING or reported.report.status not in FAILURES:
+        return EventRecorder._apply(recorder, found, action, reported, *rest)
+    lease = Lease(record.key, record.owner, record.attempt, 0.0, record.created_at)
+    failure = Failure(Status.RETRY, "undelivered", Step.DELIVERY, "", recorder.clock())
+    store.record_failure(lease, failure)
+    return EventResult()
 
 
 UNFENCED = {
@@ -288,10 +348,14 @@ SENDS = "first contact / twilio.POST Messages#1"
 NOT_LISTED = "declared unknown, yet sent / dynamodb.UpdateItem#1 / killed after"
 AT_THE_AI = "first contact / openai.POST responses#1 / killed before"
 
+PROCESSOR_ONLY = "cells have the processor only"
+
 LOST = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END})
 """Deleted before its end: not sent, or sent and never recorded."""
 DUPLICATED = frozenset({Rule.AT_MOST_ONCE, Rule.RECORD_IS_TRUE})
 """Sent again, after a record without a message."""
+FALSE = frozenset({Rule.FORGERY_HAS_NO_EFFECT, Rule.RECORD_IS_TRUE, Rule.CALLBACK_PROVES})
+"""What a stranger reports is recorded."""
 OVERTAKEN = DUPLICATED | {Rule.SILENT_WITHOUT_LEASE}
 """Sent by two workers, the first of which does not notice the second."""
 
@@ -380,6 +444,34 @@ _ALL = (
            LOST, around_store(related_records=lambda *_: ()),
            (Rule.RECORD_IS_TRUE, f"arrive 1; {schedules.FAILING_SEND} never-arrived"),
            no_cell="a cell has one conversation"),
+    Mutant("not_verified", "A callback's signature and account are not verified.",
+           FALSE, override(EventRecorder, _verify=lambda *_: None),
+           (Rule.FORGERY_HAS_NO_EFFECT, f"{schedules.DELIVERED}; finish 0; forge 0 0 read; {schedules.WORKED}"),
+           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+    Mutant("foreign_accepted", "Another tenant's callback is accepted if its signature is that tenant's.",
+           FALSE, override(EventRecorder, _verify=_foreign_accepted),
+           (Rule.FORGERY_HAS_NO_EFFECT, f"{schedules.FAILING_SEND} never-arrived; finish 0; forge 0 1 sent; {schedules.WORKED}"),
+           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+    Mutant("last_status_taken", "The status that was reported last is recorded, whatever was reported before.",
+           frozenset({Rule.STATUS_ADVANCES, Rule.FOUND_WITHIN_A_DAY}), override(EventRecorder, _apply=_last_status_taken),
+           (Rule.STATUS_ADVANCES, schedules.Situation.CALLBACK_REORDERED.schedule),
+           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+    Mutant("open_send_ignored", "A callback about an open send is acknowledged and changes nothing.",
+           frozenset({Rule.CALLBACK_PROVES}), override(EventRecorder, _apply=_open_send_ignored),
+           (Rule.CALLBACK_PROVES, schedules.Situation.PROVEN.schedule),
+           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+    Mutant("undelivered_is_unsent", "A callback that an open send was not delivered releases it to be sent again.",
+           DUPLICATED | {Rule.CALLBACK_PROVES, Rule.CALLBACK_SENDS_NOTHING}, override(EventRecorder, _apply=_undelivered_is_unsent),
+           (Rule.RECORD_IS_TRUE, f"{schedules.FAILING_SEND} accepted-answer-lost; finish 0; report 0 undelivered; {schedules.POSTED}"),
+           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+    Mutant("never_looked_up", "No lookup is requested.",
+           frozenset({Rule.FOUND_WITHIN_A_DAY}), override(LookupScheduler, _request=lambda *_: None),
+           (Rule.FOUND_WITHIN_A_DAY, f"{schedules.DELIVERED}; finish 0"),
+           no_cell=PROCESSOR_ONLY, of=LookupScheduler),
+    Mutant("looked_up_once", "The vendor is asked once, whatever it answers.",
+           frozenset({Rule.FOUND_WITHIN_A_DAY}), override(EventRecorder, _lookup_at=lambda *_, **__: None),
+           (Rule.FOUND_WITHIN_A_DAY, "arrive 0; arrive 2; deliver 2; finish 0"),
+           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
 )
 # fmt: on
 

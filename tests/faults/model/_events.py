@@ -1,0 +1,349 @@
+"""Callbacks in the model: the vendor's reports, forged ones, and the workers that record them."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import fields
+from functools import partial
+from random import Random
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from twilio.request_validator import RequestValidator
+
+from lambda_src.channels import whatsapp
+from lambda_src.core.contract import DeliveryStatus, Step
+from lambda_src.core.deadlines import map_with_deadline
+from lambda_src.core.delivery.events import EventBatchHandler, EventRecorder
+from lambda_src.core.delivery.lookups import LookupScheduler
+from lambda_src.core.delivery.sending import callback_path
+from lambda_src.core.errors import CredentialsRefused, ProcessingError
+from lambda_src.core.models import Delivery, DeliveryEvent, RecordKey
+from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.twilio.callbacks import TwilioCallbacks
+from tests.faults.model._calls import EVENT_FAULTS, Author, CallFault, Event, TaskPool
+from tests.faults.model._system import (
+    Alter,
+    Environment,
+    InMemoryQueue,
+    LateEffect,
+    NothingToDo,
+    Process,
+    pick,
+)
+from tests.faults.model.schedules import Callbacks, Situation
+from tests.faults.rules import RANKS
+from tests.support import contexts
+from tests.support.fakes import SentMessage
+from tests.support.runtime import BACKOFF_BASE, FUNCTION_TIMEOUT, TWILIO, FakeMetrics
+
+DAY = 86_400.0
+BASE_URL = "https://callbacks.example"
+CALLBACKS = TwilioCallbacks(whatsapp.PREFIX)
+CODES = {"undelivered": "63024", "opted_out": "21610", "failed": "30008"}
+"""Twilio's error code with each report of a failure."""
+FORGERIES = ("another token", "another tenant", "altered", "another conversation", "no such intent")
+MAX_EVENTS = 100
+"""Many more batches of events than any schedule may need."""
+ENDS = ("delivered", "undelivered", "read", "failed")
+"""The last statuses of messages, in turn."""
+LATE_END = 7 * 3600.0
+"""Seconds after its send in which every second message gets its last status: after two lookups."""
+
+
+class Report(NamedTuple):
+    """What the vendor reports to the address that came with the message."""
+
+    sent: SentMessage
+    status: str
+    code: str
+    number: int
+
+
+class Vendor:
+    """Implements the port `StatusLookup`."""
+
+    def __init__(self, environment: "EventsEnvironment") -> None:
+        self._environment = environment
+
+    def look_up(self, credentials: TwilioCredentials, sid: str) -> DeliveryEvent | None:
+        """Return a message's last status."""
+        sender = self._environment.sender
+        if credentials.auth_token != sender.auth_token:
+            raise CredentialsRefused("twilio_20003", Step.DELIVERY)
+        recipients = [sent.message.recipient for sent in sender.sent if sent.sid == sid]
+        status = self._environment.statuses.get(sid, [DeliveryStatus.QUEUED])[-1]
+        code = self._environment.codes.get(sid, "")
+        return (
+            DeliveryEvent(recipients[0], sid, DeliveryStatus(status), code) if recipients else None
+        )
+
+    def classify(self, event: DeliveryEvent) -> ProcessingError:
+        """Return the error of a failure."""
+        return CALLBACKS.classify(event)
+
+
+class EventsContainer(Process):
+    """Records one batch of events at a time, by the real worker."""
+
+    def __init__(self, environment: "EventsEnvironment", alter: Alter) -> None:
+        super().__init__(environment, 0.0)
+        self.host = environment
+        store, secrets = environment.store, environment.cached_secrets()
+        handler = alter(
+            EventBatchHandler(
+                recorder=EventRecorder(
+                    contexts.CHANNEL,
+                    self._stepped("store", store),
+                    self._stepped("secrets", secrets),
+                    CALLBACKS,
+                    self.clock,
+                    self._stepped("lookup", Vendor(environment)),
+                ),
+                queue=self._stepped("queue", environment.events_queue),
+                metrics=FakeMetrics(),
+                clock=self.clock,
+                max_concurrency=10,
+                backoff_base=BACKOFF_BASE,
+                random=Random(0),  # noqa: S311 - jitter, the same in every run
+            )
+        )
+
+        def map_in_tasks(
+            _: EventBatchHandler, work: Any, items: Sequence[Any], seconds: float
+        ) -> None:
+            map_with_deadline(seconds, work, items, TaskPool(self))
+
+        kind = type(handler)
+        in_tasks: Any = type(kind.__name__, (kind,), {"_map": map_in_tasks})
+        self._handler = in_tasks(
+            **{one.name: getattr(handler, one.name) for one in fields(handler)}
+        )
+
+    def fault_of_outage(self, call: str) -> None:
+        """Return no fault: an outage must hit the same calls of processors without callbacks."""
+
+    def _fail(self, call: LateEffect, fault: CallFault) -> Any:
+        self.host.has_secret_trouble |= call.call == "secrets.credentials"
+        return super()._fail(call, fault)
+
+    def invoke(self, deliveries: list[Delivery]) -> None:
+        records = [
+            {
+                "messageId": delivery.message_id,
+                "receiptHandle": delivery.receipt_handle,
+                "body": delivery.body,
+                "attributes": {"ApproximateReceiveCount": delivery.receive_count},
+            }
+            for delivery in deliveries
+        ]
+        result = self._handler.handle_event({"Records": records}, round(FUNCTION_TIMEOUT * 1000))
+        failed = {one["itemIdentifier"] for one in result["batchItemFailures"]}
+        if failed:
+            self.environment.observer.reached.add(Situation.EVENT_RETRIED)
+        for delivery in deliveries:
+            if delivery.message_id not in failed:
+                author = self.authors[delivery.message_id]
+                self.call("mapping.delete", partial(self.host.delete_event, author))
+
+
+class EventsEnvironment(Environment):
+    """The vendor's reports on their way to the events queue, and who else sends callbacks.
+
+    Attributes:
+        statuses: Each message's statuses at the vendor, in their order, by its id.
+        codes: The error code of each failed message.
+        ended_at: When each message got its last status so far, in epoch seconds.
+        reports: Reports that were not delivered, or may be delivered again.
+        has_secret_trouble: Whether callbacks were dropped because a secret was wrong.
+    """
+
+    def __init__(self, alter: Alter) -> None:
+        super().__init__()
+        self.callback_base_url = BASE_URL
+        self.callbacks = Callbacks.LOST
+        self.events_queue = InMemoryQueue(self.clock, "event")
+        self.event_workers: list[EventsContainer] = []
+        self.statuses: dict[str, list[str]] = {}
+        self.codes: dict[str, str] = {}
+        self.ended_at: dict[str, float] = {}
+        self.reports: list[Report] = []
+        self.has_secret_trouble = False
+        self._last_posted = -1
+        scheduler = LookupScheduler(self.store, self, FakeMetrics(), self.clock, 5)
+        self._scheduler: LookupScheduler = alter(scheduler)
+
+    @property
+    def reported_messages(self) -> list[SentMessage]:
+        """The messages whose sends asked for callbacks."""
+        return [sent for sent in self.sender.sent if sent.message.status_callback]
+
+    def do_begin(self, *settings: int) -> None:
+        """Choose the schedule's settings; the last one may be missing."""
+        super().do_begin(*settings[:4])
+        self.callbacks = Callbacks(settings[4] if settings[4:] else Callbacks.LOST)
+        self.callback_base_url = "" if self.callbacks is Callbacks.NOT_REQUESTED else BASE_URL
+
+    def do_change_token(self) -> None:
+        """Let the vendor's token change."""
+        super().do_change_token()
+        self.has_secret_trouble = True
+
+    def do_report(self, which: int, status: str) -> None:
+        """Let a message get a later status, which the vendor is about to report."""
+        sent = pick(self.reported_messages, which)
+        number = self._advance(sent.sid, status)
+        name, code = self.statuses[sent.sid][-1], self.codes.get(sent.sid, "")
+        self.reports.append(Report(sent, name, code, number))
+
+    def _advance(self, sid: str, status: str) -> int:
+        name = "undelivered" if status == "opted_out" else status
+        statuses = self.statuses.setdefault(sid, [DeliveryStatus.QUEUED])
+        has_arrived = statuses[-1] in {DeliveryStatus.DELIVERED, DeliveryStatus.READ}
+        if RANKS[name] <= RANKS[statuses[-1]] or (status in CODES and has_arrived):
+            raise NothingToDo
+        statuses.append(name)
+        self.ended_at[sid] = self.clock()
+        if status in CODES:
+            self.codes[sid] = CODES[status]
+        return sum(map(len, self.statuses.values()))
+
+    def do_schedule(self) -> None:
+        """Let the scheduled job request the lookups that are due."""
+        self._scheduler.run(round(FUNCTION_TIMEOUT * 1000))
+
+    def count_waiting(self) -> int:
+        """Return how many events wait; with `send`, the port `RequestQueue`."""
+        return len(self.events_queue.on_queue)
+
+    def send(self, delayed: Sequence[tuple[str, int]]) -> None:
+        """Put lookup requests on the events queue."""
+        for body, seconds in delayed:
+            asked = json.loads(body)["lookup"]
+            key = RecordKey(asked["primary_channel"], asked["conversation_id"])
+            self.events[self.events_queue.put(key, body, seconds)] = Event()
+
+    def end_messages(self, after: float) -> None:
+        """Give each message its last status, unless it has one; some only so long after a send."""
+        for number, sent in enumerate(self.sender.sent):
+            is_due = number % 2 == 0 or self.clock() >= sent.at + after
+            if is_due:
+                with suppress(NothingToDo):
+                    self._advance(sent.sid, ENDS[number % len(ENDS)])
+
+    def due_status(self, sid: str) -> str | None:
+        """Return a message's status; None if it got it too late for the lookup after a day."""
+        [sent] = [one for one in self.sender.sent if one.sid == sid]
+        ended_at = self.ended_at.get(sid, sent.at)
+        is_in_time = ended_at <= sent.at + DAY
+        return self.statuses.get(sid, [DeliveryStatus.QUEUED])[-1] if is_in_time else None
+
+    def do_post(self, which: int, is_kept: int) -> None:
+        """Let a report arrive, perhaps not for the last time, and in any order."""
+        report = pick(self.reports, which)
+        if not is_kept:
+            self.reports.remove(report)
+        reached = self.observer.reached
+        if report.number == self._last_posted:
+            reached.add(Situation.CALLBACK_REPEATED)
+        elif report.number < self._last_posted:
+            reached.add(Situation.CALLBACK_REORDERED)
+        self._last_posted = report.number
+        url = report.sent.message.status_callback.partition("#")[0]
+        form = _form(report.sent.message.recipient, report.sent.sid, report.status, report.code)
+        conversation = self._conversation_at(url)
+        if conversation:
+            signature = _signature(self.sender.auth_token, url, form)
+            message = self.events_queue.put(conversation, self._callback(url, form, signature))
+            self.events[message] = Event(report.sent.sid, url.rpartition("/")[2])
+
+    def do_forge(self, which: int, kind: int, status: str) -> None:
+        """Let a stranger who knows the address of an intent report a status to it."""
+        with_intent = [r for r in self.store.records.values() if r.intent and r.intent.id]
+        record = pick(with_intent, which)
+        token, forgery = self.sender.auth_token, FORGERIES[kind % len(FORGERIES)]
+        sid = record.sid or f"SM{9:032d}"
+        form = _form(record.key.primary_channel, sid, status, CODES.get(status, ""))
+        intent_id = record.intent.id if record.intent else ""
+        url = f"{BASE_URL}{_path(record.key, intent_id)}"
+        signed_url, signed_form = url, dict(form)
+        match forgery:
+            case "another token":
+                token = "token-of-a-stranger"
+            case "another tenant":
+                form["AccountSid"] = signed_form["AccountSid"] = "AC2"
+                token = "token-2"
+            case "altered":
+                signed_form["MessageStatus"] = "sent" if status != "sent" else "read"
+            case "another conversation":
+                signed_url = f"{BASE_URL}{_path(record.key, 'another-intent')}"
+            case _:
+                url = signed_url = f"{BASE_URL}{_path(record.key, 'no-such-intent')}"
+        callback = self._callback(url, form, _signature(token, signed_url, signed_form))
+        event = Event(sid, intent_id, is_forged=True)
+        self.events[self.events_queue.put(record.key, callback)] = event
+        is_foreign = forgery == "another tenant"
+        self.observer.reached.add(Situation.FOREIGN if is_foreign else Situation.FORGED)
+
+    def _callback(self, url: str, form: dict[str, str], signature: str) -> str:
+        body, at = urlencode(form), self.clock()
+        event = {"url": url, "signature": signature, "body": body, "received_at": at}
+        return json.dumps(event)
+
+    def _conversation_at(self, url: str) -> RecordKey | None:
+        found = (key for key in self.store.records if _path(key, "") in url)
+        return next(found, None)
+
+    def delete_event(self, author: Author) -> None:
+        """Delete an event that was recorded or dropped; note what it then must have done."""
+        self.events_queue.delete(author.owner)
+        record, event = self.store.records.get(author.key), author.event
+        if (
+            event is None
+            or event.is_forged
+            or self.has_secret_trouble
+            or record is None
+            or record.intent is None
+        ):
+            return
+        if record.intent.id == event.intent_id:
+            self.observer.of(author.key).is_proven = True
+
+    def let_reports_arrive(self) -> None:
+        """Report each message, and deliver every report."""
+        for number, sent in enumerate(self.reported_messages):
+            if sent.sid not in self.statuses:
+                self.do_report(number, DeliveryStatus.SENT)
+        while self.reports:
+            self.do_post(0, 0)
+
+
+def _path(key: RecordKey, intent_id: str) -> str:
+    return callback_path(contexts.CHANNEL, key.conversation_id, intent_id)
+
+
+def _signature(token: str, url: str, form: dict[str, str]) -> str:
+    validator = RequestValidator(token)  # type: ignore[no-untyped-call]  # the SDK's own
+    return str(validator.compute_signature(url, form))  # type: ignore[no-untyped-call]
+
+
+def _form(recipient: str, sid: str, status: str, code: str) -> dict[str, str]:
+    optional = {"ErrorCode": code} if code else {}
+    return {
+        "AccountSid": TWILIO.account_sid,
+        "MessageSid": sid,
+        "MessageStatus": "undelivered" if status == "opted_out" else status,
+        "To": f"{whatsapp.PREFIX}{recipient}",
+        **optional,
+    }
+
+
+EVENT_STOPS = tuple(
+    f"{moment}:{call}"
+    for call in ("store.read_delivery", "secrets.credentials", "store.record_delivery")
+    for moment in ("before", "after")
+)
+"""Where an events worker can be moved at once."""
+ALL_EVENT_FAULTS = [
+    f"{call} {fault.name}" for call, faults in EVENT_FAULTS.items() for fault in faults
+]
