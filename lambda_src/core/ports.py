@@ -75,7 +75,7 @@ class Sender(Protocol):
             SendOutcomeUnknown: It may have been sent.
         """
 
-    def find(self, credentials: Any, message: OutgoingMessage, *, since: float) -> tuple[str, ...]:  # noqa: ARG002 - for a list
+    def find(self, credentials: Any, message: OutgoingMessage, *, since: float) -> tuple[str, ...]:  # noqa: ARG002 - used where there is a list
         """Return the vendor ids of all listed messages like that one, the oldest first.
 
         It is not called on a channel without `ChannelParts.has_message_list`, whose sender may
