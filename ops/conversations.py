@@ -262,7 +262,7 @@ def close(seen: LedgerRecord, failure: Failure) -> Update:
 
 
 def record_sent(seen: LedgerRecord, sent: SentRecord, channel: str) -> Update:
-    """Record the sid of a message that the operator found at Twilio."""
+    """Record the vendor id of a message that the operator found."""
     return if_unchanged(updates.record_sent(seen.key, sent, channel), seen)
 
 

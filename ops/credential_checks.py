@@ -1,35 +1,34 @@
 """The channel's secrets: stored, read, checked against their schema and with their vendor.
 
 Checks use the vendors' cheapest read-only requests; nothing here sends a message. The deletions are
-those of an erasure.
+those of an erasure. The channel's vendor is asked by the channel's own parts.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
-from twilio.rest import Client
 
-from lambda_src.core import ConfigurationRefused, PermanentFailure, ProcessingError, Step
+from lambda_src.core import (
+    ConfigurationRefused,
+    PermanentFailure,
+    ProcessingError,
+    SecretField,
+)
 from lambda_src.core.ai.errors import classify_status
 from lambda_src.services import secret_schemas
-from lambda_src.services.twilio.errors import classify
-from lambda_src.services.twilio.http import DeadlineHttpClient
-from lambda_src.services.twilio_service import SDK_ERRORS, error_answer
 from ops.errors import OperatorError, VendorUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from openai.types import Model
 
-    from lambda_src.services.secret_schemas import TwilioCredentials
+    from lambda_src.core import Settings
     from ops.deployment import Deployment
 
 T = TypeVar("T")
@@ -131,141 +130,47 @@ class OpenAILookup:
 
 
 @dataclass(frozen=True)
-class TwilioMessage:
-    """A message as Twilio lists it; `to` is an address such as `whatsapp:+447700900123`."""
-
-    sid: str
-    status: str
-    created: datetime | None
-    to: str
-
-    def is_to(self, recipient: str) -> bool:
-        """Return whether it was sent to a number, on any channel."""
-        return self.to.rpartition(":")[2] == recipient
-
-
-class TwilioLookup:
-    """Requests to Twilio with a tenant's credentials that read or delete.
-
-    Args:
-        timeout: Seconds for each request.
-        base_url: Scheme and host of a local server, or empty.
-    """
-
-    def __init__(self, timeout: float, base_url: str) -> None:
-        self._http_client = DeadlineHttpClient(timeout, base_url)
-
-    def message(self, credentials: TwilioCredentials, sid: str) -> TwilioMessage | None:
-        """Return a message by its sid; None if the account has none.
-
-        Raises:
-            ProcessingError: Twilio refuses the request.
-            OperatorError: Twilio cannot be reached.
-        """
-        found = _request(lambda: self._client(credentials).messages(sid).fetch())
-        if found is None:
-            return None
-        return TwilioMessage(str(found.sid), str(found.status), found.date_created, str(found.to))
-
-    def delete_message(self, credentials: TwilioCredentials, sid: str) -> bool:
-        """Delete a message with its text and numbers; return False if not found.
-
-        Raises:
-            ProcessingError: Twilio refuses the request, such as for a message in progress (20009).
-            OperatorError: Twilio cannot be reached.
-        """
-        return _request(lambda: self._client(credentials).messages(sid).delete()) is not None
-
-    def check(self, credentials: TwilioCredentials) -> None:
-        """Check the credentials, and the account's status if they are its auth token.
-
-        Messages are listed, which reconciliation needs too: only an auth token or a main API key
-        may read the account.
-
-        Raises:
-            ProcessingError: Twilio refuses the credentials.
-            OperatorError: Twilio cannot be reached, or the account is not active.
-        """
-        client = self._client(credentials)
-        if _request(lambda: client.messages.list(limit=1)) is None:
-            raise OperatorError("the account does not exist")
-        if credentials.api_key_sid:
-            return
-        account = _request(lambda: client.api.accounts(credentials.account_sid).fetch())
-        status = str(account.status) if account else "missing"
-        if status != "active":
-            raise OperatorError(f"the account is {status}")
-
-    def _client(self, credentials: TwilioCredentials) -> Client:
-        return Client(  # type: ignore[no-untyped-call]
-            *credentials.login, credentials.account_sid, http_client=self._http_client
-        )
-
-
-@dataclass(frozen=True)
-class SecretField:
-    """One field of a secret; a hidden one is not shown while it is typed."""
-
-    name: str
-    is_hidden: bool = True
-    is_required: bool = True
-
-
-@dataclass(frozen=True)
 class SecretKind:
     """A kind of secret.
 
     Attributes:
         vendor: Name of the vendor that issues it.
-        fields: Its fields.
+        fields: Its fields; none: it is given as JSON.
         parse: Checks a value's schema; raises `ConfigurationRefused` if it does not match.
         check: Asks the vendor about a valid value; raises `ProcessingError` or `OperatorError` if
-            the vendor refuses it or cannot be reached.
+            the vendor refuses it or cannot be reached; None: it cannot be asked.
     """
 
     vendor: str
     fields: tuple[SecretField, ...]
     parse: Callable[[Any], Any]
-    check: Callable[[Deployment, Any], object]
+    check: Callable[[Settings, Any], object] | None
 
-    def problem(self, deployment: Deployment, value: Any) -> str:
-        """Return what is wrong with a value of the right schema, empty if nothing is."""
+    def problem(self, settings: Settings, value: Any) -> str:
+        """Return what is wrong with a value, empty if nothing is."""
         try:
-            self.check(deployment, self.parse(value))
+            parsed = self.parse(value)
+            if self.check:
+                self.check(settings, parsed)
         except (ProcessingError, OperatorError) as error:
             return str(error)
         return ""
 
+    def note(self, value: Mapping[str, object]) -> str:
+        """Return what an operator should know about a value without a problem; may be empty."""
+        notes = [field.note for field in self.fields if field.note and field.name not in value]
+        if self.check is None:
+            notes.append(f"{self.vendor} was not asked: the channel has no check of credentials")
+        return "; ".join(notes)
 
-def _check_openai(deployment: Deployment, key: str) -> None:
-    OpenAILookup(key, deployment.settings.openai_base_url).check()
 
-
-def _check_twilio(deployment: Deployment, credentials: TwilioCredentials) -> None:
-    settings = deployment.settings
-    TwilioLookup(settings.twilio_timeout_seconds, settings.twilio_base_url).check(credentials)
+def _check_openai(settings: Settings, key: str) -> None:
+    OpenAILookup(key, settings.openai_base_url).check()
 
 
 OPENAI = SecretKind(
     "OpenAI", (SecretField("ai_api_key"),), secret_schemas.openai_key, _check_openai
 )
-TWILIO = SecretKind(
-    "Twilio",
-    (
-        SecretField("twilio_account_sid", is_hidden=False),
-        SecretField("twilio_api_key_sid", is_hidden=False, is_required=False),
-        SecretField("twilio_api_key_secret", is_required=False),
-        SecretField("twilio_auth_token", is_required=False),
-        SecretField("twilio_template_sid", is_hidden=False, is_required=False),
-    ),
-    secret_schemas.twilio_credentials,
-    _check_twilio,
-)
-
-
-def kind_of(name: str) -> SecretKind:
-    """Return the kind of one of the channel's secrets, by its name or ARN."""
-    return OPENAI if OPENAI_NAME_PART in f"{name}/" else TWILIO
 
 
 @dataclass(frozen=True)
@@ -289,6 +194,19 @@ class SecretStore:
             found = (secret["Name"] for page in pages for secret in page["SecretList"])
             # Secrets Manager's filter ignores case and matches the start of any part of a name.
             yield from filter(self.deployment.is_own_secret, found)
+
+    def kind_of(self, name: str) -> SecretKind:
+        """Return the kind of one of the channel's secrets, by its name or ARN."""
+        if OPENAI_NAME_PART in f"{name}/":
+            return OPENAI
+        parts = self.deployment.parts
+        operator = parts.operator
+        return SecretKind(
+            operator.vendor,
+            operator.secret_fields,
+            parts.read_credentials,
+            operator.check_credentials,
+        )
 
     def check_name(self, name: str) -> str:
         """Return the name of one of the channel's secrets.
@@ -338,16 +256,3 @@ def scheduled_for_deletion(name: str) -> str:
         "it is scheduled for deletion; restore it with"
         f" `aws secretsmanager restore-secret --secret-id {name}`"
     )
-
-
-def _request(call: Callable[[], T]) -> T | None:
-    try:
-        return call()
-    except SDK_ERRORS as error:
-        answer = error_answer(error)
-        if answer is None:
-            raise VendorUnreachable(f"Twilio cannot be reached: {type(error).__name__}") from None
-        status, code = answer
-        if status == HTTPStatus.NOT_FOUND:
-            return None
-        raise classify(status, code, Step.SETTLE) from None

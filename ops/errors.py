@@ -10,4 +10,4 @@ class Declined(OperatorError):
 
 
 class VendorUnreachable(OperatorError):
-    """OpenAI or Twilio did not answer."""
+    """OpenAI did not answer."""

@@ -1,32 +1,25 @@
-"""Sends of unknown outcome: what the record and Twilio say, and the two decisions."""
+"""Sends of unknown outcome: what the record and the vendor say, and the two decisions."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambda_src.core import OutgoingMessage, SentRecord, Status
+from lambda_src.core import DeliveryEvent, OutgoingMessage, SentRecord, Status
 from lambda_src.core.time_budget import CLOCK_SKEW_SECONDS
 from lambda_src.services.dynamodb_service import ConversationsTable
-from lambda_src.services.secret_schemas import TwilioCredentials
 from lambda_src.services.secrets_manager_service import ChannelSecrets
 from ops import conversations
-from ops.credential_checks import TwilioLookup
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from lambda_src.core import Answer, LedgerRecord
+    from lambda_src.core import Answer, Credentials, LedgerRecord
     from lambda_src.services.dynamodb import Update
     from ops.conversations import ConversationRecord
-    from ops.credential_checks import TwilioMessage
     from ops.deployment import Deployment
 
 LIST_LAG_SECONDS = 3600
-"""How long a message may be missing from Twilio's list; Twilio does not document the real lag."""
-SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+"""How long a message may be missing from a vendor's list; Twilio does not document the real lag."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +53,9 @@ class UnknownSend:
         return self.ledger.intent.at if self.ledger.intent else 0.0
 
     @property
-    def listed_by(self) -> float:
-        """When Twilio's list must contain the message if it was accepted, in epoch seconds."""
-        deadline = self.ledger.intent.deadline if self.ledger.intent else 0.0
-        return max(self.intent_at, deadline) + LIST_LAG_SECONDS
+    def ended_by(self) -> float:
+        """When the sender has certainly given up, in epoch seconds; 0 if the record has none."""
+        return max(self.intent_at, self.ledger.intent.deadline if self.ledger.intent else 0.0)
 
     @property
     def since(self) -> float:
@@ -72,7 +64,7 @@ class UnknownSend:
 
     @property
     def credentials_reference(self) -> str:
-        """Name or ARN of the tenant's Twilio secret."""
+        """Name or ARN of the tenant's secret."""
         return self._config(f"{self.channel}_credentials_id")
 
     @property
@@ -90,7 +82,7 @@ class UnknownSend:
 
     @property
     def message(self) -> OutgoingMessage:
-        """The message as Twilio would list it."""
+        """The message as the vendor would list it."""
         return OutgoingMessage(
             self._config(f"company_{self.channel}_number"),
             self.ledger.key.primary_channel,
@@ -98,50 +90,14 @@ class UnknownSend:
             variables=self.answer.variables,
         )
 
-    def mark_sent(
-        self, found: TwilioMessage | None, recorded: Collection[str], now: float
-    ) -> Update:
-        """Return the update that records a message found at Twilio.
-
-        Args:
-            found: Twilio's message of the sid; None if there is none.
-            recorded: Sids of the recipient's other conversations.
-            now: Epoch seconds.
-
-        Raises:
-            OperatorError: The message does not belong to this conversation.
-        """
-        if found is None:
-            raise OperatorError("the tenant's Twilio account has no message with that sid")
-        if not found.is_to(self.ledger.key.primary_channel):
-            raise OperatorError("the message with that sid went to another recipient")
-        if found.sid in recorded:
-            raise OperatorError("the message with that sid belongs to another conversation")
+    def mark_sent(self, sid: str, now: float) -> Update:
+        """Return the update that records the message as sent with that vendor id."""
         duration = round(max(0.0, self.intent_at - self.ledger.created_at) * 1000)
-        sent = SentRecord(found.sid, self.answer, self.intent_at, now, duration)
+        sent = SentRecord(sid, self.answer, self.intent_at, now, duration)
         return conversations.record_sent(self.ledger, sent, self.channel)
 
-    def release(self, candidates: Collection[str], now: float) -> Update:
-        """Return the update that releases the conversation for one new send.
-
-        Args:
-            candidates: Sids at Twilio that may be this message and belong to no other conversation.
-            now: Epoch seconds.
-
-        Raises:
-            OperatorError: It may have been sent, or it is too early to decide.
-        """
-        if candidates:
-            raise OperatorError(
-                f"Twilio lists {', '.join(sorted(candidates))} with matching content:"
-                " check it in Twilio's console, then resolve with --sent"
-            )
-        if now < self.listed_by:
-            minutes = (self.listed_by - now) / 60
-            raise OperatorError(
-                "too early to decide: Twilio's list may lag. Try again in"
-                f" {minutes:.0f} minutes; waiting loses nothing"
-            )
+    def release(self, now: float) -> Update:
+        """Return the update that releases the conversation for one new send."""
         return conversations.release(self.ledger, now)
 
     def _config(self, name: str) -> str:
@@ -156,24 +112,57 @@ class UnknownSend:
 
 @dataclass(frozen=True)
 class Findings:
-    """What Twilio and the table say about an unknown send.
+    """What the vendor and the table say about an unknown send.
 
     Attributes:
-        candidates: Messages at Twilio with matching content, the oldest first.
-        recorded: Sids that the recipient's other conversations have.
+        vendor: The vendor's name.
+        has_list: Whether the vendor lists its messages; otherwise the operator alone decides.
+        not_sent_from: From when a message that is not listed was not sent, in epoch seconds.
+        candidates: What the vendor has of each message with matching content, the oldest first.
+        recorded: Vendor ids that the recipient's other conversations have.
     """
 
-    candidates: tuple[TwilioMessage, ...]
+    vendor: str
+    has_list: bool
+    not_sent_from: float
+    candidates: tuple[DeliveryEvent, ...]
     recorded: frozenset[str]
 
     @property
     def unassigned(self) -> frozenset[str]:
-        """Sids of the candidates that no other conversation has."""
+        """Ids of the candidates that no other conversation has."""
         return frozenset(found.sid for found in self.candidates) - self.recorded
+
+    def check_not_sent(self, now: float) -> None:
+        """Check that nothing contradicts that the message was not sent.
+
+        Args:
+            now: Epoch seconds.
+
+        Raises:
+            OperatorError: It may have been sent, or it is too early to decide.
+        """
+        if self.unassigned:
+            raise OperatorError(
+                f"{self.vendor} lists {', '.join(sorted(self.unassigned))} with matching content:"
+                f" check it in the console of {self.vendor}, then resolve with --sent"
+            )
+        if now < self.not_sent_from:
+            minutes = (self.not_sent_from - now) / 60
+            reason = (
+                f"the list of {self.vendor} may lag" if self.has_list else "it may be under way"
+            )
+            raise OperatorError(
+                f"too early to decide: {reason}. Try again in"
+                f" {minutes:.0f} minutes; waiting loses nothing"
+            )
 
 
 class VendorLookup:
-    """Looks up an unknown send at Twilio, with the runtime's own matching.
+    """Looks up an unknown send at the vendor, with the runtime's own matching.
+
+    What the vendor cannot tell is not asked: without a list of messages and without a lookup by id
+    not even the tenant's credentials are read.
 
     Args:
         deployment: The channel.
@@ -181,10 +170,11 @@ class VendorLookup:
     """
 
     def __init__(self, deployment: Deployment, unknown: UnknownSend) -> None:
-        settings = deployment.settings
+        settings, parts = deployment.settings, deployment.parts
         self._unknown = unknown
-        self._twilio = TwilioLookup(settings.twilio_timeout_seconds, settings.twilio_base_url)
-        self._sender = deployment.parts.make_sender(settings)
+        self._operator = parts.operator
+        self._sender = parts.make_sender(settings) if parts.has_message_list else None
+        self._by_id = parts.make_status_lookup(settings) if parts.make_status_lookup else None
         self._table = ConversationsTable(
             deployment.aws.dynamodb,
             settings.conversations_table,
@@ -192,37 +182,60 @@ class VendorLookup:
             channel=deployment.channel,
         )
         self._secrets = ChannelSecrets(
-            deployment.aws.secretsmanager,
-            settings.secret_prefixes,
-            deployment.parts.read_credentials,
+            deployment.aws.secretsmanager, settings.secret_prefixes, parts.read_credentials
         )
 
-    def findings(self) -> Findings:
-        """Find the messages with matching content, and the sids of other conversations."""
-        credentials, unknown = self._credentials, self._unknown
-        sids = self._sender.find(credentials, unknown.message, since=unknown.since)
-        found = (self._twilio.message(credentials, sid) for sid in sids)
-        related = self._table.related_records(unknown.ledger.key)
-        recorded = frozenset(record.sid for record in related if record.sid)
-        return Findings(tuple(each for each in found if each), recorded)
+    def check_id(self, sid: str) -> None:
+        """Check that a text has the form of the vendor's ids.
 
-    def message(self, sid: str) -> TwilioMessage | None:
-        """Return one message of the tenant's account; None if there is none."""
-        return self._twilio.message(self._credentials, sid)
+        Raises:
+            OperatorError: It has not.
+        """
+        expected = self._operator.message_id
+        if not expected.pattern.fullmatch(sid):
+            raise OperatorError(f"--sent: expected {expected.description}")
+
+    def findings(self) -> Findings:
+        """Find the messages with matching content, and the ids of other conversations."""
+        unknown = self._unknown
+        related = self._table.related_records(unknown.ledger.key)
+        return Findings(
+            vendor=self._operator.vendor,
+            has_list=self._sender is not None,
+            not_sent_from=unknown.ended_by + (LIST_LAG_SECONDS if self._sender else 0.0),
+            candidates=self._candidates(),
+            recorded=frozenset(record.sid for record in related if record.sid),
+        )
+
+    def check_sent(self, sid: str, findings: Findings) -> None:
+        """Check that nothing contradicts that the message was sent with that vendor id.
+
+        Raises:
+            OperatorError: The vendor does not have it, or it does not belong to this conversation.
+        """
+        vendor, recipient = findings.vendor, self._unknown.ledger.key.primary_channel
+        if self._by_id:
+            found = self._by_id.look_up(self._credentials, sid)
+            if found is None:
+                raise OperatorError(f"the tenant's account at {vendor} has no message with that id")
+            if found.recipient != recipient:
+                raise OperatorError("the message with that id went to another recipient")
+        elif findings.has_list and sid not in {each.sid for each in findings.candidates}:
+            raise OperatorError(f"{vendor} lists no message with that id and this content")
+        if sid in findings.recorded:
+            raise OperatorError("the message with that id belongs to another conversation")
+
+    def _candidates(self) -> tuple[DeliveryEvent, ...]:
+        if self._sender is None:
+            return ()
+        unknown, credentials = self._unknown, self._credentials
+        sids = self._sender.find(credentials, unknown.message, since=unknown.since)
+        if self._by_id is None:
+            recipient = unknown.ledger.key.primary_channel
+            return tuple(DeliveryEvent(recipient, sid, None, "") for sid in sids)
+        found = (self._by_id.look_up(credentials, sid) for sid in sids)
+        return tuple(each for each in found if each)
 
     @property
-    def _credentials(self) -> TwilioCredentials:
-        credentials = self._secrets.credentials(self._unknown.credentials_reference)
-        if not isinstance(credentials, TwilioCredentials):
-            raise OperatorError("only sends through Twilio can be looked up")
-        return credentials
-
-
-def check_sid(sid: str) -> None:
-    """Check that a text has the form of a message sid.
-
-    Raises:
-        OperatorError: It has not.
-    """
-    if not SID.fullmatch(sid):
-        raise OperatorError("--sent: expected SM or MM and 32 hexadecimal digits")
+    def _credentials(self) -> Credentials:
+        return self._secrets.credentials(self._unknown.credentials_reference)

@@ -13,9 +13,8 @@ from lambda_src.core import (
     SendOutcomeUnknown,
     TransientFailure,
 )
-from lambda_src.services.secret_schemas import TwilioCredentials
 from lambda_src.services.secrets_manager_service import ChannelSecrets
-from ops.credential_checks import OpenAILookup, TwilioLookup
+from ops.credential_checks import OpenAILookup
 from ops.errors import OperatorError, VendorUnreachable
 
 if TYPE_CHECKING:
@@ -35,9 +34,6 @@ RECORD_ATTRIBUTES = (
 """Record attributes with the ids at the vendors, and with the names of the secrets in use."""
 
 FOUND, DELETED, MISSING = "would be deleted", "deleted", "not found: deleted before"
-MESSAGE_IN_PROGRESS = "twilio_20009"
-"""Twilio deletes a message only after all of its systems have finished with it: usually after
-minutes, rarely after 14 days (https://www.twilio.com/docs/api/errors/20009)."""
 
 
 class Kind(StrEnum):
@@ -120,12 +116,12 @@ class VendorCopies:
             raise OperatorError("the record's channel is not deployed")
         settings, secrets = deployment.settings, self._secrets[channel]
         if copy.kind is Kind.MESSAGE:
+            operator = deployment.parts.operator
+            if operator.delete_message is None:
+                raise OperatorError(f"{operator.vendor} offers no deletion of messages")
             config = _nested(record, "channel_config")
             credentials = secrets.credentials(_reference(config, f"{channel}_credentials_id"))
-            if not isinstance(credentials, TwilioCredentials):
-                raise OperatorError("only Twilio's messages can be deleted")
-            twilio = TwilioLookup(settings.twilio_timeout_seconds, settings.twilio_base_url)
-            return twilio.delete_message(credentials, copy.id)
+            return operator.delete_message(settings, credentials, copy.id)
         config = _nested(record, "ai_config", "openai_config")
         key = secrets.openai_key(_reference(config, "api_key_reference"))
         if copy.kind is Kind.THREAD:
@@ -160,5 +156,4 @@ def _is_temporary(error: ProcessingError | OperatorError) -> bool:
     if isinstance(error, OperatorError):
         return isinstance(error, VendorUnreachable)
     is_refused = isinstance(error, AccountRefused)  # the credentials, the key's rights, the account
-    is_busy = isinstance(error, TransientFailure | SendOutcomeUnknown) and not is_refused
-    return is_busy or error.code == MESSAGE_IN_PROGRESS
+    return isinstance(error, TransientFailure | SendOutcomeUnknown) and not is_refused

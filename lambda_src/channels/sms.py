@@ -16,6 +16,7 @@ from lambda_src.core import (
 from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio.errors import Refusal
+from lambda_src.services.twilio_account import OPERATOR
 from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender, TwilioStatusLookup
 
 MAX_SEGMENTS = 4
@@ -174,5 +175,6 @@ PARTS = ChannelParts(
     ),
     callbacks=CALLBACKS,
     make_status_lookup=make_status_lookup,
+    operator=OPERATOR,
     preload_modules=PRELOAD_MODULES,
 )

@@ -3,6 +3,7 @@
 from lambda_src.core import ChannelParts, OutgoingMessage, Settings
 from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
+from lambda_src.services.twilio_account import OPERATOR
 from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender, TwilioStatusLookup
 
 PREFIX = "whatsapp:"
@@ -29,5 +30,6 @@ PARTS = ChannelParts(
     read_credentials=twilio_credentials,
     callbacks=CALLBACKS,
     make_status_lookup=make_status_lookup,
+    operator=OPERATOR,
     preload_modules=PRELOAD_MODULES,
 )

@@ -235,12 +235,14 @@ class DeliveryEvent:
         sid: The vendor's id of the message.
         status: None if the vendor's status is none of the channel's.
         error_code: The vendor's code of a failure; empty if there is none.
+        accepted_at: When the vendor accepted the message, in epoch seconds; only a lookup says it.
     """
 
     recipient: str = field(repr=False)
     sid: str
     status: DeliveryStatus | None
     error_code: str
+    accepted_at: float | None = None
 
 
 MAX_BODY_LENGTH = 1600

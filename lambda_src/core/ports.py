@@ -75,14 +75,11 @@ class Sender(Protocol):
             SendOutcomeUnknown: It may have been sent.
         """
 
-    def find(
-        self,
-        credentials: Any,
-        message: OutgoingMessage,
-        *,
-        since: float,
-    ) -> tuple[str, ...]:
+    def find(self, credentials: Any, message: OutgoingMessage, *, since: float) -> tuple[str, ...]:  # noqa: ARG002 - used where there is a list
         """Return the vendor ids of all listed messages like that one, the oldest first.
+
+        It is not called on a channel without `ChannelParts.has_message_list`, whose sender may
+        derive from this class instead of defining it.
 
         Args:
             credentials: The account to search.
@@ -92,6 +89,7 @@ class Sender(Protocol):
         Raises:
             TransientFailure: The list cannot be read.
         """
+        return ()
 
 
 class Callbacks(Protocol):
@@ -300,6 +298,59 @@ BY_PHONE = Addressing()
 """From a phone number to a phone number."""
 
 
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """The format of a text: a pattern that the whole text matches, and its description."""
+
+    pattern: re.Pattern[str]
+    description: str
+
+
+ANY_ID = TextFormat(re.compile(r"[!-~]{1,255}"), "1 to 255 ASCII characters without blanks")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretField:
+    """One field of a tenant's secret.
+
+    Attributes:
+        name: Its name.
+        is_hidden: Whether it is not shown while it is typed.
+        is_required: Whether a secret must have it.
+        note: What does not work without it, where it is not required.
+    """
+
+    name: str
+    is_hidden: bool = True
+    is_required: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorParts:
+    """What the operator's command line needs of a channel; no function uses any of it.
+
+    The two callables take the channel's settings and a tenant's credentials. They raise a
+    `ProcessingError`: `TransientFailure` if the same request may succeed later.
+
+    Attributes:
+        vendor: The vendor's name.
+        message_id: Format of the vendor's ids of messages.
+        secret_fields: The fields of a tenant's secret, in the order in which they are asked for;
+            none: the secret is given as JSON.
+        check_credentials: Asks the vendor whether it accepts the credentials, without sending
+            anything; None: only their format is checked.
+        delete_message: Deletes what the vendor stores of the message with that id, and returns
+            whether it was found; None: the vendor offers no deletion.
+    """
+
+    vendor: str = "the vendor"
+    message_id: TextFormat = ANY_ID
+    secret_fields: tuple[SecretField, ...] = ()
+    check_credentials: Callable[[Settings, Any], object] | None = None
+    delete_message: Callable[[Settings, Any, str], bool] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelParts:
     """The parts of the runtime that each channel provides.
@@ -314,6 +365,10 @@ class ChannelParts:
         callbacks: The vendor's status callbacks; None: the channel requests none.
         make_status_lookup: Makes the lookup of a message's status, once per container; None: the
             vendor has none.
+        has_message_list: Whether the vendor lists the messages that it accepted, so that `find` of
+            the sender can find them. Otherwise a send with an unknown outcome is not looked up: its
+            first reconciliation marks it, and an operator decides.
+        operator: What the operator's command line needs.
         preload_modules: Modules that the sender's SDK imports at its first send. They are imported
             earlier, since the time between the intent and the send is limited.
     """
@@ -325,4 +380,6 @@ class ChannelParts:
     assistants: Path | None = None
     callbacks: Callbacks | None = None
     make_status_lookup: Callable[[Settings], StatusLookup] | None = None
+    has_message_list: bool = True
+    operator: OperatorParts = OperatorParts()
     preload_modules: tuple[str, ...] = ()

@@ -7,20 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import ConfigurationRefused, Step
+from lambda_src.core import ConfigurationRefused, Step, TextFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
-
-
-@dataclass(frozen=True, slots=True)
-class TextFormat:
-    """The format of a field's text: a pattern, and its description for errors."""
-
-    pattern: re.Pattern[str]
-    description: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -151,9 +152,11 @@ class TwilioStatusLookup:
             if isinstance(failure, SendOutcomeUnknown):
                 raise TransientFailure(failure.code, failure.step, failure.detail) from error
             raise failure from error
-        return self._callbacks.event(
+        event = self._callbacks.event(
             str(found.to or ""), sid, str(found.status or ""), str(found.error_code or "")
         )
+        created = found.date_created
+        return replace(event, accepted_at=created.timestamp() if created else None)
 
     def classify(self, event: DeliveryEvent) -> ProcessingError:
         """Return the error of a message that was accepted and then not delivered."""

@@ -38,7 +38,7 @@ def erase(  # noqa: PLR0917 - options, passed by name
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Erase a person: records, messages in all queues, and what OpenAI and Twilio store of them.
+    """Erase a person: records, messages in all queues, and what the vendors store of them.
 
     All spellings of the address are found; reads the whole table. No earlier request can store the
     person again. A send in progress stays until it has ended: repeat the command then. If a

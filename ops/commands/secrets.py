@@ -9,17 +9,9 @@ from botocore.exceptions import ClientError
 from lambda_src.core import ConfigurationRefused
 from lambda_src.services.secret_schemas import parse_secret
 from ops.command import DryRun, OperatorError, Session, Yes, command
-from ops.credential_checks import (
-    TWILIO,
-    SecretKind,
-    SecretStore,
-    kind_of,
-    scheduled_for_deletion,
-)
+from ops.credential_checks import SecretKind, SecretStore, scheduled_for_deletion
 
 app = typer.Typer(no_args_is_help=True, help="The channel's secrets: check them, store new ones.")
-
-NO_CALLBACKS = "valid; without twilio_auth_token its messages request no status callbacks"
 
 Name = Annotated[str, typer.Argument(help="The secret's name.")]
 Names = Annotated[
@@ -32,8 +24,8 @@ Unproven = Annotated[bool, typer.Option("--unproven", help="Store it without the
 def check(session: Session, names: Names = None) -> None:
     """Read secrets, check their schema, and check the credentials with their vendors.
 
-    The vendor requests are free of charge and send nothing: an empty request to OpenAI, and a list
-    of messages at Twilio.
+    The vendor requests are free of charge and send nothing: an empty request to OpenAI, and, for
+    example, a list of messages at Twilio. A channel may have no such request.
 
         python -m ops secrets check --env prod
         python -m ops secrets check ai-multi-comms/prod/whatsapp-credentials/demo-company
@@ -41,7 +33,7 @@ def check(session: Session, names: Names = None) -> None:
     store = SecretStore(session.aws.secretsmanager, session.deployment)
     selected = [store.check_name(name) for name in names] if names else sorted(store.names())
     rows = [
-        {"secret": name, "vendor": kind_of(name).vendor, "problem": "", "note": ""}
+        {"secret": name, "vendor": store.kind_of(name).vendor, "problem": "", "note": ""}
         | _findings(store, name)
         for name in selected
     ]
@@ -74,13 +66,14 @@ def store_secret(
         python -m ops secrets set ai-multi-comms/prod/whatsapp-credentials/acme --yes < secret.json
     """
     store = SecretStore(session.aws.secretsmanager, session.deployment)
-    kind = kind_of(store.check_name(name))
+    kind = store.kind_of(store.check_name(name))
     is_typed = is_terminal()
     value = _prompt(kind) if is_typed else parse_secret(sys.stdin.buffer.read())
     kind.parse(value)
-    if not unproven and (problem := kind.problem(session.deployment, value)):
+    if not unproven and (problem := kind.problem(session.deployment.settings, value)):
         raise OperatorError(f"not stored: {problem} (--unproven stores it without this check)")
-    document = {"secret": name, "vendor": kind.vendor, "proven": not unproven}
+    is_proven = kind.check is not None and not unproven
+    document = {"secret": name, "vendor": kind.vendor, "proven": is_proven}
     if dry_run:
         session.console.result({**document, "done": ""})
         session.console.say(f"would be stored: {name}, as a secret for {kind.vendor}")
@@ -111,13 +104,19 @@ def _findings(store: SecretStore, name: str) -> dict[str, str]:
         if code == "InvalidRequestException":
             return {"problem": scheduled_for_deletion(name)}
         return {"problem": f"Secrets Manager refused it: {code}"}
-    if problem := kind_of(name).problem(store.deployment, value):
+    kind = store.kind_of(name)
+    if problem := kind.problem(store.deployment.settings, value):
         return {"problem": problem}
-    is_silent = kind_of(name) is TWILIO and "twilio_auth_token" not in value
-    return {"note": NO_CALLBACKS} if is_silent else {}
+    note = kind.note(value)
+    return {"note": f"valid; {note}"} if note else {}
 
 
 def _prompt(kind: SecretKind) -> dict[str, Any]:
+    if not kind.fields:
+        raise OperatorError(
+            "the channel does not name the fields of its secrets: give the value as JSON on"
+            " standard input, with --yes"
+        )
     answers = {
         field.name: typer.prompt(
             field.name if field.is_required else f"{field.name} (optional)",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -22,12 +23,12 @@ from ops.command import (
     mask_record,
 )
 from ops.conversations import ConversationRecord, age_hours
-from ops.unknown_sends import Findings, UnknownSend, VendorLookup, check_sid
+from ops.unknown_sends import Findings, UnknownSend, VendorLookup
 
 app = typer.Typer(no_args_is_help=True, help="Sends of unknown outcome: look them up, and decide.")
 
 ConversationId = Annotated[str, typer.Argument(help="The conversation's id.")]
-Sent = Annotated[str, typer.Option("--sent", help="It was sent: the sid of the message.")]
+Sent = Annotated[str, typer.Option("--sent", help="It was sent: the vendor's id of the message.")]
 NotSent = Annotated[
     bool, typer.Option("--not-sent", help="It was not sent: release it for one new send.")
 ]
@@ -38,7 +39,7 @@ class OutcomeDecision:
     """The operator's decision, if any.
 
     Raises:
-        OperatorError: Both outcomes were given, or the sid is malformed.
+        OperatorError: Both outcomes were given.
     """
 
     sid: str
@@ -47,8 +48,6 @@ class OutcomeDecision:
     def __post_init__(self) -> None:
         if self.sid and self.is_not_sent:
             raise OperatorError("give --sent or --not-sent, not both")
-        if self.sid:
-            check_sid(self.sid)
 
     def __bool__(self) -> bool:
         return bool(self.sid) or self.is_not_sent
@@ -65,8 +64,10 @@ class OutcomeDecision:
     ) -> Update:
         """Return the update to make; raises `OperatorError` if the facts contradict it."""
         if self.sid:
-            return unknown.mark_sent(lookup.message(self.sid), findings.recorded, now)
-        return unknown.release(findings.unassigned, now)
+            lookup.check_sent(self.sid, findings)
+            return unknown.mark_sent(self.sid, now)
+        findings.check_not_sent(now)
+        return unknown.release(now)
 
 
 @command(app, "list")
@@ -102,11 +103,12 @@ def resolve(  # noqa: PLR0917 - options, passed by name
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Show the record of a send and what Twilio lists; with --sent or --not-sent, decide.
+    """Show the record of a send and what the vendor lists; with --sent or --not-sent, decide.
 
     --sent is refused for another recipient's or another conversation's message; --not-sent while
-    Twilio lists a message with matching content, or may not list it yet. Neither is applied if the
-    record has changed since it was shown. Redrive the dead-letter message afterwards.
+    the vendor lists a message with matching content, or may not list it yet. A vendor without a
+    list contradicts neither: you decide. Neither is applied if the record has changed since it was
+    shown. Redrive the dead-letter message afterwards.
 
         python -m ops unknown resolve 'demo-company#spring-intake#req-0001'
         python -m ops unknown resolve req-0001 --sent SM00000000000000000000000000000001
@@ -116,9 +118,11 @@ def resolve(  # noqa: PLR0917 - options, passed by name
     record = session.conversations.find_one(conversation, session.spellings(recipient))
     unknown = UnknownSend.from_record(record, session.channel)
     lookup = VendorLookup(session.deployment, unknown)
+    if sent:
+        lookup.check_id(sent)
     findings = lookup.findings()
     document = _document(unknown, findings, session.clock(), show=show_personal_data)
-    _show(session, document)
+    _show(session, document, findings)
     if not decision:
         console.result(document)
         console.steps(_options(unknown, findings, session.clock()), "decide")
@@ -171,8 +175,8 @@ def _document(
         "candidates": [
             {
                 "sid": found.sid,
-                "twilio_status": found.status,
-                "created": found.created,
+                "status": found.status,
+                "created": found.accepted_at and datetime.fromtimestamp(found.accepted_at, UTC),
                 "conversation": "another" if found.sid in findings.recorded else "possibly this",
             }
             for found in findings.candidates
@@ -180,12 +184,13 @@ def _document(
     }
 
 
-def _show(session: Session, document: Mapping[str, Any]) -> None:
+def _show(session: Session, document: Mapping[str, Any], findings: Findings) -> None:
     nested = ("record", "candidates")
     session.console.heading("the record")
     session.console.fields({name: value for name, value in document.items() if name not in nested})
-    session.console.heading("messages at Twilio with matching content")
-    session.console.rows(document["candidates"])
+    session.console.heading(f"messages at {findings.vendor} with matching content")
+    no_list = f"{findings.vendor} has no list of messages: you decide"
+    session.console.rows(document["candidates"], empty="none" if findings.has_list else no_list)
 
 
 def _options(unknown: UnknownSend, findings: Findings, now: float) -> Iterator[str]:
@@ -193,7 +198,8 @@ def _options(unknown: UnknownSend, findings: Findings, now: float) -> Iterator[s
     for sid in sorted(findings.unassigned):
         yield f"it was sent: unknown resolve '{name}' --sent {sid}"
     if not findings.unassigned:
-        yield f"Twilio's console shows it: unknown resolve '{name}' --sent SID"
-        minutes = max(0, round((unknown.listed_by - now) / 60))
+        found = f"the console of {findings.vendor} shows it" if findings.has_list else "it was sent"
+        yield f"{found}: unknown resolve '{name}' --sent ID"
+        minutes = max(0, round((findings.not_sent_from - now) / 60))
         when = f"in {minutes} minutes" if minutes else "from now on"
         yield f"it was not sent ({when}): unknown resolve '{name}' --not-sent"

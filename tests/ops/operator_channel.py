@@ -132,13 +132,13 @@ class OperatorChannel(Tool):
         assert Status.FAILED == self.status(conversation)
         return body
 
-    def lose_send(self) -> str:
+    def lose_send(self, receive_count: int = 10) -> str:
         """End the send of the conversation `lost` with an unknown outcome; return its body."""
         body = context(conversation_id="lost")
         self.channel.twilio.fail_next(Fault.reset())
         self.channel.deliver(body)
         expire_send_deadline(self.channel, "lost")
-        self.channel.deliver(body, receive_count=10)
+        self.channel.deliver(body, receive_count=receive_count)
         return body
 
     def age_send(self, conversation: str, hours: float = 2) -> None:

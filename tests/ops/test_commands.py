@@ -1,6 +1,7 @@
 """`unknown`, `send`, `secrets`, `assistants`, `suppression` and `erase`."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import Thread
@@ -10,6 +11,8 @@ import pytest
 from botocore.stub import Stubber
 from openai.types import Model
 
+from lambda_src.channels import whatsapp
+from lambda_src.core import OperatorParts
 from lambda_src.core.contract import Status
 from lambda_src.services.dynamodb import Update
 from ops import conversations
@@ -63,7 +66,7 @@ def test_only_a_sid_of_this_conversation_is_recorded(lost: OperatorChannel) -> N
     other = lost.channel.record("other")["message_sid"]
     for sid, message in (
         ("SM1", "expected SM or MM and 32 hexadecimal digits"),
-        ("SM" + "0" * 32, "no message with that sid"),
+        ("SM" + "0" * 32, "account at Twilio has no message with that id"),
         (other, "belongs to another conversation"),
     ):
         assert message in lost.refused(*RESOLVE, "--sent", sid)
@@ -90,6 +93,50 @@ def test_a_release_needs_time_and_the_answer(lost: OperatorChannel) -> None:
     lost.age_send("lost")
     lost.channel.set_fields("lost", ai_answer="gone")
     assert "lacks the message's text" in lost.refused(*RESOLVE, "--not-sent")
+
+
+@pytest.fixture
+def unlisted(operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch) -> OperatorChannel:
+    """Return a channel of a vendor that can only send."""
+    listed = replace(whatsapp.PARTS, operator=OperatorParts(vendor="Post"))
+    parts = replace(listed, has_message_list=False, make_status_lookup=None)
+    monkeypatch.setattr(whatsapp, "PARTS", parts)
+    return operator
+
+
+@pytest.mark.parametrize(
+    ("decision", "status", "sent"),
+    [(("--sent", "post-7"), Status.SENT, 0), (("--not-sent",), Status.RETRY, 1)],
+)
+def test_without_a_list_the_operator_decides(
+    unlisted: OperatorChannel, decision: tuple[str, ...], status: Status, sent: int
+) -> None:
+    """The second delivery marks the send, the vendor is never asked, and no hour has to pass."""
+    unlisted.dead_letter(unlisted.lose_send(receive_count=2))
+    assert ("send_unknown", "no_message_list") == unlisted.channel.status("lost")
+    assert "Post has no list of messages: you decide" in unlisted.run(*RESOLVE[:3]).stdout
+    assert "expected 1 to 255 ASCII" in unlisted.refused(*RESOLVE, "--sent", "a b")
+    assert unlisted.succeed(*RESOLVE, *decision)["changed"]
+    assert status == unlisted.status("lost")
+    assert 1 == len(unlisted.channel.twilio.requests)
+
+    unlisted.succeed("dlq", "redrive", "--conversation", "lost", "--yes")
+    unlisted.process_queue()
+    assert Status.SENT == unlisted.status("lost")
+    assert ([], sent) == (unlisted.dead_letters(), len(unlisted.channel.phone()))
+
+
+def test_what_a_vendor_does_not_offer_is_said(
+    unlisted: OperatorChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check of credentials, fields to ask for, and the deletion of a message."""
+    (row,) = unlisted.succeed("secrets", "check", TWILIO_SECRET)
+    assert ("Post", "") == (row["vendor"], row["problem"])
+    assert "Post was not asked" in row["note"]
+    monkeypatch.setattr(secrets, "is_terminal", lambda: True)
+    assert "give the value as JSON" in unlisted.refused("secrets", "set", TWILIO_SECRET)
+    unlisted.channel.deliver(context())
+    assert "Post offers no deletion of messages" in unlisted.run(*ERASE).output
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ from lambda_src.core.retry import redelivery_delay
 from lambda_src.core.settings import ConfigurationError, Settings
 from lambda_src.core.time_budget import MAX_RETRY_AFTER
 from lambda_src.services.secret_schemas import TwilioCredentials, parse_secret, twilio_credentials
+from lambda_src.services.twilio_account import check_credentials
 from local.fakes.faults import Fault
 from local.fakes.twilio import FakeTwilio
-from ops.credential_checks import TwilioLookup
-from ops.errors import OperatorError
 from tests.support.channel import (
     ACCOUNT,
     API_KEY,
@@ -251,9 +250,11 @@ def test_a_secret_that_is_scheduled_for_deletion_is_reported(channel: Channel) -
 def test_a_standard_key_may_list_messages_but_not_read_the_account() -> None:
     """As at Twilio, so a check of credentials must not read the account."""
     with FakeTwilio(accounts={ACCOUNT: TOKEN}, api_keys={KEY_SID: (ACCOUNT, KEY_SECRET)}) as twilio:
-        lookup = TwilioLookup(5, twilio.origin)
-        lookup.check(twilio_credentials(API_KEY_FIELDS))
+        required = ("CHANNEL", "QUEUE_URL", "CONVERSATIONS_TABLE", "SECRET_PREFIXES")
+        environment = dict.fromkeys(required, "whatsapp") | {"TWILIO_BASE_URL": twilio.origin}
+        settings = Settings.from_environment(environment)
+        check_credentials(settings, twilio_credentials(API_KEY_FIELDS))
         as_main_key = TwilioCredentials(KEY_SID, KEY_SECRET, None)
-        with pytest.raises((ProcessingError, OperatorError)):
-            lookup.check(as_main_key)
+        with pytest.raises(ProcessingError):
+            check_credentials(settings, as_main_key)
     assert all("Messages.json" in each.path for each in twilio.requests[:1])

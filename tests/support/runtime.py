@@ -147,6 +147,7 @@ class Runtime:
     times: TimeBudget
     lease_seconds: float = LEASE_SECONDS
     callback_base_url: str = ""
+    has_message_list: bool = True
 
     def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> Heartbeat:
         """Return a heartbeat for messages given as message id → receipt handle."""
@@ -183,9 +184,8 @@ class Runtime:
     @property
     def flow(self) -> MessageFlow:
         """The flow of one message."""
-        reconciler = Reconciler(
-            self.store, self.secrets, self.sender, self.at_most_once, self.clock, self.times
-        )
+        vendor = (self.secrets, self.sender, self.at_most_once)
+        reconciler = Reconciler(self.store, *vendor, self.clock, self.times, self.has_message_list)
         return MessageFlow(
             leases=self.leases,
             secrets=self.secrets,

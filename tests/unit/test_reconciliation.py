@@ -82,6 +82,19 @@ def test_a_lookup_that_cannot_finish_is_not_started(unresolved: FakeRuntime) -> 
     _marked_unknown(unresolved)
 
 
+@pytest.mark.parametrize("receive_count", [2, LAST])
+def test_without_a_list_nothing_is_looked_up(unresolved: FakeRuntime, receive_count: int) -> None:
+    """The first delivery after the sender's deadline marks the send, without secret or vendor."""
+    unresolved.has_message_list = False
+    unresolved.clock.advance(-5)
+    assert 5 == _pending(unresolved).retry_in
+    unresolved.clock.advance(5)
+    unresolved.secrets.fail("credentials", UnexpectedTestError())
+    unknown = _marked_unknown(unresolved, receive_count)
+    assert ("no_message_list", {"looks": 0}) == (unknown.code, unknown.fields)
+    assert Status.SEND_UNKNOWN is unresolved.record.status
+
+
 UNREACHABLE = errors.TransientFailure("twilio_unreachable", Step.SETTLE)
 REFUSED = errors.TransientFailure("twilio_20005", Step.SETTLE, alarm=True)
 MALFORMED = errors.PermanentFailure("secret_malformed", Step.SECRETS)

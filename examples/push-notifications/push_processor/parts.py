@@ -10,7 +10,10 @@ from lambda_src.processors import (
     Addressing,
     ChannelParts,
     Limit,
+    OperatorParts,
+    SecretField,
     Settings,
+    TextFormat,
     TextRules,
     invalid_secret,
 )
@@ -64,5 +67,10 @@ PARTS = ChannelParts(
     read_credentials=read_credentials,
     addressing=Addressing(sender=APP, recipient_field="recipient_device", recipient=DEVICE),
     text_rules=TextRules(body=(Limit(MAX_LENGTH),)),
+    operator=OperatorParts(
+        vendor="the push vendor",
+        message_id=TextFormat(re.compile("PN[0-9]+"), "PN and digits"),
+        secret_fields=(SecretField("push_app_key"),),
+    ),
     assistants=Path(__file__).parent / "assistants",
 )

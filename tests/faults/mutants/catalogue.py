@@ -260,15 +260,19 @@ def _failures_not_reported(batch: BatchHandler, deliveries: Sequence[Delivery]) 
     return []
 
 
-def _unlisted_is_unsent(part: Reconciler, delivery: Delivery, record: LedgerRecord) -> None:
+def _unlisted_is_unsent(
+    part: Reconciler, delivery: Delivery, record: LedgerRecord, code: str
+) -> None:
     lease = Lease(record.key, record.owner, record.attempt, 0.0, record.created_at)
-    failure = Failure(Status.RETRY, "not_found_at_vendor", Step.SETTLE, "", part.clock())
+    failure = Failure(Status.RETRY, code, Step.SETTLE, "", part.clock())
     part.store.record_failure(lease, failure)
     raise errors.TransientFailure(failure.code, Step.SETTLE)
 
 
-def _alarm_after_write(part: Reconciler, delivery: Delivery, record: LedgerRecord) -> None:
-    unknown = errors.SendDeclaredUnknown("not_found_at_vendor", Step.SETTLE)
+def _alarm_after_write(
+    part: Reconciler, delivery: Delivery, record: LedgerRecord, code: str
+) -> None:
+    unknown = errors.SendDeclaredUnknown(code, Step.SETTLE)
     failure = Failure(Status.SEND_UNKNOWN, unknown.code, unknown.step, "", part.clock())
     part.store.mark_unknown(record.key, failure, record)
     raise unknown

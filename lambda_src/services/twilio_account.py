@@ -1,0 +1,116 @@
+"""A tenant's Twilio account for operators: its secret, a check of its credentials, deletions."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
+
+from twilio.rest import Client
+
+from lambda_src.core import (
+    AccountRefused,
+    OperatorParts,
+    SecretField,
+    Step,
+    TextFormat,
+    TransientFailure,
+)
+from lambda_src.services.twilio.callbacks import MESSAGE_SID
+from lambda_src.services.twilio.errors import classify
+from lambda_src.services.twilio.http import DeadlineHttpClient
+from lambda_src.services.twilio_service import SDK_ERRORS, error_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lambda_src.core import Settings
+    from lambda_src.services.secret_schemas import TwilioCredentials
+
+T = TypeVar("T")
+
+MESSAGE_IN_PROGRESS = 20009
+"""Twilio deletes a message only after all of its systems have finished with it: usually after
+minutes, rarely after 14 days (https://www.twilio.com/docs/api/errors/20009)."""
+
+
+def check_credentials(settings: Settings, credentials: TwilioCredentials) -> None:
+    """Check the credentials, and the account's status if they are its auth token.
+
+    Messages are listed, which reconciliation needs too: only an auth token or a main API key may
+    read the account.
+
+    Raises:
+        ProcessingError: Twilio refuses the credentials or cannot be reached, or the account is not
+            active.
+    """
+    client = _client(settings, credentials)
+    if _request(lambda: client.messages.list(limit=1)) is None:
+        raise _not_active("missing")
+    if credentials.api_key_sid:
+        return
+    account = _request(lambda: client.api.accounts(credentials.account_sid).fetch())
+    status = str(account.status) if account else "missing"
+    if status != "active":
+        raise _not_active(status)
+
+
+def delete_message(settings: Settings, credentials: TwilioCredentials, sid: str) -> bool:
+    """Delete a message with its text and numbers; return False if not found.
+
+    Raises:
+        TransientFailure: The message is in progress, or Twilio cannot be reached.
+        ProcessingError: Twilio refuses the request.
+    """
+    client = _client(settings, credentials)
+    return _request(lambda: client.messages(sid).delete()) is not None
+
+
+def _client(settings: Settings, credentials: TwilioCredentials) -> Client:
+    http_client = DeadlineHttpClient(settings.twilio_timeout_seconds, settings.twilio_base_url)
+    return Client(  # type: ignore[no-untyped-call]
+        *credentials.login, credentials.account_sid, http_client=http_client
+    )
+
+
+def _request(call: Callable[[], T]) -> T | None:
+    """Return what a request that changes no message's outcome returns; None if not found."""
+    try:
+        return call()
+    except SDK_ERRORS as error:
+        answer = error_answer(error)
+        if answer is None:
+            raise TransientFailure(
+                "twilio_unreachable", Step.SETTLE, type(error).__name__
+            ) from None
+        status, code = answer
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if code == MESSAGE_IN_PROGRESS:
+            raise TransientFailure(
+                f"twilio_{code}", Step.SETTLE, "Twilio has not finished with the message"
+            ) from None
+        raise classify(status, code, Step.SETTLE) from None
+
+
+def _not_active(status: str) -> AccountRefused:
+    return AccountRefused("twilio_account_not_active", Step.SETTLE, f"the account is {status}")
+
+
+OPERATOR = OperatorParts(
+    vendor="Twilio",
+    message_id=TextFormat(MESSAGE_SID, "SM or MM and 32 hexadecimal digits"),
+    secret_fields=(
+        SecretField("twilio_account_sid", is_hidden=False),
+        SecretField("twilio_api_key_sid", is_hidden=False, is_required=False),
+        SecretField("twilio_api_key_secret", is_required=False),
+        SecretField(
+            "twilio_auth_token",
+            is_required=False,
+            note="without twilio_auth_token its messages request no status callbacks",
+        ),
+        SecretField("twilio_template_sid", is_hidden=False, is_required=False),
+    ),
+    check_credentials=check_credentials,
+    delete_message=delete_message,
+)
+"""The same for every channel of Twilio's."""
