@@ -34,6 +34,8 @@ ENTRY_POINTS = "ai_multi_comms.channels"
 """The group of entry points by which installed packages declare their channels' parts."""
 OWN_HANDLERS = "lambda_src."
 """The start of the handlers whose channels are modules of `lambda_src.channels`."""
+OUTPUTS = {"DeadLetterQueueUrl", "FunctionName", "FunctionAlias"}
+"""What the stack of every channel outputs."""
 ALARM_TYPE = "AWS::CloudWatch::Alarm"
 
 
@@ -43,21 +45,17 @@ def stack_name(project: str, channel: str, environment: str) -> str:
 
 
 def channel_names(aws: AwsClients, project: str, environment: str) -> Iterator[str]:
-    """Yield the channels of a project's environment.
+    """Yield the names of the environment's channels, by the names of stacks with their outputs.
 
-    They are the stacks that output a dead-letter queue. A channel's name has no hyphen, which
-    distinguishes the stacks of other projects and environments whose names are longer.
+    A stack of a project or an environment with a longer name may be among them.
     """
     pages = aws.cloudformation.get_paginator("describe_stacks").paginate()
+    start, end = f"{project}-", f"-{environment}"
     for stack in (stack for page in pages for stack in page["Stacks"]):
         name = stack["StackName"]
-        start, end = f"{project}-", f"-{environment}"
-        channel = name.removeprefix(start).removesuffix(end)
-        has_queue = any(
-            out.get("OutputKey") == "DeadLetterQueueUrl" for out in stack.get("Outputs", [])
-        )
-        if has_queue and channel.isidentifier() and name == f"{start}{channel}{end}":
-            yield channel
+        outputs = {output.get("OutputKey") for output in stack.get("Outputs", [])}
+        if name.startswith(start) and name.endswith(end) and outputs >= OUTPUTS:
+            yield name.removeprefix(start).removesuffix(end)
 
 
 def find_parts(channel: str, import_path: str = "", handler: str = "") -> ChannelParts:

@@ -67,9 +67,11 @@ class Session:
         return self._find(self.channel)
 
     def all_deployments(self) -> list[Deployment]:
-        """Return every channel of the environment."""
+        """Return every channel of the project's environment."""
         names = channel_names(self.aws, self.project, self.environment)
-        return [self._find(name) for name in sorted(names)]
+        found = (self._find(name) for name in sorted(names))
+        # Found under a longer name than its channel's: the stack of another project or environment.
+        return [each for each in found if each.stack == self._stack(each.channel)]
 
     @property
     def assistants(self) -> Path:
@@ -114,9 +116,11 @@ class Session:
         return ChannelQueue(self.aws.sqs, url)
 
     def _find(self, channel: str) -> Deployment:
-        stack = stack_name(self.project, channel, self.environment)
         import_path = self.import_path if channel == self.channel else ""
-        return Deployment.find(self.aws, stack, self.endpoints, import_path)
+        return Deployment.find(self.aws, self._stack(channel), self.endpoints, import_path)
+
+    def _stack(self, channel: str) -> str:
+        return stack_name(self.project, channel, self.environment)
 
     def inspector(self, *, events: bool = False) -> Inspector:
         """Return what inspects the channel's dead-letter messages, or those of its events."""

@@ -3,12 +3,11 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
-import boto3
 import pytest
 
-from ops.deployment import channel_names
+from ops.console import Console
+from ops.session import Session
 from tests.ops.operator_channel import OperatorChannel, create_stack
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "push-notifications"
@@ -114,5 +113,5 @@ def test_a_project_has_only_its_own_channels(
 ) -> None:
     """Stacks of a project whose name is longer belong to that one."""
     del push
-    aws = SimpleNamespace(cloudformation=boto3.client("cloudformation"))
-    assert expected == list(channel_names(aws, project, "dev"))
+    session = Session("dev", "push", is_local=False, console=Console(), project=project)
+    assert expected == [each.channel for each in session.all_deployments()]

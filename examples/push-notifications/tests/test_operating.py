@@ -30,7 +30,7 @@ def ai_comms(cloud: LocalCloud, vendors: PushVendors) -> Run:
     connections = {**cloud.aws.command_environment(), **vendors.push.environment()}
 
     def run(*arguments: str) -> Any:
-        command = [Path(sys.executable).with_name("ai-comms"), *arguments, "--json"]
+        command = [str(Path(sys.executable).with_name("ai-comms")), *arguments, "--json"]
         options: Any = {"cwd": ROOT, "env": {**os.environ, **connections, **TARGET}}
         done = subprocess.run(  # noqa: S603 - the installed command
             command, capture_output=True, text=True, check=False, **options
