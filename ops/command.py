@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambda_src.core import ConfigurationError, ProcessingError
 from ops.console import MASK, UNCHANGED, Console, mask_recipient, mask_record
 from ops.errors import Declined, OperatorError
-from ops.session import Session
+from ops.session import PROJECT, Session
 
 __all__ = [
     "MASK",
@@ -38,6 +38,25 @@ NO_ANSWER = "no answer: add --yes to continue without a question, or --dry-run t
 Environment = Annotated[
     str,
     typer.Option("--env", envvar="OPS_ENV", help="The environment.", rich_help_panel=TARGET_PANEL),
+]
+Project = Annotated[
+    str,
+    typer.Option(
+        "--project",
+        envvar="OPS_PROJECT",
+        help="The prefix of the stacks' names, for another repository's app.",
+        rich_help_panel=TARGET_PANEL,
+    ),
+]
+Parts = Annotated[
+    str,
+    typer.Option(
+        "--parts",
+        envvar="OPS_PARTS",
+        help="Another repository's channel: the import path of its parts, such as"
+        " push_processor.parts:PARTS. By default the entry point of its installed package.",
+        rich_help_panel=TARGET_PANEL,
+    ),
 ]
 Channel = Annotated[
     str,
@@ -68,6 +87,8 @@ ShowPersonalData = Annotated[
 COMMON_OPTIONS = {
     "environment": (Environment, "dev"),
     "channel": (Channel, "whatsapp"),
+    "project": (Project, PROJECT),
+    "import_path": (Parts, ""),
     "is_local": (Local, False),
     "as_json": (AsJson, False),
 }
@@ -85,13 +106,23 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             *arguments: Any,
             environment: str,
             channel: str,
+            project: str,
+            import_path: str,
             is_local: bool,
             as_json: bool,
             **options: Any,
         ) -> None:
             console = Console(as_json=as_json)
             with handle_errors(console):
-                function(Session(environment, channel, is_local, console), *arguments, **options)
+                session = Session(
+                    environment,
+                    channel,
+                    is_local,
+                    console,
+                    project=project,
+                    import_path=import_path,
+                )
+                function(session, *arguments, **options)
 
         run.__signature__ = _with_common_options(function)  # type: ignore[attr-defined]  # for typer
         return app.command(name)(run)

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lambda_src.services.dynamodb import spellings
+from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.audit import AuditContext
 from ops.conversations import ConversationRepository
-from ops.deployment import Deployment, channel_names
+from ops.deployment import Deployment, channel_names, find_parts, stack_name
 from ops.dlq.inspection import Inspector
 from ops.endpoints import AwsClients, Endpoints
 from ops.errors import OperatorError
@@ -19,8 +20,12 @@ from ops.suppressions import Suppressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ops.console import Console
+
+PROJECT = "ai-multi-comms"
+"""The prefix of this repository's stacks; another repository has its own."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,9 @@ class Session:
         is_local: Whether to use the local cloud.
         console: Shows results.
         clock: Returns epoch seconds.
+        project: The prefix of the stacks' names.
+        import_path: Where the channel's parts are, for another repository's channel; empty for an
+            own one, and for one that an installed package declares.
     """
 
     environment: str
@@ -40,6 +48,8 @@ class Session:
     is_local: bool
     console: Console
     clock: Callable[[], float] = time.time
+    project: str = PROJECT
+    import_path: str = ""
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -57,8 +67,16 @@ class Session:
         return self._find(self.channel)
 
     def all_deployments(self) -> list[Deployment]:
-        """Return every channel of the environment."""
-        return [self._find(name) for name in sorted(channel_names(self.aws, self.environment))]
+        """Return every channel of the project's environment."""
+        names = channel_names(self.aws, self.project, self.environment)
+        found = (self._find(name) for name in sorted(names))
+        # Found under a longer name than its channel's: the stack of another project or environment.
+        return [each for each in found if each.stack == self._stack(each.channel)]
+
+    @property
+    def assistants(self) -> Path:
+        """Directory of the channel's assistant definitions, found without the deployment."""
+        return find_parts(self.channel, self.import_path).assistants or DIRECTORY
 
     @cached_property
     def conversations(self) -> ConversationRepository:
@@ -98,7 +116,11 @@ class Session:
         return ChannelQueue(self.aws.sqs, url)
 
     def _find(self, channel: str) -> Deployment:
-        return Deployment.find(self.aws, self.environment, channel, self.endpoints)
+        import_path = self.import_path if channel == self.channel else ""
+        return Deployment.find(self.aws, self._stack(channel), self.endpoints, import_path)
+
+    def _stack(self, channel: str) -> str:
+        return stack_name(self.project, channel, self.environment)
 
     def inspector(self, *, events: bool = False) -> Inspector:
         """Return what inspects the channel's dead-letter messages, or those of its events."""

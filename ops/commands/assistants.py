@@ -22,7 +22,6 @@ from lambda_src.core import (
     parse_definition,
     parse_definition_file,
 )
-from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.command import Session, ShowPersonalData, command
 from ops.credential_checks import OpenAILookup, SecretStore
 
@@ -36,8 +35,13 @@ MAX_SCHEMA_TEXT = 120_000
 (https://platform.openai.com/docs/guides/structured-outputs)."""
 
 Directory = Annotated[
-    Path,
-    typer.Option("--directory", exists=True, file_okay=False, help="Where the definitions are."),
+    Path | None,
+    typer.Option(
+        "--directory",
+        exists=True,
+        file_okay=False,
+        help="Where the definitions are; by default where the channel's parts say.",
+    ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not ask OpenAI about the models.")]
 Days = Annotated[
@@ -96,7 +100,7 @@ class TenantCheck:
 @command(app, "check")
 def check(  # noqa: PLR0917 - options, passed by name
     session: Session,
-    directory: Directory = DIRECTORY,
+    directory: Directory = None,
     offline: Offline = False,  # noqa: FBT002 - an option
     days: Days = 30,
     records: Records = False,  # noqa: FBT002 - an option
@@ -118,7 +122,7 @@ def check(  # noqa: PLR0917 - options, passed by name
     if records:
         _check_records(session, show=show_personal_data)
         return
-    checks = [check_file(path) for path in sorted(directory.glob("*.toml"))]
+    checks = [check_file(path) for path in sorted((directory or session.assistants).glob("*.toml"))]
     if not offline:
         lookup = _lookup(session)
         for each in checks:

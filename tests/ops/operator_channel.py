@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 import boto3
 
-from lambda_src.core.contract import Status
+from lambda_src.core.contract import HANDLER, Status
 from local.fakes import Fault
-from ops.deployment import stack_name
 from tests.ops.tool import Tool
 from tests.support.channel import Change, Channel, context, expire_send_deadline, recipient_data
 
-ENVIRONMENT = "dev"
-FUNCTION = "whatsapp-channel-processor-dev"
+STACK = "ai-multi-comms-whatsapp-dev"
 ALIAS = "live"
 NAMESPACE = "AIComms/WhatsAppProcessor/Dev"
 
@@ -25,32 +23,35 @@ def to(number: str) -> Change:
     return lambda document: recipient_data(document).update(recipient_tel=number)
 
 
-def create_stack(variables: Mapping[str, str], queues: Mapping[str, str]) -> None:
+def create_stack(
+    variables: Mapping[str, str],
+    queues: Mapping[str, str],
+    stack: str = STACK,
+    handler: str = HANDLER,
+) -> None:
     """Create a stack with a channel's outputs, and the function that they name."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("index.py", "")
-    boto3.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")
+    boto3.client("iam").create_role(RoleName=stack, AssumeRolePolicyDocument="{}")
     functions = boto3.client("lambda")
     functions.create_function(
-        FunctionName=FUNCTION,
+        FunctionName=stack,
         Runtime="python3.13",
-        Role="arn:aws:iam::123456789012:role/function",
-        Handler="index.handler",
+        Role=f"arn:aws:iam::123456789012:role/{stack}",
+        Handler=handler,
         Code={"ZipFile": package.getvalue()},
         Environment={"Variables": {**variables, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}},
         Publish=True,
     )
-    functions.create_alias(FunctionName=FUNCTION, Name=ALIAS, FunctionVersion="1")
-    outputs = {"FunctionName": FUNCTION, "FunctionAlias": ALIAS}
+    functions.create_alias(FunctionName=stack, Name=ALIAS, FunctionVersion="1")
+    outputs = {"FunctionName": stack, "FunctionAlias": ALIAS}
     outputs |= {"QueueUrl": variables["QUEUE_URL"], **queues}
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
-    boto3.client("cloudformation").create_stack(
-        StackName=stack_name(ENVIRONMENT, "whatsapp"), TemplateBody=json.dumps(template)
-    )
+    boto3.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
 
 
 @dataclass(frozen=True)
