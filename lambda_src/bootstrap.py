@@ -211,7 +211,7 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         composer=composer,
         sender=sender,
         failures=FailureRecorder(table, clock),
-        reconciler=Reconciler(table, secrets, vendor, sender, clock, times),
+        reconciler=Reconciler(table, secrets, vendor, sender, clock, times, parts.has_message_list),
         queue=queue,
         clock=clock,
         times=times,

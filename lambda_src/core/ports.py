@@ -314,6 +314,9 @@ class ChannelParts:
         callbacks: The vendor's status callbacks; None: the channel requests none.
         make_status_lookup: Makes the lookup of a message's status, once per container; None: the
             vendor has none.
+        has_message_list: Whether the vendor lists the messages that it accepted, so that `find` of
+            the sender can find them. Otherwise a send with an unknown outcome is not looked up: its
+            first reconciliation marks it, and an operator decides.
         preload_modules: Modules that the sender's SDK imports at its first send. They are imported
             earlier, since the time between the intent and the send is limited.
     """
@@ -325,4 +328,5 @@ class ChannelParts:
     assistants: Path | None = None
     callbacks: Callbacks | None = None
     make_status_lookup: Callable[[Settings], StatusLookup] | None = None
+    has_message_list: bool = True
     preload_modules: tuple[str, ...] = ()

@@ -33,7 +33,11 @@ UNRESOLVED = (Status.SENDING, Status.SEND_UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """Looks a message up in the vendor's list, a few times with increasing delays."""
+    """Looks a message up in the vendor's list, a few times with increasing delays.
+
+    Without `has_message_list` the vendor has no list, and the first delivery after the sender's
+    deadline marks the send as unknown.
+    """
 
     store: LedgerStore
     secrets: Secrets
@@ -41,6 +45,7 @@ class Reconciler:
     at_most_once: AtMostOnceSender
     clock: Clock
     times: TimeBudget
+    has_message_list: bool = True
 
     def reconcile(
         self,
@@ -60,16 +65,20 @@ class Reconciler:
 
         Raises:
             SendOutcomePending: To be looked up again later.
-            SendDeclaredUnknown: Looked up often enough; recorded as `send_unknown`.
+            SendDeclaredUnknown: Looked up often enough, or not possible; recorded as
+                `send_unknown`.
             ProcessingError: The vendor or the table did not answer.
         """
         if not is_final_attempt:
             self._check_schedule(record)
+        if not self.has_message_list:
+            self._mark_unknown(delivery, record, "no_message_list")
+            return
         sid = self._lookup(delivery, context, record, is_final_attempt=is_final_attempt)
         if sid and record.answer:
             self._record_sent(delivery, record, record.answer, sid)
         elif is_final_attempt or record.lookups >= len(self.times.lookup_delays):
-            self._mark_unknown(delivery, record)
+            self._mark_unknown(delivery, record, "not_found_at_vendor")
         else:
             self._count_lookup(record)
 
@@ -143,10 +152,8 @@ class Reconciler:
             delay = self.times.lookup_delays[record.lookups]
             raise SendOutcomePending("not_listed_yet", Step.SETTLE, retry_in=delay)
 
-    def _mark_unknown(self, delivery: Delivery, record: LedgerRecord) -> None:
-        unknown = SendDeclaredUnknown(
-            "not_found_at_vendor", Step.SETTLE, fields={"looks": record.lookups}
-        )
+    def _mark_unknown(self, delivery: Delivery, record: LedgerRecord, code: str) -> None:
+        unknown = SendDeclaredUnknown(code, Step.SETTLE, fields={"looks": record.lookups})
         log_failure(unknown, delivery)
         failure = Failure(Status.SEND_UNKNOWN, unknown.code, unknown.step, "", self.clock())
         try:
