@@ -8,10 +8,11 @@ none.
 from collections.abc import Callable, Iterator
 
 from conformance import runtime_checks, template_checks
-from conformance.completeness import missing_parts
+from conformance.completeness import missing_parts, vendor_file
+from conformance.privileges import check_privileges
 from conformance.subject import Subject, Vendor
 
-__all__ = ["CHECKS", "Check", "Subject", "Vendor", "missing_parts"]
+__all__ = ["CHECKS", "Check", "Subject", "Vendor", "missing_parts", "vendor_file"]
 
 Check = Callable[[Subject], Iterator[str]]
 """Yields what is wrong with a channel, in words that name the place."""
@@ -20,7 +21,7 @@ CHECKS: tuple[Check, ...] = (
     template_checks.check_resource_names,
     template_checks.check_event_source,
     template_checks.check_alarms,
-    template_checks.check_privileges,
+    check_privileges,
     template_checks.check_environment,
     template_checks.check_delivery_events,
     runtime_checks.check_send,

@@ -25,6 +25,8 @@ from local.fakes.clock import VirtualClock
 
 QUEUE_URL = f"https://sqs.{aws.REGION}.amazonaws.com/{aws.ACCOUNT}/{aws.QUEUE}"
 VISIBILITY_TIMEOUT = 1080
+LEDGER_SERVICES = ("dynamodb", "secrets-manager", "sqs")
+"""As in botocore's events."""
 _ENDPOINT = "http://127.0.0.1"  # only for the errors' texts
 
 
@@ -37,7 +39,7 @@ class FaultPoint(Enum):
 
 @dataclass
 class AwsCalls:
-    """Records the calls of a session's clients and lets one of them fail.
+    """Records the ledger's calls and lets one of them fail; a vendor's calls are not counted.
 
     Attributes:
         names: The calls so far, in order, such as `UpdateItem#2`.
@@ -50,9 +52,10 @@ class AwsCalls:
     _lock: Lock = field(default_factory=Lock)
 
     def observe(self, session: Any) -> None:
-        """Record the calls of all clients that are created from this session."""
-        session.register("before-call", self._before)
-        session.register("after-call", self._after)
+        """Record the ledger's calls by all clients that are created from this session."""
+        for service in LEDGER_SERVICES:
+            session.register(f"before-call.{service}", self._before)
+            session.register(f"after-call.{service}", self._after)
 
     def reset(self, fault: tuple[str, FaultPoint] | None) -> None:
         """Clear the record, and let this call fail."""

@@ -1,6 +1,7 @@
 """The files of which a channel of this repository consists."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from conformance.subject import read_json
@@ -9,16 +10,23 @@ from lambda_src.core import InvalidDefinition, parse_definition_file
 REGISTRY = "stacks/config/channels.py"
 
 
-def missing_parts(channel: str, root: Path, registered: tuple[str, ...]) -> Iterator[str]:
+def vendor_file(vendor: str) -> str:
+    """Return the path of the file with the fake of a vendor, which several channels may share."""
+    return f"conformance/{re.sub(r'[^a-z0-9]+', '_', vendor.lower())}_vendor.py"
+
+
+def missing_parts(channel: str, root: Path, registered: Mapping[str, str]) -> Iterator[str]:
     """Yield each missing part of a channel with the file to write.
 
     Args:
         channel: Its name.
         root: The repository's directory.
-        registered: The names of the channels that the app deploys.
+        registered: The names of the channels that the app deploys, each with its vendor's name.
     """
     if channel not in registered:
         yield f"{REGISTRY}: add {channel} to CHANNELS, or it is not deployed"
+    elif not (root / (fake := vendor_file(registered[channel]))).is_file():
+        yield f"{fake}: write a fake of {registered[channel]} (Vendor), and define make_vendor"
     sender = f"lambda_src/channels/{channel}.py"
     if not (root / sender).is_file():
         yield f"{sender}: write the channel's sender, and name its parts as PARTS"

@@ -49,6 +49,12 @@ class Outcome:
         """The record's status."""
         return str(self.record.get("conversation_status", "no record"))
 
+    def describe(self, what: str) -> str:
+        """Return what was processed, with the codes of its failures."""
+        parsed = [json.loads(line) for line in self.lines]
+        codes = dict.fromkeys(each["failure_code"] for each in parsed if "failure_code" in each)
+        return f"{what} ({', '.join(codes)})" if codes else what
+
     def events(self, level: str) -> set[str]:
         """Return the events of the log lines of a level."""
         parsed = [json.loads(line) for line in self.lines]
@@ -146,7 +152,7 @@ def running(subject: Subject, max_receive_count: int | None = None) -> Iterator[
             "QUEUE_URL": QUEUE_URL,
             "CONVERSATIONS_TABLE": aws.TABLE,
             "OPENAI_BASE_URL": openai.base_url,
-            "TWILIO_TIMEOUT_SECONDS": "2",  # so that a request that hangs ends soon
+            "TWILIO_TIMEOUT_SECONDS": "2",  # of any vendor: a request that hangs ends soon
         }
         stack.enter_context(patch.dict(os.environ, environment))
         stack.enter_context(redirect_stdout(output))

@@ -60,10 +60,13 @@ class Subject:
 
     Attributes:
         names: The channel and the names of its resources in an environment.
-        template: The synthesized template of its stack.
+        template: The synthesized template of its stack, in its cloud assembly.
         parts: Its runtime's parts.
         vendor: Creates the fake of its vendor, which uses the given clock.
         example: File with a valid context object for that environment.
+        sender_statements: IAM statements of the processor's role besides its usual ones, if the
+            vendor is an AWS service; a resource is an ARN, with `${AWS::Region}` and
+            `${AWS::AccountId}` where the environment does not name them.
     """
 
     names: ChannelNames
@@ -71,11 +74,24 @@ class Subject:
     parts: ChannelParts
     vendor: Callable[[Clock], Vendor]
     example: Path
+    sender_statements: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
         """The channel's name."""
         return self.names.channel.name
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The names of the functions that its environment has, the processor's first."""
+        names, environment = self.names, self.names.environment
+        found = {
+            names.function: True,
+            names.events.function: environment.has_delivery_events,
+            names.receiver: environment.delivery_webhook,
+            names.scheduler: environment.delivery_sweep,
+        }
+        return tuple(name for name, exists in found.items() if exists)
 
     @cached_property
     def _resources(self) -> Mapping[str, Mapping[str, Any]]:

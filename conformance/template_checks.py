@@ -13,7 +13,6 @@ from lambda_src.core.contract import (
     Variable,
 )
 from stacks.alarms.log_alarms import log_alarm_rules
-from stacks.grants import readable_secrets
 from stacks.invariants.assembly import DEPLOYED
 
 MIN_RECEIVES = 5
@@ -36,38 +35,6 @@ EVENT_ALARMS = (
 WEBHOOK_ALARMS = ("ReceiverErrors", "ReceiverThrottles", "NoCallbacks")
 SWEEP_ALARMS = ("OldestLookupDue", "SchedulerErrors")
 
-_LOG = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
-_CONSUME = frozenset(
-    {
-        "sqs:ChangeMessageVisibility",
-        "sqs:DeleteMessage",
-        "sqs:GetQueueAttributes",
-        "sqs:ReceiveMessage",
-    }
-)
-READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action's name
-PROCESSOR_ACTIONS = frozenset(
-    {
-        *(_LOG | _CONSUME),
-        "dynamodb:ConditionCheckItem",
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:UpdateItem",
-        READ_SECRET,
-    }
-)
-"""The complete privileges of a processor."""
-WORKER_ACTIONS = frozenset(
-    {*(_LOG | _CONSUME), "dynamodb:GetItem", "dynamodb:UpdateItem", READ_SECRET}
-)
-"""Those of an events worker."""
-RECEIVER_ACTIONS = frozenset({*_LOG, "sqs:SendMessage"})
-"""Those of a receiver."""
-SCHEDULER_ACTIONS = frozenset(
-    {*_LOG, "dynamodb:Query", "sqs:GetQueueAttributes", "sqs:SendMessage"}
-)
-"""Those of the scheduled job."""
-
 
 def check_resource_names(subject: Subject) -> Iterator[str]:
     """Check that the resources that other systems refer to have the channel's names."""
@@ -82,7 +49,7 @@ def check_resource_names(subject: Subject) -> Iterator[str]:
         alarms |= {*EVENT_ALARMS}
     alarms |= {*WEBHOOK_ALARMS} if environment.delivery_webhook else set()
     alarms |= {*SWEEP_ALARMS} if environment.delivery_sweep else set()
-    functions = _actions(subject).keys()
+    functions = subject.functions
     expected = {
         ("AWS::SQS::Queue", "QueueName"): queues,
         ("AWS::Lambda::Function", "FunctionName"): {*functions},
@@ -127,26 +94,6 @@ def check_alarms(subject: Subject) -> Iterator[str]:
             yield f"{name} names no section of the runbook"
 
 
-def check_privileges(subject: Subject) -> Iterator[str]:
-    """Check that each function's role has its actions, and reads the channel's own secrets only."""
-    names = subject.names
-    credentials = {*readable_secrets(names.credentials_prefix)}
-    secrets = {
-        names.function: credentials | {*readable_secrets(names.openai_secret)},
-        names.events.function: credentials,
-    }
-    for name, expected in _actions(subject).items():
-        statements = list(_statements(subject, name))
-        actions = {action for each in statements for action in _listed(each["Action"])}
-        actions = {action for action in actions if not action.startswith("kms:")}
-        for action in sorted(actions - expected):
-            yield f"the role of {name} allows {action}, which it does not need"
-        for action in sorted(expected - actions):
-            yield f"the role of {name} does not allow {action}"
-        for secret in sorted(set(_secrets(statements)) ^ secrets.get(name, set())):
-            yield f"the role of {name} and the channel's prefixes do not agree on {secret}"
-
-
 def check_environment(subject: Subject) -> Iterator[str]:
     """Check that the runtime accepts each function's variables, for this channel."""
     names, feed = subject.names, {Variable.CHANNEL, EVENTS_QUEUE_URL}
@@ -154,7 +101,7 @@ def check_environment(subject: Subject) -> Iterator[str]:
         names.receiver: feed | {Variable.CALLBACK_BASE_URL},
         names.scheduler: feed | {Variable.CONVERSATIONS_TABLE, DELIVERY_LOOKUPS_PER_SECOND},
     }
-    for name in _actions(subject):
+    for name in subject.functions:
         given = subject.function(name).get("Environment", {}).get("Variables", {})
         for variable in sorted(own.get(name, {*Variable} - UNSET_VARIABLES) - given.keys()):
             yield f"{name} lacks the variable {variable}"
@@ -175,27 +122,6 @@ def check_delivery_events(subject: Subject) -> Iterator[str]:
         yield "delivery_sweep: the channel's parts have no make_status_lookup, so all lookups fail"
 
 
-def _actions(subject: Subject) -> Mapping[str, frozenset[str]]:
-    """Return the functions that the channel's environment has, each with its privileges."""
-    names, environment = subject.names, subject.names.environment
-    found = {names.function: PROCESSOR_ACTIONS}
-    if environment.has_delivery_events:
-        found[names.events.function] = WORKER_ACTIONS
-    if environment.delivery_webhook:
-        found[names.receiver] = RECEIVER_ACTIONS
-    if environment.delivery_sweep:
-        found[names.scheduler] = SCHEDULER_ACTIONS
-    return found
-
-
-def _statements(subject: Subject, name: str) -> Iterator[dict[str, Any]]:
-    """Yield the statements of the policies of a function's role."""
-    role = subject.function(name).get("Role", {}).get("Fn::GetAtt", [None])[0]
-    for policy in subject.of_type("AWS::IAM::Policy"):
-        if {"Ref": role} in policy.get("Roles", []):
-            yield from policy["PolicyDocument"]["Statement"]
-
-
 def _settings_problems(name: str, given: Mapping[str, Any]) -> Iterator[str]:
     try:
         Settings.from_environment(
@@ -203,16 +129,3 @@ def _settings_problems(name: str, given: Mapping[str, Any]) -> Iterator[str]:
         )
     except ConfigurationError as error:
         yield f"{name} would not start: {error}"
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _secrets(statements: list[dict[str, Any]]) -> Iterator[str]:
-    for statement in statements:
-        if READ_SECRET in _listed(statement["Action"]):
-            for arn in _listed(statement["Resource"]):
-                parts = arn["Fn::Join"][1] if isinstance(arn, dict) else [arn]
-                text = "".join(part for part in parts if isinstance(part, str))
-                yield text.rpartition(":secret:")[2]

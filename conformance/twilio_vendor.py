@@ -46,3 +46,7 @@ class TwilioVendor(FakeTwilio):
     def rate_limit_next_send(self) -> None:
         """Reject the next send because there are too many."""
         self.fail_next("20429", match=_SEND)
+
+
+make_vendor = TwilioVendor
+"""The fake, as the checks of this repository's channels create it for each of its vendors."""

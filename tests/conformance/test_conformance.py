@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,21 +17,23 @@ import pytest
 
 import app
 import lambda_src.channels
-from conformance import CHECKS, Check, Subject, missing_parts
+from conformance import CHECKS, Check, Subject, missing_parts, vendor_file
 from conformance.twilio_vendor import TwilioVendor
+from lambda_src import bootstrap
 from lambda_src.channels import parts_of
-from lambda_src.processors import OutgoingMessage, Settings
+from lambda_src.processors import OutgoingMessage, PermanentFailure, Settings, Step
 from local import paths
 from local.vendors import example_secrets
 from stacks.config import ChannelNames, channels
 from stacks.config.channels import CHANNELS, SMS, Channel
 from tests.infra.synthesis import DELIVERY, assemble, environment, stub_package, synthesize
 
-REGISTERED = tuple(channel.name for channel in CHANNELS)
-SENDER, ASSISTANT, EXAMPLE = SMS_FILES = (
+REGISTERED = {channel.name: channel.vendor for channel in CHANNELS}
+SENDER, ASSISTANT, EXAMPLE, VENDOR = SMS_FILES = (
     "lambda_src/channels/sms.py",
     "lambda_src/assistants/sms_first_contact.toml",
     "examples/contexts/sms.json",
+    "conformance/twilio_vendor.py",
 )
 NO_AI: dict[str, Any] = {"company_data_payload": {"ai_config": {"openai_config": {}}}}
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
@@ -48,13 +51,14 @@ log = logging.getLogger("lambda_src.channels.broken")
 
 def subject_of(channel: Channel) -> Subject:
     """Return the description of a registered channel."""
+    vendor = import_module(vendor_file(channel.vendor).removesuffix(".py").replace("/", "."))
     tenant = f"ai-multi-comms/dev/{channel.name}-credentials/demo-company"
-    has_template = example_secrets()[tenant]
+    has_template = example_secrets().get(tenant, False)
     return Subject(
         names=ChannelNames(channel, environment(**DELIVERY)),
         template=synthesize(**DELIVERY).directory / f"{channel.display}.template.json",
         parts=parts_of(channel.name),
-        vendor=partial(TwilioVendor, has_template=has_template),
+        vendor=partial(vendor.make_vendor, has_template=has_template),
         example=paths.EXAMPLE_CONTEXTS / f"{channel.name}.json",
     )
 
@@ -80,6 +84,7 @@ def test_channels_are_registered_and_complete() -> None:
         (SENDER, None, f"{SENDER}: write "),
         (ASSISTANT, None, f"{ASSISTANT}: write "),
         (EXAMPLE, None, f"{EXAMPLE}: write "),
+        (VENDOR, None, f"{VENDOR}: write a fake of Twilio"),
         (SENDER, b"# nothing yet", f"{SENDER}: name the channel's parts as PARTS"),
         (ASSISTANT, b'model = "gpt-6-luna"', f"{ASSISTANT}: instructions: expected a non-empty "),
         (ASSISTANT, b"\xff\x00", f"{ASSISTANT}: expected TOML in UTF-8, found another encoding"),
@@ -100,7 +105,7 @@ def test_a_missing_part_is_named(
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.ROOT / each, tmp_path / each)
     assert [] == list(missing_parts("sms", tmp_path, REGISTERED))
-    (unregistered,) = missing_parts("sms", tmp_path, ("whatsapp",))
+    (unregistered,) = missing_parts("sms", tmp_path, {"whatsapp": "Twilio"})
     assert unregistered.startswith("stacks/config/channels.py: add sms to CHANNELS")
     (tmp_path / file).unlink()
     if content is not None:
@@ -120,18 +125,23 @@ def _log_recipient(send: Callable[..., str], credentials: Any, message: Outgoing
     return send(credentials, message)
 
 
+def _refuse(*_: object) -> str:
+    raise PermanentFailure("planted_code", Step.SEND)
+
+
 @pytest.mark.parametrize(
-    ("check", "method", "broken"),
+    ("check", "method", "broken", "problem"),
     [
-        ("check_send", "send", _send_twice),
-        ("check_reconciliation", "find", lambda *_, **__: ()),
-        ("check_log_privacy", "send", _log_recipient),
+        ("check_send", "send", _send_twice, "accepted 2 messages"),
+        ("check_send", "send", _refuse, "a valid context object (planted_code"),
+        ("check_reconciliation", "find", lambda *_, **__: (), "not_found_at_vendor"),
+        ("check_log_privacy", "send", _log_recipient, "private values"),
     ],
 )
 def test_a_broken_sender_does_not_conform(
-    check: str, method: str, broken: Callable[..., Any]
+    check: str, method: str, broken: Callable[..., Any], problem: str
 ) -> None:
-    """A sender with a mistake in one method is found by the check that is made for it."""
+    """A sender with a mistake in one method is found by its check, with the failure's code."""
     working = subject_of(SMS)
 
     def make_sender(settings: Settings) -> Any:
@@ -140,7 +150,31 @@ def test_a_broken_sender_does_not_conform(
         return SimpleNamespace(**methods | {method: partial(broken, methods[method])})
 
     parts = replace(working.parts, make_sender=make_sender)
-    assert list(BY_NAME[check](replace(working, parts=parts)))
+    assert problem in " ".join(BY_NAME[check](replace(working, parts=parts)))
+
+
+def _through_aws(settings: Settings) -> Any:
+    sender = parts_of("sms").make_sender(settings)
+    ses: Any = bootstrap.get_session().create_client("ses")
+
+    def send(*arguments: Any) -> str:
+        ses.get_send_quota()
+        return sender.send(*arguments)
+
+    return SimpleNamespace(send=send)  # without `find`: the vendor has no list
+
+
+@each_check
+def test_a_channel_of_an_aws_service_without_a_list_conforms(check: Check, tmp_path: Path) -> None:
+    """Calls to it are not the ledger's, its privileges are expected, and nothing is looked up."""
+    working = subject_of(SMS)
+    template = json.loads(working.template.read_text("utf-8"))
+    statement = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "arn:aws:ses:x"}
+    _statements(template).append(statement)
+    parts = replace(working.parts, make_sender=_through_aws, has_message_list=False)
+    subject = _with_template(working, template, tmp_path)
+    subject = replace(subject, parts=parts, sender_statements=(statement,))
+    assert [] == list(check(subject))
 
 
 def _first(template: dict[str, Any], kind: str, named: str = "") -> Any:
@@ -148,10 +182,66 @@ def _first(template: dict[str, Any], kind: str, named: str = "") -> Any:
     return next(r["Properties"] for name, r in resources if r["Type"] == kind and named in name)
 
 
-def _allow_all_secrets(template: dict[str, Any]) -> None:
-    for statement in _first(template, "AWS::IAM::Policy")["PolicyDocument"]["Statement"]:
-        if statement["Action"] == "secretsmanager:GetSecretValue":
-            statement["Resource"] = ["arn:aws:secretsmanager:::secret:ai-multi-comms/*"]
+def _with_template(subject: Subject, template: dict[str, Any], directory: Path) -> Subject:
+    assembly = subject.template.parent
+    without_code = shutil.ignore_patterns("asset.*")
+    shutil.copytree(assembly, directory, ignore=without_code, dirs_exist_ok=True)
+    (directory / subject.template.name).write_text(json.dumps(template))
+    return replace(subject, template=directory / subject.template.name)
+
+
+def _statements(template: dict[str, Any], part: str = "Processor") -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = _first(template, POLICY, part)["PolicyDocument"]["Statement"]
+    return statements
+
+
+def _role(template: dict[str, Any]) -> Any:
+    return _first(template, "AWS::IAM::Role", "Processor")
+
+
+def _add(template: dict[str, Any], kind: str, **properties: Any) -> None:
+    template["Resources"]["Planted"] = {"Type": kind, "Properties": properties}
+
+
+def _plant(part: str, action: str, **statement: Any) -> Callable[[dict[str, Any]], object]:
+    planted = {"Effect": "Allow", "Action": action, "Resource": "*"} | statement
+    return lambda template: _statements(template, part).append(planted)
+
+
+ALL = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+ROLE_NAME = "ProcessorRole00D2607C"
+ROLE: dict[str, Any] = {"Ref": ROLE_NAME}
+ROLE_ARN = {"Fn::GetAtt": [ROLE_NAME, "Arn"]}
+BY_ROLE = {"Statement": [ALL["Statement"][0] | {"Principal": {"AWS": ROLE_ARN}}]}
+READ_ALL = {"Fn::Sub": "arn:aws:secretsmanager:*:*:secret:ai-multi-comms/*"}
+PLANTS: tuple[Callable[[dict[str, Any]], object], ...] = (
+    _plant("Processor", "*"),
+    _plant("Processor", "secretsmanager:*"),
+    _plant("Processor", "SecretsManager:GetSecretValue"),
+    _plant("Processor", "secretsmanager:GetSecretValue", Resource=READ_ALL),
+    _plant("Processor", "kms:*"),
+    _plant("Processor", "kms:Decrypt", Condition={"StringEquals": {"kms:ViaService": "sqs"}}),
+    _plant("Worker", "dynamodb:GetItem"),
+    _plant("Receiver", "sqs:SendMessage"),
+    _plant("Scheduler", "dynamodb:Query"),
+    lambda t: _statements(t).append({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+    lambda t: _statements(t)[0].update(NotResource=_statements(t)[0].pop("Resource")),
+    lambda t: _statements(t)[0].update(Condition={"Bool": {"aws:SecureTransport": "true"}}),
+    lambda t: _statements(t).pop(),
+    lambda t: _first(t, POLICY, "Scheduler").update(Roles=[]),
+    lambda t: _role(t).update(Policies=[{"PolicyDocument": ALL}]),
+    lambda t: _role(t).update(ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"]),
+    lambda t: _role(t)["AssumeRolePolicyDocument"].update(BY_ROLE),
+    lambda t: _add(t, POLICY, Roles=[ROLE], PolicyDocument=ALL),
+    lambda t: _add(t, "AWS::IAM::ManagedPolicy", Roles=[ROLE], PolicyDocument=ALL),
+    lambda t: _add(t, "AWS::IAM::RolePolicy", RoleName=ROLE, PolicyDocument=ALL),
+    lambda t: _add(t, "AWS::SecretsManager::ResourcePolicy", ResourcePolicy=BY_ROLE),
+    lambda t: _add(t, FUNCTION, Role=ROLE_ARN),
+    lambda t: t["Outputs"].update(Planted={"Value": ROLE}),
+    lambda t: _first(t, FUNCTION, "Receiver").update(WORKERS_ROLE),
+    lambda t: _first(t, FUNCTION, "Receiver").update(Role="arn:aws:iam::111122223333:role/x"),
+)
+"""Privileges that a role does not need, or lacks, in every form in which a template has them."""
 
 
 def _variables(template: dict[str, Any], part: str) -> Any:
@@ -165,9 +255,7 @@ MUTATIONS: tuple[tuple[str, Callable[[dict[str, Any]], object]], ...] = (
     ("check_event_source", lambda t: _first(t, MAPPING).pop("FunctionResponseTypes")),
     ("check_event_source", lambda t: _first(t, MAPPING, "Worker").pop("ScalingConfig")),
     ("check_alarms", lambda t: _first(t, "AWS::CloudWatch::Alarm").pop("AlarmActions")),
-    ("check_privileges", _allow_all_secrets),
-    ("check_privileges", lambda t: _first(t, POLICY, "Scheduler").update(Roles=[])),
-    ("check_privileges", lambda t: _first(t, FUNCTION, "Receiver").update(WORKERS_ROLE)),
+    *(("check_privileges", plant) for plant in PLANTS),
     ("check_environment", lambda t: _variables(t, "Processor").update(OTHER_CHANNEL)),
     ("check_environment", lambda t: _variables(t, "Scheduler").pop("EVENTS_QUEUE_URL")),
     ("check_environment", lambda t: _variables(t, "Worker").update(LEASE_SECONDS="long")),
@@ -182,9 +270,7 @@ def test_a_broken_template_does_not_conform(
     working = subject_of(SMS)
     template = json.loads(working.template.read_text("utf-8"))
     mutate(template)
-    path = tmp_path / "template.json"
-    path.write_text(json.dumps(template))
-    assert list(BY_NAME[check](replace(working, template=path)))
+    assert list(BY_NAME[check](_with_template(working, template, tmp_path)))
 
 
 def test_parts_without_a_lookup_do_not_conform() -> None:
@@ -198,7 +284,7 @@ def test_parts_without_a_lookup_do_not_conform() -> None:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the files that the page's steps write or change."""
     root = tmp_path_factory.mktemp("repository")
-    for file in ("stacks/config/channels.py", "examples/contexts/sms.json"):
+    for file in ("stacks/config/channels.py", EXAMPLE, VENDOR):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.ROOT / file, root / file)
     for language, file, content in BLOCK.findall(DOCUMENT.read_text("utf-8")):
@@ -242,7 +328,7 @@ def test_the_pages_channel_conforms(subject: Subject, check: Check) -> None:
 
 def test_the_pages_channel_is_complete(root: Path) -> None:
     """The page's steps leave no part of the channel out, and its table lists existing files."""
-    assert [] == list(missing_parts("pager", root, ("whatsapp", "sms", "pager")))
+    assert [] == list(missing_parts("pager", root, REGISTERED | {"pager": "Twilio"}))
     rows = re.findall(r"^\| `([^`]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert 4 == len(rows)
     assert all((paths.ROOT / row).is_file() for row in rows)
