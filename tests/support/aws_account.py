@@ -6,16 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from threading import RLock
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import pytest
-from botocore.config import Config
-from botocore.session import Session, get_session
+from botocore.session import get_session
 from moto import mock_aws
 from moto.core.responses import BaseResponse
 from moto.core.serialize import AttributePicker, AttributePickerContext
@@ -81,22 +79,14 @@ def mocked_account() -> Iterator[None]:
         moto_api_backend.reset()  # a nested account would start with the outer one's content
         for name, value in (CREDENTIALS | NO_CA_CERTIFICATES).items():
             monkeypatch.setenv(name, value)
-        runtime = SimpleNamespace(create_client=partial(_shared_client, get_session()))
-        monkeypatch.setattr("lambda_src.bootstrap.get_session", lambda: runtime)
-        monkeypatch.setattr("lambda_src.receiver.get_session", lambda: runtime)
+        # botocore's builtin handlers are registered once per process.
+        for module in ("bootstrap", "receiver"):
+            monkeypatch.setattr(f"lambda_src.{module}.get_session", _one_session)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SessionWithSharedClients())
         yield
 
 
-def _shared_client(session: Session, service: str, config: Config) -> Any:
-    """Return the runtime's client of a service under the environment's present AWS variables."""
-    environment = frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
-    return _client_in(session, service, config, environment)
-
-
-@cache
-def _client_in(session: Session, service: str, config: Config, _environment: object) -> Any:
-    return session.create_client(service, config=config)
+_one_session = cache(get_session)
 
 
 class _SessionWithSharedClients(boto3.Session):
