@@ -161,8 +161,8 @@ class Findings:
 class VendorLookup:
     """Looks up an unknown send at the vendor, with the runtime's own matching.
 
-    What the vendor cannot tell is not asked: without a list of messages and without a lookup by id
-    not even the tenant's credentials are read.
+    The vendor is asked only what it offers: without a list of messages and without a lookup by id,
+    the tenant's credentials are not even read.
 
     Args:
         deployment: The channel.
