@@ -11,7 +11,7 @@ import pytest
 
 from local import paths
 from local.deployment import CloudAssembly
-from local.emulator.metric_math import MathMetric, evaluate
+from local.emulator.metric_math import MathMetric, evaluate, parse
 from local.errors import LocalCloudError
 
 APP = """
@@ -156,6 +156,6 @@ def test_metric_math_is_replaced(root: Path, tmp_path: Path) -> None:
 )
 def test_metric_math(expression: str, expected: float | None) -> None:
     """Missing data and a division by 0 have no value; unknown functions are an error."""
-    assert expected == evaluate(expression, {"u": 6.0, "d": 2.0, "none": None})
+    assert expected == evaluate(parse(expression), {"u": 6.0, "d": 2.0, "none": None})
     with pytest.raises(LocalCloudError, match="metric math not supported"):
-        evaluate(f"DIFF({expression})", {"u": 6.0, "d": 2.0, "none": None})
+        evaluate(parse(f"DIFF({expression})"), {"u": 6.0, "d": 2.0, "none": None})

@@ -79,7 +79,7 @@ def test_a_missing_channel_is_reported(operator: LocalOperator, command: str) ->
     arguments = ["nowhere"] if command in WITH_CONVERSATION else []
     output = operator.refused(*command.split(), *arguments, "--channel", "fax")
     assert "no stack ai-multi-comms-fax-dev" in output
-    assert "--env, --channel" in output
+    assert "--project, --channel, --env" in output
 
 
 @exercises("interrupted", *REQUESTS)
