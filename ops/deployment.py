@@ -79,8 +79,11 @@ def find_parts(channel: str, import_path: str = "", handler: str = "") -> Channe
     if handler.startswith(OWN_HANDLERS) or not (handler or found):
         try:
             return parts_of(channel)
-        except ConfigurationError as error:
-            raise OperatorError(f"{error}; another repository's channel needs --parts") from None
+        except ConfigurationError:
+            raise OperatorError(
+                f"{channel}: no channel of this repository: check --channel; another repository's"
+                " needs --parts"
+            ) from None
     if len(found) != 1:
         declared = ", ".join(sorted(found)) or "no package"
         raise OperatorError(
