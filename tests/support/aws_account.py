@@ -90,9 +90,18 @@ _one_session = cache(get_session)
 
 
 class _SessionWithSharedClients(boto3.Session):
-    """Makes each client once, since that takes longer than most calls."""
+    """Makes each client once for an account or server: that takes longer than most calls."""
 
-    client = cache(boto3.Session.client)
+    def client(self, *arguments: Any, **options: Any) -> Any:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        return _shared_client(self, endpoint, *arguments, **options)
+
+
+@cache
+def _shared_client(
+    session: boto3.Session, _endpoint: str | None, *arguments: Any, **options: Any
+) -> Any:
+    return boto3.Session.client(session, *arguments, **options)
 
 
 def fake_openai() -> FakeOpenAI:
