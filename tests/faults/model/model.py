@@ -293,7 +293,7 @@ class Model(EventsEnvironment):
         self.trace.append("> a day passes")
         self.callbacks = Callbacks.LOST
         self.reports.clear()
-        day_over = self.clock() + DAY
+        day_over = self.clock() + DAY + SCHEDULE_SECONDS  # the job's first run after a day
         while self.clock() < day_over:
             self.end_messages(LATE_END)
             moments = [r.lookup_at for r in self.store.records.values() if r.lookup_at]
