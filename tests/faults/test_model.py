@@ -23,6 +23,9 @@ KEY = KEYS[0]
 RARE = frozenset({
     Situation.FIXED, Situation.APPLIED_LATE, Situation.LEASE_EXPIRED, Situation.ACCEPTED_LATE,
     Situation.REFUSED, Situation.SUPPRESSED, Situation.FENCED_OFF,
+    Situation.RECORDED_BY_OPERATOR, Situation.PROVEN_UNKNOWN, Situation.KILLED_MARKING_UNKNOWN,
+    Situation.KILLED_BEFORE_SEND, Situation.KILLED_AFTER_SEND, Situation.NOT_LISTED,
+    Situation.SAME_TEXT, Situation.EVENT_RACED,
 })  # fmt: skip
 """What two hundred schedules may miss; the full proof's thousands do not."""
 CLEAN = "arrive 0; deliver 1"
