@@ -310,9 +310,20 @@ SHARD = 100
 STEPS = 40
 """Decisions of a schedule; moves of several steps count as one."""
 
-# Hypothesis's own way of drawing, under another name: then no schedule is a variation of the one
-# before, as its search for novelty would have it, and all are drawn independently.
-AVAILABLE_PROVIDERS["independent"] = HypothesisProvider
+
+class SeededProvider(HypothesisProvider):
+    """Draws by the seed alone, each schedule independently.
+
+    Under Hypothesis's own name, its search for novelty would make each schedule a variation of the
+    one before, and its draws would depend on the constants of all modules that happen to be
+    imported: a seed would not repeat a run.
+    """
+
+    def _maybe_draw_constant(self, *_: object, **__: object) -> None:
+        return None
+
+
+AVAILABLE_PROVIDERS["independent"] = SeededProvider
 INDEPENDENTLY = settings(
     backend="independent",
     database=None,
