@@ -76,6 +76,7 @@ from lambda_src.core.models import (
     TextRules,
     Usage,
     VariableRule,
+    VendorEvent,
 )
 from lambda_src.core.ports import (
     BY_PHONE,
@@ -93,6 +94,7 @@ from lambda_src.core.ports import (
     StatusLookup,
     TextFormat,
     TextGenerator,
+    VendorEvents,
 )
 from lambda_src.core.settings import ConfigurationError, Settings
 
@@ -177,6 +179,8 @@ __all__ = [
     "Usage",
     "Variable",
     "VariableRule",
+    "VendorEvent",
+    "VendorEvents",
     "call_with_deadline",
     "json_type",
     "parse_definition",

@@ -284,6 +284,26 @@ class DeliveryEvent:
     accepted_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class VendorEvent:
+    """An event that the vendor itself has put on the events queue.
+
+    Attributes:
+        conversation_id: The conversation that the message was sent for.
+        intent_id: The id of that send's intent.
+        event: What it reports about the message.
+        at: When it happened, in epoch seconds.
+        opted_out: Whether the recipient complained about a message that they have received: they
+            are suppressed, and its status does not change.
+    """
+
+    conversation_id: str
+    intent_id: str
+    event: DeliveryEvent
+    at: float
+    opted_out: bool = False
+
+
 MAX_BODY_LENGTH = 1600
 """Characters of a free-text message (Twilio error 21617)."""
 MAX_RENDERED_LENGTH = 1024
