@@ -13,8 +13,10 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from stacks.channel_stack import ChannelStack
-from stacks.config import CHANNELS, PROJECT, Environment, load_environment
+from stacks.channels import CHANNELS, add_resources
+from stacks.config import PROJECT, Environment, load_environment
 from stacks.errors import SynthesisError
+from stacks.packaging.contents import Additions
 from stacks.packaging.lambda_package import (
     LambdaPackage,
     build_package,
@@ -41,6 +43,7 @@ def build(app: App, environment: Environment, package: LambdaPackage) -> None:
             code=package.code(),
             receiver_code=receiver.code() if receiver else None,
         )
+        add_resources(stack)
         Tags.of(stack).add("channel", channel.name)
     Tags.of(app).add("project", PROJECT)
     Tags.of(app).add("environment", environment.name)
@@ -54,7 +57,11 @@ def main() -> None:
     try:
         environment = load_environment(context("environments"), context("env"))
         target = requested_target(environment, context("package_for"))
-        build(app, environment, build_package(target, project=PROJECT_ROOT))
+        services = frozenset(name for channel in CHANNELS for name in channel.aws_services)
+        package = build_package(
+            target, project=PROJECT_ROOT, additions=Additions(services=services)
+        )
+        build(app, environment, package)
     except SynthesisError as error:
         sys.exit(f"error: {error}")
     _synthesize(app)
