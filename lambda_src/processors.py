@@ -24,11 +24,13 @@ from lambda_src.core import (
     DeliveryStatus,
     DropReason,
     Limit,
+    NoCredentials,
     OperatorParts,
     OutgoingMessage,
     PermanentFailure,
     ProcessingError,
     RateLimited,
+    RecipientOptedOut,
     SecretField,
     Sender,
     SendOutcomeUnknown,
@@ -38,6 +40,7 @@ from lambda_src.core import (
     TextFormat,
     TextRules,
     TransientFailure,
+    call_with_deadline,
 )
 from lambda_src.core.batch import BatchHandler
 from lambda_src.services.http_deadline import DeadlineAdapter
@@ -60,11 +63,13 @@ __all__ = [
     "DropReason",
     "EventHandler",
     "Limit",
+    "NoCredentials",
     "OperatorParts",
     "OutgoingMessage",
     "PermanentFailure",
     "ProcessingError",
     "RateLimited",
+    "RecipientOptedOut",
     "SecretField",
     "SendOutcomeUnknown",
     "Sender",
@@ -76,6 +81,7 @@ __all__ = [
     "TransientFailure",
     "build_events_handler",
     "build_handler",
+    "call_with_deadline",
     "handle_event",
     "invalid_secret",
 ]

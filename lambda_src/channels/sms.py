@@ -153,13 +153,13 @@ def addresses(message: OutgoingMessage) -> dict[str, str]:
 def make_sender(settings: Settings) -> TwilioSender:
     """Return the channel's sender."""
     return TwilioSender(
-        settings.twilio_timeout_seconds, settings.twilio_base_url, addresses, REFUSALS
+        settings.send_timeout_seconds, settings.twilio_base_url, addresses, REFUSALS
     )
 
 
 def make_status_lookup(settings: Settings) -> TwilioStatusLookup:
     """Return the channel's lookup of delivery statuses."""
-    return TwilioStatusLookup(settings.twilio_timeout_seconds, settings.twilio_base_url, CALLBACKS)
+    return TwilioStatusLookup(settings.send_timeout_seconds, settings.twilio_base_url, CALLBACKS)
 
 
 _SEGMENT_LIMIT = Limit(MAX_SEGMENTS, "segments", segments)

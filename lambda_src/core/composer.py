@@ -77,7 +77,7 @@ class MessageComposer:
         self,
         delivery: Delivery,
         context: ContextObject,
-        template_sid: str | None,
+        template_id: str | None,
         check_lease: Callable[[], None],
     ) -> Answer:
         """Return the answer to send.
@@ -85,7 +85,7 @@ class MessageComposer:
         Args:
             delivery: The delivery, whose step is kept up to date.
             context: The message's subject.
-            template_sid: The vendor's template to fill; None for free text.
+            template_id: The vendor's template to fill; None for free text.
             check_lease: Raises if the lease may have been lost, before a request is billed.
 
         Raises:
@@ -101,7 +101,7 @@ class MessageComposer:
         if definition is None and context.engine is Engine.RESPONSES:
             raise ConfigurationRefused("assistant_unknown", Step.AI, "no definition of that id")
         check_template(
-            has_variables=bool(definition and definition.variables), template_sid=template_sid
+            has_variables=bool(definition and definition.variables), template_id=template_id
         )
         question = _Question(delivery, context, definition, check_lease)
         try:
@@ -176,17 +176,17 @@ def safety_identifier(api_key: str, context: ContextObject) -> str:
     return hmac.new(api_key.encode(), person.encode(), hashlib.sha256).hexdigest()
 
 
-def check_template(*, has_variables: bool, template_sid: str | None) -> None:
+def check_template(*, has_variables: bool, template_id: str | None) -> None:
     """Check that the assistant fits the secret, before a request is billed.
 
     Raises:
         ConfigurationRefused: A template needs an assistant with variables, free text one without.
     """
-    if bool(template_sid) == has_variables:
+    if bool(template_id) == has_variables:
         return
     detail = (
         "the secret names a template, the assistant defines no variables"
-        if template_sid
+        if template_id
         else "the assistant defines variables, the secret names no template"
     )
     raise ConfigurationRefused("assistant_template_mismatch", Step.COMPOSE, detail)

@@ -179,13 +179,13 @@ class MessageFlow:
             with heartbeat.renewing(delivery.message_id, guard.renew):
                 delivery.step = Step.SECRETS
                 credentials = self.secrets.credentials(context.credentials_reference)
-                template_sid = credentials.template_sid
+                template_id = credentials.template_id
                 answer = lease.answer
                 if answer:
                     has_variables = bool(answer.variables)
-                    check_template(has_variables=has_variables, template_sid=template_sid)
+                    check_template(has_variables=has_variables, template_id=template_id)
                 else:
-                    answer = self.composer.compose(delivery, context, template_sid, guard.check)
+                    answer = self.composer.compose(delivery, context, template_id, guard.check)
             delivery.step = Step.SEND
             intent = self.sender.record_intent(lease, answer, delivery.deadline)
             sid = self.sender.send(context, credentials, answer, intent)

@@ -67,14 +67,19 @@ class ContextObject:
         channel: The channel's name, e.g. `whatsapp`.
         request_id: The router's id of the request.
         sender: The company's address on the channel.
-        recipient: The recipient's address on the channel.
-        credentials_reference: Name or ARN of the secret with the vendor's credentials.
+        recipient: The recipient's address on the channel, in its canonical form.
+        credentials_reference: Name or ARN of the secret with the vendor's credentials; empty on a
+            channel without credentials.
         api_key_reference: Name or ARN of the OpenAI secret.
         assistant_id: Key of the assistant definition.
         engine: The OpenAI interface to use.
         assistant: The inline definition, if the message contains one.
         prompt_context: The AI's input; the recipient's names, never their number or address.
         attributes: Fields of the record, flattened to its top level (JSON values).
+        tenant: The company's id, `company_data_payload.company_id`.
+        company_name: The company's name.
+        channel_config: The company's configuration of the channel, `channel_config.<channel>`, with
+            the fields that only the channel knows.
         requested_at: Time of the router's request in epoch seconds; None if it is not given.
     """
 
@@ -90,6 +95,9 @@ class ContextObject:
     assistant: AssistantDefinition | None
     prompt_context: Mapping[str, Any]
     attributes: Mapping[str, Any]
+    tenant: str
+    company_name: str
+    channel_config: Mapping[str, Any]
     requested_at: float | None = None
 
 
@@ -196,17 +204,48 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """One message for the sender: a `body`, or a template with its variables.
+    """One message for the sender: a `body`, or variables, which may be a template's.
 
-    `status_callback` is the URL for the vendor's status callbacks; empty if none are requested.
+    Attributes:
+        sender: The company's address.
+        recipient: The recipient's address.
+        body: The free text; empty if there are variables.
+        template_id: The vendor's id of the template that the variables fill; empty: no template.
+        variables: The parts of the message by name, in the order of the assistant's definition.
+        status_callback: URL for the vendor's status callbacks; empty if none are requested.
+        conversation_id: The conversation; part of the record's key.
+        intent_id: The id of this send, random and never repeated.
+        tenant: The company's id.
+        company_name: The company's name.
+        channel_config: The company's configuration of the channel, as the context object has it.
     """
 
     sender: str
     recipient: str
     body: str = ""
-    template_sid: str = ""
+    template_id: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     status_callback: str = ""
+    conversation_id: str = ""
+    intent_id: str = ""
+    tenant: str = ""
+    company_name: str = ""
+    channel_config: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, context: ContextObject, answer: Answer, intent_id: str) -> "OutgoingMessage":
+        """Return the message of a context object and the answer to send, without a template."""
+        return cls(
+            context.sender,
+            context.recipient,
+            body=answer.text,
+            variables=answer.variables,
+            conversation_id=context.key.conversation_id,
+            intent_id=intent_id,
+            tenant=context.tenant,
+            company_name=context.company_name,
+            channel_config=context.channel_config,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,12 +327,20 @@ class TextRules:
     Attributes:
         transliterate: Replaces characters that the channel cannot send cheaply; idempotent.
         body: Limits of a free text.
-        variables: Limits of a template's variable values, concatenated.
+        variables: Limits of the variables' values, concatenated.
+        keeps_line_breaks: Whether the values of variables keep their line breaks; otherwise each
+            run of white space becomes one space.
+        required_variables: Names of variables that every assistant of the channel defines.
+        needs_template: Whether variables fill a template that the tenant's secret names; otherwise
+            they are the parts of the message themselves.
     """
 
     transliterate: Callable[[str], str] = str
     body: tuple[Limit, ...] = (Limit(MAX_BODY_LENGTH),)
     variables: tuple[Limit, ...] = (Limit(MAX_RENDERED_LENGTH),)
+    keeps_line_breaks: bool = False
+    required_variables: tuple[str, ...] = ()
+    needs_template: bool = True
 
 
 TWILIO = TextRules()

@@ -31,8 +31,15 @@ class Credentials(Protocol):
     """A tenant's account at the vendor, in a form that only the channel's sender knows."""
 
     @property
-    def template_sid(self) -> str | None:
-        """The vendor's id of the template to send; None for free text."""
+    def template_id(self) -> str | None:
+        """The vendor's id of the template to send; None without a template."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoCredentials:
+    """The credentials of a vendor that has none per tenant: the function's role suffices."""
+
+    template_id: None = None
 
 
 class Secrets(Protocol):
@@ -234,6 +241,7 @@ class AddressFormat:
         pattern: Regular expression that the whole address matches.
         words: Description for error messages: `expected …`.
         tidy: Rewrites an address as people type it in this format; other text stays invalid.
+        canonical: Rewrites a valid address in the one spelling that identifies the recipient.
         aliases: Second spellings of one address: pairs of a regular expression that the whole
             address matches, and the template of the other spelling.
     """
@@ -242,6 +250,7 @@ class AddressFormat:
     pattern: str
     words: str
     tidy: Callable[[str], str] = without_invisible
+    canonical: Callable[[str], str] = str
     aliases: tuple[tuple[str, str], ...] = ()
 
 
@@ -264,7 +273,7 @@ PHONE = AddressFormat(
     r"\+[1-9][0-9]{1,14}",
     "a phone number in E.164 form: + and 2 to 15 digits",
     tidy_phone,
-    (*MEXICO, *ARGENTINA, *BRAZIL, *BENIN),
+    aliases=(*MEXICO, *ARGENTINA, *BRAZIL, *BENIN),
 )
 
 
@@ -283,7 +292,7 @@ class Addressing:
     recipient: AddressFormat = PHONE
 
     def normalize(self, typed: str) -> str:
-        """Return a recipient's address, as a person typed it, in the channel's format.
+        """Return the canonical form of a recipient's address as a person typed it.
 
         Raises:
             ValueError: It is not an address of the channel; the text is not repeated.
@@ -291,7 +300,7 @@ class Addressing:
         address = self.recipient.tidy(typed)
         if not re.fullmatch(self.recipient.pattern, address):
             raise ValueError(f"expected {self.recipient.words}, found other text")
-        return address
+        return self.recipient.canonical(address)
 
 
 BY_PHONE = Addressing()
@@ -359,6 +368,7 @@ class ChannelParts:
         make_sender: Makes the channel's sender, once per container.
         read_credentials: Makes a tenant's credentials from their secret's JSON, in the form that
             the sender takes; raises `ConfigurationRefused` if it is not in the documented form.
+            None: the vendor has no credentials per tenant, and the sender gets `NoCredentials`.
         addressing: The channel's addresses.
         text_rules: The channel's characters and text lengths.
         assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
@@ -369,12 +379,14 @@ class ChannelParts:
             the sender can find them. Otherwise a send with an unknown outcome is not looked up: its
             first reconciliation marks it, and an operator decides.
         operator: What the operator's command line needs.
+        max_conversation_id_bytes: The longest conversation id that the vendor's events can contain,
+            in bytes of UTF-8; None: as long as a record's key may be.
         preload_modules: Modules that the sender's SDK imports at its first send. They are imported
             earlier, since the time between the intent and the send is limited.
     """
 
     make_sender: Callable[[Settings], Sender]
-    read_credentials: Callable[[object], Credentials]
+    read_credentials: Callable[[object], Credentials] | None
     addressing: Addressing = BY_PHONE
     text_rules: TextRules = TWILIO
     assistants: Path | None = None
@@ -382,4 +394,5 @@ class ChannelParts:
     make_status_lookup: Callable[[Settings], StatusLookup] | None = None
     has_message_list: bool = True
     operator: OperatorParts = OperatorParts()
+    max_conversation_id_bytes: int | None = None
     preload_modules: tuple[str, ...] = ()

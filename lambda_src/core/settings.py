@@ -49,7 +49,7 @@ class Settings:
     heartbeat_visibility_seconds: int
     lease_seconds: int
     openai_timeout_seconds: int
-    twilio_timeout_seconds: int
+    send_timeout_seconds: int
     settle_delays_seconds: tuple[int, ...]
     backoff_base_seconds: int
     max_concurrency: int
@@ -61,20 +61,27 @@ class Settings:
     powertools_metrics_namespace: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+    def from_environment(
+        cls, environment: Mapping[str, str] = os.environ, *, needs_secrets: bool = True
+    ) -> Self:
         """Read the settings.
+
+        Args:
+            environment: The environment variables.
+            needs_secrets: Whether the function reads secrets; otherwise it may lack their prefixes.
 
         Raises:
             ConfigurationError: A variable is missing, empty or invalid; lists all of them.
         """
-        return cls(**_values(_READERS, environment))
+        optional = {} if needs_secrets else {Variable.SECRET_PREFIXES: _any_number(_text)}
+        return cls(**_values({**_READERS, **optional}, environment))
 
     @property
     def times(self) -> TimeBudget:
         """The timeouts of the flow."""
         return TimeBudget(
             openai_timeout=self.openai_timeout_seconds,
-            twilio_timeout=self.twilio_timeout_seconds,
+            send_timeout=self.send_timeout_seconds,
             lookup_delays=self.settle_delays_seconds,
         )
 
@@ -108,7 +115,7 @@ def _values(
     problems = []
     for name, read in readers.items():
         try:
-            values[name.lower()] = read(_value(name, environment))
+            values[_FIELDS.get(name, name.lower())] = read(_value(name, environment))
         except ValueError as problem:
             problems.append(f"{name}: {problem}")
     if problems:
@@ -162,6 +169,11 @@ def _several(read_one: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
     return read
 
 
+def _any_number(read_one: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
+    several = _several(read_one)
+    return lambda value: several(value) if value else ()
+
+
 def _url_or_empty(value: str) -> str:
     address = urlsplit(value)
     is_address = address.scheme in {"http", "https"} and address.hostname and address.port != 0
@@ -195,6 +207,9 @@ _DEFAULTS = {
     METRICS_NAMESPACE: "",
     DELIVERY_LOOKUPS_PER_SECOND: str(DEFAULT_LOOKUPS_PER_SECOND),
 } | {str(name): value for name, value in DEFAULTS.items()}
+
+_FIELDS: Mapping[str, str] = {Variable.TWILIO_TIMEOUT_SECONDS: "send_timeout_seconds"}
+"""Fields with another name than their variable, whose name is a contract."""
 
 _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.CHANNEL: _text,

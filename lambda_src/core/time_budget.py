@@ -101,17 +101,14 @@ class TimeBudget:
     """The configured timeouts, and the reserves that follow from them."""
 
     openai_timeout: float
-    twilio_timeout: float
+    send_timeout: float
     lookup_delays: tuple[float, ...]
 
     @cached_property
     def send_reserve(self) -> float:
         """Time that must be left when the intent is recorded: send, final write, and the end."""
         return (
-            MAX_SEND_DELAY_SECONDS
-            + self.twilio_timeout
-            + AWS_CALL_SECONDS
-            + SHUTDOWN_RESERVE_SECONDS
+            MAX_SEND_DELAY_SECONDS + self.send_timeout + AWS_CALL_SECONDS + SHUTDOWN_RESERVE_SECONDS
         )
 
     @cached_property
@@ -122,7 +119,7 @@ class TimeBudget:
     @cached_property
     def lookup_reserve(self) -> float:
         """Time that must be left for a lookup at the vendor: a secret, the list, two writes."""
-        return 3 * AWS_CALL_SECONDS + 2 * self.twilio_timeout + SHUTDOWN_RESERVE_SECONDS
+        return 3 * AWS_CALL_SECONDS + 2 * self.send_timeout + SHUTDOWN_RESERVE_SECONDS
 
     def has_time_to_acquire(self, time_left: float) -> bool:
         """Return whether a lease may be acquired with `time_left` seconds until the deadline."""
@@ -144,7 +141,7 @@ class TimeBudget:
     @cached_property
     def max_send_duration(self) -> float:
         """Time after an intent until its sender has certainly given up."""
-        return MAX_SEND_DELAY_SECONDS + self.twilio_timeout + CLOCK_SKEW_SECONDS
+        return MAX_SEND_DELAY_SECONDS + self.send_timeout + CLOCK_SKEW_SECONDS
 
     @cached_property
     def max_message_duration(self) -> float:

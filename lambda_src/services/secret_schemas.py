@@ -24,7 +24,7 @@ class TwilioCredentials:
 
     account_sid: str
     auth_token: str
-    template_sid: str | None
+    template_id: str | None
     api_key_sid: str = ""
     api_key_secret: str = ""
 
@@ -98,7 +98,7 @@ def twilio_credentials(secret: object) -> TwilioCredentials:
     return TwilioCredentials(
         account_sid=_text(fields, "twilio_account_sid", ACCOUNT_SID),
         auth_token=_text(fields, "twilio_auth_token", TOKEN) if has_token else "",
-        template_sid=_text(fields, "twilio_template_sid", TEMPLATE_SID) if has_template else None,
+        template_id=_text(fields, "twilio_template_sid", TEMPLATE_SID) if has_template else None,
         api_key_sid=_text(fields, "twilio_api_key_sid", API_KEY_SID) if has_api_key else "",
         api_key_secret=_text(fields, "twilio_api_key_secret", TOKEN) if has_api_key else "",
     )

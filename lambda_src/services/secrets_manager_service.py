@@ -13,13 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_src.core import (
     ConfigurationRefused,
+    NoCredentials,
     PermanentFailure,
     Step,
     TransientFailure,
     call_with_deadline,
     time_budget,
 )
-from lambda_src.services.secret_schemas import openai_key, stored_secret, twilio_credentials
+from lambda_src.services.secret_schemas import openai_key, stored_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -63,7 +64,8 @@ class ChannelSecrets:
     Args:
         client: A Secrets Manager client.
         prefixes: The channel's own; any other reference is refused before a request is made.
-        read_credentials: Converts a secret's JSON to credentials; raises for an invalid one.
+        read_credentials: Converts a secret's JSON to credentials; raises for an invalid one. None:
+            the channel has no credentials per tenant.
         clock: Returns seconds, of which only differences matter.
     """
 
@@ -71,7 +73,7 @@ class ChannelSecrets:
         self,
         client: SecretsManagerClient,
         prefixes: Sequence[str],
-        read_credentials: Callable[[object], Credentials] = twilio_credentials,
+        read_credentials: Callable[[object], Credentials] | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
@@ -87,6 +89,8 @@ class ChannelSecrets:
 
     def credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
         """Return a tenant's credentials for the channel's vendor."""
+        if self._read_credentials is None:
+            return NoCredentials()
         return self._read_credentials(self._read(reference, fresh=fresh))
 
     def _read(self, reference: str, *, fresh: bool) -> object:

@@ -66,7 +66,7 @@ def delete_message(settings: Settings, credentials: TwilioCredentials, sid: str)
 
 
 def _client(settings: Settings, credentials: TwilioCredentials) -> Client:
-    http_client = DeadlineHttpClient(settings.twilio_timeout_seconds, settings.twilio_base_url)
+    http_client = DeadlineHttpClient(settings.send_timeout_seconds, settings.twilio_base_url)
     return Client(  # type: ignore[no-untyped-call]
         *credentials.login, credentials.account_sid, http_client=http_client
     )

@@ -184,10 +184,10 @@ def _classify(
 
 
 def _content(message: OutgoingMessage) -> dict[str, str]:
-    if not message.template_sid:
+    if not message.template_id:
         return {"body": message.body}
     variables = json.dumps(dict(message.variables), ensure_ascii=False)
-    return {"content_sid": message.template_sid, "content_variables": variables}
+    return {"content_sid": message.template_id, "content_variables": variables}
 
 
 def error_answer(error: Exception) -> tuple[int, object] | None:

@@ -303,6 +303,9 @@ class Payload(StrictModel):
             assistant=parse_definition(openai.assistant) if openai.assistant else None,
             prompt_context=self._prompt_context(),
             attributes=self._attributes(),
+            tenant=company.company_id,
+            company_name=company.company_name,
+            channel_config=channel.model_dump(by_alias=True, exclude_unset=True),
             requested_at=request.requested_at,
         )
 

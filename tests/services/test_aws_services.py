@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.sqs.models import sqs_backends
 
 from lambda_src.core.errors import PermanentFailure, TransientFailure
-from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.secret_schemas import TwilioCredentials, twilio_credentials
 from lambda_src.services.secrets_manager_service import MAX_AGE_SECONDS, ChannelSecrets
 from lambda_src.services.sqs_service import ChannelQueue
 from local.fakes.aws import ACCOUNT as AWS_ACCOUNT
@@ -49,7 +49,7 @@ def secrets_client(secrets: None) -> Any:  # noqa: ARG001 - the secrets that it 
 @pytest.fixture
 def channel_secrets(secrets_client: Any, clock: VirtualClock) -> ChannelSecrets:
     """The adapter with an empty cache."""
-    return ChannelSecrets(secrets_client, PREFIXES, clock=clock)
+    return ChannelSecrets(secrets_client, PREFIXES, twilio_credentials, clock)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def scaled_handler(proxies: Mapping[str, SlowProxy]) -> Iterator[None]:
         patch.setattr(bootstrap, "AWS_CLIENT", aws)
         scaled_settings = replace(
             Settings.from_environment(),
-            twilio_timeout_seconds=seconds,
+            send_timeout_seconds=seconds,
             openai_timeout_seconds=seconds,
         )
         patch.setattr(Settings, "from_environment", lambda: scaled_settings)

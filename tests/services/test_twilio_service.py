@@ -39,7 +39,7 @@ TEXT = OutgoingMessage(NUMBER, RECIPIENT, body="Good morning from Harbour Logist
 BY_TEMPLATE = OutgoingMessage(
     NUMBER,
     RECIPIENT,
-    template_sid=TEMPLATE,
+    template_id=TEMPLATE,
     variables={"1": "Amara", "2": "Your application has arrived."},
 )
 ACCEPTED = json_answer({"sid": "SM1"}, status=201)
@@ -216,7 +216,7 @@ def test_a_message_is_found_among_others(sender: TwilioSender, message: Outgoing
     other = {"1": "Amara", "2": "Another message to the same person."}
     sender.send(CREDENTIALS, replace(BY_TEMPLATE, variables=other))
     sid = sender.send(CREDENTIALS, message)
-    wanted = replace(message, template_sid="")
+    wanted = replace(message, template_id="")
     assert (sid,) == sender.find(CREDENTIALS, wanted, since=since)
     assert () == sender.find(CREDENTIALS, wanted, since=time.time() + 60)
 

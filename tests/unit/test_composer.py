@@ -45,9 +45,9 @@ FREE_TEXT = AssistantDefinition("model-of-the-day", "Write.", {})
 
 
 def _compose(
-    runtime: FakeRuntime, context: ContextObject = CONTEXT, template_sid: str | None = "HX1"
+    runtime: FakeRuntime, context: ContextObject = CONTEXT, template_id: str | None = "HX1"
 ) -> Answer:
-    return runtime.composer.compose(runtime.delivery(), context, template_sid, lambda: None)
+    return runtime.composer.compose(runtime.delivery(), context, template_id, lambda: None)
 
 
 def test_one_message_is_requested(runtime: FakeRuntime) -> None:
@@ -69,15 +69,15 @@ def test_an_assistant_may_be_defined_on_its_server(runtime: FakeRuntime) -> None
 
 
 @pytest.mark.parametrize(
-    ("template_sid", "definition"),
+    ("template_id", "definition"),
     [(None, FIRST_CONTACT), ("", FIRST_CONTACT), ("HX1", FREE_TEXT)],
 )
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_a_mismatch_of_template_and_assistant_is_not_billed(
-    runtime: FakeRuntime, template_sid: str | None, definition: AssistantDefinition, is_stored: bool
+    runtime: FakeRuntime, template_id: str | None, definition: AssistantDefinition, is_stored: bool
 ) -> None:
     """What cannot be sent is not generated, nor sent if it was stored."""
-    credentials = replace(TWILIO, template_sid=template_sid)
+    credentials = replace(TWILIO, template_id=template_id)
     runtime.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = credentials
     if is_stored:
         answer = ANSWER if definition.variables else replace(ANSWER, text="Hello", variables={})

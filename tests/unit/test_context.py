@@ -385,6 +385,9 @@ def test_a_context_object_is_complete_and_constant() -> None:
             max_output_tokens=500,
         ),
         prompt_context=named,
+        tenant="harbour",
+        company_name="Harbour Logistics",
+        channel_config=document[COMPANY]["channel_config"][contexts.CHANNEL],
         attributes=named
         | {
             "company_id": "harbour",

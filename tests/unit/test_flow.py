@@ -29,10 +29,20 @@ THEIRS = Record(KEY, Status.PROCESSING, START, owner="other", attempt=2)
 def test_a_context_object_becomes_one_message(runtime: FakeRuntime) -> None:
     """One answer is billed, one template message sent, three writes made, secrets are cached."""
     assert Outcome.SENT is runtime.process()
+    (sent,) = runtime.sender.sent
+    assert (sent.message.intent_id,) == runtime.record.intent_ids
     expected = OutgoingMessage(
-        contexts.SENDER, contexts.RECIPIENT, template_sid="HX1", variables=ANSWER.variables
+        contexts.SENDER,
+        contexts.RECIPIENT,
+        template_id="HX1",
+        variables=ANSWER.variables,
+        conversation_id=contexts.CONVERSATION,
+        intent_id=sent.message.intent_id,
+        tenant="harbour",
+        company_name="Harbour Logistics",
+        channel_config=contexts.valid()["company_data_payload"]["channel_config"]["whatsapp"],
     )
-    assert [expected] == [sent.message for sent in runtime.sender.sent]
+    assert expected == sent.message
     assert (1, 1) == (len(runtime.generator.billed), runtime.sender.attempts)
     assert ["create", "record_intent", "record_sent"] == runtime.store.writes
     assert [] == runtime.secrets.fresh_reads
@@ -251,7 +261,7 @@ def test_an_answer_that_comes_too_late_is_sent_by_the_next_delivery(runtime: Fak
 
 def test_the_reserve_covers_the_send_and_its_record(runtime: FakeRuntime) -> None:
     """What is reserved is enough for a stall, the vendor's timeout and the final write."""
-    longest = MAX_SEND_DELAY_SECONDS + runtime.times.twilio_timeout
+    longest = MAX_SEND_DELAY_SECONDS + runtime.times.send_timeout
     assert runtime.times.send_reserve > longest
     assert runtime.times.max_send_duration > longest
 

@@ -229,7 +229,7 @@ def test_surrounding_white_space_is_dropped() -> None:
     expected = TwilioCredentials(ACCOUNT, "made-up", TEMPLATE)
     assert expected == twilio_credentials({**padded, "twilio_template_sid": f"{TEMPLATE}\n"})
     assert "made-up" == openai_key({"ai_api_key": "\u00a0made-up\n"})
-    assert twilio_credentials({**TWILIO, "note": 7}).template_sid is None
+    assert twilio_credentials({**TWILIO, "note": 7}).template_id is None
 
 
 @pytest.mark.parametrize(

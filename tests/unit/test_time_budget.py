@@ -73,7 +73,7 @@ class SlowPort:
                 timeout: float = args[1].timeout
                 return timeout + time_budget.AI_GRACE_SECONDS
             case "sender":
-                return self.runtime.times.twilio_timeout * (2 if name == "find" else 1)
+                return self.runtime.times.send_timeout * (2 if name == "find" else 1)
         return time_budget.AWS_CALL_SECONDS
 
     def _error(self, name: str) -> errors.ProcessingError:
@@ -146,7 +146,7 @@ def test_work_ends_before_the_function_does(
     else:
         assert min(stopped_with) >= time_budget.SHUTDOWN_RESERVE_SECONDS
     needed = (
-        runtime.times.twilio_timeout
+        runtime.times.send_timeout
         + time_budget.AWS_CALL_SECONDS
         + time_budget.SHUTDOWN_RESERVE_SECONDS
     )

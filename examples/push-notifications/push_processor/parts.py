@@ -41,7 +41,7 @@ class PushCredentials:
     """A tenant's key for the vendor; this channel has no templates."""
 
     app_key: str = field(repr=False)
-    template_sid: str | None = None
+    template_id: str | None = None
 
 
 def read_credentials(secret: object) -> PushCredentials:
@@ -59,7 +59,7 @@ def read_credentials(secret: object) -> PushCredentials:
 
 def make_sender(settings: Settings) -> PushSender:
     """Return the channel's sender."""
-    return PushSender(settings.twilio_timeout_seconds, os.environ.get(BASE_URL, VENDOR))
+    return PushSender(settings.send_timeout_seconds, os.environ.get(BASE_URL, VENDOR))
 
 
 PARTS = ChannelParts(

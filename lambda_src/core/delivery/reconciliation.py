@@ -116,9 +116,7 @@ class Reconciler:
     def _find(
         self, delivery: Delivery, context: ContextObject, answer: Answer, intent: Intent
     ) -> tuple[str, ...]:
-        message = OutgoingMessage(
-            context.sender, context.recipient, body=answer.text, variables=answer.variables
-        )
+        message = OutgoingMessage.of(context, answer, intent.id)
 
         def find(*, fresh: bool) -> tuple[str, ...]:
             if not self.times.has_time_to_look_up(delivery.deadline - self.clock()):

@@ -3,7 +3,7 @@
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_urlsafe
 
 from lambda_src.core import time_budget
@@ -97,12 +97,9 @@ class AtMostOnceSender:
     ) -> str:
         if self._is_too_late(intent):
             raise TransientFailure("stalled_before_send", Step.SEND)
-        message = OutgoingMessage(
-            context.sender,
-            context.recipient,
-            body=answer.text,
-            template_sid=credentials.template_sid or "",
-            variables=answer.variables,
+        message = replace(
+            OutgoingMessage.of(context, answer, intent.id),
+            template_id=credentials.template_id or "",
             status_callback=self._status_callback(context, intent),
         )
         started = self.stopwatch()

@@ -27,6 +27,7 @@ from lambda_src.core.ledger import Failure, SentRecord
 from lambda_src.core.models import Answer, GenerationRequest, OutgoingMessage
 from lambda_src.core.settings import Settings
 from lambda_src.services.dynamodb import items, serialize
+from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
@@ -184,7 +185,7 @@ class Straightforward:
             context.sender,
             context.recipient,
             body=answer.text,
-            template_sid=credentials.template_sid or "",
+            template_id=credentials.template_id or "",
             variables=answer.variables,
         )
         return answer, self.sender.send(credentials, message)
@@ -216,7 +217,7 @@ def straightforward() -> Straightforward:
         settings=settings,
         parse=ContextParser(settings.channel, is_allowed),
         records=Records(dynamodb, settings.conversations_table, settings.version),
-        secrets=ChannelSecrets(secrets, settings.secret_prefixes),
+        secrets=ChannelSecrets(secrets, settings.secret_prefixes, twilio_credentials),
         openai=cache(lambda api_key: OpenAI(api_key=api_key)),
         sender=PARTS.make_sender(settings),
         log=Logger(service=f"{settings.channel}-channel-processor", level=settings.log_level),

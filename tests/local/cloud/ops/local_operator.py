@@ -180,8 +180,8 @@ class LocalOperator(Tool):
         sender = deployment.parts.make_sender(deployment.settings)
         credentials = twilio_credentials(json.loads(self.fakes.credentials.twilio_secret))
         message = UnknownSend.from_record(record, deployment.channel).message
-        template_sid = self.fakes.credentials.template_sid or ""
-        return sender.send(credentials, replace(message, template_sid=template_sid))
+        template_id = self.fakes.credentials.template_sid or ""
+        return sender.send(credentials, replace(message, template_id=template_id))
 
     def environment(self) -> dict[str, str]:
         """Return the variables that connect commands to the local cloud, through the proxy."""
