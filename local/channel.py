@@ -226,12 +226,12 @@ def channel_for(body: str, channels: Channels) -> Channel:
 def record_key(body: str, addressing: Addressing = BY_PHONE) -> RecordKey | None:
     """Return the key of a context object's record; None if the object does not contain it.
 
-    An address in the channel's format is normalised, and any other text kept, as by the function.
+    Like the function, it takes the canonical form of an address, and keeps any other text.
     """
     address = text_at(body, "frontend_payload", "recipient_data", addressing.recipient_field)
     conversation = text_at(body, "conversation_data", "conversation_id")
     if re.fullmatch(addressing.recipient.pattern, address):
-        address = addressing.normalize(address)
+        address = addressing.recipient.canonical(address)
     return RecordKey(address, conversation) if address and conversation else None
 
 
