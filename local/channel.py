@@ -142,12 +142,14 @@ class Channel:
         every quarter of an hour.
 
         Returns:
-            The number of lookups that are due.
+            The number of lookups that are due; 0 where the vendor cannot be asked.
 
         Raises:
             LocalCloudError: the job failed.
         """
         names = self.resources
+        if not names.scheduler:
+            return 0
         index = OpenWorkTable(self._aws.dynamodb, names.table, names.channel)
         found = list(index.due(OpenWork.DELIVERY, time.time() + LONGER_THAN_LOOKUPS))
         for _, key in found:
@@ -226,12 +228,12 @@ def channel_for(body: str, channels: Channels) -> Channel:
 def record_key(body: str, addressing: Addressing = BY_PHONE) -> RecordKey | None:
     """Return the key of a context object's record; None if the object does not contain it.
 
-    An address in the channel's format is normalised, and any other text kept, as by the function.
+    Like the function, it takes the canonical form of an address, and keeps any other text.
     """
     address = text_at(body, "frontend_payload", "recipient_data", addressing.recipient_field)
     conversation = text_at(body, "conversation_data", "conversation_id")
     if re.fullmatch(addressing.recipient.pattern, address):
-        address = addressing.normalize(address)
+        address = addressing.recipient.canonical(address)
     return RecordKey(address, conversation) if address and conversation else None
 
 

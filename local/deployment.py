@@ -68,8 +68,10 @@ def default_project() -> Project:
     Raises:
         LocalCloudError: a channel's parts are missing, so that its functions could not start.
     """
+    # The default channel is the first one that there was.
+    channels = [each.name for each in sorted(CHANNELS, key=lambda each: each.metric_filter_part)]
     try:
-        addressing = {each.name: parts_of(each.name).addressing for each in CHANNELS}
+        addressing = {name: parts_of(name).addressing for name in channels}
     except ConfigurationError as error:
         raise LocalCloudError(str(error)) from None
     return Project(
@@ -85,7 +87,7 @@ def default_project() -> Project:
             "local/emulator/metric_math.py",
         ),
         shared_stack="ai-multi-comms-shared-dev",
-        channel_stacks={each.name: f"ai-multi-comms-{each.name}-dev" for each in CHANNELS},
+        channel_stacks={name: f"ai-multi-comms-{name}-dev" for name in channels},
         addressing=addressing,
     )
 

@@ -21,7 +21,7 @@ from local.lifecycle import wait_for
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.screen import Screen
 from local.vendors import FakeVendors
-from stacks.config import CHANNELS, Channel
+from stacks.channels import CHANNELS
 
 TIMEOUT_SECONDS = 90
 """How long a scenario waits for something that should take seconds."""
@@ -182,18 +182,17 @@ class Scenario:
 def delivery(scenario: Scenario) -> None:
     """Send a valid context object on each channel, and show the message and the record."""
     scenario.screen.heading("1 · A context object becomes a message, on each channel")
-    for channel in CHANNELS:
-        _deliver(channel, scenario)
+    vendors = {channel.name: channel.vendor for channel in CHANNELS}
+    for name in scenario.cloud.channels:
+        _deliver(name, vendors[name], scenario)
 
 
-def _deliver(channel: Channel, scenario: Scenario) -> None:
-    screen, check, name = scenario.screen, scenario.checks.check, channel.name
+def _deliver(name: str, vendor: str, scenario: Scenario) -> None:
+    screen, check = scenario.screen, scenario.checks.check
     deployed, before = scenario.cloud.channels[name], time.time()
     recipient = DELIVERY_RECIPIENT if deployed.addressing.recipient is PHONE else ""
     tracker = scenario.send(name, conversation=f"delivery-{name}", recipient=recipient)
-    status = scenario.follow(
-        tracker, f"queue → mapping → function → OpenAI → {channel.vendor} → recipient"
-    )
+    status = scenario.follow(tracker, f"queue → mapping → function → OpenAI → {vendor} → recipient")
     address, record = tracker.key.primary_channel if tracker.key else "", status.record
     messages = [message for message in scenario.inbox(address) if message.at >= before]
     screen.inbox(address, messages)

@@ -115,9 +115,9 @@ def test_a_running_local_cloud_writes_its_state(tmp_path: Path) -> None:
         cloud: Any = SimpleNamespace(aws=aws, vendors=vendors)
         with state_file(cloud, path):
             state = LocalCloudState(**json.loads(path.read_text("utf-8")))
-        urls, origin = vendors.function_environment(), vendors.twilio.origin
+        urls, origins = vendors.function_environment(), [vendors.twilio.origin, vendors.ses.origin]
     here = (os.getpid(), ENDPOINT, ACCOUNT, "us-east-1")
-    expected = LocalCloudState(*here, inboxes=[origin], base_urls=urls)
+    expected = LocalCloudState(*here, inboxes=origins, base_urls=urls)
     assert expected == state
     assert not path.exists()
 
@@ -255,13 +255,18 @@ def test_an_invalid_body_has_neither_key_nor_company(body: str) -> None:
     assert (None, "") == (record_key(body), company_id(body))
 
 
-def test_examples_contain_no_real_phone_numbers() -> None:
-    """Every phone number of the examples is from a range reserved for fiction."""
+def test_examples_contain_no_real_addresses() -> None:
+    """Every phone number and domain of the examples is from those reserved for fiction."""
     for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
         context = json.loads(path.read_text("utf-8"))
-        recipient = context["frontend_payload"]["recipient_data"]["recipient_tel"]
-        assert recipient.replace(" ", "").startswith(("+447700900", "07700900"))
+        recipient = context["frontend_payload"]["recipient_data"]
         for channel, sender in context["company_data_payload"]["channel_config"].items():
+            if channel == "email":
+                assert recipient["recipient_email"].endswith("@example.com")
+                assert sender["company_email_number"].endswith(".example")
+                continue
+            number = recipient["recipient_tel"].replace(" ", "")
+            assert number.startswith(("+447700900", "07700900"))
             assert "5550100" in sender[f"company_{channel}_number"].replace(" ", "")
 
 
@@ -300,7 +305,8 @@ def test_complete_credentials_select_the_real_vendors() -> None:
     vendors = select_vendors(ALL | {"TWILIO_TEMPLATE_SID": "made-up-template"})
     assert isinstance(vendors, RealVendors)
     assert "made-up-template" == vendors.credentials.template_sid
-    assert not [name for name in vendors.function_environment() if name.endswith("BASE_URL")]
+    with vendors:
+        assert not [name for name in vendors.function_environment() if name.endswith("BASE_URL")]
 
 
 @pytest.mark.parametrize(
