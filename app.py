@@ -13,7 +13,8 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from stacks.channel_stack import ChannelStack
-from stacks.config import CHANNELS, PROJECT, Environment, load_environment
+from stacks.channels import CHANNELS, add_resources
+from stacks.config import PROJECT, Environment, load_environment
 from stacks.errors import SynthesisError
 from stacks.packaging.lambda_package import (
     LambdaPackage,
@@ -41,6 +42,7 @@ def build(app: App, environment: Environment, package: LambdaPackage) -> None:
             code=package.code(),
             receiver_code=receiver.code() if receiver else None,
         )
+        add_resources(stack)
         Tags.of(stack).add("channel", channel.name)
     Tags.of(app).add("project", PROJECT)
     Tags.of(app).add("environment", environment.name)

@@ -7,8 +7,6 @@ from pathlib import Path
 from conformance.subject import read_json
 from lambda_src.core import InvalidDefinition, parse_definition_file
 
-REGISTRY = "stacks/config/channels.py"
-
 
 def vendor_file(vendor: str) -> str:
     """Return the path of the file with the fake of a vendor, which several channels may share."""
@@ -24,7 +22,7 @@ def missing_parts(channel: str, root: Path, registered: Mapping[str, str]) -> It
         registered: The names of the channels that the app deploys, each with its vendor's name.
     """
     if channel not in registered:
-        yield f"{REGISTRY}: add {channel} to CHANNELS, or it is not deployed"
+        yield f"stacks/channels/{channel}.py: name the channel's entry as CHANNEL (Channel)"
     elif not (root / (fake := vendor_file(registered[channel]))).is_file():
         yield f"{fake}: write a fake of {registered[channel]} (Vendor), and define make_vendor"
     sender = f"lambda_src/channels/{channel}.py"

@@ -18,7 +18,7 @@ from local.aws import Aws, environment_without_aws
 from local.emulator.metric_math import replace_metric_math
 from local.errors import LocalCloudError
 from local.lifecycle import Composite, GuardedProcess, scratch_directory
-from stacks.config import CHANNELS
+from stacks.channels import CHANNELS
 
 ENVIRONMENT = "dev"
 SYNTH_CONTEXT = ("-c", f"env={ENVIRONMENT}", "-c", "package_for=host")

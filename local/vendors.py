@@ -24,7 +24,7 @@ from local.deployment import ENVIRONMENT
 from local.errors import LocalCloudError
 from local.fakes import FakeOpenAI, FakeTwilio, InboxMessage, TwilioSettings
 from local.lifecycle import Composite
-from stacks.config import CHANNELS
+from stacks.channels import CHANNELS
 
 READ_AFTER_SECONDS = 0.5
 """How soon the fake's recipients read a WhatsApp message; short, for the demo."""

@@ -28,6 +28,7 @@ class ChannelSecrets(Construct):
 
     Attributes:
         prefixes: The prefixes of all names of this channel's secrets.
+        credentials_prefixes: Those of the tenants' credentials; none, if the channel has none.
     """
 
     def __init__(
@@ -40,14 +41,15 @@ class ChannelSecrets(Construct):
         removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.prefixes = (names.openai_secret, names.credentials_prefix)
-        self._credentials_prefix = names.credentials_prefix
+        form = names.channel.credentials_form
+        self.credentials_prefixes = () if form is None else (names.credentials_prefix,)
+        self.prefixes = (names.openai_secret, *self.credentials_prefixes)
         self._removal_policy = removal_policy
         self._placeholder(self, "OpenAi", names.openai_secret, OPENAI_FORM)
-        by_tenant = Construct(self, "Tenants")
-        for tenant in tenants:
-            name = f"{names.credentials_prefix}{tenant}"
-            self._placeholder(by_tenant, tenant, name, names.channel.credentials_form)
+        if form is not None:
+            by_tenant = Construct(self, "Tenants")
+            for tenant in tenants:
+                self._placeholder(by_tenant, tenant, f"{names.credentials_prefix}{tenant}", form)
         patterns = [name for prefix in self.prefixes for name in readable_secrets(prefix)]
         self._arns = {name: self._arn(name) for name in patterns}
         self._below_prefix = [arn for name, arn in self._arns.items() if name.endswith("*")]
@@ -64,8 +66,8 @@ class ChannelSecrets(Construct):
 
     def grant_read_credentials(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow an events worker to read the tenants' credentials, and no other secrets."""
-        patterns = readable_secrets(self._credentials_prefix)
-        arns = [self._arns[pattern] for pattern in patterns]
+        patterns = map(readable_secrets, self.credentials_prefixes)
+        arns = [self._arns[pattern] for each in patterns for pattern in each]
         return self._grant(grantee, arns, "secretsmanager:GetSecretValue")
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:

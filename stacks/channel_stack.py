@@ -16,6 +16,7 @@ from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.config import Channel, ChannelNames, Environment
 from stacks.delivery_events import DeliveryEvents
+from stacks.grants import fill_placeholders, grant_sender
 from stacks.processor import Processor
 from stacks.shared_stack import SharedStack
 
@@ -33,11 +34,12 @@ class ChannelStack(Stack):
         names: Another repository's own names, where it has some.
 
     Attributes:
+        names: The names of the channel's resources.
         channel_queue: The queue construct; allow a router to send with `grant_send`.
         secrets: The channel's secrets.
         processor: The function, its alias and its log group.
-        delivery_events: What happens to sent messages; None without `delivery_webhook` and
-            `delivery_sweep`.
+        delivery_events: What happens to sent messages; None if neither `delivery_webhook` nor
+            `delivery_sweep` reports it for this channel.
         router: The managed policy of senders to the queue.
         operator: The managed policy of the channel's operators.
     """
@@ -54,7 +56,7 @@ class ChannelStack(Stack):
         receiver_code: lambda_.Code | None = None,
         names: ChannelNames | None = None,
     ) -> None:
-        names = names or ChannelNames(channel, environment)
+        self.names = names = names or ChannelNames(channel, environment)
         super().__init__(
             scope,
             construct_id,
@@ -89,11 +91,18 @@ class ChannelStack(Stack):
             table=shared.conversations.table,
             secret_prefixes=self.secrets.prefixes,
             encryption_key=shared.encryption_key,
-            callback_base_url=shared.callbacks.base_url if shared.callbacks else "",
+            callback_base_url=shared.callbacks.base_url
+            if shared.callbacks and channel.has_callbacks
+            else "",
+            variables={
+                name: fill_placeholders(self, names, value)
+                for name, value in channel.variables.items()
+            },
         )
         self.channel_queue.grant_process(self.processor.function)
         shared.conversations.grant_ledger(self.processor.function)
         self.secrets.grant_read(self.processor.function)
+        grant_sender(self, names, self.processor.function)
         self.router = RouterPolicy(
             self, "RouterPolicy", names=names, channel_queue=self.channel_queue
         )
@@ -122,7 +131,7 @@ class ChannelStack(Stack):
                 notifier=notifier,
                 encryption_key=shared.encryption_key,
             )
-            if environment.has_delivery_events
+            if channel.has_delivery_events(environment)
             else None
         )
         if self.delivery_events:

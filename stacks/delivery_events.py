@@ -159,7 +159,7 @@ class DeliveryEvents(Construct):
         )
         self.receiver: lambda_.Function | None = None
         self.scheduler: lambda_.Function | None = None
-        if environment.delivery_webhook:
+        if names.channel.receives_callbacks(environment):
             if endpoint is None or receiver_code is None:
                 raise ValueError(
                     "delivery events: expected endpoint and receiver_code with delivery_webhook"
@@ -183,13 +183,14 @@ class DeliveryEvents(Construct):
             code=code,
             queue=self.channel_queue.queue,
             table=conversations.table,
-            secret_prefixes=[names.credentials_prefix],
+            secret_prefixes=secrets.credentials_prefixes,
             encryption_key=encryption_key,
         )
         self.channel_queue.grant_process(self.worker.function)
         conversations.grant_record_delivery(self.worker.function)
-        secrets.grant_read_credentials(self.worker.function)
-        if environment.delivery_sweep:
+        if secrets.credentials_prefixes:
+            secrets.grant_read_credentials(self.worker.function)
+        if names.channel.looks_up(environment):
             self.scheduler = LookupScheduler(
                 self,
                 "Scheduler",

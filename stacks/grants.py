@@ -5,6 +5,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.config import ChannelNames
+
 ARN_SUFFIX = "-??????"
 """The six random characters that Secrets Manager adds to a secret's name in its ARN."""
 
@@ -34,6 +36,25 @@ def grant_key_use(grantee: iam.IGrantable, key: kms.IKey, *actions: str, service
         resource_arns=[key.key_arn],
         conditions={"StringEquals": {"kms:ViaService": f"{service}.{Aws.REGION}.{Aws.URL_SUFFIX}"}},
     )
+
+
+def fill_placeholders(scope: Construct, names: ChannelNames, text: str) -> str:
+    """Return a text of a channel's entry for the partition, region and account of a stack."""
+    stack = Stack.of(scope)
+    return names.fill(text, partition=stack.partition, region=stack.region, account=stack.account)
+
+
+def grant_sender(scope: Construct, names: ChannelNames, grantee: iam.IGrantable) -> None:
+    """Allow a processor what its channel's sender does at AWS besides the runtime's calls."""
+    for privilege in names.channel.sender_privileges:
+        arns = [fill_placeholders(scope, names, arn) for arn in privilege.resources]
+        iam.Grant.add_to_principal(
+            grantee=grantee, actions=list(privilege.actions), resource_arns=arns
+        )
+        wildcards = [arn for arn in arns if "*" in arn]
+        acknowledge_wildcards(
+            Stack.of(scope), *wildcards, reason="A privilege of the channel's sender, by pattern."
+        )
 
 
 def acknowledge_wildcards(scope: Construct, *arns: str, reason: str) -> None:

@@ -1,6 +1,6 @@
 """A function that a queue feeds, with its log group, role, alias and event source mapping."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
@@ -27,10 +27,11 @@ class Processor(Construct):
         code: The package that holds the handler.
         queue: The queue that feeds it; grant access with `ChannelQueue.grant_process`.
         table: The conversations table; grant access with `ConversationsTable.grant_ledger`.
-        secret_prefixes: The prefixes of the channel's secrets; grant access with
-            `ChannelSecrets.grant_read`.
+        secret_prefixes: The prefixes of the secrets that it reads; grant access with
+            `ChannelSecrets.grant_read`. Empty: it reads none.
         encryption_key: Encrypts the log group; None: CloudWatch's own key.
         callback_base_url: Where the vendor's status callbacks are sent; empty: none are requested.
+        variables: Further environment variables.
 
     Attributes:
         function: The function; grant it what it works with.
@@ -51,16 +52,18 @@ class Processor(Construct):
         secret_prefixes: Sequence[str],
         encryption_key: kms.IKey | None = None,
         callback_base_url: str = "",
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         snap_start = lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if environment.snap_start else None
-        variables = _variables(names, environment) | {
+        found = _variables(names, environment) | {
             Variable.QUEUE_URL: queue.queue_url,
             Variable.CONVERSATIONS_TABLE: table.table_name,
-            Variable.SECRET_PREFIXES: ",".join(secret_prefixes),
         }
+        if secret_prefixes:
+            found[Variable.SECRET_PREFIXES] = ",".join(secret_prefixes)
         if callback_base_url:
-            variables[Variable.CALLBACK_BASE_URL] = callback_base_url
+            found[Variable.CALLBACK_BASE_URL] = callback_base_url
         created = logged_function(
             self,
             environment,
@@ -73,7 +76,7 @@ class Processor(Construct):
             memory_size=environment.function_memory_mb,
             timeout=environment.function_timeout,
             snap_start=snap_start,
-            variables=variables,
+            variables=found | dict(variables or {}),
         )
         self.function = created.function
         self.log_group = created.log_group

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from stacks.config.channels import Channel
+from stacks.config.channel import Channel
 from stacks.config.environments import Environment
+from stacks.errors import ConfigurationError
 
 PROJECT = "ai-multi-comms"
 """The prefix of names in this repository's app."""
@@ -70,6 +71,22 @@ class ChannelNames:
     channel: Channel
     environment: Environment
     project: str = PROJECT
+
+    def fill(self, text: str, *, partition: str, region: str, account: str) -> str:
+        """Return a text of the channel's entry with its placeholders replaced.
+
+        Raises:
+            ConfigurationError: It has a placeholder that is none of those of `Privilege`.
+        """
+        values = {"partition": partition, "region": region, "account": account}
+        values |= {"project": self.project, "environment": self.environment.name}
+        try:
+            return text.format(**values)
+        except (IndexError, KeyError, ValueError):
+            known = ", ".join(f"{{{name}}}" for name in values)
+            raise ConfigurationError(
+                f"channel {self.channel.name}: {text!r} has another placeholder than {known}"
+            ) from None
 
     @property
     def stack(self) -> str:

@@ -24,8 +24,10 @@ from lambda_src.channels import parts_of
 from lambda_src.processors import OutgoingMessage, PermanentFailure, Settings, Step
 from local import paths
 from local.vendors import example_secrets
-from stacks.config import ChannelNames, channels
-from stacks.config.channels import CHANNELS, SMS, Channel
+from stacks import channels
+from stacks.channels import CHANNELS
+from stacks.channels.sms import CHANNEL as SMS
+from stacks.config import Channel, ChannelNames
 from tests.infra.synthesis import DELIVERY, assemble, environment, stub_package, synthesize
 
 REGISTERED = {channel.name: channel.vendor for channel in CHANNELS}
@@ -43,7 +45,6 @@ OTHER_CHANNEL = {"CHANNEL": "whatsapp"}
 BY_NAME = {check.__name__: check for check in CHECKS}
 DOCUMENT = paths.ROOT / "docs" / "adding-a-channel.md"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ENTRY = re.compile(r"^CHANNELS = .*\n", re.MULTILINE)
 
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 log = logging.getLogger("lambda_src.channels.broken")
@@ -106,7 +107,7 @@ def test_a_missing_part_is_named(
         shutil.copy(paths.ROOT / each, tmp_path / each)
     assert [] == list(missing_parts("sms", tmp_path, REGISTERED))
     (unregistered,) = missing_parts("sms", tmp_path, {"whatsapp": "Twilio"})
-    assert unregistered.startswith("stacks/config/channels.py: add sms to CHANNELS")
+    assert unregistered.startswith("stacks/channels/sms.py: name the channel's entry")
     (tmp_path / file).unlink()
     if content is not None:
         (tmp_path / file).write_bytes(content)
@@ -284,15 +285,11 @@ def test_parts_without_a_lookup_do_not_conform() -> None:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the files that the page's steps write or change."""
     root = tmp_path_factory.mktemp("repository")
-    for file in ("stacks/config/channels.py", EXAMPLE, VENDOR):
+    for file in (EXAMPLE, VENDOR):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.ROOT / file, root / file)
     for language, file, content in BLOCK.findall(DOCUMENT.read_text("utf-8")):
-        if file == "stacks/config/channels.py":
-            source, replaced = ENTRY.subn(content, (root / file).read_text("utf-8"))
-            (root / file).write_text(source)
-            assert 1 == replaced
-        elif file:
+        if file:
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             (root / file).write_text(content)
         elif language == "sh" and "pytest" not in content:
@@ -302,17 +299,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def subject(root: Path) -> Iterator[Subject]:
-    """The page's channel, synthesized by the app that the page's entry registers it in."""
-    changed = dict(vars(channels))
-    exec((root / "stacks/config/channels.py").read_text("utf-8"), changed)  # noqa: S102 - the page's
+    """The page's channel, synthesized by the app, which finds the page's entry."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "CHANNELS", changed["CHANNELS"])
+        patch.setattr(channels, "__path__", [*channels.__path__, str(root / "stacks/channels")])
+        found = {channel.name: channel for channel in channels.find_channels()}
+        patch.setattr(app, "CHANNELS", tuple(found.values()))
         module_path = [*lambda_src.channels.__path__, str(root / "lambda_src/channels")]
         patch.setattr(lambda_src.channels, "__path__", module_path)
         parts = lambda_src.channels.parts_of("pager")
         own = environment(**DELIVERY)
         yield Subject(
-            names=ChannelNames(changed["PAGER"], own),
+            names=ChannelNames(found["pager"], own),
             template=assemble(own, stub_package()).directory / "Pager.template.json",
             parts=replace(parts, assistants=root / "lambda_src/assistants"),
             vendor=partial(TwilioVendor, has_template=False),

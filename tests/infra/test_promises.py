@@ -14,8 +14,9 @@ import pytest
 from lambda_src.core import contract
 from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, REQUIRED_VARIABLES, Variable
 from lambda_src.core.settings import Settings
+from stacks.channels.sms import CHANNEL as SMS
+from stacks.channels.whatsapp import CHANNEL as WHATSAPP
 from stacks.config import ChannelNames, LogMetricNames, SharedNames
-from stacks.config.channels import SMS, WHATSAPP
 from tests.infra.synthesis import (
     DELIVERY,
     ENVIRONMENTS,

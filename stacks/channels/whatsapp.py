@@ -1,0 +1,10 @@
+"""The channel WhatsApp."""
+
+from stacks.config import TWILIO_CREDENTIALS, Channel
+
+CHANNEL = Channel(
+    name="whatsapp",
+    display="WhatsApp",
+    metric_filter_part="",
+    credentials_form=TWILIO_CREDENTIALS,
+)
