@@ -27,6 +27,7 @@ from stacks.conversations_table import ConversationsTable
 from stacks.functions import logged_function
 from stacks.invariants import attach_rules
 from stacks.processor import Processor
+from stacks.vendor_topic import VendorTopic
 
 SCHEDULER_MEMORY_MB = 256
 SCHEDULER_TIMEOUT = Duration.minutes(5)
@@ -110,8 +111,9 @@ class DeliveryEvents(Construct):
     """Events queue and events worker of a channel, what feeds them, and their alarms.
 
     With `delivery_webhook` the receiver stores each status callback on the queue, and the worker
-    verifies it; with `delivery_sweep` the scheduled job puts requests on the queue, and the worker
-    asks the vendor. The worker writes the record.
+    verifies it; or the vendor, an AWS service, puts its events on the queue through a topic. With
+    `delivery_sweep` the scheduled job puts requests on the queue, and the worker asks the vendor.
+    The channel says which of these it has. The worker writes the record.
 
     Args:
         names: The channel's names; the channel also gives the worker's handler.
@@ -120,15 +122,16 @@ class DeliveryEvents(Construct):
         code: The package that holds the events worker's handler.
         secrets: The channel's secrets.
         notifier: Creates the alarms.
-        endpoint: The HTTP API of the callbacks; required with `delivery_webhook`.
-        receiver_code: The package that holds the receiver; required with `delivery_webhook`.
+        endpoint: The HTTP API of the callbacks; required if callbacks are received.
+        receiver_code: The package that holds the receiver; likewise.
         encryption_key: Encrypts the queues and the log groups; None: keys that AWS owns.
 
     Attributes:
         channel_queue: The events queue and its dead-letter queue.
         worker: The events worker.
-        receiver: The receiver's function; None without `delivery_webhook`.
-        scheduler: The scheduled job's function; None without `delivery_sweep`.
+        receiver: The receiver's function; None: there are no callbacks.
+        topic: The topic of the vendor's events; None: there are none.
+        scheduler: The scheduled job's function; None: there are no lookups.
         alarms: All alarms.
     """
 
@@ -175,6 +178,15 @@ class DeliveryEvents(Construct):
                 encryption_key=encryption_key,
             ).function
             self.channel_queue.grant_send(self.receiver)
+        self.topic: VendorTopic | None = None
+        if names.channel.receives_vendor_events(environment):
+            self.topic = VendorTopic(
+                self,
+                "VendorTopic",
+                names=names,
+                events=self.channel_queue.queue,
+                encryption_key=encryption_key,
+            )
         self.worker = Processor(
             self,
             "Worker",
@@ -207,6 +219,7 @@ class DeliveryEvents(Construct):
             channel_queue=self.channel_queue,
             worker=self.worker,
             receiver=self.receiver,
+            topic=self.topic.topic if self.topic else None,
             scheduler=self.scheduler,
             notifier=notifier,
         )

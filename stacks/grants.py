@@ -49,7 +49,10 @@ def grant_sender(scope: Construct, names: ChannelNames, grantee: iam.IGrantable)
     for privilege in names.channel.sender_privileges:
         arns = [fill_placeholders(scope, names, arn) for arn in privilege.resources]
         iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(privilege.actions), resource_arns=arns
+            grantee=grantee,
+            actions=list(privilege.actions),
+            resource_arns=arns,
+            conditions=dict(privilege.conditions) or None,
         )
         wildcards = [arn for arn in arns if "*" in arn]
         acknowledge_wildcards(

@@ -1,6 +1,7 @@
 """A function that a queue feeds, with its log group, role, alias and event source mapping."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
@@ -12,6 +13,7 @@ from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, RELEASE, Varia
 from stacks.config import ChannelNames, Environment
 from stacks.functions import logged_function
 from stacks.invariants import attach_rules
+from stacks.invariants.assembly import CHANNEL_VARIABLES, METADATA
 
 ALIAS = "live"
 
@@ -31,7 +33,7 @@ class Processor(Construct):
             `ChannelSecrets.grant_read`. Empty: it reads none.
         encryption_key: Encrypts the log group; None: CloudWatch's own key.
         callback_base_url: Where the vendor's status callbacks are sent; empty: none are requested.
-        variables: Further environment variables.
+        variables: The channel's own environment variables.
 
     Attributes:
         function: The function; grant it what it works with.
@@ -80,6 +82,9 @@ class Processor(Construct):
         )
         self.function = created.function
         self.log_group = created.log_group
+        if variables:
+            resource = cast("lambda_.CfnFunction", self.function.node.default_child)
+            resource.add_metadata(METADATA, {CHANNEL_VARIABLES: sorted(variables)})
         self.alias = lambda_.Alias(
             self, "Live", alias_name=ALIAS, version=self.function.current_version
         )

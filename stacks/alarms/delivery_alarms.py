@@ -5,6 +5,7 @@ from dataclasses import replace
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambda_src.core.contract import SCHEDULE_SECONDS, LogEvent, Metric
@@ -51,6 +52,16 @@ NO_CALLBACKS = AlarmRule(
         " auth token, the public address does not lead to the receiver, or the vendor does not send"
         " any. Nothing is sent or lost because of it; results are known only from scheduled"
         " lookups, if there are any. Compare the vendor's console with the receiver's log."
+    ),
+)
+NO_VENDOR_EVENTS = replace(
+    NO_CALLBACKS,
+    description=(
+        "For an hour messages were sent and no event of the vendor reached the events queue: the"
+        " vendor's event destination is missing or disabled, or it may not publish to the topic, or"
+        " the topic may not put messages on the queue. Nothing is sent or lost because of it, but"
+        " the records do not show what happened to these messages, and complaints do not suppress"
+        " their recipients."
     ),
 )
 OLDEST_LOOKUP = AlarmRule(
@@ -165,6 +176,7 @@ def add_delivery_alarms(
     channel_queue: ChannelQueue,
     worker: Processor,
     receiver: lambda_.IFunction | None,
+    topic: sns.ITopic | None,
     scheduler: lambda_.IFunction | None,
     notifier: AlarmNotifier,
 ) -> tuple[cloudwatch.Alarm, ...]:
@@ -176,6 +188,7 @@ def add_delivery_alarms(
         channel_queue: The events queue and its dead-letter queue.
         worker: The events worker.
         receiver: The receiver's function; None: no callbacks are requested.
+        topic: The topic of the vendor's events; None: there are none.
         scheduler: The scheduled job's function; None: there are no lookups.
         notifier: Creates the alarms.
     """
@@ -205,8 +218,15 @@ def add_delivery_alarms(
         metrics |= {
             RECEIVER_ERRORS: receiver.metric_errors(statistic="Sum", period=PERIOD),
             RECEIVER_THROTTLES: receiver.metric_throttles(statistic="Sum", period=PERIOD),
-            NO_CALLBACKS: _sends_without_callbacks(names.metrics_namespace, receiver),
+            NO_CALLBACKS: _sends_without(
+                receiver.metric_invocations(statistic="Sum"), names.metrics_namespace
+            ),
         }
+    elif topic:
+        metrics[NO_VENDOR_EVENTS] = _sends_without(
+            topic.metric_number_of_notifications_delivered(statistic="Sum"),
+            names.metrics_namespace,
+        )
     if scheduler:
         metrics |= {
             OLDEST_LOOKUP: _own(
@@ -251,10 +271,8 @@ def _undelivered_share(namespace: str) -> cloudwatch.MathExpression:
     )
 
 
-def _sends_without_callbacks(
-    namespace: str, receiver: lambda_.IFunction
-) -> cloudwatch.MathExpression:
-    """Return 1 for a half hour with sends and without a request to the receiver.
+def _sends_without(callbacks: cloudwatch.IMetric, namespace: str) -> cloudwatch.MathExpression:
+    """Return 1 for a half hour with sends, in which the vendor reported nothing.
 
     The events that the worker receives also are the requests of lookups, so they do not count.
     """
@@ -262,7 +280,7 @@ def _sends_without_callbacks(
         # Neither metric has data where nothing happened: that counts as 0.
         expression=f"IF(FILL(sends, 0) >= {MIN_SENDS} AND FILL(callbacks, 0) < 1, 1, 0)",
         using_metrics={
-            "callbacks": receiver.metric_invocations(statistic="Sum"),
+            "callbacks": callbacks,
             "sends": _own(namespace, Metric.MESSAGES_SENT, statistic="Sum"),
         },
         period=Duration.minutes(30),

@@ -6,10 +6,13 @@ which adds resources that only its channel has to the channel's stack.
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-from stacks.channel_stack import ChannelStack
 from stacks.config import Channel
 from stacks.errors import ConfigurationError
+
+if TYPE_CHECKING:  # the names of the channels do not need the constructs
+    from stacks.channel_stack import ChannelStack
 
 
 def find_channels() -> tuple[Channel, ...]:
@@ -28,7 +31,7 @@ def _channel(name: str) -> Channel:
     return channel
 
 
-def add_resources(stack: ChannelStack) -> None:
+def add_resources(stack: "ChannelStack") -> None:
     """Add the resources that only this channel has, after those that every channel has."""
     module = import_module(f"{__name__}.{stack.names.channel.name}")
     if add := getattr(module, "add_resources", None):

@@ -21,10 +21,12 @@ class Privilege:
         actions: Such as `ses:SendEmail`, without wildcards.
         resources: Patterns of ARNs, with the placeholders `{partition}`, `{region}`, `{account}`,
             `{project}` and `{environment}`.
+        conditions: Conditions of the statement: operator -> key -> value.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    conditions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from stacks.errors import ConfigurationError
 ENVIRONMENT_NAME = r"[a-z][a-z0-9]{0,15}"
 CHANNEL_NAME = r"[a-z][a-z0-9]*"
 TENANT_ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+IDENTITY = r"([^@\s]+@)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
 CALLBACK_URL = r"(https://[^/\s?#]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?)(/[^\s?#]*[^\s?#/])?"
 HTTPS_OR_LOOPBACK = r"https://[^/\s]+\S*|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/\S*)?"
 
@@ -126,8 +127,23 @@ TENANTS = Rule(
     ),
     tuple,
 )
+EMAIL_IDENTITIES = Rule(
+    "an object of tenants' ids, each with a list of domains or e-mail addresses of no other tenant",
+    lambda value: (
+        isinstance(value, dict)
+        and TENANTS.allows(list(value))
+        and all(isinstance(own, list) and own for own in value.values())
+        and all(isinstance(each, str) and re.fullmatch(IDENTITY, each) for each in _flat(value))
+        and len(set(_flat(value))) == len(_flat(value))
+    ),
+    lambda value: {tenant: tuple(own) for tenant, own in value.items()},
+)
 
 _REQUIRED = object()
+
+
+def _flat(lists: Mapping[str, list[Any]]) -> list[Any]:
+    return [each for own in lists.values() for each in own]
 
 
 def _key(rule: Rule, *, default: object = _REQUIRED, name: str = "", needs: str = "") -> Any:
@@ -228,6 +244,8 @@ class Environment:
         default=DEFAULT_LOOKUPS_PER_SECOND,
         needs="delivery_sweep",
     )
+
+    email_identities: Mapping[str, tuple[str, ...]] = _key(EMAIL_IDENTITIES, default={})
 
     @property
     def has_delivery_events(self) -> bool:

@@ -159,6 +159,11 @@ class ChannelNames:
         return f"{self.project}/{self.environment.name}/{self.channel.name}-credentials/"
 
     @property
+    def configuration_set(self) -> str:
+        """The configuration set of a channel that sends through Amazon SES."""
+        return f"{self.project}-{self.channel.name}-{self.environment.name}"
+
+    @property
     def router_policy(self) -> str:
         """The managed policy of senders to the queue."""
         return self._named("router")
@@ -212,6 +217,11 @@ class EventsNames(ChannelNames):
     def dead_letter_queue(self) -> str:
         """The dead-letter queue of delivery events."""
         return self._named("events-dlq")
+
+    @property
+    def topic(self) -> str:
+        """The topic through which an AWS service puts events on the queue."""
+        return self._named("events")
 
     @property
     def function(self) -> str:

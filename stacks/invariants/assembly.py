@@ -11,6 +11,7 @@ from typing import Any, Self
 from lambda_src.core.contract import (
     EVENTS_HANDLER,
     HANDLER,
+    METRICS_NAMESPACE,
     RECEIVER_HANDLER,
     REQUIRED_VARIABLES,
     SCHEDULER_HANDLER,
@@ -20,13 +21,17 @@ from lambda_src.core.settings import ConfigurationError, SchedulerSettings, Sett
 from stacks.config import Environment, Tier
 
 METADATA = "Invariants"
-"""The key of a template's metadata that holds `StackMetadata`."""
+"""The key of a template's metadata that holds `StackMetadata`, and of a function's metadata."""
+
+CHANNEL_VARIABLES = "variables"
+"""In a function's metadata: the names of the environment variables that its channel adds."""
 
 TABLE = "AWS::DynamoDB::Table"
 FUNCTION = "AWS::Lambda::Function"
 MAPPING = "AWS::Lambda::EventSourceMapping"
 QUEUE = "AWS::SQS::Queue"
 TOPIC = "AWS::SNS::Topic"
+SUBSCRIPTION = "AWS::SNS::Subscription"
 LOG_GROUP = "AWS::Logs::LogGroup"
 METRIC_FILTER = "AWS::Logs::MetricFilter"
 ALARM = "AWS::CloudWatch::Alarm"
@@ -35,6 +40,9 @@ RULE = "AWS::Events::Rule"
 
 VARIABLES = "Environment.Variables"
 """The path of a function's environment variables."""
+
+KNOWN_VARIABLES = frozenset({*Variable, METRICS_NAMESPACE})
+"""The variables that the runtime and its libraries read and that a template may set."""
 
 DEPLOYED = "https://resolved-at-deployment"
 """Placeholder for the value of a variable that is a reference."""
@@ -350,10 +358,26 @@ class Function:
         return bool(self.resource.value("Handler") == SCHEDULER_HANDLER)
 
     @property
+    def is_events_worker(self) -> bool:
+        """Whether the function records delivery events."""
+        return EVENTS_WORKER in str(self.resource.value("FunctionName", ""))
+
+    @property
     def sends(self) -> bool:
         """Whether the function sends messages; an events worker only records their status."""
-        name = str(self.resource.value("FunctionName", ""))
-        return self.settings is not None and EVENTS_WORKER not in name
+        return self.settings is not None and not self.is_events_worker
+
+    @property
+    def known_variables(self) -> frozenset[str]:
+        """The environment variables that the runtime and the channel's sender read."""
+        own = self.resource.body.get("Metadata", {}).get(METADATA, {})
+        return KNOWN_VARIABLES | frozenset(own.get(CHANNEL_VARIABLES, ()))
+
+    @property
+    def required_variables(self) -> frozenset[str]:
+        """Those without which it does not start; an events worker may have no secrets to read."""
+        optional = {Variable.SECRET_PREFIXES} if self.is_events_worker else set()
+        return REQUIRED_VARIABLES - optional
 
     @property
     def timeout(self) -> int:

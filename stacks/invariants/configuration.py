@@ -1,18 +1,16 @@
 """A function's environment variables and secrets, against what the runtime reads and its role."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 
 from lambda_src.core.contract import (
     EVENTS_HANDLER,
     EVENTS_QUEUE_URL,
     HANDLER,
-    METRICS_NAMESPACE,
     OPEN_WORK_INDEX,
     OPENAI_URL_PATTERN,
     RECEIVER_HANDLER,
-    REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
     Variable,
 )
@@ -22,11 +20,14 @@ from stacks.invariants.assembly import (
     FUNCTION,
     QUEUE,
     RULE,
+    SUBSCRIPTION,
     TABLE,
+    TOPIC,
     VARIABLES,
     Assembly,
     Function,
     Resource,
+    Statement,
     UnresolvedValue,
     as_list,
     consumers,
@@ -35,9 +36,6 @@ from stacks.invariants.assembly import (
     scheduler_functions,
 )
 from stacks.invariants.invariant import Finding, Severity, invariant
-
-KNOWN_VARIABLES = frozenset({*Variable, METRICS_NAMESPACE})
-"""The variables that the runtime and its libraries read and that a template may set."""
 
 LOCAL_SERVERS = frozenset({"AWS_ENDPOINT_URL", TWILIO_BASE_URL})
 """Variables that redirect requests, and with them keys, to local servers."""
@@ -58,7 +56,7 @@ READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action's name
 def required_variables_are_set(assembly: Assembly) -> Iterator[Finding]:
     """The required variables are those without a default."""
     for function in processor_functions(assembly):
-        for name in sorted(REQUIRED_VARIABLES - function.variables.keys()):
+        for name in sorted(function.required_variables - function.variables.keys()):
             yield Finding(function.resource, f"{VARIABLES}.{name}", "is required and not set")
 
 
@@ -71,7 +69,7 @@ def variables_are_read(assembly: Assembly) -> Iterator[Finding]:
     """Another repository's handler may read more, but not the variables for local servers."""
     for function in processor_functions(assembly):
         is_ours = function.resource.value("Handler") in {HANDLER, EVENTS_HANDLER}
-        unread = function.variables.keys() - KNOWN_VARIABLES
+        unread = function.variables.keys() - function.known_variables
         for name in sorted(unread if is_ours else unread & LOCAL_SERVERS):
             yield Finding(function.resource, f"{VARIABLES}.{name}", "is not read by the runtime")
 
@@ -133,6 +131,55 @@ def callbacks_are_received(assembly: Assembly) -> Iterator[Finding]:
         queue = assembly.resolve(receiver.template, receiver.value(EVENTS_QUEUE), QUEUE)
         if queue not in fed:
             yield Finding(receiver, EVENTS_QUEUE, "is not the URL of a queue that feeds a function")
+
+
+@invariant(
+    "vendor-events-are-authentic",
+    severity=Severity.FATAL,
+    holds=(
+        "A queue that feeds our runtime takes messages of a service only from a topic"
+        " of its own stack, as they were published, and the topic only from one resource."
+    ),
+    remedy="Use `VendorTopic` as it is, and let the vendor publish with `allow_publish`.",
+)
+def vendor_events_are_authentic(assembly: Assembly) -> Iterator[Finding]:
+    """A vendor's events are not signed: whoever can put them on the queue changes records."""
+    fed = [each.queue for each in consumers(assembly) if each.function.is_processor]
+    topics = [each for each in assembly.resources(TOPIC) if any(_subscribed(assembly, each, fed))]
+    for queue in fed:
+        policies = assembly.statements(queue, "AWS::SQS::QueuePolicy", "Queues")
+        for source in _sources_of_services(policies):
+            topic = assembly.resolve(queue.template, source, TOPIC)
+            if topic not in topics or topic.template is not queue.template:
+                problem = "allows a service without `aws:SourceArn` of a topic in its stack"
+                yield Finding(queue, "QueuePolicy", problem)
+    for topic in topics:
+        policies = assembly.statements(topic, "AWS::SNS::TopicPolicy", "Topics")
+        if not all(_sources_of_services(policies)):
+            yield Finding(topic, "TopicPolicy", "allows a service without `aws:SourceArn`")
+        for subscription in _subscribed(assembly, topic, fed):
+            if subscription.value("RawMessageDelivery") is not True:
+                problem = "is not on: the events worker reads events as the vendor published them"
+                yield Finding(subscription, "RawMessageDelivery", problem)
+
+
+def _subscribed(assembly: Assembly, topic: Resource, queues: list[Resource]) -> Iterator[Resource]:
+    """Yield the subscriptions of these queues to a topic."""
+    for subscription in assembly.resources(SUBSCRIPTION):
+        place = subscription.template
+        source = assembly.resolve(place, subscription.value("TopicArn"), TOPIC)
+        target = assembly.resolve(place, subscription.value("Endpoint"), QUEUE)
+        if source is topic and target in queues:
+            yield subscription
+
+
+def _sources_of_services(policies: Iterable[Statement]) -> Iterator[object]:
+    """Yield the `aws:SourceArn` of each statement that allows services; None: it has none."""
+    for statement in policies:
+        if statement["Effect"] == "Allow" and "Service" in statement["Principal"]:
+            conditions = statement.get("Condition", {})
+            exact = {**conditions.get("StringEquals", {}), **conditions.get("ArnEquals", {})}
+            yield exact.get("aws:SourceArn")
 
 
 @invariant(
@@ -198,15 +245,18 @@ def secrets_match_the_role(assembly: Assembly) -> Iterator[Finding]:
 
 
 def _with_secrets(assembly: Assembly) -> list[Function]:
-    """Return the functions with valid settings that name their secrets' prefixes."""
+    """Return the functions with valid settings that name the prefixes, or need none."""
     return [
         function
         for function in processor_functions(assembly)
-        if function.settings and Variable.SECRET_PREFIXES in function.variables
+        if function.settings
+        and (function.is_events_worker or Variable.SECRET_PREFIXES in function.variables)
     ]
 
 
 def _prefixes(function: Function) -> tuple[str, ...]:
+    if Variable.SECRET_PREFIXES not in function.variables:
+        return ()
     if function.variables[Variable.SECRET_PREFIXES] == DEPLOYED:
         raise UnresolvedValue(function.resource, PREFIXES, "a literal text")
     return function.settings.secret_prefixes if function.settings else ()

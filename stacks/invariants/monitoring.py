@@ -11,6 +11,7 @@ from stacks.invariants.assembly import (
     KEY,
     LOG_GROUP,
     METRIC_FILTER,
+    SUBSCRIPTION,
     TOPIC,
     Assembly,
     Function,
@@ -21,7 +22,6 @@ from stacks.invariants.assembly import (
 from stacks.invariants.invariant import Finding, Severity, invariant
 
 ALARMS = (ALARM, "AWS::CloudWatch::CompositeAlarm")
-SUBSCRIPTION = "AWS::SNS::Subscription"
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
