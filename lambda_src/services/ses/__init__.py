@@ -1,0 +1,1 @@
+"""Amazon SES's errors and events."""
