@@ -1,6 +1,6 @@
 """A deployed channel as its users see it: queue, dead-letter queue, records and log."""
 
-import json
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,15 +9,18 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from lambda_src.core import OPEN_SINCE, OPEN_WORK, OpenWork, RecordKey
+from lambda_src.core import BY_PHONE, OPEN_SINCE, OPEN_WORK, Addressing, OpenWork, RecordKey
+from lambda_src.services.dynamodb_service import OpenWorkTable
 from local.aws import Aws
-from local.contexts import company_id
+from local.contexts import channel_name, company_id, text_at
 from local.deployment import Project
 from local.emulator.function_logs import LogLine, LogReader
 from local.emulator.queue_metrics import queued_messages
 from local.errors import LocalCloudError
 from ops.queues import ChannelQueue
 
+LONGER_THAN_LOOKUPS = 7 * 24 * 3600
+"""Seconds; the last lookup of a message is scheduled 72 hours after its send."""
 _deserialize = TypeDeserializer().deserialize
 
 
@@ -26,6 +29,7 @@ class Resources:
     """Names of the deployed resources of one channel, and of those that the channels share.
 
     Attributes:
+        channel: the channel's name.
         queue_url: the channel's queue.
         dead_letter_queue_url: its dead-letter queue.
         function: the processor.
@@ -36,6 +40,7 @@ class Resources:
         scheduler: the scheduled job that requests lookups; empty if there is none.
     """
 
+    channel: str
     queue_url: str
     dead_letter_queue_url: str
     function: str
@@ -61,6 +66,7 @@ class Resources:
         stack = project.channel_stacks[channel]
         own, log_groups = _outputs(aws, stack), physical_ids(aws, stack, "AWS::Logs::LogGroup")
         return cls(
+            channel=channel,
             queue_url=own["QueueUrl"],
             dead_letter_queue_url=own["DeadLetterQueueUrl"],
             function=own["FunctionName"],
@@ -95,13 +101,16 @@ class Channel:
     Args:
         aws: where it is deployed.
         resources: its names.
+        addressing: where its context objects contain the recipient's address.
 
     Attributes:
         resources: as given.
+        addressing: as given.
     """
 
-    def __init__(self, aws: Aws, resources: Resources) -> None:
+    def __init__(self, aws: Aws, resources: Resources, addressing: Addressing = BY_PHONE) -> None:
         self.resources = resources
+        self.addressing = addressing
         self._aws = aws
         self._reader = LogReader(aws, resources.log_group)
         self._delivery_readers = [LogReader(aws, each) for each in resources.delivery_log_groups]
@@ -121,10 +130,7 @@ class Channel:
         """Return a conversation's record as plain values; empty if there is none."""
         found = self._aws.dynamodb.get_item(
             TableName=self.resources.table,
-            Key={
-                "primary_channel": {"S": key.primary_channel},
-                "conversation_id": {"S": key.conversation_id},
-            },
+            Key=_item_key(key),
             ConsistentRead=True,
         )
         return {name: _deserialize(value) for name, value in found.get("Item", {}).items()}
@@ -141,30 +147,22 @@ class Channel:
         Raises:
             LocalCloudError: the job failed.
         """
-        kind = f"{self.resources.scheduler.partition('-scheduler-')[0]}#{OpenWork.DELIVERY}#"
-        found = self._aws.dynamodb.get_paginator("scan").paginate(
-            TableName=self.resources.table,
-            FilterExpression=f"begins_with({OPEN_WORK}, :kind)",
-            ExpressionAttributeValues={":kind": {"S": kind}},
-        )
-        keys = [
-            {name: item[name] for name in ("primary_channel", "conversation_id")}
-            for page in found
-            for item in page["Items"]
-        ]
-        for key in keys:
+        names = self.resources
+        index = OpenWorkTable(self._aws.dynamodb, names.table, names.channel)
+        found = list(index.due(OpenWork.DELIVERY, time.time() + LONGER_THAN_LOOKUPS))
+        for _, key in found:
             self._make_due(key)
         answer = self._aws.functions.invoke(FunctionName=self.resources.scheduler)
         if error := answer.get("FunctionError"):
             raise LocalCloudError(f"{self.resources.scheduler}: {error}")
-        return len(keys)
+        return len(found)
 
-    def _make_due(self, key: Mapping[str, Any]) -> None:
+    def _make_due(self, key: RecordKey) -> None:
         """Let a scheduled lookup be due, unless a callback has ended it meanwhile."""
         with suppress(self._aws.dynamodb.exceptions.ConditionalCheckFailedException):
             self._aws.dynamodb.update_item(
                 TableName=self.resources.table,
-                Key=key,
+                Key=_item_key(key),
                 UpdateExpression=f"SET {OPEN_SINCE} = :now",
                 ConditionExpression=f"attribute_exists({OPEN_WORK})",
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
@@ -180,6 +178,19 @@ class Channel:
         for reader in self._delivery_readers:
             self._delivery_lines += reader.new_lines()
         return list(self._delivery_lines)
+
+    def failed_start(self, since: float) -> str:
+        """Return why the processor could not start at its last attempt.
+
+        Args:
+            since: earlier attempts are ignored, in seconds since the epoch.
+
+        Returns:
+            The error; empty if no start failed, or messages were processed since.
+        """
+        logged = (line for line in reversed(self.log()) if line.fields)
+        last = next(logged, None)
+        return last.failed_start if last and last.timestamp >= since * 1000 else ""
 
     def log_of(self, message_id: str) -> list[dict[str, Any]]:
         """Return the fields of the log lines about one queue message, oldest first."""
@@ -199,26 +210,33 @@ Channels = Mapping[str, Channel]
 def deployed_channels(aws: Aws, project: Project) -> Channels:
     """Return all channels of a project, by the outputs of their stacks."""
     names = project.channel_stacks
-    return {name: Channel(aws, Resources.deployed(aws, project, name)) for name in names}
+    return {
+        name: Channel(
+            aws, Resources.deployed(aws, project, name), project.addressing.get(name, BY_PHONE)
+        )
+        for name in names
+    }
 
 
 def channel_for(body: str, channels: Channels) -> Channel:
     """Return the channel of a context object; the first one if it does not name a known channel."""
-    try:
-        name = str(json.loads(body)["frontend_payload"]["request_data"]["channel_method"])
-    except (ValueError, KeyError, TypeError):
-        name = ""
-    return channels.get(name, next(iter(channels.values())))
+    return channels.get(channel_name(body), next(iter(channels.values())))
 
 
-def record_key(body: str) -> RecordKey | None:
-    """Return the key of a context object's record; None if the object does not contain it."""
-    try:
-        context = json.loads(body)
-        number = context["frontend_payload"]["recipient_data"]["recipient_tel"]
-        conversation = context["conversation_data"]["conversation_id"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    if isinstance(number, str) and isinstance(conversation, str):
-        return RecordKey(number, conversation)
-    return None
+def record_key(body: str, addressing: Addressing = BY_PHONE) -> RecordKey | None:
+    """Return the key of a context object's record; None if the object does not contain it.
+
+    Like the function, it takes the canonical form of an address, and keeps any other text.
+    """
+    address = text_at(body, "frontend_payload", "recipient_data", addressing.recipient_field)
+    conversation = text_at(body, "conversation_data", "conversation_id")
+    if re.fullmatch(addressing.recipient.pattern, address):
+        address = addressing.recipient.canonical(address)
+    return RecordKey(address, conversation) if address and conversation else None
+
+
+def _item_key(key: RecordKey) -> dict[str, Any]:
+    return {
+        "primary_channel": {"S": key.primary_channel},
+        "conversation_id": {"S": key.conversation_id},
+    }

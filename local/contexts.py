@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lambda_src.channels import parts_of
 from local import paths
 from local.errors import LocalCloudError
 from ops.console import decode_text
@@ -34,25 +35,40 @@ def read_context(path: Path) -> str:
     return text
 
 
-def example(name: str, *, conversation_id: str, recipient: str) -> str:
+def example(name: str, *, conversation_id: str, recipient: str = "") -> str:
     """Return an example context object with a conversation and a recipient of its own.
 
     Args:
         name: of the file in `examples/contexts`, without its extension.
         conversation_id: replaces the example's, if it has one.
-        recipient: E.164 phone number that replaces the example's.
+        recipient: address that replaces the example's; empty to keep that one.
     """
-    context: dict[str, Any] = json.loads(read_context(paths.EXAMPLE_CONTEXTS / f"{name}.json"))
+    body = read_context(paths.EXAMPLE_CONTEXTS / f"{name}.json")
+    context: dict[str, Any] = json.loads(body)
     if "conversation_data" in context:
         context["conversation_data"]["conversation_id"] = conversation_id
-    context["frontend_payload"]["recipient_data"]["recipient_tel"] = recipient
+    if recipient:
+        field = parts_of(channel_name(body)).addressing.recipient_field
+        context["frontend_payload"]["recipient_data"][field] = recipient
     return json.dumps(context)
 
 
 def company_id(body: str) -> str:
     """Return the company id of a context object; empty if it does not contain one."""
+    return text_at(body, "frontend_payload", "company_data", "company_id")
+
+
+def channel_name(body: str) -> str:
+    """Return the name of a context object's channel; empty if it does not contain one."""
+    return text_at(body, "frontend_payload", "request_data", "channel_method")
+
+
+def text_at(body: str, *path: str) -> str:
+    """Return a text of a context object; empty if there is none at this path."""
     try:
-        company = json.loads(body)["frontend_payload"]["company_data"]["company_id"]
-    except (ValueError, KeyError, TypeError):
+        value = json.loads(body)
+        for name in path:
+            value = value[name]
+    except (ValueError, LookupError, TypeError):
         return ""
-    return company if isinstance(company, str) else ""
+    return value if isinstance(value, str) else ""

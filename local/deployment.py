@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from lambda_src.channels import parts_of
+from lambda_src.core import Addressing, ConfigurationError
 from lambda_src.core.contract import RELEASE
 from local import paths
 from local.aws import Aws, environment_without_aws
@@ -38,12 +40,14 @@ class Project:
         sources: Files and directories below `root` that its templates and functions are made of.
         shared_stack: The stack of what its channels share.
         channel_stacks: The stacks of its channels by the channels' names, the default one first.
+        addressing: The addressing of its channels by name; a missing one is by phone number.
     """
 
     root: Path
     sources: tuple[str, ...]
     shared_stack: str
     channel_stacks: Mapping[str, str]
+    addressing: Mapping[str, Addressing] = field(default_factory=dict)
 
     def source_files(self) -> Iterator[Path]:
         """Yield every file that a synthesis reads."""
@@ -59,7 +63,17 @@ def _is_excluded(name: str) -> bool:
 
 
 def default_project() -> Project:
-    """Return this repository's app."""
+    """Return this repository's app.
+
+    Raises:
+        LocalCloudError: a channel's parts are missing, so that its functions could not start.
+    """
+    # The default channel is the first one that there was.
+    channels = [each.name for each in sorted(CHANNELS, key=lambda each: each.metric_filter_part)]
+    try:
+        addressing = {name: parts_of(name).addressing for name in channels}
+    except ConfigurationError as error:
+        raise LocalCloudError(str(error)) from None
     return Project(
         root=paths.ROOT,
         sources=(
@@ -73,7 +87,8 @@ def default_project() -> Project:
             "local/emulator/metric_math.py",
         ),
         shared_stack="ai-multi-comms-shared-dev",
-        channel_stacks={each.name: f"ai-multi-comms-{each.name}-dev" for each in CHANNELS},
+        channel_stacks={name: f"ai-multi-comms-{name}-dev" for name in channels},
+        addressing=addressing,
     )
 
 

@@ -1,5 +1,6 @@
 """Tracking a queue message until the channel has finished with it."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -20,11 +21,12 @@ class MessageState(Enum):
     SENT = "sent"
     ALREADY_SENT = "acknowledged: a message of its conversation had been sent before"
     DEAD_LETTER = "in the dead-letter queue"
+    NOT_STARTED = "not processed, because the function cannot start"
 
     @property
     def is_final(self) -> bool:
         """Whether the state does not change any more without an operator."""
-        return self in {MessageState.SENT, MessageState.ALREADY_SENT, MessageState.DEAD_LETTER}
+        return self not in {MessageState.IN_PROGRESS, MessageState.AWAITING_RETRY}
 
 
 FINAL_EVENTS = {
@@ -81,18 +83,23 @@ class MessageTracker:
         channel: the channel that it was sent to.
         message_id: the queue message's id.
         key: its conversation's record, if the body contains the key.
+
+    Attributes:
+        message_id: as given.
+        key: as given.
     """
 
     def __init__(self, channel: Channel, message_id: str, key: RecordKey | None) -> None:
         self.message_id = message_id
         self._channel = channel
-        self._key = key
+        self.key = key
+        self._since = time.time()
         self._last: tuple[int, MessageStatus] | None = None
 
     @classmethod
     def send(cls, channel: Channel, body: str) -> "MessageTracker":
         """Send a context object and track it."""
-        return cls(channel, channel.send(body), record_key(body))
+        return cls(channel, channel.send(body), record_key(body, channel.addressing))
 
     def status(self) -> MessageStatus:
         """Return the message's status now."""
@@ -113,6 +120,9 @@ class MessageTracker:
         lines = self._channel.log_of(self.message_id)
         failures = [_failure(fields) for fields in lines if "failure_code" in fields]
         ends = [FINAL_EVENTS[each["event"]] for each in lines if each.get("event") in FINAL_EVENTS]
+        if not lines and (error := self._channel.failed_start(self._since)):
+            failure = Failure(code="function_not_started", step="start", text=error, event="")
+            return MessageStatus(MessageState.NOT_STARTED, failure, deliveries=0)
         state = ends[0] if ends else self._unfinished_state(failures)
         if self._last and self._last[0] == len(lines) and self._last[1].state is state:
             return self._last[1]
@@ -120,7 +130,7 @@ class MessageTracker:
             state=state,
             failure=_root_failure(failures) if failures and not ends else None,
             deliveries=len(failures) + len(ends),
-            record=self._channel.record(self._key) if self._key else {},
+            record=self._channel.record(self.key) if self.key else {},
         )
         self._last = len(lines), status
         return status

@@ -68,12 +68,12 @@ class Screen(Console):
         mark = Text("  ✓ ", "bold green") if holds else Text("  ✗ ", "bold red")
         self._marked(mark, Text(claim, "" if holds else "red"))
 
-    def inbox(self, number: str, messages: Sequence[InboxMessage]) -> None:
-        """Draw a recipient's phone with messages."""
+    def inbox(self, address: str, messages: Sequence[InboxMessage]) -> None:
+        """Draw what a recipient sees: a phone or a mailbox with messages."""
         bubbles = [_bubble(message) for message in messages]
         content: RenderableType = Group(*bubbles) if bubbles else Text("no messages", "dim")
         applications = sorted({message.application for message in messages})
-        title = Text(f" {' · '.join([number, *applications])} ")
+        title = Text(f" {' · '.join([address, *applications])} ")
         self.output.print(Panel(content, title=title, width=INBOX_WIDTH, border_style="cyan"))
 
     def record(self, record: dict[str, Any]) -> None:
@@ -100,7 +100,8 @@ class Screen(Console):
 def _bubble(message: InboxMessage) -> Panel:
     time_sent = datetime.fromtimestamp(message.at, UTC).astimezone().strftime("%H:%M")
     content = Group(
-        Text(message.number, "dim"),
+        Text(message.sender, "dim"),
+        *([Text(message.subject, "bold")] if message.subject else []),
         Text(message.body),
         Text(f"{time_sent} ✓✓", "dim", justify="right"),
     )

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from lambda_src.core import RecordKey
 from local import paths
 from local.aws import Aws
-from local.channel import Channels, channel_for, deployed_channels, record_key
+from local.channel import Channels, channel_for, deployed_channels
 from local.cloud import LocalCloud
 from local.contexts import EXAMPLE, read_context
 from local.deployment import default_project
@@ -65,7 +64,7 @@ def send_and_follow(body: str, channels: Channels, inbox: Inbox | None, screen: 
     with screen.output.status("sent to the queue …") as progress:
         for status in tracker.poll(FOLLOW_SECONDS):
             progress.update(Text(_progress(status)))
-    _show(status, record_key(body), inbox, screen)
+    _show(status, tracker.key.primary_channel if tracker.key else "", inbox, screen)
     return 0 if status.state in SUCCESSFUL else 1
 
 
@@ -73,12 +72,12 @@ def send_and_follow(body: str, channels: Channels, inbox: Inbox | None, screen: 
 def _running_cloud(vendors: Vendors, screen: Screen) -> Iterator[tuple[Channels, Inbox | None]]:
     """Yield the channels and the inbox of a local cloud."""
     if running := LocalCloudState.find(STATE_FILE):
-        _check_vendors(vendors, uses_fakes=running.phones is not None)
+        _check_vendors(vendors, uses_fakes=not running.has_real_vendors)
         screen.say("using the local cloud that runs in another terminal", "dim")
         with map_connection_errors(WORKDIR / AWS_LOG):
             aws = Aws(running.endpoint, running.account, running.region)
             channels = deployed_channels(aws, default_project())
-            yield channels, Inbox(running.phones) if running.phones else None
+            yield channels, Inbox(*running.inboxes) if running.inboxes else None
     else:
         screen.say(
             "no local cloud is running (`make local` keeps one running): starting one", "dim"
@@ -103,15 +102,14 @@ def _progress(status: MessageStatus) -> str:
     return f"{status.state.value} …"
 
 
-def _show(
-    status: MessageStatus, key: RecordKey | None, inbox: Inbox | None, screen: Screen
-) -> None:
-    if status.state in SUCCESSFUL and inbox and key:
-        screen.inbox(key.primary_channel, inbox.messages(key.primary_channel))
+def _show(status: MessageStatus, recipient: str, inbox: Inbox | None, screen: Screen) -> None:
+    messages = inbox.messages(recipient) if inbox else []
+    if status.state in SUCCESSFUL and messages:
+        screen.inbox(recipient, messages)
     screen.record(status.record)
     outcome = f"the message is {status.state.value}"
     if failure := status.failure:
-        times = "once" if status.deliveries == 1 else f"{status.deliveries} times"
+        times = {0: "never", 1: "once"}.get(status.deliveries, f"{status.deliveries} times")
         outcome += f": {failure.code} at {failure.step}, delivered {times}"
     screen.verdict(outcome, holds=status.state in SUCCESSFUL)
     if status.failure:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from local import paths
 from local.aws import Aws
@@ -16,10 +15,11 @@ from local.channel import deployed_channels
 from local.cloud import LocalCloud
 from local.contexts import EXAMPLE
 from local.deployment import default_project
+from local.emulator.function_logs import LogLine
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
 from local.screen import Screen
-from local.vendors import select_vendors
+from local.vendors import RealVendors, select_vendors
 from ops.endpoints import LocalCloudState
 
 WORKDIR = paths.CACHE / "up"
@@ -83,14 +83,15 @@ def request_lookups(screen: Screen) -> None:
 @contextmanager
 def state_file(cloud: LocalCloud, path: Path) -> Iterator[None]:
     """Let commands in other terminals find a local cloud for the length of a `with` block."""
-    inbox = cloud.vendors.inbox
+    inbox, is_real = cloud.vendors.inbox, isinstance(cloud.vendors, RealVendors)
     state = LocalCloudState(
         pid=os.getpid(),
         endpoint=cloud.aws.endpoint,
         account=cloud.aws.account,
         region=cloud.aws.region,
-        phones=inbox.origin if inbox else None,
-        base_urls=cloud.vendors.function_environment() if inbox else {},
+        inboxes=list(inbox.origins) if inbox else [],
+        has_real_vendors=is_real,
+        base_urls={} if is_real else cloud.vendors.function_environment(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(state)), "utf-8")
@@ -127,7 +128,11 @@ class EventMonitor:
 
     def _show_log_events(self) -> None:
         """Show the functions' events about messages, each once however often it is logged."""
-        for fields in self._new_log_fields():
+        for log, line in self._new_log_lines():
+            fields = line.fields
+            if line.failed_start and (log, line.failed_start) not in self._shown_events:
+                self._shown_events.add((log, line.failed_start))
+                self._screen.say(f"ERROR    {log} cannot start: {line.failed_start}", "red")
             event = tuple(fields.get(name) for name in DISTINCT_FIELDS)
             if "sqs_message_id" in fields and event not in self._shown_events:
                 self._shown_events.add(event)
@@ -135,19 +140,19 @@ class EventMonitor:
                 ids = "  ".join(f"{name}={fields[name]}" for name in ID_FIELDS if fields.get(name))
                 self._screen.say(f"{level:8} {fields['event']}  {ids}", STYLES.get(level, ""))
 
-    def _new_log_fields(self) -> Iterator[dict[str, Any]]:
+    def _new_log_lines(self) -> Iterator[tuple[str, LogLine]]:
         for name, channel in self._cloud.channels.items():
             logs = {name: channel.log(), f"delivery of {name}": channel.delivery_log()}
             for log, lines in logs.items():
-                yield from (line.fields for line in lines[self._read_lines[log] :])
+                yield from ((log, line) for line in lines[self._read_lines[log] :])
                 self._read_lines[log] = len(lines)
 
     def _show_messages(self) -> None:
         inbox = self._cloud.vendors.inbox
-        for number, messages in (inbox.all() if inbox else {}).items():
+        for address, messages in (inbox.all() if inbox else {}).items():
             new = [message for message in messages if message.sid not in self._shown_messages]
             if new:
-                self._screen.inbox(number, new)
+                self._screen.inbox(address, new)
             self._shown_messages.update(message.sid for message in new)
 
     def _show_dead_letters(self) -> None:

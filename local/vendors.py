@@ -1,14 +1,14 @@
-"""OpenAI and Twilio for the deployed function, fake or real, and their credentials."""
+"""OpenAI and the channels' vendors for the deployed functions, fake or real; their credentials."""
 
 import json
 import os
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import lambda_src
 from lambda_src.core import (
@@ -22,7 +22,7 @@ from local.aws import Aws
 from local.contexts import read_context
 from local.deployment import ENVIRONMENT
 from local.errors import LocalCloudError
-from local.fakes import FakeOpenAI, FakeTwilio, InboxMessage, TwilioSettings
+from local.fakes import FakeOpenAI, FakeService, FakeTwilio, InboxMessage, TwilioSettings
 from local.lifecycle import Composite
 from stacks.channels import CHANNELS
 
@@ -33,10 +33,11 @@ TEMPLATE = "TWILIO_TEMPLATE_SID"
 PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 
 _PREFIX = f"ai-multi-comms/{ENVIRONMENT}/"
-OPENAI_SECRETS = tuple(f"{_PREFIX}openai-api-key/{channel.name}" for channel in CHANNELS)
-CREDENTIALS = tuple(f"{_PREFIX}{channel.name}-credentials/" for channel in CHANNELS)
-"""Prefixes of the names of the tenants' secrets, by channel."""
+OPENAI_SECRETS = frozenset(f"{_PREFIX}openai-api-key/{channel.name}" for channel in CHANNELS)
+CREDENTIALS = {f"{_PREFIX}{channel.name}-credentials/": channel.vendor for channel in CHANNELS}
+"""The vendors of the channels by the prefixes of the names of their tenants' secrets."""
 
+FakeT = TypeVar("FakeT", bound=FakeService[Any])
 ASSISTANTS = Path(lambda_src.__file__).parent / "assistants"
 
 
@@ -77,40 +78,75 @@ FAKE_CREDENTIALS = Credentials(
 )
 
 
-class Inbox:
-    """The messages that recipients have received, read from a Twilio fake in any process.
-
-    Args:
-        origin: the fake's scheme, host and port.
+@dataclass(frozen=True, kw_only=True)
+class ChannelVendor:
+    """What the local cloud needs of a vendor, whichever channels send through it.
 
     Attributes:
-        origin: as given.
+        fake: creates its fake.
+        endpoint: the functions' environment variable with the vendor's base URL.
+        secret: returns the value of a tenant's secret in its documented form; None: the vendor has
+            no credentials per tenant. It is an AWS service then, and always the fake: a function on
+            this machine has no AWS account.
     """
 
-    def __init__(self, origin: str) -> None:
-        self.origin = origin
+    fake: Callable[[], FakeService[Any]]
+    endpoint: str
+    secret: Callable[[Credentials], str] | None = None
+
+
+def _fake_twilio() -> FakeTwilio:
+    return FakeTwilio(
+        accounts={FAKE_CREDENTIALS.twilio_account_sid: FAKE_CREDENTIALS.twilio_auth_token},
+        templates={str(FAKE_CREDENTIALS.template_sid): template_text()},
+        settings=TwilioSettings(read_after_seconds=READ_AFTER_SECONDS),
+    )
+
+
+VENDORS: Mapping[str, ChannelVendor] = {
+    "Twilio": ChannelVendor(
+        fake=_fake_twilio,
+        endpoint=TWILIO_BASE_URL,
+        secret=lambda credentials: credentials.twilio_secret,
+    ),
+}
+"""The vendors by the names that the channels' entries have in `stacks/config/channels.py`."""
+
+
+class Inbox:
+    """The messages that recipients have received, read from vendors' fakes in any process.
+
+    Args:
+        origins: each fake's scheme, host and port.
+
+    Attributes:
+        origins: as given.
+    """
+
+    def __init__(self, *origins: str) -> None:
+        self.origins = origins
         self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def messages(self, number: str) -> list[InboxMessage]:
-        """Return the messages of one recipient, by E.164 number, oldest first."""
-        return self.all().get(number, [])
+    def messages(self, address: str) -> list[InboxMessage]:
+        """Return the messages of one recipient, oldest first of each vendor."""
+        return self.all().get(address, [])
 
     def all(self) -> dict[str, list[InboxMessage]]:
-        """Return the messages of all recipients, by number."""
-        with self._direct.open(f"{self.origin}/_control/state", timeout=5) as response:
-            inboxes = json.load(response)["phones"]
-        return {
-            number: [InboxMessage(**message) for message in messages]
-            for number, messages in inboxes.items()
-        }
+        """Return the messages of all recipients, by address."""
+        found: dict[str, list[InboxMessage]] = {}
+        for origin in self.origins:
+            with self._direct.open(f"{origin}/_control/inboxes", timeout=5) as response:
+                for address, messages in json.load(response).items():
+                    found.setdefault(address, []).extend(InboxMessage(**one) for one in messages)
+        return found
 
 
 class Vendors(Protocol):
-    """OpenAI and the channels' vendor, for the length of a `with` block."""
+    """OpenAI and the channels' vendors, for the length of a `with` block."""
 
     @property
     def inbox(self) -> Inbox | None:
-        """The recipients' messages; None if only the recipients can see them."""
+        """The recipients' messages that can be read; None if only the recipients can see them."""
 
     def __enter__(self) -> Self: ...
 
@@ -123,70 +159,75 @@ class Vendors(Protocol):
     ) -> None: ...
 
     def function_environment(self) -> dict[str, str]:
-        """Return environment variables with which the function reaches them."""
+        """Return environment variables with which the functions reach them."""
 
     def store_secrets(self, aws: Aws) -> None:
         """Replace the deployed placeholder secrets by their credentials."""
 
 
-class FakeVendors(Composite):
-    """The fakes of `local.fakes`, on loopback.
+class _ChannelFakes(Composite):
+    """The fakes of channels' vendors, on loopback."""
+
+    def __init__(self, vendors: Mapping[str, ChannelVendor]) -> None:
+        super().__init__()
+        self.inbox: Inbox | None = None
+        self._fakes = {each.endpoint: each.fake() for each in vendors.values()}
+
+    def _start_parts(self, starting: ExitStack) -> None:
+        for fake in self._fakes.values():
+            starting.enter_context(fake)
+        origins = [fake.origin for fake in self._fakes.values()]
+        self.inbox = Inbox(*origins) if origins else None
+
+    def function_environment(self) -> dict[str, str]:
+        """Return the base URLs of the fakes."""
+        return {variable: fake.base_url for variable, fake in self._fakes.items()}
+
+    def _fake(self, kind: type[FakeT]) -> FakeT:
+        return next(each for each in self._fakes.values() if isinstance(each, kind))
+
+
+class FakeVendors(_ChannelFakes):
+    """The fakes of all vendors, OpenAI included.
 
     Attributes:
+        credentials: those that the fakes accept.
         openai: the OpenAI fake.
         twilio: the Twilio fake.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(VENDORS)
         self.credentials = FAKE_CREDENTIALS
         self.openai = FakeOpenAI(keys={FAKE_CREDENTIALS.openai_api_key}, models=_models())
-        self.twilio = FakeTwilio(
-            accounts={FAKE_CREDENTIALS.twilio_account_sid: FAKE_CREDENTIALS.twilio_auth_token},
-            templates={str(FAKE_CREDENTIALS.template_sid): template_text()},
-            settings=TwilioSettings(read_after_seconds=READ_AFTER_SECONDS),
-        )
-        self.inbox: Inbox | None = None
+        self.twilio = self._fake(FakeTwilio)
 
     def _start_parts(self, starting: ExitStack) -> None:
         starting.enter_context(self.openai)
-        starting.enter_context(self.twilio)
-        self.inbox = Inbox(self.twilio.origin)
+        super()._start_parts(starting)
 
     def function_environment(self) -> dict[str, str]:
         """Return the base URLs with which the SDKs reach the fakes."""
-        return {"OPENAI_BASE_URL": self.openai.base_url, TWILIO_BASE_URL: self.twilio.base_url}
+        return {"OPENAI_BASE_URL": self.openai.base_url, **super().function_environment()}
 
     def store_secrets(self, aws: Aws) -> None:
         """Store the credentials that the fakes accept."""
         store_secrets(aws, self.credentials)
 
 
-class RealVendors:
-    """OpenAI and Twilio themselves, with the user's credentials."""
-
-    inbox: Inbox | None = None
+class RealVendors(_ChannelFakes):
+    """OpenAI and Twilio themselves, with the user's credentials, and fakes of AWS services."""
 
     def __init__(self, credentials: Credentials) -> None:
+        super().__init__({name: each for name, each in VENDORS.items() if each.secret is None})
         self.credentials = credentials
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None:
-        """Do nothing: nothing was started."""
-
     def function_environment(self) -> dict[str, str]:
-        """Return the user's proxy and certificates; the embedded AWS is reached directly."""
+        """Return the user's proxy and certificates; what is on this machine is reached directly."""
         given = {name: os.environ.get(name) or os.environ.get(name.lower()) for name in PASSED_ON}
         internet = {name: value for name, value in given.items() if value}
-        return internet | {"NO_PROXY": "127.0.0.1"} if internet else {}
+        direct = {"NO_PROXY": "127.0.0.1"} if internet else {}
+        return {**super().function_environment(), **internet, **direct}
 
     def store_secrets(self, aws: Aws) -> None:
         """Store the user's credentials."""
@@ -246,9 +287,17 @@ def _secret_value(name: str, credentials: Credentials, *, has_template: bool) ->
     """Return the value of a secret; None for a secret that does not belong to a channel."""
     if name in OPENAI_SECRETS:
         return credentials.openai_secret
-    if not name.startswith(CREDENTIALS):
-        return None
-    return (credentials if has_template else replace(credentials, template_sid=None)).twilio_secret
+    for prefix, vendor in CREDENTIALS.items():
+        if name.startswith(prefix):
+            entry = VENDORS.get(vendor)
+            if entry is None or entry.secret is None:
+                raise LocalCloudError(
+                    f"VENDORS in local/vendors.py has no `secret` of {vendor}, for {name}"
+                )
+            return entry.secret(
+                credentials if has_template else replace(credentials, template_sid=None)
+            )
+    return None
 
 
 def example_secrets() -> dict[str, bool]:
@@ -263,12 +312,13 @@ def example_secrets() -> dict[str, bool]:
 
 
 def _example_assistants() -> Iterator[tuple[str, str]]:
-    """Yield the secret and the assistant of each channel in each example context."""
+    """Yield the secret and the assistant of each channel with secrets in each example context."""
     for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
         company: dict[str, Any] = json.loads(read_context(path))["company_data_payload"]
         for channel, config in company["channel_config"].items():
-            openai = company["ai_config"]["openai_config"][channel]
-            yield config[f"{channel}_credentials_id"], openai["assistant_id_template_sender"]
+            if secret := config.get(f"{channel}_credentials_id"):
+                openai = company["ai_config"]["openai_config"][channel]
+                yield secret, openai["assistant_id_template_sender"]
 
 
 def template_text() -> str:

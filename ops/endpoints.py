@@ -48,7 +48,8 @@ class LocalCloudState:
         endpoint: URL of the embedded AWS.
         account: Account id of the embedded AWS.
         region: Region of the embedded AWS.
-        phones: Origin of the Twilio fake; None if the real vendors are in use.
+        inboxes: Origins of the vendors' fakes, which have the recipients' messages.
+        has_real_vendors: Whether OpenAI and Twilio are not fakes.
         base_urls: Vendors' base URLs by environment variable; empty for the real vendors.
     """
 
@@ -56,7 +57,8 @@ class LocalCloudState:
     endpoint: str
     account: str
     region: str
-    phones: str | None = None
+    inboxes: list[str] = field(default_factory=list)
+    has_real_vendors: bool = False
     base_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -2,12 +2,13 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from lambda_src.core import LogEvent, Status
+from lambda_src.core import PHONE, LogEvent, Status
 from lambda_src.core.contract import DeliveryStatus
 from local.channel import channel_for
 from local.cloud import LocalCloud
@@ -20,6 +21,7 @@ from local.lifecycle import wait_for
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.screen import Screen
 from local.vendors import FakeVendors
+from stacks.channels import CHANNELS
 
 TIMEOUT_SECONDS = 90
 """How long a scenario waits for something that should take seconds."""
@@ -99,8 +101,8 @@ class Scenario:
     screen: Screen
     checks: Checks
 
-    def send(self, name: str, *, conversation: str, recipient: str) -> MessageTracker:
-        """Send an example context object, and show that."""
+    def send(self, name: str, *, conversation: str, recipient: str = "") -> MessageTracker:
+        """Send an example context object, to its own recipient or another one, and show that."""
         body = example(name, conversation_id=f"{CONVERSATION}{conversation}", recipient=recipient)
         channel = channel_for(body, self.cloud.channels)
         queue = channel.resources.queue_url.rpartition("/")[2]
@@ -151,9 +153,9 @@ class Scenario:
         """Return the status callbacks about one message that were sent so far."""
         return [each for each in self.vendors.twilio.callbacks() if each.sid == sid]
 
-    def inbox(self, number: str) -> list[InboxMessage]:
-        """Return the messages on a recipient's phone."""
-        return self.vendors.twilio.inbox(number)
+    def inbox(self, address: str) -> list[InboxMessage]:
+        """Return the messages of a recipient."""
+        return self.vendors.inbox.messages(address) if self.vendors.inbox else []
 
     def wait_for_alert(self, metric: str, step: str) -> Alert | None:
         """Wait for the notification of an alarm on a metric, and show it.
@@ -178,34 +180,34 @@ class Scenario:
 
 
 def delivery(scenario: Scenario) -> None:
-    """Send a valid context object on each channel, and show the phone and the record."""
+    """Send a valid context object on each channel, and show the message and the record."""
     scenario.screen.heading("1 · A context object becomes a message, on each channel")
-    for channel in scenario.cloud.channels:
-        _deliver(channel, scenario)
+    vendors = {channel.name: channel.vendor for channel in CHANNELS}
+    for name in scenario.cloud.channels:
+        _deliver(name, vendors[name], scenario)
 
 
-def _deliver(channel: str, scenario: Scenario) -> None:
+def _deliver(name: str, vendor: str, scenario: Scenario) -> None:
     screen, check = scenario.screen, scenario.checks.check
-    before = len(scenario.inbox(DELIVERY_RECIPIENT))
-    tracker = scenario.send(
-        channel, conversation=f"delivery-{channel}", recipient=DELIVERY_RECIPIENT
-    )
-    status = scenario.follow(tracker, "queue → mapping → function → OpenAI → Twilio → phone")
-    messages, record = scenario.inbox(DELIVERY_RECIPIENT)[before:], status.record
-    screen.inbox(DELIVERY_RECIPIENT, messages)
+    deployed, before = scenario.cloud.channels[name], time.time()
+    recipient = DELIVERY_RECIPIENT if deployed.addressing.recipient is PHONE else ""
+    tracker = scenario.send(name, conversation=f"delivery-{name}", recipient=recipient)
+    status = scenario.follow(tracker, f"queue → mapping → function → OpenAI → {vendor} → recipient")
+    address, record = tracker.key.primary_channel if tracker.key else "", status.record
+    messages = [message for message in scenario.inbox(address) if message.at >= before]
+    screen.inbox(address, messages)
     screen.record(record)
     if failure := status.failure:
         screen.say(f"it failed, {failure.code} at {failure.step}: {status.reason}", "red")
 
     check("the function logged that the message was sent", lambda: _is_sent(status))
-    check("the phone shows exactly one message", lambda: len(messages) == 1)
+    check("the recipient has exactly one message", lambda: len(messages) == 1)
     check("it addresses the recipient by name", lambda: "Amara" in messages[0].body)
     check(
         f"the record's status is {Status.SENT}, with the message's sid",
         lambda: _is_recorded_as_sent(record, messages[0].sid),
     )
-    dead_letters = scenario.cloud.channels[channel].dead_letters
-    check("the dead-letter queue is empty", lambda: not dead_letters())
+    check("the dead-letter queue is empty", lambda: not deployed.dead_letters())
 
 
 def failed_update(scenario: Scenario) -> None:

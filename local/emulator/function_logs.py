@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from local.aws import Aws
+from local.emulator.ministack_process import FAILED_START
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
@@ -42,6 +43,12 @@ class LogLine:
         except ValueError:
             return {}
         return fields if isinstance(fields, dict) else {}
+
+    @property
+    def failed_start(self) -> str:
+        """Why a function could not start, as Lambda's runtime logs it; empty for other lines."""
+        is_start = self.fields.get("errorType") == FAILED_START
+        return str(self.fields["errorMessage"]) if is_start else ""
 
 
 class LogReader:

@@ -4,6 +4,7 @@
   its own thread reads some of them later; they are then attributed to a later invocation, or lost.
   Here every line that a function logs is kept.
 * An alarm there ignores its dimensions: a dead letter of one queue sets off every queue's alarm.
+* A function that cannot start logs nothing there. At AWS its log has the error.
 * An HTTP API without CORS answers OPTIONS with 403 there, and as any unknown route with 404 at AWS.
 
 Run as a script by the interpreter of .venv-cloud, which has MiniStack but not this project.
@@ -13,6 +14,7 @@ Run as a script by the interpreter of .venv-cloud, which has MiniStack but not t
 
 import array
 import fcntl
+import json
 import os
 import select
 import termios
@@ -26,6 +28,8 @@ CHUNK_BYTES = 65_536
 END_SECONDS = 1
 """How long the rest of the log of a function's ended process is waited for."""
 POLL_SECONDS = 0.001
+FAILED_START = "Runtime.InitError"
+"""The type of the error of a function that cannot start."""
 
 _reading = threading.Lock()
 
@@ -66,6 +70,20 @@ def _unread_bytes(descriptor: int) -> int:
     return count[0]
 
 
+def log_failed_starts(execute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Return what invokes a function, with the error of a failed start as the invocation's log."""
+
+    def execute_function(*arguments: Any) -> dict[str, Any]:
+        result = execute(*arguments)
+        body = result["body"]
+        if result.get("error") and body.get("errorType") == RuntimeError.__name__:
+            line = {"log_level": "ERROR", **body, "errorType": FAILED_START}
+            return result | {"log": json.dumps(line)}
+        return result
+
+    return execute_function
+
+
 def answer_preflight(apigateway: Any) -> Callable[[dict[str, Any], str], object]:
     """Return what answers an OPTIONS request to an HTTP API, by its CORS and the origin."""
     with_cors = apigateway._cors_preflight_response
@@ -90,10 +108,15 @@ def evaluate_by_dimensions(cloudwatch: Any) -> Callable[[dict[str, Any]], object
 if __name__ == "__main__":
     from ministack import app  # type: ignore[import-not-found]
     from ministack.core.lambda_runtime import Worker  # type: ignore[import-not-found]
-    from ministack.services import apigateway, cloudwatch  # type: ignore[import-not-found]
+    from ministack.services import (  # type: ignore[import-not-found]
+        apigateway,
+        cloudwatch,
+        lambda_svc,
+    )
 
     Worker._read_stderr = read_log
     Worker._drain_stderr_bounded = log_of_invocation
     apigateway._cors_preflight_response = answer_preflight(apigateway)
     cloudwatch._evaluate_alarm = evaluate_by_dimensions(cloudwatch)
+    lambda_svc._execute_function_warm = log_failed_starts(lambda_svc._execute_function_warm)
     app.main()

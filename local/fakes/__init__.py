@@ -2,8 +2,8 @@
 
 from local.fakes.faults import Fault, FaultKind, Match, RecordedRequest, Rule
 from local.fakes.openai import FakeOpenAI, OpenAISettings
-from local.fakes.service import FakeService
-from local.fakes.twilio import FakeTwilio, InboxMessage, SentCallback, TwilioSettings
+from local.fakes.service import FakeService, InboxMessage
+from local.fakes.twilio import FakeTwilio, SentCallback, TwilioSettings
 
 __all__ = [
     "FakeOpenAI",

@@ -1,8 +1,8 @@
 """The base of every fake: a vendor's Flask application with fault injection and a control API."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -24,6 +24,27 @@ from local.fakes.server import CONTROL_PREFIX, FaultInjectionMiddleware, Loopbac
 SettingsT = TypeVar("SettingsT")
 _JSON_OBJECT = TypeAdapter(dict[str, Any])
 _RULE = TypeAdapter(Rule)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMessage:
+    """A message as its recipient sees it, on any channel.
+
+    Attributes:
+        sid: The vendor's id of the message.
+        sender: The sender's address, as it is shown.
+        body: The text.
+        at: When the vendor accepted it, in seconds since the epoch.
+        application: What shows it, such as `WhatsApp`.
+        subject: An e-mail's subject; empty where messages have none.
+    """
+
+    sid: str
+    sender: str
+    body: str
+    at: float
+    application: str
+    subject: str = ""
 
 
 class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
@@ -138,6 +159,10 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
     def state(self) -> dict[str, Any]:
         """Return the vendor's state as JSON values, without secrets."""
 
+    def inboxes(self) -> Mapping[str, Sequence[InboxMessage]]:
+        """Return what recipients have received, by address, oldest first; by default nothing."""
+        return {}
+
     @abstractmethod
     def error_response(self, fault: Fault) -> Response:
         """Return the vendor's error response for a fault of kind `error`."""
@@ -147,7 +172,8 @@ def _control_routes(service: FakeService[Any]) -> Blueprint:
     """Build the routes below `/_control/`, which are not recorded and never fail.
 
     `POST faults` adds a rule (`{"fault": {"kind": …} or "<name>", "match": {…}, "times": 1, …}`),
-    `GET faults` lists the active rules, `DELETE faults` removes them; `GET requests`, `GET state`;
+    `GET faults` lists the active rules, `DELETE faults` removes them; `GET requests`, `GET state`,
+    `GET inboxes`;
     `PATCH settings` changes some settings; `DELETE state` clears everything but the settings.
     """
     routes = Blueprint("control", __name__, url_prefix=CONTROL_PREFIX.rstrip("/"))
@@ -190,6 +216,11 @@ def _state_routes(routes: Blueprint, service: FakeService[Any]) -> None:
     @routes.get("/state")
     def show_state() -> Response:
         return jsonify(service.state() | {"settings": asdict(service.settings)})
+
+    @routes.get("/inboxes")
+    def show_inboxes() -> Response:
+        inboxes = service.inboxes().items()
+        return jsonify({address: [asdict(one) for one in inbox] for address, inbox in inboxes})
 
     @routes.delete("/state")
     def reset() -> tuple[str, int]:

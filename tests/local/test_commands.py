@@ -48,7 +48,8 @@ def _run(*arguments: str) -> Any:
 
 def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
     """Let commands find a running local cloud with this inbox."""
-    state = LocalCloudState(1, ENDPOINT, ACCOUNT, "us-east-1", inbox)
+    inboxes = [inbox] if inbox else []
+    state = LocalCloudState(1, ENDPOINT, ACCOUNT, "us-east-1", inboxes, inbox is None)
     monkeypatch.setattr(LocalCloudState, "find", lambda _: state)
 
 
@@ -115,7 +116,8 @@ def test_a_running_local_cloud_writes_its_state(tmp_path: Path) -> None:
         with state_file(cloud, path):
             state = LocalCloudState(**json.loads(path.read_text("utf-8")))
         urls, origin = vendors.function_environment(), vendors.twilio.origin
-    expected = LocalCloudState(os.getpid(), ENDPOINT, ACCOUNT, "us-east-1", origin, urls)
+    here = (os.getpid(), ENDPOINT, ACCOUNT, "us-east-1")
+    expected = LocalCloudState(*here, inboxes=[origin], base_urls=urls)
     assert expected == state
     assert not path.exists()
 

@@ -285,7 +285,7 @@ def test_an_sms_is_not_mistaken_for_a_whatsapp_message(pooled: FakeTwilio, sourc
     assert (theirs,) == by_whatsapp.find(CREDENTIALS, TEXT, since=0)
     assert (ours,) == by_sms.find(CREDENTIALS, message, since=0)
     (shown,) = [shown for shown in pooled.inbox(RECIPIENT) if shown.application == "SMS"]
-    assert (NUMBER, TEXT.body) == (shown.number, shown.body)
+    assert (NUMBER, TEXT.body) == (shown.sender, shown.body)
 
 
 def test_another_services_message_is_not_found(pooled: FakeTwilio) -> None:

@@ -16,6 +16,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from local.fakes.faults import STRICT, Seconds
+from local.fakes.service import InboxMessage
 from local.fakes.twilio.errors import TwilioError, message_of
 from local.fakes.twilio.requests import SendRequest, is_whatsapp, number_of
 
@@ -143,33 +144,6 @@ class Message:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class InboxMessage:
-    """A message on the recipient's phone.
-
-    Attributes:
-        sid: Twilio's identifier of the message.
-        sender: The sender's address, `whatsapp:` before the number on WhatsApp.
-        body: The text with the placeholders filled in.
-        at: When Twilio accepted it, in seconds since the epoch.
-    """
-
-    sid: str
-    sender: str
-    body: str
-    at: float
-
-    @property
-    def application(self) -> str:
-        """The application on the phone that shows it."""
-        return "WhatsApp" if is_whatsapp(self.sender) else "SMS"
-
-    @property
-    def number(self) -> str:
-        """The sender's bare number."""
-        return number_of(self.sender)
-
-
 class MessageStore:
     """All messages; thread-safe.
 
@@ -237,10 +211,17 @@ class MessageStore:
     def inbox(self, number: str) -> list[InboxMessage]:
         """Return the messages that have reached or will reach a number, oldest first."""
         return [
-            InboxMessage(message.sid, message.request.sender, message.request.body, message.created)
+            _shown(message)
             for message in self.oldest_first()
             if number_of(message.request.to) == number and message.failure is None
         ]
+
+
+def _shown(message: Message) -> InboxMessage:
+    request = message.request
+    application = "WhatsApp" if is_whatsapp(request.sender) else "SMS"
+    sender = number_of(request.sender)
+    return InboxMessage(message.sid, sender, request.body, message.created, application)
 
 
 def segment_count(text: str) -> int:

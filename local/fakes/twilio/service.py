@@ -14,13 +14,12 @@ from werkzeug.wrappers import Response
 
 from local.fakes.faults import ANY_REQUEST, CALLBACK_FAULTS, Fault, FaultKind, Match, Rule
 from local.fakes.server import CONTROL_PREFIX, injected_fault
-from local.fakes.service import FakeService
+from local.fakes.service import FakeService, InboxMessage
 from local.fakes.twilio.callbacks import CallbackSender, SentCallback
 from local.fakes.twilio.errors import NAMED_FAULTS, TwilioError, error_response
 from local.fakes.twilio.listing import MessageList
 from local.fakes.twilio.messages import (
     API,
-    InboxMessage,
     LateFailure,
     MessageStore,
     TwilioSettings,
@@ -78,6 +77,11 @@ class FakeTwilio(FakeService[TwilioSettings]):
             number: The recipient's number, E.164, with or without `whatsapp:`.
         """
         return self._store.inbox(number_of(number))
+
+    def inboxes(self) -> dict[str, list[InboxMessage]]:
+        """Return what recipients have received, by bare number, oldest first."""
+        numbers = sorted({number_of(message["to"]) for message in self.messages()})
+        return {number: self.inbox(number) for number in numbers}
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the JSON of every accepted message, oldest first, regardless of list lag."""
@@ -138,12 +142,9 @@ class FakeTwilio(FakeService[TwilioSettings]):
         self._store.clear()
 
     def state(self) -> dict[str, Any]:
-        """Return the accepted messages, each recipient's inbox (`phones`), and the callbacks."""
-        messages = self.messages()
-        numbers = sorted({number_of(message["to"]) for message in messages})
+        """Return the accepted messages and the callbacks."""
         return {
-            "messages": messages,
-            "phones": {number: [asdict(m) for m in self.inbox(number)] for number in numbers},
+            "messages": self.messages(),
             "callbacks": [asdict(callback) for callback in self.callbacks()],
         }
 

@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,6 +35,7 @@ from local.emulator.ministack_process import log_of_invocation, read_log
 from local.emulator.queue_metrics import AGE_SECONDS, QueueAgeMetric, QueueDepthMetric
 from local.errors import LocalCloudError
 from local.fakes import Fault, FaultKind, Match, Rule
+from local.message_tracker import MessageState, MessageTracker
 from local.vendors import CREDENTIALS, Credentials, store_secrets
 from tests.support.metrics import metric_sum
 
@@ -385,18 +388,48 @@ def test_forwarded_requests_are_recorded(proxy: DynamoDBProxy, table: _Table) ->
         table.update(2)
 
 
+def _channel(aws: Aws, **names: str) -> Channel:
+    """Return a channel that has only a new queue, and resources with these names."""
+    url = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
+    everything: dict[str, Any] = dict.fromkeys(Resources.__annotations__, "") | {"queue_url": url}
+    return Channel(aws, Resources(**everything | names))
+
+
+def test_a_function_that_cannot_start_is_reported(aws: Aws, tmp_path: Path) -> None:
+    """The message's state is final as soon as its function has failed to start, with the error."""
+    archive = tmp_path / "code.zip"
+    with ZipFile(archive, "w") as code:
+        code.writestr("index.py", "raise ValueError('CHANNEL: expected a name')")
+    name = uuid.uuid4().hex
+    aws.functions.create_function(
+        FunctionName=name,
+        Role=f"arn:aws:iam::{ACCOUNT}:role/any",
+        Code={"ZipFile": archive.read_bytes()},
+        Handler="index.handler",
+        Runtime="python3.13",
+    )
+    aws.logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
+    dead_letters = _channel(aws).resources.queue_url
+    channel = _channel(aws, log_group=f"/aws/lambda/{name}", dead_letter_queue_url=dead_letters)
+    queue_name = channel.resources.queue_url.rpartition("/")[2]
+    source = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_name}"
+    aws.functions.create_event_source_mapping(EventSourceArn=source, FunctionName=name)
+    status = MessageTracker.send(channel, "{}").wait(30)
+    assert (MessageState.NOT_STARTED, 0) == (status.state, status.deliveries)
+    assert "CHANNEL: expected a name" in status.reason
+
+
 def test_a_company_is_a_message_group(aws: Aws) -> None:
     """A context object is sent in its company's group; a body without a company has none."""
-    url = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
-    names: dict[str, Any] = dict.fromkeys(Resources.__annotations__, "") | {"queue_url": url}
-    channel = Channel(aws, Resources(**names))
-    body = EXAMPLE.read_text("utf-8")
+    channel, body = _channel(aws), EXAMPLE.read_text("utf-8")
 
     channel.send(body)
     channel.send("no context object")
 
     received = aws.sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+        QueueUrl=channel.resources.queue_url,
+        MaxNumberOfMessages=10,
+        MessageSystemAttributeNames=["MessageGroupId"],
     )["Messages"]
     groups = {each["Body"]: each.get("Attributes", {}).get("MessageGroupId") for each in received}
     assert {body: "demo-company", "no context object": None} == groups
@@ -404,7 +437,7 @@ def test_a_company_is_a_message_group(aws: Aws) -> None:
 
 def test_the_secrets_of_the_examples_are_created(aws: Aws) -> None:
     """The secrets of the examples' tenants are filled, deployed or not; others are unchanged."""
-    secrets, prefix = aws.secretsmanager, CREDENTIALS[0]
+    secrets, prefix = aws.secretsmanager, next(iter(CREDENTIALS))
     secrets.create_secret(Name="other", SecretString="unchanged")
     secrets.create_secret(Name=f"{prefix}listed", SecretString="placeholder")
     credentials = Credentials("key", "account", "token", "template")

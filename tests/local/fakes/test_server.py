@@ -302,8 +302,10 @@ def test_state_and_requests_are_shown_without_secrets(twilio: FakeTwilio, sms: C
     sid = _send(sms)
     twilio.fail_next(Fault.empty())
     _send(sms)
-    state, recorded = _control(twilio, "GET", "state"), _control(twilio, "GET", "requests")
-    assert [sid, sid] == [state["messages"][0]["sid"], state["phones"]["+15550100002"][0]["sid"]]
+    state, inboxes, recorded = (
+        _control(twilio, "GET", route) for route in ("state", "inboxes", "requests")
+    )
+    assert [sid, sid] == [state["messages"][0]["sid"], inboxes["+15550100002"][0]["sid"]]
     assert [("POST", 201, None), ("POST", 201, "empty")] == [
         (each["method"], each["status"], each["fault"]) for each in recorded
     ]
