@@ -16,6 +16,7 @@ from stacks.channel_stack import ChannelStack
 from stacks.channels import CHANNELS, add_resources
 from stacks.config import PROJECT, Environment, load_environment
 from stacks.errors import SynthesisError
+from stacks.packaging.contents import Additions
 from stacks.packaging.lambda_package import (
     LambdaPackage,
     build_package,
@@ -56,7 +57,11 @@ def main() -> None:
     try:
         environment = load_environment(context("environments"), context("env"))
         target = requested_target(environment, context("package_for"))
-        build(app, environment, build_package(target, project=PROJECT_ROOT))
+        services = frozenset(name for channel in CHANNELS for name in channel.aws_services)
+        package = build_package(
+            target, project=PROJECT_ROOT, additions=Additions(services=services)
+        )
+        build(app, environment, package)
     except SynthesisError as error:
         sys.exit(f"error: {error}")
     _synthesize(app)

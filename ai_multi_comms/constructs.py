@@ -21,6 +21,7 @@ from stacks.config import (
     ChannelNames,
     Environment,
     LogMetricNames,
+    Privilege,
     SharedNames,
     Tier,
     load_environment,
@@ -39,7 +40,9 @@ from stacks.packaging.lambda_package import (
     requested_target,
 )
 from stacks.processor import Processor
+from stacks.ses_sending import SesSending
 from stacks.shared_stack import SharedStack
+from stacks.vendor_topic import VendorTopic
 
 __all__ = [
     "Additions",
@@ -67,13 +70,16 @@ __all__ = [
     "LookupScheduler",
     "NoThroughputAlarm",
     "PackageError",
+    "Privilege",
     "Processor",
     "QueueAlarms",
+    "SesSending",
     "SharedNames",
     "SharedStack",
     "SynthesisError",
     "Target",
     "Tier",
+    "VendorTopic",
     "build_package",
     "build_receiver",
     "load_environment",

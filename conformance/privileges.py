@@ -241,7 +241,8 @@ def _grants(assembly: _Assembly, statements: Iterable[Mapping[str, Any]]) -> Ite
 def _expected(subject: Subject, assembly: _Assembly, name: str) -> Iterator[Grant]:
     """Yield the complete privileges of a function."""
     names = subject.names
-    credentials = readable_secrets(names.credentials_prefix)
+    has_credentials = names.channel.credentials_form is not None
+    credentials = readable_secrets(names.credentials_prefix) if has_credentials else ()
     queue, events = assembly.arn("sqs", names.queue), assembly.arn("sqs", names.events.queue)
     variables = subject.function(name).get("Environment", {}).get("Variables", {})
     table = assembly.resolve(variables.get(Variable.CONVERSATIONS_TABLE, ""), assembly.stack)
@@ -262,9 +263,27 @@ def _expected(subject: Subject, assembly: _Assembly, name: str) -> Iterator[Gran
         secrets = (*credentials, *readable_secrets(names.openai_secret))
         yield from _queue_grants(subject, assembly, queue, CONSUME, ("Decrypt",))
         yield from _table_grants(subject, assembly, table, LEDGER)
-        yield from _grants(assembly, subject.sender_statements)
+        yield from _sender_grants(subject, assembly)
     for secret in secrets:
         yield Grant(READ_SECRET, assembly.arn("secretsmanager", f"secret:{secret}"))
+
+
+def _sender_grants(subject: Subject, assembly: _Assembly) -> Iterator[Grant]:
+    """Yield the privileges of the channel's entry."""
+    parameters = assembly.pseudo_parameters
+    for privilege in subject.names.channel.sender_privileges:
+        resources = [
+            subject.names.fill(
+                arn,
+                partition=parameters["AWS::Partition"],
+                region=parameters["AWS::Region"],
+                account=parameters["AWS::AccountId"],
+            )
+            for arn in privilege.resources
+        ]
+        statement = {"Action": list(privilege.actions), "Resource": resources}
+        condition = {operator: dict(keys) for operator, keys in privilege.conditions.items()}
+        yield from _grants(assembly, [statement | {"Condition": condition}])
 
 
 def _queue_grants(

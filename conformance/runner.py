@@ -170,8 +170,10 @@ def _max_receive_count(subject: Subject) -> int:
 def _secrets(subject: Subject, vendor: Vendor) -> dict[str, Mapping[str, str]]:
     company, name = subject.context()["company_data_payload"], subject.name
     openai = company["ai_config"]["openai_config"][name]["api_key_reference"]
-    credentials = company["channel_config"][name][f"{name}_credentials_id"]
-    return {openai: {"ai_api_key": AI_KEY}, credentials: vendor.secret}
+    secrets: dict[str, Mapping[str, str]] = {openai: {"ai_api_key": AI_KEY}}
+    if subject.parts.read_credentials:
+        secrets[company["channel_config"][name][f"{name}_credentials_id"]] = vendor.secret
+    return secrets
 
 
 def _models(subject: Subject) -> set[str]:

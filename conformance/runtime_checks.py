@@ -89,6 +89,7 @@ def check_rate_limit(subject: Subject) -> Iterator[str]:
 def check_invalid_input(subject: Subject) -> Iterator[str]:
     """Check that invalid input is rejected before any request, with the name of the problem."""
     name, field = subject.name, subject.parts.addressing.recipient_field
+    credentials = f"company_data_payload.channel_config.{name}.{name}_credentials_id"
     required = (
         "conversation_data.conversation_id",
         f"frontend_payload.recipient_data.{field}",
@@ -96,7 +97,7 @@ def check_invalid_input(subject: Subject) -> Iterator[str]:
         "frontend_payload.request_data.request_id",
         f"company_data_payload.ai_config.openai_config.{name}.api_key_reference",
         f"company_data_payload.channel_config.{name}.company_{name}_number",
-        f"company_data_payload.channel_config.{name}.{name}_credentials_id",
+        *((credentials,) if subject.parts.read_credentials else ()),
     )
     with running(subject, REFUSED_RECEIVES) as runner:
         for path in required:
@@ -109,12 +110,13 @@ def check_invalid_input(subject: Subject) -> Iterator[str]:
 def check_foreign_input(subject: Subject) -> Iterator[str]:
     """Check that a context object for another channel or with another's secret is rejected."""
     config = f"company_data_payload.channel_config.{subject.name}"
-    foreign = {
+    foreign: dict[str, object] = {
         "frontend_payload.request_data.channel_method": "another",
         "company_data_payload.allowed_channels": ["another"],
         "frontend_payload.recipient_data.comms_consent": False,
-        f"{config}.{subject.name}_credentials_id": "another/prefix/credentials",
     }
+    if subject.parts.read_credentials:
+        foreign[f"{config}.{subject.name}_credentials_id"] = "another/prefix/credentials"
     with running(subject, REFUSED_RECEIVES) as runner:
         for path, value in foreign.items():
             outcome = runner.process(_with(subject, {path: value}))

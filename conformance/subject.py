@@ -33,7 +33,7 @@ class Vendor(AbstractContextManager["Vendor"], Protocol):
 
     @property
     def secret(self) -> Mapping[str, str]:
-        """Content of a tenant's secret, in its documented format."""
+        """Content of a tenant's secret, in its documented format; unused without credentials."""
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that direct the channel's sender to the fake."""
@@ -64,9 +64,6 @@ class Subject:
         parts: Its runtime's parts.
         vendor: Creates the fake of its vendor, which uses the given clock.
         example: File with a valid context object for that environment.
-        sender_statements: IAM statements of the processor's role besides its usual ones, if the
-            vendor is an AWS service; a resource is an ARN, with `${AWS::Region}` and
-            `${AWS::AccountId}` where the environment does not name them.
     """
 
     names: ChannelNames
@@ -74,7 +71,6 @@ class Subject:
     parts: ChannelParts
     vendor: Callable[[Clock], Vendor]
     example: Path
-    sender_statements: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -84,12 +80,12 @@ class Subject:
     @property
     def functions(self) -> tuple[str, ...]:
         """The names of the functions that its environment has, the processor's first."""
-        names, environment = self.names, self.names.environment
+        names, channel, environment = self.names, self.names.channel, self.names.environment
         found = {
             names.function: True,
-            names.events.function: environment.has_delivery_events,
-            names.receiver: environment.delivery_webhook,
-            names.scheduler: environment.delivery_sweep,
+            names.events.function: channel.has_delivery_events(environment),
+            names.receiver: channel.receives_callbacks(environment),
+            names.scheduler: channel.looks_up(environment),
         }
         return tuple(name for name, exists in found.items() if exists)
 

@@ -39,19 +39,22 @@ SWEEP_ALARMS = ("OldestLookupDue", "SchedulerErrors")
 def check_resource_names(subject: Subject) -> Iterator[str]:
     """Check that the resources that other systems refer to have the channel's names."""
     names = subject.names
-    environment = names.environment
+    environment, channel = names.environment, names.channel
     lines = [each.alarm.subject for each in log_alarm_rules(MIN_RECEIVES, "")]
     queues = {names.queue, names.dead_letter_queue}
     filters, alarms = {*lines, "MessageSent"}, {*lines, *ALARMS}
-    if environment.has_delivery_events:
+    if channel.has_delivery_events(environment):
         queues |= {names.events.queue, names.events.dead_letter_queue}
         filters |= {*EVENT_LINES, "LateVendorAccountRefused"}
         alarms |= {*EVENT_ALARMS}
-    alarms |= {*WEBHOOK_ALARMS} if environment.delivery_webhook else set()
-    alarms |= {*SWEEP_ALARMS} if environment.delivery_sweep else set()
+    has_topic = channel.receives_vendor_events(environment)
+    alarms |= {*WEBHOOK_ALARMS} if channel.receives_callbacks(environment) else set()
+    alarms |= {WEBHOOK_ALARMS[-1]} if has_topic else set()
+    alarms |= {*SWEEP_ALARMS} if channel.looks_up(environment) else set()
     functions = subject.functions
     expected = {
         ("AWS::SQS::Queue", "QueueName"): queues,
+        ("AWS::SNS::Topic", "TopicName"): {names.events.topic} if has_topic else set(),
         ("AWS::Lambda::Function", "FunctionName"): {*functions},
         ("AWS::Logs::LogGroup", "LogGroupName"): {f"/aws/lambda/{each}" for each in functions},
         ("AWS::Logs::MetricFilter", "FilterName"): {
@@ -70,7 +73,8 @@ def check_resource_names(subject: Subject) -> Iterator[str]:
 def check_event_source(subject: Subject) -> Iterator[str]:
     """Check that each mapping reports failures and is limited, with a dead-letter queue behind."""
     mappings = subject.of_type("AWS::Lambda::EventSourceMapping")
-    expected = 1 + subject.names.environment.has_delivery_events
+    names = subject.names
+    expected = 1 + names.channel.has_delivery_events(names.environment)
     if len(mappings) != expected:
         yield f"{len(mappings)} event source mappings"
     for mapping in mappings:
@@ -97,16 +101,20 @@ def check_alarms(subject: Subject) -> Iterator[str]:
 def check_environment(subject: Subject) -> Iterator[str]:
     """Check that the runtime accepts each function's variables, for this channel."""
     names, feed = subject.names, {Variable.CHANNEL, EVENTS_QUEUE_URL}
-    own = {
+    own: dict[str, set[str]] = {
         names.receiver: feed | {Variable.CALLBACK_BASE_URL},
         names.scheduler: feed | {Variable.CONVERSATIONS_TABLE, DELIVERY_LOOKUPS_PER_SECOND},
     }
+    runtime: set[str] = {*Variable} - UNSET_VARIABLES
+    no_secrets = {names.events.function} if names.channel.credentials_form is None else set()
+    own[names.function] = runtime | names.channel.variables.keys()
     for name in subject.functions:
         given = subject.function(name).get("Environment", {}).get("Variables", {})
-        for variable in sorted(own.get(name, {*Variable} - UNSET_VARIABLES) - given.keys()):
+        unset = {Variable.SECRET_PREFIXES} if name in no_secrets else set()
+        for variable in sorted(own.get(name, runtime) - unset - given.keys()):
             yield f"{name} lacks the variable {variable}"
-        if name not in own:
-            yield from _settings_problems(name, given)
+        if name in {names.function, names.events.function}:
+            yield from _settings_problems(name, given, needs_secrets=name not in no_secrets)
         if given.get(Variable.CHANNEL) != subject.name:
             yield f"{Variable.CHANNEL} of {name} is {given.get(Variable.CHANNEL)}"
         if name != names.receiver and given.get(METRICS_NAMESPACE) != names.metrics_namespace:
@@ -114,18 +122,32 @@ def check_environment(subject: Subject) -> Iterator[str]:
 
 
 def check_delivery_events(subject: Subject) -> Iterator[str]:
-    """Check that the channel's parts do what its environment deploys functions for."""
-    environment, parts = subject.names.environment, subject.parts
-    if environment.delivery_webhook and parts.callbacks is None:
-        yield "delivery_webhook: the channel's parts have no callbacks, so none are requested"
-    if environment.delivery_sweep and parts.make_status_lookup is None:
-        yield "delivery_sweep: the channel's parts have no make_status_lookup, so all lookups fail"
+    """Check that the channel's parts do what its entry announces, where its environment uses it."""
+    channel, environment, parts = subject.names.channel, subject.names.environment, subject.parts
+    if (channel.credentials_form is None) != (parts.read_credentials is None):
+        yield "credentials_form and the parts' read_credentials: one is None, the other is not"
+    for announced, is_used, name, part in (
+        ("has_callbacks", channel.receives_callbacks(environment), "callbacks", parts.callbacks),
+        (
+            "has_status_lookup",
+            channel.looks_up(environment),
+            "make_status_lookup",
+            parts.make_status_lookup,
+        ),
+    ):
+        if is_used and part is None:
+            yield f"{announced} is true, and the channel's parts have no {name}"
+        if part is not None and not getattr(channel, announced):
+            yield f"{announced} is false, and the channel's parts have {name}, which nothing uses"
 
 
-def _settings_problems(name: str, given: Mapping[str, Any]) -> Iterator[str]:
+def _settings_problems(
+    name: str, given: Mapping[str, Any], *, needs_secrets: bool
+) -> Iterator[str]:
     try:
         Settings.from_environment(
-            {name: v if isinstance(v, str) else DEPLOYED for name, v in given.items()}
+            {name: v if isinstance(v, str) else DEPLOYED for name, v in given.items()},
+            needs_secrets=needs_secrets,
         )
     except ConfigurationError as error:
         yield f"{name} would not start: {error}"

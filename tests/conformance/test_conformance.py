@@ -30,7 +30,7 @@ from local.vendors import example_secrets
 from stacks import channels
 from stacks.channels import CHANNELS
 from stacks.channels.sms import CHANNEL as SMS
-from stacks.config import Channel, ChannelNames
+from stacks.config import Channel, ChannelNames, Privilege
 from tests.conformance.amazon_sns_vendor import AmazonSnsVendor
 from tests.infra.synthesis import DELIVERY, assemble, environment, stub_package, synthesize
 
@@ -180,7 +180,10 @@ def test_a_channel_of_an_aws_service_without_a_list_conforms(check: Check, tmp_p
     _statements(template).append(statement)
     parts = replace(working.parts, make_sender=_through_aws, has_message_list=False)
     subject = _with_template(working, template, tmp_path)
-    subject = replace(subject, parts=parts, sender_statements=(statement,))
+    privilege = Privilege(actions=("ses:SendEmail",), resources=("arn:{partition}:ses:x",))
+    channel = replace(SMS, sender_privileges=(privilege,))
+    names = replace(subject.names, channel=channel)
+    subject = replace(subject, parts=parts, names=names)
     assert [] == list(check(subject))
 
 

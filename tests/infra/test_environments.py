@@ -137,6 +137,15 @@ def test_all_problems_at_once() -> None:
         ("tenants", [["a"]], "each a tenant's id"),
         ("assistants_base_url", "http://example.com", "is not an https:// address"),
         ("delivery_sweep", "yes", "'yes' (str) is not true or false"),
+        *(
+            ("email_identities", value, "is not an object of tenants' ids, each with a list of do")
+            for value in (
+                {"a": []},
+                {"a": ["x@"]},
+                {"a": ["x.org"], "b": ["x.org"]},
+                {"/": ["a.b"]},
+            )
+        ),
         ("delivery_lookups_per_second", 101, "101 (int) is not a whole number from 1 to 100"),
     ],
 )

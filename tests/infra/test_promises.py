@@ -17,6 +17,7 @@ from lambda_src.core.settings import Settings
 from stacks.channels.sms import CHANNEL as SMS
 from stacks.channels.whatsapp import CHANNEL as WHATSAPP
 from stacks.config import ChannelNames, LogMetricNames, SharedNames
+from stacks.errors import ConfigurationError
 from tests.infra.synthesis import (
     DELIVERY,
     ENVIRONMENTS,
@@ -26,6 +27,7 @@ from tests.infra.synthesis import (
     synthesize,
 )
 
+PLACE = ("partition", "region", "account")
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 
 KEY, TABLE, QUEUE = "AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::SQS::Queue"
@@ -110,6 +112,14 @@ def test_names_of_another_channel_and_environment() -> None:
     expected = LogMetricNames(metric_filter="FinalDbUpdateFailureFilter-Sms-Prod", **metric)
     assert expected == names.log_metric("FinalDbUpdateFailure")
     assert "SmsProcessorFinalDbUpdateFailureAlarm-Prod" == names.alarm("FinalDbUpdateFailure")
+
+
+def test_an_unknown_placeholder_is_named() -> None:
+    """The error about a placeholder in a channel's entry names the channel and the known ones."""
+    names, place = ChannelNames(SMS, environment()), dict.fromkeys(PLACE, "x")
+    assert "x/ai-multi-comms-dev" == names.fill("{region}/{project}-{environment}", **place)
+    with pytest.raises(ConfigurationError, match=r"channel sms: .\{stage\}. has another"):
+        names.fill("{stage}", **place)
 
 
 def test_names_of_channels_and_environments_differ() -> None:
@@ -247,7 +257,8 @@ def test_settings_read_the_contracts_variables_only() -> None:
     Each variable of the contract is either required or has a default.
     """
     assert sorted(Variable) == sorted([*REQUIRED_VARIABLES, *DEFAULTS])
-    read = {field.name.upper() for field in fields(Settings)}
+    names = {field.name.upper() for field in fields(Settings)}
+    read = {each.replace("SEND_TIMEOUT", "TWILIO_TIMEOUT") for each in names}
     assert {*Variable, contract.TWILIO_BASE_URL, METRICS_NAMESPACE} == read
 
 

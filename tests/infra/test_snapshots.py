@@ -34,7 +34,9 @@ from stacks.encryption_key import EncryptionKey
 from stacks.invariants.assembly import METADATA
 from stacks.invariants.plugin import Invariants
 from stacks.processor import Processor
+from stacks.ses_sending import SesSending
 from stacks.shared_stack import SharedStack
+from stacks.vendor_topic import VendorTopic
 from tests.infra import synthesis
 from tests.infra.constructs import PUSH
 from tests.infra.synthesis import ENVIRONMENTS, STACKS, Synthesized, environment
@@ -178,11 +180,28 @@ def _delivery_events(stack: Stack) -> None:
     )
 
 
+def _vendor_topic(stack: Stack) -> VendorTopic:
+    key: Any = EncryptionKey(
+        stack, "Encryption", alias="alias/ours", log_groups=LOG_GROUPS, removal_policy=RETAIN
+    ).key
+    events = sqs.Queue(stack, "Events", encryption_master_key=key, enforce_ssl=True)
+    return VendorTopic(stack, "VendorTopic", names=NAMES, events=events, encryption_key=key)
+
+
 CONSTRUCTS: dict[str, Callable[[Stack], object]] = {
     "channel_dashboard": _channel_dashboard,
     "channel_queue": lambda stack: _push_queue(stack).grant_send(_role(stack)),
     "callback_endpoint": _callback_endpoint,
     "delivery_events": _delivery_events,
+    "vendor_topic": _vendor_topic,
+    "ses_sending": lambda stack: SesSending(
+        stack,
+        "Ses",
+        names=NAMES,
+        identities={"acme": ("mail.example.com", "sales@example.org")},
+        removal_policy=RETAIN,
+        topic=_vendor_topic(stack),
+    ),
     "encryption_key": lambda stack: EncryptionKey(
         stack, "Encryption", alias="alias/ours", log_groups=LOG_GROUPS, removal_policy=RETAIN
     ),

@@ -25,6 +25,7 @@ from stacks.invariants.assembly import (
     METRIC_FILTER,
     QUEUE,
     RULE,
+    SUBSCRIPTION,
     TABLE,
     TOPIC,
     VARIABLES,
@@ -33,9 +34,9 @@ from stacks.invariants.assembly import (
 )
 from stacks.invariants.configuration import CALLBACKS, EVENTS_QUEUE, PREFIXES, READ_SECRET
 from stacks.invariants.data_protection import RECOVERY, TIME_TO_LIVE
-from stacks.invariants.monitoring import SUBSCRIPTION
 from stacks.invariants.plugin import CATALOGUE
 from stacks.processor import Processor
+from stacks.vendor_topic import VendorTopic
 from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, PUSH, SampleStack
 from tests.infra.synthesis import STACKS, Synthesized
 
@@ -220,6 +221,62 @@ def _without_index(_: LookupScheduler, sample: SampleStack) -> None:
 
 def _too_fast(scheduler: LookupScheduler, _: SampleStack) -> None:
     scheduler.function.add_environment(DELIVERY_LOOKUPS_PER_SECOND, "101")
+
+
+def _vendor_topic(change: Callable[[VendorTopic, sqs.IQueue], object]) -> Plant:
+    """Create a topic of vendor's events whose queue feeds a processor, and change it."""
+
+    def plant(sample: SampleStack) -> None:
+        queue, names = sample.queue(), ChannelNames(PUSH, sample.environment())
+        topic = VendorTopic(sample.stack, "VendorTopic", names=names, events=queue)
+        topic.allow_publish("ses.amazonaws.com", "arn:aws:ses:::x")
+        sample.processor(queue=queue)
+        change(topic, queue)
+
+    return plant
+
+
+def _open_to(service: str, action: str) -> iam.PolicyStatement:
+    principals = [iam.ServicePrincipal(service)]
+    return iam.PolicyStatement(principals=principals, actions=[action], resources=["*"])
+
+
+def _wrapped(topic: VendorTopic, _: sqs.IQueue) -> None:
+    subscription: Any = topic.node.find_child("Subscription").node.default_child
+    subscription.add_property_deletion_override("RawMessageDelivery")
+
+
+def _put_topic(*, is_raw: bool, source: str | None) -> Change:
+    """Add a topic that feeds the events queue; None: any resource may publish to it."""
+
+    def change(templates: Templates) -> None:
+        resources = templates.bodies["WhatsApp"]["Resources"]
+        queue = next(name for name in resources if name.startswith("DeliveryEventsEventsQueueF"))
+        resource = {"Fn::GetAtt": [queue, "Arn"]}
+        plain = templates.first(TOPIC_POLICY)["Properties"]["PolicyDocument"]["Statement"][0]
+        condition = {"StringEquals": {"aws:SourceArn": source}} if source else {}
+        ses = {"Effect": "Allow", "Principal": {"Service": "ses.amazonaws.com"}, "Action": "*"}
+        policy = {"Statement": [plain, ses | {"Condition": condition}]}
+        fed: dict[str, Any] = {"TopicArn": {"Ref": "T"}, "Protocol": "sqs", "Endpoint": resource}
+        resources["T"] = {"Type": TOPIC, "Properties": {}}
+        own = {"Topics": [{"Ref": "T"}], "PolicyDocument": policy}
+        resources["TPolicy"] = {"Type": TOPIC_POLICY, "Properties": own}
+        fed["RawMessageDelivery"] = is_raw
+        resources["TSubscription"] = {"Type": SUBSCRIPTION, "Properties": fed}
+
+    return change
+
+
+def _open_queue(templates: Templates) -> None:
+    policy = templates.first("AWS::SQS::QueuePolicy", "EventsEventsQueueP")
+    sns_ = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "*"}
+    policy["Properties"]["PolicyDocument"]["Statement"].append(sns_)
+
+
+def _worker_without_prefixes(sample: SampleStack) -> None:
+    function: Any = sample.processor().function.node.default_child
+    function.add_property_override("FunctionName", "push-events-worker-dev")
+    function.add_property_deletion_override(PREFIXES)
 
 
 def _shared_secrets(sample: SampleStack) -> Processor:
@@ -438,6 +495,16 @@ ROWS: dict[str, list[Row]] = {
          _put(FUNCTION, CALLBACKS, ELSEWHERE)),
         ("callbacks without a consumer", lambda sample: sample.receiver(sample.queue()),
          _put(FUNCTION, EVENTS_QUEUE, {"Ref": DEAD_LETTER_QUEUE}, "Receiver"))],
+    "vendor-events-are-authentic": [
+        ("events of any topic",
+         _vendor_topic(lambda _, queue: queue.add_to_resource_policy(
+             _open_to("sns.amazonaws.com", "sqs:SendMessage"))), _open_queue),
+        ("events of any resource",
+         _vendor_topic(lambda topic, _: topic.topic.add_to_resource_policy(
+             _open_to("ses.amazonaws.com", "sns:Publish"))),
+         _put_topic(is_raw=True, source=None)),
+        ("events in an envelope", _vendor_topic(_wrapped),
+         _put_topic(is_raw=False, source="arn:aws:ses:::x"))],
     "lookups-are-made": [
         ("lookups without a consumer", lambda sample: sample.scheduler(),
          _put(FUNCTION, EVENTS_QUEUE, {"Ref": DEAD_LETTER_QUEUE}, "Scheduler")),
@@ -452,6 +519,8 @@ ROWS: dict[str, list[Row]] = {
     "secrets-match-the-role": [
         ("no secret is granted", lambda sample: sample.processor(grant=False),
          _remove_statements("AWS::IAM::Policy", READ_SECRET)),
+        ("worker that names no secrets", _worker_without_prefixes,
+         _put(FUNCTION, PREFIXES, None, "Worker")),
         ("every secret is granted", _read_every_secret, _grant_all_secrets),
         ("prefix without a grant", _override("Push/Function", PREFIXES, "ai-multi-comms/other/"),
          _put(FUNCTION, PREFIXES, CREDENTIALS))],
