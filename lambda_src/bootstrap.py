@@ -122,7 +122,8 @@ def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchH
         parts: The channel's own parts.
 
     Raises:
-        ConfigurationError: The channel has neither status callbacks nor a status lookup.
+        ConfigurationError: The channel has neither status callbacks nor a status lookup, or has
+            credentials and no `SECRET_PREFIXES`.
     """
     # Imported here, because the processor's start does not need it.
     from lambda_src.core.delivery import events  # noqa: PLC0415
@@ -132,6 +133,8 @@ def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchH
         raise ConfigurationError(
             f"{Variable.CHANNEL}: the channel has neither status callbacks nor a status lookup"
         )
+    if parts.has_credentials and not settings.secret_prefixes:
+        raise ConfigurationError(f"{Variable.SECRET_PREFIXES}: missing or empty")
     logging_config.configure(
         settings.log_level, f"{settings.channel}-events-worker", settings.version
     )
@@ -228,6 +231,8 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
             settings.channel,
             partial(is_within, prefixes=settings.secret_prefixes),
             parts.addressing,
+            has_credentials=parts.has_credentials,
+            max_conversation_id_bytes=parts.max_conversation_id_bytes,
         ),
         flow=flow,
         metrics=metrics,

@@ -40,7 +40,7 @@ def events_handler() -> EventBatchHandler:
     Raises:
         ConfigurationError: An environment variable is missing or invalid.
     """
-    return build_configured(build_events_handler)
+    return build_configured(build_events_handler, needs_secrets=False)
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:

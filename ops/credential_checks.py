@@ -196,11 +196,17 @@ class SecretStore:
             yield from filter(self.deployment.is_own_secret, found)
 
     def kind_of(self, name: str) -> SecretKind:
-        """Return the kind of one of the channel's secrets, by its name or ARN."""
+        """Return the kind of one of the channel's secrets, by its name or ARN.
+
+        Raises:
+            OperatorError: It holds a tenant's credentials, and the channel has none.
+        """
         if OPENAI_NAME_PART in f"{name}/":
             return OPENAI
         parts = self.deployment.parts
         operator = parts.operator
+        if parts.read_credentials is None:
+            raise OperatorError(f"{name}: {operator.vendor} has no credentials per tenant")
         return SecretKind(
             operator.vendor,
             operator.secret_fields,

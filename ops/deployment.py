@@ -181,7 +181,13 @@ class Deployment:
     @cached_property
     def parse(self) -> ContextParser:
         """Parses a body as the deployed function does."""
-        return ContextParser(self.channel, self.is_own_secret, self.parts.addressing)
+        return ContextParser(
+            self.channel,
+            self.is_own_secret,
+            self.parts.addressing,
+            has_credentials=self.parts.has_credentials,
+            max_conversation_id_bytes=self.parts.max_conversation_id_bytes,
+        )
 
     def parse_event(self, body: str) -> QueuedEvent:
         """Return what a message of the events queue is about."""

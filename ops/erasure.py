@@ -96,7 +96,8 @@ class Person:
     def find_in(self, text: str) -> Likeness:
         """Look for the person in a text, such as a body that cannot be parsed."""
         known = {*self.spellings, *filter(_is_long, self._own_digits)}
-        if any(each in text for each in known):
+        folded = text.casefold()  # a channel's canonical addresses may have another case
+        if any(each.casefold() in folded for each in known):
             return Likeness.OWN
         found = (self._compare_digits(_digits(each)) for each in _NUMBERS.findall(text))
         return max(found, default=Likeness.OTHER)

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lambda_src.services.dynamodb import spellings
-from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.audit import AuditContext
 from ops.conversations import ConversationRepository
 from ops.deployment import Deployment, channel_names, find_parts, stack_name
@@ -20,8 +19,8 @@ from ops.suppressions import Suppressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from lambda_src.core import ChannelParts
     from ops.console import Console
 
 PROJECT = "ai-multi-comms"
@@ -74,9 +73,9 @@ class Session:
         return [each for each in found if each.stack == self._stack(each.channel)]
 
     @property
-    def assistants(self) -> Path:
-        """Directory of the channel's assistant definitions, found without the deployment."""
-        return find_parts(self.channel, self.import_path).assistants or DIRECTORY
+    def parts(self) -> ChannelParts:
+        """The channel's parts, found without the deployment."""
+        return find_parts(self.channel, self.import_path)
 
     @cached_property
     def conversations(self) -> ConversationRepository:

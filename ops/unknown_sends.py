@@ -13,6 +13,9 @@ from ops import conversations
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from lambda_src.core import Answer, Credentials, LedgerRecord
     from lambda_src.services.dynamodb import Update
     from ops.conversations import ConversationRecord
@@ -88,6 +91,11 @@ class UnknownSend:
             self.ledger.key.primary_channel,
             body=self.answer.text,
             variables=self.answer.variables,
+            conversation_id=self.ledger.key.conversation_id,
+            intent_id=self.ledger.intent.id if self.ledger.intent else "",
+            tenant=str(self.record.attributes.get("company_id", "")),
+            company_name=str(self.record.attributes.get("company_name", "")),
+            channel_config=self._channel_config,
         )
 
     def mark_sent(self, sid: str, now: float) -> Update:
@@ -101,13 +109,16 @@ class UnknownSend:
         return conversations.release(self.ledger, now)
 
     def _config(self, name: str) -> str:
-        try:
-            value: str = self.record.attributes["channel_config"][self.channel][name]
-        except (KeyError, TypeError):
-            raise OperatorError(
-                f"the record lacks {name}: another program has changed it"
-            ) from None
+        value = self._channel_config.get(name)
+        if not isinstance(value, str):
+            raise OperatorError(f"the record lacks {name}: another program has changed it")
         return value
+
+    @property
+    def _channel_config(self) -> Mapping[str, Any]:
+        config = self.record.attributes.get("channel_config")
+        own = config.get(self.channel) if isinstance(config, dict) else None
+        return own if isinstance(own, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -172,7 +183,7 @@ class VendorLookup:
     def __init__(self, deployment: Deployment, unknown: UnknownSend) -> None:
         settings, parts = deployment.settings, deployment.parts
         self._unknown = unknown
-        self._operator = parts.operator
+        self._operator, self._has_credentials = parts.operator, parts.has_credentials
         self._sender = parts.make_sender(settings) if parts.has_message_list else None
         self._by_id = parts.make_status_lookup(settings) if parts.make_status_lookup else None
         self._table = ConversationsTable(
@@ -238,4 +249,5 @@ class VendorLookup:
 
     @property
     def _credentials(self) -> Credentials:
-        return self._secrets.credentials(self._unknown.credentials_reference)
+        reference = self._unknown.credentials_reference if self._has_credentials else ""
+        return self._secrets.credentials(reference)

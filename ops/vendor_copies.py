@@ -116,11 +116,11 @@ class VendorCopies:
             raise OperatorError("the record's channel is not deployed")
         settings, secrets = deployment.settings, self._secrets[channel]
         if copy.kind is Kind.MESSAGE:
-            operator = deployment.parts.operator
+            operator, has_credentials = deployment.parts.operator, deployment.parts.has_credentials
             if operator.delete_message is None:
                 raise OperatorError(f"{operator.vendor} offers no deletion of messages")
-            config = _nested(record, "channel_config")
-            credentials = secrets.credentials(_reference(config, f"{channel}_credentials_id"))
+            config, name = _nested(record, "channel_config"), f"{channel}_credentials_id"
+            credentials = secrets.credentials(_reference(config, name) if has_credentials else "")
             return operator.delete_message(settings, credentials, copy.id)
         config = _nested(record, "ai_config", "openai_config")
         key = secrets.openai_key(_reference(config, "api_key_reference"))

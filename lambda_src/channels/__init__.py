@@ -11,16 +11,19 @@ from lambda_src.core.contract import Variable
 T = TypeVar("T")
 
 
-def build_configured(build: Callable[[Settings, ChannelParts], T]) -> T:
+def build_configured(
+    build: Callable[[Settings, ChannelParts], T], *, needs_secrets: bool = True
+) -> T:
     """Build a handler for the environment's variables and the channel that CHANNEL names.
 
     Args:
         build: Builds the handler from settings and parts.
+        needs_secrets: Whether the function reads secrets on every channel.
 
     Raises:
         ConfigurationError: An environment variable is missing or invalid.
     """
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(needs_secrets=needs_secrets)
     return build(settings, parts_of(settings.channel))
 
 

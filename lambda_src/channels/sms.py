@@ -3,7 +3,6 @@
 import unicodedata
 
 from lambda_src.core import (
-    MAX_BODY_LENGTH,
     PHONE,
     AddressFormat,
     Addressing,
@@ -17,7 +16,12 @@ from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio.errors import Refusal
 from lambda_src.services.twilio_account import OPERATOR
-from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender, TwilioStatusLookup
+from lambda_src.services.twilio_service import (
+    MAX_BODY_LENGTH,
+    PRELOAD_MODULES,
+    TwilioSender,
+    TwilioStatusLookup,
+)
 
 MAX_SEGMENTS = 4
 """Maximum cost of one message; Twilio advises against more than 320 characters."""

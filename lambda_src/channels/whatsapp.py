@@ -4,7 +4,12 @@ from lambda_src.core import ChannelParts, OutgoingMessage, Settings
 from lambda_src.services.secret_schemas import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio_account import OPERATOR
-from lambda_src.services.twilio_service import PRELOAD_MODULES, TwilioSender, TwilioStatusLookup
+from lambda_src.services.twilio_service import (
+    PRELOAD_MODULES,
+    TEXT_RULES,
+    TwilioSender,
+    TwilioStatusLookup,
+)
 
 PREFIX = "whatsapp:"
 CALLBACKS = TwilioCallbacks(PREFIX)
@@ -28,6 +33,7 @@ def make_status_lookup(settings: Settings) -> TwilioStatusLookup:
 PARTS = ChannelParts(
     make_sender=make_sender,
     read_credentials=twilio_credentials,
+    text_rules=TEXT_RULES,
     callbacks=CALLBACKS,
     make_status_lookup=make_status_lookup,
     operator=OPERATOR,

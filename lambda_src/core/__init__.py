@@ -61,8 +61,7 @@ from lambda_src.core.ledger import (
     SentRecord,
 )
 from lambda_src.core.models import (
-    MAX_BODY_LENGTH,
-    MAX_RENDERED_LENGTH,
+    CHARACTERS,
     Answer,
     AssistantDefinition,
     Callback,
@@ -98,11 +97,10 @@ from lambda_src.core.settings import ConfigurationError, Settings
 
 __all__ = [
     "BY_PHONE",
+    "CHARACTERS",
     "DEFINITION_KEYS",
     "EXPIRES_AT",
     "LOOKUP_DELAYS_SECONDS",
-    "MAX_BODY_LENGTH",
-    "MAX_RENDERED_LENGTH",
     "MIN_RETENTION_DAYS",
     "OPEN_SINCE",
     "OPEN_WORK",

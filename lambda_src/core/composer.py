@@ -5,7 +5,7 @@ import hmac
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from lambda_src.core.contract import LogEvent, Metric, Step
@@ -16,7 +16,6 @@ from lambda_src.core.errors import (
     TransientFailure,
 )
 from lambda_src.core.models import (
-    TWILIO,
     Answer,
     AssistantDefinition,
     ContextObject,
@@ -70,7 +69,7 @@ class MessageComposer:
     metrics: Metrics
     clock: Clock
     times: TimeBudget
-    text_rules: TextRules = TWILIO
+    text_rules: TextRules
     stopwatch: Callable[[], float] = time.perf_counter
 
     def compose(
@@ -85,7 +84,7 @@ class MessageComposer:
         Args:
             delivery: The delivery, whose step is kept up to date.
             context: The message's subject.
-            template_id: The vendor's template to fill; None for free text.
+            template_id: The vendor's template to fill; None without one.
             check_lease: Raises if the lease may have been lost, before a request is billed.
 
         Raises:
@@ -100,9 +99,7 @@ class MessageComposer:
         definition = context.assistant or self.assistants.find(context.assistant_id)
         if definition is None and context.engine is Engine.RESPONSES:
             raise ConfigurationRefused("assistant_unknown", Step.AI, "no definition of that id")
-        check_template(
-            has_variables=bool(definition and definition.variables), template_id=template_id
-        )
+        self._check_variables(definition.variables if definition else {}, template_id)
         question = _Question(delivery, context, definition, check_lease)
         try:
             return self._draft(question)
@@ -111,6 +108,41 @@ class MessageComposer:
         log.warning("asked again: %s", first.detail, extra={"event": LogEvent.AI_ANSWER_INVALID})
         answer = self._draft(replace(question, problem=first.detail))
         return replace(answer, usage=first.usage + answer.usage)
+
+    def reuse(self, stored: Answer, context: ContextObject, template_id: str | None) -> Answer:
+        """Return a stored answer, with its variables in the order of the definition.
+
+        The table does not keep their order.
+
+        Raises:
+            ConfigurationRefused: The answer does not fit the channel or the secret, or the
+                definition is invalid.
+        """
+        self._check_variables(stored.variables, template_id)
+        definition = context.assistant or self.assistants.find(context.assistant_id)
+        defined = definition.variables if definition else ()
+        names = [name for name in defined if name in stored.variables]
+        values = stored.variables
+        return replace(stored, variables={name: values[name] for name in (*names, *values)})
+
+    def _check_variables(self, names: Collection[str], template_id: str | None) -> None:
+        """Check that the variables fit the channel and the secret, before a request is billed.
+
+        Raises:
+            ConfigurationRefused: They do not.
+        """
+        required = self.text_rules.required_variables
+        if missing := [name for name in required if name not in names]:
+            detail = f"expected the variables {', '.join(required)}, missing {', '.join(missing)}"
+            raise ConfigurationRefused("assistant_variables_missing", Step.COMPOSE, detail)
+        if not self.text_rules.needs_template or bool(template_id) == bool(names):
+            return
+        detail = (
+            "the secret names a template, the assistant defines no variables"
+            if template_id
+            else "the assistant defines variables, the secret names no template"
+        )
+        raise ConfigurationRefused("assistant_template_mismatch", Step.COMPOSE, detail)
 
     def _draft(self, question: _Question) -> Answer:
         try:
@@ -172,28 +204,12 @@ def safety_identifier(api_key: str, context: ContextObject) -> str:
 
     https://platform.openai.com/docs/guides/safety-best-practices
     """
-    person = f"{context.credentials_reference}\n{context.recipient}"
+    person = f"{context.credentials_reference or context.tenant}\n{context.recipient}"
     return hmac.new(api_key.encode(), person.encode(), hashlib.sha256).hexdigest()
 
 
-def check_template(*, has_variables: bool, template_id: str | None) -> None:
-    """Check that the assistant fits the secret, before a request is billed.
-
-    Raises:
-        ConfigurationRefused: A template needs an assistant with variables, free text one without.
-    """
-    if bool(template_id) == has_variables:
-        return
-    detail = (
-        "the secret names a template, the assistant defines no variables"
-        if template_id
-        else "the assistant defines variables, the secret names no template"
-    )
-    raise ConfigurationRefused("assistant_template_mismatch", Step.COMPOSE, detail)
-
-
 def validate_output(
-    answer: Answer, definition: AssistantDefinition | None, rules: TextRules = TWILIO
+    answer: Answer, definition: AssistantDefinition | None, rules: TextRules
 ) -> Answer:
     """Normalize an answer's texts and check their lengths, before it is stored and sent.
 
@@ -208,8 +224,7 @@ def validate_output(
     if definition and definition.variables:
         variables = _validated_variables(answer.variables, definition.variables, rules)
         return replace(answer, text="", variables=variables)
-    text = _without_citations(answer.text.replace("\r\n", "\n"))
-    body = rules.transliterate(_UNSENDABLE.sub(" ", text)).strip()
+    body = _sendable(answer.text, rules).strip()
     if not body:
         raise _invalid("the text is empty")
     if violation := first_violation(("the text has", body, limit) for limit in rules.body):
@@ -226,9 +241,9 @@ def _validated_variables(
         )
     valid, checks = {}, []
     for name, rule in definitions.items():
-        # Twilio refuses variables with line breaks, tabs or more than four spaces in a row (21656).
-        value = rules.transliterate(_UNSENDABLE.sub(" ", _without_citations(values[name])))
-        valid[name] = _WHITESPACE.sub(" ", value).strip()
+        value = _sendable(values[name], rules)
+        lines = value.split("\n") if rules.keeps_line_breaks else [value]
+        valid[name] = "\n".join(_WHITESPACE.sub(" ", line).strip() for line in lines).strip()
         if not valid[name]:
             raise _invalid(f"variable {name} is empty")
         if rule.max_length:
@@ -238,6 +253,11 @@ def _validated_variables(
     if violation := first_violation(checks):
         raise _invalid(violation)
     return valid
+
+
+def _sendable(text: str, rules: TextRules) -> str:
+    without_citations = _without_citations(text.replace("\r\n", "\n"))
+    return rules.transliterate(_UNSENDABLE.sub(" ", without_citations))
 
 
 def _without_citations(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lambda_src.core.composer import MessageComposer, check_template
+from lambda_src.core.composer import MessageComposer
 from lambda_src.core.contract import LogEvent, Status, Step
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
@@ -180,10 +180,8 @@ class MessageFlow:
                 delivery.step = Step.SECRETS
                 credentials = self.secrets.credentials(context.credentials_reference)
                 template_id = credentials.template_id
-                answer = lease.answer
-                if answer:
-                    has_variables = bool(answer.variables)
-                    check_template(has_variables=has_variables, template_id=template_id)
+                if lease.answer:
+                    answer = self.composer.reuse(lease.answer, context, template_id)
                 else:
                     answer = self.composer.compose(delivery, context, template_id, guard.check)
             delivery.step = Step.SEND

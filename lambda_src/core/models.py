@@ -201,6 +201,10 @@ class Answer:
         """What is sent, for the message history: the text, or the content variables as JSON."""
         return self.text or json.dumps(dict(self.variables), ensure_ascii=False)
 
+    def has_same_content(self, other: "Answer") -> bool:
+        """Return whether both have the same text, or the same variables in any order."""
+        return (self.text, self.variables) == (other.text, other.variables)
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
@@ -284,15 +288,12 @@ class DeliveryEvent:
     accepted_at: float | None = None
 
 
-MAX_BODY_LENGTH = 1600
-"""Characters of a free-text message (Twilio error 21617)."""
-MAX_RENDERED_LENGTH = 1024
-"""Characters of a rendered WhatsApp template; its variables alone must stay below that."""
-
-
 def utf16_length(text: str) -> int:
-    """Return a text's length in UTF-16 code units, as Twilio counts; an emoji has two or more."""
+    """Return a text's length in UTF-16 code units, as vendors count; an emoji has two or more."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+CHARACTERS = "characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,7 @@ class Limit:
     """A maximum number of units, which `count` determines for a text."""
 
     maximum: int
-    unit: str = "characters"
+    unit: str = CHARACTERS
     count: Callable[[str], int] = utf16_length
 
 
@@ -326,7 +327,7 @@ class TextRules:
 
     Attributes:
         transliterate: Replaces characters that the channel cannot send cheaply; idempotent.
-        body: Limits of a free text.
+        body: Limits of a free text; none: of any length.
         variables: Limits of the variables' values, concatenated.
         keeps_line_breaks: Whether the values of variables keep their line breaks; otherwise each
             run of white space becomes one space.
@@ -336,12 +337,12 @@ class TextRules:
     """
 
     transliterate: Callable[[str], str] = str
-    body: tuple[Limit, ...] = (Limit(MAX_BODY_LENGTH),)
-    variables: tuple[Limit, ...] = (Limit(MAX_RENDERED_LENGTH),)
+    body: tuple[Limit, ...] = ()
+    variables: tuple[Limit, ...] = ()
     keeps_line_breaks: bool = False
     required_variables: tuple[str, ...] = ()
     needs_template: bool = True
 
 
-TWILIO = TextRules()
-"""Twilio's limits on every channel; a template must be as short as WhatsApp requires."""
+ANY_TEXT = TextRules()
+"""No limits: what the AI writes is sent as it is, in a template if it consists of variables."""

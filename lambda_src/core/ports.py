@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from lambda_src.core.contract import DropReason, Kind, Metric, OpenWork, Step
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.models import (
-    TWILIO,
+    ANY_TEXT,
     Answer,
     AssistantDefinition,
     Callback,
@@ -253,6 +253,10 @@ class AddressFormat:
     canonical: Callable[[str], str] = str
     aliases: tuple[tuple[str, str], ...] = ()
 
+    def matches(self, text: str) -> bool:
+        """Return whether the whole text is an address in this format."""
+        return re.fullmatch(self.pattern, text) is not None
+
 
 # Numbers of one handset that are in use in two spellings. WhatsApp, carriers and people's contact
 # lists each keep the old or the new one.
@@ -298,7 +302,7 @@ class Addressing:
             ValueError: It is not an address of the channel; the text is not repeated.
         """
         address = self.recipient.tidy(typed)
-        if not re.fullmatch(self.recipient.pattern, address):
+        if not self.recipient.matches(address):
             raise ValueError(f"expected {self.recipient.words}, found other text")
         return self.recipient.canonical(address)
 
@@ -370,7 +374,7 @@ class ChannelParts:
             the sender takes; raises `ConfigurationRefused` if it is not in the documented form.
             None: the vendor has no credentials per tenant, and the sender gets `NoCredentials`.
         addressing: The channel's addresses.
-        text_rules: The channel's characters and text lengths.
+        text_rules: The channel's characters, text lengths and variables.
         assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
         callbacks: The vendor's status callbacks; None: the channel requests none.
         make_status_lookup: Makes the lookup of a message's status, once per container; None: the
@@ -388,7 +392,7 @@ class ChannelParts:
     make_sender: Callable[[Settings], Sender]
     read_credentials: Callable[[object], Credentials] | None
     addressing: Addressing = BY_PHONE
-    text_rules: TextRules = TWILIO
+    text_rules: TextRules = ANY_TEXT
     assistants: Path | None = None
     callbacks: Callbacks | None = None
     make_status_lookup: Callable[[Settings], StatusLookup] | None = None
@@ -396,3 +400,8 @@ class ChannelParts:
     operator: OperatorParts = OperatorParts()
     max_conversation_id_bytes: int | None = None
     preload_modules: tuple[str, ...] = ()
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether each tenant has a secret with credentials for the vendor."""
+        return self.read_credentials is not None

@@ -73,8 +73,10 @@ class Settings:
         Raises:
             ConfigurationError: A variable is missing, empty or invalid; lists all of them.
         """
-        optional = {} if needs_secrets else {Variable.SECRET_PREFIXES: _any_number(_text)}
-        return cls(**_values({**_READERS, **optional}, environment))
+        readers = dict(_READERS)
+        if not needs_secrets:
+            readers[Variable.SECRET_PREFIXES] = _any_number(_text)
+        return cls(**_values(readers, environment))
 
     @property
     def times(self) -> TimeBudget:

@@ -23,7 +23,14 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from urllib3 import exceptions as transport
 
-from lambda_src.core import ProcessingError, SendOutcomeUnknown, Step, TransientFailure
+from lambda_src.core import (
+    Limit,
+    ProcessingError,
+    SendOutcomeUnknown,
+    Step,
+    TextRules,
+    TransientFailure,
+)
 from lambda_src.services.twilio.errors import NO_REFUSALS, Refusal, classify
 from lambda_src.services.twilio.http import DeadlineHttpClient
 from lambda_src.services.twilio.lookup import find_sids
@@ -37,6 +44,15 @@ if TYPE_CHECKING:
     from lambda_src.services.secret_schemas import TwilioCredentials
     from lambda_src.services.twilio.callbacks import TwilioCallbacks
 
+MAX_BODY_LENGTH = 1600
+"""Characters of a free-text message (Twilio error 21617)."""
+MAX_RENDERED_LENGTH = 1024
+"""Characters of a rendered WhatsApp template; its variables alone must stay below that."""
+TEXT_RULES = TextRules(body=(Limit(MAX_BODY_LENGTH),), variables=(Limit(MAX_RENDERED_LENGTH),))
+"""Twilio's limits on every channel."""
+CALLBACK_RETRIES = "#rc=5&rp=all"
+"""Twilio repeats a status callback up to five times, after any failure; the fragment is not part
+of the request (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides)."""
 PRELOAD_MODULES = ("twilio.rest.api",)
 """A hundred modules that the SDK imports at its first access to messages."""
 SDK_ERRORS = (
@@ -85,7 +101,7 @@ class TwilioSender:
         """Send once and return the sid."""
         parameters = {**self._addresses(message), **_content(message)}
         if message.status_callback and credentials.auth_token:  # only the token verifies callbacks
-            parameters["status_callback"] = message.status_callback
+            parameters["status_callback"] = f"{message.status_callback}{CALLBACK_RETRIES}"
         try:
             sid = _messages(self._http_client, credentials).create(**parameters).sid
         except SDK_ERRORS as error:

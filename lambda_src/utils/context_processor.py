@@ -62,6 +62,8 @@ class ContextParser:
         channel: The channel's name, e.g. `whatsapp`.
         is_own_secret: Returns whether a secret reference has one of the channel's prefixes.
         addressing: The format and the field of the channel's addresses.
+        has_credentials: Whether a context object names a secret with the vendor's credentials.
+        max_conversation_id_bytes: The longest conversation id; None: as long as a key may be.
     """
 
     def __init__(
@@ -69,10 +71,14 @@ class ContextParser:
         channel: str,
         is_own_secret: Callable[[str], bool],
         addressing: Addressing = BY_PHONE,
+        *,
+        has_credentials: bool = True,
+        max_conversation_id_bytes: int | None = None,
     ) -> None:
-        self._channel = channel
         self._addressing = addressing
-        self._model = context_model(channel, addressing)
+        self._model = context_model(
+            channel, addressing, has_credentials, max_conversation_id_bytes or MAX_KEY_BYTES
+        )
         self._validation_context = {"rules": ChannelRules(channel, is_own_secret)}
 
     def __call__(self, body: str) -> ContextObject:
@@ -85,7 +91,7 @@ class ContextParser:
         try:
             payload = self._model.model_validate(document, context=self._validation_context)
         except ValidationError as error:
-            problems = _problems(error, field_names(self._channel, self._addressing))
+            problems = _problems(error, field_names(self._model))
             raise self._rejection(problems, document) from None
         return payload.context_object(self._addressing.recipient_field)
 
@@ -109,6 +115,8 @@ class ContextParser:
     def _rejection(self, problems: Sequence[Problem], document: Any) -> RejectedContext:
         field = self._addressing.recipient_field
         recipient = _text(document, MAX_KEY_BYTES, "frontend_payload", "recipient_data", field)
+        if recipient and self._addressing.recipient.matches(recipient):
+            recipient = self._addressing.recipient.canonical(recipient)
         conversation = _text(document, MAX_KEY_BYTES, "conversation_data", "conversation_id")
         return RejectedContext(
             _summary_code(problems),

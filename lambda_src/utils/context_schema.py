@@ -1,6 +1,5 @@
 """The context object's schema: the fields that the router sends, and the rule for each."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -139,7 +138,6 @@ def _own_secret(value: str, info: ValidationInfo) -> str:
 
 
 Text = Annotated[StrictStr, AfterValidator(_not_blank)]
-KeyText = Annotated[Text, _max_bytes(MAX_KEY_BYTES)]
 IdText = Annotated[Text, _max_bytes(MAX_ID_BYTES)]
 Timestamp = Annotated[StrictStr, AfterValidator(_iso_8601)]
 JsonObject = dict[str, Any]
@@ -152,17 +150,18 @@ OwnChannel = Annotated[Text, AfterValidator(_own_channel)]
 AllowedChannels = Annotated[list[Text], FailFast(), AfterValidator(_includes_own_channel)]
 ActiveStatus = Annotated[Text, AfterValidator(_active)]
 Consent = Annotated[Any, AfterValidator(_true)]
+NoReference = Annotated[Any, AfterValidator(lambda _: "")]
+"""A reference on a channel without credentials: it is not used, whatever it is."""
 SecretReference = Annotated[Text, AfterValidator(_own_secret)]
 
 
 def address_type(form: AddressFormat) -> Any:
-    """Return the type of a field that contains an address of that format."""
-    pattern = re.compile(form.pattern)
+    """Return the type of a field that contains an address of that format, made canonical."""
 
     def check(value: str) -> str:
-        if not pattern.fullmatch(value):
+        if not form.matches(value):
             raise violation(form.code, form.words)
-        return value
+        return form.canonical(value)
 
     return Annotated[Text, _max_bytes(MAX_KEY_BYTES), AfterValidator(check)]
 
@@ -189,9 +188,9 @@ class Metadata(StrictModel):
 
 
 class ConversationData(StrictModel):
-    """The conversation's identity."""
+    """The conversation's identity; the channel limits its length."""
 
-    conversation_id: KeyText
+    conversation_id: Text
     conversation_status: StrictStr | None = None
 
 
@@ -247,10 +246,13 @@ class OpenAIConfig(PassthroughModel):
 
 
 class ChannelConfig(PassthroughModel):
-    """The channel's sender address and credentials; the channel's name is part of both aliases."""
+    """The channel's sender address and credentials; the channel's name is part of both aliases.
+
+    Where a channel has no credentials, the reference is empty.
+    """
 
     sender: Text
-    credentials_id: SecretReference
+    credentials_id: str
 
 
 class AIConfig(PassthroughModel):
@@ -340,18 +342,27 @@ class Payload(StrictModel):
 
 
 @cache
-def context_model(channel: str, addressing: Addressing) -> type[Payload]:
+def context_model(
+    channel: str,
+    addressing: Addressing,
+    has_credentials: bool,  # noqa: FBT001 - part of the cache's key
+    max_conversation_id_bytes: int,
+) -> type[Payload]:
     """Build the model of one channel's context objects; field names contain the channel's name."""
 
     def by_channel(config: type[StrictModel]) -> Any:
         field = (config, Field(alias=channel))
         return create_model("ByChannel", __base__=PassthroughModel, own=field), ...
 
+    alias = f"{channel}_credentials_id"
+    credentials: Any = (SecretReference, Field(alias=alias))
+    if not has_credentials:
+        credentials = (NoReference, Field("", alias=alias))
     channel_config = create_model(
         "ChannelConfig",
         __base__=ChannelConfig,
         sender=(address_type(addressing.sender), Field(alias=f"company_{channel}_number")),
-        credentials_id=(SecretReference, Field(alias=f"{channel}_credentials_id")),
+        credentials_id=credentials,
     )
     company = create_model(
         "CompanyDataPayload",
@@ -369,9 +380,16 @@ def context_model(channel: str, addressing: Addressing) -> type[Payload]:
     front = create_model(
         "FrontendPayload", __base__=FrontendPayload, recipient_data=(recipient, ...)
     )
+    conversation_id: Any = (Annotated[Text, _max_bytes(max_conversation_id_bytes)], ...)
     payload = create_model(
         "Payload",
         __base__=Payload,
+        conversation_data=(
+            create_model(
+                "ConversationData", __base__=ConversationData, conversation_id=conversation_id
+            ),
+            ...,
+        ),
         frontend_payload=(front, ...),
         company_data_payload=(company, ...),
     )
@@ -380,9 +398,9 @@ def context_model(channel: str, addressing: Addressing) -> type[Payload]:
 
 
 @cache
-def field_names(channel: str, addressing: Addressing) -> frozenset[str]:
+def field_names(model: type[Payload]) -> frozenset[str]:
     """Return the names of all fields of a channel's model, at any depth."""
-    schema = context_model(channel, addressing).model_json_schema()
+    schema = model.model_json_schema()
     objects = [schema, *schema["$defs"].values()]
     return DEFINITION_KEYS.union(name for part in objects for name in part.get("properties", ()))
 

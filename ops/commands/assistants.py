@@ -13,15 +13,17 @@ import typer
 from openai.types import Model
 
 from lambda_src.core import (
+    CHARACTERS,
     DEFINITION_KEYS,
-    MAX_RENDERED_LENGTH,
     AssistantDefinition,
     DefinitionProblem,
     InvalidDefinition,
     ProcessingError,
+    TextRules,
     parse_definition,
     parse_definition_file,
 )
+from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.command import Session, ShowPersonalData, command
 from ops.credential_checks import OpenAILookup, SecretStore
 
@@ -122,7 +124,9 @@ def check(  # noqa: PLR0917 - options, passed by name
     if records:
         _check_records(session, show=show_personal_data)
         return
-    checks = [check_file(path) for path in sorted((directory or session.assistants).glob("*.toml"))]
+    parts = session.parts
+    paths = sorted((directory or parts.assistants or DIRECTORY).glob("*.toml"))
+    checks = [check_file(path, parts.text_rules) for path in paths]
     if not offline:
         lookup = _lookup(session)
         for each in checks:
@@ -216,8 +220,8 @@ def _describe(problem: DefinitionProblem, *, show: bool) -> str:
     return str(replace(problem, path=tuple(known)))
 
 
-def check_file(path: Path) -> DefinitionCheck:
-    """Check a definition without asking OpenAI."""
+def check_file(path: Path, rules: TextRules) -> DefinitionCheck:
+    """Check a definition for a channel with these rules, without asking OpenAI."""
     checked = DefinitionCheck(path.stem)
     try:
         definition = parse_definition_file(path.read_bytes())
@@ -227,7 +231,7 @@ def check_file(path: Path) -> DefinitionCheck:
         checked.problems.extend(map(str, error.problems))
     else:
         checked.model = definition.model
-        checked.problems.extend(_size_problems(definition))
+        checked.problems.extend(_variable_problems(definition, rules))
     return checked
 
 
@@ -265,13 +269,17 @@ def _look_up_model(lookup: OpenAILookup, checked: DefinitionCheck, days: int) ->
         check_model(checked, model, datetime.now(UTC).date(), days)
 
 
-def _size_problems(definition: AssistantDefinition) -> Iterator[str]:
-    lengths = [variable.max_length or 0 for variable in definition.variables.values()]
-    if sum(lengths) > MAX_RENDERED_LENGTH:
-        yield (
-            f"variables: the sum of max_length is {sum(lengths)},"
-            f" and a template may have {MAX_RENDERED_LENGTH} characters"
-        )
+def _variable_problems(definition: AssistantDefinition, rules: TextRules) -> Iterator[str]:
+    for name in rules.required_variables:
+        if name not in definition.variables:
+            yield f"variables: the channel requires {name}"
+    total = sum(variable.max_length or 0 for variable in definition.variables.values())
+    for limit in rules.variables:
+        if limit.unit == CHARACTERS and total > limit.maximum:
+            yield (
+                f"variables: the sum of max_length is {total},"
+                f" and the channel allows {limit.maximum} {limit.unit}"
+            )
     texts = sum(len(v.description) + len(name) for name, v in definition.variables.items())
     if texts > MAX_SCHEMA_TEXT:
         yield (

@@ -97,7 +97,7 @@ class Additions:
 
     Attributes:
         packages: Directories of Python packages, each packed under its own name. Assistant
-            definitions are checked in their directories of the name `assistants`.
+            definitions are checked in and below their directories of the name `assistants`.
         lock: Lock file of the distributions that they need beyond the runtime's, with hashes, as
             `uv pip compile --generate-hashes` writes it.
         services: AWS services that they call, as botocore names them, and products of Twilio and
@@ -163,7 +163,7 @@ def _read(package: Path) -> Iterator[tuple[Path, bytes]]:
 
 def _definition_problems(files: Mapping[Path, bytes]) -> Iterator[str]:
     for path, content in files.items():
-        if path.suffix == ".toml" and path.parent.name == DEFINITIONS:
+        if path.suffix == ".toml" and DEFINITIONS in path.parent.parts:
             try:
                 parse_definition_file(content)
             except InvalidDefinition as error:

@@ -308,15 +308,17 @@ def test_an_unavailable_model_is_a_problem(operator: OperatorChannel, tmp_path: 
         (GOOD + "max_lenght = 5", "max_lenght: expected only the keys model, instructions, var"),
         (GOOD + "[variable.2]", "variable: expected only the keys model, instructions, variab"),
         (GOOD + "[variables.1]", "variables.1.description: expected a non-empty string, found no"),
-        (GOOD + VARIABLE.format("a", 2000), "a template may have 1024 characters"),
+        (GOOD + VARIABLE.format("a", 2000), "the channel allows 1024 characters"),
         (GOOD + VARIABLE.format("a" * 120_001, 5), "120,000"),
+        (GOOD, "variables: the channel requires subject"),
     ],
 )
 def test_an_invalid_definition_has_problems(tmp_path: Path, text: str, problem: str) -> None:
     """The problem names the field."""
     path = tmp_path / "one.toml"
     path.write_text(text)
-    problems = check_file(path).problems
+    rules = replace(whatsapp.PARTS.text_rules, required_variables=("subject",))
+    problems = check_file(path, rules).problems
     assert any(problem in each for each in problems), problems
 
 

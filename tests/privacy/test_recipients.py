@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lambda_src.channels import whatsapp
+from lambda_src.core import AddressFormat, Addressing
 from lambda_src.services.dynamodb import suppression_key
 from local.fakes import Fault
 from ops.audit import AuditContext
@@ -390,6 +393,42 @@ def test_both_spellings_of_a_handset_are_erased(
     assert (2, True) == (receipt.removed["whatsapp dead letters"], receipt.is_complete)
     channel.deliver(*bodies)
     assert [0, 0] == [records_of(channel, each) for each in (one, other)]
+
+
+def test_a_channel_has_one_spelling_of_an_address(
+    operator: OperatorChannel, erasure: Eraser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is typed or received: records, also rejected ones, opt-outs and erasures have it."""
+    mailbox = AddressFormat(
+        "mail_malformed", r"[^@\s]+@[^@\s]+", "a mailbox", canonical=str.casefold
+    )
+    addressing = Addressing(recipient_field="recipient_email", recipient=mailbox)
+    sender = SimpleNamespace(send=lambda *_: "SM1")
+    monkeypatch.setattr(
+        whatsapp,
+        "PARTS",
+        replace(whatsapp.PARTS, addressing=addressing, make_sender=lambda _: sender),
+    )
+    channel, one, other = operator.channel, "Amara@Example.org", "AMARA@example.org"
+
+    def to_mailbox(address: str, **data: object) -> str:
+        change = {"recipient_email": address, **data}
+        return context(
+            lambda d: recipient_data(d).update(change), conversation_id=f"of {address}, {len(data)}"
+        )
+
+    assert [] == channel.deliver(to_mailbox(one))
+    operator.succeed("suppression", "add", other, "--reason", "asked", "--yes")
+    refused = [to_mailbox(one, comms_consent=False), to_mailbox(other)]
+    assert refused == channel.deliver(*refused)
+    operator.dead_letter(f"not JSON, of {other}.")
+    keys = {item["primary_channel"]["S"] for item in items(channel) if "created_at" in item}
+    assert {one.casefold()} == keys
+
+    receipt = erasure.erase(other)
+
+    assert (3, True) == (len(receipt.conversations), receipt.is_complete)
+    assert [] == operator.dead_letters()
 
 
 REJECTED_SPELLINGS = (

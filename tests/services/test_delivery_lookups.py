@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,17 @@ from moto.sqs.models import sqs_backends
 
 from lambda_src import scheduler
 from lambda_src.channels import whatsapp
-from lambda_src.core import LOOKUP_DELAYS_SECONDS, ConfigurationError, OpenWork, RecordKey
+from lambda_src.core import (
+    LOOKUP_DELAYS_SECONDS,
+    ChannelParts,
+    ConfigurationError,
+    DeliveryEvent,
+    DeliveryStatus,
+    NoCredentials,
+    OpenWork,
+    RecordKey,
+    TextRules,
+)
 from lambda_src.core.delivery.lookups import ScheduleFailed
 from lambda_src.services.dynamodb import serialize
 from lambda_src.services.dynamodb.updates import open_values
@@ -29,6 +40,7 @@ from tests.support.channel import (
     RECIPIENT,
     TWILIO_CREDENTIALS,
     TWILIO_SECRET,
+    channel_config,
     context,
 )
 
@@ -252,6 +264,43 @@ def test_a_channel_may_lack_callbacks_or_lookups(
     assert (expected, None) == callbacks.delivery()
     assert (None if missing == "callbacks" else SECOND) == _marks(callbacks)[1]
     assert 0 == callbacks.work('{"url": "u", "signature": "", "body": "", "received_at": 1}')
+
+
+def test_a_vendor_may_have_no_credentials_per_tenant(
+    callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sender and lookup get none; the processor reads the OpenAI key only, the worker no secret."""
+    got: list[Any] = []
+    vendor = SimpleNamespace(
+        send=lambda *call: (got.append(call[0]), "SM1")[1],
+        look_up=lambda *call: (
+            got.append(call[0]),
+            DeliveryEvent(RECIPIENT, call[1], DeliveryStatus.DELIVERED, ""),
+        )[1],
+    )
+    parts = ChannelParts(
+        make_sender=lambda _: vendor,
+        read_credentials=None,
+        text_rules=TextRules(needs_template=False),
+        make_status_lookup=lambda _: vendor,
+    )
+    monkeypatch.setattr(whatsapp, "PARTS", parts)
+    monkeypatch.setenv("SECRET_PREFIXES", PREFIXES[0])
+    body = context(lambda d: channel_config(d).pop("whatsapp_credentials_id"))
+    assert [] == callbacks.channel.deliver(body)
+    monkeypatch.delenv("SECRET_PREFIXES")
+    _age(callbacks, HOUR)
+    assert 0 == callbacks.work(REQUEST)
+    assert (("delivered", None), [NoCredentials()] * 2) == (callbacks.delivery(), got)
+
+
+def test_a_worker_with_credentials_needs_their_prefixes(
+    callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A misconfiguration is found at its start."""
+    monkeypatch.delenv("SECRET_PREFIXES")
+    with pytest.raises(ConfigurationError, match="SECRET_PREFIXES: missing or empty"):
+        callbacks.worker()
 
 
 def test_rotated_credentials_are_read_again(

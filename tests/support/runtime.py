@@ -20,11 +20,13 @@ from lambda_src.core.models import (
     Delivery,
     Outcome,
     RecordKey,
+    TextRules,
     VariableRule,
 )
 from lambda_src.core.ports import Assistants, Heartbeat, Queue, Secrets, Sender, TextGenerator
 from lambda_src.core.time_budget import TimeBudget
 from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.twilio_service import TEXT_RULES
 from tests.support import contexts
 from tests.support.clock import START, FakeClock
 from tests.support.fake_ledger import FakeLedgerStore, Record
@@ -148,6 +150,7 @@ class Runtime:
     lease_seconds: float = LEASE_SECONDS
     callback_base_url: str = ""
     has_message_list: bool = True
+    text_rules: TextRules = TEXT_RULES
 
     def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> Heartbeat:
         """Return a heartbeat for messages given as message id → receipt handle."""
@@ -167,7 +170,8 @@ class Runtime:
     def composer(self) -> MessageComposer:
         """The composer, which measures with the clock."""
         ports = (self.secrets, self.assistants, self.generator, self.metrics)
-        return MessageComposer(*ports, self.clock, self.times, stopwatch=self.clock)
+        times = (self.clock, self.times)
+        return MessageComposer(*ports, *times, self.text_rules, stopwatch=self.clock)
 
     @property
     def at_most_once(self) -> AtMostOnceSender:

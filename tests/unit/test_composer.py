@@ -21,18 +21,18 @@ from lambda_src.core.composer import validate_output
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import ConfigurationRefused, PermanentFailure, TransientFailure
 from lambda_src.core.models import (
-    MAX_BODY_LENGTH,
-    MAX_RENDERED_LENGTH,
     Answer,
     AssistantDefinition,
     ContextObject,
     Engine,
     GenerationRequest,
+    TextRules,
     VariableRule,
     utf16_length,
 )
 from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.time_budget import MIN_AI_SECONDS
+from lambda_src.services.twilio_service import MAX_BODY_LENGTH, MAX_RENDERED_LENGTH, TEXT_RULES
 from lambda_src.utils.assistant_definitions import CACHE_SIZE, DIRECTORY, AssistantFiles
 from tests.support import contexts
 from tests.support.clock import START
@@ -87,6 +87,30 @@ def test_a_mismatch_of_template_and_assistant_is_not_billed(
     assert ([], 0) == (runtime.generator.billed, runtime.sender.attempts)
 
 
+def test_a_channel_without_templates_sends_variables(runtime: FakeRuntime) -> None:
+    """Those that it requires; their order is the definition's, also after the table was read."""
+    runtime.text_rules = TextRules(required_variables=("subject", "text"), needs_template=False)
+    answer = replace(ANSWER, variables={"text": "2", "subject": "1"})
+    runtime.store.records[KEY] = Record(KEY, Status.RETRY, START, "o", 1, answer=answer)
+    credentials = replace(TWILIO, template_id=None)
+    runtime.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = credentials
+    runtime.process(replace(CONTEXT, assistant=_template(subject=None, text=None)))
+    [sent] = runtime.sender.sent
+    assert [("subject", "1"), ("text", "2")] == list(sent.message.variables.items())
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_a_required_variable_is_missing(runtime: FakeRuntime, is_stored: bool) -> None:
+    """The AI is not asked, nothing is sent, and the error has the names."""
+    runtime.text_rules = TextRules(required_variables=("1", "subject"))
+    if is_stored:
+        runtime.store.records[KEY] = Record(KEY, Status.RETRY, START, "o", 1, answer=ANSWER)
+    missing = "assistant_variables_missing .* variables 1, subject, missing subject"
+    with pytest.raises(ConfigurationRefused, match=missing):
+        runtime.process()
+    assert ([], 0) == (runtime.generator.billed, runtime.sender.attempts)
+
+
 def test_the_ai_leaves_time_for_the_send(runtime: FakeRuntime) -> None:
     """Near the function's end its timeout is shorter; with too little time it is not asked."""
     runtime.deadline = runtime.clock() + runtime.times.send_reserve + 20
@@ -104,6 +128,12 @@ def test_the_ai_leaves_time_for_the_send(runtime: FakeRuntime) -> None:
 anything = st.text(st.characters(codec=None), max_size=300) | st.text(
     "a \t\n\r\x00\x85\u2028\ud83c"
 )
+
+
+def _validate(
+    answer: Answer, definition: AssistantDefinition | None, rules: TextRules = TEXT_RULES
+) -> Answer:
+    return validate_output(answer, definition, rules)
 
 
 def _template(**rules: int | None) -> AssistantDefinition:
@@ -124,7 +154,7 @@ def test_valid_variables_satisfy_twilio(first: str, second: str) -> None:
     """Whatever the AI writes: no line break, tab, run of spaces or half character is left."""
     definition = _template(a=None, b=200)
     try:
-        valid = validate_output(_filled(a=first, b=second), definition)
+        valid = _validate(_filled(a=first, b=second), definition)
     except PermanentFailure:
         return
     for value in valid.variables.values():
@@ -133,14 +163,14 @@ def test_valid_variables_satisfy_twilio(first: str, second: str) -> None:
         assert value.encode("utf-8").decode("utf-8")
     assert utf16_length(valid.variables["b"]) <= 200
     assert sum(map(utf16_length, valid.variables.values())) <= MAX_RENDERED_LENGTH
-    assert valid == validate_output(valid, definition)
+    assert valid == _validate(valid, definition)
 
 
 @given(anything)
 def test_a_valid_text_satisfies_twilio(written: str) -> None:
     """Whatever the AI writes: the body is not empty, within its length, and can be encoded."""
     try:
-        body = validate_output(_text(written), FREE_TEXT).text
+        body = _validate(_text(written), FREE_TEXT).text
     except PermanentFailure:
         return
     assert body.strip() == body != ""
@@ -163,15 +193,23 @@ def test_a_valid_text_satisfies_twilio(written: str) -> None:
 )
 def test_variables_are_normalized(written: dict[str, str], expected: dict[str, str] | None) -> None:
     """In the definition's order, with single spaces, and otherwise unchanged."""
-    valid = validate_output(_filled(**written), _template(a=None, b=None)).variables
+    valid = _validate(_filled(**written), _template(a=None, b=None)).variables
     assert list((expected or written).items()) == list(valid.items())
+
+
+def test_a_channel_may_keep_the_line_breaks_of_variables() -> None:
+    """White space within a line is one space; the result is valid again."""
+    rules = TextRules(keeps_line_breaks=True)
+    valid = _validate(_filled(a="\n Hello,\r\n \n\tAmara\x07!  Bye \r\n"), _template(a=None), rules)
+    assert {"a": "Hello,\n\nAmara ! Bye"} == valid.variables
+    assert valid == _validate(valid, _template(a=None), rules)
 
 
 def test_free_text_keeps_its_line_breaks() -> None:
     """Other control characters become spaces; without a definition the answer is text."""
     written = _text(" Hello,\r\nAmara\x07!\x00? \n")
-    assert "Hello,\nAmara ! ?" == validate_output(written, FREE_TEXT).text
-    assert "Hello,\nAmara ! ?" == validate_output(written, None).text
+    assert "Hello,\nAmara ! ?" == _validate(written, FREE_TEXT).text
+    assert "Hello,\nAmara ! ?" == _validate(written, None).text
 
 
 BLANKS = ["", " ", "\r\n\t", "\x00\x01", "\u2028"]
@@ -201,7 +239,7 @@ def test_an_invalid_answer_is_described(
 ) -> None:
     """The error has lengths and the definition's names, never what was written."""
     with pytest.raises(PermanentFailure) as invalid:
-        validate_output(answer, definition)
+        _validate(answer, definition)
     assert f"ai_answer_unfit at compose: {detail}" == str(invalid.value)
 
 
@@ -215,7 +253,7 @@ def test_an_invalid_answer_is_described(
 )
 def test_the_longest_answers_are_valid(answer: Answer, definition: AssistantDefinition) -> None:
     """A variable, all variables together, and a text, counted as Twilio does."""
-    assert answer == validate_output(answer, definition)
+    assert answer == _validate(answer, definition)
 
 
 def test_characters_are_counted_in_utf16() -> None:
@@ -227,9 +265,9 @@ def test_the_rest_of_the_answer_is_kept() -> None:
     """Ids, tokens and time; what the message does not use is dropped."""
     answer = replace(ANSWER, text="by the way", variables={"a": " x "})
     expected = replace(ANSWER, text="", variables={"a": "x"})
-    assert expected == validate_output(answer, _template(a=None))
+    assert expected == _validate(answer, _template(a=None))
     expected = replace(ANSWER, text="by the way", variables={})
-    assert expected == validate_output(answer, FREE_TEXT)
+    assert expected == _validate(answer, FREE_TEXT)
 
 
 def test_the_history_has_what_was_sent() -> None:

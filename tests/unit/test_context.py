@@ -317,18 +317,24 @@ def test_field_names_contain_the_channels_name() -> None:
     assert contexts.SENDER == parse_sms(body(valid()).replace("whatsapp", "sms")).sender
 
 
-MAIL = AddressFormat("mail_malformed", r"[^@\s]+@[^@\s]+", "an e-mail address")
+MAIL = AddressFormat(
+    "mail_malformed", r"[^@\s]+@[^@\s]+", "an e-mail address", canonical=str.casefold
+)
 parse_mail = ContextParser(
     "whatsapp",
     lambda _: True,
     Addressing(sender=MAIL, recipient_field="recipient_email", recipient=MAIL),
+    has_credentials=False,
+    max_conversation_id_bytes=190,
 )
 
 
 def test_a_channel_defines_where_its_addresses_are() -> None:
-    """A conversation by e-mail has the mailbox in its key, and needs no phone number."""
-    document = changed(EMAIL, "amara@example.org", changed(SENDER, "jobs@example.org"))
+    """A conversation by e-mail has the mailbox in its key, and needs no phone number or secret."""
+    document = changed(EMAIL, "Amara@Example.org", changed(SENDER, "jobs@example.org"))
+    document = changed(f"{CHANNEL}.tags", {"a": [1]}, without(CREDENTIALS, document))
     context = parse_mail(body(without(RECIPIENT, document)))
+    assert ("", {"a": [1]}) == (context.credentials_reference, context.channel_config["tags"])
     addresses = (context.recipient, context.key.primary_channel, context.sender)
     assert ("amara@example.org", "amara@example.org", "jobs@example.org") == addresses
     assert "amara@example.org" == context.attributes["recipient_email"]
@@ -343,6 +349,12 @@ def test_an_address_of_another_format_is_rejected_in_the_channels_words() -> Non
     assert (expected, replace(KEY, primary_channel="amara")) == (str(error), error.key)
     error = _rejected(body(changed(SENDER, "jobs@example.org")), parse_mail)
     assert [EMAIL] == [problem.field for problem in error.problems]
+    document = changed(EMAIL, "Amara@example.org", changed(CONVERSATION, "ä" * 96))
+    error = _rejected(body(changed(SENDER, "jobs@example.org", document)), parse_mail)
+    assert f"context_invalid at parse: {CONVERSATION}: expected a string of at most 190 bytes" in (
+        str(error)
+    )
+    assert RecordKey("amara@example.org", "ä" * 96) == error.key
 
 
 # --- content

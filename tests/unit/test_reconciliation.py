@@ -10,7 +10,7 @@ from lambda_src.core.contract import Status, Step
 from lambda_src.core.models import Outcome
 from tests.support import contexts
 from tests.support.clock import START
-from tests.support.fakes import Fault, UnexpectedTestError
+from tests.support.fakes import ANSWER, Fault, UnexpectedTestError
 from tests.support.logs import LogLines
 from tests.support.runtime import KEY, TIMES, FakeRuntime
 
@@ -206,10 +206,14 @@ def test_a_message_that_may_be_anothers_is_not_taken(
 def test_one_message_for_each_conversation_is_assigned_in_order(
     unresolved: FakeRuntime, others_head_start: float, place: int
 ) -> None:
-    """Two conversations of the same text and two messages: each takes its own."""
+    """Two conversations of the same text and two messages: each takes its own.
+
+    The table may return the variables of each in another order.
+    """
     intent = unresolved.record.intent
     assert intent
-    add_other(unresolved, intent=replace(intent, at=intent.at - others_head_start))
+    answer = replace(ANSWER, variables=dict(reversed(ANSWER.variables.items())))
+    add_other(unresolved, intent=replace(intent, at=intent.at - others_head_start), answer=answer)
     unresolved.sender.sent.append(replace(unresolved.sender.sent[0], sid="SM2"))
     assert Outcome.SETTLED is unresolved.process(receive_count=2)
     assert unresolved.sender.sent[place].sid == unresolved.record.sid

@@ -285,9 +285,7 @@ class EventRecorder:
         return credentials
 
     def _credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
-        if not reference:
-            raise EventDropped(DropReason.NO_CREDENTIALS)
-        try:
+        try:  # an empty reference is refused, unless the channel has no credentials
             return self.secrets.credentials(reference, fresh=fresh)
         except (ConfigurationRefused, PermanentFailure) as error:
             raise EventDropped(DropReason.NO_CREDENTIALS) from error

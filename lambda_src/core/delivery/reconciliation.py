@@ -204,7 +204,8 @@ def match_sid(
 
 
 def _has_same_text(other: LedgerRecord, answer: Answer) -> bool:
-    return other.answer is not None and other.answer.content == answer.content
+    # The table does not keep the order of variables.
+    return other.answer is not None and other.answer.has_same_content(answer)
 
 
 def _is_ambiguous(other: LedgerRecord, answer: Answer) -> bool:

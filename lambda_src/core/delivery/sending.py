@@ -22,9 +22,6 @@ from lambda_src.core.ports import Clock, Credentials, Metrics, Secrets, Sender
 from lambda_src.core.retry import retry_until_deadline
 
 INTENT_ID_BYTES = 16
-CALLBACK_RETRIES = "#rc=5&rp=all"
-"""Twilio repeats a status callback up to five times, after any failure; the fragment is not part
-of the request (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides)."""
 
 
 def callback_path(channel: str, conversation_id: str, intent_id: str) -> str:
@@ -126,7 +123,7 @@ class AtMostOnceSender:
         if not self.callback_base_url:
             return ""
         path = callback_path(context.channel, context.key.conversation_id, intent.id)
-        return f"{self.callback_base_url}{path}{CALLBACK_RETRIES}"
+        return f"{self.callback_base_url}{path}"
 
     def _until_deadline(self, intent: Intent) -> float:
         # The next delivery reconciles after this sender must have given up.

@@ -63,14 +63,15 @@ def spellings(addressing: Addressing, recipient: str) -> tuple[str, ...]:
         The address in the channel's format and its aliases; the text itself if it is no address.
     """
     form = addressing.recipient
-    if not re.fullmatch(form.pattern, recipient):
+    if not form.matches(recipient):
         # Only rejected messages have other spellings: often a number without its plus sign.
         for candidate in (recipient, f"+{recipient}"):
             with contextlib.suppress(ValueError):
                 return spellings(addressing, addressing.normalize(candidate))
         return (recipient,)
-    found = ((re.fullmatch(pattern, recipient), template) for pattern, template in form.aliases)
-    return (recipient, *(match.expand(template) for match, template in found if match))
+    address = form.canonical(recipient)
+    found = ((re.fullmatch(pattern, address), template) for pattern, template in form.aliases)
+    return (address, *(match.expand(template) for match, template in found if match))
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ class Straightforward:
             timeout=self.settings.openai_timeout_seconds,
         )
         answer = generate_with_responses(self.openai(api_key), request)
-        return validate_output(answer, definition)
+        return validate_output(answer, definition, PARTS.text_rules)
 
 
 @cache
