@@ -51,7 +51,7 @@ def plan_load(
     openai_requests_per_minute: Rate = None,
     openai_tokens_per_minute: Rate = None,
     tokens_per_message: Rate = None,
-    tenants: Annotated[int, typer.Option(min=1, help="Companies with credentials.")] = 1,
+    tenants: Annotated[int, typer.Option(min=0, help="Companies with credentials.")] = 1,
     memory_mb: Annotated[int, typer.Option(min=128, max=10_240)] = 512,
     architecture: Annotated[Architecture, typer.Option()] = Architecture.ARM_64,
     record_bytes: Annotated[

@@ -91,12 +91,17 @@ def monthly_table() -> str:
 
 
 def vendor_table() -> str:
-    """Return what OpenAI and Twilio bill for 1,000 messages."""
+    """Return what the vendors bill for 1,000 messages."""
     tokens = (INPUT_TOKENS, "openai_input_token"), (OUTPUT_TOKENS, "openai_output_token")
     answer = sum(number * dollars(name) for number, name in tokens)
     rows = (
         ("Twilio", "WhatsApp messages, without Meta's fee", dollars("twilio_whatsapp")),
         ("Twilio", "SMS of one segment, without the carrier's fee", dollars("twilio_sms")),
+        (
+            "Amazon SES",
+            "e-mails, each with one event through SNS",
+            dollars("ses_email") + dollars("event_published"),
+        ),
         ("OpenAI", f"answers of {INPUT_TOKENS} input and {OUTPUT_TOKENS} output tokens", answer),
     )
     return markdown_table(
