@@ -3,11 +3,13 @@
 from local.fakes.faults import Fault, FaultKind, Match, RecordedRequest, Rule
 from local.fakes.openai import FakeOpenAI, OpenAISettings
 from local.fakes.service import FakeService, InboxMessage
+from local.fakes.ses import FakeSes, SentEvent, SesSettings
 from local.fakes.twilio import FakeTwilio, SentCallback, TwilioSettings
 
 __all__ = [
     "FakeOpenAI",
     "FakeService",
+    "FakeSes",
     "FakeTwilio",
     "Fault",
     "FaultKind",
@@ -17,5 +19,7 @@ __all__ = [
     "RecordedRequest",
     "Rule",
     "SentCallback",
+    "SentEvent",
+    "SesSettings",
     "TwilioSettings",
 ]

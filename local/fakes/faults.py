@@ -45,7 +45,7 @@ class FaultKind(StrEnum):
     UNDELIVERED = "undelivered"
     DELIVERY_FAILED = "delivery_failed"
 
-    # Twilio only: for status callbacks instead of requests
+    # Instead of requests: for status callbacks (Twilio) and, the first three, events (SES)
     CALLBACK_LOST = "callback_lost"
     CALLBACK_DELAYED = "callback_delayed"
     CALLBACK_REPEATED = "callback_repeated"

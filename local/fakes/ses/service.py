@@ -1,0 +1,197 @@
+"""The fake of Amazon SES's API 2: SendEmail, and the events of a configuration set."""
+
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from flask import Flask, jsonify, request
+from pydantic.dataclasses import dataclass
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.wrappers import Response
+
+from local.fakes.faults import ANY_REQUEST, STRICT, Fault, FaultKind, Match, Rule, Seconds
+from local.fakes.server import CONTROL_PREFIX
+from local.fakes.service import FakeService, InboxMessage
+from local.fakes.ses.errors import NAMED_FAULTS, SesError, error_response
+from local.fakes.ses.events import EventPublisher, Message, SentEvent
+from local.fakes.ses.requests import Account, parse_send_request
+
+SEND_PATH = "/v2/email/outbound-emails"
+EVENT_FAULTS = frozenset(
+    {FaultKind.CALLBACK_LOST, FaultKind.CALLBACK_DELAYED, FaultKind.CALLBACK_REPEATED}
+)
+_SIGNED_FOR_SES = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[a-z0-9-]+/ses/aws4_request, SignedHeaders=.+,"
+    r" Signature=[0-9a-f]{64}"
+)
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class SesSettings:
+    """Delays of the fake.
+
+    Attributes:
+        delivered_after_seconds: Age at which a message is delivered, bounces or is rejected.
+    """
+
+    delivered_after_seconds: Seconds = 0.2
+
+
+class FakeSes(FakeService[SesSettings]):
+    """SES on loopback: sends e-mails of tenants, and publishes their events.
+
+    The addresses of SES's mailbox simulator bounce, complain and so on; every other recipient gets
+    the message. Faults of kinds in `EVENT_FAULTS` apply to events, the others to requests.
+
+    Args:
+        tenants: The identities (domains or addresses) of each tenant by its name.
+        configuration_sets: Names of configuration sets; each is associated with every tenant.
+        settings: Delays.
+        clock: Returns seconds since the epoch. Events are published when they are due by the
+            system's clock, by any other one only in `publish_due_events`.
+        port: Where to listen; 0 for any free port.
+    """
+
+    vendor_faults = EVENT_FAULTS
+
+    def __init__(
+        self,
+        *,
+        tenants: Mapping[str, Collection[str]],
+        configuration_sets: Collection[str],
+        settings: SesSettings | None = None,
+        clock: Callable[[], float] = time.time,
+        port: int = 0,
+    ) -> None:
+        self._account = Account(tenants, configuration_sets)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._messages: list[Message] = []
+        self._events = EventPublisher(clock)
+        self._flask = self._build_application()
+        super().__init__(
+            self._flask, settings=settings or SesSettings(), named_faults=NAMED_FAULTS, port=port
+        )
+
+    def publish_to(self, publish: Callable[[Mapping[str, Any]], object]) -> None:
+        """Let a function take each event, such as one that publishes it to a topic."""
+        self._events.publish = publish
+
+    def messages(self) -> list[Message]:
+        """Return every accepted message, oldest first."""
+        with self._lock:
+            return list(self._messages)
+
+    def events(self) -> list[SentEvent]:
+        """Return every published event, in the order of publication."""
+        return self._events.all()
+
+    def publish_due_events(self) -> None:
+        """Publish the events that are due."""
+        self._events.publish_due()
+
+    def inboxes(self) -> dict[str, list[InboxMessage]]:
+        """Return what recipients have received, by address, oldest first."""
+        found: dict[str, list[InboxMessage]] = {}
+        for message in filter(lambda message: message.arrives, self.messages()):
+            email = message.email
+            found.setdefault(email.recipient, []).append(
+                InboxMessage(
+                    message.message_id,
+                    email.sender,
+                    email.text,
+                    message.at,
+                    application="E-mail",
+                    subject=email.subject,
+                )
+            )
+        return found
+
+    def start(self) -> None:
+        """Listen and serve, and publish events.
+
+        Raises:
+            OSError: The port is not available.
+        """
+        super().start()
+        if self._clock is time.time:
+            self._events.start()
+
+    def stop(self) -> None:
+        """Stop listening and publishing, abort open requests, and join every thread."""
+        self._events.stop()
+        super().stop()
+
+    @property
+    def pending_faults(self) -> list[Rule]:
+        """The rules that can still apply to a request or an event."""
+        return super().pending_faults + self._events.plan.pending()
+
+    def add_rule(self, rule: Rule) -> None:
+        """Append a rule to the plan of requests or of events.
+
+        Raises:
+            ValueError: The fake does not support the fault.
+        """
+        if rule.fault.kind in EVENT_FAULTS:
+            self._events.plan.add(rule)
+        else:
+            super().add_rule(rule)
+
+    def default_match(self, fault: Fault) -> Match:  # noqa: ARG002 - the base class's signature
+        """Return every request, or every event."""
+        return ANY_REQUEST
+
+    def clear_faults(self) -> None:
+        """Remove all rules."""
+        super().clear_faults()
+        self._events.plan.clear()
+
+    def clear_state(self) -> None:
+        """Remove all messages and events."""
+        self._events.clear()
+        with self._lock:
+            self._messages.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return the accepted messages and the published events."""
+        return {
+            "messages": [asdict(message) for message in self.messages()],
+            "events": [asdict(event) for event in self.events()],
+        }
+
+    def error_response(self, fault: Fault) -> Response:
+        """Return the error response of a fault."""
+        with self._flask.app_context():
+            return error_response(fault.status, fault.code, fault.message)
+
+    def _build_application(self) -> Flask:
+        application = Flask("ses", static_folder=None)
+        application.before_request(_check_signature)
+        application.post(SEND_PATH)(self._send)
+        application.register_error_handler(SesError, SesError.response)
+        for kind in (NotFound, MethodNotAllowed):
+            application.register_error_handler(
+                kind, lambda _: SesError("NotFoundException").response()
+            )
+        return application
+
+    def _send(self) -> Response:
+        email = parse_send_request(request.get_json(force=True, silent=True), self._account)
+        number = f"{uuid.uuid4().hex[:16]}-{uuid.uuid4()}-000000"
+        message = Message(number, email, self._clock())
+        with self._lock:
+            self._messages.append(message)
+        self._events.schedule(message, self.settings.delivered_after_seconds)
+        return jsonify({"MessageId": message.message_id})
+
+
+def _check_signature() -> None:
+    if request.path.startswith(CONTROL_PREFIX):
+        return
+    if not _SIGNED_FOR_SES.fullmatch(request.headers.get("Authorization", "")):
+        raise SesError("MissingAuthenticationToken")
