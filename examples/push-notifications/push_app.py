@@ -35,6 +35,8 @@ PUSH = Channel(
     credentials_form='{"push_app_key": "…"}',
     handler="push_processor.index.lambda_handler",
     vendor="Example Push",
+    has_callbacks=False,
+    has_status_lookup=False,
 )
 
 

@@ -5,29 +5,33 @@ import logging
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 import app
 import lambda_src.channels
 from conformance import CHECKS, Check, Subject, missing_parts, vendor_file
+from conformance.runner import running
 from conformance.twilio_vendor import TwilioVendor
 from lambda_src import bootstrap
 from lambda_src.channels import parts_of
 from lambda_src.processors import OutgoingMessage, PermanentFailure, Settings, Step
 from local import paths
+from local.fakes import Fault, FaultKind
 from local.vendors import example_secrets
 from stacks import channels
 from stacks.channels import CHANNELS
 from stacks.channels.sms import CHANNEL as SMS
 from stacks.config import Channel, ChannelNames, Privilege
+from tests.conformance.amazon_sns_vendor import AmazonSnsVendor
 from tests.infra.synthesis import DELIVERY, assemble, environment, stub_package, synthesize
 
 REGISTERED = {channel.name: channel.vendor for channel in CHANNELS}
@@ -44,6 +48,8 @@ WORKERS_ROLE = {"Role": {"Fn::GetAtt": ["DeliveryEventsWorkerRole6E788FAE", "Arn
 OTHER_CHANNEL = {"CHANNEL": "whatsapp"}
 BY_NAME = {check.__name__: check for check in CHECKS}
 DOCUMENT = paths.ROOT / "docs" / "adding-a-channel.md"
+PAGE = {"pager": partial(TwilioVendor, has_template=False), "notice": AmazonSnsVendor}
+"""The page's channels, each with the fake of its vendor."""
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -284,51 +290,94 @@ def test_parts_without_a_lookup_do_not_conform() -> None:
     assert 2 == len(list(BY_NAME["check_delivery_events"](replace(working, parts=parts))))
 
 
+def steps(channel: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the page's blocks for one of its channels: language, file (if it is one), content."""
+    for language, file, content in BLOCK.findall(DOCUMENT.read_text("utf-8")):
+        if Path(file).stem.split("_")[0] == channel or f"> examples/contexts/{channel}." in content:
+            yield language, file, content
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the files that the page's steps write or change."""
+    """A directory with what the page's steps write for its channels; they change no file."""
     root = tmp_path_factory.mktemp("repository")
-    for file in (EXAMPLE, VENDOR):
-        (root / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(paths.ROOT / file, root / file)
-    for language, file, content in BLOCK.findall(DOCUMENT.read_text("utf-8")):
+    for source, copy in (
+        *((paths.ROOT / file, file) for file in (EXAMPLE, VENDOR)),
+        (Path(__file__).with_name("amazon_sns_vendor.py"), vendor_file("Amazon SNS")),
+    ):
+        (root / copy).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, root / copy)
+    for language, file, content in (step for channel in PAGE for step in steps(channel)):
         if file:
+            assert not (paths.ROOT / file).exists()
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             (root / file).write_text(content)
-        elif language == "sh" and "pytest" not in content:
+        else:
+            assert "sh" == language
             subprocess.run(["/bin/sh", "-ec", content], cwd=root, check=True)  # noqa: S603 - the page's
     return root
 
 
 @pytest.fixture(scope="module")
-def subject(root: Path) -> Iterator[Subject]:
-    """The page's channel, synthesized by the app, which finds the page's entry."""
+def subjects(root: Path) -> Iterator[dict[str, Subject]]:
+    """The page's channels, synthesized by the app, which finds their entries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(channels, "__path__", [*channels.__path__, str(root / "stacks/channels")])
+        for package in (channels, lambda_src.channels):
+            own_path = str(root / package.__name__.replace(".", "/"))
+            patch.setattr(package, "__path__", [*package.__path__, own_path])
         found = {channel.name: channel for channel in channels.find_channels()}
         patch.setattr(app, "CHANNELS", tuple(found.values()))
-        module_path = [*lambda_src.channels.__path__, str(root / "lambda_src/channels")]
-        patch.setattr(lambda_src.channels, "__path__", module_path)
-        parts = lambda_src.channels.parts_of("pager")
         own = environment(**DELIVERY)
-        yield Subject(
-            names=ChannelNames(found["pager"], own),
-            template=assemble(own, stub_package()).directory / "Pager.template.json",
-            parts=replace(parts, assistants=root / "lambda_src/assistants"),
-            vendor=partial(TwilioVendor, has_template=False),
-            example=root / "examples/contexts/pager.json",
-        )
+        templates = assemble(own, stub_package()).directory
+        yield {
+            name: Subject(
+                names=ChannelNames(found[name], own),
+                template=templates / f"{found[name].display}.template.json",
+                parts=replace(parts_of(name), assistants=root / "lambda_src/assistants"),
+                vendor=vendor,
+                example=root / f"examples/contexts/{name}.json",
+            )
+            for name, vendor in PAGE.items()
+        }
 
 
 @each_check
-def test_the_pages_channel_conforms(subject: Subject, check: Check) -> None:
-    """The example channel of the page passes each check."""
-    assert [] == list(check(subject))
+@pytest.mark.parametrize("channel", PAGE)
+def test_a_channel_of_the_page_conforms(
+    subjects: dict[str, Subject], channel: str, check: Check
+) -> None:
+    """The example channels of the page pass each check."""
+    assert [] == list(check(subjects[channel]))
 
 
-def test_the_pages_channel_is_complete(root: Path) -> None:
-    """The page's steps leave no part of the channel out, and its table lists existing files."""
-    assert [] == list(missing_parts("pager", root, REGISTERED | {"pager": "Twilio"}))
-    rows = re.findall(r"^\| `([^`]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+def test_a_notice_keeps_its_paragraphs(subjects: dict[str, Subject]) -> None:
+    """A channel whose texts have paragraphs sends them, in variables without a template."""
+    written = {"subject": "Your application", "text": "Dear reader,\n\nit has arrived."}
+    fault = Fault(FaultKind.WRONG_OUTPUT, message=json.dumps(written))
+    with running(subjects["notice"]) as runner:
+        (id_,) = runner.process(prepare=lambda: runner.openai.fail_next(fault)).accepted
+        (sent,) = cast("AmazonSnsVendor", runner.vendor).state().values()
+    assert written == {"subject": sent["Subject"], "text": sent["Message"]}, id_
+
+
+@pytest.mark.parametrize("channel", PAGE)
+def test_the_pages_steps_are_short_and_complete(
+    root: Path, subjects: dict[str, Subject], channel: str
+) -> None:
+    """They have 100 lines at most as ruff formats them, and leave no part of the channel out."""
+    sources = list(steps(channel))
+    for language, file, content in sources:
+        for command in ("format --diff", "check") if language == "python" else ():
+            arguments = [*command.split(), "--stdin-filename", file, "-"]
+            ruff = [sys.executable, "-m", "ruff", *arguments]
+            subprocess.run(ruff, cwd=paths.ROOT, input=content, text=True, check=True)  # noqa: S603
+    assert 100 >= sum(content.count("\n") for _, _, content in sources)
+    vendor = subjects[channel].names.channel.vendor
+    assert [] == list(missing_parts(channel, root, {channel: vendor}))
+
+
+def test_the_pages_table_lists_existing_files() -> None:
+    """The parts of a channel have the names that the page gives them."""
+    rows = re.findall(r"^\| `(\w+/[^`]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert 4 == len(rows)
     assert all((paths.ROOT / row).is_file() for row in rows)

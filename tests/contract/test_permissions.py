@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from itertools import product
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_src import index, receiver, scheduler
+from stacks.channels import CHANNELS
 from tests.alarms.situations import SITUATIONS
 from tests.contract.conftest import runtime_clients
 from tests.infra.synthesis import DELIVERY, STACKS, Synthesized, synthesize
@@ -45,7 +46,6 @@ ALL_RESOURCES = "*"
 Call = tuple[str, str]
 """An action, and the name of its resource."""
 
-CHANNELS = ("whatsapp", "sms")
 STACK, TABLE = "ai-multi-comms-whatsapp-dev", "conversations-dev"
 QUEUE, DEAD_LETTERS = "ai-multi-comms-whatsapp-queue-dev", "ai-multi-comms-whatsapp-dlq-dev"
 OPERATOR, ROUTER = "ai-multi-comms-whatsapp-operator-dev", "ai-multi-comms-whatsapp-router-dev"
@@ -367,6 +367,7 @@ def test_operators_use_a_key_through_its_services_only() -> None:
 
 def test_policies_are_per_channel(dev: Synthesized) -> None:
     """No policy of one channel allows anything on another's queues or secrets."""
-    for (channel, other), role in product((CHANNELS, CHANNELS[::-1]), ("operator", "router")):
+    pairs = permutations((channel.name for channel in CHANNELS), 2)
+    for (channel, other), role in product(pairs, ("operator", "router")):
         allowed = _of_policy(dev, f"ai-multi-comms-{channel}-{role}-dev")
         assert not [permission for permission in allowed if other in permission.resource]
