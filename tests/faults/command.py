@@ -16,7 +16,7 @@ from tests.faults import report
 from tests.faults.inputs.run import run as deliver_bodies
 from tests.faults.model.model import Played
 from tests.faults.model.run import run as run_schedules
-from tests.faults.model.schedules import read
+from tests.faults.model.schedules import Situation, read
 from tests.faults.mutant_runs import Caught
 from tests.faults.mutant_runs import run as run_mutants
 from tests.faults.process_faults.calls import Fault, Redelivery
@@ -111,11 +111,11 @@ class Proof:
         result, seconds = self._timed("model", partial(run_schedules, self.schedules, self.seed))
         if result.schedules >= COVERING_SCHEDULES:
             self.unproven += [f"no schedule reached: {missed}" for missed in result.unreached]
-        by_frequency = sorted(result.reached.items(), key=lambda item: (-item[1], item[0]))
-        reached = {str(situation): number for situation, number in by_frequency}
+        reached = {str(one): result.reached[one] for one in Situation if result.reached[one]}
+        by_frequency = dict(sorted(reached.items(), key=lambda item: (-item[1], item[0])))
         tables = (
             decisions_table(result.decisions, result.schedules),
-            counts_table("What the schedules reached", reached),
+            counts_table("What the schedules reached", by_frequency),
         )
         return Finding("model", result, seconds, tables)
 

@@ -17,7 +17,7 @@ from tests.faults.command import (
     decisions_table,
     summary_table,
 )
-from tests.faults.model.run import SchedulesResult
+from tests.faults.model.run import OPERATOR, SchedulesResult
 from tests.faults.model.schedules import Situation
 from tests.faults.process_faults.calls import Fault
 from tests.faults.process_faults.cells import Cell, CellResult, CellsResult
@@ -76,15 +76,9 @@ def test_summary_counts_by_the_kind_of_rule() -> None:
 
 def test_operators_decisions_are_compared() -> None:
     """The same schedules, with callbacks and without."""
-    decided = Counter({Situation.RELEASED: 2})
-    without = decided + Counter({Situation.RECORDED_BY_OPERATOR: 1})
-    result = SchedulesResult(
-        schedules=5,
-        reached=decided,
-        reached_without_callbacks=without,
-        decided=2,
-        decided_without_callbacks=3,
-    )
+    decided = Counter({Situation.RELEASED: 2, OPERATOR: 2})
+    without = decided + Counter({Situation.RECORDED_BY_OPERATOR: 1, OPERATOR: 1})
+    result = SchedulesResult(schedules=5, reached=decided, without=without)
 
     table = decisions_table((result + result).decisions, 10)
 

@@ -1,13 +1,15 @@
 """A deployed channel, and the tool that finds it."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 from local.fakes import TwilioSettings
 from ops import endpoints, queues
-from tests.ops.operator_channel import OperatorChannel, create_stack
+from tests.ops.operator_channel import Deployments, OperatorChannel
 from tests.support.aws_account import variables
 from tests.support.channel import Channel
 from tests.support.fixtures import *  # noqa: F403 - fixtures
@@ -24,6 +26,14 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     urls = [channel.sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
     outputs = ("DeadLetterQueueUrl", "EventsQueueUrl", "EventsDeadLetterQueueUrl")
     deployed = variables(channel.queue_url, channel.table, channel.openai, channel.twilio)
+    deployments, make_call = Deployments(), BaseClient._make_api_call
     # On a busy machine the fake may take longer than the function's two seconds.
-    create_stack(deployed | {"TWILIO_TIMEOUT_SECONDS": "20"}, dict(zip(outputs, urls, strict=True)))
-    return OperatorChannel(channel, *urls)
+    deployed |= {"TWILIO_TIMEOUT_SECONDS": "20"}
+    deployments.add(deployed, dict(zip(outputs, urls, strict=True)))
+
+    def answer(client: BaseClient, operation: str, parameters: Any) -> Any:
+        found = deployments.answer(operation, parameters)
+        return make_call(client, operation, parameters) if found is None else found
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    return OperatorChannel(channel, *urls, deployments)

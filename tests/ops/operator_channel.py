@@ -1,17 +1,25 @@
 """A deployed channel in the mocked account, with its dead-letter queue and the tool."""
 
-import io
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import boto3
+from botocore.exceptions import ClientError
 
+from lambda_src import index
 from lambda_src.core.contract import HANDLER, Status
+from lambda_src.services.dynamodb_service import ConversationsTable
 from local.fakes import Fault
+from tests.ops.conversation_states import STATES
 from tests.ops.tool import Tool
-from tests.support.channel import Change, Channel, context, expire_send_deadline, recipient_data
+from tests.support.channel import (
+    RECIPIENT,
+    Change,
+    Channel,
+    context,
+    expire_send_deadline,
+    recipient_data,
+)
 
 STACK = "ai-multi-comms-whatsapp-dev"
 ALIAS = "live"
@@ -23,35 +31,45 @@ def to(number: str) -> Change:
     return lambda document: recipient_data(document).update(recipient_tel=number)
 
 
-def create_stack(
-    variables: Mapping[str, str],
-    queues: Mapping[str, str],
-    stack: str = STACK,
-    handler: str = HANDLER,
-) -> None:
-    """Create a stack with a channel's outputs, and the function that they name."""
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("index.py", "")
-    boto3.client("iam").create_role(RoleName=stack, AssumeRolePolicyDocument="{}")
-    functions = boto3.client("lambda")
-    functions.create_function(
-        FunctionName=stack,
-        Runtime="python3.13",
-        Role=f"arn:aws:iam::123456789012:role/{stack}",
-        Handler=handler,
-        Code={"ZipFile": package.getvalue()},
-        Environment={"Variables": {**variables, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}},
-        Publish=True,
-    )
-    functions.create_alias(FunctionName=stack, Name=ALIAS, FunctionVersion="1")
-    outputs = {"FunctionName": stack, "FunctionAlias": ALIAS}
-    outputs |= {"QueueUrl": variables["QUEUE_URL"], **queues}
-    template = {
-        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-    }
-    boto3.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
+class Deployments:
+    """Stacks of channels and their functions, as AWS describes them; moto takes long for both."""
+
+    def __init__(self) -> None:
+        self._stacks: dict[str, Any] = {}
+        self._functions: dict[tuple[str, str], Any] = {}
+
+    def add(
+        self,
+        variables: Mapping[str, str],
+        queues: Mapping[str, str],
+        stack: str = STACK,
+        handler: str = HANDLER,
+    ) -> None:
+        """Add a stack with a channel's outputs, and the function that they name."""
+        outputs = {"FunctionName": stack, "FunctionAlias": ALIAS}
+        outputs |= {"QueueUrl": variables["QUEUE_URL"], **queues}
+        described = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
+        self._stacks[stack] = {"StackName": stack, "Outputs": described}
+        environment = {"Variables": {**variables, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}}
+        self._functions[stack, ALIAS] = {"Handler": handler, "Environment": environment}
+
+    def answer(self, operation: str, parameters: Mapping[str, Any]) -> Any:
+        """Return the answer of CloudFormation or Lambda; None if another service is called."""
+        match operation, parameters:
+            case "DescribeStacks", {"StackName": name} if name not in self._stacks:
+                error = {"Code": "ValidationError", "Message": f"Stack {name} does not exist"}
+                raise ClientError({"Error": error}, operation)
+            case "DescribeStacks", {"StackName": name}:
+                return {"Stacks": [self._stacks[name]]}
+            case "DescribeStacks", _:
+                return {"Stacks": [*self._stacks.values()]}
+            case "ListStackResources", {"StackName": _}:
+                return {"StackResourceSummaries": []}
+            case "GetFunctionConfiguration", {"FunctionName": name, "Qualifier": alias}:
+                return self._functions[name, alias]
+            case "ListEventSourceMappings", _:
+                return {"EventSourceMappings": []}
+        return None
 
 
 @dataclass(frozen=True)
@@ -63,12 +81,22 @@ class OperatorChannel(Tool):
         dead_letter_queue_url: Its dead-letter queue.
         events_queue_url: The queue of its delivery events.
         events_dead_letter_queue_url: The dead-letter queue of these.
+        deployments: The stacks that the tool finds.
     """
 
     channel: Channel
     dead_letter_queue_url: str
     events_queue_url: str
     events_dead_letter_queue_url: str
+    deployments: Deployments
+
+    def conversation(self, state: str, recipient: str = RECIPIENT, name: str = "") -> str:
+        """Create a conversation in a state of `STATES`, by default named so; return its body."""
+        body = context(to(recipient), conversation_id=name or state)
+        channel = self.channel
+        table = ConversationsTable(channel.dynamodb, channel.table, "1.0.0", channel="whatsapp")
+        STATES[state].write(table, index.batch_handler().parse(body))
+        return body
 
     def dead_letter(self, *bodies: str, events: bool = False) -> None:
         """Put messages into the dead-letter queue, or into that of the events."""

@@ -383,16 +383,6 @@ def test_a_model_must_stay_available(shutdown: str | None, problems: int, warnin
     assert (problems, warnings) == (len(checked.problems), len(checked.warnings))
 
 
-def test_a_dry_run_suppresses_nobody(operator: OperatorChannel) -> None:
-    """Without --dry-run the recipient is suppressed, once."""
-    add = ("suppression", "add", RECIPIENT, *REASON)
-    operator.succeed(*add, "--dry-run")
-    assert [] == operator.succeed("suppression", "list")
-    outcomes = [operator.succeed(*add)["outcome"] for _ in range(2)]
-    assert ["suppressed", "was already suppressed"] == outcomes
-    assert 1 == len(operator.succeed("suppression", "list"))
-
-
 def test_messages_of_both_queues_are_erased(operator: OperatorChannel) -> None:
     """The receipt counts them; an unknown send stays, and so the erasure is not complete."""
     operator.channel.deliver(context(conversation_id="sent"))

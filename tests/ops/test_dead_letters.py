@@ -11,11 +11,9 @@ from typing import Any
 import boto3
 import pytest
 
-from lambda_src import index
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import RejectedContext
 from lambda_src.core.models import ContextObject
-from lambda_src.services.dynamodb_service import ConversationsTable
 from ops.conversations import ConversationRecord
 from ops.delivery_events import EventKind, QueuedEvent
 from ops.deployment import Deployment
@@ -23,7 +21,7 @@ from ops.dlq.inspection import Inspection
 from ops.dlq.policy import DiscardDecision, RedriveDecision, discard_decision, redrive_decision
 from ops.queues import ChannelQueue, QueueMessage, QueueScanner
 from tests.ops.conversation_states import FIXED_CAUSES, STATES
-from tests.ops.operator_channel import OperatorChannel, to
+from tests.ops.operator_channel import OperatorChannel
 from tests.support import contexts
 from tests.support.callbacks import Callbacks
 from tests.support.channel import CONVERSATION, RECIPIENT, context, recipient_data
@@ -245,14 +243,9 @@ def test_many_messages_are_sent(operator: OperatorChannel, monkeypatch: pytest.M
     mixture = []  # state, recipient and body; several conversations for each recipient
     for number, state in enumerate(islice(cycle(STATES), MESSAGES)):
         recipient = f"+447700900{number // len(STATES) % 1000:03}"
-        body = context(to(recipient), conversation_id=f"{state}-{number}")
+        body = operator.conversation(state, recipient, f"{state}-{number}")
         mixture.append((state, recipient, body))
     redrive = (*REDRIVE, *FIXED_CAUSES)
-    client = boto3.client("dynamodb")
-    table = ConversationsTable(client, operator.channel.table, "1.0.0", channel="whatsapp")
-    parse = index.batch_handler().parse
-    for state, _, body in mixture:
-        STATES[state].write(table, parse(body))
     operator.dead_letter(*(body for state, _, body in mixture for _ in range(STATES[state].copies)))
     send, calls = ChannelQueue.send, count()
 

@@ -8,7 +8,7 @@ import pytest
 
 from ops.console import Console
 from ops.session import Session
-from tests.ops.operator_channel import OperatorChannel, create_stack
+from tests.ops.operator_channel import OperatorChannel
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "push-notifications"
 PACKAGE = "push_processor"
@@ -29,7 +29,7 @@ def push(operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch) -> Iterator
     }
     queues = {"DeadLetterQueueUrl": operator.dead_letter_queue_url}
     handler = f"{PACKAGE}.index.lambda_handler"
-    create_stack(variables, queues, "acme-alerts-push-dev", handler)
+    operator.deployments.add(variables, queues, "acme-alerts-push-dev", handler)
     monkeypatch.chdir(EXAMPLE)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield operator

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from threading import RLock
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +18,7 @@ from botocore.session import get_session
 from moto import mock_aws
 from moto.core.responses import BaseResponse
 from moto.core.serialize import AttributePicker, AttributePickerContext
+from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import TransactionCanceledException
 from moto.dynamodb.models import DynamoDBBackend
@@ -27,7 +29,6 @@ from mypy_boto3_sqs import SQSClient
 
 from local.fakes.aws import (
     CREDENTIALS,
-    NO_CA_CERTIFICATES,
     create_conversations_table,
     create_queues,
 )
@@ -77,13 +78,20 @@ def mocked_account() -> Iterator[None]:
     """Run an AWS account in memory, without credentials, inside the context."""
     with pytest.MonkeyPatch.context() as monkeypatch, mock_aws(), serialized_calls():
         moto_api_backend.reset()  # a nested account would start with the outer one's content
-        for name, value in (CREDENTIALS | NO_CA_CERTIFICATES).items():
+        for name, value in CREDENTIALS.items():
             monkeypatch.setenv(name, value)
+        # No test uses TLS, and reading the machine's CA certificates takes longer than a message.
+        monkeypatch.setattr("httpcore2.default_ssl_context", without_certificates)
         # botocore's builtin handlers are registered once per process.
         for module in ("bootstrap", "receiver"):
             monkeypatch.setattr(f"lambda_src.{module}.get_session", _one_session)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SessionWithSharedClients())
         yield
+
+
+def without_certificates(**_: object) -> SSLContext:
+    """Return a context for TLS that trusts nobody."""
+    return SSLContext(PROTOCOL_TLS_CLIENT)
 
 
 _one_session = cache(get_session)
@@ -150,6 +158,7 @@ def variables(queue_url: str, table: str, openai: FakeOpenAI, twilio: FakeTwilio
     }
 
 
+_spell = cache(camelcase_to_underscores)
 _one_at_a_time = RLock()
 _dispatch = BaseResponse._dispatch  # the one method that every call passes
 
@@ -161,8 +170,12 @@ def serialized_calls() -> Iterator[None]:
     moto reads and changes its tables, queues and secrets without locks: a scan during a write in
     another thread ends with "dictionary changed size during iteration". It undoes a cancelled
     transaction by restoring a copy of the whole table, which takes time with every transaction.
+    With every call it spells names in another way, and lists the names of a class.
     """
     with (
+        patch("moto.core.responses.camelcase_to_underscores", _spell),
+        patch("moto.sqs.models.camelcase_to_underscores", _spell),
+        patch("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
         patch.object(BaseResponse, "_dispatch", _dispatch_alone),
         patch.object(AttributePicker, "__call__", _pick),
         patch.object(DynamoDBBackend, "transact_write_items", _transact_write_items),

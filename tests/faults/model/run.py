@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import as_completed
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import inf
 from typing import Any, ClassVar, NamedTuple
 
@@ -141,7 +141,7 @@ class Ended(NamedTuple):
 
 
 DECIDED = frozenset({Situation.RELEASED, Situation.RECORDED_BY_OPERATOR})
-"""An operator was needed."""
+OPERATOR = "an operator was needed"
 CHANGED_BY_CALLBACKS = frozenset({
     Situation.PROVEN, Situation.PROVEN_EARLY, Situation.PROVEN_UNKNOWN, Situation.OPTED_OUT_LATE,
 })  # fmt: skip
@@ -338,29 +338,19 @@ INDEPENDENTLY = settings(
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulesResult(Result):
-    """How many schedules there were, how many steps they had, and what they reached."""
+    """How many schedules there were, how many steps they had, and how many reached what.
+
+    `without` is what they reached without callbacks; `OPERATOR` counts like a situation.
+    """
 
     schedules: int = 0
     steps: int = 0
-    reached: Counter[Situation] = field(default_factory=Counter)
-    reached_without_callbacks: Counter[Situation] = field(default_factory=Counter)
-    decided: int = 0
-    decided_without_callbacks: int = 0
+    reached: Counter[str] = field(default_factory=Counter)
+    without: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: "SchedulesResult") -> "SchedulesResult":
-        return SchedulesResult(
-            schedules=self.schedules + other.schedules,
-            steps=self.steps + other.steps,
-            reached=self.reached + other.reached,
-            reached_without_callbacks=(
-                self.reached_without_callbacks + other.reached_without_callbacks
-            ),
-            decided=self.decided + other.decided,
-            decided_without_callbacks=(
-                self.decided_without_callbacks + other.decided_without_callbacks
-            ),
-            violations=self.violations + other.violations,
-        )
+        names = [each.name for each in fields(self)]
+        return SchedulesResult(**{n: getattr(self, n) + getattr(other, n) for n in names})
 
     @property
     def size(self) -> str:
@@ -370,13 +360,8 @@ class SchedulesResult(Result):
     @property
     def decisions(self) -> dict[str, tuple[int, int]]:
         """In how many schedules an operator decided what, with callbacks and without."""
-        return {
-            "an operator was needed": (self.decided, self.decided_without_callbacks),
-            **{
-                str(decision): (self.reached[decision], self.reached_without_callbacks[decision])
-                for decision in (Situation.RECORDED_BY_OPERATOR, Situation.RELEASED)
-            },
-        }
+        decisions = (OPERATOR, Situation.RECORDED_BY_OPERATOR, Situation.RELEASED)
+        return {str(what): (self.reached[what], self.without[what]) for what in decisions}
 
     @property
     def unreached(self) -> tuple[Situation, ...]:
@@ -386,7 +371,7 @@ class SchedulesResult(Result):
     @property
     def operator_needed(self) -> int:
         """Schedules in which an operator decided."""
-        return self.decided
+        return self.reached[OPERATOR]
 
 
 def run(
@@ -413,13 +398,16 @@ def run_shard(seed: int, alter: Alter = unaltered) -> SchedulesResult:
     return SchedulesResult(
         schedules=len(shard.ended),
         steps=sum(one.steps for one in shard.ended),
-        reached=Counter(situation for one in shard.ended for situation in one.reached),
-        reached_without_callbacks=Counter(
-            situation for one in shard.ended for situation in one.without
-        ),
-        decided=sum(not DECIDED.isdisjoint(one.reached) for one in shard.ended),
-        decided_without_callbacks=sum(not DECIDED.isdisjoint(one.without) for one in shard.ended),
+        reached=_counted(one.reached for one in shard.ended),
+        without=_counted(one.without for one in shard.ended),
         violations=(_violation(seed, *shard.broken, alter),) if shard.broken else (),
+    )
+
+
+def _counted(reached: Iterable[set[Situation]]) -> Counter[str]:
+    decided = {OPERATOR}
+    return Counter(
+        what for each in reached for what in each | (set() if each.isdisjoint(DECIDED) else decided)
     )
 
 

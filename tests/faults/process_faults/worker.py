@@ -30,6 +30,7 @@ from tests.faults.competitors import powertools, straightforward
 from tests.faults.mutants.catalogue import MUTANTS
 from tests.faults.parallel import end_with_parent
 from tests.faults.process_faults._clock import SharedTime, WorkerTime, bind
+from tests.support.aws_account import without_certificates
 from tests.support.channel import API_KEY, MODEL
 
 LambdaHandler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
@@ -130,6 +131,7 @@ def warm_up() -> None:
     with patch.dict(os.environ, environment | {"CHANNEL": "whatsapp"}):
         index.batch_handler()
         index.batch_handler.cache_clear()
+    patch("httpcore2.default_ssl_context", without_certificates).start()
     _ = Client("none", "none").messages  # type: ignore[no-untyped-call]
     openai.DefaultHttpxClient().close()
     _generate()

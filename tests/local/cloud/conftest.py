@@ -1,18 +1,15 @@
 """The whole local cloud; all messages are sent first, so that the waits for retries overlap.
 
-The tests in `ops`, which need none of these messages, are first for the same reason.
+`test_commands`, which needs few of these messages, is first for the same reason.
 It is stopped after this directory's last test: even without messages it uses half a core.
 """
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
-from local.aws import DUMMY_SECRET
 from local.channel import Channel
 from local.cloud import LocalCloud
 from local.demo.scenarios import writes_message_sid
@@ -20,7 +17,6 @@ from local.dynamodb_proxy import DynamoDBError, Parameters
 from local.lifecycle import wait_for
 from local.message_tracker import MessageTracker
 from local.vendors import FakeVendors
-from ops import endpoints, queues
 from tests.local.cloud.messages import (
     METRIC_FILTERS,
     TIMEOUT_SECONDS,
@@ -29,7 +25,6 @@ from tests.local.cloud.messages import (
     context,
     recipient,
 )
-from tests.local.cloud.ops.local_operator import LocalOperator
 
 DENIED = {recipient("unrecorded", channel) for channel in METRIC_FILTERS}
 """The recipients for whom DynamoDB denies to record a sid, until that has failed."""
@@ -85,27 +80,3 @@ def failed_updates(
 def _critical_line(channel: Channel, tracker: MessageTracker) -> dict[str, Any] | None:
     lines = channel.log_of(tracker.message_id)
     return next((line for line in lines if line["level"] == "CRITICAL"), None)
-
-
-@pytest.fixture(scope="package")
-def session(cloud: LocalCloud) -> boto3.Session:
-    """Return one session for all commands: a new one parses AWS's models again."""
-    return boto3.Session(f"local-cloud-{cloud.aws.account}", DUMMY_SECRET, None, cloud.aws.region)
-
-
-@pytest.fixture
-def operator(
-    cloud: LocalCloud,
-    fakes: FakeVendors,
-    session: boto3.Session,
-    failed_updates: Mapping[str, FailedUpdate],  # noqa: ARG001 - `erase` needs them repaired
-    monkeypatch: pytest.MonkeyPatch,
-) -> LocalOperator:
-    """Return an operator with a tenant of their own."""
-    operator = LocalOperator(cloud, fakes, session)
-    for name, value in operator.environment().items():
-        if name not in {"PATH", "HOME"}:
-            monkeypatch.setenv(name, value)
-    monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # one process holds the whole queue
-    monkeypatch.setattr(endpoints, "boto3", SimpleNamespace(Session=lambda **_: session))
-    return operator

@@ -1,1 +1,0 @@
-"""The operator's commands on a running local cloud: done, refused, and interrupted."""
