@@ -13,6 +13,7 @@ from mypy_boto3_sqs.literals import QueueAttributeNameType
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.time_budget import ACCOUNT_BACKOFF
 from local import paths
 from local.cloud import LocalCloud
 from local.vendors import FakeVendors
@@ -29,6 +30,7 @@ from tests.faults.soak.evidence import (
 from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses
 from tests.faults.soak.plan import (
     CONCURRENCY,
+    MAX_RECEIVE_COUNT,
     Arrival,
     Conversation,
     Plan,
@@ -40,7 +42,8 @@ from tests.faults.soak.plan import (
 POLL_SECONDS = 0.5
 QUIET_SECONDS = TOO_LATE + 2
 """After so long without a message on the queue, neither a worker nor a vendor is at work."""
-TIMEOUT_SECONDS = 400.0
+TIMEOUT_SECONDS = ACCOUNT_BACKOFF.seconds(MAX_RECEIVE_COUNT - 1, base=1) + 100
+"""A message whose account was refused at its last delivery but one waits the longest, 24 minutes."""
 OPERATOR_ROUNDS = 4
 MAX_BATCH = 10
 LATE_DUPLICATES = CONCURRENCY * MAX_BATCH
