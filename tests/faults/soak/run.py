@@ -43,7 +43,7 @@ POLL_SECONDS = 0.5
 QUIET_SECONDS = TOO_LATE + 2
 """After so long without a message on the queue, neither a worker nor a vendor is at work."""
 TIMEOUT_SECONDS = ACCOUNT_BACKOFF.seconds(MAX_RECEIVE_COUNT - 1, base=1) + 100
-"""A message whose account was refused at its last delivery but one waits the longest, 24 minutes."""
+"""A message whose account was refused at its last attempt to send waits longest: 24 minutes."""
 OPERATOR_ROUNDS = 4
 MAX_BATCH = 10
 LATE_DUPLICATES = CONCURRENCY * MAX_BATCH
