@@ -98,6 +98,7 @@ def _adapters(settings: Settings, parts: ChannelParts) -> _Adapters:
             Retention(settings.conversation_retention_days),
             channel=settings.channel,
             addressing=parts.addressing,
+            has_lookup=parts.make_status_lookup is not None,
         ),
         secrets=ChannelSecrets(
             aws.create_client("secretsmanager", config=AWS_CLIENT),
@@ -122,16 +123,16 @@ def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchH
         parts: The channel's own parts.
 
     Raises:
-        ConfigurationError: The channel has neither status callbacks nor a status lookup, or has
-            credentials and no `SECRET_PREFIXES`.
+        ConfigurationError: The channel has no source of delivery events, or has credentials and no
+            `SECRET_PREFIXES`.
     """
     # Imported here, because the processor's start does not need it.
     from lambda_src.core.delivery import events  # noqa: PLC0415
 
     lookup = parts.make_status_lookup(settings) if parts.make_status_lookup else None
-    if parts.callbacks is None and lookup is None:
+    if not (parts.callbacks or parts.vendor_events or lookup):
         raise ConfigurationError(
-            f"{Variable.CHANNEL}: the channel has neither status callbacks nor a status lookup"
+            f"{Variable.CHANNEL}: the channel has no callbacks, vendor events or status lookup"
         )
     if parts.has_credentials and not settings.secret_prefixes:
         raise ConfigurationError(f"{Variable.SECRET_PREFIXES}: missing or empty")
@@ -141,7 +142,13 @@ def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchH
     adapters = _adapters(settings, parts)
     return events.EventBatchHandler(
         recorder=events.EventRecorder(
-            settings.channel, adapters.table, adapters.secrets, parts.callbacks, time.time, lookup
+            settings.channel,
+            adapters.table,
+            adapters.secrets,
+            time.time,
+            callbacks=parts.callbacks,
+            vendor_events=parts.vendor_events,
+            lookup=lookup,
         ),
         queue=adapters.queue,
         metrics=adapters.metrics,

@@ -40,6 +40,8 @@ from lambda_src.core import (
     TextFormat,
     TextRules,
     TransientFailure,
+    VendorEvent,
+    VendorEvents,
     call_with_deadline,
 )
 from lambda_src.core.batch import BatchHandler
@@ -79,6 +81,8 @@ __all__ = [
     "TextFormat",
     "TextRules",
     "TransientFailure",
+    "VendorEvent",
+    "VendorEvents",
     "build_events_handler",
     "build_handler",
     "call_with_deadline",

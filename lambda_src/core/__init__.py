@@ -75,6 +75,7 @@ from lambda_src.core.models import (
     TextRules,
     Usage,
     VariableRule,
+    VendorEvent,
 )
 from lambda_src.core.ports import (
     BY_PHONE,
@@ -92,6 +93,7 @@ from lambda_src.core.ports import (
     StatusLookup,
     TextFormat,
     TextGenerator,
+    VendorEvents,
 )
 from lambda_src.core.settings import ConfigurationError, Settings
 
@@ -175,6 +177,8 @@ __all__ = [
     "Usage",
     "Variable",
     "VariableRule",
+    "VendorEvent",
+    "VendorEvents",
     "call_with_deadline",
     "json_type",
     "parse_definition",

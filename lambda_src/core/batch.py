@@ -18,9 +18,9 @@ from lambda_src.core.errors import (
 from lambda_src.core.flow import MessageFlow
 from lambda_src.core.log import (
     LOG_FIELDS,
-    deadline_exceeded,
     insufficient_time,
     log_failure,
+    log_unfinished,
     log_visibility_unchanged,
 )
 from lambda_src.core.metrics import Result, count_results
@@ -139,12 +139,7 @@ class BatchHandler:
             process, by_urgency, self._seconds_left(deliveries, time_budget.HARD_STOP_SECONDS)
         )
         finished = dict(results)
-        for delivery in deliveries:
-            if delivery.message_id not in finished:
-                is_started = delivery.message_id in started
-                reason = deadline_exceeded if is_started else insufficient_time
-                finished[delivery.message_id] = reason(delivery)
-        return finished
+        return {**finished, **log_unfinished(deliveries, started, finished)}
 
     def _process_message(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
         if not self._has_time(delivery):

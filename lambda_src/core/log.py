@@ -1,6 +1,7 @@
 """Log lines of the flow: the fields that all lines of a message share, and one line per failure."""
 
 import logging
+from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 
 from lambda_src.core.contract import LogEvent, Step
@@ -81,3 +82,16 @@ def deadline_exceeded(delivery: Delivery) -> ProcessingError:
         extra={"event": LogEvent.CUT_OFF, "sqs_message_id": delivery.message_id},
     )
     return TransientFailure(LogEvent.CUT_OFF, Step.PARSE)
+
+
+def log_unfinished(
+    deliveries: Sequence[Delivery], started: Collection[str], finished: Collection[str]
+) -> dict[str, ProcessingError]:
+    """Log and return the failures of a batch's messages that are not finished, by message id."""
+    return {
+        delivery.message_id: (
+            deadline_exceeded if delivery.message_id in started else insufficient_time
+        )(delivery)
+        for delivery in deliveries
+        if delivery.message_id not in finished
+    }

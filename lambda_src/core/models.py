@@ -288,6 +288,26 @@ class DeliveryEvent:
     accepted_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class VendorEvent:
+    """An event that the vendor itself has put on the events queue.
+
+    Attributes:
+        conversation_id: The conversation that the message was sent for.
+        intent_id: The id of that send's intent.
+        event: What it reports about the message.
+        at: When it happened, in epoch seconds.
+        opted_out: Whether the recipient complained about a message that they have received: they
+            are suppressed, and its status does not change.
+    """
+
+    conversation_id: str
+    intent_id: str
+    event: DeliveryEvent
+    at: float
+    opted_out: bool = False
+
+
 def utf16_length(text: str) -> int:
     """Return a text's length in UTF-16 code units, as vendors count; an emoji has two or more."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

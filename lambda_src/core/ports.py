@@ -20,6 +20,7 @@ from lambda_src.core.models import (
     OutgoingMessage,
     RecordKey,
     TextRules,
+    VendorEvent,
 )
 from lambda_src.core.settings import Settings
 
@@ -107,6 +108,19 @@ class Callbacks(Protocol):
 
     def verify(self, credentials: Any, callback: Callback) -> DropReason | None:
         """Return why a callback is not the vendor's about a message of that account, or None."""
+
+    def classify(self, event: DeliveryEvent) -> ProcessingError:
+        """Return the error of a message that was accepted and then not delivered.
+
+        It has the class that the same code has in the answer to a send.
+        """
+
+
+class VendorEvents(Protocol):
+    """Events that the vendor itself puts on the events queue, whose policy allows only that."""
+
+    def read(self, document: Mapping[str, Any]) -> VendorEvent | None:
+        """Return what an event reports; None if it is unreadable."""
 
     def classify(self, event: DeliveryEvent) -> ProcessingError:
         """Return the error of a message that was accepted and then not delivered.
@@ -377,6 +391,7 @@ class ChannelParts:
         text_rules: The channel's characters, text lengths and variables.
         assistants: Directory of assistant definitions; None: those of `lambda_src/assistants`.
         callbacks: The vendor's status callbacks; None: the channel requests none.
+        vendor_events: The events that the vendor puts on the events queue; None: it does not.
         make_status_lookup: Makes the lookup of a message's status, once per container; None: the
             vendor has none.
         has_message_list: Whether the vendor lists the messages that it accepted, so that `find` of
@@ -395,6 +410,7 @@ class ChannelParts:
     text_rules: TextRules = ANY_TEXT
     assistants: Path | None = None
     callbacks: Callbacks | None = None
+    vendor_events: VendorEvents | None = None
     make_status_lookup: Callable[[Settings], StatusLookup] | None = None
     has_message_list: bool = True
     operator: OperatorParts = OperatorParts()

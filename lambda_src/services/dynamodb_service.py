@@ -64,6 +64,7 @@ class ConversationsTable:
         retention: How long records are kept.
         channel: The channel whose suppressions apply.
         addressing: The format and the spellings of its recipients' addresses.
+        has_lookup: Whether the vendor can be asked for the status of a sent message.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class ConversationsTable:
         *,
         channel: str,
         addressing: Addressing = BY_PHONE,
+        has_lookup: bool = True,
     ) -> None:
         self._client = client
         self._table_name = table_name
         self._version = processor_version
         self._retention = retention
         self._channel = channel
+        self._has_lookup = has_lookup
         self._suppressions = SuppressionList(table_name, channel, addressing)
 
     def create(self, context: ContextObject, lease: Lease) -> None:
@@ -111,7 +114,7 @@ class ConversationsTable:
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the vendor id, while `sending` or `send_unknown`, under any lease."""
-        self._update(updates.record_sent(key, sent, self._channel))
+        self._update(updates.record_sent(key, sent, self._channel, has_lookup=self._has_lookup))
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` under the same lease.

@@ -1,6 +1,7 @@
 """The events worker: records what the vendor reports about messages that it accepted.
 
-An event is a status callback, which is verified, or a request to look a message up at the vendor.
+An event is a status callback, which is verified, an event that the vendor itself puts on the queue,
+or a request to look a message up at the vendor.
 """
 
 import json
@@ -58,9 +59,8 @@ from lambda_src.core.ledger import (
 )
 from lambda_src.core.log import (
     LOG_FIELDS,
-    deadline_exceeded,
-    insufficient_time,
     log_failure,
+    log_unfinished,
     log_visibility_unchanged,
 )
 from lambda_src.core.models import Callback, Delivery, DeliveryEvent, RecordKey
@@ -72,6 +72,7 @@ from lambda_src.core.ports import (
     Queue,
     Secrets,
     StatusLookup,
+    VendorEvents,
 )
 from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delays
 
@@ -86,7 +87,8 @@ LAST_ANSWER_SECONDS = LOOKUP_DELAYS_SECONDS[-1] + 86_400
 """After a send. A lookup that the vendor has not answered by then is not repeated."""
 LATEST = 10.0**11
 """Epoch seconds above which a number is no time."""
-
+COMPLAINT = "complaint"
+"""Failure code of a suppression after a complaint."""
 
 T = TypeVar("T")
 
@@ -133,16 +135,18 @@ class EventRecorder:
         channel: The channel's name.
         store: The conversations table.
         secrets: The channel's secrets.
-        callbacks: The vendor's status callbacks; None: the channel has none.
         clock: Returns the time in epoch seconds.
+        callbacks: The vendor's status callbacks; None: the channel has none.
+        vendor_events: The vendor's events on the queue; None: there are none.
         lookup: Asks the vendor for a status; None: the channel's vendor has no lookup.
     """
 
     channel: str
     store: DeliveryStore
     secrets: Secrets
-    callbacks: Callbacks | None
     clock: Clock
+    callbacks: Callbacks | None = None
+    vendor_events: VendorEvents | None = None
     lookup: StatusLookup | None = None
     _refreshed: dict[str, float] = field(default_factory=dict)
 
@@ -159,6 +163,8 @@ class EventRecorder:
                 return self._record_callback(callback, self.callbacks, delivery)
             case RecordKey() as key:
                 return self._look_up(key, delivery)
+            case {**document} if self.vendor_events:
+                return self._record_vendor_event(document, self.vendor_events, delivery)
         raise EventDropped(DropReason.UNREADABLE)
 
     def _record_callback(
@@ -168,49 +174,63 @@ class EventRecorder:
         event = callbacks.read(callback)
         if event is None:
             raise EventDropped(DropReason.UNREADABLE)
-        delivery.step = Step.DELIVERY
-        found = self._read(RecordKey(event.recipient, address.conversation_id))
-        LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": address.conversation_id})
+        found = self._find(RecordKey(event.recipient, address.conversation_id), delivery)
         delivery.step = Step.SECRETS
         self._verify(callback, callbacks, found.credentials_reference)
-        if event.status is None:
-            raise EventDropped(DropReason.STATUS_UNKNOWN)
         delivery.step = Step.DELIVERY
-        report = DeliveryReport(event.status, event.error_code, callback.received_at)
-        error = callbacks.classify(event) if report.status in FAILURES else None
+        reported = _reported(event, callback.received_at, callbacks.classify)
+        return self._record_report(found, address.intent_id, reported, delivery)
 
+    def _record_vendor_event(
+        self, document: Mapping[str, Any], vendor_events: VendorEvents, delivery: Delivery
+    ) -> EventResult:
+        read = vendor_events.read(document)
+        if read is None:
+            raise EventDropped(DropReason.UNREADABLE)
+        found = self._find(RecordKey(read.event.recipient, read.conversation_id), delivery)
+        if read.opted_out:
+            if read.intent_id not in found.intent_ids:
+                raise EventDropped(DropReason.INTENT_UNKNOWN)
+            self.store.suppress(read.event.recipient, COMPLAINT, self.clock())
+            log.info(
+                "the recipient is suppressed",
+                extra={
+                    "event": LogEvent.DELIVERY_RECORDED,
+                    "message_sid": read.event.sid,
+                    "reported_status": COMPLAINT,
+                },
+            )
+            return EventResult()
+        reported = _reported(read.event, read.at, vendor_events.classify)
+        return self._record_report(found, read.intent_id, reported, delivery)
+
+    def _record_report(
+        self, found: DeliveryRecord, intent_id: str, reported: Reported, delivery: Delivery
+    ) -> EventResult:
         def apply(found: DeliveryRecord) -> EventResult:
-            action = event_action(found, address.intent_id, event.sid)
-            return self._apply(found, action, Reported(event, report, error), delivery)
+            action = event_action(found, intent_id, reported.event.sid)
+            return self._apply(found, action, reported, delivery)
 
         return self._until_unchanged(found, apply)
 
     def _look_up(self, key: RecordKey, delivery: Delivery) -> EventResult:
-        delivery.step = Step.DELIVERY
-        LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
-        found = self._read(key)
+        found = self._find(key, delivery)
         sid = found.ledger.sid
         if not self._is_due(found):  # answered since, or the request came twice
             return EventResult()
         if found.ledger.status is not Status.SENT or found.delivery.status in NOT_LOOKED_UP:
             self._schedule_lookup(found, None)  # another program changed the record
             return EventResult()
-        lookup = self.lookup
-        if lookup is None:
+        try:
+            reported = self._ask(found, delivery)
+        except EventDropped:
+            # Not repeated at once: requests for one tenant would keep the others' from the queue.
             self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
-            raise EventDropped(DropReason.LOOKUP_FAILED)
-        event = self._ask(found, lookup, delivery)
-        if event is None or event.status is None:
-            self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
-            unknown = DropReason.STATUS_UNKNOWN if event else DropReason.MESSAGE_UNKNOWN
-            raise EventDropped(unknown)
-        report = DeliveryReport(event.status, event.error_code, self.clock())
-        error = lookup.classify(event) if report.status in FAILURES else None
+            raise
 
         def apply(found: DeliveryRecord) -> EventResult:
             if not self._is_due(found) or found.ledger.sid != sid:
                 return EventResult()
-            reported = Reported(event, report, error, is_lookup=True)
             return self._apply(found, EventAction.ADVANCE, reported, delivery)
 
         return self._until_unchanged(found, apply)
@@ -218,28 +238,28 @@ class EventRecorder:
     def _is_due(self, found: DeliveryRecord) -> bool:
         return found.lookup_at is not None and found.lookup_at <= self.clock()
 
-    def _ask(
-        self, found: DeliveryRecord, lookup: StatusLookup, delivery: Delivery
-    ) -> DeliveryEvent | None:
-        reference, sid = found.credentials_reference, found.ledger.sid
+    def _ask(self, found: DeliveryRecord, delivery: Delivery) -> Reported:
+        lookup, sid = self.lookup, found.ledger.sid
+        if lookup is None:
+            raise EventDropped(DropReason.LOOKUP_FAILED)
+        reference = found.credentials_reference
         try:
             try:
-                return lookup.look_up(self._credentials(reference), sid)
+                event = lookup.look_up(self._credentials(reference), sid)
             except CredentialsRefused:
-                return lookup.look_up(self._fresh_credentials(reference), sid)
+                event = lookup.look_up(self._fresh_credentials(reference), sid)
         except EventDropped:
-            self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
             raise
         except (AccountRefused, PermanentFailure) as refused:
-            # Not repeated at once: requests for one tenant would keep the others' from the queue.
             log_failure(refused, delivery, "not looked up")
-            self._schedule_lookup(found, next_lookup(found.sent_at, self.clock()))
             raise EventDropped(DropReason.LOOKUP_FAILED) from refused
         except Exception as failed:
             if self.clock() < found.sent_at + LAST_ANSWER_SECONDS:
                 raise
-            self._schedule_lookup(found, None)
             raise EventDropped(DropReason.LOOKUP_FAILED) from failed
+        if event is None:
+            raise EventDropped(DropReason.MESSAGE_UNKNOWN)
+        return _reported(event, self.clock(), lookup.classify, is_lookup=True)
 
     def _schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
         try:
@@ -256,6 +276,12 @@ class EventRecorder:
             except ConditionFailed:
                 found = self._read(found.ledger.key)
         raise TransientFailure("delivery_contended", Step.DELIVERY)
+
+    def _find(self, key: RecordKey, delivery: Delivery) -> DeliveryRecord:
+        delivery.step = Step.DELIVERY
+        found = self._read(key)
+        LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
+        return found
 
     def _read(self, key: RecordKey) -> DeliveryRecord:
         try:
@@ -342,7 +368,7 @@ class EventRecorder:
         *,
         is_lookup: bool,
     ) -> float | None:
-        if state.status in NOT_LOOKED_UP:
+        if self.lookup is None or state.status in NOT_LOOKED_UP:
             return None
         if is_lookup:
             return next_lookup(found.sent_at, self.clock())
@@ -399,11 +425,29 @@ def _proven_send(found: DeliveryRecord, sid: str) -> ProvenSend:
     return ProvenSend(sid, record.answer, found.sent_at, duration_ms)
 
 
-def parse_event(body: str) -> Callback | RecordKey:
-    """Parse an event: the receiver's, or the scheduled job's request to look a record up.
+def _reported(
+    event: DeliveryEvent,
+    at: float,
+    classify: Callable[[DeliveryEvent], ProcessingError],
+    *,
+    is_lookup: bool = False,
+) -> Reported:
+    if event.status is None:
+        raise EventDropped(DropReason.STATUS_UNKNOWN)
+    error = classify(event) if event.status in FAILURES else None
+    report = DeliveryReport(event.status, event.error_code, at)
+    return Reported(event, report, error, is_lookup)
+
+
+def parse_event(body: str) -> Callback | RecordKey | dict[str, Any]:
+    """Parse an event.
+
+    Returns:
+        The receiver's event; the key of the record that the scheduled job requests to look up; or
+        another object, which the vendor may have put on the queue.
 
     Raises:
-        EventDropped: It is neither.
+        EventDropped: It is no JSON object.
     """
     try:
         event = json.loads(body)
@@ -421,6 +465,8 @@ def parse_event(body: str) -> Callback | RecordKey:
             "lookup": {"primary_channel": str(recipient), "conversation_id": str(conversation_id)}
         } if recipient and conversation_id:
             return RecordKey(recipient, conversation_id)
+        case dict():
+            return event
     raise EventDropped(DropReason.UNREADABLE)
 
 
@@ -490,11 +536,7 @@ class EventBatchHandler:
 
         self._map(process, deliveries, remaining_ms / 1000 - time_budget.HARD_STOP_SECONDS)
         finished = dict(results)
-        for delivery in deliveries:
-            if delivery.message_id not in finished:
-                is_started = delivery.message_id in started
-                reason = deadline_exceeded if is_started else insufficient_time
-                finished[delivery.message_id] = reason(delivery)
+        finished.update(log_unfinished(deliveries, started, finished))
         errors = {id_: end for id_, end in finished.items() if isinstance(end, ProcessingError)}
         failed = [delivery for delivery in deliveries if delivery.message_id in errors]
         self._schedule_redelivery(failed, errors)

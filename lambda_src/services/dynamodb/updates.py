@@ -189,19 +189,25 @@ def record_intent(lease: Lease, intent: Intent, answer: Answer) -> Update:
     )
 
 
-def record_sent(key: RecordKey, sent: SentRecord, channel: str) -> Update:
+def record_sent(key: RecordKey, sent: SentRecord, channel: str, *, has_lookup: bool) -> Update:
     """Write the vendor id, while `sending` or `send_unknown`, under any lease."""
+    opened: dict[str, Any] = {}
+    open_change = f" REMOVE {REMOVE_OPEN},"
+    if has_lookup:
+        since = sent.sent_at + LOOKUP_DELAYS_SECONDS[0]
+        opened = open_values(channel, OpenWork.DELIVERY, key, since)
+        open_change = f", {SET_OPEN} REMOVE"
     return Update(
         Step.RECORD,
         key,
         f"{SET_SENT}, messages = :messages, thread_id = :thread,"
         # A status callback may precede this write.
         " delivery_status = if_not_exists(delivery_status, :queued),"
-        " delivery_updated_at = if_not_exists(delivery_updated_at, :at), updated_at = :at,"
-        f" {SET_OPEN} REMOVE {REMOVE_ATTEMPT}",
+        " delivery_updated_at = if_not_exists(delivery_updated_at, :at), updated_at = :at"
+        f"{open_change} {REMOVE_ATTEMPT}",
         "conversation_status IN (:sending, :unknown)",
         {
-            **open_values(channel, OpenWork.DELIVERY, key, sent.sent_at + LOOKUP_DELAYS_SECONDS[0]),
+            **opened,
             ":sent": Status.SENT,
             ":sid": sent.sid,
             ":messages": [items.history_entry(sent.sid, sent.answer, sent.sent_at)],
