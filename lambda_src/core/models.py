@@ -236,21 +236,6 @@ class OutgoingMessage:
     company_name: str = ""
     channel_config: Mapping[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, context: ContextObject, answer: Answer, intent_id: str) -> "OutgoingMessage":
-        """Return the message of a context object and the answer to send, without a template."""
-        return cls(
-            context.sender,
-            context.recipient,
-            body=answer.text,
-            variables=answer.variables,
-            conversation_id=context.key.conversation_id,
-            intent_id=intent_id,
-            tenant=context.tenant,
-            company_name=context.company_name,
-            channel_config=context.channel_config,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Callback:

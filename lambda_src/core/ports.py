@@ -255,21 +255,18 @@ class AddressFormat:
         pattern: Regular expression that the whole address matches.
         words: Description for error messages: `expected …`.
         tidy: Rewrites an address as people type it in this format; other text stays invalid.
-        canonical: Rewrites a valid address in the one spelling that identifies the recipient.
         aliases: Second spellings of one address: pairs of a regular expression that the whole
             address matches, and the template of the other spelling.
+        canonical: Rewrites a valid address in the one spelling that identifies its owner, such as
+            lower case; idempotent.
     """
 
     code: str
     pattern: str
     words: str
     tidy: Callable[[str], str] = without_invisible
-    canonical: Callable[[str], str] = str
     aliases: tuple[tuple[str, str], ...] = ()
-
-    def matches(self, text: str) -> bool:
-        """Return whether the whole text is an address in this format."""
-        return re.fullmatch(self.pattern, text) is not None
+    canonical: Callable[[str], str] = str
 
 
 # Numbers of one handset that are in use in two spellings. WhatsApp, carriers and people's contact
@@ -291,7 +288,7 @@ PHONE = AddressFormat(
     r"\+[1-9][0-9]{1,14}",
     "a phone number in E.164 form: + and 2 to 15 digits",
     tidy_phone,
-    aliases=(*MEXICO, *ARGENTINA, *BRAZIL, *BENIN),
+    (*MEXICO, *ARGENTINA, *BRAZIL, *BENIN),
 )
 
 
@@ -316,7 +313,7 @@ class Addressing:
             ValueError: It is not an address of the channel; the text is not repeated.
         """
         address = self.recipient.tidy(typed)
-        if not self.recipient.matches(address):
+        if not re.fullmatch(self.recipient.pattern, address):
             raise ValueError(f"expected {self.recipient.words}, found other text")
         return self.recipient.canonical(address)
 

@@ -1,6 +1,7 @@
 """Parse a queue message's body into a context object, or one error that lists every problem."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
@@ -113,10 +114,10 @@ class ContextParser:
         return {name: _without_decimals(value) for name, value in document.items()}
 
     def _rejection(self, problems: Sequence[Problem], document: Any) -> RejectedContext:
-        field = self._addressing.recipient_field
+        field, form = self._addressing.recipient_field, self._addressing.recipient
         recipient = _text(document, MAX_KEY_BYTES, "frontend_payload", "recipient_data", field)
-        if recipient and self._addressing.recipient.matches(recipient):
-            recipient = self._addressing.recipient.canonical(recipient)
+        if recipient and re.fullmatch(form.pattern, recipient):
+            recipient = form.canonical(recipient)
         conversation = _text(document, MAX_KEY_BYTES, "conversation_data", "conversation_id")
         return RejectedContext(
             _summary_code(problems),

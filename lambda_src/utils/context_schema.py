@@ -1,5 +1,6 @@
 """The context object's schema: the fields that the router sends, and the rule for each."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -157,9 +158,10 @@ SecretReference = Annotated[Text, AfterValidator(_own_secret)]
 
 def address_type(form: AddressFormat) -> Any:
     """Return the type of a field that contains an address of that format, made canonical."""
+    pattern = re.compile(form.pattern)
 
     def check(value: str) -> str:
-        if not form.matches(value):
+        if not pattern.fullmatch(value):
             raise violation(form.code, form.words)
         return form.canonical(value)
 

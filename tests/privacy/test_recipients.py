@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -403,23 +403,19 @@ def test_a_channel_has_one_spelling_of_an_address(
         "mail_malformed", r"[^@\s]+@[^@\s]+", "a mailbox", canonical=str.casefold
     )
     addressing = Addressing(recipient_field="recipient_email", recipient=mailbox)
-    sender = SimpleNamespace(send=lambda *_: "SM1")
-    monkeypatch.setattr(
-        whatsapp,
-        "PARTS",
-        replace(whatsapp.PARTS, addressing=addressing, make_sender=lambda _: sender),
-    )
+    sender = Mock()
+    sender.send.return_value = "SM1"
+    parts = replace(whatsapp.PARTS, addressing=addressing, make_sender=lambda _: sender)
+    monkeypatch.setattr(whatsapp, "PARTS", parts)
     channel, one, other = operator.channel, "Amara@Example.org", "AMARA@example.org"
 
-    def to_mailbox(address: str, **data: object) -> str:
-        change = {"recipient_email": address, **data}
-        return context(
-            lambda d: recipient_data(d).update(change), conversation_id=f"of {address}, {len(data)}"
-        )
+    def to_mailbox(address: str, conversation: str, **data: object) -> str:
+        data["recipient_email"] = address
+        return context(lambda d: recipient_data(d).update(data), conversation_id=conversation)
 
-    assert [] == channel.deliver(to_mailbox(one))
+    channel.deliver(to_mailbox(one, "sent"))
     operator.succeed("suppression", "add", other, "--reason", "asked", "--yes")
-    refused = [to_mailbox(one, comms_consent=False), to_mailbox(other)]
+    refused = [to_mailbox(one, "invalid", comms_consent=False), to_mailbox(other, "suppressed")]
     assert refused == channel.deliver(*refused)
     operator.dead_letter(f"not JSON, of {other}.")
     keys = {item["primary_channel"]["S"] for item in items(channel) if "created_at" in item}

@@ -4,15 +4,16 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
 from moto.sqs.models import sqs_backends
 
 from lambda_src import scheduler
-from lambda_src.channels import whatsapp
+from lambda_src.bootstrap import build_events_handler
+from lambda_src.channels import build_configured, whatsapp
 from lambda_src.core import (
     LOOKUP_DELAYS_SECONDS,
     ChannelParts,
@@ -270,37 +271,28 @@ def test_a_vendor_may_have_no_credentials_per_tenant(
     callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sender and lookup get none; the processor reads the OpenAI key only, the worker no secret."""
-    got: list[Any] = []
-    vendor = SimpleNamespace(
-        send=lambda *call: (got.append(call[0]), "SM1")[1],
-        look_up=lambda *call: (
-            got.append(call[0]),
-            DeliveryEvent(RECIPIENT, call[1], DeliveryStatus.DELIVERED, ""),
-        )[1],
-    )
+    vendor = Mock(spec_set=("send", "look_up"))
+    vendor.send.return_value = "SM1"
+    vendor.look_up.return_value = DeliveryEvent(RECIPIENT, "SM1", DeliveryStatus.DELIVERED, "")
     parts = ChannelParts(
         make_sender=lambda _: vendor,
         read_credentials=None,
         text_rules=TextRules(needs_template=False),
         make_status_lookup=lambda _: vendor,
     )
+    twilio = whatsapp.PARTS
     monkeypatch.setattr(whatsapp, "PARTS", parts)
     monkeypatch.setenv("SECRET_PREFIXES", PREFIXES[0])
     body = context(lambda d: channel_config(d).pop("whatsapp_credentials_id"))
     assert [] == callbacks.channel.deliver(body)
     monkeypatch.delenv("SECRET_PREFIXES")
+    with pytest.raises(ConfigurationError, match="SECRET_PREFIXES: missing or empty"):
+        build_configured(lambda *built: build_events_handler(built[0], twilio), needs_secrets=False)
     _age(callbacks, HOUR)
     assert 0 == callbacks.work(REQUEST)
-    assert (("delivered", None), [NoCredentials()] * 2) == (callbacks.delivery(), got)
-
-
-def test_a_worker_with_credentials_needs_their_prefixes(
-    callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A misconfiguration is found at its start."""
-    monkeypatch.delenv("SECRET_PREFIXES")
-    with pytest.raises(ConfigurationError, match="SECRET_PREFIXES: missing or empty"):
-        callbacks.worker()
+    assert ("delivered", None) == callbacks.delivery()
+    for call in (vendor.send.call_args, vendor.look_up.call_args):
+        assert NoCredentials() == call.args[0]
 
 
 def test_rotated_credentials_are_read_again(

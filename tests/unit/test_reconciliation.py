@@ -212,7 +212,7 @@ def test_one_message_for_each_conversation_is_assigned_in_order(
     """
     intent = unresolved.record.intent
     assert intent
-    answer = replace(ANSWER, variables=dict(reversed(ANSWER.variables.items())))
+    answer = replace(ANSWER, variables=dict(reversed([*ANSWER.variables.items()])))
     add_other(unresolved, intent=replace(intent, at=intent.at - others_head_start), answer=answer)
     unresolved.sender.sent.append(replace(unresolved.sender.sent[0], sid="SM2"))
     assert Outcome.SETTLED is unresolved.process(receive_count=2)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lambda_src.core.contract import LogEvent, Status, Step
-from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.delivery.sending import AtMostOnceSender, outgoing_message
 from lambda_src.core.errors import (
     CredentialsRefused,
     PermanentFailure,
@@ -22,7 +22,7 @@ from lambda_src.core.ledger import (
     SentRecord,
 )
 from lambda_src.core.log import log_failure, log_unrecorded_failure
-from lambda_src.core.models import Answer, ContextObject, Delivery, OutgoingMessage
+from lambda_src.core.models import Answer, ContextObject, Delivery
 from lambda_src.core.ports import Clock, Secrets, Sender
 from lambda_src.core.time_budget import CLOCK_SKEW_SECONDS, TimeBudget
 
@@ -116,7 +116,7 @@ class Reconciler:
     def _find(
         self, delivery: Delivery, context: ContextObject, answer: Answer, intent: Intent
     ) -> tuple[str, ...]:
-        message = OutgoingMessage.of(context, answer, intent.id)
+        message = outgoing_message(context, answer, intent)
 
         def find(*, fresh: bool) -> tuple[str, ...]:
             if not self.times.has_time_to_look_up(delivery.deadline - self.clock()):

@@ -3,7 +3,7 @@
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from secrets import token_urlsafe
 
 from lambda_src.core import time_budget
@@ -28,6 +28,29 @@ def callback_path(channel: str, conversation_id: str, intent_id: str) -> str:
     """Return the path of a send's status callbacks below the callbacks' base URL."""
     reference = urlsafe_b64encode(conversation_id.encode()).decode().rstrip("=")
     return f"/callbacks/{channel}/{reference}/{intent_id}"
+
+
+def outgoing_message(
+    context: ContextObject,
+    answer: Answer,
+    intent: Intent,
+    template_id: str | None = None,
+    status_callback: str = "",
+) -> OutgoingMessage:
+    """Return the message that is sent with an intent."""
+    return OutgoingMessage(
+        context.sender,
+        context.recipient,
+        body=answer.text,
+        template_id=template_id or "",
+        variables=answer.variables,
+        status_callback=status_callback,
+        conversation_id=context.key.conversation_id,
+        intent_id=intent.id,
+        tenant=context.tenant,
+        company_name=context.company_name,
+        channel_config=context.channel_config,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +117,8 @@ class AtMostOnceSender:
     ) -> str:
         if self._is_too_late(intent):
             raise TransientFailure("stalled_before_send", Step.SEND)
-        message = replace(
-            OutgoingMessage.of(context, answer, intent.id),
-            template_id=credentials.template_id or "",
-            status_callback=self._status_callback(context, intent),
-        )
+        callback = self._status_callback(context, intent)
+        message = outgoing_message(context, answer, intent, credentials.template_id, callback)
         started = self.stopwatch()
         try:
             return self.sender.send(credentials, message)

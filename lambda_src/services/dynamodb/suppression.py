@@ -63,7 +63,7 @@ def spellings(addressing: Addressing, recipient: str) -> tuple[str, ...]:
         The address in the channel's format and its aliases; the text itself if it is no address.
     """
     form = addressing.recipient
-    if not form.matches(recipient):
+    if not re.fullmatch(form.pattern, recipient):
         # Only rejected messages have other spellings: often a number without its plus sign.
         for candidate in (recipient, f"+{recipient}"):
             with contextlib.suppress(ValueError):
