@@ -335,7 +335,7 @@ def _writes_variables(assistant: str) -> bool:
 
 def _models() -> list[str]:
     """Return the models that the assistants name."""
-    return sorted({_definition(path).model for path in ASSISTANTS.glob("*.toml")})
+    return sorted({_definition(path).model for path in ASSISTANTS.rglob("*.toml")})
 
 
 def _definition(path: Path) -> AssistantDefinition:
