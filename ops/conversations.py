@@ -261,9 +261,10 @@ def close(seen: LedgerRecord, failure: Failure) -> Update:
     return replace(updates.mark_failed_if_unchanged(seen, failure), step=Step.SETTLE)
 
 
-def record_sent(seen: LedgerRecord, sent: SentRecord, channel: str) -> Update:
+def record_sent(seen: LedgerRecord, sent: SentRecord, channel: str, *, has_lookup: bool) -> Update:
     """Record the vendor id of a message that the operator found."""
-    return if_unchanged(updates.record_sent(seen.key, sent, channel), seen)
+    update = updates.record_sent(seen.key, sent, channel, has_lookup=has_lookup)
+    return if_unchanged(update, seen)
 
 
 def annotate(key: RecordKey, at: float) -> Update:

@@ -1,4 +1,4 @@
-"""Messages of a channel's events queue: status callbacks, and requests to look a status up."""
+"""Messages of a channel's events queue: the vendor's reports, and requests to look a status up."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from lambda_src.core.delivery.events import EventDropped, parse_address, parse_event
-from lambda_src.core.models import RecordKey
+from lambda_src.core.models import Callback, RecordKey
 
 if TYPE_CHECKING:
-    from lambda_src.core.ports import Callbacks
+    from lambda_src.core.ports import ChannelParts
 
 
 class EventKind(StrEnum):
     """What a message of the events queue is."""
 
     CALLBACK = "callback"
+    VENDOR_EVENT = "vendor event"
     LOOKUP = "lookup"
     UNREADABLE = "unreadable"
 
@@ -42,13 +43,13 @@ class QueuedEvent:
         return RecordKey(self.recipient, self.conversation_id) if is_named else None
 
     @classmethod
-    def parse(cls, body: str, channel: str, callbacks: Callbacks | None) -> Self:
+    def parse(cls, body: str, channel: str, parts: ChannelParts) -> Self:
         """Parse a body.
 
         Args:
             body: The message's body.
             channel: The channel's name.
-            callbacks: Reads the channel's callbacks; None if it has none.
+            parts: Read the vendor's reports.
         """
         try:
             found = parse_event(body)
@@ -56,11 +57,16 @@ class QueuedEvent:
             return cls(EventKind.UNREADABLE)
         if isinstance(found, RecordKey):
             return cls(EventKind.LOOKUP, found.primary_channel, found.conversation_id)
-        read = callbacks.read(found) if callbacks else None
+        if isinstance(found, Callback):
+            report = parts.callbacks.read(found) if parts.callbacks else None
+            if report is None:
+                return cls(EventKind.UNREADABLE)
+            try:
+                conversation_id = parse_address(found.url, channel).conversation_id
+            except EventDropped:
+                conversation_id = ""
+            return cls(EventKind.CALLBACK, report.recipient, conversation_id)
+        read = parts.vendor_events.read(found) if parts.vendor_events else None
         if read is None:
             return cls(EventKind.UNREADABLE)
-        try:
-            conversation_id = parse_address(found.url, channel).conversation_id
-        except EventDropped:
-            conversation_id = ""
-        return cls(EventKind.CALLBACK, read.recipient, conversation_id)
+        return cls(EventKind.VENDOR_EVENT, read.event.recipient, read.conversation_id)

@@ -191,7 +191,7 @@ class Deployment:
 
     def parse_event(self, body: str) -> QueuedEvent:
         """Return what a message of the events queue is about."""
-        return QueuedEvent.parse(body, self.channel, self.parts.callbacks)
+        return QueuedEvent.parse(body, self.channel, self.parts)
 
     @property
     def queues(self) -> Mapping[str, str]:

@@ -98,11 +98,11 @@ class UnknownSend:
             channel_config=self._channel_config,
         )
 
-    def mark_sent(self, sid: str, now: float) -> Update:
+    def mark_sent(self, sid: str, now: float, *, has_lookup: bool) -> Update:
         """Return the update that records the message as sent with that vendor id."""
         duration = round(max(0.0, self.intent_at - self.ledger.created_at) * 1000)
         sent = SentRecord(sid, self.answer, self.intent_at, now, duration)
-        return conversations.record_sent(self.ledger, sent, self.channel)
+        return conversations.record_sent(self.ledger, sent, self.channel, has_lookup=has_lookup)
 
     def release(self, now: float) -> Update:
         """Return the update that releases the conversation for one new send."""
@@ -195,6 +195,11 @@ class VendorLookup:
         self._secrets = ChannelSecrets(
             deployment.aws.secretsmanager, settings.secret_prefixes, parts.read_credentials
         )
+
+    @property
+    def has_status_lookup(self) -> bool:
+        """Whether the vendor can be asked for the status of a message."""
+        return self._by_id is not None
 
     def check_id(self, sid: str) -> None:
         """Check that a text has the form of the vendor's ids.

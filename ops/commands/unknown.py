@@ -65,7 +65,7 @@ class OutcomeDecision:
         """Return the update to make; raises `OperatorError` if the facts contradict it."""
         if self.sid:
             lookup.check_sent(self.sid, findings)
-            return unknown.mark_sent(self.sid, now)
+            return unknown.mark_sent(self.sid, now, has_lookup=lookup.has_status_lookup)
         findings.check_not_sent(now)
         return unknown.release(now)
 

@@ -257,7 +257,7 @@ def test_a_channel_may_lack_callbacks_or_lookups(
     without: dict[str, Any] = dict.fromkeys(names)
     monkeypatch.setattr(whatsapp, "PARTS", replace(whatsapp.PARTS, **without))
     if missing == "both":
-        with pytest.raises(ConfigurationError, match="neither status callbacks nor"):
+        with pytest.raises(ConfigurationError, match="no callbacks, vendor events or"):
             callbacks.worker()
         return
     assert 0 == callbacks.work(REQUEST)

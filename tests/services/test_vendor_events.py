@@ -19,6 +19,7 @@ from lambda_src.core import (
     VendorEvent,
 )
 from local.fakes.faults import Fault
+from ops.delivery_events import EventKind, QueuedEvent
 from tests.support.callbacks import Callbacks
 from tests.support.channel import CONVERSATION, RECIPIENT, context
 
@@ -135,3 +136,10 @@ def test_a_channel_without_lookup_opens_no_work(callbacks: Callbacks, sid: str) 
     callbacks.work(_body(callbacks, sid, "sent"))
     assert "open_work" not in callbacks.channel.record()
     assert ("sent", None) == callbacks.delivery()
+
+
+def test_operators_find_whom_an_event_is_about(callbacks: Callbacks, sid: str) -> None:
+    """For the dead-letter queue of events, and for an erasure."""
+    event = QueuedEvent.parse(_body(callbacks, sid, "sent"), "whatsapp", whatsapp.PARTS)
+    assert QueuedEvent(EventKind.VENDOR_EVENT, RECIPIENT, CONVERSATION) == event
+    assert EventKind.UNREADABLE is QueuedEvent.parse("{}", "whatsapp", whatsapp.PARTS).kind

@@ -163,7 +163,7 @@ class EventRecorder:
                 return self._record_callback(callback, self.callbacks, delivery)
             case RecordKey() as key:
                 return self._look_up(key, delivery)
-            case {**document} if self.vendor_events:
+            case dict() as document if self.vendor_events:
                 return self._record_vendor_event(document, self.vendor_events, delivery)
         raise EventDropped(DropReason.UNREADABLE)
 
@@ -178,7 +178,7 @@ class EventRecorder:
         delivery.step = Step.SECRETS
         self._verify(callback, callbacks, found.credentials_reference)
         delivery.step = Step.DELIVERY
-        reported = _reported(event, callback.received_at, callbacks.classify)
+        reported = _reported(event, callback.received_at, callbacks)
         return self._record_report(found, address.intent_id, reported, delivery)
 
     def _record_vendor_event(
@@ -201,7 +201,7 @@ class EventRecorder:
                 },
             )
             return EventResult()
-        reported = _reported(read.event, read.at, vendor_events.classify)
+        reported = _reported(read.event, read.at, vendor_events)
         return self._record_report(found, read.intent_id, reported, delivery)
 
     def _record_report(
@@ -259,7 +259,7 @@ class EventRecorder:
             raise EventDropped(DropReason.LOOKUP_FAILED) from failed
         if event is None:
             raise EventDropped(DropReason.MESSAGE_UNKNOWN)
-        return _reported(event, self.clock(), lookup.classify, is_lookup=True)
+        return _reported(event, self.clock(), lookup, is_lookup=True)
 
     def _schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
         try:
@@ -428,13 +428,13 @@ def _proven_send(found: DeliveryRecord, sid: str) -> ProvenSend:
 def _reported(
     event: DeliveryEvent,
     at: float,
-    classify: Callable[[DeliveryEvent], ProcessingError],
+    source: Callbacks | VendorEvents | StatusLookup,
     *,
     is_lookup: bool = False,
 ) -> Reported:
     if event.status is None:
         raise EventDropped(DropReason.STATUS_UNKNOWN)
-    error = classify(event) if event.status in FAILURES else None
+    error = source.classify(event) if event.status in FAILURES else None
     report = DeliveryReport(event.status, event.error_code, at)
     return Reported(event, report, error, is_lookup)
 
