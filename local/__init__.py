@@ -1,1 +1,1 @@
-"""The local cloud: the app deployed to an embedded AWS, with fakes of OpenAI and Twilio."""
+"""The local cloud: the app deployed to an embedded AWS, with fakes of its vendors."""

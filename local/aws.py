@@ -87,8 +87,13 @@ class Aws:
         return client
 
     @functools.cached_property
+    def sesv2(self) -> Any:
+        """The configuration sets of e-mails; they are sent by a fake."""
+        return self._client("sesv2")
+
+    @functools.cached_property
     def sns(self) -> SNSClient:
-        """The alerts topic."""
+        """The alerts topic, and the topics of vendors' events."""
         client: SNSClient = self._client("sns")
         return client
 

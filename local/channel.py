@@ -142,12 +142,14 @@ class Channel:
         every quarter of an hour.
 
         Returns:
-            The number of lookups that are due.
+            The number of lookups that are due; 0 where the vendor cannot be asked.
 
         Raises:
             LocalCloudError: the job failed.
         """
         names = self.resources
+        if not names.scheduler:
+            return 0
         index = OpenWorkTable(self._aws.dynamodb, names.table, names.channel)
         found = list(index.due(OpenWork.DELIVERY, time.time() + LONGER_THAN_LOOKUPS))
         for _, key in found:

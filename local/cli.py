@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="Run the app on an embedded AWS, with fakes of OpenAI and Twilio, on this machine only.",
+    help="Run the app on an embedded AWS, with fakes of its vendors, on this machine only.",
 )
 
 INTERRUPTED = 130  # the shells' exit code for Ctrl-C

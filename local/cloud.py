@@ -135,7 +135,7 @@ class LocalCloud:
             bootstrap(self.aws)
 
     def _connect(self, starting: ExitStack) -> None:
-        self.vendors.store_secrets(self.aws)
+        self.vendors.connect(self.aws)
         self.channels = deployed_channels(self.aws, self._project)
         self.alerts = AlertSubscription(self.aws, self.resources.topic_arn)
         starting.enter_context(RelayThread(*self._metric_updates()))

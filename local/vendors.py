@@ -4,11 +4,13 @@ import json
 import os
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
+
+from botocore.exceptions import BotoCoreError
 
 import lambda_src
 from lambda_src.core import (
@@ -22,7 +24,14 @@ from local.aws import Aws
 from local.contexts import read_context
 from local.deployment import ENVIRONMENT
 from local.errors import LocalCloudError
-from local.fakes import FakeOpenAI, FakeService, FakeTwilio, InboxMessage, TwilioSettings
+from local.fakes import (
+    FakeOpenAI,
+    FakeService,
+    FakeSes,
+    FakeTwilio,
+    InboxMessage,
+    TwilioSettings,
+)
 from local.lifecycle import Composite
 from stacks.channels import CHANNELS
 
@@ -34,7 +43,11 @@ PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQU
 
 _PREFIX = f"ai-multi-comms/{ENVIRONMENT}/"
 OPENAI_SECRETS = frozenset(f"{_PREFIX}openai-api-key/{channel.name}" for channel in CHANNELS)
-CREDENTIALS = {f"{_PREFIX}{channel.name}-credentials/": channel.vendor for channel in CHANNELS}
+CREDENTIALS = {
+    f"{_PREFIX}{channel.name}-credentials/": channel.vendor
+    for channel in CHANNELS
+    if channel.credentials_form
+}
 """The vendors of the channels by the prefixes of the names of their tenants' secrets."""
 
 FakeT = TypeVar("FakeT", bound=FakeService[Any])
@@ -88,11 +101,13 @@ class ChannelVendor:
         secret: returns the value of a tenant's secret in its documented form; None: the vendor has
             no credentials per tenant. It is an AWS service then, and always the fake: a function on
             this machine has no AWS account.
+        connect: connects the fake to what is deployed; None: the functions alone reach out.
     """
 
     fake: Callable[[], FakeService[Any]]
     endpoint: str
     secret: Callable[[Credentials], str] | None = None
+    connect: Callable[[Any, Aws], None] | None = None
 
 
 def _fake_twilio() -> FakeTwilio:
@@ -103,11 +118,40 @@ def _fake_twilio() -> FakeTwilio:
     )
 
 
+def _fake_ses() -> FakeSes:
+    return FakeSes(
+        tenants=example_identities(),
+        configuration_sets={f"ai-multi-comms-email-{ENVIRONMENT}"},
+    )
+
+
+def _publish_events(fake: FakeSes, aws: Aws) -> None:
+    """Let the fake publish events to the topics that the deployed configuration sets name."""
+    topics: dict[tuple[str, str], str] = {}
+    for name in aws.sesv2.list_configuration_sets()["ConfigurationSets"]:
+        found = aws.sesv2.get_configuration_set_event_destinations(ConfigurationSetName=name)
+        for destination in found["EventDestinations"]:
+            arn = destination["SnsDestination"]["TopicArn"]
+            topics |= {(name, kind): arn for kind in destination["MatchingEventTypes"]}
+
+    def publish(event: Mapping[str, Any]) -> None:
+        (configuration_set,) = event["mail"]["tags"]["ses:configuration-set"]
+        kind = event["eventType"].upper().replace(" ", "_")
+        if topic := topics.get((configuration_set, kind)):
+            with suppress(BotoCoreError):  # the embedded AWS is stopped before the fake
+                aws.sns.publish(TopicArn=topic, Message=json.dumps(event))
+
+    fake.publish_to(publish)
+
+
 VENDORS: Mapping[str, ChannelVendor] = {
     "Twilio": ChannelVendor(
         fake=_fake_twilio,
         endpoint=TWILIO_BASE_URL,
         secret=lambda credentials: credentials.twilio_secret,
+    ),
+    "Amazon SES": ChannelVendor(
+        fake=_fake_ses, endpoint="AWS_ENDPOINT_URL_SESV2", connect=_publish_events
     ),
 }
 """The vendors by the names that the channels' entries have in `stacks/config/channels.py`."""
@@ -161,17 +205,19 @@ class Vendors(Protocol):
     def function_environment(self) -> dict[str, str]:
         """Return environment variables with which the functions reach them."""
 
-    def store_secrets(self, aws: Aws) -> None:
-        """Replace the deployed placeholder secrets by their credentials."""
+    def connect(self, aws: Aws) -> None:
+        """Replace the deployed placeholder secrets, and let fakes report to what is deployed."""
 
 
 class _ChannelFakes(Composite):
     """The fakes of channels' vendors, on loopback."""
 
-    def __init__(self, vendors: Mapping[str, ChannelVendor]) -> None:
+    def __init__(self, vendors: Mapping[str, ChannelVendor], credentials: Credentials) -> None:
         super().__init__()
+        self.credentials = credentials
         self.inbox: Inbox | None = None
-        self._fakes = {each.endpoint: each.fake() for each in vendors.values()}
+        self._vendors = tuple(vendors.values())
+        self._fakes = {each.endpoint: each.fake() for each in self._vendors}
 
     def _start_parts(self, starting: ExitStack) -> None:
         for fake in self._fakes.values():
@@ -182,6 +228,13 @@ class _ChannelFakes(Composite):
     def function_environment(self) -> dict[str, str]:
         """Return the base URLs of the fakes."""
         return {variable: fake.base_url for variable, fake in self._fakes.items()}
+
+    def connect(self, aws: Aws) -> None:
+        """Store the credentials, and let the fakes report to what is deployed."""
+        store_secrets(aws, self.credentials)
+        for vendor in self._vendors:
+            if vendor.connect:
+                vendor.connect(self._fakes[vendor.endpoint], aws)
 
     def _fake(self, kind: type[FakeT]) -> FakeT:
         return next(each for each in self._fakes.values() if isinstance(each, kind))
@@ -194,13 +247,14 @@ class FakeVendors(_ChannelFakes):
         credentials: those that the fakes accept.
         openai: the OpenAI fake.
         twilio: the Twilio fake.
+        ses: the SES fake.
     """
 
     def __init__(self) -> None:
-        super().__init__(VENDORS)
-        self.credentials = FAKE_CREDENTIALS
+        super().__init__(VENDORS, FAKE_CREDENTIALS)
         self.openai = FakeOpenAI(keys={FAKE_CREDENTIALS.openai_api_key}, models=_models())
         self.twilio = self._fake(FakeTwilio)
+        self.ses = self._fake(FakeSes)
 
     def _start_parts(self, starting: ExitStack) -> None:
         starting.enter_context(self.openai)
@@ -210,17 +264,13 @@ class FakeVendors(_ChannelFakes):
         """Return the base URLs with which the SDKs reach the fakes."""
         return {"OPENAI_BASE_URL": self.openai.base_url, **super().function_environment()}
 
-    def store_secrets(self, aws: Aws) -> None:
-        """Store the credentials that the fakes accept."""
-        store_secrets(aws, self.credentials)
-
 
 class RealVendors(_ChannelFakes):
     """OpenAI and Twilio themselves, with the user's credentials, and fakes of AWS services."""
 
     def __init__(self, credentials: Credentials) -> None:
-        super().__init__({name: each for name, each in VENDORS.items() if each.secret is None})
-        self.credentials = credentials
+        faked = {name: each for name, each in VENDORS.items() if each.secret is None}
+        super().__init__(faked, credentials)
 
     def function_environment(self) -> dict[str, str]:
         """Return the user's proxy and certificates; what is on this machine is reached directly."""
@@ -228,10 +278,6 @@ class RealVendors(_ChannelFakes):
         internet = {name: value for name, value in given.items() if value}
         direct = {"NO_PROXY": "127.0.0.1"} if internet else {}
         return {**super().function_environment(), **internet, **direct}
-
-    def store_secrets(self, aws: Aws) -> None:
-        """Store the user's credentials."""
-        store_secrets(aws, self.credentials)
 
 
 def select_vendors(environment: Mapping[str, str]) -> Vendors:
@@ -300,6 +346,16 @@ def _secret_value(name: str, credentials: Credentials, *, has_template: bool) ->
     return None
 
 
+def example_identities() -> dict[str, set[str]]:
+    """Return the domains that the example contexts' tenants send e-mail from, by tenant."""
+    found: dict[str, set[str]] = {}
+    for company in _example_companies():
+        if config := company["channel_config"].get("email"):
+            domain = config["company_email_number"].rpartition("@")[2]
+            found.setdefault(company["company_id"], set()).add(domain)
+    return found
+
+
 def example_secrets() -> dict[str, bool]:
     """Return the tenants' secrets of the example contexts, and whether they name a template.
 
@@ -313,12 +369,17 @@ def example_secrets() -> dict[str, bool]:
 
 def _example_assistants() -> Iterator[tuple[str, str]]:
     """Yield the secret and the assistant of each channel with secrets in each example context."""
-    for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
-        company: dict[str, Any] = json.loads(read_context(path))["company_data_payload"]
+    for company in _example_companies():
         for channel, config in company["channel_config"].items():
             if secret := config.get(f"{channel}_credentials_id"):
                 openai = company["ai_config"]["openai_config"][channel]
                 yield secret, openai["assistant_id_template_sender"]
+
+
+def _example_companies() -> Iterator[dict[str, Any]]:
+    for path in paths.EXAMPLE_CONTEXTS.glob("*.json"):
+        company: dict[str, Any] = json.loads(read_context(path))["company_data_payload"]
+        yield company
 
 
 def template_text() -> str:

@@ -115,9 +115,9 @@ def test_a_running_local_cloud_writes_its_state(tmp_path: Path) -> None:
         cloud: Any = SimpleNamespace(aws=aws, vendors=vendors)
         with state_file(cloud, path):
             state = LocalCloudState(**json.loads(path.read_text("utf-8")))
-        urls, origin = vendors.function_environment(), vendors.twilio.origin
+        urls, origins = vendors.function_environment(), [vendors.twilio.origin, vendors.ses.origin]
     here = (os.getpid(), ENDPOINT, ACCOUNT, "us-east-1")
-    expected = LocalCloudState(*here, inboxes=[origin], base_urls=urls)
+    expected = LocalCloudState(*here, inboxes=origins, base_urls=urls)
     assert expected == state
     assert not path.exists()
 
@@ -301,7 +301,8 @@ def test_complete_credentials_select_the_real_vendors() -> None:
     vendors = select_vendors(ALL | {"TWILIO_TEMPLATE_SID": "made-up-template"})
     assert isinstance(vendors, RealVendors)
     assert "made-up-template" == vendors.credentials.template_sid
-    assert not [name for name in vendors.function_environment() if name.endswith("BASE_URL")]
+    with vendors:
+        assert not [name for name in vendors.function_environment() if name.endswith("BASE_URL")]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class PushVendors(Composite):
         """Return the variables that direct the function to the fakes."""
         return {"OPENAI_BASE_URL": self.openai.base_url, **self.push.environment()}
 
-    def store_secrets(self, aws: Aws) -> None:
+    def connect(self, aws: Aws) -> None:
         """Store the fakes' credentials in the deployed secrets."""
         for name, value in SECRETS.items():
             aws.secretsmanager.put_secret_value(SecretId=name, SecretString=json.dumps(value))

@@ -163,11 +163,14 @@ class _Message:
         sender = f"{_one_line(person)} from {company}" if _one_line(person) else company
         topic = f"{project} ({details})" if details else project
         self._name = _one_line(facts.get("recipient_first_name")) or "there"
-        self._sentences = f"This is {sender}. Thank you for your interest in {topic}. {_QUESTION}"
+        sentences = (f"This is {sender}.", f"Thank you for your interest in {topic}.", _QUESTION)
+        self._sentences = " ".join(sentences)
         self._phrases = {
             "first name": self._name,
             "company('s)? name|name of the company": company,
             "^(a |the )?greeting": f"Hi {self._name}",
+            "^(a |the )?subject": project,
+            "^(a |the )?whole text": "\n\n".join((f"Hi {self._name},", *sentences, company)),
         }
 
     def text(self) -> str:

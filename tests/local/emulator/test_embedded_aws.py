@@ -36,7 +36,7 @@ from local.emulator.queue_metrics import AGE_SECONDS, QueueAgeMetric, QueueDepth
 from local.errors import LocalCloudError
 from local.fakes import Fault, FaultKind, Match, Rule
 from local.message_tracker import MessageState, MessageTracker
-from local.vendors import CREDENTIALS, Credentials, store_secrets
+from local.vendors import Credentials, store_secrets
 from tests.support.metrics import metric_sum
 
 MORE_THAN_A_RESPONSE = 10_050
@@ -437,7 +437,7 @@ def test_a_company_is_a_message_group(aws: Aws) -> None:
 
 def test_the_secrets_of_the_examples_are_created(aws: Aws) -> None:
     """The secrets of the examples' tenants are filled, deployed or not; others are unchanged."""
-    secrets, prefix = aws.secretsmanager, next(iter(CREDENTIALS))
+    secrets, prefix = aws.secretsmanager, "ai-multi-comms/dev/whatsapp-credentials/"
     secrets.create_secret(Name="other", SecretString="unchanged")
     secrets.create_secret(Name=f"{prefix}listed", SecretString="placeholder")
     credentials = Credentials("key", "account", "token", "template")
