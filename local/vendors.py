@@ -154,7 +154,7 @@ VENDORS: Mapping[str, ChannelVendor] = {
         fake=_fake_ses, endpoint="AWS_ENDPOINT_URL_SESV2", connect=_publish_events
     ),
 }
-"""The vendors by the names that the channels' entries have in `stacks/config/channels.py`."""
+"""The vendors by the names that the channels' entries have in `stacks/channels`."""
 
 
 class Inbox:
