@@ -47,7 +47,10 @@ def _missing_in_assistant(channel: str, example: str, root: Path) -> Iterator[st
     if config is None:
         yield f"{example}: configure the AI for {channel}"
     elif "assistant" not in config:
-        file = f"lambda_src/assistants/{config['assistant_id_template_sender']}.toml"
+        name = f"{config['assistant_id_template_sender']}.toml"
+        file = f"lambda_src/assistants/{name}"
+        if (root / (own := f"lambda_src/assistants/{channel}/{name}")).is_file():
+            file = own
         if not (root / file).is_file():
             yield f"{file}: write the assistant that the example names"
             return

@@ -154,7 +154,7 @@ VENDORS: Mapping[str, ChannelVendor] = {
         fake=_fake_ses, endpoint="AWS_ENDPOINT_URL_SESV2", connect=_publish_events
     ),
 }
-"""The vendors by the names that the channels' entries have in `stacks/config/channels.py`."""
+"""The vendors by the names that the channels' entries have in `stacks/channels`."""
 
 
 class Inbox:
@@ -396,7 +396,7 @@ def _writes_variables(assistant: str) -> bool:
 
 def _models() -> list[str]:
     """Return the models that the assistants name."""
-    return sorted({_definition(path).model for path in ASSISTANTS.glob("*.toml")})
+    return sorted({_definition(path).model for path in ASSISTANTS.rglob("*.toml")})
 
 
 def _definition(path: Path) -> AssistantDefinition:

@@ -15,6 +15,7 @@ from lambda_src.core import (
 )
 from lambda_src.services.ses.request import EMAIL_PATTERN, EMAIL_WORDS
 from lambda_src.services.ses_service import SesSender
+from lambda_src.utils.assistant_definitions import DIRECTORY
 
 CONFIGURATION_SET = "SES_CONFIGURATION_SET"
 """Environment variable: the configuration set whose events reach the channel's events queue."""
@@ -65,6 +66,7 @@ def make_sender(settings: Settings) -> SesSender:
 
 
 PARTS = ChannelParts(
+    assistants=DIRECTORY / "email",
     make_sender=make_sender,
     read_credentials=None,
     addressing=Addressing(sender=EMAIL, recipient_field="recipient_email", recipient=EMAIL),

@@ -350,11 +350,14 @@ def subjects(root: Path) -> Iterator[dict[str, Subject]]:
         patch.setattr(app, "CHANNELS", tuple(found.values()))
         own = environment(**DELIVERY)
         templates = assemble(own, stub_package()).directory
+        files = {
+            name: next(root.rglob(f"assistants/**/{name}_first_contact.toml")) for name in PAGE
+        }
         yield {
             name: Subject(
                 names=ChannelNames(found[name], own),
                 template=templates / f"{found[name].display}.template.json",
-                parts=replace(parts_of(name), assistants=root / "lambda_src/assistants"),
+                parts=replace(parts_of(name), assistants=files[name].parent),
                 vendor=vendor,
                 example=root / f"examples/contexts/{name}.json",
             )

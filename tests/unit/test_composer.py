@@ -350,7 +350,7 @@ def test_a_request_that_cannot_be_made_is_not_made(
 
 # --- assistant definitions
 
-SHIPPED = sorted(path.stem for path in DIRECTORY.glob("*.toml"))
+SHIPPED = sorted(DIRECTORY.rglob("*.toml"))
 VALID = """
 model = "model-of-the-day"
 instructions = "Grüße freundlich."
@@ -370,10 +370,10 @@ def files(tmp_path: Path) -> AssistantFiles:
     return AssistantFiles(tmp_path)
 
 
-@pytest.mark.parametrize("assistant_id", SHIPPED)
-def test_shipped_definitions_are_valid(assistant_id: str) -> None:
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_definitions_are_valid(path: Path) -> None:
     """Every shipped file has a model and instructions."""
-    definition = AssistantFiles().find(assistant_id)
+    definition = AssistantFiles(path.parent).find(path.stem)
     assert definition
     assert definition.model
     assert len(definition.instructions) > 100
