@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ LONGEST_FIRST = (
     "tests/faults/test_process_faults.py",
     "tests/faults/test_model.py",
     "tests/faults/test_mutants.py",
-    "tests/privacy/test_canaries.py",
+    "tests/ops/test_endings.py",
+    "tests/privacy/",
 )
 """Files that take a worker 10 seconds or more; started last, they would run alone at the end.
 
@@ -43,6 +45,10 @@ A directory stands for all of its files."""
 
 SHARED_FOLDER = "TESTS_SHARED_FOLDER"
 """Name of the variable with the folder that all processes of a run share."""
+
+# Reproducible and without files: a failure is due to the change at hand.
+settings.register_profile("tests", deadline=None, database=None, derandomize=True)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -284,12 +284,7 @@ def no_callbacks(_: Lines) -> Iterable[Scenario]:
         ("nothing happens", [], 90, NEVER),
         ("nothing is sent", send(), 120, NEVER),
         ("no callback", send(1, 31), 120, ONCE),
-        (
-            "no callback, but idle invocations",
-            [*send(1, 31), DataPoint(2, CALLBACKS, 0)],
-            120,
-            ONCE,
-        ),
+        ("only idle invocations", [*send(1, 31), DataPoint(2, CALLBACKS, 0)], 120, ONCE),
         ("each has a callback", [*send(1, 31), *report(2, 32)], 120, NEVER),
         ("one callback", [*send(1, 31), *report(25)], 120, NEVER),
         ("too few sends", send(1, 31, number=9), 120, NEVER),
@@ -388,17 +383,13 @@ EVENT_CASES: Sequence[AlarmCase] = (
     ),
     *(
         AlarmCase(
-            subject=subject,
+            subject=f"{part}{name}",
             metric=Metric.of("AWS/Lambda", name, function),
             breaching=2,
             periods=3,
         )
-        for subject, name, function in (
-            ("EventsWorkerErrors", "Errors", WORKER),
-            ("EventsWorkerThrottles", "Throttles", WORKER),
-            ("ReceiverErrors", "Errors", RECEIVER),
-            ("ReceiverThrottles", "Throttles", RECEIVER),
-        )
+        for part, function in (("EventsWorker", WORKER), ("Receiver", RECEIVER))
+        for name in ("Errors", "Throttles")
     ),
     AlarmCase(
         subject="UndeliveredShare",

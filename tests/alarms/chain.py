@@ -80,7 +80,6 @@ class AlarmChain:
         return resource.properties
 
     def alarm(self, name: str) -> Resource | None:
-        """Return an alarm by its name."""
         alarms = self.all("AWS::CloudWatch::Alarm")
         return next((alarm for alarm in alarms if alarm.properties["AlarmName"] == name), None)
 
@@ -235,7 +234,6 @@ def _filter(metric_filter: Properties, lines: Sequence[LogLine], metrics: Metric
 
 
 def filters_by_name(synthesized: Synthesized) -> dict[str, Properties]:
-    """Return the channel's metric filters by filter name."""
     filters = [f.properties for f in synthesized.resolved(METRIC_FILTER) if f.stack == "WhatsApp"]
     return {each["FilterName"]: each for each in filters}
 

@@ -86,7 +86,6 @@ class Metrics:
         self._points: defaultdict[Metric, list[tuple[float, float]]] = defaultdict(list)
 
     def put(self, metric: Metric, minute: float, value: float) -> None:
-        """Add a data point."""
         bisect.insort(self._points[metric], (minute, value))
 
     def statistic(self, name: str, metric: Metric, after: float, until: float) -> float | None:

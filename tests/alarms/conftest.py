@@ -35,5 +35,4 @@ def deployed() -> Synthesized:
 
 @pytest.fixture(scope="session")
 def chain(deployed: Synthesized) -> AlarmChain:
-    """Return the alarm chain of that environment."""
     return AlarmChain.of(deployed)

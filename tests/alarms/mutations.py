@@ -41,7 +41,6 @@ class Target:
 
     @property
     def alarm(self) -> Properties:
-        """The alarm's properties."""
         alarm = self.chain.alarm(self.case.alarm)
         assert alarm
         return alarm.properties
@@ -71,7 +70,6 @@ class Target:
         return next(f for f in functions if f["LoggingConfig"]["LogGroup"] == group)
 
     def remove(self, properties: Properties) -> None:
-        """Remove the resource with these properties."""
         resources = self.chain.resources
         resources[:] = [each for each in resources if each.properties is not properties]
 
@@ -81,11 +79,9 @@ class Target:
         return self.chain.only(kind)[policy]["Statement"]
 
     def permission(self, part: str) -> Any:
-        """Return the policy statement for alarms."""
         return next(s for s in self.statements(part) if s["Principal"] == {"Service": CLOUDWATCH})
 
     def rewrite_lines(self, change: Callable[[Properties], object]) -> None:
-        """Change the fields of every log line."""
         for situation, logged in self.lines.items():
             changed = [json.loads(line) for line in logged]
             for fields in changed:

@@ -3,9 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
-from lambda_src import index
 from local.fakes.faults import Fault
 from tests.support.callbacks import Callbacks
 from tests.support.channel import (
@@ -51,18 +48,8 @@ def exceed_openai_quota(channel: Channel) -> None:
 
 def fail_heartbeat(channel: Channel) -> None:
     """A message is sent while SQS refuses to extend its visibility timeout."""
-    operation = "ChangeMessageVisibilityBatch"
-
-    def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "made to fail"}}, operation)
-
-    queue: Any = index.batch_handler().queue
-    name, events = f"before-call.sqs.{operation}", queue._client.meta.events
-    events.register(name, refuse)
-    try:
+    with failing_operation(channel, "ChangeMessageVisibilityBatch", "AccessDenied"):
         channel.deliver(context(conversation_id="visible"))
-    finally:
-        events.unregister(name, refuse)
 
 
 def fail_seventh_attempt(channel: Channel) -> None:

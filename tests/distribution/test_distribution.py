@@ -68,7 +68,6 @@ def texts(wheel: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def metadata(texts: dict[str, str]) -> Message:
-    """Return the wheel's metadata."""
     (text,) = (text for name, text in texts.items() if name.endswith(".dist-info/METADATA"))
     Metadata.from_email(text)  # raises for what an index would refuse
     return Parser().parsestr(text)

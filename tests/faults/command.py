@@ -87,7 +87,6 @@ class Proof:
         return not (any(found.result.violations for found in self.ours) or self.unproven)
 
     def run(self) -> None:
-        """Run everything."""
         self.ours.append(self._process_faults(OURS, "process faults"))
         self.ours.append(self._model())
         bodies = self._timed("extreme bodies", partial(deliver_bodies, self.bodies))

@@ -35,11 +35,9 @@ def run(on_progress: OnProgress) -> list[Caught]:
 
 
 def broken_in_model(mutant: Mutant) -> tuple[Rule, ...]:
-    """Return the rules that a mutant breaks in its schedule."""
     problem = Played(read(mutant.schedule[1]), mutant.alter).problem
     return problem.rules if problem else ()
 
 
 def broken_in_cell(mutant: Mutant, one: Driver) -> tuple[Rule, ...]:
-    """Return the rules that a mutant breaks in its cell."""
     return one.run(Cell.parse(mutant.cell[1]), mutant.name).broken if mutant.cell else ()

@@ -38,8 +38,6 @@ class OperatorTable:
 
 
 class Decision(StrEnum):
-    """What the operator did."""
-
     RECORDED = "the sid was recorded"
     RELEASED = "released to be sent"
     NOTHING = "nothing was to be done"

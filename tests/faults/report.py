@@ -59,7 +59,6 @@ def markdown(table: Table) -> str:
 
 
 def show(console: Console, table: Table) -> None:
-    """Print a table."""
     table = table if len(table.columns) <= MAX_TERMINAL_COLUMNS else _shorten(table)
     drawn = RichTable(
         title=table.title,

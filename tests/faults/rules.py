@@ -52,8 +52,6 @@ RANKS = {
 
 
 class Location(StrEnum):
-    """Where a queue message is."""
-
     ON_QUEUE = "on the queue"
     IN_FLIGHT = "in flight"
     DEAD = "in the dead-letter queue"

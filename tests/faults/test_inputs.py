@@ -42,7 +42,6 @@ def after(
 
 
 def found(body: ExtremeBody, aftermath: Aftermath) -> set[Wrong]:
-    """Return what is found to be wrong."""
     return {wrong for wrong, _ in find_problems(body, aftermath)}
 
 

@@ -42,7 +42,6 @@ ANSWERED = replace(OURS, has_answer=True, fingerprint="3")
 
 
 def event(worker: int, before: RecordState, after: RecordState, call: CallName = WRITE) -> Event:
-    """Return a call that reached its service."""
     return Event(0.0, Attempt(worker, call), Happening.APPLIED, before, after, 200)
 
 

@@ -60,7 +60,6 @@ def test_boundary_shows_the_worst_of_its_cells(expected: str, results: list[Cell
 
 
 def finding(*results: CellResult) -> Finding:
-    """Return what these cells found."""
     return Finding("cells", CellsResult.of(OURS, results), seconds=90)
 
 

@@ -174,7 +174,6 @@ class Office:
         store.mark_unknown(KEY, failure(Status.SEND_UNKNOWN, "not_found_at_vendor"), LEDGER_RECORD)
 
     def record(self) -> LedgerRecord:
-        """Return the record."""
         record = self.table.read(KEY)
         assert record
         return record
@@ -182,7 +181,6 @@ class Office:
 
 @pytest.fixture(params=["in memory", "DynamoDB"])
 def office(request: pytest.FixtureRequest) -> Office:
-    """Return an office on each kind of table."""
     if request.param == "in memory":
         fake = FakeLedgerStore()
         return Office(fake, in_memory_table(fake))

@@ -118,7 +118,6 @@ def test_times_obey_the_rules_for_deployments() -> None:
 
 @pytest.fixture
 def sqs() -> Iterator[SQSClient]:
-    """Return a client of an SQS in memory."""
     with mocked_account():
         yield clients().sqs
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.client import BaseClient
 
 from local.fakes import TwilioSettings
-from ops import endpoints, queues
+from ops import deployment, endpoints, queues
 from tests.ops.operator_channel import Deployments, OperatorChannel
 from tests.support.aws_account import variables
 from tests.support.channel import Channel
@@ -20,13 +20,15 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     """Return a channel whose stack the tool finds; Twilio delivers its messages at once."""
     channel.twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
+    monkeypatch.setattr(deployment, "entry_points", lambda **_: ())  # reads all packages' metadata
     one_session = SimpleNamespace(Session=lambda **_: boto3.DEFAULT_SESSION)
     monkeypatch.setattr(endpoints, "boto3", one_session)  # a new session parses AWS's models again
     names = ("dead-letters", "events", "events-dead-letters")
     urls = [channel.sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
     outputs = ("DeadLetterQueueUrl", "EventsQueueUrl", "EventsDeadLetterQueueUrl")
     deployed = variables(channel.queue_url, channel.table, channel.openai, channel.twilio)
-    deployments, make_call = Deployments(), BaseClient._make_api_call
+    make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # typed without it
+    deployments = Deployments()
     # On a busy machine the fake may take longer than the function's two seconds.
     deployed |= {"TWILIO_TIMEOUT_SECONDS": "20"}
     deployments.add(deployed, dict(zip(outputs, urls, strict=True)))
@@ -36,4 +38,4 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
         return make_call(client, operation, parameters) if found is None else found
 
     monkeypatch.setattr(BaseClient, "_make_api_call", answer)
-    return OperatorChannel(channel, *urls, deployments)
+    return OperatorChannel(channel, deployments, *urls)

@@ -24,8 +24,6 @@ def _acquire(table: ConversationsTable, context: ContextObject) -> Lease:
 
 
 def _fail(status: Status, code: str) -> Write:
-    """A worker recorded a failure."""
-
     def write(table: ConversationsTable, context: ContextObject) -> None:
         failure = Failure(status, code, Step.SEND, "", HOURS_AGO)
         table.record_failure(_acquire(table, context), failure)
@@ -50,7 +48,6 @@ def _send(table: ConversationsTable, context: ContextObject) -> None:
 
 
 def _lose(table: ConversationsTable, context: ContextObject) -> None:
-    """The outcome of the send is unknown."""
     _record_intent(table, context)
     failure = Failure(Status.SEND_UNKNOWN, "not_found_at_vendor", Step.SETTLE, "", HOURS_AGO)
     all_records = table.related_records(RecordKey(context.key.primary_channel, ""))

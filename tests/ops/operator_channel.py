@@ -57,7 +57,7 @@ class Deployments:
         """Return the answer of CloudFormation or Lambda; None if another service is called."""
         match operation, parameters:
             case "DescribeStacks", {"StackName": name} if name not in self._stacks:
-                error = {"Code": "ValidationError", "Message": f"Stack {name} does not exist"}
+                error: Any = {"Code": "ValidationError", "Message": f"Stack {name} does not exist"}
                 raise ClientError({"Error": error}, operation)
             case "DescribeStacks", {"StackName": name}:
                 return {"Stacks": [self._stacks[name]]}
@@ -78,17 +78,17 @@ class OperatorChannel(Tool):
 
     Attributes:
         channel: The channel, with its handler and the fake vendors.
+        deployments: The stacks that the tool finds.
         dead_letter_queue_url: Its dead-letter queue.
         events_queue_url: The queue of its delivery events.
         events_dead_letter_queue_url: The dead-letter queue of these.
-        deployments: The stacks that the tool finds.
     """
 
     channel: Channel
+    deployments: Deployments
     dead_letter_queue_url: str
     events_queue_url: str
     events_dead_letter_queue_url: str
-    deployments: Deployments
 
     def conversation(self, state: str, recipient: str = RECIPIENT, name: str = "") -> str:
         """Create a conversation in a state of `STATES`, by default named so; return its body."""
@@ -141,7 +141,6 @@ class OperatorChannel(Tool):
         return total
 
     def status(self, conversation: str) -> str:
-        """Return the status of a conversation's record."""
         return str(self.channel.record(conversation)["conversation_status"])
 
     def fail_temporarily(self, conversation: str) -> str:

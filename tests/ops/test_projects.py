@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from ops import deployment
 from ops.console import Console
 from ops.session import Session
 from tests.ops.operator_channel import OperatorChannel
@@ -30,6 +32,7 @@ def push(operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch) -> Iterator
     queues = {"DeadLetterQueueUrl": operator.dead_letter_queue_url}
     handler = f"{PACKAGE}.index.lambda_handler"
     operator.deployments.add(variables, queues, "acme-alerts-push-dev", handler)
+    monkeypatch.setattr(deployment, "entry_points", entry_points)
     monkeypatch.chdir(EXAMPLE)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield operator

@@ -288,12 +288,6 @@ def _kill_worker(operator: OperatorChannel) -> list[str]:
     return [body]
 
 
-def _deliver(operator: OperatorChannel) -> list[str]:
-    """A message was sent, but counted as failed."""
-    operator.channel.deliver(context())
-    return [context()]
-
-
 def _enqueue(operator: OperatorChannel) -> list[str]:
     """A message waits on the queue until the event source mapping is enabled again."""
     operator.enqueue(context())
@@ -320,12 +314,6 @@ def _pause_template(operator: OperatorChannel) -> list[str]:
     return []
 
 
-def _store_api_key(operator: OperatorChannel) -> list[str]:
-    """A message was sent without a request for callbacks."""
-    operator.channel.deliver(context())
-    return []
-
-
 PREPARATIONS: Mapping[str, Callable[[OperatorChannel], Iterable[str]]] = {
     "SendOutcomeUnknown": _lose_send,
     "FinalDbUpdateFailure": _fail_final_update,
@@ -338,10 +326,11 @@ PREPARATIONS: Mapping[str, Callable[[OperatorChannel], Iterable[str]]] = {
     "FunctionErrors": _kill_worker,
     "FunctionThrottles": lambda _: [context()],
     "FunctionNearTimeout": lambda op: [op.fail_temporarily("waited")],
-    "HeartbeatFailure": _deliver,
+    # A message was sent, but counted as failed.
+    "HeartbeatFailure": lambda op: [*op.channel.deliver(context()), context()],
     "EventsDeadLetters": _keep_an_event,
     "UndeliveredShare": _pause_template,
-    "NoCallbacks": _store_api_key,
+    "NoCallbacks": lambda op: op.channel.deliver(context()),  # without a request for callbacks
 }
 """Causes each alarm, and returns the dead-letter messages."""
 SENT = {"NoMessageSent": 3, "MoreDeadLetters": 12, "UndeliveredShare": 0}

@@ -107,11 +107,6 @@ def test_each_condition_has_a_next_step(changes: dict[str, Any], step: str) -> N
     assert [] == list(QUIET.next_steps())
 
 
-def test_a_missing_stack_is_one_message(operator: OperatorChannel) -> None:
-    """The message names the stack and what to check."""
-    assert "no stack ai-multi-comms-whatsapp-prod" in operator.refused("status", "--env", "prod")
-
-
 def test_conversations_are_listed_by_status(operator: OperatorChannel) -> None:
     """Filters are status, delivery, tenant and age; the number is masked unless it is requested."""
     operator.fail_permanently("refused")

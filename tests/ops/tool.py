@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import typer.main
-from botocore.client import BaseClient
 from typer.core import TyperGroup
 from typer.testing import CliRunner, Result
 
@@ -41,20 +38,6 @@ class Tool:
         assert exit_code == result.exit_code, result.output
         assert "Traceback" not in result.output
         return " ".join(result.output.split())
-
-
-@contextmanager
-def failing_call(operation: str, failure: BaseException) -> Iterator[None]:
-    """Let each call of an AWS operation fail before it is made."""
-    make_call = BaseClient._make_api_call
-
-    def fail_or_call(client: BaseClient, name: str, parameters: Any) -> Any:
-        if name == operation:
-            raise failure
-        return make_call(client, name, parameters)
-
-    with patch.object(BaseClient, "_make_api_call", fail_or_call):
-        yield
 
 
 def commands(group: TyperGroup | None = None, *path: str) -> Iterator[tuple[str, str]]:

@@ -118,7 +118,6 @@ def simulate(load: Load, processors: Processors, *, seed: int = 1) -> Observatio
 
 
 def name_of(load: Load, processors: Processors) -> str:
-    """Return the name of a case for reports."""
     size = f"{processors.maximum_concurrency} x {processors.batch_size}"
     return f"{load.messages_per_day:,.0f} per day, {size}, AI {processors.work.ai_seconds:g} s"
 

@@ -105,7 +105,7 @@ def test_plan_and_simulation_agree(load: Load, processors: Processors) -> None:
     assert [] == differences
 
 
-@settings(max_examples=12, deadline=None, database=None, derandomize=True)
+@settings(max_examples=12)
 @given(
     concurrency=st.integers(2, 30),
     batch=st.integers(1, 10),

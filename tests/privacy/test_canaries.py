@@ -159,7 +159,6 @@ BROKEN = (
 
 
 def deliver(channel: Channel, bodies: Sequence[str], **options: Any) -> None:
-    """Deliver bodies in batches of ten."""
     for start in range(0, len(bodies), 10):
         channel.deliver(*bodies[start : start + 10], **options)
 
@@ -296,13 +295,11 @@ class Capture:
 
     @property
     def output(self) -> str:
-        """Standard output and standard error."""
         self._output += "".join(self.capsys.readouterr())
         return self._output
 
     @property
     def everything(self) -> str:
-        """All captured text."""
         return "\n".join([self.output, self.libraries.getvalue(), *self.errors])
 
 

@@ -82,6 +82,8 @@ def mocked_account() -> Iterator[None]:
             monkeypatch.setenv(name, value)
         # No test uses TLS, and reading the machine's CA certificates takes longer than a message.
         monkeypatch.setattr("httpcore2.default_ssl_context", without_certificates)
+        for module in ("requests.sessions", "botocore.endpoint"):  # every server is on loopback
+            monkeypatch.setattr(f"{module}.get_environ_proxies", lambda *_, **__: {})
         # botocore's builtin handlers are registered once per process.
         for module in ("bootstrap", "receiver"):
             monkeypatch.setattr(f"lambda_src.{module}.get_session", _one_session)

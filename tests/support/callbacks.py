@@ -90,7 +90,6 @@ class Callbacks:
         }
 
     def post(self, request: Request) -> None:
-        """Send a request to the receiver."""
         assert {"statusCode": 204} == receiver.lambda_handler(request, None)
 
     def report(self, status: str, sid: str, **options: str) -> None:
@@ -136,7 +135,6 @@ class Callbacks:
             return events.events_handler()
 
     def schedule(self, seconds_left: float = 60) -> None:
-        """Let the scheduled job run."""
         context = SimpleNamespace(get_remaining_time_in_millis=lambda: round(seconds_left * 1000))
         scheduler.lambda_handler({}, context)
 

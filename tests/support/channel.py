@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import patch
 
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -132,7 +134,6 @@ class Channel:
         return frozenset(failure["itemIdentifier"] for failure in result["batchItemFailures"])
 
     def delete(self, message: Mapping[str, Any]) -> None:
-        """Delete a received message from the queue."""
         self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def _receive(self, body: str, receive_count: int) -> dict[str, Any]:
@@ -157,7 +158,6 @@ class Channel:
         return record["conversation_status"], record.get("failure", {}).get("code")
 
     def set_fields(self, conversation: str = CONVERSATION, **fields: object) -> None:
-        """Set attributes of the conversation's record."""
         self.dynamodb.update_item(
             TableName=self.table,
             Key=serialize({"primary_channel": RECIPIENT, "conversation_id": conversation}),
@@ -166,7 +166,6 @@ class Channel:
         )
 
     def set_secret(self, name: str, value: str) -> None:
-        """Change a secret's value."""
         self.secretsmanager.put_secret_value(SecretId=name, SecretString=value)
 
     def phone(self) -> list[str]:
@@ -174,7 +173,6 @@ class Channel:
         return [message.body for message in self.twilio.inbox(RECIPIENT)]
 
     def vendor_calls(self) -> int:
-        """Return the number of requests to both vendors."""
         return len(self.openai.requests) + len(self.twilio.requests)
 
     def table_client(self) -> DynamoDBClient:
@@ -189,22 +187,27 @@ class Channel:
 
 
 @contextmanager
-def failing_operation(
-    channel: Channel, operation: str, code: str, *, containing: str = ""
-) -> Iterator[None]:
-    """Let the table refuse an operation whose request contains a text."""
+def failing_call(operation: str, failure: BaseException, *, containing: str = "") -> Iterator[None]:
+    """Let each call of an AWS operation that contains a text fail before it is made."""
+    make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # typed without it
 
-    def refuse(params: dict[str, Any], **_: object) -> None:
-        if containing in str(params["body"]):
-            raise ClientError({"Error": {"Code": code, "Message": "made to fail"}}, operation)
+    def fail_or_call(client: BaseClient, name: str, parameters: Any) -> Any:
+        if name == operation and containing in str(parameters):
+            raise failure
+        return make_call(client, name, parameters)
 
-    name = f"before-call.dynamodb.{operation}"
-    events = channel.table_client().meta.events
-    events.register(name, refuse)
-    try:
+    with patch.object(BaseClient, "_make_api_call", fail_or_call):
         yield
-    finally:
-        events.unregister(name, refuse)
+
+
+@contextmanager
+def failing_operation(
+    _: Channel, operation: str, code: str, *, containing: str = ""
+) -> Iterator[None]:
+    """Let AWS refuse an operation whose parameters contain a text."""
+    error = ClientError({"Error": {"Code": code, "Message": "made to fail"}}, operation)
+    with failing_call(operation, error, containing=containing):
+        yield
 
 
 def expire_send_deadline(channel: Channel, conversation: str = CONVERSATION) -> None:

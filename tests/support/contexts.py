@@ -116,5 +116,4 @@ parser = ContextParser(CHANNEL, partial(is_within, prefixes=SECRET_PREFIXES))
 
 
 def parse(document: object) -> ContextObject:
-    """Parse a document as the handler does."""
     return parser(body(document))

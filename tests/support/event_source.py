@@ -88,7 +88,6 @@ class EventSource:
         return [round(each.visible_at / 1000 - now, 3) for each in _queue(QUEUE)._messages]
 
     def dead_letters(self) -> list[str]:
-        """Return the bodies in the dead-letter queue."""
         return [message.body for message in _queue(DEAD_LETTERS)._messages]
 
 

@@ -263,7 +263,6 @@ class FakeLedgerStore:
         return iter(sorted(found, key=lambda one: one[0]))
 
     def suppress(self, recipient: str, code: str, at: float) -> None:  # noqa: ARG002 - the port's
-        """Suppress a recipient."""
         _raise_fault("suppress", self._faults.pop("suppress"))
         self.suppressed.add(recipient)
         self.writes.append("suppress")

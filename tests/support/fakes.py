@@ -102,12 +102,10 @@ class FakeSecrets:
         self._faults.add(call, error)
 
     def openai_key(self, reference: str, *, fresh: bool = False) -> str:
-        """Return the OpenAI API key."""
         self._begin("openai_key", reference, fresh=fresh)
         return self.openai_keys.read(reference, fresh=fresh)
 
     def credentials(self, reference: str, *, fresh: bool = False) -> TwilioCredentials:
-        """Return the Twilio credentials."""
         self._begin("credentials", reference, fresh=fresh)
         return self.twilio_credentials.read(reference, fresh=fresh)
 
@@ -151,7 +149,6 @@ class FakeAssistants:
         self.definitions: dict[str, AssistantDefinition] = {}
 
     def find(self, assistant_id: str) -> AssistantDefinition | None:
-        """Return the definition of that id, or None."""
         return self.definitions.get(assistant_id)
 
 
@@ -193,7 +190,6 @@ class FakeSender:
         self._faults.add("send", error, times)
 
     def fail_lookup(self, error: Exception) -> None:
-        """Let the next lookup fail."""
         self._faults.add("find", error)
 
     def lose_answer(self) -> None:

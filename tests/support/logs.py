@@ -20,17 +20,14 @@ class LogLines:
 
     @property
     def text(self) -> str:
-        """The whole text."""
         return self._written.getvalue()
 
     @property
     def all(self) -> list[Line]:
-        """Every line."""
         return [json.loads(line) for line in self.text.splitlines()]
 
     @property
     def events(self) -> list[str]:
-        """Every line's event."""
         return [line["event"] for line in self.all]
 
     def of(self, event: str) -> Line:
@@ -73,7 +70,6 @@ class Output:
         self._unread: list[Line] = []
 
     def log(self) -> list[Line]:
-        """Return the log lines since the last call."""
         return self._take(are_metrics=False)
 
     def metrics(self) -> list[Line]:

@@ -9,7 +9,6 @@ SPAN = timedelta(days=1)
 
 
 def metric_sum(aws: Aws, namespace: str, metric: str, **dimensions: str) -> float:
-    """Return the sum of all data points of a metric."""
     now = datetime.now(UTC)
     points = aws.cloudwatch.get_metric_statistics(
         Namespace=namespace,

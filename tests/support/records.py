@@ -29,15 +29,12 @@ LEDGER_RECORD = LedgerRecord(
 
 
 def lease(**changes: Any) -> Lease:
-    """Return `HELD_LEASE` with changes."""
     return replace(HELD_LEASE, **changes)
 
 
 def ledger_record(**changes: Any) -> LedgerRecord:
-    """Return `LEDGER_RECORD` with changes."""
     return replace(LEDGER_RECORD, **changes)
 
 
 def failure(status: Status, code: str = "openai_500", at: float = START) -> Failure:
-    """Return a failure as it is recorded."""
     return Failure(status, code, "ai", "", at)

@@ -163,7 +163,6 @@ class Runtime:
 
     @property
     def leases(self) -> LeaseManager:
-        """The lease manager."""
         return LeaseManager(self.store, self.clock, self.lease_seconds)
 
     @property
@@ -182,12 +181,10 @@ class Runtime:
 
     @property
     def failures(self) -> FailureRecorder:
-        """What records failures."""
         return FailureRecorder(self.store, self.clock, self.clock.sleep)
 
     @property
     def flow(self) -> MessageFlow:
-        """The flow of one message."""
         vendor = (self.secrets, self.sender, self.at_most_once)
         reconciler = Reconciler(self.store, *vendor, self.clock, self.times, self.has_message_list)
         return MessageFlow(
@@ -203,7 +200,6 @@ class Runtime:
         )
 
     def batch(self, max_concurrency: int = 10, **changes: Any) -> BatchHandler:
-        """Return the handler of whole batches."""
         return BatchHandler(
             queue=self.queue,
             heartbeat=self.heartbeat_for,
@@ -253,13 +249,11 @@ class FakeRuntime(Runtime):
     def delivery(
         self, body: str = "", *, message_id: str = "message-1", receive_count: int = 1
     ) -> Delivery:
-        """Return a delivery from the queue."""
         owner = f"{message_id}-{receive_count}"
         handle = f"handle-of-{owner}"
         return Delivery(message_id, handle, body, receive_count, self.deadline, owner=owner)
 
     def process(self, context: ContextObject | None = None, *, receive_count: int = 1) -> Outcome:
-        """Process one delivery of a context object."""
         delivery = self.delivery(receive_count=receive_count)
         context = context or contexts.parse(contexts.valid())
         return self.flow.process(delivery, context, self.heartbeat)

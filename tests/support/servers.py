@@ -78,7 +78,6 @@ def http_answer(status: int, body: bytes, *headers: str) -> bytes:
 
 
 def json_answer(document: object, status: int = 200) -> bytes:
-    """Return an HTTP answer of JSON."""
     return http_answer(status, json.dumps(document).encode())
 
 

@@ -3,15 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
 from lambda_src.core.errors import SendOutcomeUnknown
 from tests.support.logs import LogLines, configured
 from tests.support.runtime import FakeRuntime
-
-# Reproducible and without files: a failure is due to the change at hand.
-settings.register_profile("unit", deadline=None, database=None, derandomize=True)
-settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,6 @@ def record(state: str) -> dict[str, Any]:
 
 
 def recipient(state: str) -> str:
-    """Return the recipient of a record."""
     number: str = record(state)["primary_channel"]["S"]
     return number
 

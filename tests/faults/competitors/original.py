@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Process one batch of context objects, one by one."""
     failed = [record["messageId"] for record in event["Records"] if not _is_done(record)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 

@@ -59,8 +59,6 @@ ATTRIBUTES = (
 
 
 class Number(str):
-    """A number as it was written."""
-
     __slots__ = ()
 
 

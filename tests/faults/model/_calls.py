@@ -30,8 +30,6 @@ class Effect(Enum):
 
 
 class CallFault(NamedTuple):
-    """One way in which a call goes wrong."""
-
     name: str
     effect: Effect
     error: Callable[[], Exception] | None = None

@@ -79,7 +79,6 @@ class Vendor:
         )
 
     def classify(self, event: DeliveryEvent) -> ProcessingError:
-        """Return the error of a failure."""
         return CALLBACKS.classify(event)
 
 
@@ -175,7 +174,6 @@ class EventsEnvironment(Environment):
 
     @property
     def reported_messages(self) -> list[SentMessage]:
-        """The messages whose sends asked for callbacks."""
         return [sent for sent in self.sender.sent if sent.message.status_callback]
 
     def do_begin(self, *settings: int) -> None:

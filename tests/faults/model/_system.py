@@ -87,7 +87,6 @@ class InMemoryQueue:
         self._by_handle: dict[str, InMemoryMessage] = {}
 
     def put(self, key: RecordKey, body: str, delay: float = 0.0) -> str:
-        """Put a message on the queue, and return its id."""
         self._arrived += 1
         name = f"{self._name}-{self._arrived}"
         self.messages.append(InMemoryMessage(name, key, body, self._now() + delay))
@@ -604,8 +603,6 @@ class Process:
 
 
 class Container(Process, Runtime):
-    """Processes one batch at a time."""
-
     def __init__(self, environment: Environment, skew: float, alter: Alter) -> None:
         super().__init__(environment, skew)
         self.heartbeat: SteppedHeartbeat | None = None

@@ -222,12 +222,10 @@ class Model(EventsEnvironment):
 
     @property
     def at_events(self) -> list[EventsContainer]:
-        """The events workers that process a batch."""
         return [worker for worker in self.event_workers if worker.is_busy]
 
     @property
     def busy(self) -> list[Container]:
-        """The containers that process a batch."""
         return [container for container in self.containers if container.is_busy]
 
     def let_operator_decide(self, key: RecordKey) -> bool:

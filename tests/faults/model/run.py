@@ -271,7 +271,6 @@ class Schedules(RuleBasedStateMachine):
         return any(record.status in statuses for record in self.model.store.records.values())
 
     def do(self, step: Step) -> None:
-        """Do a step of the schedule."""
         self.steps.append(step)
         self._watch(lambda: self.model.do(step))
 

@@ -37,7 +37,6 @@ Schedule = tuple[Step, ...]
 
 
 def written(steps: Iterable[Step]) -> str:
-    """Return a schedule on one line."""
     return "; ".join(map(str, steps))
 
 

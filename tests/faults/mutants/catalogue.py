@@ -84,7 +84,6 @@ def around_sender(send: Method) -> Alter:
 
 
 def override(part: type[Any], **methods: Method) -> Alter:
-    """Replace methods of a part of the core."""
     _check_exist(part, methods)
     mutated = type(part.__name__, (part,), methods)
 

@@ -42,7 +42,6 @@ class Services:
 
     @property
     def vendors(self) -> Mapping[str, FakeService[Any]]:
-        """The fakes by their service's name."""
         return {"openai": self.openai, "twilio": self.twilio}
 
     def answer(self, service: str, environ: dict[str, Any]) -> Response:

@@ -37,7 +37,6 @@ class CallName(NamedTuple):
 
     @property
     def service(self) -> str:
-        """The service that is called."""
         return self.kind.partition(".")[0]
 
     @property
@@ -80,7 +79,6 @@ class CallCounter:
         self._attempts: Counter[str] = Counter()
 
     def name(self, request: Request) -> Attempt:
-        """Return the call that a request is an attempt at."""
         kind, invocation = _kind(request), request.headers.get("amz-sdk-invocation-id", "")
         with self._lock:
             if invocation not in self._known or not invocation:
@@ -149,8 +147,6 @@ def is_applicable(fault: Fault, call: CallName) -> bool:
 
 
 class Happening(StrEnum):
-    """What may happen to a request."""
-
     ARRIVED = "arrived"
     APPLIED = "reached the service"
     ANSWERED = "answered"
@@ -208,12 +204,10 @@ class Event:
 
     @property
     def worker(self) -> int:
-        """The worker's number."""
         return self.attempt.worker
 
     @property
     def call(self) -> CallName:
-        """The call's name."""
         return self.attempt.call
 
     @property

@@ -192,7 +192,6 @@ class Cell:
 
     @property
     def setup(self) -> Scenario:
-        """The scenario itself."""
         return SCENARIOS[self.scenario]
 
     @property
@@ -238,8 +237,6 @@ def fewest_runs(cells: Iterable[Cell]) -> Mapping[Cell, frozenset[Cell]]:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """What happened in a cell."""
-
     cell: Cell
     broken: tuple[Rule, ...] = ()  # at any moment, in their order
     is_unresolved: bool = False  # whether it ended unresolved before the operator acted
@@ -290,8 +287,6 @@ class CellResult:
 
 @dataclass(frozen=True, kw_only=True)
 class CellsResult(Result):
-    """What happened in all cells of one handler, in their order."""
-
     handler: str
     cells: tuple[CellResult, ...]
 

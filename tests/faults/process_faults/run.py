@@ -244,7 +244,6 @@ class Driver:
         return tuple((name, call) for call in dict.fromkeys(made) if scenario.is_examined(call))
 
     def run(self, cell: Cell, handler: str = OURS) -> CellResult:
-        """Run one cell with the handler of that name."""
         return self.run_covered(cell, handler)[-1]
 
     def run_covered(self, cell: Cell, handler: str = OURS) -> tuple[CellResult, ...]:

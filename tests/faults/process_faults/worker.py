@@ -47,7 +47,6 @@ AWS_SECONDS = 1.0
 
 
 def load(name: str) -> LambdaHandler:
-    """Return the handler of that name."""
     if name in MUTANTS:
         build = index.batch_handler
         index.batch_handler = cache(lambda: MUTANTS[name].alter(build()))
@@ -84,8 +83,6 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """Lambda's context object."""
-
     clock: WorkerTime
     ends_at: float
     function_name: str = "whatsapp-channel-processor-dev"

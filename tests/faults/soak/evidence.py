@@ -145,8 +145,6 @@ def acts_without_lease(writes: Sequence[Write], sends: Iterable[float]) -> tuple
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What there is of one conversation."""
-
     key: RecordKey
     expected: Expected = Expected.SENT
     sids: tuple[str, ...] = ()  # messages that the vendor accepted, oldest first
@@ -160,7 +158,6 @@ class Facts:
     unacknowledged: tuple[str, ...] = ()  # messages deleted without a log line saying why
 
     def evidence(self, *, is_final: bool) -> Evidence:
-        """Return the facts as evidence for the rules."""
         return Evidence(
             sids=self.sids,
             locations=tuple(self.messages.values()),

@@ -65,7 +65,6 @@ class Conversation(NamedTuple):
 
     @property
     def key(self) -> RecordKey:
-        """Its record's key."""
         return RecordKey(self.recipient, self.conversation_id)
 
 

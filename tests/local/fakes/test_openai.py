@@ -603,7 +603,7 @@ def test_a_text_is_shortened_at_a_sentence_or_word(limit: int) -> None:
     assert text == text.strip(" ,(")
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.recursive(st.none() | st.floats() | st.text(), st.lists), st.text(), st.integers(1, 200))
 def test_a_property_fits_a_template(data: Any, description: str, limit: int) -> None:
     """A text is never empty, has one line and keeps to its limit, for any project data."""
