@@ -139,6 +139,8 @@ class BatchHandler:
             process, by_urgency, self._seconds_left(deliveries, time_budget.HARD_STOP_SECONDS)
         )
         finished = dict(results)
+        if len(finished) == len(deliveries):
+            return finished
         return {**finished, **log_unfinished(deliveries, started, finished)}
 
     def _process_message(self, delivery: Delivery, heartbeat: Heartbeat) -> Result:
