@@ -84,7 +84,7 @@ def scaled_handler(proxies: Mapping[str, SlowProxy]) -> Iterator[None]:
             send_timeout_seconds=seconds,
             openai_timeout_seconds=seconds,
         )
-        patch.setattr(Settings, "from_environment", lambda: scaled_settings)
+        patch.setattr(Settings, "from_environment", lambda **_: scaled_settings)
         index.batch_handler()
         yield
     index.batch_handler.cache_clear()
