@@ -129,6 +129,12 @@ def check_delivery_events(subject: Subject) -> Iterator[str]:
     for announced, is_used, name, part in (
         ("has_callbacks", channel.receives_callbacks(environment), "callbacks", parts.callbacks),
         (
+            "has_vendor_events",
+            channel.receives_vendor_events(environment),
+            "vendor_events",
+            parts.vendor_events,
+        ),
+        (
             "has_status_lookup",
             channel.looks_up(environment),
             "make_status_lookup",

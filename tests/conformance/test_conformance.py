@@ -29,6 +29,7 @@ from local.fakes import Fault, FaultKind
 from local.vendors import example_secrets
 from stacks import channels
 from stacks.channels import CHANNELS
+from stacks.channels.email import CHANNEL as EMAIL
 from stacks.channels.sms import CHANNEL as SMS
 from stacks.config import Channel, ChannelNames, Privilege
 from tests.conformance.amazon_sns_vendor import AmazonSnsVendor
@@ -232,6 +233,7 @@ PLANTS: tuple[Callable[[dict[str, Any]], object], ...] = (
     _plant("Processor", "kms:*"),
     _plant("Processor", "kms:Decrypt", Condition={"StringEquals": {"kms:ViaService": "sqs"}}),
     _plant("Worker", "dynamodb:GetItem"),
+    _plant("Worker", "ses:SendEmail"),
     _plant("Receiver", "sqs:SendMessage"),
     _plant("Scheduler", "dynamodb:Query"),
     lambda t: _statements(t).append({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
@@ -281,6 +283,25 @@ def test_a_broken_template_does_not_conform(
     template = json.loads(working.template.read_text("utf-8"))
     mutate(template)
     assert list(BY_NAME[check](_with_template(working, template, tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda each: each.pop("Condition"),
+        lambda each: each.update(Action="ses:*"),
+        lambda each: each.update(Resource=["*", *each["Resource"]]),
+        lambda each: each["Resource"].pop(),
+    ],
+)
+def test_other_privileges_of_a_sender_do_not_conform(
+    change: Callable[[dict[str, Any]], object], tmp_path: Path
+) -> None:
+    """The privileges of the channel's entry are expected exactly, with their conditions."""
+    working = subject_of(EMAIL)
+    template = json.loads(working.template.read_text("utf-8"))
+    change(next(each for each in _statements(template) if "ses:SendEmail" == each["Action"]))
+    assert list(BY_NAME["check_privileges"](_with_template(working, template, tmp_path)))
 
 
 def test_parts_without_a_lookup_do_not_conform() -> None:

@@ -240,7 +240,7 @@ def test_construct(construct: str, json_snapshot: SnapshotAssertion) -> None:
     assert stack.node.root.node.try_find_child(Invariants.ID)
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", [*STACKS, "Email"])
 def test_stack(stack: str, dev: Synthesized, json_snapshot: SnapshotAssertion) -> None:
     """A stack has the reviewed resources, logical ids and outputs."""
     template = dev.template(stack)
