@@ -13,6 +13,7 @@ from lambda_src.core import (
     Settings,
     TextRules,
 )
+from lambda_src.services.ses.events import SesEvents
 from lambda_src.services.ses.request import EMAIL_PATTERN, EMAIL_WORDS
 from lambda_src.services.ses_service import SesSender
 from lambda_src.utils.assistant_definitions import DIRECTORY
@@ -41,10 +42,11 @@ EMAIL = AddressFormat(
     EMAIL_PATTERN,
     EMAIL_WORDS,
     tidy,
-    # No provider of mailboxes distinguishes case; two records of one person would be a leak of
-    # opt-outs.
+    # Mailboxes do not distinguish case, and an opt-out applies to all spellings.
     canonical=str.lower,
 )
+ADDRESSING = Addressing(sender=EMAIL, recipient_field="recipient_email", recipient=EMAIL)
+EVENTS = SesEvents(ADDRESSING)
 
 
 def transliterate(text: str) -> str:
@@ -69,7 +71,7 @@ PARTS = ChannelParts(
     assistants=DIRECTORY / "email",
     make_sender=make_sender,
     read_credentials=None,
-    addressing=Addressing(sender=EMAIL, recipient_field="recipient_email", recipient=EMAIL),
+    addressing=ADDRESSING,
     text_rules=TextRules(
         transliterate=transliterate,
         body=(Limit(MAX_LENGTH),),
@@ -78,6 +80,7 @@ PARTS = ChannelParts(
         required_variables=("subject", "text"),
         needs_template=False,
     ),
+    vendor_events=EVENTS,
     has_message_list=False,
     operator=OperatorParts(vendor="Amazon SES"),
     max_conversation_id_bytes=MAX_CONVERSATION_ID_BYTES,
