@@ -45,6 +45,5 @@ class SesVendor(FakeSes):
         self.fail_next("TooManyRequestsException", match=_SEND)
 
 
-def make_vendor(clock: Clock, *, has_template: bool) -> SesVendor:  # noqa: ARG001 - has no templates
-    """Return the fake, as the checks of this repository's channels create each vendor's."""
-    return SesVendor(clock)
+make_vendor = SesVendor
+"""The fake, as the checks of this repository's channels create it for each of its vendors."""

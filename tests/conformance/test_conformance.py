@@ -59,14 +59,16 @@ log = logging.getLogger("lambda_src.channels.broken")
 
 def subject_of(channel: Channel) -> Subject:
     """Return the description of a registered channel."""
-    vendor = import_module(vendor_file(channel.vendor).removesuffix(".py").replace("/", "."))
-    tenant = f"ai-multi-comms/dev/{channel.name}-credentials/demo-company"
-    has_template = example_secrets().get(tenant, False)
+    module = import_module(vendor_file(channel.vendor).removesuffix(".py").replace("/", "."))
+    make_vendor = module.make_vendor
+    if channel.vendor == "Twilio":
+        tenant = f"ai-multi-comms/dev/{channel.name}-credentials/demo-company"
+        make_vendor = partial(make_vendor, has_template=example_secrets().get(tenant, False))
     return Subject(
         names=ChannelNames(channel, environment(**DELIVERY)),
         template=synthesize(**DELIVERY).directory / f"{channel.display}.template.json",
         parts=parts_of(channel.name),
-        vendor=partial(vendor.make_vendor, has_template=has_template),
+        vendor=make_vendor,
         example=paths.EXAMPLE_CONTEXTS / f"{channel.name}.json",
     )
 
