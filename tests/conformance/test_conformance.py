@@ -20,6 +20,7 @@ import app
 import lambda_src.channels
 from conformance import CHECKS, Check, Subject, missing_parts, vendor_file
 from conformance.runner import running
+from conformance.subject import Vendor
 from conformance.twilio_vendor import TwilioVendor
 from lambda_src import bootstrap
 from lambda_src.channels import parts_of
@@ -49,7 +50,10 @@ WORKERS_ROLE = {"Role": {"Fn::GetAtt": ["DeliveryEventsWorkerRole6E788FAE", "Arn
 OTHER_CHANNEL = {"CHANNEL": "whatsapp"}
 BY_NAME = {check.__name__: check for check in CHECKS}
 DOCUMENT = paths.ROOT / "docs" / "adding-a-channel.md"
-PAGE = {"pager": partial(TwilioVendor, has_template=False), "notice": AmazonSnsVendor}
+PAGE: dict[str, Callable[..., Vendor]] = {
+    "pager": partial(TwilioVendor, has_template=False),
+    "notice": AmazonSnsVendor,
+}
 """The page's channels, each with the fake of its vendor."""
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
