@@ -13,6 +13,7 @@ from lambda_src.core import (
     Settings,
     TextRules,
 )
+from lambda_src.services.ses.events import SesEvents
 from lambda_src.services.ses.request import EMAIL_PATTERN, EMAIL_WORDS
 from lambda_src.services.ses_service import SesSender
 
@@ -26,7 +27,7 @@ MAX_CONVERSATION_ID_BYTES = 190
 
 def tidy(typed: str) -> str:
     """Return an address as people type it in the form that SES takes."""
-    address = "".join(c for c in typed if unicodedata.category(c) not in {"Cf", "Zs", "Cc"})
+    address = "".join(c for c in typed if unicodedata.category(c) != "Cf").strip()
     address = address.removeprefix("mailto:")
     name, at, domain = address.rpartition("@")
     try:
@@ -40,15 +41,16 @@ EMAIL = AddressFormat(
     EMAIL_PATTERN,
     EMAIL_WORDS,
     tidy,
-    # No provider of mailboxes distinguishes case; two records of one person would be a leak of
-    # opt-outs.
+    # Mailboxes do not distinguish case, and an opt-out applies to all spellings.
     canonical=str.lower,
 )
+ADDRESSING = Addressing(sender=EMAIL, recipient_field="recipient_email", recipient=EMAIL)
+EVENTS = SesEvents(ADDRESSING)
 
 
 def transliterate(text: str) -> str:
-    """Return a text composed (NFC), without control characters other than line breaks."""
-    lines = "\n".join(unicodedata.normalize("NFC", text).splitlines())
+    """Return a text composed (NFC), without tabs and control characters other than line breaks."""
+    lines = "\n".join(unicodedata.normalize("NFC", text).replace("\t", " ").splitlines())
     return "".join(c for c in lines if c == "\n" or unicodedata.category(c) != "Cc")
 
 
@@ -67,7 +69,7 @@ def make_sender(settings: Settings) -> SesSender:
 PARTS = ChannelParts(
     make_sender=make_sender,
     read_credentials=None,
-    addressing=Addressing(sender=EMAIL, recipient_field="recipient_email", recipient=EMAIL),
+    addressing=ADDRESSING,
     text_rules=TextRules(
         transliterate=transliterate,
         body=(Limit(MAX_LENGTH),),
@@ -76,6 +78,7 @@ PARTS = ChannelParts(
         required_variables=("subject", "text"),
         needs_template=False,
     ),
+    vendor_events=EVENTS,
     has_message_list=False,
     operator=OperatorParts(vendor="Amazon SES"),
     max_conversation_id_bytes=MAX_CONVERSATION_ID_BYTES,

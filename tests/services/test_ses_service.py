@@ -20,12 +20,15 @@ from lambda_src.core import (
     OutgoingMessage,
     PermanentFailure,
     RateLimited,
+    RecipientOptedOut,
     SendOutcomeUnknown,
     TransientFailure,
 )
 from lambda_src.services.ses_service import MAX_IDLE_SECONDS, SesSender
-from local.fakes import FakeSes, Fault
+from local.fakes import FakeSes, Fault, SesSettings
 from local.fakes.aws import CREDENTIALS
+from local.fakes.clock import VirtualClock
+from local.fakes.ses.events import EICAR
 from tests.support.servers import RawServer, json_answer
 
 CONFIGURATION_SET, DOMAIN, OTHERS = "events", "mail.example.com", "others.example.com"
@@ -46,8 +49,8 @@ ACCEPTED = json_answer({"MessageId": "m-1"})
 @pytest.fixture
 def ses() -> Iterator[FakeSes]:
     """SES on loopback with two tenants."""
-    tenants = {"demo-company": (DOMAIN,), "others": (OTHERS,)}
-    with FakeSes(tenants=tenants, configuration_sets={CONFIGURATION_SET}) as fake:
+    tenants, names = {"demo-company": (DOMAIN,), "others": (OTHERS,)}, {CONFIGURATION_SET}
+    with FakeSes(tenants=tenants, configuration_sets=names, clock=VirtualClock()) as fake:
         yield fake
 
 
@@ -57,8 +60,7 @@ def _sender_to(url: str, timeout: float = 2.0) -> SesSender:
 
 
 def _send(url: str, message: OutgoingMessage = MESSAGE, timeout: float = 2.0) -> str:
-    with patch.dict("os.environ", CREDENTIALS):
-        return _sender_to(url, timeout).send(NoCredentials(), message)
+    return _sender_to(url, timeout).send(NoCredentials(), message)
 
 
 def test_a_send_is_one_request_with_all_parts(ses: FakeSes) -> None:
@@ -69,43 +71,34 @@ def test_a_send_is_one_request_with_all_parts(ses: FakeSes) -> None:
         "unsubscribe_url": "https://example.com/stop/{token}",
         "unsubscribe_mailto": "stop@example.com?subject={token}",
         "tags": {"campaign": "spring"},
-        "unknown": 1,
     }
     message_id = _send(ses.base_url, replace(MESSAGE, channel_config=config))
-    (accepted,) = ses.messages()
+    (accepted,), (request,) = ses.messages(), ses.requests
     sent, token = accepted.email, f"{REFERENCE}.{MESSAGE.intent_id}"
-    assert (message_id, 1) == (accepted.message_id, len(ses.requests))
+    tags = {"conversation": REFERENCE, "intent": MESSAGE.intent_id, "campaign": "spring"}
+    headers = {
+        "List-Unsubscribe": f"<https://example.com/stop/{token}>,"
+        f" <mailto:stop@example.com?subject={token}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    assert (message_id, headers, tags) == (accepted.message_id, sent.headers, sent.tags)
     assert f"=?utf-8?b?TcO2d2UgIkpvYnMi?= <jobs@{DOMAIN}>" == sent.source
-    assert (MESSAGE.recipient, "Your application", TEXT) == (
-        sent.recipient,
-        sent.subject,
-        sent.text,
-    )
+    assert [*MESSAGE.variables.values()] == [sent.subject, sent.text]
+    assert ("demo-company", MESSAGE.recipient) == (sent.tenant, sent.recipient)
     assert (
         '<p dir="auto">Dear Amara,</p><p dir="auto">your &lt;application&gt; has arrived: '
         '<a href="https://example.com/a?b=1&amp;c=2">https://example.com/a?b=1&amp;c=2</a>.<br>\n'
         "Tom</p>"
     ) in sent.html
-    assert {
-        "List-Unsubscribe": f"<https://example.com/stop/{token}>,"
-        f" <mailto:stop@example.com?subject={token}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-    } == sent.headers
-    tags = {"conversation": REFERENCE, "intent": MESSAGE.intent_id, "campaign": "spring"}
-    assert tags == sent.tags
-    assert ("demo-company", DOMAIN) == (sent.tenant, sent.identity)
-    assert ["tom@example.com"] == ses.requests[0].body["ReplyToAddresses"]
+    assert ["tom@example.com"] == request.body["ReplyToAddresses"]
 
 
 def test_a_message_without_configuration_has_the_companys_name(ses: FakeSes) -> None:
     """And no header; a subject is one line; a long conversation id fits into a tag."""
     variables = {"subject": "Your\n application", "text": "Grüße"}
     long_id = "ü" * (email.MAX_CONVERSATION_ID_BYTES // 2)
-    name = 'A "B" \\ Ltd.'
-    _send(
-        ses.base_url,
-        replace(MESSAGE, company_name=name, conversation_id=long_id, variables=variables),
-    )
+    names = {"company_name": 'A "B" \\ Ltd.', "conversation_id": long_id}
+    _send(ses.base_url, replace(MESSAGE, variables=variables, **names))
     sent = ses.messages()[0].email
     assert ({}, "Your application", "Grüße") == (sent.headers, sent.subject, sent.text)
     assert rf'"A \"B\" \\ Ltd." <jobs@{DOMAIN}>' == sent.source
@@ -117,27 +110,20 @@ def test_a_message_without_configuration_has_the_companys_name(ses: FakeSes) -> 
         ({"tenant": "nobody"}, ConfigurationRefused, "ses_NotFoundException"),
         ({"sender": f"jobs@{OTHERS}"}, ConfigurationRefused, "ses_AccessDeniedException"),
         ({"sender": "jobs@example.net"}, ConfigurationRefused, "ses_MessageRejected"),
-        ({"tenant": "demo company"}, PermanentFailure, "email_configuration_invalid"),
-        ({"company_name": ""}, PermanentFailure, "email_configuration_invalid"),
-        ({"variables": {"subject": "Hello"}}, PermanentFailure, "email_configuration_invalid"),
-        *(
-            ({"channel_config": config}, PermanentFailure, "email_configuration_invalid")
-            for config in (
+        *((message, PermanentFailure, "email_configuration_invalid") for message in (
+            {"tenant": "demo company"}, {"company_name": ""}, {"variables": {"subject": "Hello"}},
+            *({"channel_config": config} for config in (
                 {"company_email_name": "Two\nlines"},
-                {"reply_to": "secret@example.com, b@example.com"},
-                {"reply_to": 1},
+                {"reply_to": "secret@example.com, b@example.com"}, {"reply_to": 1},
                 {"unsubscribe_url": "http://example.com/{token}"},
-                {"unsubscribe_url": "https://example.com/"},
+                {"unsubscribe_url": "https://example.com/"}, {"unsubscribe_mailto": "mailto:"},
                 {"unsubscribe_url": f"https://example.com/{'a' * 990}{{token}}"},
-                {"unsubscribe_mailto": "mailto:"},
-                {"tags": {"intent": "mine"}},
-                {"tags": {"ses:a": "b"}},
-                {"tags": {"a": "b c"}},
+                {"tags": {"intent": "mine"}}, {"tags": {"ses:a": "b"}}, {"tags": {"a": "b c"}},
                 {"tags": ["a"]},
-            )
-        ),
+            )),
+        )),
     ],
-)
+)  # fmt: skip
 def test_a_tenants_configuration_is_refused_with_an_alarm(
     ses: FakeSes, message: dict[str, Any], kind: type[Exception], code: str
 ) -> None:
@@ -153,29 +139,24 @@ def test_a_tenants_configuration_is_refused_with_an_alarm(
 @pytest.mark.parametrize(
     ("fault", "kind", "alarm"),
     [
-        ("TooManyRequestsException", RateLimited, False),
-        ("ThrottlingException", RateLimited, False),
-        ("LimitExceededException", RateLimited, False),
-        ("AccountSuspendedException", AccountRefused, True),
-        ("SendingPausedException", AccountRefused, True),
-        ("ExpiredTokenException", AccountRefused, True),
+        *((fault, RateLimited, False) for fault in (
+            "TooManyRequestsException", "ThrottlingException", "LimitExceededException",
+            Fault.error(429),
+        )),
+        *((fault, AccountRefused, True) for fault in (
+            "AccountSuspendedException", "SendingPausedException", "ExpiredTokenException",
+        )),
         ("MailFromDomainNotVerifiedException", ConfigurationRefused, True),
-        ("MessageRejected", PermanentFailure, True),
-        ("BadRequestException", PermanentFailure, True),
         (Fault.error(403), ConfigurationRefused, True),
-        (Fault.error(429), RateLimited, False),
-        (Fault.error(418), PermanentFailure, True),
-        (Fault.error(408), SendOutcomeUnknown, False),
-        (Fault.not_json(301), SendOutcomeUnknown, False),
-        ("InternalFailure", SendOutcomeUnknown, False),
-        ("ServiceUnavailable", SendOutcomeUnknown, False),
-        (Fault.error(500, "ThrottlingException", effect_applied=True), SendOutcomeUnknown, False),
-        (Fault.hang(), SendOutcomeUnknown, False),
-        (Fault.reset(), SendOutcomeUnknown, False),
-        (Fault.reset(effect_applied=True), SendOutcomeUnknown, False),
-        (Fault.empty(), SendOutcomeUnknown, False),
-        (Fault.not_json(502), SendOutcomeUnknown, False),
-        (Fault.not_json(200, effect_applied=True), SendOutcomeUnknown, False),
+        *((fault, PermanentFailure, True) for fault in (
+            "MessageRejected", "BadRequestException", Fault.error(418),
+        )),
+        *((fault, SendOutcomeUnknown, False) for fault in (
+            Fault.error(408), Fault.not_json(301), "InternalFailure", "ServiceUnavailable",
+            Fault.error(500, "ThrottlingException", effect_applied=True), Fault.hang(),
+            Fault.reset(), Fault.reset(effect_applied=True), Fault.empty(), Fault.not_json(502),
+            Fault.not_json(200, effect_applied=True),
+        )),
     ],
 )  # fmt: skip
 def test_a_failed_send_is_classified_and_not_repeated(
@@ -213,7 +194,7 @@ def test_a_slow_answer_ends_at_the_timeout() -> None:
 
 def test_an_idle_connection_is_not_used_again() -> None:
     """A reset on it would leave the outcome unknown."""
-    with RawServer(ACCEPTED) as server, patch.dict("os.environ", CREDENTIALS):
+    with RawServer(ACCEPTED) as server:
         sender = _sender_to(server.base_url)
         for _ in range(2):
             sender.send(NoCredentials(), MESSAGE)
@@ -236,21 +217,104 @@ def test_the_sender_needs_a_configuration_set() -> None:
         ("Amara.O+jobs@Example.COM", "amara.o+jobs@example.com"),
         (" mailto:amara@example.com ", "amara@example.com"),
         ("amara@bücher.example", "amara@xn--bcher-kva.example"),
-        ("amara@example", None),
-        ("a..b@example.com", None),
-        ("ämara@example.com", None),
-        (f"{'a' * 65}@example.com", None),
-        (f"a@{'b' * 63}.{'c' * 63}.{'d' * 63}.{'e' * 63}.com", None),
-        ("Amara <amara@example.com>", None),
-        ("a@b@example.com", None),
+        *((text, None) for text in (
+            "amara@example", "a..b@example.com", "ämara@example.com", "A <a@example.com>",
+            "a b@example.com", f"{'a' * 65}@example.com", f"a@{'.'.join(['b' * 63] * 4)}.com",
+        )),
     ],
-)
+)  # fmt: skip
 def test_an_address_has_one_spelling(typed: str, address: str | None) -> None:
     """In ASCII, as SES takes it; other text is refused."""
-    addressing = email.PARTS.addressing
+    normalize = email.PARTS.addressing.normalize
     if address:
-        assert address == addressing.normalize(typed)
-        assert address == addressing.normalize(address)
+        assert (address, address) == (normalize(typed), normalize(address))
     else:
         with pytest.raises(ValueError, match="expected an e-mail address"):
-            addressing.normalize(typed)
+            normalize(typed)
+
+
+@pytest.fixture
+def event(ses: FakeSes) -> dict[str, Any]:
+    """SES's report that a message was delivered."""
+    return _events(ses, MESSAGE.recipient)["Delivery"]
+
+
+def _events(ses: FakeSes, recipient: str, text: str = TEXT) -> dict[str, dict[str, Any]]:
+    """Send a message, and return its events by type."""
+    ses.settings = SesSettings(delivered_after_seconds=0)
+    variables = {"subject": "Hello", "text": text}
+    _send(ses.base_url, replace(MESSAGE, recipient=recipient, variables=variables))
+    ses.publish_due_events()
+    return {sent.document["eventType"]: dict(sent.document) for sent in ses.events()}
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "text", "reports"),
+    [
+        ("success", TEXT, {"Send": None, "Delivery": "delivered"}),
+        ("bounce", TEXT, {"Send": None, "Bounce": "undelivered"}),
+        ("suppressionlist+1", TEXT, {"Send": None, "Bounce": "undelivered"}),
+        ("ooto", TEXT, {"Send": None, "Delivery": "delivered", "Bounce": None}),
+        ("complaint", TEXT, {"Send": None, "Delivery": "delivered", "Complaint": "opted out"}),
+        ("success", f"X {EICAR}", {"Send": None, "Reject": "failed"}),
+    ],
+)  # fmt: skip
+def test_events_are_read(ses: FakeSes, mailbox: str, text: str, reports: dict[str, Any]) -> None:
+    """Each names its record and the intent; a complaint changes no status."""
+    recipient, found = f"{mailbox}@simulator.amazonses.com", {}
+    for kind, document in _events(ses, recipient, text).items():
+        read = email.EVENTS.read(document)
+        assert read
+        ids = (read.conversation_id, read.intent_id, read.event.recipient)
+        assert (MESSAGE.conversation_id, MESSAGE.intent_id, recipient) == ids
+        assert read.at == pytest.approx(time.time(), abs=60)
+        found[kind] = "opted out" if read.opted_out else read.event.status
+    assert reports == found
+
+
+def test_a_report_that_a_message_is_not_spam_is_no_complaint(event: dict[str, Any]) -> None:
+    """It corrects an earlier one."""
+    details = {"complaint": {"complaintFeedbackType": "not-spam"}}
+    read = email.EVENTS.read({**event, "eventType": "Complaint", **details})
+    assert (True, False) == (bool(read), bool(read and read.opted_out))
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "code", "error"),
+    [
+        ("Bounce", {"bounceType": "Permanent", "bounceSubType": "NoEmail"},
+         "ses_bounce_no_email", RecipientOptedOut),
+        ("Bounce", {"bounceType": "Permanent", "bounceSubType": {"new": "x"}},
+         "ses_bounce_permanent", RecipientOptedOut),
+        ("Reject", {"reason": "Bad content"}, "ses_reject", PermanentFailure),
+        ("Rendering Failure", {"errorMessage": "x"}, "ses_rendering_failure", PermanentFailure),
+    ],
+)  # fmt: skip
+def test_a_message_that_was_not_delivered_is_classified(
+    event: dict[str, Any], kind: str, details: dict[str, Any], code: str, error: type[Exception]
+) -> None:
+    """After a permanent bounce the address is suppressed."""
+    name = "failure" if kind == "Rendering Failure" else kind.lower()
+    read = email.EVENTS.read({"eventType": kind, "mail": event["mail"], name: details})
+    assert read
+    failure = email.EVENTS.classify(read.event)
+    assert (error, code) == (type(failure), failure.code)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("destination", []), ("destination", ["a@example.com", "b@example.com"]),
+        ("destination", ["Amara"]), ("destination", [1]), ("destination", "a"),
+        ("messageId", ""), ("messageId", None), ("timestamp", "yesterday"), ("timestamp", 1),
+        ("tags", {}), ("tags", None), ("tags", {"conversation": ["x"], "intent": ["i"]}),
+        ("tags", {"conversation": [""], "intent": ["i"]}),
+        ("tags", {"conversation": [f"{REFERENCE}="], "intent": ["i"]}),
+        ("tags", {"conversation": [REFERENCE], "intent": ["a", "b"]}),
+        ("tags", {"conversation": [REFERENCE], "intent": ["a b"]}),
+    ],
+)  # fmt: skip
+def test_another_event_is_unreadable(event: dict[str, Any], part: str, value: object) -> None:
+    """Such as one of a message that another program sent; nothing raises."""
+    document = {"eventType": "Send", "send": {}, "mail": event["mail"] | {part: value}}
+    assert email.EVENTS.read(document) is None

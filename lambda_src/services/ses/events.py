@@ -107,7 +107,7 @@ def _report(kind: str, details: Mapping[str, Any]) -> _Report:
         case "Delivery":
             return _Report(DeliveryStatus.DELIVERED)
         case "Bounce" if details["bounceType"] == "Permanent":
-            code = BOUNCES.get(details.get("bounceSubType"), "bounce_permanent")
+            code = BOUNCES.get(str(details.get("bounceSubType")), "bounce_permanent")
             return _Report(DeliveryStatus.UNDELIVERED, code)
         case "Reject":
             return _Report(DeliveryStatus.FAILED, "reject")

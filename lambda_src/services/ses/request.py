@@ -66,7 +66,7 @@ def send_email_parameters(message: OutgoingMessage, configuration_set: str) -> d
     reply_to = _setting(message.channel_config, "reply_to", _ADDRESS)
     content = {
         "Subject": _utf8(" ".join(subject.split())),
-        "Body": {"Text": _utf8(text), "Html": _utf8(html(text))},
+        "Body": {"Text": _utf8(text), "Html": _utf8(as_html(text))},
         "Headers": [
             {"Name": name, "Value": value} for name, value in _unsubscribe_headers(message)
         ],
@@ -97,7 +97,7 @@ def unsubscribe_token(message: OutgoingMessage) -> str:
     return f"{reference(message.conversation_id)}.{message.intent_id}"
 
 
-def html(text: str) -> str:
+def as_html(text: str) -> str:
     """Return a plain text as HTML: its paragraphs, lines and links, and nothing else."""
     paragraphs = re.split(r"\n\s*\n", text.strip())
     return "".join(
