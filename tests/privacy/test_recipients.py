@@ -491,7 +491,6 @@ def test_every_command_normalizes_the_recipient(
     assert (["conversation-1"], True) == (receipt["conversations"], receipt["is_complete"])
 
 
-@pytest.mark.parametrize("typed", ["07700 900123", "447700900123", "Ada", " ", "+44 7700 90012x"])
 @pytest.mark.parametrize(
     "command",
     [
@@ -505,12 +504,13 @@ def test_every_command_normalizes_the_recipient(
     ids=" ".join,
 )
 def test_every_command_rejects_what_is_no_recipient(
-    operator: OperatorChannel, command: tuple[str, ...], typed: str
+    operator: OperatorChannel, command: tuple[str, ...]
 ) -> None:
     """With one message, which does not repeat the text."""
-    output = operator.refused(*command, typed)
-    assert "the recipient: expected a phone number in E.164 form" in output
-    assert not typed.strip() or typed not in output
+    for typed in ("07700 900123", "447700900123", "Ada", " ", "+44 7700 90012x"):
+        output = operator.refused(*command, typed)
+        assert "the recipient: expected a phone number in E.164 form" in output
+        assert not typed.strip() or typed not in output
 
 
 def test_an_erasure_that_finds_nothing_is_not_complete(
