@@ -97,7 +97,7 @@ def test_a_message_without_configuration_has_the_companys_name(ses: FakeSes) -> 
     """And no header; a subject is one line; a long conversation id fits into a tag."""
     variables = {"subject": "Your\n application", "text": "Grüße"}
     long_id = "ü" * (email.MAX_CONVERSATION_ID_BYTES // 2)
-    names = {"company_name": 'A "B" \\ Ltd.', "conversation_id": long_id}
+    names: dict[str, Any] = {"company_name": 'A "B" \\ Ltd.', "conversation_id": long_id}
     _send(ses.base_url, replace(MESSAGE, variables=variables, **names))
     sent = ses.messages()[0].email
     assert ({}, "Your application", "Grüße") == (sent.headers, sent.subject, sent.text)

@@ -99,7 +99,7 @@ class Account:
         return identity
 
 
-def parse_send_request(body: object, account: Account) -> Email:
+def parse_send_request(body: Any, account: Account) -> Email:
     """Return the e-mail that SES would accept.
 
     Raises:
