@@ -184,8 +184,7 @@ class EventRecorder:
             raise EventDropped(DropReason.UNREADABLE)
         found = self._find(RecordKey(read.event.recipient, read.conversation_id), delivery)
         if read.opted_out:
-            if read.intent_id not in found.intent_ids:
-                raise EventDropped(DropReason.INTENT_UNKNOWN)
+            _check(found, event_action(found, read.intent_id, read.event.sid), read.event.sid)
             self.store.suppress(read.event.recipient, COMPLAINT, self.clock())
             log.info(
                 "the recipient is suppressed",
@@ -321,30 +320,11 @@ class EventRecorder:
     ) -> EventResult:
         event, report, error = reported.event, reported.report, reported.error
         opted_out = error.code if isinstance(error, RecipientOptedOut) else ""
-        match action:
-            case EventAction.DROP:
-                raise EventDropped(DropReason.INTENT_UNKNOWN)
-            case EventAction.SUSPECT_SECOND_MESSAGE:
-                log.critical(
-                    "the vendor reports a second message of the conversation",
-                    extra={
-                        "event": LogEvent.SECOND_MESSAGE_SUSPECTED,
-                        "message_sid": event.sid,
-                        "recorded_message_sid": found.ledger.sid,
-                    },
-                )
-                if opted_out:
-                    self.store.suppress(event.recipient, opted_out, self.clock())
-                return EventResult()
-            case EventAction.CONTRADICT:
-                log.critical(
-                    "the vendor reports a message that was recorded as not sent",
-                    extra={
-                        "event": LogEvent.CALLBACK_CONTRADICTS_RECORD,
-                        "message_sid": event.sid,
-                        "conversation_status": found.ledger.status,
-                    },
-                )
+        _check(found, action, event.sid)
+        if action is EventAction.SUSPECT_SECOND_MESSAGE:
+            if opted_out:
+                self.store.suppress(event.recipient, opted_out, self.clock())
+            return EventResult()
         proven = None if action is EventAction.ADVANCE else _proven_send(found, event.sid)
         state = advance(found.delivery, report)
         # A duplicate must not suppress a recipient again whom an operator has allowed.
@@ -417,6 +397,30 @@ class EventRecorder:
 
 def _log_conversation(key: RecordKey) -> None:
     LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
+
+
+def _check(found: DeliveryRecord, action: EventAction, sid: str) -> None:
+    match action:
+        case EventAction.DROP:
+            raise EventDropped(DropReason.INTENT_UNKNOWN)
+        case EventAction.SUSPECT_SECOND_MESSAGE:
+            log.critical(
+                "the vendor reports a second message of the conversation",
+                extra={
+                    "event": LogEvent.SECOND_MESSAGE_SUSPECTED,
+                    "message_sid": sid,
+                    "recorded_message_sid": found.ledger.sid,
+                },
+            )
+        case EventAction.CONTRADICT:
+            log.critical(
+                "the vendor reports a message that was recorded as not sent",
+                extra={
+                    "event": LogEvent.CALLBACK_CONTRADICTS_RECORD,
+                    "message_sid": sid,
+                    "conversation_status": found.ledger.status,
+                },
+            )
 
 
 def _proven_send(found: DeliveryRecord, sid: str) -> ProvenSend:
