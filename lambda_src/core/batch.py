@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
 from lambda_src.core import time_budget
 from lambda_src.core.contract import LogEvent, Metric
-from lambda_src.core.deadlines import map_with_deadline
+from lambda_src.core.deadlines import map_with_deadline, thread_pool
 from lambda_src.core.errors import (
     ProcessingError,
     RejectedContext,
@@ -21,12 +21,11 @@ from lambda_src.core.log import (
     insufficient_time,
     log_failure,
     log_unfinished,
-    log_visibility_unchanged,
 )
 from lambda_src.core.metrics import Result, count_results
 from lambda_src.core.models import ContextObject, Delivery, Outcome
 from lambda_src.core.ports import Clock, Heartbeat, Metrics, Queue
-from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delays
+from lambda_src.core.retry import SYSTEM_RANDOM, schedule_redelivery
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +33,6 @@ T = TypeVar("T")
 
 MAX_REQUEST_AGE_SECONDS = 2 * 14 * 86_400
 """A queue and its dead-letter queue keep a message for 14 days each: no request is older."""
-
-
-def thread_pool(workers: int) -> Executor:
-    """Return a pool of threads; the work consists of waiting."""
-    return ThreadPoolExecutor(workers, thread_name_prefix="message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +89,10 @@ class BatchHandler:
         else:  # too late for a heartbeat to stop in time
             results = {d.message_id: insufficient_time(d) for d in deliveries}
         errors = {id_: end for id_, end in results.items() if isinstance(end, ProcessingError)}
-        self._schedule_redelivery([d for d in deliveries if d.message_id in errors], errors)
+        if errors:
+            schedule_redelivery(
+                deliveries, errors, self.backoff_base, self.random, self._change_visibility
+            )
         failed = [
             d.message_id
             for d in deliveries
@@ -184,15 +181,9 @@ class BatchHandler:
             fields["request_id"] = request_id
         LOG_FIELDS.set(fields)
 
-    def _schedule_redelivery(
-        self, deliveries: Sequence[Delivery], errors: Mapping[str, ProcessingError]
-    ) -> None:
-        if not deliveries:
-            return
-        delays = redelivery_delays(deliveries, errors, self.backoff_base, self.random)
-        seconds = self._seconds_left(deliveries, time_budget.MARGIN_SECONDS)
-        if not self._map(self.queue.change_visibility, [delays], seconds):
-            log_visibility_unchanged(len(delays))
+    def _change_visibility(self, delays: Mapping[str, int], deadline: float) -> bool:
+        seconds = deadline - self.clock() - time_budget.MARGIN_SECONDS
+        return self._map(self.queue.change_visibility, [delays], seconds)
 
     def _map(self, work: Callable[[T], object], items: Sequence[T], seconds: float) -> bool:
         workers = max(1, min(self.max_concurrency, len(items)))

@@ -31,6 +31,11 @@ def call_with_deadline(seconds: float, call: Callable[[], T]) -> T:
         future.cancel()  # prevents a call that has not started yet
 
 
+def thread_pool(workers: int) -> Executor:
+    """Return a pool of threads; the work consists of waiting."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="message")
+
+
 def map_with_deadline(
     seconds: float, work: Callable[[T], object], items: Sequence[T], pool: Executor
 ) -> bool:

@@ -14,6 +14,7 @@ from tenacity import (
 
 from lambda_src.core import time_budget
 from lambda_src.core.errors import LedgerUnavailable, ProcessingError, Redelivery
+from lambda_src.core.log import log_visibility_unchanged
 from lambda_src.core.models import Delivery
 
 LONG_BACKOFF_FACTOR = 6
@@ -52,26 +53,32 @@ def redelivery_delay(
     return math.ceil(max(requested, backoff.seconds(receive_count, base) * share))
 
 
-def redelivery_delays(
-    failed: Sequence[Delivery],
+def schedule_redelivery(
+    deliveries: Sequence[Delivery],
     errors: Mapping[str, ProcessingError],
     base: float,
     random: Random,
-) -> dict[str, int]:
-    """Return the seconds after which each failed message is delivered again, by receipt handle.
+    change_visibility: Callable[[Mapping[str, int], float], bool],
+) -> None:
+    """Set when the failed messages of a batch are delivered again.
 
     Args:
-        failed: The messages.
-        errors: Why each failed, by message id.
+        deliveries: The batch.
+        errors: Why messages of it failed, by message id.
         base: The first delay, in seconds.
         random: Source of the jitter.
+        change_visibility: Sets the seconds by receipt handle before Lambda ends the function (in
+            epoch seconds), and returns whether there was time.
     """
-    return {
+    delays = {
         each.receipt_handle: redelivery_delay(
             errors[each.message_id], each.receive_count, base, random
         )
-        for each in failed
+        for each in deliveries
+        if each.message_id in errors
     }
+    if not change_visibility(delays, min(each.deadline for each in deliveries)):
+        log_visibility_unchanged(len(delays))
 
 
 def retry_until_deadline(

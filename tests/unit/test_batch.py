@@ -14,8 +14,9 @@ import pytest
 
 from lambda_src import index
 from lambda_src.core import time_budget
-from lambda_src.core.batch import BatchHandler, thread_pool
+from lambda_src.core.batch import BatchHandler
 from lambda_src.core.contract import Metric, Status, Variable
+from lambda_src.core.deadlines import thread_pool
 from lambda_src.core.ledger import Failure, Lease
 from lambda_src.core.log import LOG_FIELDS
 from lambda_src.core.models import Delivery, GenerationRequest

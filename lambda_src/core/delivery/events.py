@@ -9,7 +9,7 @@ import logging
 from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from lambda_src.core.contract import (
     Status,
     Step,
 )
-from lambda_src.core.deadlines import map_with_deadline
+from lambda_src.core.deadlines import map_with_deadline, thread_pool
 from lambda_src.core.delivery.sending import callback_path
 from lambda_src.core.delivery.status import (
     FAILURES,
@@ -57,12 +57,7 @@ from lambda_src.core.ledger import (
     DeliveryStore,
     ProvenSend,
 )
-from lambda_src.core.log import (
-    LOG_FIELDS,
-    log_failure,
-    log_unfinished,
-    log_visibility_unchanged,
-)
+from lambda_src.core.log import LOG_FIELDS, log_failure, log_unfinished
 from lambda_src.core.models import Callback, Delivery, DeliveryEvent, RecordKey
 from lambda_src.core.ports import (
     Callbacks,
@@ -74,7 +69,7 @@ from lambda_src.core.ports import (
     StatusLookup,
     VendorEvents,
 )
-from lambda_src.core.retry import SYSTEM_RANDOM, redelivery_delays
+from lambda_src.core.retry import SYSTEM_RANDOM, schedule_redelivery
 
 log = logging.getLogger(__name__)
 
@@ -189,8 +184,7 @@ class EventRecorder:
             raise EventDropped(DropReason.UNREADABLE)
         found = self._find(RecordKey(read.event.recipient, read.conversation_id), delivery)
         if read.opted_out:
-            if read.intent_id not in found.intent_ids:
-                raise EventDropped(DropReason.INTENT_UNKNOWN)
+            _check(found, event_action(found, read.intent_id, read.event.sid), read.event.sid)
             self.store.suppress(read.event.recipient, COMPLAINT, self.clock())
             log.info(
                 "the recipient is suppressed",
@@ -214,6 +208,7 @@ class EventRecorder:
         return self._until_unchanged(found, apply)
 
     def _look_up(self, key: RecordKey, delivery: Delivery) -> EventResult:
+        _log_conversation(key)  # our own request, whether or not the table answers
         found = self._find(key, delivery)
         sid = found.ledger.sid
         if not self._is_due(found):  # answered since, or the request came twice
@@ -280,7 +275,7 @@ class EventRecorder:
     def _find(self, key: RecordKey, delivery: Delivery) -> DeliveryRecord:
         delivery.step = Step.DELIVERY
         found = self._read(key)
-        LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
+        _log_conversation(key)
         return found
 
     def _read(self, key: RecordKey) -> DeliveryRecord:
@@ -325,30 +320,11 @@ class EventRecorder:
     ) -> EventResult:
         event, report, error = reported.event, reported.report, reported.error
         opted_out = error.code if isinstance(error, RecipientOptedOut) else ""
-        match action:
-            case EventAction.DROP:
-                raise EventDropped(DropReason.INTENT_UNKNOWN)
-            case EventAction.SUSPECT_SECOND_MESSAGE:
-                log.critical(
-                    "the vendor reports a second message of the conversation",
-                    extra={
-                        "event": LogEvent.SECOND_MESSAGE_SUSPECTED,
-                        "message_sid": event.sid,
-                        "recorded_message_sid": found.ledger.sid,
-                    },
-                )
-                if opted_out:
-                    self.store.suppress(event.recipient, opted_out, self.clock())
-                return EventResult()
-            case EventAction.CONTRADICT:
-                log.critical(
-                    "the vendor reports a message that was recorded as not sent",
-                    extra={
-                        "event": LogEvent.CALLBACK_CONTRADICTS_RECORD,
-                        "message_sid": event.sid,
-                        "conversation_status": found.ledger.status,
-                    },
-                )
+        _check(found, action, event.sid)
+        if action is EventAction.SUSPECT_SECOND_MESSAGE:
+            if opted_out:
+                self.store.suppress(event.recipient, opted_out, self.clock())
+            return EventResult()
         proven = None if action is EventAction.ADVANCE else _proven_send(found, event.sid)
         state = advance(found.delivery, report)
         # A duplicate must not suppress a recipient again whom an operator has allowed.
@@ -417,6 +393,34 @@ class EventRecorder:
             log_failure(error, delivery, "not delivered")
         is_first = before.status not in FAILURES
         return EventResult(metrics, error.kind if is_first else None)
+
+
+def _log_conversation(key: RecordKey) -> None:
+    LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
+
+
+def _check(found: DeliveryRecord, action: EventAction, sid: str) -> None:
+    match action:
+        case EventAction.DROP:
+            raise EventDropped(DropReason.INTENT_UNKNOWN)
+        case EventAction.SUSPECT_SECOND_MESSAGE:
+            log.critical(
+                "the vendor reports a second message of the conversation",
+                extra={
+                    "event": LogEvent.SECOND_MESSAGE_SUSPECTED,
+                    "message_sid": sid,
+                    "recorded_message_sid": found.ledger.sid,
+                },
+            )
+        case EventAction.CONTRADICT:
+            log.critical(
+                "the vendor reports a message that was recorded as not sent",
+                extra={
+                    "event": LogEvent.CALLBACK_CONTRADICTS_RECORD,
+                    "message_sid": sid,
+                    "conversation_status": found.ledger.status,
+                },
+            )
 
 
 def _proven_send(found: DeliveryRecord, sid: str) -> ProvenSend:
@@ -502,6 +506,7 @@ class EventBatchHandler:
         clock: Returns the time in epoch seconds.
         max_concurrency: Events processed at once.
         backoff_base: First backoff delay in seconds.
+        pool: Makes an executor for that many events; simulations replace it.
         random: Source of the backoff's jitter.
     """
 
@@ -511,6 +516,7 @@ class EventBatchHandler:
     clock: Clock
     max_concurrency: int
     backoff_base: float
+    pool: Callable[[int], Executor] = thread_pool
     random: Random = SYSTEM_RANDOM
 
     def handle_event(self, event: Mapping[str, Any], remaining_ms: int) -> dict[str, Any]:
@@ -539,7 +545,10 @@ class EventBatchHandler:
         finished.update(log_unfinished(deliveries, started, finished))
         errors = {id_: end for id_, end in finished.items() if isinstance(end, ProcessingError)}
         failed = [delivery for delivery in deliveries if delivery.message_id in errors]
-        self._schedule_redelivery(failed, errors)
+        if errors:
+            schedule_redelivery(
+                deliveries, errors, self.backoff_base, self.random, self._change_visibility
+            )
         log.info(
             "finished",
             extra={
@@ -567,20 +576,13 @@ class EventBatchHandler:
         finally:
             LOG_FIELDS.reset(token)
 
-    def _schedule_redelivery(
-        self, deliveries: Sequence[Delivery], errors: Mapping[str, ProcessingError]
-    ) -> None:
-        if not deliveries:
-            return
-        delays = redelivery_delays(deliveries, errors, self.backoff_base, self.random)
-        seconds = deliveries[0].deadline - self.clock() - time_budget.MARGIN_SECONDS
-        if not self._map(self.queue.change_visibility, [delays], seconds):
-            log_visibility_unchanged(len(delays))
+    def _change_visibility(self, delays: Mapping[str, int], deadline: float) -> bool:
+        seconds = deadline - self.clock() - time_budget.MARGIN_SECONDS
+        return self._map(self.queue.change_visibility, [delays], seconds)
 
     def _map(self, work: Callable[[T], object], items: Sequence[T], seconds: float) -> bool:
         workers = max(1, min(self.max_concurrency, len(items)))
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="event")
-        return map_with_deadline(seconds, work, items, pool)
+        return map_with_deadline(seconds, work, items, self.pool(workers))
 
     def _count(
         self, received: int, results: Sequence[EventResult | ProcessingError | EventDropped]

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import fields
 from functools import partial
 from random import Random
 from typing import Any, NamedTuple
@@ -13,7 +12,6 @@ from twilio.request_validator import RequestValidator
 
 from lambda_src.channels import whatsapp
 from lambda_src.core.contract import DeliveryStatus, Step
-from lambda_src.core.deadlines import map_with_deadline
 from lambda_src.core.delivery.events import EventBatchHandler, EventRecorder
 from lambda_src.core.delivery.lookups import LookupScheduler
 from lambda_src.core.delivery.sending import callback_path
@@ -89,7 +87,7 @@ class EventsContainer(Process):
         super().__init__(environment, 0.0)
         self.host = environment
         store, secrets = environment.store, environment.cached_secrets()
-        handler = alter(
+        self._handler = alter(
             EventBatchHandler(
                 recorder=EventRecorder(
                     contexts.CHANNEL,
@@ -104,19 +102,9 @@ class EventsContainer(Process):
                 clock=self.clock,
                 max_concurrency=10,
                 backoff_base=BACKOFF_BASE,
+                pool=lambda _: TaskPool(self),
                 random=Random(0),  # noqa: S311 - jitter, the same in every run
             )
-        )
-
-        def map_in_tasks(
-            _: EventBatchHandler, work: Any, items: Sequence[Any], seconds: float
-        ) -> None:
-            map_with_deadline(seconds, work, items, TaskPool(self))
-
-        kind = type(handler)
-        in_tasks: Any = type(kind.__name__, (kind,), {"_map": map_in_tasks})
-        self._handler = in_tasks(
-            **{one.name: getattr(handler, one.name) for one in fields(handler)}
         )
 
     def fault_of_outage(self, call: str) -> None:
