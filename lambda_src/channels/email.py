@@ -28,7 +28,7 @@ MAX_CONVERSATION_ID_BYTES = 190
 
 def tidy(typed: str) -> str:
     """Return an address as people type it in the form that SES takes."""
-    address = "".join(c for c in typed if unicodedata.category(c) not in {"Cf", "Zs", "Cc"})
+    address = "".join(c for c in typed if unicodedata.category(c) != "Cf").strip()
     address = address.removeprefix("mailto:")
     name, at, domain = address.rpartition("@")
     try:
@@ -50,8 +50,8 @@ EVENTS = SesEvents(ADDRESSING)
 
 
 def transliterate(text: str) -> str:
-    """Return a text composed (NFC), without control characters other than line breaks."""
-    lines = "\n".join(unicodedata.normalize("NFC", text).splitlines())
+    """Return a text composed (NFC), without tabs and control characters other than line breaks."""
+    lines = "\n".join(unicodedata.normalize("NFC", text).replace("\t", " ").splitlines())
     return "".join(c for c in lines if c == "\n" or unicodedata.category(c) != "Cc")
 
 
