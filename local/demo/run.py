@@ -8,6 +8,7 @@ from local.demo.scenarios import (
     Checks,
     Scenario,
     bad_input,
+    bounces,
     delivery,
     delivery_status,
     failed_update,
@@ -29,7 +30,7 @@ def run(screen: Screen) -> int:
     """
     start = time.monotonic()
     checks, vendors = Checks(screen), FakeVendors()
-    screen.heading("Start everything on 127.0.0.1, with fakes of OpenAI and Twilio")
+    screen.heading("Start everything on 127.0.0.1, with fakes of all vendors")
     with LocalCloud(vendors, workdir=WORKDIR, step=screen.step) as cloud:
         run_scenarios(Scenario(cloud, vendors, screen, checks))
     screen.heading("Result")
@@ -46,6 +47,7 @@ def run_scenarios(scenario: Scenario) -> None:
     failed_update(scenario)
     bad_input(scenario)
     delivery_status(scenario)
+    bounces(scenario)
 
 
 def report(screen: Screen, checks: Checks) -> int:

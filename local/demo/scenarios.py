@@ -1,4 +1,4 @@
-"""The demonstration's scenarios: delivery, a failed update, bad input, and delivery status."""
+"""The demonstration's scenarios: delivery, a failed update, bad input, delivery status, bounces."""
 
 import json
 import re
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from lambda_src.core import PHONE, LogEvent, Status
+from lambda_src.core import PHONE, LogEvent, RecordKey, Status
 from lambda_src.core.contract import DeliveryStatus
+from lambda_src.services.dynamodb import suppression_key
 from local.channel import channel_for
 from local.cloud import LocalCloud
 from local.contexts import example
@@ -34,6 +35,8 @@ READ_RECIPIENT = "+447700900104"
 UNDELIVERED_RECIPIENT = "+447700900105"
 PROVEN_RECIPIENT = "+447700900106"
 LOST_RECIPIENT = "+447700900107"
+BOUNCING_RECIPIENT = "bounce@simulator.amazonses.com"
+COMPLAINING_RECIPIENT = "complaint@simulator.amazonses.com"
 UNDELIVERED_SERIES = "+44770090011"
 """What the numbers of the further undelivered messages begin with."""
 UNDELIVERED_MESSAGES = 6
@@ -44,6 +47,7 @@ UNDELIVERED_CODE = 63049
 """Meta did not deliver a marketing message, as none to a US number since April 2025."""
 DEAD_LETTER_METRIC = "AWS/SQS/ApproximateNumberOfMessagesVisible"
 CALLBACK_STEP = "Twilio → callback → API → receiver → queue → worker → record"
+EMAIL_STEP = "SES → topic → queue → worker → record"
 LOOKUP_STEP = "scheduled job → index → queue → worker → Twilio → record"
 WRONG_FIELDS = ("company_name", "project_status", "allowed_channels", "company_whatsapp_number")
 """The fields that are missing or wrong in the example `bad-several-problems`."""
@@ -132,9 +136,9 @@ class Scenario:
         return status
 
     def wait_for_reports(
-        self, tracker: MessageTracker, *statuses: DeliveryStatus
+        self, tracker: MessageTracker, *statuses: DeliveryStatus, step: str = CALLBACK_STEP
     ) -> dict[str, Any]:
-        """Wait until the vendor's callbacks have reported these statuses, in any order.
+        """Wait until the vendor has reported these statuses, in any order.
 
         Returns:
             The conversation's record, also if that took too long.
@@ -143,7 +147,7 @@ class Scenario:
         def are_recorded() -> bool:
             return set(statuses) <= set(_reported(tracker.status().record))
 
-        with self.screen.step(CALLBACK_STEP):
+        with self.screen.step(step):
             wait_for(are_recorded, TIMEOUT_SECONDS)
         record = tracker.status().record
         self.screen.record(record)
@@ -475,6 +479,38 @@ def _show_proven(scenario: Scenario) -> None:
     check(
         f"a callback proved the send: the status is {Status.SENT}, with the sid",
         lambda: _is_recorded_as_sent(record, messages[0].sid),
+    )
+
+
+def bounces(scenario: Scenario) -> None:
+    """Show an e-mail that bounces, and one after which the recipient complains."""
+    scenario.screen.heading("5 · Amazon SES reports a bounce and a complaint")
+    bounced = scenario.send("email", conversation="bounce", recipient=BOUNCING_RECIPIENT)
+    complained = scenario.send("email", conversation="complaint", recipient=COMPLAINING_RECIPIENT)
+    record = scenario.wait_for_reports(bounced, DeliveryStatus.UNDELIVERED, step=EMAIL_STEP)
+    check, email = scenario.checks.check, scenario.cloud.channels["email"]
+    check(
+        "the record of the e-mail that bounced says so; it is not sent again",
+        lambda: (
+            (record["conversation_status"], record["delivery_status"])
+            == (Status.SENT, DeliveryStatus.UNDELIVERED)
+        ),
+    )
+    suppression = RecordKey(**suppression_key("email", COMPLAINING_RECIPIENT))
+    with scenario.screen.step(EMAIL_STEP):
+        wait_for(lambda: email.record(suppression), TIMEOUT_SECONDS)
+    next_one = scenario.send("email", conversation="next", recipient=COMPLAINING_RECIPIENT)
+    status = scenario.follow(
+        next_one, "the next e-mail is refused", lambda each: bool(each.failure)
+    )
+    messages = scenario.inbox(COMPLAINING_RECIPIENT)
+    check(
+        "after the complaint, the next e-mail to that recipient is not sent",
+        lambda: (
+            complained.status().state is MessageState.SENT
+            and (status.failure.code if status.failure else "", len(messages))
+            == ("recipient_suppressed", 1)
+        ),
     )
 
 

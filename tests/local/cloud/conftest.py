@@ -22,6 +22,7 @@ from local.message_tracker import MessageTracker
 from local.vendors import FakeVendors
 from ops import endpoints, queues
 from tests.local.cloud.messages import (
+    EMAILS,
     METRIC_FILTERS,
     TIMEOUT_SECONDS,
     FailedUpdate,
@@ -62,6 +63,9 @@ def trackers(cloud: LocalCloud, fakes: FakeVendors) -> Mapping[str, MessageTrack
         for channel in METRIC_FILTERS
         for number, body in bodies(channel, fakes).items()
     }
+    for address in EMAILS:
+        body = context("email", address)
+        trackers[address] = MessageTracker.send(cloud.channels["email"], body)
     number = recipient("free text")
     free_text = MessageTracker.send(cloud.channel, context("whatsapp-free-text", number))
     return {**trackers, number: free_text}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local.contexts import example
+from local.demo.scenarios import BOUNCING_RECIPIENT, COMPLAINING_RECIPIENT
 from local.fakes import FakeTwilio, Fault, Match
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.vendors import FakeVendors
@@ -25,6 +26,8 @@ METRIC_FILTERS = {
     "sms": "FinalDbUpdateFailureFilter-Sms-Dev",
 }
 UNDELIVERED_CODE = 63049
+EMAILS = ("Amara@Example.com", BOUNCING_RECIPIENT, COMPLAINING_RECIPIENT)
+"""The recipients of the e-mails that are sent before the first test."""
 FORGED = {"whatsapp": ["signature", "unsigned", "body"], "sms": ["account", "body"]}
 """One forgery for each status that a channel reports."""
 LATE_SECONDS = 5

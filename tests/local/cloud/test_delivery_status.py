@@ -9,9 +9,13 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from twilio.request_validator import RequestValidator
 
+from lambda_src.core import RecordKey
 from lambda_src.core.contract import DeliveryStatus, DropReason, LogEvent, Metric, Status
+from lambda_src.services.dynamodb import suppression_key
 from local.channel import Channel
 from local.cloud import LocalCloud
+from local.contexts import example
+from local.demo.scenarios import COMPLAINING_RECIPIENT
 from local.emulator.alerts import alarms_on_line
 from local.emulator.function_logs import LogLine
 from local.fakes import FaultKind, SentCallback
@@ -19,6 +23,7 @@ from local.lifecycle import wait_for
 from local.message_tracker import MessageState, MessageTracker
 from local.vendors import FakeVendors
 from tests.local.cloud.messages import (
+    EMAILS,
     FORGED,
     LATE_SECONDS,
     TIMEOUT_SECONDS,
@@ -166,6 +171,32 @@ def test_a_lookup_finds_a_lost_report(channel: str, trackers: Trackers, cloud: L
     record = _record(tracker, LAST[channel])
     assert [LAST[channel]] == [each["status"] for each in record["delivery_events"]]
     assert "open_work" not in record
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [*zip(EMAILS, ("delivered", "undelivered", "delivered"), strict=True)],
+)
+def test_an_email_is_reported(
+    address: str, status: DeliveryStatus, trackers: Trackers, fakes: FakeVendors
+) -> None:
+    """SES's events reach the record, whose key is the address in lower case; it is sent once."""
+    record = _record(trackers[address], status)
+    key, recorded = address.lower(), record["conversation_status"]
+    assert (key, Status.SENT) == (record["primary_channel"], recorded)
+    sent = [each for each in fakes.ses.messages() if each.email.recipient == key]
+    assert [record["message_sid"]] == [each.message_id for each in sent]
+
+
+def test_after_a_complaint_nothing_is_sent(cloud: LocalCloud, fakes: FakeVendors) -> None:
+    """The recipient is suppressed on the channel."""
+    address, email = COMPLAINING_RECIPIENT, cloud.channels["email"]
+    suppression = RecordKey(**suppression_key("email", address))
+    assert wait_for(lambda: email.record(suppression), TIMEOUT_SECONDS)
+    body = example("email", conversation_id="the next one", recipient=address)
+    status = wait_until(MessageState.DEAD_LETTER, MessageTracker.send(email, body))
+    assert "recipient_suppressed" == status.record["failure"]["code"]
+    assert 1 == len(fakes.ses.inboxes()[address])
 
 
 def test_a_second_message_raises_an_alarm(
