@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
-import pytest
 from botocore.exceptions import ClientError
 
 from lambda_src import index, receiver, scheduler
@@ -301,13 +300,11 @@ def test_permissions_of_services() -> None:
 def test_operators_have_the_permissions_that_the_tool_uses(
     operator: OperatorChannel,  # noqa: F811 - a fixture
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Over every command, the tool's calls and the operator policy are the same."""
     index.batch_handler()  # its clients are created before the calls are recorded
     calls: set[Call] = set()
-    session = boto3.Session()  # its clients are new, and recorded
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    session: Any = boto3.DEFAULT_SESSION
     _record_calls(session.events, calls)
     for command, answer in _commands(operator, tmp_path / "context.json"):
         result = operator.run(*command.split(), answer=answer)

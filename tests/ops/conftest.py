@@ -1,11 +1,9 @@
 """A deployed channel, and the tool that finds it."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 
 from local.fakes import TwilioSettings
 from ops import deployment, endpoints, queues
@@ -27,15 +25,12 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     urls = [channel.sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
     outputs = ("DeadLetterQueueUrl", "EventsQueueUrl", "EventsDeadLetterQueueUrl")
     deployed = variables(channel.queue_url, channel.table, channel.openai, channel.twilio)
-    make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # typed without it
     deployments = Deployments()
     # On a busy machine the fake may take longer than the function's two seconds.
     deployed |= {"TWILIO_TIMEOUT_SECONDS": "20"}
     deployments.add(deployed, dict(zip(outputs, urls, strict=True)))
 
-    def answer(client: BaseClient, operation: str, parameters: Any) -> Any:
-        found = deployments.answer(operation, parameters)
-        return make_call(client, operation, parameters) if found is None else found
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    session = boto3.Session()
+    deployments.register(session.events)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
     return OperatorChannel(channel, deployments, *urls)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -52,6 +54,19 @@ class Deployments:
         self._stacks[stack] = {"StackName": stack, "Outputs": described}
         environment = {"Variables": {**variables, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}}
         self._functions[stack, ALIAS] = {"Handler": handler, "Environment": environment}
+
+    def register(self, events: Any) -> None:
+        """Answer the calls of all clients that the session with these events creates."""
+
+        def note(params: Mapping[str, Any], context: dict[str, Any], **_: object) -> None:
+            context["parameters"] = params
+
+        def answer(model: Any, context: dict[str, Any], **_: object) -> Any:
+            found = self.answer(model.name, context["parameters"])
+            return None if found is None else (SimpleNamespace(status_code=HTTPStatus.OK), found)
+
+        events.register("provide-client-params", note)
+        events.register("before-call", answer)
 
     def answer(self, operation: str, parameters: Mapping[str, Any]) -> Any:
         """Return the answer of CloudFormation or Lambda; None if another service is called."""
