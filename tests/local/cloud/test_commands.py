@@ -73,8 +73,8 @@ def test_the_status_of_a_channel_is_shown(cloud: LocalCloud, tool: Tool, channel
         return found if found["oldest_seconds"] is not None else None
 
     found = wait_for(status, TIMEOUT_SECONDS) or {}
-    deployed = cloud.aws.cloudwatch.describe_alarms()["MetricAlarms"]
-    names = [alarm["AlarmName"] for alarm in deployed]
+    pages = cloud.aws.cloudwatch.get_paginator("describe_alarms").paginate()
+    names = [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]
     assert "Enabled" == found["mapping"]
     assert {name for name in names if name.lower().startswith(f"{channel}processor")} == {
         alarm["name"] for alarm in found["alarms"]
