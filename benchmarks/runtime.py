@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.error import HTTPError
 
 import psutil
 
@@ -91,10 +92,13 @@ class Function:
         """
         url = f"http://{HOST}:{self._port}/2015-03-31/functions/function/invocations"
         started = time.perf_counter()
-        with urllib.request.urlopen(
-            url, data=json.dumps(event).encode(), timeout=INVOCATION_SECONDS
-        ) as answer:
-            result = json.loads(answer.read())
+        try:
+            with urllib.request.urlopen(
+                url, data=json.dumps(event).encode(), timeout=INVOCATION_SECONDS
+            ) as answer:
+                result = json.loads(answer.read())
+        except HTTPError as error:
+            raise FunctionError(f"{self._bundle.name}: {error}\n{self.log()[-6000:]}") from error
         seconds = time.perf_counter() - started
         if result != expected:
             raise FunctionError(f"{self._bundle.name}: {result}\n{self.log()[-6000:]}")
