@@ -2,9 +2,10 @@
 
 from typing import Any
 
-import boto3
+from botocore.session import get_session
 
-clients = [boto3.client(service) for service in ("sqs", "dynamodb", "secretsmanager")]
+session: Any = get_session()
+clients = [session.create_client(service) for service in ("sqs", "dynamodb", "secretsmanager")]
 
 
 def lambda_handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
