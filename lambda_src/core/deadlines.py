@@ -19,8 +19,8 @@ def call_with_deadline(seconds: float, call: Callable[[], T]) -> T:
 
     Socket timeouts do not bound a whole call: name resolution, several addresses of a host and an
     answer that arrives byte by byte each extend it. An abandoned call continues in its thread and
-    its result is discarded, so use this only for calls that are harmless when they end late, and for
-    sends whose outcome then counts as unknown.
+    its result is discarded, so use this only for calls that are harmless when they end late, and
+    for sends whose outcome then counts as unknown.
 
     Raises:
         TimeoutError: The time is over.
