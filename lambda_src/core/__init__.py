@@ -76,6 +76,8 @@ from lambda_src.core.models import (
     Usage,
     VariableRule,
     VendorEvent,
+    decode_reference,
+    encode_reference,
 )
 from lambda_src.core.ports import (
     BY_PHONE,
@@ -180,6 +182,8 @@ __all__ = [
     "VendorEvent",
     "VendorEvents",
     "call_with_deadline",
+    "decode_reference",
+    "encode_reference",
     "json_type",
     "parse_definition",
     "parse_definition_file",

@@ -1,6 +1,7 @@
 """The values that pass through the flow: context object, delivery, AI request, answer, message."""
 
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -235,6 +236,24 @@ class OutgoingMessage:
     tenant: str = ""
     company_name: str = ""
     channel_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def encode_reference(conversation_id: str) -> str:
+    """Return a conversation's id in the characters that URLs and tags may contain."""
+    return urlsafe_b64encode(conversation_id.encode()).decode().rstrip("=")
+
+
+def decode_reference(reference: str) -> str:
+    """Return the conversation's id of a reference.
+
+    Raises:
+        ValueError: It is empty or has another form than `encode_reference` returns.
+    """
+    padding = "=" * (-len(reference) % 4)
+    conversation_id = urlsafe_b64decode(reference + padding).decode()
+    if not reference or encode_reference(conversation_id) != reference:
+        raise ValueError("expected the unpadded base64url of a conversation's id")
+    return conversation_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ or a request to look a message up at the vendor.
 
 import json
 import logging
-from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -58,7 +57,13 @@ from lambda_src.core.ledger import (
     ProvenSend,
 )
 from lambda_src.core.log import LOG_FIELDS, log_failure, log_unfinished
-from lambda_src.core.models import Callback, Delivery, DeliveryEvent, RecordKey
+from lambda_src.core.models import (
+    Callback,
+    Delivery,
+    DeliveryEvent,
+    RecordKey,
+    decode_reference,
+)
 from lambda_src.core.ports import (
     Callbacks,
     Clock,
@@ -483,12 +488,10 @@ def parse_address(url: str, channel: str) -> CallbackAddress:
     try:
         path = urlsplit(url).path
         named, reference, intent_id = path.rpartition("/callbacks/")[2].split("/")
-        padding = "=" * (-len(reference) % 4)
-        conversation_id = urlsafe_b64decode(reference + padding).decode()
-        is_canonical = path.endswith(callback_path(named, conversation_id, intent_id))
+        conversation_id = decode_reference(reference)
     except ValueError:
         raise EventDropped(DropReason.UNREADABLE) from None
-    if not is_canonical or not conversation_id:
+    if not path.endswith(callback_path(named, conversation_id, intent_id)):
         raise EventDropped(DropReason.UNREADABLE)
     if named != channel:
         raise EventDropped(DropReason.OTHER_CHANNEL)

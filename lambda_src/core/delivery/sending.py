@@ -1,7 +1,6 @@
 """Sending at most once: the intent before, one request, and the vendor id recorded after it."""
 
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from secrets import token_urlsafe
@@ -17,7 +16,14 @@ from lambda_src.core.errors import (
     safe_traceback,
 )
 from lambda_src.core.ledger import ConditionFailed, Intent, Lease, LeaseManager, SentRecord
-from lambda_src.core.models import Answer, ContextObject, Delivery, OutgoingMessage, RecordKey
+from lambda_src.core.models import (
+    Answer,
+    ContextObject,
+    Delivery,
+    OutgoingMessage,
+    RecordKey,
+    encode_reference,
+)
 from lambda_src.core.ports import Clock, Credentials, Metrics, Secrets, Sender
 from lambda_src.core.retry import retry_until_deadline
 
@@ -26,8 +32,7 @@ INTENT_ID_BYTES = 16
 
 def callback_path(channel: str, conversation_id: str, intent_id: str) -> str:
     """Return the path of a send's status callbacks below the callbacks' base URL."""
-    reference = urlsafe_b64encode(conversation_id.encode()).decode().rstrip("=")
-    return f"/callbacks/{channel}/{reference}/{intent_id}"
+    return f"/callbacks/{channel}/{encode_reference(conversation_id)}/{intent_id}"
 
 
 def outgoing_message(

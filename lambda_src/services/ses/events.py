@@ -7,7 +7,6 @@ authentic, since only the configuration set's topic may put them on the events q
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,8 +17,9 @@ from lambda_src.core import (
     RecipientOptedOut,
     Step,
     VendorEvent,
+    decode_reference,
 )
-from lambda_src.services.ses.request import CONVERSATION_TAG, INTENT_TAG, reference
+from lambda_src.services.ses.request import CONVERSATION_TAG, INTENT_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,15 +64,12 @@ class SesEvents:
             (destination,) = mail["destination"]
             (conversation,) = mail["tags"][CONVERSATION_TAG]
             (intent_id,) = mail["tags"][INTENT_TAG]
-            padding = "=" * (-len(conversation) % 4)
-            conversation_id = urlsafe_b64decode(conversation + padding).decode()
+            conversation_id = decode_reference(conversation)
             recipient = self._addressing.normalize(destination)
             at = datetime.fromisoformat(details.get("timestamp") or mail["timestamp"])
             message_id = mail["messageId"]
             is_ours = (
-                conversation_id
-                and reference(conversation_id) == conversation
-                and _INTENT.fullmatch(intent_id)
+                _INTENT.fullmatch(intent_id)
                 and message_id
                 and isinstance(message_id, str)
                 and at.tzinfo is not None

@@ -6,13 +6,12 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from email.header import Header
 from email.utils import quote
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import PermanentFailure, Step, TextFormat, json_type
+from lambda_src.core import PermanentFailure, Step, TextFormat, encode_reference, json_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,11 +81,6 @@ def send_email_parameters(message: OutgoingMessage, configuration_set: str) -> d
     }
 
 
-def reference(conversation_id: str) -> str:
-    """Return a conversation id in the characters that tags and URLs may contain."""
-    return urlsafe_b64encode(conversation_id.encode()).decode().rstrip("=")
-
-
 def unsubscribe_token(message: OutgoingMessage) -> str:
     """Return what identifies the recipient to the company's unsubscribing service.
 
@@ -94,7 +88,7 @@ def unsubscribe_token(message: OutgoingMessage) -> str:
     record: no other conversation's token can be guessed, and the address is not part of it. The
     service decodes the conversation id, and compares the other part with the record's `intent_ids`.
     """
-    return f"{reference(message.conversation_id)}.{message.intent_id}"
+    return f"{encode_reference(message.conversation_id)}.{message.intent_id}"
 
 
 def as_html(text: str) -> str:
@@ -144,7 +138,7 @@ def _unsubscribe_headers(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
 
 def _tags(message: OutgoingMessage) -> Iterator[tuple[str, str]]:
     own = {
-        CONVERSATION_TAG: reference(message.conversation_id),
+        CONVERSATION_TAG: encode_reference(message.conversation_id),
         INTENT_TAG: message.intent_id,
     }
     tags = message.channel_config.get("tags") or {}
