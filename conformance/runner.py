@@ -171,7 +171,7 @@ def _secrets(subject: Subject, vendor: Vendor) -> dict[str, Mapping[str, str]]:
     company, name = subject.context()["company_data_payload"], subject.name
     openai = company["ai_config"]["openai_config"][name]["api_key_reference"]
     secrets: dict[str, Mapping[str, str]] = {openai: {"ai_api_key": AI_KEY}}
-    if subject.parts.read_credentials:
+    if subject.parts.has_credentials:
         secrets[company["channel_config"][name][f"{name}_credentials_id"]] = vendor.secret
     return secrets
 

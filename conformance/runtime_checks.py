@@ -97,7 +97,7 @@ def check_invalid_input(subject: Subject) -> Iterator[str]:
         "frontend_payload.request_data.request_id",
         f"company_data_payload.ai_config.openai_config.{name}.api_key_reference",
         f"company_data_payload.channel_config.{name}.company_{name}_number",
-        *((credentials,) if subject.parts.read_credentials else ()),
+        *((credentials,) if subject.parts.has_credentials else ()),
     )
     with running(subject, REFUSED_RECEIVES) as runner:
         for path in required:
@@ -115,7 +115,7 @@ def check_foreign_input(subject: Subject) -> Iterator[str]:
         "company_data_payload.allowed_channels": ["another"],
         "frontend_payload.recipient_data.comms_consent": False,
     }
-    if subject.parts.read_credentials:
+    if subject.parts.has_credentials:
         foreign[f"{config}.{subject.name}_credentials_id"] = "another/prefix/credentials"
     with running(subject, REFUSED_RECEIVES) as runner:
         for path, value in foreign.items():

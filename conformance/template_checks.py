@@ -124,7 +124,7 @@ def check_environment(subject: Subject) -> Iterator[str]:
 def check_delivery_events(subject: Subject) -> Iterator[str]:
     """Check that the channel's parts do what its entry announces, where its environment uses it."""
     channel, environment, parts = subject.names.channel, subject.names.environment, subject.parts
-    if (channel.credentials_form is None) != (parts.read_credentials is None):
+    if (channel.credentials_form is not None) != parts.has_credentials:
         yield "credentials_form and the parts' read_credentials: one is None, the other is not"
     for announced, is_used, name, part in (
         ("has_callbacks", channel.receives_callbacks(environment), "callbacks", parts.callbacks),

@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from functools import partial
 
 from lambda_src.core import (
     AddressFormat,
@@ -49,12 +50,6 @@ ADDRESSING = Addressing(sender=EMAIL, recipient_field="recipient_email", recipie
 EVENTS = SesEvents(ADDRESSING)
 
 
-def transliterate(text: str) -> str:
-    """Return a text composed (NFC), without tabs and control characters other than line breaks."""
-    lines = "\n".join(unicodedata.normalize("NFC", text).replace("\t", " ").splitlines())
-    return "".join(c for c in lines if c == "\n" or unicodedata.category(c) != "Cc")
-
-
 def make_sender(settings: Settings) -> SesSender:
     """Return the channel's sender.
 
@@ -73,7 +68,7 @@ PARTS = ChannelParts(
     read_credentials=None,
     addressing=ADDRESSING,
     text_rules=TextRules(
-        transliterate=transliterate,
+        transliterate=partial(unicodedata.normalize, "NFC"),
         body=(Limit(MAX_LENGTH),),
         variables=(Limit(MAX_LENGTH),),
         keeps_line_breaks=True,

@@ -189,7 +189,9 @@ class EventRecorder:
             raise EventDropped(DropReason.UNREADABLE)
         found = self._find(RecordKey(read.event.recipient, read.conversation_id), delivery)
         if read.opted_out:
-            _check(found, event_action(found, read.intent_id, read.event.sid), read.event.sid)
+            _drop_or_alarm(
+                found, event_action(found, read.intent_id, read.event.sid), read.event.sid
+            )
             self.store.suppress(read.event.recipient, COMPLAINT, self.clock())
             log.info(
                 "the recipient is suppressed",
@@ -325,7 +327,7 @@ class EventRecorder:
     ) -> EventResult:
         event, report, error = reported.event, reported.report, reported.error
         opted_out = error.code if isinstance(error, RecipientOptedOut) else ""
-        _check(found, action, event.sid)
+        _drop_or_alarm(found, action, event.sid)
         if action is EventAction.SUSPECT_SECOND_MESSAGE:
             if opted_out:
                 self.store.suppress(event.recipient, opted_out, self.clock())
@@ -404,7 +406,7 @@ def _log_conversation(key: RecordKey) -> None:
     LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
 
 
-def _check(found: DeliveryRecord, action: EventAction, sid: str) -> None:
+def _drop_or_alarm(found: DeliveryRecord, action: EventAction, sid: str) -> None:
     match action:
         case EventAction.DROP:
             raise EventDropped(DropReason.INTENT_UNKNOWN)
