@@ -15,6 +15,7 @@ from local.fakes.faults import (
     COMMON_FAULTS,
     Fault,
     FaultKind,
+    FaultPlan,
     Match,
     RecordedRequest,
     Rule,
@@ -58,10 +59,13 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         wait: How requests wait.
         vendor_faults: Kinds of faults that this vendor's application applies itself.
         vendor_requests: The requests that these faults apply to by default.
+        event_faults: Those of these kinds that apply to what the vendor reports by itself.
+        event_plan: The rules for these reports.
     """
 
     vendor_faults: ClassVar[frozenset[FaultKind]] = frozenset()
     vendor_requests: ClassVar[Match] = ANY_REQUEST
+    event_faults: ClassVar[frozenset[FaultKind]] = frozenset()
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         application.config["PROPAGATE_EXCEPTIONS"] = True
         application.register_blueprint(_control_routes(self))
         self.settings = settings
+        self.event_plan = FaultPlan()
         self.application = FaultInjectionMiddleware(application, error_response=self.error_response)
         self.wait = self.application.wait
         self._named_faults = named_faults
@@ -92,8 +97,8 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
 
     @property
     def pending_faults(self) -> list[Rule]:
-        """The rules that can still apply to a request."""
-        return self.application.plan.pending()
+        """The rules that can still apply to a request or a report."""
+        return self.application.plan.pending() + self.event_plan.pending()
 
     def fail_next(
         self, fault: Fault | str, *, times: int = 1, match: Match | None = None, skip: int = 0
@@ -116,7 +121,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         return Rule(fault=found, match=match or self.default_match(found), **options)
 
     def add_rule(self, rule: Rule) -> None:
-        """Append a rule to the plan.
+        """Append a rule to the plan of requests or of reports.
 
         Raises:
             ValueError: This vendor's fake does not support the fault.
@@ -124,7 +129,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         kind = rule.fault.kind
         if kind not in COMMON_FAULTS | self.vendor_faults:
             raise ValueError(f"fault: {type(self).__name__} does not support {kind}")
-        self.application.plan.add(rule)
+        (self.event_plan if kind in self.event_faults else self.application.plan).add(rule)
 
     def named_fault(self, name: str) -> Fault:
         """Return the fault that responds with the vendor's error code of this name.
@@ -138,12 +143,14 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         return self._named_faults[name]
 
     def default_match(self, fault: Fault) -> Match:
-        """Return the requests that a fault applies to by default."""
-        return self.vendor_requests if fault.kind in self.vendor_faults else ANY_REQUEST
+        """Return the requests, or the reports, that a fault applies to by default."""
+        is_of_requests = fault.kind in self.vendor_faults - self.event_faults
+        return self.vendor_requests if is_of_requests else ANY_REQUEST
 
     def clear_faults(self) -> None:
         """Remove all rules."""
         self.application.plan.clear()
+        self.event_plan.clear()
 
     def reset(self) -> None:
         """Clear rules, requests and the vendor's state; settings stay."""

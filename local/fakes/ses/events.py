@@ -70,17 +70,17 @@ class EventPublisher:
 
     Args:
         clock: Returns seconds since the epoch.
-
-    Attributes:
         plan: Rules for events; an event is a request with the path `/events/<event type>` and the
             event as its body.
+
+    Attributes:
         publish: Takes each event; None: they are only recorded.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.plan = FaultPlan()
+    def __init__(self, clock: Callable[[], float], plan: FaultPlan) -> None:
         self.publish: Callable[[Mapping[str, Any]], object] | None = None
         self._clock = clock
+        self._plan = plan
         self._lock = threading.Lock()
         self._due: list[SentEvent] = []
         self._sent: list[SentEvent] = []
@@ -109,7 +109,9 @@ class EventPublisher:
 
     def _publish(self, event: SentEvent) -> None:
         path = f"/events/{event.document['eventType']}"
-        fault = self.plan.next_fault(RecordedRequest(0, "POST", path, {}, event.document, event.at))
+        fault = self._plan.next_fault(
+            RecordedRequest(0, "POST", path, {}, event.document, event.at)
+        )
         match fault.kind if fault else None:
             case FaultKind.CALLBACK_LOST:
                 return

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
-from local.fakes.faults import ANY_REQUEST, STRICT, Fault, FaultKind, Match, Rule, Seconds
+from local.fakes.faults import STRICT, Fault, FaultKind, Seconds
 from local.fakes.server import CONTROL_PREFIX
 from local.fakes.service import FakeService, InboxMessage
 from local.fakes.ses.errors import NAMED_FAULTS, SesError, error_response
@@ -56,7 +56,7 @@ class FakeSes(FakeService[SesSettings]):
         port: Where to listen; 0 for any free port.
     """
 
-    vendor_faults = EVENT_FAULTS
+    vendor_faults = event_faults = EVENT_FAULTS
 
     def __init__(
         self,
@@ -71,11 +71,11 @@ class FakeSes(FakeService[SesSettings]):
         self._clock = clock
         self._lock = threading.Lock()
         self._messages: list[Message] = []
-        self._events = EventPublisher(clock)
         self._flask = self._build_application()
         super().__init__(
             self._flask, settings=settings or SesSettings(), named_faults=NAMED_FAULTS, port=port
         )
+        self._events = EventPublisher(clock, self.event_plan)
 
     def publish_to(self, publish: Callable[[Mapping[str, Any]], object]) -> None:
         """Let a function take each event, such as one that publishes it to a topic."""
@@ -125,31 +125,6 @@ class FakeSes(FakeService[SesSettings]):
         """Stop listening and publishing, abort open requests, and join every thread."""
         self._events.stop()
         super().stop()
-
-    @property
-    def pending_faults(self) -> list[Rule]:
-        """The rules that can still apply to a request or an event."""
-        return super().pending_faults + self._events.plan.pending()
-
-    def add_rule(self, rule: Rule) -> None:
-        """Append a rule to the plan of requests or of events.
-
-        Raises:
-            ValueError: The fake does not support the fault.
-        """
-        if rule.fault.kind in EVENT_FAULTS:
-            self._events.plan.add(rule)
-        else:
-            super().add_rule(rule)
-
-    def default_match(self, fault: Fault) -> Match:  # noqa: ARG002 - the base class's signature
-        """Return every request, or every event."""
-        return ANY_REQUEST
-
-    def clear_faults(self) -> None:
-        """Remove all rules."""
-        super().clear_faults()
-        self._events.plan.clear()
 
     def clear_state(self) -> None:
         """Remove all messages and events."""

@@ -100,15 +100,15 @@ class CallbackSender:
     Args:
         accounts: Auth token of each account by its sid.
         clock: Returns seconds since the epoch.
-
-    Attributes:
         plan: Rules for callbacks; a callback has the path, the query and the form of its request.
     """
 
-    def __init__(self, accounts: Mapping[str, str], clock: Callable[[], float]) -> None:
-        self.plan = FaultPlan()
+    def __init__(
+        self, accounts: Mapping[str, str], clock: Callable[[], float], plan: FaultPlan
+    ) -> None:
         self._accounts = accounts
         self._clock = clock
+        self._plan = plan
         self._changed = threading.Condition()
         self._scheduled: list[_Scheduled] = []
         self._numbers = itertools.count()
@@ -188,7 +188,7 @@ class CallbackSender:
 
     def _handle(self, scheduled: _Scheduled) -> None:
         message, form = scheduled.message, parameters(scheduled.message, scheduled.delivery)
-        fault = None if scheduled.delayed else self.plan.next_fault(_request(scheduled, form))
+        fault = None if scheduled.delayed else self._plan.next_fault(_request(scheduled, form))
         match fault.kind if fault else None:
             case FaultKind.CALLBACK_DELAYED if fault:
                 later = dataclasses.replace(

@@ -12,7 +12,7 @@ from flask import Flask, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
-from local.fakes.faults import ANY_REQUEST, CALLBACK_FAULTS, Fault, FaultKind, Match, Rule
+from local.fakes.faults import CALLBACK_FAULTS, Fault, FaultKind, Match
 from local.fakes.server import CONTROL_PREFIX, injected_fault
 from local.fakes.service import FakeService, InboxMessage
 from local.fakes.twilio.callbacks import CallbackSender, SentCallback
@@ -46,6 +46,7 @@ class FakeTwilio(FakeService[TwilioSettings]):
     """
 
     vendor_faults = frozenset({FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED}) | CALLBACK_FAULTS
+    event_faults = CALLBACK_FAULTS
     vendor_requests = Match(method="POST", paths=(f"{API}/Accounts/*/Messages.json",))
 
     def __init__(
@@ -63,12 +64,12 @@ class FakeTwilio(FakeService[TwilioSettings]):
         self._logins = {**main, **(api_keys or {})}
         self._templates, self._services = templates or {}, services or {}
         self._store = MessageStore(clock)
-        self._callbacks = CallbackSender(accounts, clock)
         self._sends_by_itself = clock is time.time
         self._flask = self._build_application()
         super().__init__(
             self._flask, settings=settings or TwilioSettings(), named_faults=NAMED_FAULTS, port=port
         )
+        self._callbacks = CallbackSender(accounts, clock, self.event_plan)
 
     def inbox(self, number: str) -> list[InboxMessage]:
         """Return a recipient's messages, oldest first.
@@ -110,31 +111,6 @@ class FakeTwilio(FakeService[TwilioSettings]):
         """Stop listening, abort open requests and callbacks, and join every thread."""
         self._callbacks.stop()
         super().stop()
-
-    @property
-    def pending_faults(self) -> list[Rule]:
-        """The rules that can still apply to a request or a callback."""
-        return super().pending_faults + self._callbacks.plan.pending()
-
-    def add_rule(self, rule: Rule) -> None:
-        """Append a rule to the plan of requests or of callbacks.
-
-        Raises:
-            ValueError: The fake does not support the fault.
-        """
-        if rule.fault.kind in CALLBACK_FAULTS:
-            self._callbacks.plan.add(rule)
-        else:
-            super().add_rule(rule)
-
-    def default_match(self, fault: Fault) -> Match:
-        """Return the requests, or the callbacks, that a fault applies to by default."""
-        return ANY_REQUEST if fault.kind in CALLBACK_FAULTS else super().default_match(fault)
-
-    def clear_faults(self) -> None:
-        """Remove all rules."""
-        super().clear_faults()
-        self._callbacks.plan.clear()
 
     def clear_state(self) -> None:
         """Remove all messages and callbacks."""
