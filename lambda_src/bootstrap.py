@@ -234,12 +234,8 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         heartbeat=partial(
             SQSHeartbeat, extend=queue.extend, interval=settings.heartbeat_interval_seconds
         ),
-        parse=ContextParser(
-            settings.channel,
-            partial(is_within, prefixes=settings.secret_prefixes),
-            parts.addressing,
-            has_credentials=parts.has_credentials,
-            max_conversation_id_bytes=parts.max_conversation_id_bytes,
+        parse=ContextParser.for_channel(
+            settings.channel, parts, partial(is_within, prefixes=settings.secret_prefixes)
         ),
         flow=flow,
         metrics=metrics,

@@ -181,13 +181,7 @@ class Deployment:
     @cached_property
     def parse(self) -> ContextParser:
         """Parses a body as the deployed function does."""
-        return ContextParser(
-            self.channel,
-            self.is_own_secret,
-            self.parts.addressing,
-            has_credentials=self.parts.has_credentials,
-            max_conversation_id_bytes=self.parts.max_conversation_id_bytes,
-        )
+        return ContextParser.for_channel(self.channel, self.parts, self.is_own_secret)
 
     def parse_event(self, body: str) -> QueuedEvent:
         """Return what a message of the events queue is about."""

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import jiter
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from lambda_src.core import (
     BY_PHONE,
     Addressing,
+    ChannelParts,
     ContextObject,
     Problem,
     RecordKey,
@@ -81,6 +82,19 @@ class ContextParser:
             channel, addressing, has_credentials, max_conversation_id_bytes or MAX_KEY_BYTES
         )
         self._validation_context = {"rules": ChannelRules(channel, is_own_secret)}
+
+    @classmethod
+    def for_channel(
+        cls, channel: str, parts: ChannelParts, is_own_secret: Callable[[str], bool]
+    ) -> Self:
+        """Return the parser of a channel with these parts."""
+        return cls(
+            channel,
+            is_own_secret,
+            parts.addressing,
+            has_credentials=parts.has_credentials,
+            max_conversation_id_bytes=parts.max_conversation_id_bytes,
+        )
 
     def __call__(self, body: str) -> ContextObject:
         """Parse one body.
