@@ -15,7 +15,7 @@ from lambda_src.core import (
     TextRules,
 )
 from lambda_src.services.ses.events import SesEvents
-from lambda_src.services.ses.request import EMAIL_PATTERN, EMAIL_WORDS
+from lambda_src.services.ses.request import EMAIL_PATTERN, EMAIL_WORDS, problems_of
 from lambda_src.services.ses_service import SesSender
 from lambda_src.utils.assistant_definitions import DIRECTORY
 
@@ -78,5 +78,6 @@ PARTS = ChannelParts(
     vendor_events=EVENTS,
     has_message_list=False,
     operator=OperatorParts(vendor="Amazon SES"),
+    check_context=problems_of,
     max_conversation_id_bytes=MAX_CONVERSATION_ID_BYTES,
 )

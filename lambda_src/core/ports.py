@@ -2,19 +2,20 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from lambda_src.core.contract import DropReason, Kind, Metric, OpenWork, Step
-from lambda_src.core.errors import ProcessingError
+from lambda_src.core.errors import Problem, ProcessingError
 from lambda_src.core.models import (
     ANY_TEXT,
     Answer,
     AssistantDefinition,
     Callback,
+    ContextObject,
     DeliveryEvent,
     GenerationRequest,
     OutgoingMessage,
@@ -395,6 +396,8 @@ class ChannelParts:
             the sender can find them. Otherwise a send with an unknown outcome is not looked up: its
             first reconciliation marks it, and an operator decides.
         operator: What the operator's command line needs.
+        check_context: Yields what a context object lacks that only this channel requires, before
+            the AI is asked; each problem has the channel's own failure code.
         max_conversation_id_bytes: The longest conversation id that the vendor's events can contain,
             in bytes of UTF-8; None: as long as a record's key may be.
         preload_modules: Modules that the sender's SDK imports at its first send. They are imported
@@ -411,6 +414,7 @@ class ChannelParts:
     make_status_lookup: Callable[[Settings], StatusLookup] | None = None
     has_message_list: bool = True
     operator: OperatorParts = OperatorParts()
+    check_context: Callable[[ContextObject], Iterable[Problem]] = lambda _: ()
     max_conversation_id_bytes: int | None = None
     preload_modules: tuple[str, ...] = ()
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Self
 
@@ -66,6 +66,7 @@ class ContextParser:
         addressing: The format and the field of the channel's addresses.
         has_credentials: Whether a context object names a secret with the vendor's credentials.
         max_conversation_id_bytes: The longest conversation id; None: as long as a key may be.
+        check_context: Yields what a context object lacks that only this channel requires.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class ContextParser:
         *,
         has_credentials: bool = True,
         max_conversation_id_bytes: int | None = None,
+        check_context: Callable[[ContextObject], Iterable[Problem]] = lambda _: (),
     ) -> None:
         self._addressing = addressing
+        self._check_context = check_context
         self._model = context_model(
             channel, addressing, has_credentials, max_conversation_id_bytes or MAX_KEY_BYTES
         )
@@ -94,6 +97,7 @@ class ContextParser:
             parts.addressing,
             has_credentials=parts.has_credentials,
             max_conversation_id_bytes=parts.max_conversation_id_bytes,
+            check_context=parts.check_context,
         )
 
     def __call__(self, body: str) -> ContextObject:
@@ -108,7 +112,10 @@ class ContextParser:
         except ValidationError as error:
             problems = _problems(error, field_names(self._model))
             raise self._rejection(problems, document) from None
-        return payload.context_object(self._addressing.recipient_field)
+        context = payload.context_object(self._addressing.recipient_field)
+        if problems := list(self._check_context(context)):
+            raise self._rejection(problems, document)
+        return context
 
     def _parse_json(self, body: str) -> dict[str, Any]:
         try:

@@ -1,10 +1,12 @@
 """SES through botocore: one request per send, bounded in time, and the events about it."""
 
+import json
 import re
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -21,14 +23,17 @@ from lambda_src.core import (
     PermanentFailure,
     RateLimited,
     RecipientOptedOut,
+    RejectedContext,
     SendOutcomeUnknown,
     TransientFailure,
 )
 from lambda_src.services.ses_service import MAX_IDLE_SECONDS, SesSender
+from lambda_src.utils.context_processor import ContextParser
 from local.fakes import FakeSes, Fault, SesSettings
 from local.fakes.aws import CREDENTIALS
 from local.fakes.clock import VirtualClock
 from local.fakes.ses.events import EICAR
+from tests.support import contexts
 from tests.support.servers import RawServer, json_answer
 
 CONFIGURATION_SET, DOMAIN, OTHERS = "events", "mail.example.com", "others.example.com"
@@ -42,6 +47,17 @@ MESSAGE = OutgoingMessage(
     tenant="demo-company",
     company_name="Harbour Logistics",
 )
+SETTINGS = {
+    "company_email_name": 'Möwe "Jobs"',
+    "reply_to": "tom@example.com",
+    "unsubscribe_url": "https://example.com/stop/{token}",
+    "unsubscribe_mailto": "stop@example.com?subject={token}",
+    "tags": {"campaign": "spring"},
+}
+COMPANY = "company_data_payload"
+CONFIG = f"{COMPANY}.channel_config.email"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "contexts" / "email.json"
+PARSE_EMAIL = ContextParser.for_channel("email", email.PARTS, lambda _: True)
 REFERENCE = "ZGVtby1jb21wYW55I3JlcS0x"
 ACCEPTED = json_answer({"MessageId": "m-1"})
 
@@ -52,6 +68,12 @@ def ses() -> Iterator[FakeSes]:
     tenants, names = {"demo-company": (DOMAIN,), "others": (OTHERS,)}, {CONFIGURATION_SET}
     with FakeSes(tenants=tenants, configuration_sets=names, clock=VirtualClock()) as fake:
         yield fake
+
+
+def _example() -> dict[str, Any]:
+    """Return the shipped example, whose tenant has not chosen a name for the sender."""
+    document: dict[str, Any] = json.loads(EXAMPLE.read_text())
+    return contexts.without(f"{CONFIG}.company_email_name", document)
 
 
 def _sender_to(url: str, timeout: float = 2.0) -> SesSender:
@@ -65,14 +87,7 @@ def _send(url: str, message: OutgoingMessage = MESSAGE, timeout: float = 2.0) ->
 
 def test_a_send_is_one_request_with_all_parts(ses: FakeSes) -> None:
     """Subject, text, HTML, the sender's name, one-click unsubscribing, tags and the tenant."""
-    config = {
-        "company_email_name": 'Möwe "Jobs"',
-        "reply_to": "tom@example.com",
-        "unsubscribe_url": "https://example.com/stop/{token}",
-        "unsubscribe_mailto": "stop@example.com?subject={token}",
-        "tags": {"campaign": "spring"},
-    }
-    message_id = _send(ses.base_url, replace(MESSAGE, channel_config=config))
+    message_id = _send(ses.base_url, replace(MESSAGE, channel_config=SETTINGS))
     (accepted,), (request,) = ses.messages(), ses.requests
     sent, token = accepted.email, f"{REFERENCE}.{MESSAGE.intent_id}"
     tags = {"conversation": REFERENCE, "intent": MESSAGE.intent_id, "campaign": "spring"}
@@ -110,30 +125,58 @@ def test_a_message_without_configuration_has_the_companys_name(ses: FakeSes) -> 
         ({"tenant": "nobody"}, ConfigurationRefused, "ses_NotFoundException"),
         ({"sender": f"jobs@{OTHERS}"}, ConfigurationRefused, "ses_AccessDeniedException"),
         ({"sender": "jobs@example.net"}, ConfigurationRefused, "ses_MessageRejected"),
-        *((message, PermanentFailure, "email_configuration_invalid") for message in (
-            {"tenant": "demo company"}, {"company_name": ""}, {"variables": {"subject": "Hello"}},
-            *({"channel_config": config} for config in (
-                {"company_email_name": "Two\nlines"},
-                {"reply_to": "secret@example.com, b@example.com"}, {"reply_to": 1},
-                {"unsubscribe_url": "http://example.com/{token}"},
-                {"unsubscribe_url": "https://example.com/"}, {"unsubscribe_mailto": "mailto:"},
-                {"unsubscribe_url": f"https://example.com/{'a' * 990}{{token}}"},
-                {"tags": {"intent": "mine"}}, {"tags": {"ses:a": "b"}}, {"tags": {"a": "b c"}},
-                {"tags": ["a"]},
-            )),
-        )),
     ],
-)  # fmt: skip
-def test_a_tenants_configuration_is_refused_with_an_alarm(
+)
+def test_a_tenants_resources_are_refused_with_an_alarm(
     ses: FakeSes, message: dict[str, Any], kind: type[Exception], code: str
 ) -> None:
-    """By SES where it concerns the tenant's resources, before the request otherwise."""
+    """SES does not know the tenant, or the sender is not theirs."""
     with pytest.raises(kind, match=code) as raised:
         _send(ses.base_url, replace(MESSAGE, **message))
     assert getattr(raised.value, "alarm", False)
-    assert not re.search("secret|jobs@|example.net", repr(raised.value))
+    assert not re.search("jobs@|example.net", repr(raised.value))
     assert [] == ses.messages()
-    assert (code != "email_configuration_invalid") == bool(ses.requests)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        (f"{COMPANY}.company_id", "demo company", "1 to 64 ASCII letters"),
+        (f"{COMPANY}.company_name", "n" * 129, "1 to 128 characters in one line"),
+        (f"{CONFIG}.company_email_name", "Two\nlines", "1 to 128 characters in one line"),
+        *((f"{CONFIG}.reply_to", value, "an e-mail address in ASCII") for value in (
+            "secret@example.com, b@example.com", 1, "",
+        )),
+        *((f"{CONFIG}.unsubscribe_url", value, "an https URL with the part {token}") for value in (
+            "http://example.com/{token}", "https://example.com/",
+        )),
+        (f"{CONFIG}.unsubscribe_url", f"https://example.com/{'a' * 990}{{token}}", "at most 995"),
+        (f"{CONFIG}.unsubscribe_mailto", "mailto:", "an e-mail address, possibly with a query"),
+        *((f"{CONFIG}.tags", value, "an object of names and values") for value in (
+            {"intent": "mine"}, {"ses:a": "b"}, {"a": "b c"}, ["a"],
+        )),
+    ],
+)  # fmt: skip
+def test_a_tenants_configuration_is_refused_before_the_ai_is_asked(
+    field: str, value: object, expected: str
+) -> None:
+    """While the context object is parsed, by a problem that names the field without its value."""
+    with pytest.raises(RejectedContext) as raised:
+        PARSE_EMAIL(contexts.body(contexts.changed(field, value, _example())))
+    (problem,) = raised.value.problems
+    assert ("email_configuration_invalid", field) == (problem.code, problem.field)
+    assert expected in problem.expected
+    assert not re.search("secret|Two|mine", str(problem))
+    assert raised.value.key
+
+
+def test_a_tenants_whole_configuration_is_valid() -> None:
+    """Every setting, and the longest conversation id."""
+    long_id = "ü" * (email.MAX_CONVERSATION_ID_BYTES // 2)
+    document = contexts.changed("conversation_data.conversation_id", long_id, _example())
+    for name, value in SETTINGS.items():
+        document = contexts.changed(f"{CONFIG}.{name}", value, document)
+    assert SETTINGS.items() <= PARSE_EMAIL(contexts.body(document)).channel_config.items()
 
 
 @pytest.mark.parametrize(
