@@ -135,9 +135,14 @@ class Suppressions:
         """Remove a recipient's suppression; return False if there was none."""
         return self._update_all(
             recipient,
-            f"SET {EXPIRES_AT} = :end, {APPEND_ENTRY} REMOVE suppressed_at, suppressed_for",
+            f"SET {EXPIRES_AT} = :end, lifted_at = :at, {APPEND_ENTRY}"
+            " REMOVE suppressed_at, suppressed_for",
             "attribute_exists(suppressed_at)",
-            {":end": _expiry(audit.at), **entry_values(audit.entry(LIFTED))},
+            {
+                ":end": _expiry(audit.at),
+                ":at": items.to_decimal(audit.at),
+                **entry_values(audit.entry(LIFTED)),
+            },
         )
 
     def mark_erased(self, recipient: str, audit: AuditContext, what: str) -> None:

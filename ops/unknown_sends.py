@@ -98,10 +98,10 @@ class UnknownSend:
             channel_config=self._channel_config,
         )
 
-    def mark_sent(self, sid: str, now: float, *, has_lookup: bool) -> Update:
+    def mark_sent(self, vendor_id: str, now: float, *, has_lookup: bool) -> Update:
         """Return the update that records the message as sent with that vendor id."""
         duration = round(max(0.0, self.intent_at - self.ledger.created_at) * 1000)
-        sent = SentRecord(sid, self.answer, self.intent_at, now, duration)
+        sent = SentRecord(vendor_id, self.answer, self.intent_at, now, duration)
         return conversations.record_sent(self.ledger, sent, self.channel, has_lookup=has_lookup)
 
     def release(self, now: float) -> Update:
@@ -142,7 +142,7 @@ class Findings:
     @property
     def unassigned(self) -> frozenset[str]:
         """Ids of the candidates that no other conversation has."""
-        return frozenset(found.sid for found in self.candidates) - self.recorded
+        return frozenset(found.vendor_id for found in self.candidates) - self.recorded
 
     def check_not_sent(self, now: float) -> None:
         """Check that nothing contradicts that the message was not sent.
@@ -201,14 +201,14 @@ class VendorLookup:
         """Whether the vendor can be asked for the status of a message."""
         return self._by_id is not None
 
-    def check_id(self, sid: str) -> None:
+    def check_id(self, vendor_id: str) -> None:
         """Check that a text has the form of the vendor's ids.
 
         Raises:
             OperatorError: It has not.
         """
         expected = self._operator.message_id
-        if not expected.pattern.fullmatch(sid):
+        if not expected.pattern.fullmatch(vendor_id):
             raise OperatorError(f"--sent: expected {expected.description}")
 
     def findings(self) -> Findings:
@@ -220,10 +220,10 @@ class VendorLookup:
             has_list=self._sender is not None,
             not_sent_from=unknown.ended_by + (LIST_LAG_SECONDS if self._sender else 0.0),
             candidates=self._candidates(),
-            recorded=frozenset(record.sid for record in related if record.sid),
+            recorded=frozenset(record.vendor_id for record in related if record.vendor_id),
         )
 
-    def check_sent(self, sid: str, findings: Findings) -> None:
+    def check_sent(self, vendor_id: str, findings: Findings) -> None:
         """Check that nothing contradicts that the message was sent with that vendor id.
 
         Raises:
@@ -231,25 +231,27 @@ class VendorLookup:
         """
         vendor, recipient = findings.vendor, self._unknown.ledger.key.primary_channel
         if self._by_id:
-            found = self._by_id.look_up(self._credentials, sid)
+            found = self._by_id.look_up(self._credentials, vendor_id)
             if found is None:
                 raise OperatorError(f"the tenant's account at {vendor} has no message with that id")
             if found.recipient != recipient:
                 raise OperatorError("the message with that id went to another recipient")
-        elif findings.has_list and sid not in {each.sid for each in findings.candidates}:
+        elif findings.has_list and vendor_id not in {
+            each.vendor_id for each in findings.candidates
+        }:
             raise OperatorError(f"{vendor} lists no message with that id and this content")
-        if sid in findings.recorded:
+        if vendor_id in findings.recorded:
             raise OperatorError("the message with that id belongs to another conversation")
 
     def _candidates(self) -> tuple[DeliveryEvent, ...]:
         if self._sender is None:
             return ()
         unknown, credentials = self._unknown, self._credentials
-        sids = self._sender.find(credentials, unknown.message, since=unknown.since)
+        vendor_ids = self._sender.find(credentials, unknown.message, since=unknown.since)
         if self._by_id is None:
             recipient = unknown.ledger.key.primary_channel
-            return tuple(DeliveryEvent(recipient, sid, None, "") for sid in sids)
-        found = (self._by_id.look_up(credentials, sid) for sid in sids)
+            return tuple(DeliveryEvent(recipient, vendor_id, None, "") for vendor_id in vendor_ids)
+        found = (self._by_id.look_up(credentials, vendor_id) for vendor_id in vendor_ids)
         return tuple(each for each in found if each)
 
     @property

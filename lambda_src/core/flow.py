@@ -186,11 +186,11 @@ class MessageFlow:
                     answer = self.composer.compose(delivery, context, template_id, guard.check)
             delivery.step = Step.SEND
             intent = self.sender.record_intent(lease, answer, delivery.deadline)
-            sid = self.sender.send(context, credentials, answer, intent)
+            vendor_id = self.sender.send(context, credentials, answer, intent)
         now = self.clock()
-        sent = SentRecord(sid, answer, now, now, round((now - lease.started_at) * 1000))
+        sent = SentRecord(vendor_id, answer, now, now, round((now - lease.started_at) * 1000))
         self.sender.record_sent(lease.key, sent, delivery)
-        log.info("sent", extra={"event": LogEvent.MESSAGE_SENT, "message_sid": sid})
+        log.info("sent", extra={"event": LogEvent.MESSAGE_SENT, "message_sid": vendor_id})
 
     def _is_final_attempt(self, delivery: Delivery) -> bool:
         """Return whether the next receive would move the message to the dead-letter queue.

@@ -279,14 +279,14 @@ class DeliveryEvent:
 
     Attributes:
         recipient: The recipient's address, as in the record's `primary_channel`.
-        sid: The vendor's id of the message.
+        vendor_id: The vendor's id of the message.
         status: None if the vendor's status is none of the channel's.
         error_code: The vendor's code of a failure; empty if there is none.
         accepted_at: When the vendor accepted the message, in epoch seconds; only a lookup says it.
     """
 
     recipient: str = field(repr=False)
-    sid: str
+    vendor_id: str
     status: DeliveryStatus | None
     error_code: str
     accepted_at: float | None = None

@@ -133,7 +133,7 @@ class VendorEvents(Protocol):
 class StatusLookup(Protocol):
     """Asks the vendor for the status of a message that it accepted."""
 
-    def look_up(self, credentials: Any, sid: str) -> DeliveryEvent | None:
+    def look_up(self, credentials: Any, vendor_id: str) -> DeliveryEvent | None:
         """Return the status of the message with that vendor id; None if the vendor has none.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from heapq import merge
 from operator import itemgetter
@@ -13,6 +14,7 @@ from lambda_src.core import (
     OPEN_WORK,
     OPEN_WORK_INDEX,
     Addressing,
+    ConditionFailed,
     RecordKey,
     Status,
     Step,
@@ -198,8 +200,10 @@ class ConversationsTable:
         self._update(updates.schedule_lookup(found, at))
 
     def suppress(self, recipient: str, code: str, at: float) -> None:
-        """Suppress a recipient of the channel; an existing suppression is unchanged."""
-        self._transact(Step.DELIVERY, *self._suppressions.suppress(recipient, code, at))
+        """Suppress a recipient of the channel, unless an operator allowed them since."""
+        parts = self._suppressions.suppress(recipient, code, at, unless_lifted_since=True)
+        with contextlib.suppress(ConditionFailed):
+            self._transact(Step.DELIVERY, *parts)
 
     def _lease_check(self, lease: Lease) -> list[TransactWriteItemTypeDef]:
         return self._suppressions.require_not_suppressed(

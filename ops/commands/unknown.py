@@ -42,30 +42,30 @@ class OutcomeDecision:
         OperatorError: Both outcomes were given.
     """
 
-    sid: str
+    vendor_id: str
     is_not_sent: bool
 
     def __post_init__(self) -> None:
-        if self.sid and self.is_not_sent:
+        if self.vendor_id and self.is_not_sent:
             raise OperatorError("give --sent or --not-sent, not both")
 
     def __bool__(self) -> bool:
-        return bool(self.sid) or self.is_not_sent
+        return bool(self.vendor_id) or self.is_not_sent
 
     @property
     def description(self) -> str:
         """The decision as text, for the question and the audit entry."""
-        if self.sid:
-            return f"recorded as sent: {self.sid}"
+        if self.vendor_id:
+            return f"recorded as sent: {self.vendor_id}"
         return "released to retry: it was not sent"
 
     def update(
         self, unknown: UnknownSend, lookup: VendorLookup, findings: Findings, now: float
     ) -> Update:
         """Return the update to make; raises `OperatorError` if the facts contradict it."""
-        if self.sid:
-            lookup.check_sent(self.sid, findings)
-            return unknown.mark_sent(self.sid, now, has_lookup=lookup.has_status_lookup)
+        if self.vendor_id:
+            lookup.check_sent(self.vendor_id, findings)
+            return unknown.mark_sent(self.vendor_id, now, has_lookup=lookup.has_status_lookup)
         findings.check_not_sent(now)
         return unknown.release(now)
 
@@ -174,10 +174,12 @@ def _document(
         "record": mask_record(unknown.record.attributes, show=show),
         "candidates": [
             {
-                "sid": found.sid,
+                "vendor_id": found.vendor_id,
                 "status": found.status,
                 "created": found.accepted_at and datetime.fromtimestamp(found.accepted_at, UTC),
-                "conversation": "another" if found.sid in findings.recorded else "possibly this",
+                "conversation": "another"
+                if found.vendor_id in findings.recorded
+                else "possibly this",
             }
             for found in findings.candidates
         ],
@@ -195,8 +197,8 @@ def _show(session: Session, document: Mapping[str, Any], findings: Findings) -> 
 
 def _options(unknown: UnknownSend, findings: Findings, now: float) -> Iterator[str]:
     name = unknown.ledger.key.conversation_id
-    for sid in sorted(findings.unassigned):
-        yield f"it was sent: unknown resolve '{name}' --sent {sid}"
+    for vendor_id in sorted(findings.unassigned):
+        yield f"it was sent: unknown resolve '{name}' --sent {vendor_id}"
     if not findings.unassigned:
         found = f"the console of {findings.vendor} shows it" if findings.has_list else "it was sent"
         yield f"{found}: unknown resolve '{name}' --sent ID"

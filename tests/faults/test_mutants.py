@@ -32,7 +32,7 @@ def test_sends_where_nothing_goes_wrong(mutant: Mutant) -> None:
     handler = mutant.alter(original)
     assert handler != original
     assert [] == handler.handle([runtime.delivery(contexts.body(contexts.valid()))])
-    assert [runtime.record.sid] == [sent.sid for sent in runtime.sender.sent]
+    assert [runtime.record.vendor_id] == [sent.sid for sent in runtime.sender.sent]
     assert Status.SENT is runtime.record.status
 
 

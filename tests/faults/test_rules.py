@@ -193,7 +193,7 @@ def office(request: pytest.FixtureRequest) -> Office:
 def test_operator_records_what_the_vendor_has(office: Office) -> None:
     """The message was sent: its sid ends the conversation."""
     assert Decision.RECORDED is office.operator.decide(KEY, "SM1", NOW)
-    assert (Status.SENT, "SM1") == (office.record().status, office.record().sid)
+    assert (Status.SENT, "SM1") == (office.record().status, office.record().vendor_id)
 
 
 def test_operator_releases_what_the_vendor_does_not_have(office: Office) -> None:
@@ -214,7 +214,7 @@ def test_callback_about_a_released_send_is_recorded(office: Office) -> None:
     assert found
     assert EventAction.CONTRADICT is event_action(found, INTENT.id, "SM1")
     office.store.record_delivery(found, DeliveryChange(UNDELIVERED, NOW, PROVEN))
-    assert (Status.SENT, "SM1") == (office.record().status, office.record().sid)
+    assert (Status.SENT, "SM1") == (office.record().status, office.record().vendor_id)
     with pytest.raises(ConditionFailed):
         office.store.take_over(NEXT_LEASE, found.ledger)
 

@@ -158,7 +158,7 @@ def test_related_records_are_read_from_every_page(store: ConversationsTable) -> 
         }
         store._client.put_item(TableName=store._table_name, Item=serialize(record))
     related = store.related_records(KEY)
-    assert {f"SM-{name}" for name in names} == {record.sid for record in related}
+    assert {f"SM-{name}" for name in names} == {record.vendor_id for record in related}
 
 
 # --- errors

@@ -18,7 +18,9 @@ from lambda_src.core import (
     Step,
     VendorEvent,
 )
+from ops.audit import AuditContext
 from ops.delivery_events import EventKind, QueuedEvent
+from ops.suppressions import Suppressions
 from tests.support.callbacks import Callbacks
 from tests.support.channel import CONVERSATION, RECIPIENT, context
 
@@ -37,7 +39,7 @@ class PigeonPost:
             document["conversation"],
             document["intent"],
             DeliveryEvent(document["to"], document["id"], status, code),
-            time.time(),
+            document.get("at", time.time()),
             opted_out=says == "complaint",
         )
 
@@ -57,7 +59,7 @@ def sid(callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> str:
     return callbacks.send()
 
 
-def _body(callbacks: Callbacks, sid: str, says: str, **other: str) -> str:
+def _body(callbacks: Callbacks, sid: str, says: str, **other: object) -> str:
     intent = callbacks.channel.record()["intent_id"]
     event = {"to": RECIPIENT, "conversation": CONVERSATION, "intent": intent, "id": sid}
     return json.dumps(event | {"says": says} | other)
@@ -107,6 +109,23 @@ def test_an_event_proves_a_send(callbacks: Callbacks, sid: str, status: str) -> 
     assert "open_work" not in record
     contradicts = "callback_contradicts_record" in json.dumps(callbacks.channel.read_log())
     assert (status == "failed") == contradicts
+
+
+@pytest.mark.parametrize("changes", [{}, OTHER], ids=["a complaint", "another message's"])
+@pytest.mark.parametrize("is_new", [False, True])
+def test_an_old_opt_out_does_not_undo_what_an_operator_allowed(
+    callbacks: Callbacks, sid: str, is_new: bool, changes: dict[str, str]
+) -> None:
+    """Events are delivered more than once; only one that happened later suppresses again."""
+    says = "undelivered" if changes else "complaint"
+    reported = [_body(callbacks, sid, says, at=time.time() - 60, **changes)]
+    assert 0 == callbacks.work(*reported)
+    channel = callbacks.channel
+    suppressions = Suppressions(channel.dynamodb, channel.table, "whatsapp")
+    assert suppressions.lift(RECIPIENT, AuditContext("operator", "asked for", time.time() - 30))
+    later = [_body(callbacks, sid, says, **changes)] if is_new else []
+    assert 0 == callbacks.work(*reported, *later)
+    assert is_new == bool(channel.deliver(context(conversation_id="another")))
 
 
 def test_operators_find_whom_an_event_is_about(callbacks: Callbacks, sid: str) -> None:

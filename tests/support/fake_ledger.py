@@ -63,7 +63,7 @@ class Record:
     answer: Answer | None = None
     intent: Intent | None = None
     lookups: int = 0
-    sid: str = ""
+    vendor_id: str = ""
     failure: Failure | None = None
     sent: SentRecord | None = None
     request_id: str | None = None
@@ -162,12 +162,14 @@ class FakeLedgerStore:
         self._change("record_intent", lease.key, changed)
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
-        """Write the sid, while `sending` or `send_unknown`."""
+        """Write the vendor_id, while `sending` or `send_unknown`."""
 
         def changed(found: Record) -> Record | None:
             queued = replace(found.delivery, status=found.delivery.status or DeliveryStatus.QUEUED)
             lookup = (OpenWork.DELIVERY, _ms(sent.sent_at + LOOKUP_DELAYS_SECONDS[0]))
-            after = replace(_as_sent(found, sent.sid), sent=sent, delivery=queued, open_work=lookup)
+            after = replace(
+                _as_sent(found, sent.vendor_id), sent=sent, delivery=queued, open_work=lookup
+            )
             return after if found.status in UNRESOLVED else None
 
         self._change("record_sent", key, changed)
@@ -207,7 +209,7 @@ class FakeLedgerStore:
         self._update("mark_unknown", key, _of_owner(found, *UNRESOLVED), **changes)
 
     def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
-        """Return the recipient's other conversations that have a sid, or may yet get one."""
+        """Return the recipient's other conversations that have a vendor_id, or may yet get one."""
         _raise_fault("related_records", self._faults.pop("related_records"))
         with self._lock:
             others = [record for other, record in self.records.items() if other != key]
@@ -215,7 +217,7 @@ class FakeLedgerStore:
             replace(record, failure=None).ledger_record()
             for record in others
             if record.key.primary_channel == key.primary_channel
-            and (record.sid or record.status in UNRESOLVED)
+            and (record.vendor_id or record.status in UNRESOLVED)
         )
 
     def read_delivery(self, key: RecordKey) -> DeliveryRecord | None:
@@ -231,13 +233,13 @@ class FakeLedgerStore:
         def seen(record: DeliveryRecord) -> tuple[object, ...]:
             ledger, delivery = record.ledger, record.delivery
             reports = len(delivery.history) if found.delivery.history else 0
-            state = ledger.status if proven else ledger.sid
+            state = ledger.status if proven else ledger.vendor_id
             return record.intent_id, delivery.status, reports, state
 
         def changed(record: Record) -> Record | None:
             if seen(record.delivery_record()) != seen(found):
                 return None
-            after = _as_sent(record, proven.sid) if proven else record
+            after = _as_sent(record, proven.vendor_id) if proven else record
             at = change.lookup_at
             lookup = None if at is None else (OpenWork.DELIVERY, _ms(at))
             return replace(after, delivery=change.state, open_work=lookup)
@@ -337,9 +339,9 @@ def _raise_fault(call: str, fault: Fault | None) -> None:
             raise UnexpectedTestError
 
 
-def _as_sent(found: Record, sid: str) -> Record:
+def _as_sent(found: Record, vendor_id: str) -> Record:
     intent = replace(found.intent, deadline=0.0) if found.intent else None
-    sent = replace(found, status=Status.SENT, sid=sid, intent=intent, answer=None)
+    sent = replace(found, status=Status.SENT, vendor_id=vendor_id, intent=intent, answer=None)
     return replace(sent, failure=None, lease_expires_at=0.0)
 
 

@@ -252,8 +252,8 @@ class LedgerContract:
         sending.mark_unknown(KEY, UNKNOWN, LEDGER_RECORD)
         sending.record_sent(KEY, SENT)
         record = state(sending)
-        assert (Status.SENT, "SM1", None) == (record.status, record.sid, record.answer)
-        assert refuses(sending, "record_sent", KEY, replace(SENT, sid="SM2"))
+        assert (Status.SENT, "SM1", None) == (record.status, record.vendor_id, record.answer)
+        assert refuses(sending, "record_sent", KEY, replace(SENT, vendor_id="SM2"))
 
     def test_a_failure_is_recorded_after_the_intent(self, sending: LedgerStore) -> None:
         """A definite refusal ends `sending`; the same write may be repeated, another not."""
@@ -359,7 +359,7 @@ class LedgerContract:
         assert delivery_record(state(store), DeliveryState()) == store.read_delivery(KEY)
         store.record_sent(KEY, SENT)
         assert delivery_record(state(store), lookup_at=LOOKUP_AT) == store.read_delivery(KEY)
-        assert (Status.SENT, "SM1") == (state(store).status, state(store).sid)
+        assert (Status.SENT, "SM1") == (state(store).status, state(store).vendor_id)
 
     @pytest.mark.parametrize("is_unknown", [False, True])
     def test_an_event_proves_an_open_send(self, sending: Store, is_unknown: bool) -> None:
@@ -372,7 +372,7 @@ class LedgerContract:
         sending.record_delivery(seen, change)
         ended = ledger_record(
             status=Status.SENT,
-            sid="SM1",
+            vendor_id="SM1",
             intent=replace(INTENT, deadline=0.0),
             lease_expires_at=0.0,
         )
@@ -388,7 +388,7 @@ class LedgerContract:
         change = DeliveryChange(UNDELIVERED, START + 9)
         intent = replace(INTENT, id="intent-2")
         for ledger in (
-            replace(seen.ledger, sid="SM2"),
+            replace(seen.ledger, vendor_id="SM2"),
             replace(seen.ledger, intent=intent),
         ):
             assert refuses(sending, "record_delivery", replace(seen, ledger=ledger), change)

@@ -21,7 +21,7 @@ LEDGER_RECORD = LedgerRecord(
     answer=None,
     intent=None,
     lookups=0,
-    sid="",
+    vendor_id="",
     created_at=START,
     channel="whatsapp",
 )

@@ -22,7 +22,7 @@ from tests.support.records import ledger_record
 
 CURRENT, EARLIER = "intent-2", "intent-1"
 RECORD = DeliveryRecord(
-    ledger_record(intent=Intent(1.0, 2.0, CURRENT), sid="SM1"),
+    ledger_record(intent=Intent(1.0, 2.0, CURRENT), vendor_id="SM1"),
     (EARLIER, CURRENT),
     DeliveryState(),
     "",

@@ -64,7 +64,10 @@ def test_the_records_follow_the_send(runtime: FakeRuntime) -> None:
     assert 22 == len(intent_id)  # 128 bits
     sent = runtime.record.sent
     assert sent
-    assert (Status.SENT, runtime.sender.sent[0].sid) == (runtime.record.status, runtime.record.sid)
+    assert (Status.SENT, runtime.sender.sent[0].sid) == (
+        runtime.record.status,
+        runtime.record.vendor_id,
+    )
     assert (ANSWER, at, 2500) == (sent.answer, sent.sent_at, sent.processing_time_ms)
     assert context.attributes == runtime.record.attributes
 
@@ -302,7 +305,7 @@ def test_our_own_sid_in_the_record_is_success(sending: FakeRuntime, fault: Fault
     """Whoever repeated the write, it is applied once."""
     sending.store.fail("record_sent", fault)
     _record_sent(sending)
-    assert ("SM1", ["record_sent"]) == (sending.record.sid, sending.store.writes)
+    assert ("SM1", ["record_sent"]) == (sending.record.vendor_id, sending.store.writes)
 
 
 def test_the_last_attempt_leaves_time_for_the_alarm(sending: FakeRuntime) -> None:
@@ -343,7 +346,7 @@ def test_a_write_that_cannot_succeed_raises_an_alarm_at_once(
     [
         {},
         {KEY: Record(KEY, Status.RETRY, START)},
-        {KEY: Record(KEY, Status.SENT, START, sid="SM2")},
+        {KEY: Record(KEY, Status.SENT, START, vendor_id="SM2")},
     ],
     ids=["no record", "not sending", "another sid"],
 )

@@ -128,7 +128,7 @@ def test_failures_and_sent_messages_have_their_documented_attributes() -> None:
         "prompt_tokens": 120,
         "completion_tokens": 40,
         "total_tokens": 160,
-    } == items.history_entry(SENT.sid, SENT.answer, SENT.sent_at)
+    } == items.history_entry(SENT.vendor_id, SENT.answer, SENT.sent_at)
 
 
 def test_whatever_can_be_parsed_can_be_stored() -> None:
@@ -168,7 +168,7 @@ def test_an_unknown_status_is_reported_and_not_quoted(status: object) -> None:
 def test_a_record_with_a_sid_was_sent() -> None:
     """Other systems may continue a conversation in their own states."""
     found = _read({"conversation_status": "replied", "message_sid": "SM1"})
-    assert (Status.SENT, "SM1") == (found.status, found.sid)
+    assert (Status.SENT, "SM1") == (found.status, found.vendor_id)
 
 
 def test_a_record_is_created_no_later_than_its_intent() -> None:

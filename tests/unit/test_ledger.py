@@ -132,7 +132,7 @@ def test_the_loser_of_a_race_finds_the_winner(runtime: FakeRuntime) -> None:
     assert "winner" == runtime.record.owner
 
     _put(runtime, status=Status.RETRY)
-    runtime.store.before["take_over"] = partial(_put, runtime, status=Status.SENT, sid="SM1")
+    runtime.store.before["take_over"] = partial(_put, runtime, status=Status.SENT, vendor_id="SM1")
     record = _acquire(runtime)
     assert isinstance(record, LedgerRecord)
     assert Status.SENT is record.status

@@ -262,7 +262,7 @@ def test_an_outcome_is_logged_counted_recorded_and_redelivered(
         factor = 2 ** (case.receive_count - 1) if kind is Kind.TRANSIENT else 1
         assert least * factor <= seconds <= most * factor
     if case.metric is SENT and record:
-        assert record.sid == line["message_sid"]
+        assert record.vendor_id == line["message_sid"]
     if "unexpected_error" in {case.event, case.code}:
         assert line["frames"]
         assert (recorded.detail if recorded else "UnexpectedTestError") == line["error_type"]
@@ -287,7 +287,7 @@ def test_a_reconciled_send_is_logged_and_counted(runtime: FakeRuntime, log_lines
     runtime.clock.advance(runtime.times.max_send_duration)
     runtime.batch().handle([runtime.delivery(text, receive_count=2)])
     line = log_lines.of("send_settled")
-    assert (runtime.record.sid, 0) == (line["message_sid"], line["looks"])
+    assert (runtime.record.vendor_id, 0) == (line["message_sid"], line["looks"])
     assert 1 == runtime.metrics.counts[Metric.MESSAGES_SETTLED]
     assert [] == runtime.metrics.values[Metric.END_TO_END_SECONDS]
 

@@ -43,7 +43,7 @@ def test_a_message_found_at_the_vendor_is_recorded(unresolved: FakeRuntime) -> N
     unresolved.begin_invocation()
     assert Outcome.SETTLED is unresolved.process(receive_count=2)
     record = unresolved.record
-    assert (Status.SENT, unresolved.sender.sent[0].sid) == (record.status, record.sid)
+    assert (Status.SENT, unresolved.sender.sent[0].sid) == (record.status, record.vendor_id)
     assert (1, 1) == (unresolved.sender.attempts, len(unresolved.generator.billed))
     sent = record.sent
     assert sent
@@ -138,7 +138,7 @@ def test_a_message_recorded_elsewhere_is_settled(
     """Another delivery found the sid first: no alarm."""
     unresolved.sender.is_listing = False
     unresolved.store.before[write] = lambda: unresolved.store.alter(
-        KEY, status=Status.SENT, sid="SM1"
+        KEY, status=Status.SENT, vendor_id="SM1"
     )
     assert Outcome.SETTLED is unresolved.process(receive_count=receive_count)
 
@@ -191,7 +191,7 @@ def add_other(runtime: FakeRuntime, **changes: object) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"status": Status.SENDING}, {"status": Status.SEND_UNKNOWN}, {"sid": f"SM{1:032d}"}],
+    [{"status": Status.SENDING}, {"status": Status.SEND_UNKNOWN}, {"vendor_id": f"SM{1:032d}"}],
     ids=["wanted by another", "unknown for another", "recorded by another"],
 )
 def test_a_message_that_may_be_anothers_is_not_taken(
@@ -216,7 +216,7 @@ def test_one_message_for_each_conversation_is_assigned_in_order(
     add_other(unresolved, intent=replace(intent, at=intent.at - others_head_start), answer=answer)
     unresolved.sender.sent.append(replace(unresolved.sender.sent[0], sid="SM2"))
     assert Outcome.SETTLED is unresolved.process(receive_count=2)
-    assert unresolved.sender.sent[place].sid == unresolved.record.sid
+    assert unresolved.sender.sent[place].sid == unresolved.record.vendor_id
 
 
 def test_conversations_of_another_channel_or_text_do_not_matter(unresolved: FakeRuntime) -> None:
@@ -226,7 +226,7 @@ def test_conversations_of_another_channel_or_text_do_not_matter(unresolved: Fake
     add_other(unresolved, answer=replace(answer, variables={"1": "Bo", "2": "Else."}))
     assert Outcome.SETTLED is unresolved.process(receive_count=2)
 
-    unresolved.store.alter(KEY, status=Status.SENDING, sid="", answer=answer)
+    unresolved.store.alter(KEY, status=Status.SENDING, vendor_id="", answer=answer)
     add_other(unresolved, attributes={"channel_method": "sms"})
     assert Outcome.SETTLED is unresolved.process(receive_count=2)
 
@@ -241,6 +241,6 @@ def test_an_ambiguous_message_waits_for_the_other_conversation(unresolved: FakeR
     assert "not_listed_yet" == error.code
 
     other = replace(KEY, conversation_id="other")
-    unresolved.store.alter(other, status=Status.SENT, sid="SM of the other")
+    unresolved.store.alter(other, status=Status.SENT, vendor_id="SM of the other")
     _redeliver(unresolved, error)
     assert Outcome.SETTLED is unresolved.process(receive_count=3)

@@ -190,14 +190,16 @@ class EventRecorder:
         found = self._find(RecordKey(read.event.recipient, read.conversation_id), delivery)
         if read.opted_out:
             _drop_or_alarm(
-                found, event_action(found, read.intent_id, read.event.sid), read.event.sid
+                found,
+                event_action(found, read.intent_id, read.event.vendor_id),
+                read.event.vendor_id,
             )
-            self.store.suppress(read.event.recipient, COMPLAINT, self.clock())
+            self.store.suppress(read.event.recipient, COMPLAINT, read.at)
             log.info(
                 "the recipient is suppressed",
                 extra={
                     "event": LogEvent.DELIVERY_RECORDED,
-                    "message_sid": read.event.sid,
+                    "message_sid": read.event.vendor_id,
                     "reported_status": COMPLAINT,
                 },
             )
@@ -209,7 +211,7 @@ class EventRecorder:
         self, found: DeliveryRecord, intent_id: str, reported: Reported, delivery: Delivery
     ) -> EventResult:
         def apply(found: DeliveryRecord) -> EventResult:
-            action = event_action(found, intent_id, reported.event.sid)
+            action = event_action(found, intent_id, reported.event.vendor_id)
             return self._apply(found, action, reported, delivery)
 
         return self._until_unchanged(found, apply)
@@ -217,7 +219,7 @@ class EventRecorder:
     def _look_up(self, key: RecordKey, delivery: Delivery) -> EventResult:
         _log_conversation(key)  # our own request, whether or not the table answers
         found = self._find(key, delivery)
-        sid = found.ledger.sid
+        vendor_id = found.ledger.vendor_id
         if not self._is_due(found):  # answered since, or the request came twice
             return EventResult()
         if found.ledger.status is not Status.SENT or found.delivery.status in NOT_LOOKED_UP:
@@ -231,7 +233,7 @@ class EventRecorder:
             raise
 
         def apply(found: DeliveryRecord) -> EventResult:
-            if not self._is_due(found) or found.ledger.sid != sid:
+            if not self._is_due(found) or found.ledger.vendor_id != vendor_id:
                 return EventResult()
             return self._apply(found, EventAction.ADVANCE, reported, delivery)
 
@@ -241,15 +243,15 @@ class EventRecorder:
         return found.lookup_at is not None and found.lookup_at <= self.clock()
 
     def _ask(self, found: DeliveryRecord, delivery: Delivery) -> Reported:
-        lookup, sid = self.lookup, found.ledger.sid
+        lookup, vendor_id = self.lookup, found.ledger.vendor_id
         if lookup is None:
             raise EventDropped(DropReason.LOOKUP_FAILED)
         reference = found.credentials_reference
         try:
             try:
-                event = lookup.look_up(self._credentials(reference), sid)
+                event = lookup.look_up(self._credentials(reference), vendor_id)
             except CredentialsRefused:
-                event = lookup.look_up(self._fresh_credentials(reference), sid)
+                event = lookup.look_up(self._fresh_credentials(reference), vendor_id)
         except EventDropped:
             raise
         except (AccountRefused, PermanentFailure) as refused:
@@ -327,12 +329,12 @@ class EventRecorder:
     ) -> EventResult:
         event, report, error = reported.event, reported.report, reported.error
         opted_out = error.code if isinstance(error, RecipientOptedOut) else ""
-        _drop_or_alarm(found, action, event.sid)
+        _drop_or_alarm(found, action, event.vendor_id)
         if action is EventAction.SUSPECT_SECOND_MESSAGE:
             if opted_out:
-                self.store.suppress(event.recipient, opted_out, self.clock())
+                self.store.suppress(event.recipient, opted_out, report.at)
             return EventResult()
-        proven = None if action is EventAction.ADVANCE else _proven_send(found, event.sid)
+        proven = None if action is EventAction.ADVANCE else _proven_send(found, event.vendor_id)
         state = advance(found.delivery, report)
         # A duplicate must not suppress a recipient again whom an operator has allowed.
         is_news = proven is not None or not is_known(found.delivery, report)
@@ -377,7 +379,7 @@ class EventRecorder:
             "recorded",
             extra={
                 "event": LogEvent.DELIVERY_RECORDED,
-                "message_sid": event.sid,
+                "message_sid": event.vendor_id,
                 "reported_status": report.status,
                 "delivery_status": state.status,
                 "delivery_error_code": state.error_code,
@@ -406,7 +408,7 @@ def _log_conversation(key: RecordKey) -> None:
     LOG_FIELDS.set({**LOG_FIELDS.get({}), "conversation_id": key.conversation_id})
 
 
-def _drop_or_alarm(found: DeliveryRecord, action: EventAction, sid: str) -> None:
+def _drop_or_alarm(found: DeliveryRecord, action: EventAction, vendor_id: str) -> None:
     match action:
         case EventAction.DROP:
             raise EventDropped(DropReason.INTENT_UNKNOWN)
@@ -415,8 +417,8 @@ def _drop_or_alarm(found: DeliveryRecord, action: EventAction, sid: str) -> None
                 "the vendor reports a second message of the conversation",
                 extra={
                     "event": LogEvent.SECOND_MESSAGE_SUSPECTED,
-                    "message_sid": sid,
-                    "recorded_message_sid": found.ledger.sid,
+                    "message_sid": vendor_id,
+                    "recorded_message_sid": found.ledger.vendor_id,
                 },
             )
         case EventAction.CONTRADICT:
@@ -424,16 +426,16 @@ def _drop_or_alarm(found: DeliveryRecord, action: EventAction, sid: str) -> None
                 "the vendor reports a message that was recorded as not sent",
                 extra={
                     "event": LogEvent.CALLBACK_CONTRADICTS_RECORD,
-                    "message_sid": sid,
+                    "message_sid": vendor_id,
                     "conversation_status": found.ledger.status,
                 },
             )
 
 
-def _proven_send(found: DeliveryRecord, sid: str) -> ProvenSend:
+def _proven_send(found: DeliveryRecord, vendor_id: str) -> ProvenSend:
     record = found.ledger
     duration_ms = round(max(0.0, found.sent_at - record.created_at) * 1000)
-    return ProvenSend(sid, record.answer, found.sent_at, duration_ms)
+    return ProvenSend(vendor_id, record.answer, found.sent_at, duration_ms)
 
 
 def _reported(

@@ -74,9 +74,9 @@ class Reconciler:
         if not self.has_message_list:
             self._mark_unknown(delivery, record, "no_message_list")
             return
-        sid = self._lookup(delivery, context, record, is_final_attempt=is_final_attempt)
-        if sid and record.answer:
-            self._record_sent(delivery, record, record.answer, sid)
+        vendor_id = self._lookup(delivery, context, record, is_final_attempt=is_final_attempt)
+        if vendor_id and record.answer:
+            self._record_sent(delivery, record, record.answer, vendor_id)
         elif is_final_attempt or record.lookups >= len(self.times.lookup_delays):
             self._mark_unknown(delivery, record, "not_found_at_vendor")
         else:
@@ -101,8 +101,12 @@ class Reconciler:
         if not record.answer or not record.intent:
             return None
         try:
-            sids = self._find(delivery, context, record.answer, record.intent)
-            return match_sid(sids, record, self.store.related_records(record.key)) if sids else None
+            vendor_ids = self._find(delivery, context, record.answer, record.intent)
+            return (
+                match_sid(vendor_ids, record, self.store.related_records(record.key))
+                if vendor_ids
+                else None
+            )
         except Exception as error:
             if is_final_attempt:  # no later lookup could succeed
                 return None
@@ -130,15 +134,19 @@ class Reconciler:
             return find(fresh=True)
 
     def _record_sent(
-        self, delivery: Delivery, record: LedgerRecord, answer: Answer, sid: str
+        self, delivery: Delivery, record: LedgerRecord, answer: Answer, vendor_id: str
     ) -> None:
         sent_at = record.intent.at if record.intent else self.clock()
         duration_ms = round(max(0.0, sent_at - record.created_at) * 1000)
-        sent = SentRecord(sid, answer, sent_at, self.clock(), duration_ms)
+        sent = SentRecord(vendor_id, answer, sent_at, self.clock(), duration_ms)
         self.at_most_once.record_sent(record.key, sent, delivery)
         log.info(
             "a send with an unknown outcome was found at the vendor and recorded",
-            extra={"event": LogEvent.SEND_SETTLED, "message_sid": sid, "looks": record.lookups},
+            extra={
+                "event": LogEvent.SEND_SETTLED,
+                "message_sid": vendor_id,
+                "looks": record.lookups,
+            },
         )
 
     def _count_lookup(self, record: LedgerRecord) -> None:
@@ -177,7 +185,7 @@ def _check_recorded_elsewhere(failed: ConditionFailed) -> None:
 
 
 def match_sid(
-    sids: Sequence[str], record: LedgerRecord, related: Sequence[LedgerRecord]
+    vendor_ids: Sequence[str], record: LedgerRecord, related: Sequence[LedgerRecord]
 ) -> str | None:
     """Return which of the listed messages is this conversation's, if that can be determined.
 
@@ -186,17 +194,17 @@ def match_sid(
     them, they are assigned in the order of the intents.
 
     Args:
-        sids: Listed messages with this conversation's text, the oldest first.
+        vendor_ids: Listed messages with this conversation's text, the oldest first.
         record: The conversation.
         related: The recipient's other conversations that have a vendor id or may yet get one. Those
             on another channel are ignored, since their messages are in another list.
     """
     related = [other for other in related if record.may_be_on(other.channel)]
-    unresolved = [other for other in related if other.status in UNRESOLVED and not other.sid]
+    unresolved = [other for other in related if other.status in UNRESOLVED and not other.vendor_id]
     if record.answer is None or any(_is_ambiguous(other, record.answer) for other in unresolved):
         return None
-    taken = {other.sid for other in related}
-    free = [sid for sid in sids if sid not in taken]
+    taken = {other.vendor_id for other in related}
+    free = [vendor_id for vendor_id in vendor_ids if vendor_id not in taken]
     same_text = [other for other in unresolved if _has_same_text(other, record.answer)]
     if len(free) <= len(same_text):
         return None

@@ -171,7 +171,7 @@ class AtMostOnceSender:
                 sleep=self.sleep,
             )
         except ConditionFailed as failed:
-            if not failed.record or failed.record.sid != sent.sid:
+            if not failed.record or failed.record.vendor_id != sent.vendor_id:
                 raise _final_update_failed("record_not_sending", sent) from failed
         except ProcessingError as error:
             raise _final_update_failed(error.code, sent) from error
@@ -186,7 +186,7 @@ def _final_update_failed(code: str, sent: SentRecord) -> FinalUpdateFailed:
         Step.RECORD,
         fields={
             "conversation_status": str(Status.SENT),
-            "message_sid": sent.sid,
+            "message_sid": sent.vendor_id,
             "thread_id": sent.answer.thread_id,
             "response_id": sent.answer.message_id,
             "prompt_tokens": usage.prompt_tokens,

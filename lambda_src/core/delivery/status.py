@@ -34,20 +34,20 @@ class EventAction(Enum):
     CONTRADICT = auto()
 
 
-def event_action(record: DeliveryRecord, intent_id: str, sid: str) -> EventAction:
+def event_action(record: DeliveryRecord, intent_id: str, vendor_id: str) -> EventAction:
     """Return what an event does.
 
     Args:
         record: The conversation's record.
         intent_id: The id of the send that the event is about.
-        sid: The vendor's id of the message.
+        vendor_id: The vendor's id of the message.
     """
     if not intent_id or intent_id not in record.intent_ids:
         return EventAction.DROP
     if intent_id != record.intent_id:
         return EventAction.SUSPECT_SECOND_MESSAGE
     match record.ledger.status:
-        case Status.SENT if record.ledger.sid == sid:
+        case Status.SENT if record.ledger.vendor_id == vendor_id:
             return EventAction.ADVANCE
         case Status.SENT:
             return EventAction.SUSPECT_SECOND_MESSAGE

@@ -68,7 +68,7 @@ class SentRecord:
     Both times are in epoch seconds; they differ if the record is repaired later.
     """
 
-    sid: str
+    vendor_id: str
     answer: Answer
     sent_at: float
     recorded_at: float
@@ -87,7 +87,7 @@ class LedgerRecord:
     answer: Answer | None
     intent: Intent | None
     lookups: int
-    sid: str
+    vendor_id: str
     created_at: float
     failure_code: str = ""
     channel: str = ""
@@ -160,13 +160,13 @@ class ProvenSend:
     """What a callback proves about a record that is not recorded as sent.
 
     Attributes:
-        sid: The vendor's id of the message.
+        vendor_id: The vendor's id of the message.
         answer: What was sent; None if the record no longer has it.
         sent_at: Time of the intent in epoch seconds.
         processing_time_ms: From the record's creation to the intent.
     """
 
-    sid: str
+    vendor_id: str
     answer: Answer | None
     sent_at: float
     processing_time_ms: int

@@ -104,4 +104,7 @@ class DeliveryStore(Protocol):
         """
 
     def suppress(self, recipient: str, code: str, at: float) -> None:
-        """Suppress a recipient of the channel; an existing suppression is unchanged."""
+        """Suppress a recipient of the channel, who opted out at that time (epoch seconds).
+
+        An existing suppression is unchanged, as is a recipient whom an operator allowed since.
+        """

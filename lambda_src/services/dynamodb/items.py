@@ -82,14 +82,14 @@ def rejected_record(
     }
 
 
-def history_entry(sid: str, answer: Answer, sent_at: float) -> dict[str, Any]:
+def history_entry(vendor_id: str, answer: Answer, sent_at: float) -> dict[str, Any]:
     """Return the sent message as an element of the attribute `messages`.
 
     `message_id` is the vendor's id and `response_id` OpenAI's; in records of 1.x, which have no
     `response_id`, `message_id` is OpenAI's.
     """
     return {
-        "message_id": sid,
+        "message_id": vendor_id,
         "response_id": answer.message_id,
         "timestamp": timestamp(sent_at),
         "role": "assistant",
@@ -187,7 +187,7 @@ def _to_ledger_record(record: Mapping[str, Any], step: Step) -> LedgerRecord:
         answer=_to_answer(record.get("ai_answer")),
         intent=intent,
         lookups=int(_number(record, "settle_looks")),
-        sid=_text(record, "message_sid"),
+        vendor_id=_text(record, "message_sid"),
         created_at=_to_epoch_seconds(record.get("created_at"), intent.at if intent else 0.0),
         failure_code=_text(failure, "code") if isinstance(failure, Mapping) else "",
         channel=_text(record, "channel_method"),

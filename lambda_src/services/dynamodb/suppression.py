@@ -25,7 +25,11 @@ from lambda_src.core import (
 from lambda_src.services.dynamodb import items
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
 
 NAMESPACE = "suppression"
 """Prefix of the items' partition keys; no recipient's address starts with it."""
@@ -33,6 +37,7 @@ SHARDS = "0123456789abcdef"
 """A channel's partitions: each lease reads one, which serves about 500 leases a second."""
 
 NOT_ERASED = "(attribute_not_exists(erased_at) OR erased_at < :requested)"
+NOT_LIFTED = "attribute_not_exists(lifted_at) OR lifted_at < :opted_out_at"
 NOT_SUPPRESSED = f"attribute_not_exists(suppressed_at) AND {NOT_ERASED}"
 
 
@@ -100,23 +105,33 @@ class SuppressionList:
         """Return the conditions that the recipient was not erased after the request."""
         return self._check(recipient, NOT_ERASED, requested_at)
 
-    def suppress(self, recipient: str, reason: str, at: float) -> "list[TransactWriteItemTypeDef]":
-        """Return the writes that suppress a recipient; an existing suppression is unchanged."""
-        return [
-            {
-                "Update": {
-                    "TableName": self.table_name,
-                    "Key": key,
-                    "UpdateExpression": "SET suppressed_at = if_not_exists(suppressed_at, :at),"
-                    " suppressed_for = if_not_exists(suppressed_for, :reason) REMOVE expires_at",
-                    "ExpressionAttributeValues": {
-                        ":at": {"S": items.timestamp(at)},
-                        ":reason": {"S": reason},
-                    },
-                }
-            }
-            for key in self._keys(recipient)
-        ]
+    def suppress(
+        self, recipient: str, reason: str, at: float, *, unless_lifted_since: bool = False
+    ) -> "list[TransactWriteItemTypeDef]":
+        """Return the writes that suppress a recipient; an existing suppression is unchanged.
+
+        Args:
+            recipient: The recipient's address.
+            reason: The failure code.
+            at: When they opted out, in epoch seconds.
+            unless_lifted_since: Whether the writes require that no operator has allowed the
+                recipient since: an old report may arrive again.
+        """
+        update: UpdateTypeDef = {
+            "TableName": self.table_name,
+            "Key": {},
+            "UpdateExpression": "SET suppressed_at = if_not_exists(suppressed_at, :at),"
+            " suppressed_for = if_not_exists(suppressed_for, :reason) REMOVE expires_at",
+            "ExpressionAttributeValues": {
+                ":at": {"S": items.timestamp(at)},
+                ":reason": {"S": reason},
+            },
+        }
+        if unless_lifted_since:
+            update["ConditionExpression"] = NOT_LIFTED
+            values = {**update["ExpressionAttributeValues"], ":opted_out_at": {"N": f"{at:.3f}"}}
+            update["ExpressionAttributeValues"] = values
+        return [{"Update": {**update, "Key": key}} for key in self._keys(recipient)]
 
     def _check(
         self, recipient: str, condition: str, requested_at: float

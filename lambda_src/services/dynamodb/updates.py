@@ -209,8 +209,8 @@ def record_sent(key: RecordKey, sent: SentRecord, channel: str, *, has_lookup: b
         {
             **opened,
             ":sent": Status.SENT,
-            ":sid": sent.sid,
-            ":messages": [items.history_entry(sent.sid, sent.answer, sent.sent_at)],
+            ":sid": sent.vendor_id,
+            ":messages": [items.history_entry(sent.vendor_id, sent.answer, sent.sent_at)],
             ":thread": sent.answer.thread_id,
             ":duration": sent.processing_time_ms,
             ":queued": DeliveryStatus.QUEUED,
@@ -257,7 +257,7 @@ def record_delivery(found: DeliveryRecord, change: DeliveryChange) -> Update:
         values |= open_values(record.channel, OpenWork.DELIVERY, record.key, change.lookup_at)
     if proven is None:
         conditions.append("message_sid = :sid")
-        values[":sid"] = found.ledger.sid
+        values[":sid"] = found.ledger.vendor_id
     else:
         conditions.append("conversation_status = :found_status")
         values |= {":found_status": found.ledger.status, **_proven_values(proven)}
@@ -286,11 +286,11 @@ def schedule_lookup(found: DeliveryRecord, at: float | None) -> Update:
 def _proven_values(proven: ProvenSend) -> dict[str, Any]:
     values: dict[str, Any] = {
         ":sent": Status.SENT,
-        ":sid": proven.sid,
+        ":sid": proven.vendor_id,
         ":duration": proven.processing_time_ms,
     }
     if proven.answer:
-        entry = items.history_entry(proven.sid, proven.answer, proven.sent_at)
+        entry = items.history_entry(proven.vendor_id, proven.answer, proven.sent_at)
         values |= {":messages": [entry], ":thread": proven.answer.thread_id}
     return values
 

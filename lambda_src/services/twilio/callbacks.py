@@ -72,7 +72,7 @@ class TwilioCallbacks:
         """Return what Twilio reports about a message, in the runtime's terms."""
         return DeliveryEvent(
             recipient=to.removeprefix(self._prefix),
-            sid=sid,
+            vendor_id=sid,
             status=STATUSES.get(status),
             error_code=code if ERROR_CODE.fullmatch(code) else "",
         )

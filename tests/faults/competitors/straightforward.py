@@ -75,8 +75,8 @@ class Records:
         self._set(
             key,
             conversation_status=Status.SENT,
-            message_sid=sent.sid,
-            messages=[items.history_entry(sent.sid, sent.answer, sent.sent_at)],
+            message_sid=sent.vendor_id,
+            messages=[items.history_entry(sent.vendor_id, sent.answer, sent.sent_at)],
             thread_id=sent.answer.thread_id,
             initial_processing_time_ms=sent.processing_time_ms,
             updated_at=items.timestamp(sent.recorded_at),

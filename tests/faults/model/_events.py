@@ -248,7 +248,7 @@ class EventsEnvironment(Environment):
         with_intent = [r for r in self.store.records.values() if r.intent and r.intent.id]
         record = pick(with_intent, which)
         token, forgery = self.sender.auth_token, FORGERIES[kind % len(FORGERIES)]
-        sid = record.sid or f"SM{9:032d}"
+        sid = record.vendor_id or f"SM{9:032d}"
         form = _form(record.key.primary_channel, sid, status, CODES.get(status, ""))
         intent_id = record.intent.id if record.intent else ""
         url = f"{BASE_URL}{_path(record.key, intent_id)}"

@@ -289,7 +289,7 @@ class Observer(logging.Handler):
             self.reached.add(Situation.SENT_ALREADY)
         elif call == "store.create" and status is Status.PROCESSING:
             self.reached.add(Situation.LEASE_HELD)
-        elif call == "store.record_sent" and failed.record.sid in self.of(author.key).sids:
+        elif call == "store.record_sent" and failed.record.vendor_id in self.of(author.key).sids:
             self.reached.add(Situation.PROVEN_EARLY)
         elif self.of(author.key).has_lost(author.owner):
             self.reached.add(Situation.FENCED_OFF)

@@ -419,11 +419,11 @@ class Model(EventsEnvironment):
     def _recorded_sid(self, key: RecordKey) -> str:
         # Its own, if it was exchanged for another conversation's: both are of the same text.
         record, own = self.store.records.get(key), self.observer.of(key).sids
-        if record is None or record.sid in own:
-            return record.sid if record else ""
-        is_exchanged = own and record.sid in self._sids_of_same_text(key)
-        is_unique = self._recorded.count(record.sid) == 1
-        return own[0] if is_exchanged and is_unique else record.sid
+        if record is None or record.vendor_id in own:
+            return record.vendor_id if record else ""
+        is_exchanged = own and record.vendor_id in self._sids_of_same_text(key)
+        is_unique = self._recorded.count(record.vendor_id) == 1
+        return own[0] if is_exchanged and is_unique else record.vendor_id
 
     def _listed_sid(self, key: RecordKey) -> str:
         own = self.observer.of(key).sids
@@ -441,7 +441,7 @@ class Model(EventsEnvironment):
 
     @property
     def _recorded(self) -> list[str]:
-        return [record.sid for record in self.store.records.values()]
+        return [record.vendor_id for record in self.store.records.values()]
 
     def _evidence_of(self, key: RecordKey, *, is_final: bool = False) -> Evidence:
         # No release is counted: this operator releases only what was certainly not sent.
@@ -449,7 +449,7 @@ class Model(EventsEnvironment):
         status = (record.delivery.status if record else None) or ""
         if observation.delivery_statuses[-1:] != [status]:
             observation.delivery_statuses.append(status)
-        own = {*observation.sids, record.sid if record else ""}
+        own = {*observation.sids, record.vendor_id if record else ""}
         return Evidence(
             sids=tuple(observation.sids),
             locations=tuple(self.queue.location(m) for m in self.queue.messages if m.key == key),
@@ -468,7 +468,9 @@ class Model(EventsEnvironment):
             changed_by_forgery=observation.changed_by_forgery,
             is_proven=observation.is_proven,
             sent_after_callback=observation.sent_after_callback,
-            due_status=self.due_status(record.sid) if is_final and record and record.sid else None,
+            due_status=self.due_status(record.vendor_id)
+            if is_final and record and record.vendor_id
+            else None,
         )
 
 
