@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 import lambda_src
 from lambda_src.core import (
@@ -138,7 +138,9 @@ def _publish_events(fake: FakeSes, aws: Aws) -> None:
         (configuration_set,) = event["mail"]["tags"]["ses:configuration-set"]
         kind = event["eventType"].upper().replace(" ", "_")
         if topic := topics.get((configuration_set, kind)):
-            with suppress(BotoCoreError):  # the embedded AWS is stopped before the fake
+            # The embedded AWS is stopped before the fake, and may be made to fail, as SES's own
+            # publishing may; then the event is lost, and the fake goes on.
+            with suppress(BotoCoreError, ClientError):
                 aws.sns.publish(TopicArn=topic, Message=json.dumps(event))
 
     fake.publish_to(publish)
