@@ -16,7 +16,7 @@ from botocore.session import get_session
 
 from lambda_src.core import ConfigurationError, LeaseManager, Variable, time_budget
 from lambda_src.core.batch import BatchHandler
-from lambda_src.core.composer import MessageComposer
+from lambda_src.core.drafts.composer import MessageComposer
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.flow import FailureRecorder, MessageFlow

@@ -41,6 +41,8 @@ class Variable(StrEnum):
     ASSISTANTS_BASE_URL = "ASSISTANTS_BASE_URL"
     CALLBACK_BASE_URL = "CALLBACK_BASE_URL"
     CONVERSATION_RETENTION_DAYS = "CONVERSATION_RETENTION_DAYS"
+    HANDOFF_QUEUE_URL = "HANDOFF_QUEUE_URL"
+    DRAFT_CHECKS = "DRAFT_CHECKS"
 
 
 REQUIRED_VARIABLES = frozenset(
@@ -59,6 +61,7 @@ UNSET_VARIABLES = frozenset(
         Variable.ASSISTANTS_BASE_URL,
         Variable.CALLBACK_BASE_URL,
         Variable.CONVERSATION_RETENTION_DAYS,
+        Variable.HANDOFF_QUEUE_URL,
     }
 )
 """Variables that a template sets only for environments that need them."""
@@ -78,6 +81,8 @@ DEFAULTS = {
     Variable.ASSISTANTS_BASE_URL: "",
     Variable.CALLBACK_BASE_URL: "",
     Variable.CONVERSATION_RETENTION_DAYS: "",
+    Variable.HANDOFF_QUEUE_URL: "",
+    Variable.DRAFT_CHECKS: "enforce",
 }
 """Defaults of optional variables; times are in whole seconds.
 
@@ -132,7 +137,23 @@ class Status(StrEnum):
     SENDING = "sending"
     SENT = "initial_message_sent"
     SEND_UNKNOWN = "send_unknown"
+    AWAITING_APPROVAL = "awaiting_approval"
     FAILED = "failed"
+
+
+class CheckMode(StrEnum):
+    """Values of DRAFT_CHECKS: whether a failed check holds a draft, or is only reported."""
+
+    ENFORCE = "enforce"
+    REPORT = "report"
+
+
+class HoldReason(StrEnum):
+    """Values of `hand_off_to_human_reason`: why a draft waits for an operator."""
+
+    CHECKS_FAILED = "checks_failed"
+    REVIEW_REQUESTED = "review_requested"
+    TEMPLATE_CHANGED = "template_changed"
 
 
 class DeliveryStatus(StrEnum):
@@ -151,6 +172,7 @@ class OpenWork(StrEnum):
 
     DELIVERY = "delivery"
     UNKNOWN = "unknown"
+    HELD = "held"
 
 
 class DropReason(StrEnum):
@@ -179,6 +201,7 @@ class Step(StrEnum):
     SECRETS = "secrets"
     AI = "ai"
     COMPOSE = "compose"
+    HOLD = "hold"
     SEND = "send"
     SETTLE = "settle"
     RECORD = "record"
@@ -204,6 +227,8 @@ class LogEvent(StrEnum):
     OUT_OF_TIME = "out_of_time"
     CUT_OFF = "cut_off"
     AI_ANSWER_INVALID = "ai_answer_invalid"
+    DRAFT_CHECKS_FAILED = "draft_checks_failed"
+    DRAFT_HELD = "draft_held"
 
     FINAL_DB_UPDATE_FAILED = "final_db_update_failed"
     SEND_OUTCOME_UNKNOWN = "send_outcome_unknown"
@@ -236,6 +261,8 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.OUT_OF_TIME: ("WARNING",),
     LogEvent.CUT_OFF: ("ERROR",),
     LogEvent.AI_ANSWER_INVALID: ("WARNING",),
+    LogEvent.DRAFT_CHECKS_FAILED: ("WARNING",),
+    LogEvent.DRAFT_HELD: ("WARNING",),
     LogEvent.FINAL_DB_UPDATE_FAILED: ("CRITICAL",),
     LogEvent.SEND_OUTCOME_UNKNOWN: ("CRITICAL",),
     LogEvent.SEND_OUTCOME_PENDING: ("WARNING", "ERROR"),
@@ -297,6 +324,8 @@ class Metric(StrEnum):
     MESSAGES_FAILED = "MessagesFailed"
     MESSAGES_UNKNOWN = "MessagesUnknown"
     MESSAGES_REPEATED = "MessagesRepeated"
+    MESSAGES_HELD = "MessagesHeld"
+    CHECKS_FAILED = "DraftChecksFailed"
     FAILURES = "Failures"
     HEARTBEAT_FAILURES = "HeartbeatFailures"
     AI_SECONDS = "AISeconds"
@@ -330,5 +359,6 @@ ENDS = (
     Metric.MESSAGES_FAILED,
     Metric.MESSAGES_UNKNOWN,
     Metric.MESSAGES_REPEATED,
+    Metric.MESSAGES_HELD,
 )
 """The metrics of a delivery's result; their sum is the number of messages received."""

@@ -8,7 +8,7 @@ from logging import CRITICAL, ERROR, INFO, WARNING
 from typing import ClassVar
 
 from lambda_src.core.contract import Kind, LogEvent, Status, Step
-from lambda_src.core.models import RecordKey, Usage
+from lambda_src.core.models import Answer, RecordKey
 
 
 class Redelivery(StrEnum):
@@ -88,15 +88,16 @@ class PermanentFailure(ProcessingError):
 
 
 class InvalidAnswer(PermanentFailure):
-    """The AI's answer cannot be sent: the AI is asked once more, then the message is `failed`.
-
-    The detail names the problem without quoting the answer: the second request contains it.
+    """The AI's answer cannot be sent: the AI is asked once more, then the draft is held.
 
     Attributes:
-        usage: Tokens billed for the answer.
+        problems: What the AI is told about it, and the operator; they may quote the answer, which
+            the detail does not.
+        answer: The answer; its text may be empty.
     """
 
-    usage = Usage(0, 0, 0)
+    problems: tuple[str, ...] = ()
+    answer: Answer | None = None
 
 
 class RecipientOptedOut(PermanentFailure):

@@ -1,13 +1,14 @@
 """The flow: one context object becomes one message, and the record says what happened."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lambda_src.core.composer import MessageComposer
-from lambda_src.core.contract import LogEvent, Status, Step
+from lambda_src.core.drafts.composer import MessageComposer
+from lambda_src.core.contract import HoldReason, LogEvent, Status, Step
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.errors import (
@@ -23,6 +24,7 @@ from lambda_src.core.errors import (
 from lambda_src.core.ledger import (
     ConditionFailed,
     Failure,
+    HeldDraft,
     Lease,
     LeaseGuard,
     LeaseManager,
@@ -32,13 +34,15 @@ from lambda_src.core.ledger import (
     SentRecord,
 )
 from lambda_src.core.log import log_failure, log_unrecorded_failure
-from lambda_src.core.models import ContextObject, Delivery, Outcome, RecordKey
-from lambda_src.core.ports import Clock, Heartbeat, Queue, Secrets
+from lambda_src.core.models import Answer, ContextObject, Delivery, Outcome, RecordKey
+from lambda_src.core.ports import Clock, Credentials, HandOffQueue, Heartbeat, Queue, Secrets
 from lambda_src.core.retry import retry_until_deadline
 from lambda_src.core.time_budget import TimeBudget
 
 log = logging.getLogger(__name__)
 
+API_KEY_FIELDS = (("frontend_payload", "company_data"), ("company_data_payload",))
+"""The parts of a context object in which a router may have put an API key."""
 MAX_RECORDING_SECONDS = 20.0
 """How long the table may be unavailable before a failure stays unrecorded."""
 
@@ -113,7 +117,10 @@ class FailureRecorder:
 
 @dataclass(frozen=True, slots=True)
 class MessageFlow:
-    """Processes one delivery, step by step; every part is a port or consists of ports."""
+    """Processes one delivery, step by step; every part is a port or consists of ports.
+
+    Without `hand_off_queue` a draft that would be held fails.
+    """
 
     leases: LeaseManager
     secrets: Secrets
@@ -124,6 +131,7 @@ class MessageFlow:
     queue: Queue
     clock: Clock
     times: TimeBudget
+    hand_off_queue: HandOffQueue | None = None
 
     def process(self, delivery: Delivery, context: ContextObject, heartbeat: Heartbeat) -> Outcome:
         """Process one delivery; `delivery.step` is the step in progress when an error is raised.
@@ -133,10 +141,13 @@ class MessageFlow:
         """
         found = self._acquire(delivery, context)
         if isinstance(found, Lease):
-            self._compose_and_send(delivery, context, found, heartbeat)
-            return Outcome.SENT
+            if self._compose_and_send(delivery, context, found, heartbeat):
+                return Outcome.SENT
+            return self._hand_off(delivery)
         if found.status is Status.SENT:
             return Outcome.ALREADY_PROCESSED
+        if found.status is Status.AWAITING_APPROVAL:
+            return self._hand_off(delivery)
         delivery.step = Step.SETTLE
         self.reconciler.reconcile(
             delivery, context, found, is_final_attempt=self._is_final_attempt(delivery)
@@ -169,7 +180,8 @@ class MessageFlow:
 
     def _compose_and_send(
         self, delivery: Delivery, context: ContextObject, lease: Lease, heartbeat: Heartbeat
-    ) -> None:
+    ) -> bool:
+        """Send the message and return True, or hold its draft and return False."""
         with self.failures.record_on_error(lease, delivery):
             if self._is_final_attempt(delivery):
                 # No delivery would remain to reconcile a send with an unknown outcome.
@@ -179,18 +191,54 @@ class MessageFlow:
             with heartbeat.renewing(delivery.message_id, guard.renew):
                 delivery.step = Step.SECRETS
                 credentials = self.secrets.credentials(context.credentials_reference)
-                template_id = credentials.template_id
-                if lease.answer:
-                    answer = self.composer.reuse(lease.answer, context, template_id)
-                else:
-                    answer = self.composer.compose(delivery, context, template_id, guard.check)
+                draft = self._draft(delivery, context, lease, credentials, guard)
+            if isinstance(draft, HeldDraft):
+                self._hold(delivery, lease, draft)
+                return False
             delivery.step = Step.SEND
-            intent = self.sender.record_intent(lease, answer, delivery.deadline)
-            vendor_id = self.sender.send(context, credentials, answer, intent)
+            intent = self.sender.record_intent(lease, draft, delivery.deadline)
+            vendor_id = self.sender.send(context, credentials, draft, intent)
         now = self.clock()
-        sent = SentRecord(vendor_id, answer, now, now, round((now - lease.started_at) * 1000))
+        sent = SentRecord(vendor_id, draft, now, now, round((now - lease.started_at) * 1000))
         self.sender.record_sent(lease.key, sent, delivery)
         log.info("sent", extra={"event": LogEvent.MESSAGE_SENT, "message_sid": vendor_id})
+        return True
+
+    def _draft(
+        self,
+        delivery: Delivery,
+        context: ContextObject,
+        lease: Lease,
+        credentials: Credentials,
+        guard: LeaseGuard,
+    ) -> Answer | HeldDraft:
+        template_id = credentials.template_id
+        if lease.answer:
+            return self.composer.reuse(delivery, context, lease, lease.answer, template_id)
+        if context.needs_review:  # before the AI is paid
+            self._require_hand_off_queue(HoldReason.REVIEW_REQUESTED)
+        return self.composer.compose(delivery, context, lease, template_id, guard.check)
+
+    def _hold(self, delivery: Delivery, lease: Lease, draft: HeldDraft) -> None:
+        delivery.step = Step.HOLD
+        self._require_hand_off_queue(draft.reason)
+        self.leases.hold_draft(lease, draft)
+        log.warning(
+            "the draft waits for an operator: %s",
+            draft.reason,
+            extra={"event": LogEvent.DRAFT_HELD, "problems": len(draft.problems)},
+        )
+
+    def _hand_off(self, delivery: Delivery) -> Outcome:
+        """Put a copy of the context object on the hand-off queue; the record has the draft."""
+        delivery.step = Step.HOLD
+        self._require_hand_off_queue("the draft is held").put(hand_off_copy(delivery.body))
+        return Outcome.HELD
+
+    def _require_hand_off_queue(self, why: str) -> HandOffQueue:
+        if self.hand_off_queue is None:
+            raise PermanentFailure("handoff_queue_missing", Step.HOLD, why)
+        return self.hand_off_queue
 
     def _is_final_attempt(self, delivery: Delivery) -> bool:
         """Return whether the next receive would move the message to the dead-letter queue.
@@ -204,3 +252,14 @@ class MessageFlow:
         except ProcessingError as error:
             log.warning("the queue's maxReceiveCount is unknown", extra={"event": error.event})
             return False
+
+
+def hand_off_copy(body: str) -> str:
+    """Return a context object's text without API keys."""
+    document = json.loads(body)
+    for path in API_KEY_FIELDS:
+        part = document
+        for name in path:
+            part = part[name]
+        part.pop("api_key", None)
+    return json.dumps(document, ensure_ascii=False)

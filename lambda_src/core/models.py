@@ -19,11 +19,12 @@ class Engine(StrEnum):
 
 
 class Outcome(StrEnum):
-    """Why a queue message may be deleted: in each case its own message was sent."""
+    """Why a queue message may be deleted: its message was sent, or its draft is held."""
 
     SENT = LogEvent.MESSAGE_SENT
     ALREADY_PROCESSED = LogEvent.ALREADY_PROCESSED
     SETTLED = LogEvent.SEND_SETTLED
+    HELD = LogEvent.DRAFT_HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,23 @@ class VariableRule:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRules:
+    """What a draft must satisfy besides the channel's rules for texts: an assistant's `checks`.
+
+    Attributes:
+        facts_only: Every link, address, number with a unit, date and time occurs in the input.
+        must_say: Phrases that the message contains.
+        must_not_say: Phrases that it does not contain.
+        moderation: Whether OpenAI's moderation must not flag it.
+    """
+
+    facts_only: bool = True
+    must_say: tuple[str, ...] = ()
+    must_not_say: tuple[str, ...] = ()
+    moderation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AssistantDefinition:
     """How the AI writes: empty `variables` mean free text, others a template's content variables.
 
@@ -57,6 +75,7 @@ class AssistantDefinition:
     max_output_tokens: int | None = None
     reasoning_effort: str = ""
     verbosity: str = ""
+    checks: CheckRules = CheckRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,8 @@ class ContextObject:
         channel_config: The company's configuration of the channel, `channel_config.<channel>`, with
             the fields that only the channel knows.
         requested_at: Time of the router's request in epoch seconds; None if it is not given.
+        guidance: What the company wants said, `message_guidance`: trusted, as instructions are.
+        needs_review: Whether an operator must approve the first message.
     """
 
     key: RecordKey
@@ -100,6 +121,8 @@ class ContextObject:
     company_name: str
     channel_config: Mapping[str, Any]
     requested_at: float | None = None
+    guidance: str = ""
+    needs_review: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -148,6 +171,7 @@ class GenerationRequest:
     `metadata` contains ids only; `timeout` is in seconds and covers the whole answer. `problem`
     says what was wrong with the answer to an earlier request; it is empty in the first one.
     `safety_identifier` is a keyed hash by which OpenAI can restrict one recipient of one tenant.
+    `guidance` belongs to the instructions, `prompt_context` is data.
     """
 
     engine: Engine
@@ -158,6 +182,7 @@ class GenerationRequest:
     timeout: float
     problem: str = ""
     safety_identifier: str = ""
+    guidance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +213,8 @@ class Answer:
         text: The free text, empty for a template.
         variables: The template's content variables, empty for free text.
         usage: Tokens billed.
+        checked: Identifies the checks and rules for texts that it satisfied; empty: none.
+        written_by: What wrote and checked it, the record's attribute; empty if that is unknown.
     """
 
     thread_id: str
@@ -196,6 +223,8 @@ class Answer:
     text: str
     variables: Mapping[str, str]
     usage: Usage
+    checked: str = field(default="", compare=False)
+    written_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def content(self) -> str:

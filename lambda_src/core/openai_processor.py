@@ -6,14 +6,14 @@ import re
 import time
 from collections import OrderedDict
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx2
 import openai
 
 from lambda_src.core.ai.errors import classify_status
-from lambda_src.core.ai.responses import generate_with_responses
-from lambda_src.core.ai.threads import generate_with_threads
+from lambda_src.core.ai.responses import delete_conversation, generate_with_responses, moderate
+from lambda_src.core.ai.threads import delete_thread, generate_with_threads
 from lambda_src.core.contract import Step
 from lambda_src.core.deadlines import call_with_deadline
 from lambda_src.core.errors import ConfigurationRefused, ProcessingError, TransientFailure
@@ -21,9 +21,11 @@ from lambda_src.core.models import Engine
 from lambda_src.core.time_budget import AI_GRACE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from lambda_src.core.models import Answer, GenerationRequest
+
+T = TypeVar("T")
 
 MAX_CLIENTS = 16
 """Clients kept for reuse; each has the connections of one API key."""
@@ -57,18 +59,32 @@ class OpenAIProcessor:
             if request.engine is Engine.ASSISTANTS
             else generate_with_responses
         )
+        client = self._client(request.engine, api_key)
+        return _call(request.timeout, lambda: generate(client, request))
+
+    def moderate(self, api_key: str, texts: Sequence[str], timeout: float) -> tuple[str, ...]:
+        """Return the categories for which OpenAI's moderation flags any of the texts.
+
+        Args:
+            api_key: The tenant's key.
+            texts: The texts of one message.
+            timeout: Seconds for the answer.
+
+        Raises:
+            ProcessingError: OpenAI refused, failed, or did not answer in time.
+        """
+        client = self._client(Engine.RESPONSES, api_key)
+        return _call(timeout, lambda: moderate(client, texts, timeout))
+
+    def discard(self, api_key: str, engine: Engine, thread_id: str, timeout: float) -> bool:
+        """Delete a conversation or thread; return False if it may still exist. Never raises."""
+        delete = delete_thread if engine is Engine.ASSISTANTS else delete_conversation
         try:
-            client = self._client(request.engine, api_key)
-            return call_with_deadline(
-                request.timeout + AI_GRACE_SECONDS, lambda: generate(client, request)
-            )
-        except TimeoutError as error:
-            raise TransientFailure("openai_timeout", Step.AI, "no answer in time") from error
-        except openai.APIError as error:
-            raise _map_error(error) from error
-        except UNREADABLE as error:
-            kind = type(error).__name__
-            raise TransientFailure("openai_answer_unreadable", Step.AI, kind) from error
+            client = self._client(engine, api_key)
+            _call(timeout, lambda: delete(client, thread_id, timeout))
+        except ProcessingError:
+            return False
+        return True
 
     def _client(self, engine: Engine, api_key: str) -> openai.OpenAI:
         with self._lock:
@@ -88,6 +104,18 @@ class OpenAIProcessor:
             max_retries=0,
             http_client=openai.DefaultHttpxClient(event_hooks={"response": [_bound_body]}),
         )
+
+
+def _call(timeout: float, request: Callable[[], T]) -> T:
+    try:
+        return call_with_deadline(timeout + AI_GRACE_SECONDS, request)
+    except TimeoutError as error:
+        raise TransientFailure("openai_timeout", Step.AI, "no answer in time") from error
+    except openai.APIError as error:
+        raise _map_error(error) from error
+    except UNREADABLE as error:
+        kind = type(error).__name__
+        raise TransientFailure("openai_answer_unreadable", Step.AI, kind) from error
 
 
 def _map_error(error: openai.APIError) -> ProcessingError:

@@ -17,6 +17,7 @@ from lambda_src.core.models import (
     Callback,
     ContextObject,
     DeliveryEvent,
+    Engine,
     GenerationRequest,
     OutgoingMessage,
     RecordKey,
@@ -70,6 +71,12 @@ class TextGenerator(Protocol):
 
     def generate(self, api_key: str, request: GenerationRequest) -> Answer:
         """Write one message; raises a `ProcessingError`."""
+
+    def moderate(self, api_key: str, texts: Sequence[str], timeout: float) -> tuple[str, ...]:
+        """Return the categories for which moderation flags a text; raises a `ProcessingError`."""
+
+    def discard(self, api_key: str, engine: Engine, thread_id: str, timeout: float) -> bool:
+        """Delete a conversation or thread; return False if it may still exist. Never raises."""
 
 
 class Sender(Protocol):
@@ -178,6 +185,17 @@ class Queue(Protocol):
 
         Raises:
             TransientFailure: The queue did not answer.
+        """
+
+
+class HandOffQueue(Protocol):
+    """The queue on which other systems see the drafts that wait for an operator."""
+
+    def put(self, body: str) -> None:
+        """Put a context object on the queue.
+
+        Raises:
+            TransientFailure: The queue did not answer, or refused the request.
         """
 
 
@@ -317,6 +335,12 @@ class Addressing:
         if not re.fullmatch(self.recipient.pattern, address):
             raise ValueError(f"expected {self.recipient.words}, found other text")
         return self.recipient.canonical(address)
+
+    def normalize_sender(self, typed: str) -> str:
+        """Return the canonical form of a company's address; other text in its tidied form."""
+        address = self.sender.tidy(typed)
+        is_address = re.fullmatch(self.sender.pattern, address)
+        return self.sender.canonical(address) if is_address else address
 
 
 BY_PHONE = Addressing()

@@ -47,10 +47,12 @@ if TYPE_CHECKING:
         DeliveryChange,
         DeliveryRecord,
         Failure,
+        HeldDraft,
         Intent,
         Lease,
         LedgerRecord,
         OpenWork,
+        RejectedDraft,
         SentRecord,
     )
 
@@ -109,6 +111,18 @@ class ConversationsTable:
     def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
         """Store the AI's answer, while `processing` under the same lease."""
         self._update(updates.checkpoint_answer(lease, answer))
+
+    def reject_draft(self, lease: Lease, rejected: RejectedDraft) -> None:
+        """Store what was wrong with the AI's first answer, while `processing` under the lease."""
+        self._update(updates.reject_draft(lease, rejected))
+
+    def clear_discarded(self, lease: Lease) -> None:
+        """Remove the conversations that were deleted at OpenAI, while `processing` under it."""
+        self._update(updates.clear_discarded(lease))
+
+    def hold_draft(self, lease: Lease, draft: HeldDraft) -> None:
+        """Change `processing` to `awaiting_approval` under the lease, and store the draft."""
+        self._update(updates.hold_draft(lease, draft, self._channel))
 
     def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
         """Change `processing` to `sending` while the lease is valid, and store the answer."""

@@ -112,7 +112,7 @@ class ContextParser:
         except ValidationError as error:
             problems = _problems(error, field_names(self._model))
             raise self._rejection(problems, document) from None
-        context = payload.context_object(self._addressing.recipient_field)
+        context = payload.context_object(self._addressing)
         if problems := list(self._check_context(context)):
             raise self._rejection(problems, document)
         return context

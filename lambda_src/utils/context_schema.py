@@ -38,8 +38,15 @@ MAX_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
 MAX_ID_BYTES = 256
 """Limit for ids that are written to log lines and to OpenAI's metadata (512 characters)."""
+MAX_GUIDANCE_LENGTH = 2_000
+"""Characters of `message_guidance`."""
 RECORDED_PREFIXES = ("auto_queue_", "rate_limits")
 """Name prefixes of company fields that are copied to the record without being interpreted."""
+REVIEWED_SENDERS = {
+    "recipient_tel": "auto_queue_initial_message_from_number",
+    "recipient_email": "auto_queue_initial_message_from_email",
+}
+"""The list of the senders whose first messages are reviewed, by the field of the recipient."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -132,6 +139,12 @@ def _definition_error(problem: DefinitionProblem) -> InitErrorDetails:
     return {"type": error, "loc": problem.path, "input": None}
 
 
+def _guidance(value: str) -> str:
+    if len(value) > MAX_GUIDANCE_LENGTH:
+        raise violation(INVALID, f"a string of at most {MAX_GUIDANCE_LENGTH:,} characters")
+    return value
+
+
 def _own_secret(value: str, info: ValidationInfo) -> str:
     if not _rules(info).is_own_secret(value):
         raise violation("secret_reference_refused", "a secret within the channel's prefixes")
@@ -149,6 +162,7 @@ Definition = Annotated[JsonObject, BeforeValidator(_valid_definition)]
 OwnChannel = Annotated[Text, AfterValidator(_own_channel)]
 # Stops at the first error: the errors of a list of a megabyte could exhaust the memory.
 AllowedChannels = Annotated[list[Text], FailFast(), AfterValidator(_includes_own_channel)]
+Guidance = Annotated[StrictStr, AfterValidator(_guidance)]
 ActiveStatus = Annotated[Text, AfterValidator(_active)]
 Consent = Annotated[Any, AfterValidator(_true)]
 NoReference = Annotated[Any, AfterValidator(lambda _: "")]
@@ -273,8 +287,22 @@ class CompanyDataPayload(PassthroughModel):
     company_rep: JsonObject | None = None
     project_status: ActiveStatus
     allowed_channels: AllowedChannels
+    message_guidance: Guidance | None = None
+    auto_queue_initial_message: bool | None = None
+    auto_queue_initial_message_from_number: list[StrictStr] | None = None
+    auto_queue_initial_message_from_email: list[StrictStr] | None = None
     ai_config: AIConfig
     channel_config: Any
+
+
+    def needs_review(self, sender: str, addressing: Addressing) -> bool:
+        """Return whether an operator must approve first messages from that address.
+
+        A list of addresses restricts the flag to these, if it is not empty.
+        """
+        field = REVIEWED_SENDERS.get(addressing.recipient_field, "")
+        reviewed = [addressing.normalize_sender(typed) for typed in getattr(self, field, None) or ()]
+        return bool(self.auto_queue_initial_message) and (not reviewed or sender in reviewed)
 
 
 _RECORDED_COMPANY_FIELDS = set(CompanyDataPayload.model_fields)
@@ -288,12 +316,13 @@ class Payload(StrictModel):
     frontend_payload: FrontendPayload
     company_data_payload: CompanyDataPayload
 
-    def context_object(self, recipient_field: str) -> ContextObject:
-        """Convert to the core's type; `recipient_field` contains the recipient's address."""
+    def context_object(self, addressing: Addressing) -> ContextObject:
+        """Convert to the core's type; `addressing` is the channel's."""
         company, request = self.company_data_payload, self.frontend_payload.request_data
         openai: OpenAIConfig = company.ai_config.openai_config.own
         channel: ChannelConfig = company.channel_config.own
-        recipient: str = getattr(self.frontend_payload.recipient_data, recipient_field)
+        recipients = self.frontend_payload.recipient_data
+        recipient: str = getattr(recipients, addressing.recipient_field)
         return ContextObject(
             key=RecordKey(recipient, self.conversation_data.conversation_id),
             channel=request.channel_method,
@@ -311,6 +340,8 @@ class Payload(StrictModel):
             company_name=company.company_name,
             channel_config=channel.model_dump(by_alias=True, exclude_unset=True),
             requested_at=request.requested_at,
+            guidance=company.message_guidance or "",
+            needs_review=company.needs_review(channel.sender, addressing),
         )
 
     def _prompt_context(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from lambda_src.core.batch import BatchHandler
-from lambda_src.core.composer import MessageComposer
+from lambda_src.core.drafts.composer import MessageComposer
 from lambda_src.core.contract import Kind, Metric, Step
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender

@@ -17,7 +17,7 @@ from lambda_src.core.ai.request import (
     utc_now_iso,
     variables_schema,
 )
-from lambda_src.core.composer import validate_output
+from lambda_src.core.drafts.texts import validate_output
 from lambda_src.core.contract import Status
 from lambda_src.core.errors import ConfigurationRefused, PermanentFailure, TransientFailure
 from lambda_src.core.models import (

@@ -17,7 +17,7 @@ from lambda_src.channels.sms import (
     segments,
     transliterate,
 )
-from lambda_src.core.composer import validate_output
+from lambda_src.core.drafts.texts import validate_output
 from lambda_src.core.errors import PermanentFailure, RejectedContext
 from lambda_src.core.models import Answer, OutgoingMessage
 from lambda_src.services.twilio.lookup import MIN_DISTINCTIVE_CHARACTERS, TRIAL_PREFIX, matches

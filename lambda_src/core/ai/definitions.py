@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambda_src.core.errors import json_type
-from lambda_src.core.models import AssistantDefinition, VariableRule
+from lambda_src.core.models import AssistantDefinition, CheckRules, VariableRule
 
 MIN_OUTPUT_TOKENS = 16
 """OpenAI's minimum; the limit includes the tokens of the model's reasoning."""
@@ -92,10 +92,22 @@ _DEFINITION = {
     "max_output_tokens": _whole(MIN_OUTPUT_TOKENS),
     "reasoning_effort": _one_of(EFFORTS),
     "verbosity": _one_of(VERBOSITIES),
+    "checks": _Rule("an object", lambda value: isinstance(value, Mapping)),
+}
+_BOOLEAN = _Rule("true or false", lambda value: isinstance(value, bool))
+_PHRASES = _Rule(
+    "an array of non-empty strings",
+    lambda value: isinstance(value, list) and all(map(_is_text, value)),
+)
+_CHECKS = {
+    "facts_only": _BOOLEAN,
+    "must_say": _PHRASES,
+    "must_not_say": _PHRASES,
+    "moderation": _BOOLEAN,
 }
 _VARIABLE = {"description": _TEXT, "max_length": _whole(1)}
 
-DEFINITION_KEYS = frozenset({*_DEFINITION, *_VARIABLE})
+DEFINITION_KEYS = frozenset({*_DEFINITION, *_VARIABLE, *_CHECKS})
 """All keys that a definition may have, at any depth."""
 
 
@@ -118,7 +130,16 @@ def parse_definition(document: object) -> AssistantDefinition:
         max_output_tokens=keys.get("max_output_tokens"),
         reasoning_effort=keys.get("reasoning_effort") or "",
         verbosity=keys.get("verbosity") or "",
+        checks=_check_rules(keys.get("checks") or {}),
     )
+
+
+def _check_rules(keys: Mapping[str, Any]) -> CheckRules:
+    given = {name: value for name, value in keys.items() if value is not None}
+    phrases = {
+        name: tuple(given[name]) for name in ("must_say", "must_not_say") if name in given
+    }
+    return CheckRules(**{**given, **phrases})
 
 
 def parse_definition_file(content: bytes) -> AssistantDefinition:
@@ -152,6 +173,8 @@ def _problems_of(
             yield DefinitionProblem((*path, name), rule.expected, json_type(value[name]))
         elif name == "variables" and value[name]:
             yield from _problems_of_variables(value[name], (*path, name))
+        elif name == "checks" and value[name]:
+            yield from _problems_of(value[name], _CHECKS, (*path, name))
     expected = f"only the keys {', '.join(rules)}"
     for name in [name for name in value if name not in rules]:
         yield DefinitionProblem((*path, name), expected, json_type(value[name]))

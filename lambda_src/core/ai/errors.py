@@ -148,19 +148,16 @@ def ai_refused() -> ProcessingError:
     return PermanentFailure("ai_answer_refused", Step.AI)
 
 
-def incomplete_answer(reason: object, usage: Usage = InvalidAnswer.usage) -> ProcessingError:
+def incomplete_answer(reason: object) -> ProcessingError:
     """Return the error for an answer that ended early: token limit or content filter.
 
     Args:
         reason: OpenAI's reason.
-        usage: Tokens billed.
     """
     if reason == "content_filter":
         return PermanentFailure("ai_answer_refused", Step.AI, "by the content filter")
     limit = _code_or_none(reason) or "the service"
-    invalid = InvalidAnswer("ai_answer_cut_off", Step.AI, f"the answer was cut off by {limit}")
-    invalid.usage = usage
-    return invalid
+    return InvalidAnswer("ai_answer_cut_off", Step.AI, f"the answer was cut off by {limit}")
 
 
 def _classify_code(code: str | None, name: str) -> ProcessingError | None:

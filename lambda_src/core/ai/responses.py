@@ -8,15 +8,17 @@ a cold start, and a third of the processor time of each answer.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+from openai import NotFoundError
 
 from lambda_src.core.ai.errors import ai_refused, classify_failure, incomplete_answer
 from lambda_src.core.ai.request import (
     SCHEMA_NAME,
     Deadline,
-    correction,
+    instructions,
     prompt,
     read_answer,
     variables_schema,
@@ -26,12 +28,15 @@ from lambda_src.core.errors import ConfigurationRefused
 from lambda_src.core.models import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from openai import OpenAI
 
     from lambda_src.core.ai.request import Texts
     from lambda_src.core.models import Answer, AssistantDefinition, GenerationRequest
+
+MODERATION_MODEL = "omni-moderation-latest"
+"""Free of charge (https://platform.openai.com/docs/guides/moderation)."""
 
 
 def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answer:
@@ -54,7 +59,7 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
         "/responses",
         deadline,
         model=definition.model,
-        instructions=_instructions(request, definition),
+        instructions=instructions(request, definition.instructions),
         input=prompt(request.prompt_context),
         conversation=conversation,
         metadata=metadata,
@@ -64,11 +69,55 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
     usage = _usage(response)
     return read_answer(
         definition,
-        _texts(response, usage),
+        lambda: _texts(response),
         thread_id=conversation,
         message_id=response["id"],
         usage=usage,
     )
+
+
+def moderate(client: OpenAI, texts: Sequence[str], timeout: float) -> tuple[str, ...]:
+    """Return the categories for which OpenAI's moderation flags any of the texts.
+
+    Args:
+        client: The tenant's client.
+        texts: The texts.
+        timeout: Seconds for the answer.
+
+    Raises:
+        openai.APIError: As the SDK raises it.
+    """
+    deadline = Deadline(timeout)
+    answer = _post(client, "/moderations", deadline, model=MODERATION_MODEL, input=list(texts))
+    flagged = (result for result in answer["results"] if result["flagged"])
+    found = {name for result in flagged for name, is_so in result["categories"].items() if is_so}
+    return tuple(sorted(found))
+
+
+def delete_conversation(client: OpenAI, conversation: str, timeout: float) -> None:
+    """Delete a conversation and its items, which OpenAI keeps otherwise.
+
+    Args:
+        client: The tenant's client.
+        conversation: Its id.
+        timeout: Seconds for all requests.
+
+    Raises:
+        openai.APIError: As the SDK raises it; it is no error if the conversation is gone.
+    """
+    deadline, path = Deadline(timeout), f"/conversations/{conversation}"
+    with suppress(NotFoundError):
+        items = json.loads(_request(client.get, f"{path}/items", deadline).content)["data"]
+        for item in items:
+            _request(client.delete, f"{path}/items/{item['id']}", deadline)
+        _request(client.delete, path, deadline)
+
+
+def _request(
+    method: Callable[..., httpx2.Response], path: str, deadline: Deadline
+) -> httpx2.Response:
+    deadline.check()
+    return method(path, cast_to=httpx2.Response, options={"timeout": deadline.for_request()})
 
 
 def _post(client: OpenAI, path: str, deadline: Deadline, **body: object) -> dict[str, Any]:
@@ -77,12 +126,6 @@ def _post(client: OpenAI, path: str, deadline: Deadline, **body: object) -> dict
     )
     document: dict[str, Any] = json.loads(answer.content)
     return document
-
-
-def _instructions(request: GenerationRequest, definition: AssistantDefinition) -> str:
-    if not request.problem:
-        return definition.instructions
-    return f"{definition.instructions}\n\n{correction(request.problem)}"
 
 
 def _options(definition: AssistantDefinition) -> dict[str, Any]:
@@ -104,11 +147,11 @@ def _options(definition: AssistantDefinition) -> dict[str, Any]:
     return {**options, "text": text} if text else options
 
 
-def _texts(response: Mapping[str, Any], usage: Usage) -> Texts:
+def _texts(response: Mapping[str, Any]) -> Texts:
     match response["status"]:
         case "incomplete":
             details = response.get("incomplete_details") or {}
-            raise incomplete_answer(details.get("reason"), usage)
+            raise incomplete_answer(details.get("reason"))
         case "completed":
             pass
         case _:

@@ -11,7 +11,7 @@ from lambda_src.core.ai.errors import ai_refused, classify_run, incomplete_answe
 from lambda_src.core.ai.request import (
     SCHEMA_NAME,
     Deadline,
-    correction,
+    instructions,
     prompt,
     read_answer,
     variables_schema,
@@ -57,11 +57,21 @@ def generate_with_threads(client: OpenAI, request: GenerationRequest) -> Answer:
     messages = _messages(client, thread_id, run, deadline)
     return read_answer(
         request.definition,
-        _texts(messages),
+        lambda: _texts(run, messages),
         thread_id=thread_id,
         message_id=messages[0].id if messages else "",
         usage=_usage(run),
     )
+
+
+def delete_thread(client: OpenAI, thread_id: str, timeout: float) -> None:
+    """Delete a thread with its messages.
+
+    Raises:
+        openai.APIError: As the SDK raises it; it is no error if the thread is gone.
+    """
+    with suppress(NotFoundError):
+        client.beta.threads.delete(thread_id, timeout=timeout)
 
 
 def _start(client: OpenAI, request: GenerationRequest, deadline: Deadline) -> tuple[str, Run]:
@@ -105,10 +115,9 @@ def _poll(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> Run:
 
 
 def _messages(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> list[Message]:
-    """Return the messages of a run, the newest first."""
+    """Return the messages of a run, the newest first; none of one that ended early."""
     if run.status == "incomplete":
-        details = run.incomplete_details
-        raise incomplete_answer(details.reason if details else None, _usage(run))
+        return []
     if run.status != "completed":
         raise classify_run(run.status, run.last_error.code if run.last_error else None)
     page = client.beta.threads.messages.list(
@@ -120,7 +129,10 @@ def _messages(client: OpenAI, thread_id: str, run: Run, deadline: Deadline) -> l
     return page.data
 
 
-def _texts(messages: Sequence[Message]) -> Texts:
+def _texts(run: Run, messages: Sequence[Message]) -> Texts:
+    if run.status == "incomplete":
+        details = run.incomplete_details
+        raise incomplete_answer(details.reason if details else None)
     parts = [(message, part) for message in messages for part in message.content]
     if any(part.type == "refusal" for _, part in parts):
         raise ai_refused()
@@ -133,15 +145,16 @@ def _texts(messages: Sequence[Message]) -> Texts:
 
 
 def _options(request: GenerationRequest) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if request.problem:
-        options["additional_instructions"] = correction(request.problem)
+    options: dict[str, Any]
     definition = request.definition
+    if definition is None or not definition.instructions:  # the server's are added to
+        options = {"additional_instructions": instructions(request, "")}
+    else:
+        options = {"instructions": instructions(request, definition.instructions)}
     if definition is None:
         return options
     options |= {
         "model": definition.model,
-        "instructions": definition.instructions,
         "max_completion_tokens": definition.max_output_tokens,
         "reasoning_effort": definition.reasoning_effort,
     }

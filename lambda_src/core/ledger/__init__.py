@@ -7,12 +7,15 @@ from lambda_src.core.ledger.records import (
     DeliveryRecord,
     DeliveryReport,
     DeliveryState,
+    DraftState,
     Failure,
+    HeldDraft,
     Intent,
     Lease,
     LedgerRecord,
     ProvenSend,
     RecipientSuppressed,
+    RejectedDraft,
     SentRecord,
 )
 from lambda_src.core.ledger.store import DeliveryStore, LedgerStore
@@ -25,7 +28,9 @@ __all__ = [
     "DeliveryReport",
     "DeliveryState",
     "DeliveryStore",
+    "DraftState",
     "Failure",
+    "HeldDraft",
     "Intent",
     "Lease",
     "LeaseGuard",
@@ -35,6 +40,7 @@ __all__ = [
     "NextAction",
     "ProvenSend",
     "RecipientSuppressed",
+    "RejectedDraft",
     "SentRecord",
     "next_action",
 ]

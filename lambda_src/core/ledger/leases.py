@@ -13,10 +13,12 @@ from lambda_src.core.errors import (
 )
 from lambda_src.core.ledger.records import (
     ConditionFailed,
+    HeldDraft,
     Intent,
     Lease,
     LedgerRecord,
     RecipientSuppressed,
+    RejectedDraft,
 )
 from lambda_src.core.ledger.store import LedgerStore
 from lambda_src.core.ledger.transitions import NextAction, next_action
@@ -46,7 +48,8 @@ class LeaseManager:
         """Acquire the conversation's lease for the delivery `owner`.
 
         Returns:
-            The lease, or the record of a conversation whose message is sent or `sending`.
+            The lease, or the record of a conversation whose message is sent or `sending`, or whose
+            draft is held.
 
         Raises:
             UnrecognizedRecord: The conversation is on another channel.
@@ -91,6 +94,7 @@ class LeaseManager:
             attempt=found.attempt + 1,
             answer=found.answer,
             last_failure=found.failure_code,
+            drafts=found.drafts,
         )
         try:
             self.store.take_over(taken, found)
@@ -126,6 +130,41 @@ class LeaseManager:
             if not found or found.status is not Status.SENDING or found.owner != lease.owner:
                 raise LeaseLost("lease_lost", Step.SEND) from failed
 
+    def reject_draft(self, lease: Lease, rejected: RejectedDraft) -> None:
+        """Store what was wrong with the AI's first answer.
+
+        Raises:
+            LeaseLost: Another worker holds the lease.
+        """
+        try:
+            self.store.reject_draft(lease, rejected)
+        except ConditionFailed as failed:
+            raise LeaseLost("lease_lost", Step.AI) from failed
+
+    def clear_discarded(self, lease: Lease) -> None:
+        """Remove the conversations that were deleted at OpenAI.
+
+        Raises:
+            LeaseLost: Another worker holds the lease.
+        """
+        try:
+            self.store.clear_discarded(lease)
+        except ConditionFailed as failed:
+            raise LeaseLost("lease_lost", Step.AI) from failed
+
+    def hold_draft(self, lease: Lease, draft: HeldDraft) -> None:
+        """Hold a draft for an operator; the lease ends.
+
+        Raises:
+            LeaseLost: Another worker holds the lease.
+        """
+        try:
+            self.store.hold_draft(lease, draft)
+        except ConditionFailed as failed:
+            # The SDK repeats a write whose answer was lost, and then finds the write itself.
+            if not failed.record or failed.record.drafts.held_id != draft.id:
+                raise LeaseLost("lease_lost", Step.HOLD) from failed
+
     def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
         """Store an answer that cannot be sent now, so that a later attempt uses it.
 
@@ -141,7 +180,9 @@ class LeaseManager:
 def _follow(action: NextAction, lease: Lease, found: LedgerRecord) -> Lease | LedgerRecord:
     match action:
         case NextAction.RESUME:
-            return replace(lease, attempt=found.attempt, answer=found.answer)
+            return replace(
+                lease, attempt=found.attempt, answer=found.answer, drafts=found.drafts
+            )
         case NextAction.BACK_OFF:
             remaining = found.lease_expires_at - lease.started_at
             raise LeaseHeld("lease_held", Step.CLAIM, retry_in=remaining)

@@ -1,10 +1,65 @@
 """The ledger's data: leases, intents, failures, and a record as it was read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lambda_src.core.contract import DeliveryStatus, Status
+from lambda_src.core.contract import DeliveryStatus, HoldReason, Status
 from lambda_src.core.errors import PermanentFailure
-from lambda_src.core.models import Answer, RecordKey
+from lambda_src.core.models import Answer, RecordKey, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedDraft:
+    """The AI's first answer, which could not be sent.
+
+    Attributes:
+        problem: What was wrong, for the second request; it may quote the answer.
+        thread_id: The OpenAI conversation that contains it; empty if it is not known.
+        usage: Tokens billed.
+    """
+
+    problem: str = field(repr=False)
+    thread_id: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class DraftState:
+    """What earlier attempts and operators have left of a conversation's drafts.
+
+    Attributes:
+        rejected: The AI's first answer, if the second one is to be requested.
+        discarded_threads: OpenAI conversations whose answer is not used, and that still exist.
+        template_id: The template of the draft that an operator has seen.
+        approved_by: Who approved the stored answer; empty: nobody.
+        held_id: The id of the draft that waits for an operator; empty: none.
+    """
+
+    rejected: RejectedDraft | None = None
+    discarded_threads: tuple[str, ...] = ()
+    template_id: str = ""
+    approved_by: str = ""
+    held_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDraft:
+    """A draft that an operator must release.
+
+    Attributes:
+        id: Random, new each time a draft is held.
+        answer: The AI's; its text and variables may be empty.
+        template_id: The template that its variables fill; empty without one.
+        reason: Why it is held.
+        problems: What was wrong with it; may quote it.
+        at: When, in epoch seconds.
+    """
+
+    id: str
+    answer: Answer
+    template_id: str
+    reason: HoldReason
+    problems: tuple[str, ...] = field(repr=False)
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +76,7 @@ class Lease:
         answer: The answer that an earlier attempt stored.
         last_failure: Failure code of the attempt before.
         requested_at: When the message was requested, in epoch seconds.
+        drafts: What earlier attempts have left of the conversation's drafts.
     """
 
     key: RecordKey
@@ -31,6 +87,7 @@ class Lease:
     answer: Answer | None = None
     last_failure: str = ""
     requested_at: float = 0.0
+    drafts: DraftState = DraftState()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +148,7 @@ class LedgerRecord:
     created_at: float
     failure_code: str = ""
     channel: str = ""
+    drafts: DraftState = DraftState()
 
     def may_be_on(self, channel: str) -> bool:
         """Return whether the conversation is on that channel, or either of the two is unknown."""

@@ -6,9 +6,11 @@ from lambda_src.core.ledger.records import (
     DeliveryChange,
     DeliveryRecord,
     Failure,
+    HeldDraft,
     Intent,
     Lease,
     LedgerRecord,
+    RejectedDraft,
     SentRecord,
 )
 from lambda_src.core.models import Answer, ContextObject, RecordKey
@@ -35,6 +37,21 @@ class LedgerStore(Protocol):
 
     def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
         """Store the AI's answer, while `processing` under the same lease."""
+
+    def reject_draft(self, lease: Lease, rejected: RejectedDraft) -> None:
+        """Store what was wrong with the AI's first answer, while `processing` under the lease.
+
+        Its conversation at OpenAI is added to those that are to be deleted.
+        """
+
+    def clear_discarded(self, lease: Lease) -> None:
+        """Remove the conversations that were deleted at OpenAI, while `processing` under it."""
+
+    def hold_draft(self, lease: Lease, draft: HeldDraft) -> None:
+        """Change `processing` to `awaiting_approval` under the lease, and store the draft.
+
+        The record does not expire while its draft is held.
+        """
 
     def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
         """Change `processing` to `sending` while the lease is valid, and store the answer.

@@ -14,6 +14,7 @@ class NextAction(Enum):
     BACK_OFF = auto()
     RECONCILE = auto()
     ACKNOWLEDGE = auto()
+    HAND_OFF = auto()
     REJECT = auto()
 
 
@@ -28,6 +29,8 @@ def next_action(  # noqa: PLR0911 - a table, one row a return
             return NextAction.REJECT
         case Status.SENDING:
             return NextAction.RECONCILE
+        case Status.AWAITING_APPROVAL:
+            return NextAction.HAND_OFF
         case Status.RETRY:
             return NextAction.TAKE_OVER
         case Status.PROCESSING if record.owner == owner:

@@ -14,12 +14,15 @@ from lambda_src.core import (
     DeliveryReport,
     DeliveryState,
     DeliveryStatus,
+    DraftState,
     Failure,
+    HeldDraft,
     Intent,
     Lease,
     LedgerRecord,
     OpenWork,
     RecordKey,
+    RejectedDraft,
     Status,
     Step,
     UnrecognizedRecord,
@@ -47,7 +50,7 @@ LEDGER_ATTRIBUTES = (
     "created_at",
     "channel_method",
 )
-"""The attributes that `to_ledger_record` reads, except `failure`."""
+"""The attributes that `to_ledger_record` reads, except `failure` and those of drafts."""
 
 
 def key_attributes(key: RecordKey) -> dict[str, str]:
@@ -106,8 +109,23 @@ def answer_attributes(answer: Answer) -> dict[str, Any]:
         "created_at": answer.created_at,
         "text": answer.text,
         "variables": dict(answer.variables),
+        **({"checked": answer.checked} if answer.checked else {}),
         **_token_counts(answer.usage),
     }
+
+
+def rejected_attributes(rejected: RejectedDraft) -> dict[str, Any]:
+    """Return the value of the attribute `rejected_draft`."""
+    return {
+        "problem": rejected.problem,
+        "thread_id": rejected.thread_id,
+        **_token_counts(rejected.usage),
+    }
+
+
+def draft_attributes(draft: HeldDraft) -> dict[str, Any]:
+    """Return the value of the attribute `draft`: an answer with its problems."""
+    return {**answer_attributes(draft.answer), "problems": list(draft.problems)}
 
 
 def failure_attributes(failure: Failure) -> dict[str, str]:
@@ -191,6 +209,18 @@ def _to_ledger_record(record: Mapping[str, Any], step: Step) -> LedgerRecord:
         created_at=_to_epoch_seconds(record.get("created_at"), intent.at if intent else 0.0),
         failure_code=_text(failure, "code") if isinstance(failure, Mapping) else "",
         channel=_text(record, "channel_method"),
+        drafts=_to_draft_state(record),
+    )
+
+
+def _to_draft_state(record: Mapping[str, Any]) -> DraftState:
+    threads = record.get("discarded_threads")
+    return DraftState(
+        rejected=_to_rejected(record.get("rejected_draft")),
+        discarded_threads=tuple(map(str, threads)) if isinstance(threads, list) else (),
+        template_id=_text(record, "draft_template_id"),
+        approved_by=_text(_mapping(record.get("written_by")), "approved_by"),
+        held_id=_text(record, "draft_id"),
     )
 
 
@@ -268,11 +298,25 @@ def _to_answer(stored: object) -> Answer | None:
             created_at=stored["created_at"],
             text=stored["text"],
             variables=dict(stored["variables"]),
-            usage=Usage(
-                int(stored["prompt_tokens"]),
-                int(stored["completion_tokens"]),
-                int(stored["total_tokens"]),
-            ),
+            usage=_to_usage(stored),
+            checked=_text(stored, "checked"),
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _to_rejected(stored: object) -> RejectedDraft | None:
+    if not isinstance(stored, Mapping):
+        return None
+    try:
+        return RejectedDraft(stored["problem"], stored["thread_id"], _to_usage(stored))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _to_usage(stored: Mapping[str, Any]) -> Usage:
+    return Usage(
+        int(stored["prompt_tokens"]),
+        int(stored["completion_tokens"]),
+        int(stored["total_tokens"]),
+    )

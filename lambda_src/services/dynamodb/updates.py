@@ -5,7 +5,7 @@ sent again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
 from hashlib import sha256
@@ -21,12 +21,14 @@ from lambda_src.core import (
     DeliveryRecord,
     DeliveryStatus,
     Failure,
+    HeldDraft,
     Intent,
     Lease,
     LedgerRecord,
     OpenWork,
     ProvenSend,
     RecordKey,
+    RejectedDraft,
     SentRecord,
     Status,
     Step,
@@ -38,6 +40,7 @@ SET_SENT = (
     "SET conversation_status = :sent, message_sid = :sid, initial_processing_time_ms = :duration"
 )
 REMOVE_ATTEMPT = "ai_answer, failure, lease_expires_at, send_deadline"
+REMOVE_DRAFT = "draft, draft_id, draft_template_id, hand_off_to_human_reason"
 SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at = :at"
 SET_OPEN = f"{OPEN_WORK} = :open_work, {OPEN_SINCE} = :open_since"
 REMOVE_OPEN = f"{OPEN_WORK}, {OPEN_SINCE}"
@@ -127,7 +130,7 @@ def take_over(lease: Lease, found: LedgerRecord) -> Update:
         Step.CLAIM,
         lease.key,
         "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
-        " lease_expires_at = :expires, updated_at = :at",
+        f" lease_expires_at = :expires, updated_at = :at REMOVE {REMOVE_OPEN}",
         "",
         {
             **_lease_values(lease),
@@ -150,19 +153,80 @@ def renew(lease: Lease, expires_at: float) -> Update:
     )
 
 
-def checkpoint_answer(lease: Lease, answer: Answer) -> Update:
-    """Store the AI's answer, while `processing` under the same lease."""
+def reject_draft(lease: Lease, rejected: RejectedDraft) -> Update:
+    """Store what was wrong with the AI's first answer, while `processing` under the same lease."""
     return Update(
         Step.AI,
         lease.key,
-        "SET ai_answer = :answer",
+        "SET rejected_draft = :rejected,"
+        " discarded_threads = list_append(if_not_exists(discarded_threads, :no_threads), :threads)",
         f"conversation_status = :processing AND {SAME_LEASE}",
-        {**_lease_values(lease), ":answer": items.answer_attributes(answer)},
+        {
+            **_lease_values(lease),
+            ":rejected": items.rejected_attributes(rejected),
+            ":no_threads": [],
+            ":threads": [rejected.thread_id] if rejected.thread_id else [],
+        },
+    )
+
+
+def clear_discarded(lease: Lease) -> Update:
+    """Remove the conversations that were deleted at OpenAI, while `processing` under the lease."""
+    return Update(
+        Step.AI,
+        lease.key,
+        "REMOVE discarded_threads",
+        f"conversation_status = :processing AND {SAME_LEASE}",
+        _lease_values(lease),
+    )
+
+
+def hold_draft(lease: Lease, draft: HeldDraft, channel: str) -> Update:
+    """Change `processing` to `awaiting_approval` under the same lease, and store the draft."""
+    written_by = _written_by(draft.answer)
+    return Update(
+        Step.HOLD,
+        lease.key,
+        "SET conversation_status = :awaiting, draft = :draft, draft_id = :draft_id,"
+        " draft_template_id = :template, hand_off_to_human = :yes,"
+        f" hand_off_to_human_reason = :reason, {SET_OPEN}, updated_at = :at{written_by.expression}"
+        f" REMOVE {REMOVE_ATTEMPT}, rejected_draft",
+        f"conversation_status = :processing AND {SAME_LEASE}",
+        {
+            **_lease_values(lease),
+            **open_values(channel, OpenWork.HELD, lease.key, draft.at),
+            **written_by.values,
+            ":awaiting": Status.AWAITING_APPROVAL,
+            ":draft": items.draft_attributes(draft),
+            ":draft_id": draft.id,
+            ":template": draft.template_id,
+            ":yes": True,
+            ":reason": draft.reason,
+            ":at": items.timestamp(draft.at),
+        },
+        retained_from=REMOVED,
+    )
+
+
+def checkpoint_answer(lease: Lease, answer: Answer) -> Update:
+    """Store the AI's answer, while `processing` under the same lease."""
+    written_by = _written_by(answer)
+    return Update(
+        Step.AI,
+        lease.key,
+        f"SET ai_answer = :answer{written_by.expression} REMOVE rejected_draft",
+        f"conversation_status = :processing AND {SAME_LEASE}",
+        {
+            **_lease_values(lease),
+            **written_by.values,
+            ":answer": items.answer_attributes(answer),
+        },
     )
 
 
 def record_intent(lease: Lease, intent: Intent, answer: Answer) -> Update:
     """Change `processing` to `sending` while the lease is valid, and store the answer."""
+    written_by = _written_by(answer)
     return Update(
         Step.SEND,
         lease.key,
@@ -170,10 +234,11 @@ def record_intent(lease: Lease, intent: Intent, answer: Answer) -> Update:
         " send_intent_at = :intent, send_deadline = :deadline, settle_looks = :none,"
         " intent_id = :intent_id,"
         " intent_ids = list_append(if_not_exists(intent_ids, :no_ids), :intent_ids),"
-        " updated_at = :at",
+        f" updated_at = :at{written_by.expression} REMOVE rejected_draft",
         f"conversation_status = :processing AND {SAME_LEASE} AND lease_expires_at > :intent",
         {
             **_lease_values(lease),
+            **written_by.values,
             ":sending": Status.SENDING,
             ":answer": items.answer_attributes(answer),
             ":thread": answer.thread_id,
@@ -261,10 +326,10 @@ def record_delivery(found: DeliveryRecord, change: DeliveryChange) -> Update:
     else:
         conditions.append("conversation_status = :found_status")
         values |= {":found_status": found.ledger.status, **_proven_values(proven)}
-        updates[0] = f"{SET_SENT}, {updates[0].removeprefix('SET ')}"
+        updates[0] = f"{SET_SENT}, hand_off_to_human = :no, {updates[0].removeprefix('SET ')}"
         if proven.answer:
             updates.append("messages = :messages, thread_id = :thread")
-        removed.append(REMOVE_ATTEMPT)
+        removed += [REMOVE_ATTEMPT, REMOVE_DRAFT]
     expression = ", ".join(updates) + (f" REMOVE {', '.join(removed)}" if removed else "")
     condition = " AND ".join(conditions)
     retained_from = change.at if proven else UNCHANGED
@@ -288,6 +353,7 @@ def _proven_values(proven: ProvenSend) -> dict[str, Any]:
         ":sent": Status.SENT,
         ":sid": proven.vendor_id,
         ":duration": proven.processing_time_ms,
+        ":no": False,
     }
     if proven.answer:
         entry = items.history_entry(proven.vendor_id, proven.answer, proven.sent_at)
@@ -370,6 +436,21 @@ def _equals(attribute: str, value_name: str, value: str | float) -> str:
     # A rejected record, or one that a tool made, has no lease: its attributes read as empty.
     condition = f"{attribute} = {value_name}"
     return condition if value else f"(attribute_not_exists({attribute}) OR {condition})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of an update's expression, with its values."""
+
+    expression: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _written_by(answer: Answer) -> _Part:
+    # An answer that was read from the table has none: the record keeps it.
+    if not answer.written_by:
+        return _Part()
+    return _Part(", written_by = :written_by", {":written_by": dict(answer.written_by)})
 
 
 def _lease_values(lease: Lease) -> dict[str, Any]:
