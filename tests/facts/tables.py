@@ -30,7 +30,11 @@ NAMED_CURRENCIES = (
 """Currencies whose names are recognized; of all others the codes and symbols are."""
 NOT_CODES = {"ALL", "TOP", "CUP"}
 """Codes that are words in capitals: "TOP 10"."""
-NOT_NAMES = {"real", "won", "lei", "leu", "rand", "nowy", "nuevo", "novo", "nieuwe", "sol", "de"}
+NOT_NAMES = set(
+    "real reals reale reali réal won wony lei lej leje leja leu rand sol sola sole soles soli sols bat"
+    " bats juan juana frank franco corona korona livre livres nieuwe nouveau nouveaux novo novos nowe"
+    " nowego nowy nowych nuevo nuevos nuovi nuovo".split()
+)
 """Words of currencies' names that have other meanings before or after a number."""
 HEAD_FIRST = {"fr", "es", "it", "pt_BR", "pl"}
 """Languages that say "pounds British"."""
@@ -119,6 +123,9 @@ def _spellings(name: str) -> set[str]:
     return {key(name)} if has_kana else {key(name), key(plain)}
 
 
+_JAPANESE_MONTH = {"months": {"月"}, "days": set[str]()}
+
+
 def _calendar(
     table: str, width: str, more: Mapping[int, str], endings: Mapping[str, str]
 ) -> dict[str, str]:
@@ -133,7 +140,7 @@ def _calendar(
         for word in words.split():
             names[number] |= _spellings(word)
     return {
-        str(number): "|".join(sorted(name for name in names[number] if name and name != "月"))
+        str(number): "|".join(sorted(names[number] - {"", *_JAPANESE_MONTH[table]}))
         for number in sorted(names)
     }
 

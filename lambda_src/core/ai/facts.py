@@ -9,8 +9,8 @@ generator is `tests/facts/tables.py`). No expression can repeat a part without a
 again within a part, so the time is linear in the text's length.
 
 Not checked, since they are too often no facts: numbers without a unit or currency, words
-("twelve", "tomorrow", "noon"), years alone, fractions such as 3/4 and 24/7, durations ("8h", "40 uur"),
-account numbers, and numbers of less than seven digits to call.
+("twelve", "tomorrow", "noon"), years alone, fractions such as 3/4 and 24/7, durations ("8h", "40
+uur"), account numbers, and numbers of less than seven digits to call.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class KnownFacts:
                 dates.update(found.dates)
             for number in reader.numbers():
                 known.update(_number_keys(number))
-        years = {int(key[1]) for key in known if key[0] == _NUMBER and _is_year(key[1])}
+        years = {int(str(key[1])) for key in known if key[0] == _NUMBER and _is_year(key[1])}
         known.update(_date_keys(dates, years))
         return cls(frozenset(known))
 
@@ -158,7 +158,7 @@ _INVISIBLE = re.compile(
 )
 _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_LETTER = rf"[^\W_{_CJK}]"
+_LETTER = r"[^\W_]"
 _JAPANESE = re.compile(f"[{_CJK}]")
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕһԁԛԝьвкмнтгпαβεικνορτυχγω", "aeopcyxijshdqwbbkmhtrnabeikvoptuxyw"
@@ -204,16 +204,14 @@ def _simplified(text: str) -> str:
 
 # --- links and e-mail addresses ----------------------------------------------------------------
 
+# In these expressions each Japanese character is a NUL: it ends a word without a space.
 _STOP = r"\s<>\"`|\[\]\x00\u300a-\u3011\u3001\u3002"
-_URL = re.compile(rf"(?<![a-z0-9])(?:[a-z][a-z0-9+.-]{{1,15}}://|www\.)[^{_STOP}]+", re.IGNORECASE)
-_HOST = rf"(?:{_LETTER}(?:[^\W{_CJK}]|-){{0,62}}\.){{1,8}}(?:xn--[a-z0-9-]{{1,59}}|[^\W\d_{_CJK}]{{2,24}})(?!{_LETTER})"
-_EMAIL = re.compile(
-    rf"(?<![^\W{_CJK}])(?<![.%+-])(?:[^\W{_CJK}]|[.%+-]){{1,64}}@{_HOST}", re.IGNORECASE
-)
-_DOMAIN = re.compile(
-    rf"(?<!{_LETTER})(?P<host>{_HOST})(?P<tail>(?::\d{{1,5}})?(?:[/?#\\][^{_STOP}]*)?)",
-    re.IGNORECASE,
-)
+_REST = re.compile(r"[^\s<>\"`|\[\]\u300a-\u3011\u3001\u3002]{0,200}")
+_URL = re.compile(rf"(?<![A-Za-z0-9])(?:[A-Za-z][A-Za-z0-9+.-]{{1,15}}://|[Ww]{{3}}\.)[^{_STOP}]+")
+_TOP_DOMAIN = rf"(?:[Xx][Nn]--[A-Za-z0-9-]{{1,59}}|[^\W\d_]{{2,24}})(?!{_LETTER})"
+_HOST = rf"(?:{_LETTER}[\w-]{{0,62}}\.){{1,8}}{_TOP_DOMAIN}"
+_EMAIL = re.compile(rf"(?<![\w.%+-])[\w.%+-]{{1,64}}@{_HOST}")
+_DOMAIN = re.compile(rf"(?<!{_LETTER}){_HOST}(?::\d{{1,5}})?(?:[/?#\\][^{_STOP}]*)?")
 _TRAILING = ".,;:!?'*_~)}…»”’"
 _ABBREVIATIONS = {"m.in", "asp.net"} | {
     f"{title}.{ending}" for title in ("gent", "ill", "ex", "preg", "egr") for ending in ("mo", "ma")
@@ -236,7 +234,7 @@ def _trimmed(url: str) -> str:
 
 def _link_key(url: str) -> tuple[str, ...]:
     """Return host, path, query and fragment, without what makes no difference."""
-    rest = re.sub(r"^[a-z][a-z0-9+.-]*://", "", url.replace("\\", "/"), flags=re.IGNORECASE)
+    rest = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://", "", url.replace("\\", "/"))
     parts = re.fullmatch(r"([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", rest, re.DOTALL)
     host, path, query, fragment = (part or "" for part in parts.groups()) if parts else ("",) * 4
     host = host.casefold().removeprefix("www.").rstrip(".")
@@ -260,30 +258,33 @@ def _unquoted(text: str) -> str:
     return octets.decode("utf-8", "replace")
 
 
-def _read_url(match: re.Match[str], url: str = "") -> _Found:
-    url = url or _trimmed(match[0])
-    urls = [url]
-    japanese = _JAPANESE.search(url)
-    # Japanese has no space after a link; what follows must not be a part of the host.
-    if japanese and not re.search(r"[./:@?#%]", url[japanese.start() :]):
-        urls.append(_trimmed(url[: japanese.start()]))
+def _read_url(text: str, rest: str) -> _Found:
+    """Read a link, of which `rest` is a part if it is more than the next words of the sentence."""
+    urls = [_trimmed(text)]
+    if rest and (re.search(r"[./:@?#%]", rest) or not urls[0].isascii()):
+        urls = [_trimmed(text + rest)]
+    elif rest:
+        urls.append(text + rest)
     keys = [_link_key(each) for each in urls]
     readings = tuple((FactKind.LINK, *key) for key in keys)
     without_fragment = tuple((FactKind.LINK, *key[:3], "") for key in keys)
-    return _Found(FactKind.LINK, match.start(), url, readings, (*readings, *without_fragment))
+    return _Found(FactKind.LINK, 0, urls[0], readings, (*readings, *without_fragment))
 
 
-def _read_email(match: re.Match[str]) -> _Found:
-    local, _, host = match[0].casefold().rpartition("@")
+def _read_email(text: str, rest: str) -> _Found:
+    if re.match(r"[^\W_]*[.@]", rest) and "." in rest.rstrip("."):
+        text += rest
+    local, _, host = text.casefold().rpartition("@")
     key = (FactKind.EMAIL, local.lstrip("_"), *_link_key(host))
-    return _Found(FactKind.EMAIL, match.start(), match[0], (key,), (key,))
+    return _Found(FactKind.EMAIL, 0, text, (key,), (key,))
 
 
-def _read_domain(match: re.Match[str]) -> _Found | None:
-    host = _known_domain(match["host"])
+def _read_domain(text: str, rest: str) -> _Found | None:
+    whole = re.split(r"[:/?#\\]", text)[0]
+    host = _known_domain(whole)
     if not host:
         return None
-    return _read_url(match, _trimmed(match[0]) if host == match["host"] else host)
+    return _read_url(text, rest) if host == whole else _read_url(host, "")
 
 
 def _known_domain(host: str) -> str:
@@ -330,18 +331,29 @@ _ROLES = {
     "t": "t",
     **{mark: mark for mark in "年月日時分半間"},
 }
-_WEAK_MONTHS = {"may", "set", "out", "ago", "mag", "gen", "lis", "mars", "mar", "jun", "juni"} - {
-    "mars",
-    "mar",
-    "jun",
-    "juni",
-}
-"""Months that are other words too: a date needs more than a number before them."""
+_WEAK_MONTHS = {"may", "set", "out"}
+"""Months that are other words too: more than a number before them must suggest a date."""
 _NOT_ALONE = {"march", "may", "mars", "mayo", "marca", "marco", "maja", "maj", "mai", "mei", "lis"}
 """Names of months that are other words or people's names where no day or year is beside them."""
-_UNCERTAIN_WEEKDAYS = {"do", "di", "ma", "me", "mi", "so", "we", "su", "sa", "th", "ve", "je", "fr"}
+_UNCERTAIN_WEEKDAYS = {
+    "do",
+    "di",
+    "ma",
+    "me",
+    "mi",
+    "so",
+    "we",
+    "su",
+    "sa",
+    "th",
+    "ve",
+    "je",
+    "fr",
+    "mar",
+}
 """Abbreviations that are other words too: "do 3 marca" is "until 3 March"."""
 _LONGEST_PHRASE = 4
+_CURRENCY_SIGNS = r"$\u00a2-\u00a5\u058f\u060b\u0e3f\u17db\u20a0-\u20cf"
 
 
 class _Table:
@@ -352,44 +364,44 @@ class _Table:
         self.domains = {each.translate(_LOOKALIKES) for each in content["domains"].split()}
         self.codes = set(content["codes"].split())
         self._add_calendar(content)
-        for power, names in content["multipliers"].items():
-            for word in self._add(names, "X"):
-                word.powers.add(int(power))
+        self._add_money(content)
         for period, names in content["day_periods"].items():
             for word in self._add(names, "A"):
                 word.is_pm = period == "pm"
-        for name, codes in (*content["currencies"].items(), *content["symbols"].items()):
-            for word in self._add(name, "C"):
-                word.codes.update(codes.split())
-        for name in content["symbols"]:
-            list(self._add(name, "S"))
-        list(self._add(content["percent"], "%"))
-        list(self._add(content["minor_units"].replace(" ", "|"), "P"))
+        self._add(content["percent"], "%")
         for role, words in _ROLES.items():
-            list(self._add(words.replace(" ", "|"), role))
+            self._add(words.replace(" ", "|"), role)
         self.words.default_factory = None
         self.starts = {name.split()[0] for name in self.words if " " in name}
         japanese = sorted(filter(_JAPANESE.match, self.words), key=len, reverse=True)
-        money = r"[A-Za-z]{0,3}[$\u00a2-\u00a5\u058f\u060b\u0e3f\u17db\u20a0-\u20cf](?:[A-Z]{2}(?![A-Za-z]))?"
+        money = rf"[A-Za-z]{{0,3}}[{_CURRENCY_SIGNS}](?:[A-Z]{{2}}(?![A-Za-z]))?"
         self.token = re.compile(
             rf"[0-9]+|{money}|o'clock|{'|'.join(japanese)}|[{_CJK}]|[^\W\d_{_CJK}]+| +|.", re.DOTALL
         )
 
-    def _add(self, names: str, role: str) -> Iterator[_Word]:
-        for name in names.split("|"):
-            word = self.words[name]
+    def _add(self, names: str, role: str) -> list[_Word]:
+        words = [self.words[name] for name in names.split("|")]
+        for word in words:
             word.roles.add(role)
-            yield word
+        return words
+
+    def _add_money(self, content: Mapping[str, Any]) -> None:
+        for power, names in content["multipliers"].items():
+            for word in self._add(names, "X"):
+                word.powers.add(int(power))
+        for name, codes in (*content["currencies"].items(), *content["symbols"].items()):
+            for word in self._add(name, "C"):
+                word.codes.update(codes.split())
+        for name in content["symbols"]:
+            self._add(name, "S")
+        self._add(content["minor_units"].replace(" ", "|"), "P")
 
     def _add_calendar(self, content: Mapping[str, Any]) -> None:
-        for table, role in (("months", "M"), ("short_months", "m")):
+        tables = {"months": "M", "short_months": "m", "weekdays": "W", "short_weekdays": "w"}
+        for table, role in tables.items():
             for number, names in content[table].items():
                 for word in self._add(names, role):
-                    word.months.add(int(number))
-        for table, role in (("weekdays", "W"), ("short_weekdays", "w")):
-            for number, names in content[table].items():
-                for word in self._add(names, role):
-                    word.weekdays.add(int(number))
+                    (word.months if role in "Mm" else word.weekdays).add(int(number))
         for name in content["english_months"].split():
             self.words[name].roles.add("E")
         for name in _WEAK_MONTHS:
@@ -424,7 +436,10 @@ _DIGITS = "[12345]"
 _NUM = rf"(?:(?<!{_DIGITS}[.,':/])(?:(?<!{_DIGITS} )|(?!3))){_DIGITS}(?:[.,']{_DIGITS}| 3){{0,9}}"
 _WEEKDAY = r"(?:(?P<w>~Ww~)[.,]{0,2} ?(?:~D~ )?)?"
 _WEEKDAY_AFTER = r"(?: ?\((?P<w2>~Ww~)\.?\)|(?P<w3>~W~))?"
-_NAMED_MONTH = r"(?:(?P<M>~Mm~)\.?|(?P<v>~v~)\.|(?<=~F~ )(?P<v2>~v~)|(?P<v3>~v~)(?=,? (?:~F~ )?4))"
+_MONTH = (
+    r"(?:(?P<M>~Mm~)\.?|(?P<v>~v~)\.|(?<=~F~ )(?P<v2>~v~)"
+    r"|(?P<v3>~v~)(?=,? (?:~F~ )?4)|(?(w)(?P<v4>~v~)|(?!)))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,64 +558,70 @@ _PHONE_DIGITS = range(7, 16)
 """Digits of a phone number (E.164), without those that are shorter than any local one."""
 _LONG = 9
 """Digits of a number that is a phone number although nothing but its length suggests that."""
-_TWO_DIGIT_CODES = frozenset(
-    "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65"
-    " 66 81 82 84 86 90 91 92 93 94 95 98".split()
-)
+_TWO_DIGIT_CODES = re.compile(r"2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]")
 """Country calling codes of two digits (ITU-T E.164); 1 and 7 have one, all others three."""
 
 
 def _without_country(digits: str) -> str:
     """Return an international number's national part, without a zero at its beginning."""
-    length = 1 if digits[0] in "17" else 2 if digits[:2] in _TWO_DIGIT_CODES else 3
+    length = 1 if digits[0] in "17" else 2 if _TWO_DIGIT_CODES.match(digits) else 3
     return digits[length:].removeprefix("0")
 
 
-def _phone_keys(text: str) -> Iterator[_Key]:
+def _phone_keys(text: str, kind: str = "phone") -> Iterator[_Key]:
     digits = re.sub(r"\D", "", text)
     if text.startswith("+") or digits.startswith("00"):
         digits = re.sub(r"\D", "", text.replace("(0)", ""))
-        yield ("phone", digits if text.startswith("+") else digits[2:])
+        yield (kind, digits if text.startswith("+") else digits[2:])
         return
-    yield ("phone", digits)
-    yield ("national phone", digits.removeprefix("0"))
+    yield (kind, digits)
+    yield (f"national {kind}", digits.removeprefix("0"))
     if re.fullmatch(r"[\d ]+", text) and not text.startswith("0"):
         yield (_NUMBER, Decimal(digits))
+
+
+def _supported_phones(text: str, kind: str = "phone") -> Iterator[_Key]:
+    """Yield what a number in the input supports: its national spelling, but no country code."""
+    for key in _phone_keys(text, kind):
+        yield key
+        if key[0] == _NUMBER:
+            yield from _number_keys(Decimal(str(key[1])))
+        elif text.startswith(("+", "00")):
+            yield (f"national {kind}", _without_country(str(key[1])))
 
 
 def _read_phone(match: _Match) -> list[_Found]:
     text = match.text()
     if not _is_phone(text) or match.reader.touches_word(match.match):
         return []
-    readings = list(_phone_keys(text))
-    # "020 7946 0018 24 hours a day": the last group may be another number.
+    readings, supports = [*_phone_keys(text)], [*_supported_phones(text)]
+    supports += _supported_phones(text, "whole phone")
+    # "020 7946 0018 24 hours a day": the last group may be another number, in one of the two.
     if _is_phone(shorter := text.rpartition(" ")[0] or "-"):
-        readings += _phone_keys(shorter)
-    supports = [*readings]
-    if text.startswith(("+", "00")):
-        supports += [("national phone", _without_country(str(key[1]))) for key in readings]
-    for _, value in [key for key in readings if key[0] == _NUMBER]:
-        supports += _number_keys(Decimal(str(value)))
+        readings += _phone_keys(shorter, "whole phone")
+        supports += _supported_phones(shorter)
     return [match.found(FactKind.PHONE, readings, supports)]
 
 
 def _is_phone(text: str) -> bool:
-    digits = re.sub(r"\D", "", text)
-    if len(digits) not in _PHONE_DIGITS and not (text[0] in "+0" and len(digits) <= 20):
-        return False
-    if text[0] in "+(0":
-        return len(digits) >= _PHONE_DIGITS.start
     groups = [len(group) for group in re.findall(r"\d+", text)]
-    return len(digits) >= _LONG or groups in ([3, 4], [2, 2, 2, 2])
+    if text[0] in "+(0":
+        return _PHONE_DIGITS.start <= sum(groups) < _PHONE_DIGITS.stop + len("000")
+    return sum(groups) in _PHONE_DIGITS and (
+        sum(groups) >= _LONG or groups in ([3, 4], [2, 2, 2, 2])
+    )
 
 
 # Dates
 
 
-def _to_year(text: str) -> list[int | None]:
+_SHORT_YEAR = 2
+
+
+def _years(text: str) -> list[int | None]:
     if not text:
         return [None]
-    if len(text) == 2:  # noqa: PLR2004 - a year of two digits
+    if len(text) == _SHORT_YEAR:
         return [2000 + int(text), 1900 + int(text)]
     return [int(text)]
 
@@ -637,32 +658,34 @@ def _found_date(
 
 def _read_numeric_date(match: _Match) -> list[_Found]:
     """Read 03/04/2025 in both orders, and 03/04/05 with the year first as well."""
-    a, b = match.number("a"), match.number("b")
-    days = [day for year in _to_year(match.text("y")) for day in ((year, b, a), (year, a, b))]
-    if len(match.text("y")) == 2:  # noqa: PLR2004 - a year of two digits
-        days += [(year, b, match.number("y")) for year in _to_year(match.text("a"))]
+    a, b, y = match.text("a"), match.text("b"), match.text("y")
+    if match.has("year"):
+        return _found_date(match, [(match.number("year"), int(b), int(a))])
+    days = [day for year in _years(y) for day in ((year, int(b), int(a)), (year, int(a), int(b)))]
+    if len(y) == _SHORT_YEAR:
+        days += [(year, int(b), int(y)) for year in _years(a)]
     return _found_date(match, days)
 
 
-def _read_short_numeric_date(match: _Match) -> list[_Found]:
+def _read_short_date(match: _Match) -> list[_Found]:
     """Read 3/14, but not a fraction or 24/7."""
     a, b = match.text("a"), match.text("b")
     is_fraction = int(a) <= int(b) and b in {"2", "3", "4", "5", "10"}
-    if match.has("f") and (is_fraction or (a, b) == ("24", "7")):
-        return []
-    return _read_numeric_date(match)
+    return [] if is_fraction or (a, b) == ("24", "7") else _read_numeric_date(match)
 
 
-def _read_iso_date(match: _Match) -> list[_Found]:
-    year, month, day = match.number("y"), match.number("b"), match.number("a")
-    return _found_date(match, [(year, month, day)])
+def _read_dotted_date(match: _Match) -> list[_Found]:
+    """Read "3.3." inside a sentence; at its end, 3.3 is a number."""
+    following = match.reader.following(match.match.end()).lstrip(" ")
+    is_inside = following[:1].islower() or following.startswith((",", ";", ":", ")", "."))
+    return _read_numeric_date(match) if is_inside else []
 
 
 def _read_named_date(match: _Match) -> list[_Found]:
     """Read a date with the month's name; a range such as "3–5 March" is two dates."""
-    word = match.word("M", "v", "v2", "v3")
+    word = match.word("M", "v", "v2", "v3", "v4")
     months = sorted(word.months) if word else [match.number("b")]
-    years = [each for each in _to_year(match.text("y") or match.text("yy"))]
+    years = _years(match.text("y") or match.text("yy") or match.text("yy2"))
     if not all(year is None or _is_year(year) for year in years):
         years = [None]
     found = []
@@ -683,7 +706,7 @@ def _read_weekday_pair(match: _Match) -> list[_Found]:
     return found
 
 
-def _read_weekday(match: _Match) -> list[_Found]:
+def _read_day(match: _Match) -> list[_Found]:
     return _found_date(match, [(None, None, match.number("a"))])
 
 
@@ -709,11 +732,12 @@ def _date_keys(dates: set[_Date], years: set[int]) -> Iterator[_Key]:
                 (each, month, day, weekday) for each in years if _agrees(each, month, day, weekday)
             }
     for year, month, day, weekday in completed:
+        whole = (year, month, day, weekday)
         if year and month and day:
             if not _agrees(year, month, day, weekday):
                 continue
-            weekday = date(year, month, day).weekday()
-        for parts in product(*({part, None} for part in (year, month, day, weekday))):
+            whole = (year, month, day, date(year, month, day).weekday())
+        for parts in product(*({part, None} for part in whole)):
             yield (FactKind.DATE, *parts)
 
 
@@ -766,76 +790,125 @@ _RANGE = r"(?:(?P<h0>[12])(?:[:.](?P<i0>2))?(?: ?- ?| ~B~ ))?"
 _OFFSET = r"(?:[+-](?:2:2|4|2))?"
 _BEFORE, _AFTER = r"(?<![12345][.:/-])(?<![:+])", r"(?![12345])(?![:.,/-][12345])"
 
+_D = _DIGITS
+_NOT_IN_NUMBER = rf"(?<!{_D}[./,:-])"
+
 _RULES: tuple[tuple[_Read, str], ...] = (
-    (_read_time, rf"(?<=~t~)(?P<h>2):(?P<i>2)(?::(?P<s>2)(?:[.,]{_DIGITS})?)?{_OFFSET}"),
-    (
-        _read_iso_date,
-        rf"{_WEEKDAY}(?<!{_DIGITS}[-/.])(?P<y>4)(?P<sep>[-/.])(?P<b>[12])(?P=sep)(?P<a>[12])(?!(?P=sep){_DIGITS}){_WEEKDAY_AFTER}",
-    ),
+    # 2025-03-03T15:30:00.000+01:00: the time, so that the offset is not read as a time.
+    (_read_time, rf"(?<=~t~)(?P<h>2):(?P<i>2)(?::(?P<s>2)(?:[.,]{_D})?)?{_OFFSET}"),
+    # 2025-03-03, 2025/03/03
     (
         _read_numeric_date,
-        rf"{_WEEKDAY}(?<!{_DIGITS}[./,:])(?<![12]-[12]-)(?P<a>[12])(?P<sep>[-/.]) ?(?P<b>[12])(?P=sep) ?(?P<y>[24])(?!(?P=sep){_DIGITS}|[.,:]{_DIGITS}){_WEEKDAY_AFTER}",
+        (
+            rf"{_WEEKDAY}(?<!{_D}[-/.])(?P<year>4)(?P<sep>[-/.])(?P<b>[12])(?P=sep)(?P<a>[12])"
+            rf"(?!(?P=sep){_D}){_WEEKDAY_AFTER}"
+        ),
     ),
+    # 3.3.2025, 3. 3. 25, 03/04/2025
+    (
+        _read_numeric_date,
+        (
+            rf"{_WEEKDAY}(?<!{_D}[./,:])(?<![12]-[12]-)(?P<a>[12])(?P<sep>[-/.]) ?(?P<b>[12])"
+            rf"(?P=sep) ?(?P<y>[24])(?!(?P=sep){_D}|[.,:]{_D}){_WEEKDAY_AFTER}"
+        ),
+    ),
+    # Mon, 3rd of March 2025; vom 3. bis 5. März
     (
         _read_named_date,
-        rf"{_WEEKDAY}(?:(?P<a0>[12])(?:~O~|\.)?(?: ?- ?| ~B~ ))?(?P<a>[12])(?:\.|~O~\.?)?[ -]?(?:~F~[ '])?{_NAMED_MONTH}(?:[ ,-]{{1,2}}(?:~F~ )?(?P<y>4)|-(?P<yy>2)| '2)?{_WEEKDAY_AFTER}",
+        (
+            rf"{_WEEKDAY}(?:(?P<a0>[12])(?:~O~|\.)?(?: ?- ?| ~B~ ))?(?P<a>[12])(?:\.|~O~\.?)?[ -]?"
+            rf"(?:~F~[ '])?{_MONTH}(?:[ ,-]{{1,2}}(?:~F~ )?(?P<y>4)|-(?P<yy>2)| '(?P<yy2>2))?"
+            rf"{_WEEKDAY_AFTER}"
+        ),
     ),
+    # March 3rd, 2025; March 3-5
     (
         _read_named_date,
-        rf"{_WEEKDAY}(?P<M>~E~)\.? (?:~D~ )?(?P<a>[12])(?:~O~)?(?: ?- ?(?P<a1>[12])(?:~O~)?(?! ?~A~))?(?:,? (?P<y>4))?(?![:.]?{_DIGITS}| ?~A~)",
+        (
+            rf"{_WEEKDAY}(?P<M>~E~)\.? (?:~D~ )?(?P<a>[12])(?:~O~)?"
+            r"(?: ?- ?(?P<a1>[12])(?:~O~)?(?! ?~A~))?(?:,? (?P<y>4))?"
+            rf"(?![:./-]?{_D}| ?~A~)"
+        ),
     ),
-    (_read_named_date, rf"{_NAMED_MONTH},? (?:~F~ )?(?P<y>4)"),
+    # March 2025
+    (_read_named_date, rf"{_WEEKDAY}{_MONTH},? (?:~F~ )?(?P<y>4)"),
+    # 2025年3月3日(月), 3月3日-5日, 3日(月)
     (
         _read_named_date,
-        rf"(?:(?P<y>4)~年~ ?)?(?P<b>[12])~月~ ?(?:(?P<a>[12])~日~(?:-(?P<a1>[12])~日~)?)?(?!~間~){_WEEKDAY_AFTER}",
+        (
+            r"(?:(?P<y>4)~年~ ?)?(?P<b>[12])~月~(?: ?(?P<a>[12])~日~(?:-(?P<a1>[12])~日~)?)?"
+            rf"(?!~間~){_WEEKDAY_AFTER}"
+        ),
     ),
-    (_read_weekday, r"(?P<a>[12])~日~ ?(?:\((?P<w2>~w~)\)|(?P<w3>~W~))"),
+    (_read_day, r"(?P<a>[12])~日~ ?(?:\((?P<w2>~w~)\)|(?P<w3>~W~))"),
+    # Mon 3/3, 3/3(月), 3/14, am 3.3.
     (_read_numeric_date, rf"(?P<w>~Ww~)[.,]{{0,2}} (?P<a>[12])[-./](?P<b>[12])\.?{_AFTER}"),
-    (_read_numeric_date, rf"(?<!{_DIGITS}[./,:-])(?P<a>[12])/(?P<b>[12]) ?\((?P<w2>~w~)\.?\)"),
+    (_read_numeric_date, rf"{_NOT_IN_NUMBER}(?P<a>[12])/(?P<b>[12]) ?\((?P<w2>~w~)\.?\)"),
     (
-        _read_short_numeric_date,
-        rf"(?<!{_DIGITS}[./,:-])(?P<f>(?P<a>[12])/(?P<b>[12]))(?![/]?{_DIGITS}| ?(?:%|~C~)|[.,:]{_DIGITS})",
+        _read_short_date,
+        rf"{_NOT_IN_NUMBER}(?P<a>[12])/(?P<b>[12])(?!/?{_D}| ?(?:%|~C~)|[.,:]{_D})",
     ),
-    (_read_numeric_date, rf"(?<=~D~ )(?P<a>[12])\. ?(?P<b>[12])\.(?!{_DIGITS})"),
+    (_read_numeric_date, rf"(?<=~D~ )(?P<a>[12])\. ?(?P<b>[12])\.(?!{_D})"),
+    (_read_dotted_date, rf"{_NOT_IN_NUMBER}(?P<a>[12])\.(?P<b>[12])\.(?!{_D})"),
+    # £1,200-1,500; 1,5 Mio. €; 50-Euro; 12,- €; mil millones de euros
     (
         _read_amount,
-        rf"(?P<c>~S~)\.? ?(?P<n>{_NUM})(?!:)(?: ?(?P<x>~X~))?(?: ?- ?(?:~S~ ?)?(?P<n2>{_NUM})(?: ?(?P<x2>~X~))?)?",
+        (
+            rf"(?P<c>~S~)\.? ?(?P<n>{_NUM})(?!:)(?: ?(?P<x>~X~))?"
+            rf"(?: ?- ?(?:~S~ ?)?(?P<n2>{_NUM})(?: ?(?P<x2>~X~))?)?"
+        ),
     ),
     (
         _read_amount,
-        rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)?(?: ?- ?(?P<n2>{_NUM})(?: ?(?P<x2>~X~)\.?)?)?(?:,--?)?[ -]?(?:~F~[ '])?(?P<c>~C~)(?!{_DIGITS})",
+        (
+            rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)?(?: ?- ?(?P<n2>{_NUM})(?: ?(?P<x2>~X~)\.?)?)?"
+            rf"(?:,--?)?[ -]?(?:~F~[ '])?(?P<c>~C~)(?!{_D})"
+        ),
     ),
     (_read_minor_amount, rf"(?P<n>{_NUM}) ?~P~"),
     (_read_minor_amount, r"(?<![.,'])(?P<n>2)~p~(?!\.|~L~)"),
     (_read_percentage, rf"(?P<n>{_NUM})(?: ?- ?(?P<n2>{_NUM}))? ?(?:%|~%~)"),
+    # 3:30 pm; 9-11am; and "3 am", unless it is German: "Schicht 3 am 5. März"
     (
         _read_time,
-        rf"{_BEFORE}{_RANGE}{_CLOCK}(?::(?P<s>2))?(?:(?P<p>~A~)| (?P<p2>~A~)(?! ?[\0{_DIGITS[1:-1]}]))",
+        (
+            rf"{_BEFORE}{_RANGE}{_CLOCK}(?::(?P<s>2))?"
+            r"(?:(?P<p>~A~)| (?P<p2>~A~)(?! ?[\x0012345]))"
+        ),
     ),
+    # 15 Uhr, 午後3時半, 15:30:00+01:00, 15h30, 15.30 uur, à 15h, ore 10.30, godz. 15
     (_read_time, rf"{_BEFORE}{_RANGE}{_CLOCK} ?~U~"),
-    (_read_time, rf"(?P<p>~A~)? ?(?P<h>[12])~時~ ?(?:(?P<i>[12])~分~|(?P<half>~半~))?(?!~間~)"),
     (
         _read_time,
-        rf"{_BEFORE}(?:(?P<p>~A~) ?)?(?P<h>[12]):(?P<i>2)(?::(?P<s>2)(?:[.,]{_DIGITS})?{_OFFSET})?(?!:?{_DIGITS})",
+        r"(?:(?P<p>~A~) ?)?(?P<h>[12])~時~(?: ?(?P<i>[12])~分~|(?P<half>~半~))?(?!~間~)",
     ),
-    (_read_time, rf"{_BEFORE}(?P<h>[12]) ?~H~ ?(?P<i>2)(?!{_DIGITS})(?: ?~n~)?"),
-    (_read_time, rf"{_BEFORE}(?P<h>[12])[.](?P<i>2) ?~u~"),
-    (_read_time, rf"(?<=~T~ )(?P<h>[12]) ?~u~(?!~L~)"),
+    (
+        _read_time,
+        (
+            rf"{_BEFORE}(?:(?P<p>~A~) ?)?(?P<h>[12]):(?P<i>2)"
+            rf"(?::(?P<s>2)(?:[.,]{_D})?{_OFFSET})?(?!:?{_D})"
+        ),
+    ),
+    (_read_time, rf"{_BEFORE}(?P<h>[12]) ?~H~ ?(?P<i>2)(?!{_D})(?: ?~n~)?"),
+    (_read_time, rf"{_BEFORE}(?P<h>[12])\.(?P<i>2) ?~u~"),
+    (_read_time, r"(?<=~T~ )(?P<h>[12]) ?~u~(?!~L~)"),
     (_read_time, rf"(?<=~K~ )(?P<h>[12])\.(?P<i>2){_AFTER}(?! ?(?:%|~C~))"),
     (_read_time, rf"~k~\.? (?P<h>[12]){_AFTER}(?! ?(?:%|~C~))"),
     (
         _read_phone,
-        rf"(?<!{_DIGITS}[ .()/-])(?:\+ ?)?\(?{_DIGITS}(?:[ .()/-]{{1,3}}{_DIGITS}){{0,19}}",
+        rf"(?<!{_D}[ .()/-])(?:\+ ?)?\(?{_D}(?:[ .()/-]{{1,3}}{_D}){{0,19}}",
     ),
-    (_read_weekday, rf"(?P<w>~Ww~)[.,]{{0,2}} ?(?:~D~ )?(?P<a>[12])(?:~O~|\.)(?!{_DIGITS})"),
+    # Monday the 3rd; lundi 3 à 15h; Mo-Fr; Monday; April
+    (_read_day, rf"(?P<w>~Ww~)[.,]{{0,2}} ?(?:~D~ )?(?P<a>[12])(?:~O~|\.)(?!{_D})"),
     (
-        _read_weekday,
-        rf"(?P<w>~W~)[.,]{{0,2}} (?:~D~ )?(?P<a>[12])(?=[,;)!?\n]|$|\.(?!{_DIGITS})| ~T~)",
+        _read_day,
+        rf"(?P<w>~W~)[.,]{{0,2}} (?:~D~ )?(?P<a>[12])(?=[,;)!?\n]|$|\.(?!{_D})| ~T~)",
     ),
     (_read_weekday_pair, r"(?P<w>~Ww~)\.? ?- ?(?P<w2>~Ww~)"),
-    (_read_weekday, r"(?P<w>~W~)"),
+    (_read_day, r"(?P<w>~W~)"),
     (_read_month, r"(?P<M>~M~)"),
 )
+"""In the order in which they take tokens from a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -890,12 +963,16 @@ class _Reader:
         """Return the visible text of some tokens."""
         return self._visible[self.starts[start] : self.starts[end]]
 
+    def following(self, token: int) -> str:
+        """Return the two characters after a token, or fewer at the end."""
+        return self._visible[self.starts[token] : self.starts[token] + 2]
+
     def touches_word(self, match: re.Match[str]) -> bool:
         """Return whether a match is a part of a name such as A1234."""
         start, end = match.span()
         around = self._plain[max(0, self.starts[start] - 1) : self.starts[start]]
         around += self._plain[self.starts[end] : self.starts[end] + 1]
-        return any(re.match(rf"{_LETTER}|_", each) for each in around)
+        return bool(re.search(r"\w", _JAPANESE.sub("", around)))
 
     def numbers(self) -> Iterator[Decimal]:
         """Yield the values of the numbers that are no part of a fact, nor of a name."""
@@ -905,12 +982,15 @@ class _Reader:
     def _find_links(self) -> None:
         for pattern, read in ((_URL, _read_url), (_EMAIL, _read_email), (_DOMAIN, _read_domain)):
             masked = list(self._plain)
-            for match in pattern.finditer(self._plain):
-                start = match.start()
-                if link := read(match):
-                    end = start + len(link.text)
-                    self.found.append(replace(link, text=self._visible[start:end]))
-                    masked[start:end] = "\0" * (end - start)
+            for match in pattern.finditer(_JAPANESE.sub("\0", self._plain)):
+                # As written: all dashes are one in the simplified text, but not in a host.
+                written = self._visible[slice(*match.span())].replace("\u3002", ".")
+                japanese = _JAPANESE.match(self._visible, match.end())
+                rest = _REST.match(self._visible, match.end()) if japanese else None
+                if link := read(written, rest[0] if rest else ""):
+                    end = match.start() + len(link.text)
+                    self.found.append(replace(link, start=match.start()))
+                    masked[match.start() : end] = "\0" * len(link.text)
             self._plain = "".join(masked)
 
     def _tokenized(self) -> str:
@@ -939,7 +1019,7 @@ class _Reader:
         words, end = [text.casefold()], position + 1
         while len(words) < _LONGEST_PHRASE:
             gap = end
-            while gap < len(spans) and gap - end < 2 and self._plain[slice(*spans[gap])] in ". -":
+            while gap < min(end + 2, len(spans)) and self._plain[slice(*spans[gap])] in ". -":
                 gap += 1
             if gap == end or gap >= len(spans):
                 break
