@@ -1,0 +1,1 @@
+"""Measures how often the check of facts is right, on inputs generated from locale data."""
