@@ -16,15 +16,15 @@ from botocore.session import get_session
 
 from lambda_src.core import ConfigurationError, LeaseManager, Variable, time_budget
 from lambda_src.core.batch import BatchHandler
-from lambda_src.core.drafts.composer import MessageComposer
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.drafts.composer import MessageComposer
 from lambda_src.core.flow import FailureRecorder, MessageFlow
 from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
 from lambda_src.services.dynamodb import Retention
 from lambda_src.services.dynamodb_service import ConversationsTable, OpenWorkTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
-from lambda_src.services.sqs_service import ChannelQueue, EventsQueue
+from lambda_src.services.sqs_service import ChannelQueue, EventsQueue, HandOffQueue
 from lambda_src.utils import logging_config
 from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
@@ -33,7 +33,16 @@ from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lambda_src.core import Answer, ChannelParts, GenerationRequest, Settings, TextGenerator
+    from mypy_boto3_sqs import SQSClient
+
+    from lambda_src.core import (
+        Answer,
+        ChannelParts,
+        Engine,
+        GenerationRequest,
+        Settings,
+        TextGenerator,
+    )
     from lambda_src.core.delivery.events import EventBatchHandler
     from lambda_src.core.delivery.lookups import LookupScheduler
     from lambda_src.core.settings import SchedulerSettings
@@ -76,21 +85,24 @@ class EventHandler(Protocol):
 class _Adapters:
     """What all functions of a channel use."""
 
+    sqs: SQSClient
     queue: ChannelQueue
     table: ConversationsTable
     secrets: ChannelSecrets
     metrics: CloudWatchMetrics
 
+    def hand_off_queue(self, url: str) -> HandOffQueue | None:
+        """Return the queue of held drafts; None without its URL."""
+        return HandOffQueue(self.sqs, url) if url else None
+
 
 def _adapters(settings: Settings, parts: ChannelParts) -> _Adapters:
     # Not through boto3, a layer above these clients whose import takes a fifth of the start.
     aws: Any = get_session()  # its stubs do not distinguish the services
+    sqs = aws.create_client("sqs", config=AWS_CLIENT)
     return _Adapters(
-        queue=ChannelQueue(
-            aws.create_client("sqs", config=AWS_CLIENT),
-            settings.queue_url,
-            settings.heartbeat_visibility_seconds,
-        ),
+        sqs=sqs,
+        queue=ChannelQueue(sqs, settings.queue_url, settings.heartbeat_visibility_seconds),
         table=ConversationsTable(
             aws.create_client("dynamodb", config=AWS_CLIENT),
             settings.conversations_table,
@@ -207,6 +219,7 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         callback_base_url=settings.callback_base_url if parts.callbacks else "",
     )
     composer = MessageComposer(
+        leases=leases,
         secrets=secrets,
         assistants=AssistantFiles(parts.assistants or DIRECTORY),
         generator=_LazyGenerator(settings),
@@ -214,6 +227,7 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         clock=clock,
         times=times,
         text_rules=parts.text_rules,
+        check_mode=settings.draft_checks,
     )
     flow = MessageFlow(
         leases=leases,
@@ -225,6 +239,7 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         queue=queue,
         clock=clock,
         times=times,
+        hand_off_queue=adapters.hand_off_queue(settings.handoff_queue_url),
     )
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         initialization = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
@@ -272,6 +287,17 @@ class _LazyGenerator:
 
     def generate(self, api_key: str, request: GenerationRequest) -> Answer:
         """Write one message."""
+        return self._loaded().generate(api_key, request)
+
+    def moderate(self, api_key: str, texts: Sequence[str], timeout: float) -> tuple[str, ...]:
+        """Return the categories for which moderation flags a text."""
+        return self._loaded().moderate(api_key, texts, timeout)
+
+    def discard(self, api_key: str, engine: Engine, thread_id: str, timeout: float) -> bool:
+        """Delete a conversation or thread; return False if it may still exist."""
+        return self._loaded().discard(api_key, engine, thread_id, timeout)
+
+    def _loaded(self) -> TextGenerator:
         with self._lock:
             if self._generator is None:
                 # Deferred, see the class.
@@ -280,7 +306,7 @@ class _LazyGenerator:
                 self._generator = OpenAIProcessor(
                     self._settings.openai_base_url, self._settings.assistants_base_url
                 )
-        return self._generator.generate(api_key, request)
+            return self._generator
 
 
 def preload(modules: Sequence[str], initialization: str) -> None:

@@ -156,6 +156,10 @@ class HoldReason(StrEnum):
     TEMPLATE_CHANGED = "template_changed"
 
 
+REJECTED_BY_OPERATOR = "rejected_by_operator"
+"""The failure code of a draft that an operator has rejected: it is final."""
+
+
 class DeliveryStatus(StrEnum):
     """Values of `delivery_status`: what the vendor reported about a message that it accepted."""
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lambda_src.core.drafts.composer import MessageComposer
 from lambda_src.core.contract import HoldReason, LogEvent, Status, Step
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.drafts.composer import MessageComposer
 from lambda_src.core.errors import (
     AttemptsExhausted,
     PermanentFailure,

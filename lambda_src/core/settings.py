@@ -21,6 +21,7 @@ from lambda_src.core.contract import (
     MIN_RETENTION_DAYS,
     OPENAI_URL_PATTERN,
     TWILIO_BASE_URL,
+    CheckMode,
     Variable,
 )
 from lambda_src.core.time_budget import TimeBudget
@@ -57,6 +58,8 @@ class Settings:
     assistants_base_url: str
     callback_base_url: str
     conversation_retention_days: int | None
+    handoff_queue_url: str
+    draft_checks: CheckMode
     twilio_base_url: str
     powertools_metrics_namespace: str
 
@@ -198,6 +201,10 @@ def _openai_url_or_empty(value: str) -> str:
     return _url_or_empty(value)
 
 
+def _check_mode(value: str) -> CheckMode:
+    return CheckMode(_one_of(tuple(CheckMode))(value))
+
+
 def _namespace_or_empty(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._/#-]{0,255}", value):
         raise ValueError("not a valid CloudWatch namespace")
@@ -232,6 +239,8 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.ASSISTANTS_BASE_URL: _url_or_empty,
     Variable.CALLBACK_BASE_URL: _base_url_or_empty,
     Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(MIN_RETENTION_DAYS)),
+    Variable.HANDOFF_QUEUE_URL: str,
+    Variable.DRAFT_CHECKS: _check_mode,
     TWILIO_BASE_URL: _url_or_empty,
     METRICS_NAMESPACE: _namespace_or_empty,
 }

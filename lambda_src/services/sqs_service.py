@@ -115,6 +115,26 @@ class ChannelQueue:
         return {handles[int(entry["Id"])] for entry in answer.get("Failed", [])}
 
 
+class HandOffQueue:
+    """Implements the port `HandOffQueue` on one SQS queue.
+
+    Args:
+        client: An SQS client.
+        queue_url: The hand-off queue.
+    """
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def put(self, body: str) -> None:
+        """Put a context object on the queue."""
+        _ask(
+            lambda: self._client.send_message(QueueUrl=self._queue_url, MessageBody=body),
+            Step.HOLD,
+        )
+
+
 class EventsQueue:
     """Implements the port `RequestQueue` on one SQS queue.
 
@@ -156,8 +176,8 @@ class EventsQueue:
             raise TransientFailure("queue_unavailable", Step.DELIVERY, answer["Failed"][0]["Code"])
 
 
-def _ask(request: Callable[[], T]) -> T:
+def _ask(request: Callable[[], T], step: Step = Step.DELIVERY) -> T:
     try:
         return call_with_deadline(time_budget.AWS_CALL_SECONDS, request)
     except REQUEST_ERRORS as error:
-        raise TransientFailure("queue_unavailable", Step.DELIVERY, type(error).__name__) from error
+        raise TransientFailure("queue_unavailable", step, type(error).__name__) from error

@@ -294,14 +294,15 @@ class CompanyDataPayload(PassthroughModel):
     ai_config: AIConfig
     channel_config: Any
 
-
     def needs_review(self, sender: str, addressing: Addressing) -> bool:
         """Return whether an operator must approve first messages from that address.
 
         A list of addresses restricts the flag to these, if it is not empty.
         """
         field = REVIEWED_SENDERS.get(addressing.recipient_field, "")
-        reviewed = [addressing.normalize_sender(typed) for typed in getattr(self, field, None) or ()]
+        reviewed = [
+            addressing.normalize_sender(typed) for typed in getattr(self, field, None) or ()
+        ]
         return bool(self.auto_queue_initial_message) and (not reviewed or sender in reviewed)
 
 

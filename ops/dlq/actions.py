@@ -38,6 +38,7 @@ REDRIVE_ENTRIES = {
     RedriveDecision.REDRIVE: "dead letter redriven",
     RedriveDecision.RELEASE: "released to retry and dead letter redriven",
     RedriveDecision.REMOVE: "dead letter removed: the message was sent before",
+    RedriveDecision.HELD: "dead letter removed: the draft waits for approval",
     RedriveDecision.EVENT: "delivery event redriven",
 }
 
@@ -78,7 +79,7 @@ class Redrive:
 
     def apply(self, inspection: Inspection, decision: RedriveDecision) -> None:
         """Write the record, send the message to the queue, then delete the dead-letter message."""
-        is_redriven = decision is not RedriveDecision.REMOVE
+        is_redriven = decision not in {RedriveDecision.REMOVE, RedriveDecision.HELD}
         if is_redriven:
             self.limiter.acquire()
         self._write_record(inspection, decision)

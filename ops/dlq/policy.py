@@ -6,7 +6,7 @@ The rules never send a message again that may have been sent.
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from lambda_src.core import ContextObject, LedgerRecord, Status
+from lambda_src.core import REJECTED_BY_OPERATOR, ContextObject, LedgerRecord, Status
 from ops.delivery_events import QueuedEvent
 from ops.dlq.inspection import Inspection
 
@@ -17,6 +17,8 @@ class RedriveDecision(StrEnum):
     REDRIVE = "redrive"
     RELEASE = "release and redrive"
     REMOVE = "remove: already sent"
+    HELD = "remove: its draft waits for approval"
+    REJECTED_BY_OPERATOR = "stays: an operator rejected its draft"
     EVENT = "redrive the event"
     FAILED = "stays: failed, and its cause is not named as fixed"
     REJECTED = "stays: its body is rejected"
@@ -31,6 +33,7 @@ class RedriveDecision(StrEnum):
             RedriveDecision.REDRIVE,
             RedriveDecision.RELEASE,
             RedriveDecision.REMOVE,
+            RedriveDecision.HELD,
             RedriveDecision.EVENT,
         }
 
@@ -44,6 +47,8 @@ _ADVICE = {
     RedriveDecision.REDRIVE: "once the cause has passed: dlq redrive",
     RedriveDecision.RELEASE: "dlq redrive",
     RedriveDecision.REMOVE: "dlq redrive, which only removes it",
+    RedriveDecision.HELD: "approvals show CONVERSATION; dlq redrive only removes the message",
+    RedriveDecision.REJECTED_BY_OPERATOR: "dlq drop",
     RedriveDecision.EVENT: "fix the cause (docs/runbook.md#eventsdeadletters), then"
     " dlq redrive --events",
     RedriveDecision.FAILED: "fix the cause, then dlq redrive --fixed-cause CAUSE; or dlq drop",
@@ -57,6 +62,7 @@ _ADVICE = {
 _MAY_BE_SENT: Mapping[Status | None, RedriveDecision] = {
     Status.SENT: RedriveDecision.REMOVE,
     Status.SEND_UNKNOWN: RedriveDecision.UNKNOWN,
+    Status.AWAITING_APPROVAL: RedriveDecision.HELD,
 }
 
 
@@ -78,9 +84,14 @@ def redrive_decision(inspection: Inspection, fixed_causes: Collection[str] = ())
     if not isinstance(inspection.content, ContextObject):
         return RedriveDecision.REJECTED
     if status is Status.FAILED:
-        is_fixed = inspection.cause in fixed_causes
-        return RedriveDecision.RELEASE if is_fixed else RedriveDecision.FAILED
+        return _redrive_failed(inspection.cause, fixed_causes)
     return RedriveDecision.REDRIVE
+
+
+def _redrive_failed(cause: str, fixed_causes: Collection[str]) -> RedriveDecision:
+    if cause == REJECTED_BY_OPERATOR:
+        return RedriveDecision.REJECTED_BY_OPERATOR
+    return RedriveDecision.RELEASE if cause in fixed_causes else RedriveDecision.FAILED
 
 
 class DiscardDecision(StrEnum):
@@ -128,5 +139,5 @@ def _discard_by_status(ledger: LedgerRecord, now: float) -> DiscardDecision:
             return DiscardDecision.BUSY
         case Status.PROCESSING | Status.RETRY:
             return DiscardDecision.CLOSE
-        case Status.SENT | Status.FAILED:
+        case Status.SENT | Status.FAILED | Status.AWAITING_APPROVAL:
             return DiscardDecision.ANNOTATE

@@ -112,7 +112,7 @@ def test_invalid_definitions_stop_the_build(project: Path) -> None:
     }.items():
         (project / file).parent.mkdir(parents=True, exist_ok=True)
         (project / file).write_bytes(content)
-    known = "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity"
+    known = "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity, checks"
     with pytest.raises(PackageError) as raised:
         _build(project, additions=Additions(packages=(project / "added",)))
     one = "lambda_src/assistants/one.toml"

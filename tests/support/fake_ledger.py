@@ -24,11 +24,14 @@ from lambda_src.core.ledger import (
     DeliveryChange,
     DeliveryRecord,
     DeliveryState,
+    DraftState,
     Failure,
+    HeldDraft,
     Intent,
     Lease,
     LedgerRecord,
     RecipientSuppressed,
+    RejectedDraft,
     SentRecord,
 )
 from lambda_src.core.models import Answer, ContextObject, RecordKey
@@ -36,7 +39,8 @@ from tests.support.fakes import Fault, FaultPlan, UnexpectedTestError
 
 STEPS = {
     **dict.fromkeys(("create", "take_over", "renew"), Step.CLAIM),
-    "checkpoint_answer": Step.AI,
+    **dict.fromkeys(("checkpoint_answer", "reject_draft", "clear_discarded"), Step.AI),
+    "hold_draft": Step.HOLD,
     "record_intent": Step.SEND,
     **dict.fromkeys(("record_sent", "record_failure", "record_rejection"), Step.RECORD),
     "mark_failed_if_unchanged": Step.RECORD,
@@ -71,6 +75,8 @@ class Record:
     intent_ids: tuple[str, ...] = ()
     delivery: DeliveryState = field(default_factory=DeliveryState)
     open_work: tuple[OpenWork, float] | None = None  # what remains to be done, and from when on
+    drafts: DraftState = field(default_factory=DraftState)
+    held: HeldDraft | None = None
 
     def ledger_record(self) -> LedgerRecord:
         """Return what a failed condition returns."""
@@ -135,7 +141,7 @@ class FakeLedgerStore:
     def take_over(self, lease: Lease, found: LedgerRecord) -> None:
         """Write a new lease into an unchanged record, if the recipient may be written to."""
         check = partial(self._check_recipient, lease)
-        changes = {"status": Status.PROCESSING, **_held_by(lease)}
+        changes = {"status": Status.PROCESSING, "open_work": None, **_held_by(lease)}
         self._update("take_over", lease.key, _unchanged(found), check, **changes)
 
     def renew(self, lease: Lease, expires_at: float) -> None:
@@ -146,7 +152,48 @@ class FakeLedgerStore:
     def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
         """Store the answer, while `processing` under the same lease."""
         is_ours = _with_lease(lease, Status.PROCESSING)
-        self._update("checkpoint_answer", lease.key, is_ours, answer=answer)
+
+        def changed(found: Record) -> Record | None:
+            drafts = replace(found.drafts, rejected=None)
+            return replace(found, answer=answer, drafts=drafts) if is_ours(found) else None
+
+        self._change("checkpoint_answer", lease.key, changed)
+
+    def reject_draft(self, lease: Lease, rejected: RejectedDraft) -> None:
+        """Store the first answer's problem, while `processing` under the same lease."""
+        is_ours = _with_lease(lease, Status.PROCESSING)
+
+        def changed(found: Record) -> Record | None:
+            threads = tuple(filter(None, (*found.drafts.discarded_threads, rejected.thread_id)))
+            drafts = replace(found.drafts, rejected=rejected, discarded_threads=threads)
+            return replace(found, drafts=drafts) if is_ours(found) else None
+
+        self._change("reject_draft", lease.key, changed)
+
+    def clear_discarded(self, lease: Lease) -> None:
+        """Forget the discarded conversations, while `processing` under the same lease."""
+        is_ours = _with_lease(lease, Status.PROCESSING)
+
+        def changed(found: Record) -> Record | None:
+            drafts = replace(found.drafts, discarded_threads=())
+            return replace(found, drafts=drafts) if is_ours(found) else None
+
+        self._change("clear_discarded", lease.key, changed)
+
+    def hold_draft(self, lease: Lease, draft: HeldDraft) -> None:
+        """Change `processing` to `awaiting_approval`, and store the draft."""
+        is_ours = _with_lease(lease, Status.PROCESSING)
+
+        def changed(found: Record) -> Record | None:
+            drafts = replace(
+                found.drafts, rejected=None, template_id=draft.template_id, held_id=draft.id
+            )
+            held = replace(found, status=Status.AWAITING_APPROVAL, held=draft, drafts=drafts)
+            ended = replace(held, answer=None, failure=None, lease_expires_at=0.0)
+            open_work = (OpenWork.HELD, _ms(draft.at))
+            return replace(ended, open_work=open_work) if is_ours(found) else None
+
+        self._change("hold_draft", lease.key, changed)
 
     def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
         """Change `processing` to `sending`, while the lease is valid."""
@@ -156,8 +203,10 @@ class FakeLedgerStore:
         def changed(found: Record) -> Record | None:
             is_valid = is_ours(found) and found.lease_expires_at > stored.at
             ids = (*found.intent_ids, stored.id)
+            drafts = replace(found.drafts, rejected=None)
             sending = replace(found, status=Status.SENDING, intent=stored, intent_ids=ids)
-            return replace(sending, answer=answer, lookups=0) if is_valid else None
+            stored_answer = replace(sending, answer=answer, lookups=0, drafts=drafts)
+            return stored_answer if is_valid else None
 
         self._change("record_intent", lease.key, changed)
 

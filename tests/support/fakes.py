@@ -1,7 +1,7 @@
 """In-memory implementations of the core's ports, with visible state and planned faults."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -16,6 +16,7 @@ from lambda_src.core.errors import (
 from lambda_src.core.models import (
     Answer,
     AssistantDefinition,
+    Engine,
     GenerationRequest,
     OutgoingMessage,
     Usage,
@@ -118,18 +119,28 @@ class FakeSecrets:
 
 
 class FakeTextGenerator:
-    """Implements the port `TextGenerator`; `billed` has every request that was answered."""
+    """Implements the port `TextGenerator`.
+
+    Attributes:
+        billed: Every request that was answered.
+        answer: Every answer, after those of `answers`.
+        categories: What moderation flags: texts that contain the category's name.
+        discarded: The conversations that were deleted.
+    """
 
     def __init__(self, api_key: str) -> None:
         self.api_key = api_key
         self.answer = ANSWER
         self.billed: list[GenerationRequest] = []
+        self.answers: list[Answer] = []
+        self.categories: tuple[str, ...] = ()
+        self.discarded: list[str] = []
         self.during: Callable[[GenerationRequest], object] = lambda _: None
         self._faults: FaultPlan[Exception] = FaultPlan()
 
-    def fail(self, error: Exception, times: int = 1) -> None:
+    def fail(self, error: Exception, times: int = 1, call: str = "generate") -> None:
         """Let the next requests fail."""
-        self._faults.add("generate", error, times)
+        self._faults.add(call, error, times)
 
     def generate(self, api_key: str, request: GenerationRequest) -> Answer:
         """Answer, if the key is the right one."""
@@ -139,7 +150,21 @@ class FakeTextGenerator:
         if error := self._faults.pop("generate"):
             raise error
         self.billed.append(request)
-        return replace(self.answer)
+        return replace(self.answers.pop(0) if self.answers else self.answer)
+
+    def moderate(self, api_key: str, texts: Sequence[str], timeout: float) -> tuple[str, ...]:
+        """Flag every text in which a category's name occurs."""
+        assert (api_key, True) == (self.api_key, timeout > 0)
+        if error := self._faults.pop("moderate"):
+            raise error
+        return tuple(name for name in self.categories if any(name in text for text in texts))
+
+    def discard(self, api_key: str, engine: Engine, thread_id: str, timeout: float) -> bool:  # noqa: ARG002 - the port's
+        """Note the conversation, unless it is made to fail."""
+        if self._faults.pop("discard"):
+            return False
+        self.discarded.append(thread_id)
+        return True
 
 
 class FakeAssistants:

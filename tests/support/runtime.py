@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from lambda_src.core.batch import BatchHandler
-from lambda_src.core.drafts.composer import MessageComposer
-from lambda_src.core.contract import Kind, Metric, Step
+from lambda_src.core.contract import CheckMode, Kind, Metric, Step
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.drafts.composer import MessageComposer
 from lambda_src.core.flow import FailureRecorder, MessageFlow
 from lambda_src.core.ledger import LeaseManager, LedgerStore
 from lambda_src.core.models import (
@@ -23,7 +23,15 @@ from lambda_src.core.models import (
     TextRules,
     VariableRule,
 )
-from lambda_src.core.ports import Assistants, Heartbeat, Queue, Secrets, Sender, TextGenerator
+from lambda_src.core.ports import (
+    Assistants,
+    HandOffQueue,
+    Heartbeat,
+    Queue,
+    Secrets,
+    Sender,
+    TextGenerator,
+)
 from lambda_src.core.time_budget import TimeBudget
 from lambda_src.services.secret_schemas import TwilioCredentials
 from lambda_src.services.twilio_service import TEXT_RULES
@@ -69,6 +77,19 @@ class _FakeQueue:
         if self.error:
             raise self.error
         return self.max_receives
+
+
+class _FakeHandOffQueue:
+    """Implements the port `HandOffQueue`; `bodies` has what was put on it."""
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+        self.error: Exception | None = None
+
+    def put(self, body: str) -> None:
+        if self.error:
+            raise self.error
+        self.bodies.append(body)
 
 
 class _FakeHeartbeat:
@@ -151,6 +172,8 @@ class Runtime:
     callback_base_url: str = ""
     has_message_list: bool = True
     text_rules: TextRules = TEXT_RULES
+    check_mode: CheckMode = CheckMode.ENFORCE
+    hand_off_queue: HandOffQueue | None = None
 
     def heartbeat_for(self, receipt_handles: Mapping[str, str]) -> Heartbeat:
         """Return a heartbeat for messages given as message id → receipt handle."""
@@ -170,7 +193,9 @@ class Runtime:
         """The composer, which measures with the clock."""
         ports = (self.secrets, self.assistants, self.generator, self.metrics)
         times = (self.clock, self.times)
-        return MessageComposer(*ports, *times, self.text_rules, stopwatch=self.clock)
+        return MessageComposer(
+            self.leases, *ports, *times, self.text_rules, self.check_mode, stopwatch=self.clock
+        )
 
     @property
     def at_most_once(self) -> AtMostOnceSender:
@@ -197,6 +222,7 @@ class Runtime:
             queue=self.queue,
             clock=self.clock,
             times=self.times,
+            hand_off_queue=self.hand_off_queue,
         )
 
     def batch(self, max_concurrency: int = 10, **changes: Any) -> BatchHandler:
@@ -230,6 +256,7 @@ class FakeRuntime(Runtime):
         self.generator: FakeTextGenerator = FakeTextGenerator(API_KEY)
         self.sender: FakeSender = FakeSender(self.clock, TWILIO.auth_token)
         self.queue: _FakeQueue = _FakeQueue(self.journal)
+        self.hand_off_queue: _FakeHandOffQueue | None = _FakeHandOffQueue()
         self.heartbeat = _FakeHeartbeat(self.journal)
         store_defaults(self.secrets, self.assistants)
 
@@ -254,7 +281,8 @@ class FakeRuntime(Runtime):
         return Delivery(message_id, handle, body, receive_count, self.deadline, owner=owner)
 
     def process(self, context: ContextObject | None = None, *, receive_count: int = 1) -> Outcome:
-        delivery = self.delivery(receive_count=receive_count)
+        body = contexts.body(contexts.valid())
+        delivery = self.delivery(body, receive_count=receive_count)
         context = context or contexts.parse(contexts.valid())
         return self.flow.process(delivery, context, self.heartbeat)
 

@@ -17,9 +17,10 @@ from lambda_src.core.ai.request import (
     utc_now_iso,
     variables_schema,
 )
-from lambda_src.core.drafts.texts import validate_output
 from lambda_src.core.contract import Status
+from lambda_src.core.drafts.texts import validate_output
 from lambda_src.core.errors import ConfigurationRefused, PermanentFailure, TransientFailure
+from lambda_src.core.ledger import Lease
 from lambda_src.core.models import (
     Answer,
     AssistantDefinition,
@@ -47,7 +48,11 @@ FREE_TEXT = AssistantDefinition("model-of-the-day", "Write.", {})
 def _compose(
     runtime: FakeRuntime, context: ContextObject = CONTEXT, template_id: str | None = "HX1"
 ) -> Answer:
-    return runtime.composer.compose(runtime.delivery(), context, template_id, lambda: None)
+    lease = runtime.leases.acquire(context, "owner", START)
+    assert isinstance(lease, Lease)
+    answer = runtime.composer.compose(runtime.delivery(), context, lease, template_id, lambda: None)
+    assert isinstance(answer, Answer)
+    return answer
 
 
 def test_one_message_is_requested(runtime: FakeRuntime) -> None:
@@ -428,7 +433,7 @@ def test_an_unknown_id_finds_nothing(tmp_path: Path, assistant_id: str) -> None:
     assert AssistantFiles(inner).find(assistant_id) is None
 
 
-KEYS = "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity"
+KEYS = "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity, checks"
 BASE = 'model = "m"\ninstructions = "i"\n'
 MANY = "".join(f'[variables.{number}]\ndescription = "d"\n' for number in range(101))
 INVALID_FILES = [

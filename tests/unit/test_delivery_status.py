@@ -34,6 +34,7 @@ ACTIONS = {
     Status.SENT: EventAction.ADVANCE,
     Status.SEND_UNKNOWN: EventAction.PROVE_SEND,
     Status.FAILED: EventAction.CONTRADICT,
+    Status.AWAITING_APPROVAL: EventAction.CONTRADICT,
 }
 reports = st.builds(
     DeliveryReport,

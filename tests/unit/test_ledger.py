@@ -29,6 +29,9 @@ ACTIONS = {
         *((Status.SENDING, OTHERS, VALID), (Status.SENDING, MINE, VALID)),
         (Status.SENDING, OTHERS, EXPIRED),
     ],
+    NextAction.HAND_OFF: [
+        *((Status.AWAITING_APPROVAL, OTHERS, EXPIRED), (Status.AWAITING_APPROVAL, MINE, VALID)),
+    ],
     NextAction.RESUME: [(Status.PROCESSING, MINE, VALID), (Status.PROCESSING, MINE, EXPIRED)],
     NextAction.BACK_OFF: [(Status.PROCESSING, OTHERS, VALID)],
     NextAction.TAKE_OVER: [

@@ -136,10 +136,12 @@ def parse_definition(document: object) -> AssistantDefinition:
 
 def _check_rules(keys: Mapping[str, Any]) -> CheckRules:
     given = {name: value for name, value in keys.items() if value is not None}
-    phrases = {
-        name: tuple(given[name]) for name in ("must_say", "must_not_say") if name in given
-    }
-    return CheckRules(**{**given, **phrases})
+    return CheckRules(
+        facts_only=given.get("facts_only", True),
+        must_say=tuple(given.get("must_say", ())),
+        must_not_say=tuple(given.get("must_not_say", ())),
+        moderation=given.get("moderation", False),
+    )
 
 
 def parse_definition_file(content: bytes) -> AssistantDefinition:
@@ -171,13 +173,15 @@ def _problems_of(
                 yield DefinitionProblem((*path, name), rule.expected, "nothing")
         elif not rule.allows(value[name]) and (value[name] is not None or rule.is_required):
             yield DefinitionProblem((*path, name), rule.expected, json_type(value[name]))
-        elif name == "variables" and value[name]:
-            yield from _problems_of_variables(value[name], (*path, name))
-        elif name == "checks" and value[name]:
-            yield from _problems_of(value[name], _CHECKS, (*path, name))
+        elif name in _PARTS and value[name]:
+            yield from _PARTS[name](value[name], (*path, name))
     expected = f"only the keys {', '.join(rules)}"
     for name in [name for name in value if name not in rules]:
         yield DefinitionProblem((*path, name), expected, json_type(value[name]))
+
+
+def _problems_of_checks(checks: object, path: tuple[str, ...]) -> Iterator[DefinitionProblem]:
+    return _problems_of(checks, _CHECKS, path)
 
 
 def _problems_of_variables(
@@ -191,3 +195,7 @@ def _problems_of_variables(
             expected = "a name of 1 to 16 letters, digits and underscores"
             yield DefinitionProblem((*path, name), expected, "another name")
         yield from _problems_of(variable, _VARIABLE, (*path, name))
+
+
+_PARTS = {"variables": _problems_of_variables, "checks": _problems_of_checks}
+"""The problems of the parts of a definition that have parts of their own."""

@@ -24,7 +24,6 @@ from lambda_src.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lambda_src.core.models import Usage
 
 LOCKED = "conversation_locked"
 LOCKED_SECONDS = 5.0

@@ -7,6 +7,8 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from openai import NotFoundError
+
 from lambda_src.core.ai.errors import ai_refused, classify_run, incomplete_answer
 from lambda_src.core.ai.request import (
     SCHEMA_NAME,

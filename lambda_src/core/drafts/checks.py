@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from itertools import islice
 
 from lambda_src.core.contract import CheckMode
 from lambda_src.core.drafts.facts import KnownFacts, leaf_texts
@@ -113,7 +114,7 @@ def comparable(text: str) -> str:
 
 
 def _result(name: str, problems: Iterator[str]) -> CheckResult:
-    return CheckResult(name, tuple(problem for _, problem in zip(range(MAX_PROBLEMS), problems)))
+    return CheckResult(name, tuple(islice(problems, MAX_PROBLEMS)))
 
 
 def _quote(text: str) -> str:
@@ -124,4 +125,3 @@ def _quote(text: str) -> str:
 def _digest(value: object) -> str:
     document = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return sha256(document.encode()).hexdigest()
-

@@ -180,9 +180,7 @@ class LeaseManager:
 def _follow(action: NextAction, lease: Lease, found: LedgerRecord) -> Lease | LedgerRecord:
     match action:
         case NextAction.RESUME:
-            return replace(
-                lease, attempt=found.attempt, answer=found.answer, drafts=found.drafts
-            )
+            return replace(lease, attempt=found.attempt, answer=found.answer, drafts=found.drafts)
         case NextAction.BACK_OFF:
             remaining = found.lease_expires_at - lease.started_at
             raise LeaseHeld("lease_held", Step.CLAIM, retry_in=remaining)

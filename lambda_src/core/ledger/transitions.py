@@ -18,7 +18,7 @@ class NextAction(Enum):
     REJECT = auto()
 
 
-def next_action(  # noqa: PLR0911 - a table, one row a return
+def next_action(  # noqa: C901, PLR0911 - a table, one row a return
     record: LedgerRecord, owner: str, now: float
 ) -> NextAction:
     """Return what the delivery `owner` does with a record that it finds at `now`."""

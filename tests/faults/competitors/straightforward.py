@@ -20,8 +20,8 @@ from openai import OpenAI
 from lambda_src.channels.whatsapp import PARTS
 from lambda_src.core import time_budget
 from lambda_src.core.ai.responses import generate_with_responses
-from lambda_src.core.drafts.texts import validate_output
 from lambda_src.core.contract import LogEvent, Status, Step
+from lambda_src.core.drafts.texts import validate_output
 from lambda_src.core.errors import PermanentFailure, ProcessingError
 from lambda_src.core.ledger import Failure, SentRecord
 from lambda_src.core.models import Answer, GenerationRequest, OutgoingMessage
