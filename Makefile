@@ -104,7 +104,7 @@ check: setup ## formatting, linting, strict types, import rules, declared depend
 	@$(DEPTRY) local --requirements-files local/requirements.txt,local/requirements-client.txt,ops/requirements.txt,lambda_src/requirements.txt --ignore DEP002
 	@$(DEPTRY) conformance --requirements-files conformance/requirements.txt,local/requirements-client.txt,lambda_src/requirements.txt --ignore DEP002
 	@$(DEPTRY) planner --requirements-files local/requirements-client.txt --ignore DEP002
-	@$(DEPTRY) tests benchmarks distribution --requirements-files requirements.txt,requirements-dev.txt,lambda_src/requirements.txt,local/requirements-client.txt,ops/requirements.txt --ignore DEP002
+	@$(DEPTRY) tests benchmarks distribution --requirements-files requirements.txt,requirements-dev.txt,tests/facts/requirements.txt,lambda_src/requirements.txt,local/requirements-client.txt,ops/requirements.txt --ignore DEP002
 	@$(BIN)/zizmor --offline --quiet --persona pedantic .github
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml

@@ -24,16 +24,16 @@ WIDTH = 100
 """Characters of a line in the file."""
 
 NAMED_CURRENCIES = (
-    "AED ARS AUD BRL CAD CHF CLP CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR ISK JPY KRW MXN MYR NOK"
-    " NZD PEN PHP PLN RON RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR"
-).split()
+    "AED ARS AUD BRL CAD CHF CLP CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR ISK JPY KRW MXN MYR"
+    " NOK NZD PEN PHP PLN RON RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR"
+)
 """Currencies whose names are recognized; of all others the codes and symbols are."""
 NOT_CODES = {"ALL", "TOP", "CUP"}
 """Codes that are words in capitals: "TOP 10"."""
-NOT_NAMES = set(
-    "real reals reale reali réal won wony lei lej leje leja leu rand sol sola sole soles soli sols bat"
-    " bats juan juana frank franco corona korona livre livres nieuwe nouveau nouveaux novo novos nowe"
-    " nowego nowy nowych nuevo nuevos nuovi nuovo".split()
+NOT_NAMES = (
+    "real reals reale reali réal won wony lei lej leje leja leu rand sol sola sole soles soli sols"
+    " bat bats juan juana frank franco corona korona livre livres nieuwe nouveau nouveaux novo"
+    " novos nowe nowego nowy nowych nuevo nuevos nuovi nuovo"
 )
 """Words of currencies' names that have other meanings before or after a number."""
 HEAD_FIRST = {"fr", "es", "it", "pt_BR", "pl"}
@@ -41,7 +41,7 @@ HEAD_FIRST = {"fr", "es", "it", "pt_BR", "pl"}
 MINOR_UNITS = (
     "¢ ct cent cents pence penny eurocent eurocents centime centimes céntimo céntimos centesimo"
     " centesimi centavo centavos grosz grosze groszy pfennig rappen øre öre"
-).split()
+)
 PERCENT = (
     "percent|per cent|pct|prozent|pour cent|por ciento|por cento|per cento|procent|procenta|proc"
     "|パーセント|percentage points|prozentpunkte"
@@ -100,7 +100,7 @@ def write_tables() -> None:
         "day_periods": _day_periods(),
         "multipliers": _multipliers(),
         "percent": PERCENT,
-        "minor_units": " ".join(MINOR_UNITS),
+        "minor_units": MINOR_UNITS,
         "codes": " ".join(_codes()),
         "symbols": _symbols(),
         "currencies": _currencies(),
@@ -252,7 +252,7 @@ def _currencies() -> dict[str, str]:
     names: dict[str, set[str]] = defaultdict(set)
     for locale in LOCALES:
         parsed = Locale.parse(locale)
-        for code in NAMED_CURRENCIES:
+        for code in NAMED_CURRENCIES.split():
             plurals = get_plurals(parsed, code)
             for name in {parsed.currencies[code], *plurals}:
                 for spelling in _spellings(name):
@@ -261,7 +261,11 @@ def _currencies() -> dict[str, str]:
                     names[noun].add(code)
     names["zl"].add("PLN")
     names["円"].add("JPY")
-    return {name: " ".join(sorted(names[name])) for name in sorted(names) if name not in NOT_NAMES}
+    return {
+        name: " ".join(sorted(names[name]))
+        for name in sorted(names)
+        if name not in NOT_NAMES.split()
+    }
 
 
 def get_plurals(locale: Locale, code: str) -> Iterable[str]:

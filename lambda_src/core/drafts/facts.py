@@ -272,8 +272,7 @@ def _read_url(text: str, rest: str) -> _Found:
 
 
 def _read_email(text: str, rest: str) -> _Found:
-    if re.match(r"[^\W_]*[.@]", rest) and "." in rest.rstrip("."):
-        text += rest
+    text += rest if re.search(r"[.@]\w", rest) else ""
     local, _, host = text.casefold().rpartition("@")
     key = (FactKind.EMAIL, local.lstrip("_"), *_link_key(host))
     return _Found(FactKind.EMAIL, 0, text, (key,), (key,))
@@ -638,7 +637,8 @@ def _read_weekdays(match: _Match) -> list[int | None]:
     word = match.word("w", "w2", "w3")
     if word is None:
         return [None]
-    is_uncertain = match.text("w").casefold() in _UNCERTAIN_WEEKDAYS
+    following = match.reader.following(match.match.end("w")) if match.has("w") else ""
+    is_uncertain = match.text("w").casefold() in _UNCERTAIN_WEEKDAYS and following[:1] not in ".,"
     return [*sorted(word.weekdays), *([None] if is_uncertain else [])]
 
 
@@ -769,19 +769,30 @@ def _found_time(
     return [match.found(FactKind.TIME, readings, supports)] if readings else []
 
 
+def _is_german_am(match: _Match) -> bool:
+    """Return whether "am" is the German "at the": "Schicht 3 am Lager", but not "3 am Monday"."""
+    following = re.match(r" ([^\W\d_]+)", match.reader.following(match.match.end(), 20))
+    return (
+        match.text("p2") == "am"
+        and following is not None
+        and following[1].istitle()
+        and not following[1].endswith("day")
+    )
+
+
 def _read_time(match: _Match) -> list[_Found]:
     """Read a time, or a range whose first hour may share the second's am or pm."""
     hour, minute = match.number("h") or 0, match.number("i") or (30 if match.has("half") else 0)
-    if hour > _HOURS:
+    if hour > _HOURS or _is_german_am(match):
         return []
     word = match.word("p", "p2")
     found = _found_time(match, [_hour(hour, word)], minute, match.number("s"))
     first = match.number("h0")
     if first is not None and first <= _HOURS:
-        hours = {first % _HOURS, _hour(first, word)}
-        if word and first <= _NOON:
-            hours = {first % _NOON, first % _NOON + _NOON}
-        found += _found_time(match, sorted(hours), match.number("i0") or 0, None)
+        start = _hour(first, word)
+        if word and first <= _NOON and start > _hour(hour, word):  # "9-5pm" begins at 9 am
+            start = (start + _NOON) % _HOURS
+        found += _found_time(match, [start], match.number("i0") or 0, None)
     return found
 
 
@@ -816,7 +827,8 @@ _RULES: tuple[tuple[_Read, str], ...] = (
     (
         _read_named_date,
         (
-            rf"{_WEEKDAY}(?:(?P<a0>[12])(?:~O~|\.)?(?: ?- ?| ~B~ ))?(?P<a>[12])(?:\.|~O~\.?)?[ -]?"
+            rf"{_WEEKDAY}(?:(?<!~S~)(?<!~S~ )(?<![.,:/])(?P<a0>[12])(?:~O~|\.)?(?: ?- ?| ~B~ ))?"
+            r"(?P<a>[12])(?:\.|~O~\.?)?[ -]?"
             rf"(?:~F~[ '])?{_MONTH}(?:[ ,-]{{1,2}}(?:~F~ )?(?P<y>4)|-(?P<yy>2)| '(?P<yy2>2))?"
             rf"{_WEEKDAY_AFTER}"
         ),
@@ -963,9 +975,9 @@ class _Reader:
         """Return the visible text of some tokens."""
         return self._visible[self.starts[start] : self.starts[end]]
 
-    def following(self, token: int) -> str:
-        """Return the two characters after a token, or fewer at the end."""
-        return self._visible[self.starts[token] : self.starts[token] + 2]
+    def following(self, token: int, count: int = 2) -> str:
+        """Return so many characters from a token on, or fewer at the end."""
+        return self._visible[self.starts[token] : self.starts[token] + count]
 
     def touches_word(self, match: re.Match[str]) -> bool:
         """Return whether a match is a part of a name such as A1234."""
