@@ -12,7 +12,7 @@ from decimal import Decimal
 import phonenumbers
 from babel import Locale, dates, numbers
 
-from lambda_src.core.ai.facts import FactKind
+from lambda_src.core.drafts.facts import FactKind
 from tests.facts.rates import Case
 from tests.facts.tables import LOCALES
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
-from lambda_src.core.ai.facts import FactKind, KnownFacts
+from lambda_src.core.drafts.facts import FactKind, KnownFacts
 from tests.faults.report import Table
 
 SAMPLE = Path(__file__).with_name("cases.json")

@@ -10,7 +10,7 @@ import pytest
 
 from lambda_src.channels import parts_of
 from lambda_src.core.ai.definitions import parse_definition_file
-from lambda_src.core.ai.facts import Fact, FactKind, KnownFacts, leaf_texts
+from lambda_src.core.drafts.facts import Fact, FactKind, KnownFacts, leaf_texts
 from lambda_src.core.ai.request import prompt, variables_schema
 from lambda_src.utils.assistant_definitions import DIRECTORY
 from lambda_src.utils.context_processor import ContextParser
