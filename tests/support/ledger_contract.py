@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from lambda_src.core.contract import LOOKUP_DELAYS_SECONDS, DeliveryStatus, Status
+from lambda_src.core.contract import LOOKUP_DELAYS_SECONDS, DeliveryStatus, HoldReason, Status
 from lambda_src.core.errors import LedgerUnavailable, RecipientErased
 from lambda_src.core.ledger import (
     ConditionFailed,
@@ -20,12 +20,15 @@ from lambda_src.core.ledger import (
     DeliveryReport,
     DeliveryState,
     DeliveryStore,
+    DraftState,
+    HeldDraft,
     Intent,
     Lease,
     LedgerRecord,
     LedgerStore,
     ProvenSend,
     RecipientSuppressed,
+    RejectedDraft,
 )
 from tests.support import contexts
 from tests.support.clock import START
@@ -60,6 +63,12 @@ LOOKUP_AT = SENT.sent_at + LOOKUP_DELAYS_SECONDS[0]
 PROVEN = ProvenSend("SM1", ANSWER, INTENT.at, 1000)
 
 
+REJECTED = RejectedDraft("the draft says too much", "conv_0", ANSWER.usage)
+HELD_DRAFT = HeldDraft(
+    "draft-1", ANSWER, "HX1", HoldReason.CHECKS_FAILED, ("a problem",), START + 3
+)
+
+
 class Store(LedgerStore, DeliveryStore, Protocol):
     """Both ports."""
 
@@ -82,6 +91,9 @@ def arguments(
         "take_over": (held, seen),
         "renew": (held, START + 500),
         "checkpoint_answer": (held, ANSWER),
+        "reject_draft": (held, REJECTED),
+        "clear_discarded": (held,),
+        "hold_draft": (held, HELD_DRAFT),
         "record_intent": (held, INTENT, ANSWER),
         "record_sent": (KEY, SENT),
         "record_failure": (held, FAILED),
@@ -106,7 +118,8 @@ CHANGED = [
 ]
 """What was found, if the record has changed since."""
 LATE_INTENT = Intent(HELD_LEASE.expires_at, HELD_LEASE.expires_at + 15)
-WITH_LEASE = ("renew", "checkpoint_answer", "record_intent")
+ON_DRAFTS = ("checkpoint_answer", "reject_draft", "clear_discarded", "hold_draft")
+WITH_LEASE = ("renew", *ON_DRAFTS, "record_intent")
 """Calls that need a valid lease."""
 REFUSED_WHILE_PROCESSING = [
     *((call, arguments(held)[call]) for call in WITH_LEASE for held in OTHER_LEASES),
@@ -292,6 +305,29 @@ class LedgerContract:
         assert () == processing.related_records(OTHER_KEY)
         processing.record_failure(HELD_LEASE, FAILED)
         assert () == processing.related_records(OTHER_KEY)
+
+    def test_a_rejected_draft_is_kept_for_the_next_attempt(self, processing: LedgerStore) -> None:
+        """Until there is an answer; its conversation until it is deleted."""
+        processing.reject_draft(HELD_LEASE, REJECTED)
+        assert DraftState(REJECTED, ("conv_0",)) == state(processing).drafts
+        processing.checkpoint_answer(HELD_LEASE, ANSWER)
+        assert DraftState(None, ("conv_0",)) == state(processing).drafts
+        processing.clear_discarded(HELD_LEASE)
+        assert DraftState() == state(processing).drafts
+
+    def test_a_held_draft_ends_the_lease(self, processing: LedgerStore) -> None:
+        """No worker takes the conversation over, and the answer is the draft only."""
+        processing.reject_draft(HELD_LEASE, REJECTED)
+        processing.hold_draft(HELD_LEASE, HELD_DRAFT)
+        record = state(processing)
+        assert (Status.AWAITING_APPROVAL, None, 0.0) == (
+            record.status,
+            record.answer,
+            record.lease_expires_at,
+        )
+        held = DraftState(None, ("conv_0",), HELD_DRAFT.template_id, "", HELD_DRAFT.id)
+        assert held == record.drafts
+        assert refuses(processing, "create", CONTEXT, ANOTHER)
 
     def test_an_opt_out_suppresses_the_recipient(self, suppressed: LedgerStore) -> None:
         """The record is `failed`, and only this recipient's next conversation gets no lease."""
