@@ -221,11 +221,11 @@ class MessageFlow:
 
     def _hold(self, delivery: Delivery, lease: Lease, draft: HeldDraft) -> None:
         delivery.step = Step.HOLD
-        self._require_hand_off_queue(draft.reason)
+        self._require_hand_off_queue(draft.summary)
         self.leases.hold_draft(lease, draft)
         log.warning(
             "the draft waits for an operator: %s",
-            draft.reason,
+            draft.summary,
             extra={"event": LogEvent.DRAFT_HELD, "problems": len(draft.problems)},
         )
 

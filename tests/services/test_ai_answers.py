@@ -22,22 +22,20 @@ from tests.support.channel import (
 )
 
 each_engine = pytest.mark.parametrize("engine", ["responses", "assistants"])
-UNFIT = "ai_answer_unfit"
 INVALID = [
-    (Fault.reasoning_only(), UNFIT, "the answer contains no text"),
-    (Fault.wrong_output(""), UNFIT, "the answer contains no text"),
-    (Fault.wrong_output('{"1": "Am'), UNFIT, "expected a JSON object"),
-    (Fault.wrong_output('{"1": "Amara"}'), UNFIT, "2 variables are defined"),
-    (Fault.wrong_output('{"1": "", "2": "x"}'), UNFIT, "variable 1 is empty"),
-    (Fault.wrong_output(f'{{"1": "{"x" * 61}", "2": "x"}}'), UNFIT, "variable 1 has 61 characters"),
+    (Fault.reasoning_only(), "the answer contains no text"),
+    (Fault.wrong_output(""), "the answer contains no text"),
+    (Fault.wrong_output('{"1": "Am'), "expected a JSON object"),
+    (Fault.wrong_output('{"1": "Amara"}'), "2 variables are defined"),
+    (Fault.wrong_output('{"1": "", "2": "x"}'), "variable 1 is empty"),
+    (Fault.wrong_output(f'{{"1": "{"x" * 61}", "2": "x"}}'), "variable 1 has 61 characters"),
     (
         Fault.wrong_output('{"1": "A", "2": "moving【4:0†faq."}'),
-        UNFIT,
         "incomplete citation marker",
     ),
-    (Fault.incomplete(), "ai_answer_cut_off", "the answer was cut off by max_"),
+    (Fault.incomplete(), "the answer was cut off by max_"),
 ]
-"""Answers that cannot be sent, with the failure code and the problem."""
+"""Answers that cannot be sent, with the problem."""
 
 
 def body(engine: str, definition: dict[str, Any] | None = None) -> str:
@@ -102,7 +100,7 @@ def test_a_thread_with_several_different_messages_is_asked_again(channel: Channe
     assert "several different texts" in instructions(_questions(channel)[1])
 
 
-@pytest.mark.parametrize(("fault", "problem"), [(fault, text) for fault, _, text in INVALID])
+@pytest.mark.parametrize(("fault", "problem"), INVALID)
 @each_engine
 def test_an_invalid_answer_is_asked_for_once_more(
     channel: Channel, engine: str, fault: Fault, problem: str
@@ -119,17 +117,22 @@ def test_an_invalid_answer_is_asked_for_once_more(
     assert problem in channel.events()["ai_answer_invalid"]["message"]
 
 
-@pytest.mark.parametrize(("fault", "code", "problem"), INVALID)
+@pytest.mark.parametrize(("fault", "problem"), INVALID)
 @each_engine
-def test_a_second_invalid_answer_ends_the_message(
-    channel: Channel, engine: str, fault: Fault, code: str, problem: str
+def test_a_second_invalid_answer_holds_the_message(
+    channel: Channel, engine: str, fault: Fault, problem: str
 ) -> None:
-    """It is recorded as `failed`, and nothing is sent."""
+    """An operator decides; nothing is sent, and the first conversation is deleted."""
     channel.openai.fail_next(fault, times=2)
-    message = body(engine)
-    assert [message] == channel.deliver(message)
-    assert ("failed", code) == channel.status()
-    assert problem in channel.record()["failure"]["detail"]
+    assert [] == channel.deliver(body(engine))
+    assert ("awaiting_approval", None) == channel.status()
+    record = channel.record()
+    assert [problem in each for each in record["draft"]["problems"]] == [True]
+    assert problem in channel.events()["draft_held"]["message"]
+    assert "discarded_threads" not in record
+    state = channel.openai.state()
+    (thread,) = state["conversations"] or state["threads"]
+    assert thread["id"] == record["draft"]["thread_id"]
     assert 2 == len(_questions(channel))
     assert [] == channel.twilio.requests
 
@@ -147,7 +150,7 @@ def test_a_refusal_is_final(channel: Channel, engine: str, fault: Fault) -> None
 def test_without_time_for_a_second_request_the_message_is_retried_at_once(
     channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next delivery asks again."""
+    """The next delivery asks again, with the problem named."""
     monkeypatch.setattr(time_budget, "MIN_AI_SECONDS", 17.5)
     channel.openai.fail_next(Fault.wrong_output())
     channel.openai.settings = OpenAISettings(answer_seconds=1)
@@ -157,6 +160,7 @@ def test_without_time_for_a_second_request_the_message_is_retried_at_once(
     assert 1 == len(_questions(channel))
     assert [] == channel.deliver(context(), receive_count=2)
     assert 1 == len(channel.phone())
+    assert "Your previous answer" in instructions(_questions(channel)[1])
 
 
 @each_engine
@@ -208,7 +212,7 @@ def test_an_inline_definition_has_precedence(channel: Channel) -> None:
     channel.deliver(body("responses", ASSISTANT | {"verbosity": "low"}))
     (question,) = _questions(channel)
     sent = (question.body["instructions"], question.body["text"]["verbosity"])
-    assert ("Write.", "low") == sent
+    assert ("Write.", "low") == (sent[0].partition("\n")[0], sent[1])
     assert 1 == len(channel.phone())
 
 

@@ -85,6 +85,7 @@ class Channel:
     """One channel in one environment.
 
     Attributes:
+        handoff_url: The hand-off queue.
         openai: The fake OpenAI.
         twilio: The fake Twilio.
         read_log: Returns the log lines since the last call.
@@ -95,6 +96,7 @@ class Channel:
     dynamodb: DynamoDBClient
     secretsmanager: SecretsManagerClient
     queue_url: str
+    handoff_url: str
     table: str
     openai: FakeOpenAI
     twilio: FakeTwilio
@@ -171,6 +173,11 @@ class Channel:
     def phone(self) -> list[str]:
         """Return the texts that the recipient got, the oldest first."""
         return [message.body for message in self.twilio.inbox(RECIPIENT)]
+
+    def handed_off(self) -> list[dict[str, Any]]:
+        """Receive the context objects on the hand-off queue, which stay invisible for a while."""
+        found = self.sqs.receive_message(QueueUrl=self.handoff_url, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in found.get("Messages", ())]
 
     def vendor_calls(self) -> int:
         return len(self.openai.requests) + len(self.twilio.requests)

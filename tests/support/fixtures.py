@@ -108,12 +108,15 @@ def channel(  # noqa: PLR0917 - fixtures are positional
     """A channel whose handler starts cold."""
     for name, value in variables(queue_url, table, openai, twilio).items():
         monkeypatch.setenv(name, value)
+    handoff_url = clients().sqs.create_queue(QueueName="handoff")["QueueUrl"]
+    monkeypatch.setenv("HANDOFF_QUEUE_URL", handoff_url)
     index.batch_handler.cache_clear()
     output = Output(lambda: capsys.readouterr().out)
     with restore_loggers():  # the handler logs to a stream that is closed after the test
         yield Channel(
             **vars(clients()),
             queue_url=queue_url,
+            handoff_url=handoff_url,
             table=table,
             openai=openai,
             twilio=twilio,

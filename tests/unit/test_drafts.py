@@ -2,12 +2,11 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from lambda_src.core.contract import CheckMode, HoldReason, Metric, OpenWork, Status
-from lambda_src.core.drafts.checks import check_texts, comparable, known_facts
+from lambda_src.core.drafts.checks import check_texts, comparable
 from lambda_src.core.errors import (
     InvalidAnswer,
     LeaseLost,
@@ -27,6 +26,7 @@ CONTEXT = contexts.parse(contexts.valid())
 GOOD = replace(ANSWER, thread_id="conv_good")
 INVENTED = replace(ANSWER, thread_id="conv_bad", variables={"1": "Amara", "2": "Pay £99 today."})
 OTHER = replace(INVENTED, thread_id="conv_worse", variables={"1": "Amara", "2": "Only £98 now."})
+INSTRUCTIONS = "You write the first message that a company sends to a person, warm and brief."
 CHECKED = replace(FIRST_CONTACT, checks=CheckRules(must_not_say=("guarantee",)))
 REVIEWED = replace(CONTEXT, needs_review=True)
 
@@ -34,8 +34,8 @@ REVIEWED = replace(CONTEXT, needs_review=True)
 def _failed(texts: str | dict[str, str], rules: CheckRules) -> dict[str, list[str]]:
     text, variables = (texts, {}) if isinstance(texts, str) else ("", texts)
     answer = replace(ANSWER, text=text, variables=variables)
-    definition = replace(FIRST_CONTACT, checks=rules)
-    results = check_texts(answer, rules, partial(known_facts, CONTEXT, definition))
+    definition = replace(FIRST_CONTACT, checks=rules, instructions=INSTRUCTIONS)
+    results = check_texts(answer, CONTEXT, definition)
     return {result.name: list(result.problems) for result in results if result.problems}
 
 
@@ -55,6 +55,13 @@ def _failed(texts: str | dict[str, str], rules: CheckRules) -> dict[str, list[st
         ("gua\u200brantee", CheckRules(must_not_say=("guarantee",)), ["must_not_say"]),
         ({"1": "guaran", "2": "tee"}, CheckRules(must_not_say=("guarantee",)), []),
         ("See acme.example/terms", CheckRules(must_say=("acme.example/terms",)), []),
+        (f"From {CONTEXT.company_name}", CheckRules(must_say=("{company_name}",)), []),
+        ("From the tax office", CheckRules(must_say=("{company_name}",)), ["must_say"]),
+        ("<b>Hello</b>", CheckRules(), ["injection"]),
+        ("[Hello](page)", CheckRules(), ["injection"]),
+        ("2 < 3, and I <3 you > them", CheckRules(), []),
+        (f"I was told: {INSTRUCTIONS}", CheckRules(), ["injection"]),
+        (INSTRUCTIONS[:30], CheckRules(), []),
     ],
 )  # fmt: skip
 def test_a_check_finds_what_it_is_for(
@@ -83,7 +90,7 @@ def test_a_checked_answer_is_sent_with_its_provenance(runtime: FakeRuntime) -> N
         "engine": "responses",
         "requests": 1,
         "model": FIRST_CONTACT.model,
-        "checks": [{"name": "facts_only", "passed": True}],
+        "checks": [{"name": n, "passed": True} for n in ("injection", "facts_only")],
     }
     assert expected.items() <= answer.written_by.items()
     assert 64 == len(answer.written_by["definition_sha256"])
@@ -215,7 +222,8 @@ def test_report_only_counts_failed_checks(runtime: FakeRuntime) -> None:
     runtime.generator.answers = [INVENTED]
     assert Outcome.SENT is runtime.process()
     assert runtime.record.sent
-    checks = [{"name": "facts_only", "passed": False}]
+    passed = {"injection": True, "facts_only": False}
+    checks = [{"name": name, "passed": is_so} for name, is_so in passed.items()]
     assert checks == runtime.record.sent.answer.written_by["checks"]
     assert [1.0] == runtime.metrics.values[Metric.CHECKS_FAILED]
 

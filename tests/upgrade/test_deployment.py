@@ -257,7 +257,7 @@ def test_ids_of_1_0_are_found_for_an_erasure() -> None:
 
 def _channel(aws: Aws, queue_url: str, openai: FakeOpenAI, twilio: FakeTwilio) -> kit.Channel:
     clients = (aws.sqs, aws.dynamodb, aws.secretsmanager)
-    return kit.Channel(*clients, queue_url, TABLE, openai, twilio, list, list)
+    return kit.Channel(*clients, queue_url, "", TABLE, openai, twilio, list, list)
 
 
 def _recipient(conversation: str) -> str:

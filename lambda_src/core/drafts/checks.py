@@ -4,8 +4,9 @@ A problem may quote the draft; it is for the AI and the operator, never for the 
 """
 
 import json
+import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from itertools import islice
@@ -23,6 +24,20 @@ from lambda_src.core.models import (
 MAX_PROBLEMS = 20
 """Problems of one check that are named to the AI and the operator."""
 MAX_QUOTE_LENGTH = 200
+PASSAGE_WORDS = 8
+"""Consecutive words of the instructions that a draft must not repeat."""
+COMPANY_NAME = "{company_name}"
+"""Stands for the company's name in a phrase of `must_say`."""
+
+_MARKUP = re.compile(r"<[A-Za-z!/][^<>]*>|\]\(|```|&(?:#\d+|[a-z]{2,8});", re.IGNORECASE)
+# In the ten languages of the locale data; other texts that address the AI are data like any other.
+_ADDRESSES_AI = re.compile(
+    r"(?:ignor|disregard|forget|overrid|vergiss|missacht|oubli|dimentic|olvid|esque|zapomnij"
+    r"|zignoruj|negeer|vergeet).{0,80}?(?:instruct|prompt|rule|anweisung|consigne|istruzion"
+    r"|instruc|instruç|regel|instrukcj|zasad)|(?:指示|命令).{0,20}無視|system prompt|(?:reveal|show|print|repeat)"
+    r".{0,20}(?:instructions|prompt)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +54,22 @@ class CheckResult:
 
 
 def check_texts(
-    answer: Answer, rules: CheckRules, known_facts: Callable[[], KnownFacts]
+    answer: Answer, context: ContextObject, definition: AssistantDefinition
 ) -> Iterator[CheckResult]:
     """Yield the results of the checks that need no request.
 
     Args:
         answer: The draft; its text, or the values of its variables, are checked.
-        rules: The assistant's checks; one that is not set has no result.
-        known_facts: Returns the facts of the input, which take a moment to find.
+        context: The message's subject.
+        definition: The assistant; one of its checks that is not set has no result.
     """
+    rules = definition.checks
     texts = [answer.text] if answer.text else list(answer.variables.values())
+    yield _result("injection", _signs_of_injection(texts, definition.instructions))
     if rules.must_say:
         said = comparable("\n".join(texts))
-        missing = (phrase for phrase in rules.must_say if comparable(phrase) not in said)
+        phrases = (phrase.replace(COMPANY_NAME, context.company_name) for phrase in rules.must_say)
+        missing = (phrase for phrase in phrases if comparable(phrase) not in said)
         yield _result("must_say", (f"does not say {_quote(phrase)}" for phrase in missing))
     if rules.must_not_say:
         said_texts = [comparable(text) for text in texts]
@@ -62,7 +80,7 @@ def check_texts(
         )
         yield _result("must_not_say", (f"says {_quote(phrase)}" for phrase in found))
     if rules.facts_only:
-        facts = known_facts()
+        facts = known_facts(context, definition)
         yield _result(
             "facts_only",
             (
@@ -78,17 +96,27 @@ def moderation_result(categories: tuple[str, ...]) -> CheckResult:
     return _result("moderation", (f"was flagged as {category}" for category in categories))
 
 
-def known_facts(context: ContextObject, definition: AssistantDefinition | None) -> KnownFacts:
+def known_facts(context: ContextObject, definition: AssistantDefinition) -> KnownFacts:
     """Return the facts that a draft may state: those of all that the AI was given.
 
     They are of the subject, the names, the company's fields and address, its guidance, and the
-    assistant's instructions with the descriptions of its variables.
+    assistant's instructions with the descriptions of its variables. A text of the subject that
+    addresses the AI is not data, so that its facts do not count.
     """
-    texts = [*leaf_texts(context.prompt_context), context.guidance, context.sender]
-    if definition:
-        descriptions = (variable.description for variable in definition.variables.values())
-        texts += [definition.instructions, *definition.checks.must_say, *descriptions]
-    return KnownFacts.of(texts)
+    data = (text for text in leaf_texts(context.prompt_context) if not _ADDRESSES_AI.search(text))
+    descriptions = (variable.description for variable in definition.variables.values())
+    trusted = (definition.instructions, *definition.checks.must_say, *descriptions)
+    return KnownFacts.of((*data, context.guidance, context.sender, *trusted))
+
+
+def _signs_of_injection(texts: Sequence[str], instructions: str) -> Iterator[str]:
+    if any(_MARKUP.search(text) for text in texts):
+        yield "contains markup"
+    said = comparable("\n".join(texts)).split()
+    own = f" {comparable(instructions)} "
+    passages = (said[at : at + PASSAGE_WORDS] for at in range(len(said) - PASSAGE_WORDS + 1))
+    if any(f" {' '.join(passage)} " in own for passage in passages):
+        yield "repeats its instructions"
 
 
 def stamp(checks: CheckRules, texts: TextRules, mode: CheckMode) -> str:

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from secrets import token_urlsafe
 from typing import Any
 
@@ -15,7 +14,6 @@ from lambda_src.core.drafts.checks import (
     CheckResult,
     check_texts,
     definition_digest,
-    known_facts,
     moderation_result,
     stamp,
 )
@@ -129,15 +127,15 @@ class MessageComposer:
     def _compose_again(
         self, question: _Question, rejected: RejectedDraft, template_id: str | None
     ) -> Answer | HeldDraft:
-        problems: Sequence[str] = ()
+        failed: InvalidAnswer | None = None
         try:
             answer = self._draft(replace(question, problem=rejected.problem))
         except InvalidAnswer as invalid:
-            answer, problems = _answer_of(invalid), invalid.problems
+            answer, failed = _answer_of(invalid), invalid
         answer = replace(answer, usage=rejected.usage + answer.usage)
         self._discard_threads(question, rejected.thread_id)
-        if problems:
-            return self._held(answer, template_id, HoldReason.CHECKS_FAILED, problems)
+        if failed:
+            return self._held(answer, template_id, HoldReason.CHECKS_FAILED, failed)
         return self._reviewed(answer, question.context, template_id)
 
     def reuse(
@@ -168,7 +166,7 @@ class MessageComposer:
             is_same = lease.drafts.template_id == (template_id or "")
             if is_same and (definition is None or set(defined) == set(values)):
                 return answer
-            return self._held(answer, template_id, HoldReason.TEMPLATE_CHANGED, ())
+            return self._held(answer, template_id, HoldReason.TEMPLATE_CHANGED)
         self._check_variables(values, template_id)
         if definition is None or stored.checked == self._stamp(definition):
             return self._reviewed(answer, context, template_id)
@@ -177,9 +175,7 @@ class MessageComposer:
         try:
             checked = self._checked(question, answer, is_stored=True)
         except InvalidAnswer as invalid:
-            return self._held(
-                _answer_of(invalid), template_id, HoldReason.CHECKS_FAILED, invalid.problems
-            )
+            return self._held(_answer_of(invalid), template_id, HoldReason.CHECKS_FAILED, invalid)
         return self._reviewed(checked, context, template_id)
 
     def _check_variables(self, names: Collection[str], template_id: str | None) -> None:
@@ -206,17 +202,24 @@ class MessageComposer:
     ) -> Answer | HeldDraft:
         if not context.needs_review:
             return answer
-        return self._held(answer, template_id, HoldReason.REVIEW_REQUESTED, ())
+        return self._held(answer, template_id, HoldReason.REVIEW_REQUESTED)
 
     def _held(
         self,
         answer: Answer,
         template_id: str | None,
         reason: HoldReason,
-        problems: Sequence[str],
+        failed: InvalidAnswer | None = None,
     ) -> HeldDraft:
-        id_ = token_urlsafe(DRAFT_ID_BYTES)
-        return HeldDraft(id_, answer, template_id or "", reason, tuple(problems), self.clock())
+        return HeldDraft(
+            id=token_urlsafe(DRAFT_ID_BYTES),
+            answer=answer,
+            template_id=template_id or "",
+            reason=reason,
+            problems=failed.problems if failed else (),
+            at=self.clock(),
+            detail=failed.detail if failed else "",
+        )
 
     def _draft(self, question: _Question) -> Answer:
         try:
@@ -251,7 +254,7 @@ class MessageComposer:
         if definition is None:
             return replace(answer, written_by=written_by)
         rules = definition.checks
-        results = list(check_texts(answer, rules, partial(known_facts, context, definition)))
+        results = list(check_texts(answer, context, definition))
         if rules.moderation and not any(result.problems for result in results):
             results.append(self._moderate(question, answer))
         if not is_stored:

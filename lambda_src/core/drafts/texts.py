@@ -21,6 +21,9 @@ _UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff
 # characters (https://platform.openai.com/docs/assistants/deep-dive#message-annotations).
 _CITATION = re.compile(r"[ \t]*(?:【[^】\n]*†[^】\n]*】|\ue200[^\ue201\n]*\ue201)")
 _CITATION_START = re.compile(r"【\d+(?::\d+)?†|[\ue200-\ue202]")
+# Zero-width characters and overrides of the writing direction, by which a text can look like
+# another one; joiners and the marks of mixed directions belong to emoji and scripts.
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 _WHITESPACE = re.compile(r"\s+")
 
 
@@ -73,7 +76,8 @@ def _validated_variables(
 
 def _sendable(text: str, rules: TextRules) -> str:
     without_citations = _without_citations(text.replace("\r\n", "\n"))
-    return rules.transliterate(_UNSENDABLE.sub(" ", without_citations))
+    visible = _INVISIBLE.sub("", without_citations)
+    return rules.transliterate(_UNSENDABLE.sub(" ", visible))
 
 
 def _without_citations(text: str) -> str:

@@ -52,6 +52,7 @@ class HeldDraft:
         reason: Why it is held.
         problems: What was wrong with it; may quote it.
         at: When, in epoch seconds.
+        detail: What was wrong, without a quotation, for the log.
     """
 
     id: str
@@ -60,6 +61,12 @@ class HeldDraft:
     reason: HoldReason
     problems: tuple[str, ...] = field(repr=False)
     at: float
+    detail: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The reason with its detail."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
 @dataclass(frozen=True, slots=True)

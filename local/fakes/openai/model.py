@@ -24,6 +24,10 @@ DEFAULT_EFFORT = "medium"
 _QUESTION = "When would be a good time to talk?"
 _LIMIT = re.compile(r"at most (\d+) characters", re.IGNORECASE)
 _INTERNAL = re.compile(r"(_id|_tel|_email|key|number|timestamp|status|url)$")
+_INJECTION = re.compile(
+    r"(?:ignor|disregard|vergiss|oubli|zignoruj|無視).*?(?:(?P<reveal>reveal)|[:：] *(?P<text>.+))",
+    re.IGNORECASE,
+)
 _MAX_DETAILS, _MAX_DETAIL_LENGTH = 3, 60
 
 
@@ -35,11 +39,13 @@ class OpenAISettings:
         answer_seconds: Duration of a response.
         run_seconds: Minimum duration of a thread's run.
         run_polls: Number of polls until a run has ended.
+        obeys_input: Whether the model follows instructions in its input, as a weak one does.
     """
 
     answer_seconds: Seconds = 0.0
     run_seconds: Seconds = 0.0
     run_polls: Annotated[int, Field(ge=1)] = 2
+    obeys_input: bool = False
 
 
 def check_model(name: str, models: Collection[str]) -> None:
@@ -88,6 +94,8 @@ def generate(
     max_tokens: int | None,
     fault: Fault | None,
     effort: str | None = None,
+    *,
+    obeys_input: bool = False,
 ) -> Output:
     """Return the model's output, which is the same for the same arguments.
 
@@ -97,9 +105,10 @@ def generate(
         max_tokens: Where the output is truncated; None for no limit.
         fault: The fault to apply, if any.
         effort: The reasoning effort; None for the model's default.
+        obeys_input: Whether an instruction in the facts replaces the text.
     """
     facts = next(filter(None, map(_json_object, prompt)), {})
-    message = _Message(facts)
+    message = _Message(facts, _injected(facts, prompt[-1]) if obeys_input else None)
     text = message.text() if properties is None else message.json(properties)
     reasoning = REASONING_TOKENS[effort or DEFAULT_EFFORT]
     written = reasoning + _tokens(text)
@@ -152,9 +161,10 @@ class _Message:
 
     Args:
         facts: The input: names of company, project and recipient, and the project's data.
+        injected: What the input instructs to write; None: nothing.
     """
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
+    def __init__(self, facts: Mapping[str, Any], injected: str | None = None) -> None:
         representative = facts.get("company_rep")
         person = representative.get("name") if isinstance(representative, dict) else None
         company = _one_line(facts.get("company_name")) or "our team"
@@ -164,13 +174,14 @@ class _Message:
         topic = f"{project} ({details})" if details else project
         self._name = _one_line(facts.get("recipient_first_name")) or "there"
         sentences = (f"This is {sender}.", f"Thank you for your interest in {topic}.", _QUESTION)
-        self._sentences = " ".join(sentences)
+        self._sentences = injected or " ".join(sentences)
         self._phrases = {
             "first name": self._name,
             "company('s)? name|name of the company": company,
             "^(a |the )?greeting": f"Hi {self._name}",
             "^(a |the )?subject": project,
-            "^(a |the )?whole text": "\n\n".join((f"Hi {self._name},", *sentences, company)),
+            "^(a |the )?whole text": injected
+            or "\n\n".join((f"Hi {self._name},", *sentences, company)),
         }
 
     def text(self) -> str:
@@ -191,6 +202,13 @@ class _Message:
         text = next(matching, self._sentences)
         limit = _LIMIT.search(description)
         return _shortened(text, int(limit[1])) if limit else text
+
+
+def _injected(facts: Mapping[str, Any], instructions: str) -> str | None:
+    for _, text in _leaves("", facts):
+        if found := _INJECTION.search(text):
+            return instructions if found["reveal"] else found["text"]
+    return None
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -180,6 +180,13 @@ class ResponseBody(RequestBody):
                 raise OpenAIError("unsupported_parameter", message, param=name)
 
 
+class ModerationBody(RequestBody):
+    """Body of `POST /v1/moderations`."""
+
+    model: str = "omni-moderation-latest"
+    input: str | list[str]
+
+
 class ThreadMessageBody(RequestBody):
     """A message in the body of `POST /v1/threads`."""
 

@@ -15,8 +15,17 @@ from flask import Flask, request
 
 from local.fakes.openai.errors import OpenAIError
 from local.fakes.openai.model import DEFAULT_EFFORT, OpenAISettings, Output, check_model, generate
-from local.fakes.openai.requests import ConversationBody, ResponseBody, page, parse
+from local.fakes.openai.requests import (
+    ConversationBody,
+    ModerationBody,
+    ResponseBody,
+    page,
+    parse,
+)
 from local.fakes.server import InterruptibleWait, injected_fault
+
+MODERATION_CATEGORIES = ("harassment", "hate", "illicit", "self-harm", "sexual", "violence")
+"""Some of OpenAI's categories; a text that has one in square brackets is flagged."""
 
 
 @dataclass(slots=True)
@@ -81,6 +90,7 @@ class ResponseRoutes:
         application.get("/v1/models/<name>")(self._retrieve_model)
         application.post("/v1/conversations")(self._create_conversation)
         application.post("/v1/responses")(self._create_response)
+        application.post("/v1/moderations")(self._moderate)
         conversation = "/v1/conversations/<id_>"
         application.delete(conversation)(self._delete_conversation)
         application.get(f"{conversation}/items")(self._list_items)
@@ -112,6 +122,17 @@ class ResponseRoutes:
             "created": 0,
             "owned_by": "system",
             "shutdown_date": None,
+        }
+
+    def _moderate(self) -> dict[str, Any]:
+        body = parse(ModerationBody, request.get_data())
+        if not body.model.startswith("omni-moderation"):
+            raise OpenAIError("model_not_found", f"The model `{body.model}` does not exist.")
+        texts = [body.input] if isinstance(body.input, str) else body.input
+        return {
+            "id": new_id("modr"),
+            "model": body.model,
+            "results": [_moderation(text) for text in texts],
         }
 
     def _create_conversation(self) -> dict[str, Any]:
@@ -181,7 +202,14 @@ class ResponseRoutes:
         self._wait().sleep(self._settings().answer_seconds + (fault.seconds if fault else 0))
         history = conversation.texts() if conversation else []
         prompt = [body.input, *history, *filter(None, [body.instructions])]
-        output = generate(prompt, properties, body.max_output_tokens, fault, body.reasoning.effort)
+        output = generate(
+            prompt,
+            properties,
+            body.max_output_tokens,
+            fault,
+            body.reasoning.effort,
+            obeys_input=self._settings().obeys_input,
+        )
         items = _output_items(output)
         if conversation is not None and items:
             text = {"type": "input_text", "text": body.input}
@@ -191,6 +219,15 @@ class ResponseRoutes:
         with self._lock:
             self._stored.add(resource["id"])
         return resource
+
+
+def _moderation(text: str) -> dict[str, Any]:
+    flagged = {name: f"[{name}]" in text for name in MODERATION_CATEGORIES}
+    return {
+        "flagged": any(flagged.values()),
+        "categories": flagged,
+        "category_scores": {name: float(is_so) for name, is_so in flagged.items()},
+    }
 
 
 def new_id(kind: str) -> str:

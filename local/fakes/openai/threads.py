@@ -277,7 +277,12 @@ class ThreadRoutes:
             model=model,
             body=body,
             output=generate(
-                prompt, properties, body.max_completion_tokens, fault, body.reasoning_effort
+                prompt,
+                properties,
+                body.max_completion_tokens,
+                fault,
+                body.reasoning_effort,
+                obeys_input=settings.obeys_input,
             ),
             created=now,
             polls_left=settings.run_polls,
