@@ -201,11 +201,14 @@ def _scheduled_job(stack: Stack) -> None:
         channel_queue=queue,
         notifier=_notifier(stack),
     )
+    code: Any = {"code": synthesis.stub_package().code(), "handler": "push.handler"}
     lambda_.EventSourceMapping(
         stack,
         "Mapping",
-        target=lambda_.Function.from_function_name(stack, "Consumer", "push"),
+        target=lambda_.Function(stack, "Consumer", runtime=PYTHON, **code),
         event_source_arn=queue.queue.queue_arn,
+        report_batch_item_failures=True,
+        max_concurrency=2,
     )
 
 
