@@ -32,14 +32,13 @@ from lambda_src.core import (
     RecordKey,
     parse_definition,
 )
+from lambda_src.core.drafts.rebuild import RECORDED_PREFIXES
 
 INVALID = "context_invalid"
 MAX_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
 MAX_ID_BYTES = 256
 """Limit for ids that are written to log lines and to OpenAI's metadata (512 characters)."""
-RECORDED_PREFIXES = ("auto_queue_", "rate_limits")
-"""Name prefixes of company fields that are copied to the record without being interpreted."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
