@@ -18,6 +18,7 @@ from lambda_src.core.contract import (
     MAX_LOOKUPS_PER_SECOND,
     MIN_RETENTION_DAYS,
     OPENAI_URL_PATTERN,
+    CheckMode,
 )
 from stacks.capacity import HOURS
 from stacks.errors import ConfigurationError
@@ -244,6 +245,10 @@ class Environment:
         default=DEFAULT_LOOKUPS_PER_SECOND,
         needs="delivery_sweep",
     )
+    draft_checks: CheckMode = _key(
+        _one_of({mode.value: mode for mode in CheckMode}), default=CheckMode.ENFORCE
+    )
+    held_draft_alarm_hours: int = _key(_whole(1, 336), default=24)
 
     email_identities: Mapping[str, tuple[str, ...]] = _key(EMAIL_IDENTITIES, default={})
 

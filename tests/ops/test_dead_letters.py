@@ -69,7 +69,7 @@ def test_the_record_decides(
     content: ContextObject | RejectedContext | QueuedEvent,
 ) -> None:
     """What may have been sent is neither sent again nor discarded, whatever is named as fixed."""
-    inspection = Inspection(QueueMessage("id", "handle", "", "", START), content, record)
+    inspection = Inspection(QueueMessage("id", "handle", "", "", START, START), content, record)
     assert redrive == redrive_decision(inspection, FIXED)
     assert discard == discard_decision(inspection, START)
     assert redrive.acts != str(redrive).startswith("stays")
@@ -249,12 +249,12 @@ def test_many_messages_are_sent(operator: OperatorChannel, monkeypatch: pytest.M
     operator.dead_letter(*(body for state, _, body in mixture for _ in range(STATES[state].copies)))
     send, calls = ChannelQueue.send, count()
 
-    def interrupt_after_a_third(self: ChannelQueue, body: str, company_id: str) -> str:
+    def interrupt_after_a_third(self: ChannelQueue, *message: Any) -> str:
         """Interrupt one call before and one after the message is queued."""
         number = next(calls)
         if number == MESSAGES // 3:
             raise KeyboardInterrupt
-        message_id = send(self, body, company_id)
+        message_id = send(self, *message)
         if number == MESSAGES // 3 + 1:
             raise KeyboardInterrupt
         return message_id

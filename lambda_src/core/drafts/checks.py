@@ -34,8 +34,8 @@ _MARKUP = re.compile(r"<[A-Za-z!/][^<>]*>|\]\(|```|&(?:#\d+|[a-z]{2,8});", re.IG
 _ADDRESSES_AI = re.compile(
     r"(?:ignor|disregard|forget|overrid|vergiss|missacht|oubli|dimentic|olvid|esque|zapomnij"
     r"|zignoruj|negeer|vergeet).{0,80}?(?:instruct|prompt|rule|anweisung|consigne|istruzion"
-    r"|instruc|instruç|regel|instrukcj|zasad)|(?:指示|命令).{0,20}無視|system prompt|(?:reveal|show|print|repeat)"
-    r".{0,20}(?:instructions|prompt)",
+    r"|instruc|instruç|regel|instrukcj|zasad)|(?:指示|命令).{0,20}無視|system prompt"
+    r"|(?:reveal|show|print|repeat).{0,20}(?:instructions|prompt)",
     re.IGNORECASE | re.DOTALL,
 )
 
