@@ -40,19 +40,6 @@ def _approve(channel: Channel, conversation: str = CONVERSATION, age: float = AG
     return body
 
 
-def _queued(channel: Channel) -> list[Any]:
-    """Receive what is on the channel's queue."""
-    found: list[Any] = []
-    while batch := channel.sqs.receive_message(
-        QueueUrl=channel.queue_url,
-        MaxNumberOfMessages=10,
-        AttributeNames=["All"],
-        MessageAttributeNames=["All"],
-    ).get("Messages"):
-        found += batch
-    return found
-
-
 @pytest.mark.parametrize(
     ("ages", "expected"), [((), 0), ((90,), 90), ((60, 7_200, 90), 7_200), ((-60,), 0)]
 )
@@ -79,7 +66,7 @@ def test_an_approved_message_is_queued_until_a_worker_acquires_it(callbacks: Cal
     before = channel.record()
     callbacks.schedule()
     callbacks.schedule()
-    (message,) = _queued(channel)
+    (message,) = channel.receive_all()
     parse = index.batch_handler().parse
     assert parse(body) == parse(message["Body"])
     assert before["company_id"] == message["Attributes"]["MessageGroupId"]
@@ -93,7 +80,7 @@ def test_an_approved_message_is_queued_until_a_worker_acquires_it(callbacks: Cal
     assert 1 == callbacks.counts()["ApprovedDraftsQueued"]
     _mark(channel, APPROVED, time.time() - 1)
     callbacks.schedule()
-    assert 1 == len(_queued(channel))
+    assert 1 == len(channel.receive_all())
     assert [] == channel.deliver(message["Body"])
     assert "initial_message_sent" == channel.record()["conversation_status"]
 
@@ -117,7 +104,7 @@ def test_a_mark_that_has_changed_since_is_not_acted_upon(
     records = type(job.parts[1].records)
     monkeypatch.setattr(records, "due", lambda _, kind, __: found if kind is APPROVED else [])
     callbacks.schedule()
-    assert [] == _queued(channel)
+    assert [] == channel.receive_all()
     ((since, key_),) = found
     with pytest.raises(ConditionFailed):
         job.parts[1].records.postpone_approved(key_, since, time.time())
@@ -151,7 +138,7 @@ def test_one_part_of_the_job_does_not_prevent_the_others(callbacks: Callbacks, f
     channel.read_metrics()
     with pytest.raises(JobFailed):
         callbacks.schedule()
-    queued = [json.loads(message["Body"])["conversation_data"] for message in _queued(channel)]
+    queued = [json.loads(message["Body"])["conversation_data"] for message in channel.receive_all()]
     expected = {"record": ["whole"], "UpdateItem": ["broken", "whole"]}.get(fault, [])
     assert expected == sorted(each["conversation_id"] for each in queued)
     lines = channel.read_log()
