@@ -26,8 +26,8 @@ OUTCOMES = {
     Metric.MESSAGES_RETRIED: ("Retried", cloudwatch.Color.ORANGE),
     Metric.MESSAGES_FAILED: ("Failed", cloudwatch.Color.RED),
     Metric.MESSAGES_UNKNOWN: ("Unknown", cloudwatch.Color.PURPLE),
-    Metric.MESSAGES_HELD: ("Held", cloudwatch.Color.BROWN),
     Metric.MESSAGES_REPEATED: ("Repeated", cloudwatch.Color.GREY),
+    Metric.MESSAGES_HELD: ("Held", cloudwatch.Color.BROWN),
 }
 """The outcomes of a delivery, each with its label and colour."""
 
@@ -174,9 +174,10 @@ class _MessageGraphs:
         return _graph("Delivery lookups", "lookups", left=[requested], width=HALF_WIDTH)
 
     def approved_queued(self) -> cloudwatch.GraphWidget:
-        """Return the approved messages that the scheduled job put on the channel's queue."""
-        queued = self._sum(Metric.APPROVED_QUEUED, "Queued again", cloudwatch.Color.ORANGE)
-        return _graph("Approved drafts", "messages", left=[queued])
+        """Return drafts that failed their checks, and approved ones that the job queued again."""
+        queued = self._sum(Metric.APPROVED_QUEUED, "Approved, queued again", cloudwatch.Color.BLUE)
+        failed = self._sum(Metric.CHECKS_FAILED, "Checks failed", cloudwatch.Color.ORANGE)
+        return _graph("Drafts", "drafts", left=[failed, queued])
 
     def oldest_lookup(self) -> cloudwatch.GraphWidget:
         """Return the age of the oldest lookup that is due."""

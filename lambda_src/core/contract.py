@@ -40,9 +40,9 @@ class Variable(StrEnum):
     OPENAI_BASE_URL = "OPENAI_BASE_URL"
     ASSISTANTS_BASE_URL = "ASSISTANTS_BASE_URL"
     CALLBACK_BASE_URL = "CALLBACK_BASE_URL"
-    HANDOFF_QUEUE_URL = "HANDOFF_QUEUE_URL"
     CONVERSATION_RETENTION_DAYS = "CONVERSATION_RETENTION_DAYS"
     DRAFT_CHECKS = "DRAFT_CHECKS"
+    HANDOFF_QUEUE_URL = "HANDOFF_QUEUE_URL"
 
 
 REQUIRED_VARIABLES = frozenset(
@@ -60,8 +60,8 @@ UNSET_VARIABLES = frozenset(
         Variable.OPENAI_BASE_URL,
         Variable.ASSISTANTS_BASE_URL,
         Variable.CALLBACK_BASE_URL,
-        Variable.HANDOFF_QUEUE_URL,
         Variable.CONVERSATION_RETENTION_DAYS,
+        Variable.HANDOFF_QUEUE_URL,
     }
 )
 """Variables that a template sets only where they are needed."""
@@ -80,9 +80,9 @@ DEFAULTS = {
     Variable.OPENAI_BASE_URL: "",
     Variable.ASSISTANTS_BASE_URL: "",
     Variable.CALLBACK_BASE_URL: "",
-    Variable.HANDOFF_QUEUE_URL: "",
     Variable.CONVERSATION_RETENTION_DAYS: "",
     Variable.DRAFT_CHECKS: "enforce",
+    Variable.HANDOFF_QUEUE_URL: "",
 }
 """Defaults of optional variables; times are in whole seconds.
 
@@ -340,9 +340,9 @@ class Metric(StrEnum):
     MESSAGES_RETRIED = "MessagesRetried"
     MESSAGES_FAILED = "MessagesFailed"
     MESSAGES_UNKNOWN = "MessagesUnknown"
-    MESSAGES_HELD = "MessagesHeld"
     MESSAGES_REPEATED = "MessagesRepeated"
     CHECKS_FAILED = "DraftChecksFailed"
+    MESSAGES_HELD = "MessagesHeld"
     FAILURES = "Failures"
     HEARTBEAT_FAILURES = "HeartbeatFailures"
     AI_SECONDS = "AISeconds"
@@ -377,7 +377,7 @@ ENDS = (
     Metric.MESSAGES_RETRIED,
     Metric.MESSAGES_FAILED,
     Metric.MESSAGES_UNKNOWN,
-    Metric.MESSAGES_HELD,
     Metric.MESSAGES_REPEATED,
+    Metric.MESSAGES_HELD,
 )
 """The metrics of a delivery's result; their sum is the number of messages received."""

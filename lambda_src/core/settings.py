@@ -57,9 +57,9 @@ class Settings:
     openai_base_url: str
     assistants_base_url: str
     callback_base_url: str
-    handoff_queue_url: str
     conversation_retention_days: int | None
     draft_checks: CheckMode
+    handoff_queue_url: str
     twilio_base_url: str
     powertools_metrics_namespace: str
 
@@ -256,14 +256,15 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 _SCHEDULER_READERS: Mapping[str, Callable[[str], object]] = {
     EVENTS_QUEUE_URL: _any_text,
     DELIVERY_LOOKUPS_PER_SECOND: _whole(1, MAX_LOOKUPS_PER_SECOND),
-} | {
-    name: _READERS[name]
-    for name in (
-        Variable.CHANNEL,
-        Variable.QUEUE_URL,
-        Variable.CONVERSATIONS_TABLE,
-        Variable.LOG_LEVEL,
-        Variable.VERSION,
-        METRICS_NAMESPACE,
-    )
+    **{
+        name: _READERS[name]
+        for name in (
+            Variable.CHANNEL,
+            Variable.QUEUE_URL,
+            Variable.CONVERSATIONS_TABLE,
+            Variable.LOG_LEVEL,
+            Variable.VERSION,
+            METRICS_NAMESPACE,
+        )
+    },
 }

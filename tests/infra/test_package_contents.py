@@ -219,7 +219,8 @@ def _run(package: LambdaPackage, openai: FakeOpenAI, twilio: FakeTwilio) -> _Run
             output.append(line)
         return {"batchItemFailures": []}
 
-    resources: Any = {"queue_url": queue_url, "table": table, "openai": openai, "twilio": twilio}
+    resources: Any = {"queue_url": queue_url, "handoff_url": "", "table": table}
+    resources |= {"openai": openai, "twilio": twilio}
     clients = vars(aws_account.clients())
     channel = Channel(**clients, **resources, read_log=list, read_metrics=list)
     names = list(dict.fromkeys(step.name for step in STEPS))

@@ -97,6 +97,7 @@ class OperatorChannel(Tool):
         dead_letter_queue_url: Its dead-letter queue.
         events_queue_url: The queue of its delivery events.
         events_dead_letter_queue_url: The dead-letter queue of these.
+        hand_off_queue_url: The queue of copies of held context objects.
     """
 
     channel: Channel
@@ -104,6 +105,7 @@ class OperatorChannel(Tool):
     dead_letter_queue_url: str
     events_queue_url: str
     events_dead_letter_queue_url: str
+    hand_off_queue_url: str
 
     def conversation(self, state: str, recipient: str = RECIPIENT, name: str = "") -> str:
         """Create a conversation in a state of `STATES`, by default named so; return its body."""
@@ -122,6 +124,14 @@ class OperatorChannel(Tool):
     def events(self) -> list[str]:
         """Return the bodies on both queues of delivery events, which stay visible."""
         return self._bodies(self.events_queue_url) + self._bodies(self.events_dead_letter_queue_url)
+
+    def hand_off(self, body: str) -> None:
+        """Put a copy of a context object on the hand-off queue."""
+        self.channel.sqs.send_message(QueueUrl=self.hand_off_queue_url, MessageBody=body)
+
+    def handed_off(self) -> list[str]:
+        """Return the bodies on the hand-off queue, which stay visible."""
+        return self._bodies(self.hand_off_queue_url)
 
     def enqueue(self, body: str) -> None:
         """Put a message on the channel's queue."""
