@@ -103,8 +103,9 @@ def known_facts(context: ContextObject, definition: AssistantDefinition) -> Know
     assistant's instructions with the descriptions of its variables. A text of the subject that
     addresses the AI is not data, so that its facts do not count.
     """
-    data = (text for text in leaf_texts(context.prompt_context) if not _ADDRESSES_AI.search(text))
-    descriptions = (variable.description for variable in definition.variables.values())
+    texts = list(leaf_texts(context.prompt_context))
+    data = [text for text in texts if not _ADDRESSES_AI.search(text)]
+    descriptions = [variable.description for variable in definition.variables.values()]
     trusted = (definition.instructions, *definition.checks.must_say, *descriptions)
     return KnownFacts.of((*data, context.guidance, context.sender, *trusted))
 

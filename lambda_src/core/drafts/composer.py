@@ -229,9 +229,7 @@ class MessageComposer:
                 answer = self._generate(question, fresh=True)
         except InvalidAnswer as invalid:
             invalid.problems = (invalid.detail,)
-            if invalid.answer:
-                provenance = self._provenance(question, ())
-                invalid.answer = replace(invalid.answer, written_by=provenance)
+            invalid.answer = self._with_provenance(question, _answer_of(invalid), ())
             raise
         question.delivery.step = Step.COMPOSE
         return self._checked(question, answer)
@@ -244,24 +242,23 @@ class MessageComposer:
             ProcessingError: Moderation did not answer; the answer is stored.
         """
         definition, context = question.definition, question.context
-        written_by = {} if is_stored else self._provenance(question, ())
+        results: list[CheckResult] = []
         try:
             answer = validate_output(answer, definition, self.text_rules)
         except InvalidAnswer as invalid:
             invalid.problems = (invalid.detail,)
-            invalid.answer = replace(answer, written_by=written_by)
+            invalid.answer = self._with_provenance(question, answer, results)
             raise
         if definition is None:
-            return replace(answer, written_by=written_by)
-        rules = definition.checks
-        results = list(check_texts(answer, context, definition))
-        if rules.moderation and not any(result.problems for result in results):
+            return self._with_provenance(question, answer, results)
+        results += check_texts(answer, context, definition)
+        if definition.checks.moderation and not any(result.problems for result in results):
             results.append(self._moderate(question, answer))
         if not is_stored:
-            written_by = self._provenance(question, results)
+            answer = self._with_provenance(question, answer, results)
         elif not answer.checked:
-            written_by = {"checks": _outcomes(results)}
-        answer = replace(answer, checked=self._stamp(definition), written_by=written_by)
+            answer = replace(answer, written_by={"checks": _outcomes(results)})
+        answer = replace(answer, checked=self._stamp(definition))
         failed = [result for result in results if result.problems]
         if failed:
             self._report_failed(answer, failed)
@@ -316,7 +313,9 @@ class MessageComposer:
     def _stamp(self, definition: AssistantDefinition) -> str:
         return stamp(definition.checks, self.text_rules, self.check_mode)
 
-    def _provenance(self, question: _Question, results: Sequence[CheckResult]) -> dict[str, Any]:
+    def _with_provenance(
+        self, question: _Question, answer: Answer, results: Sequence[CheckResult]
+    ) -> Answer:
         context, definition = question.context, question.definition
         written_by: dict[str, Any] = {
             "engine": context.engine,
@@ -330,7 +329,8 @@ class MessageComposer:
                 "reasoning_effort": definition.reasoning_effort,
                 "checks": _outcomes(results),
             }
-        return {name: value for name, value in written_by.items() if value}
+        known = {name: value for name, value in written_by.items() if value}
+        return replace(answer, written_by=known)
 
     def _ai_timeout(self, delivery: Delivery) -> float:
         timeout = self.times.ai_timeout(delivery.deadline - self.clock())
