@@ -213,10 +213,10 @@ _HOST = rf"(?:{_LETTER}[\w-]{{0,62}}\.){{1,8}}{_TOP_DOMAIN}"
 _EMAIL = re.compile(rf"(?<![\w.%+-])[\w.%+-]{{1,64}}@{_HOST}")
 _DOMAIN = re.compile(rf"(?<!{_LETTER}){_HOST}(?::\d{{1,5}})?(?:[/?#\\][^{_STOP}]*)?")
 _TRAILING = ".,;:!?'*_~)}…»”’"
-_ABBREVIATIONS = {"m.in", "asp.net"} | {
+_ABBREVIATIONS = {"m.in", "p.es", "c.so", "p.za", "n.ro", "asp.net"} | {
     f"{title}.{ending}" for title in ("gent", "ill", "ex", "preg", "egr") for ending in ("mo", "ma")
 }
-"""Words with a dot inside that end like a domain: "among others", "dear" and so on."""
+"""Words with a dot inside that end like a domain: "for example", "dear" and so on."""
 
 
 def _trimmed(url: str) -> str:
@@ -258,7 +258,7 @@ def _unquoted(text: str) -> str:
     return octets.decode("utf-8", "replace")
 
 
-def _read_url(text: str, rest: str) -> _Found:
+def _read_url(text: str, rest: str) -> _Found | None:
     """Read a link, of which `rest` is a part if it is more than the next words of the sentence."""
     urls = [_trimmed(text)]
     if rest and (re.search(r"[./:@?#%]", rest) or not urls[0].isascii()):
@@ -266,6 +266,8 @@ def _read_url(text: str, rest: str) -> _Found:
     elif rest:
         urls.append(text + rest)
     keys = [_link_key(each) for each in urls]
+    if not keys[0][0]:
+        return None
     readings = tuple((FactKind.LINK, *key) for key in keys)
     without_fragment = tuple((FactKind.LINK, *key[:3], "") for key in keys)
     return _Found(FactKind.LINK, 0, urls[0], readings, (*readings, *without_fragment))
@@ -313,19 +315,21 @@ class _Word:
     is_pm: bool = False
 
 
-# Roles, one letter each: in the rules, <Ww> is a token with one of the roles W and w.
+# Roles, one letter each: in the rules, ~Ww~ is a token with one of the roles W and w.
 _ROLES = {
     "O": "st nd rd th er re e o a ª º",  # after the number of a day
     "F": "of de d del di",  # between a day, month and year, or an amount and its currency
     "B": "bis to au al a tot do and und et y e en i or oder ou o of lub até till until through",
     "D": "the den dem der am vom zum bis ab seit le el il la op dia dnia",  # before a day
-    "T": "um om at o à a às as las la ore alle dalle godz godzinie dès vers von from ab gegen kl",
+    "T": "um om at à às as las ore alle dalle godz godzinie dès vers ab gegen kl",  # before an hour
+    "Z": "a o",  # the same, and other words
     "K": "um om ore alle dalle godz godzinie kl",  # before 10.30
     "k": "ore godz godzinie kl",  # before an hour without a unit
     "H": "h hs hrs",
     "U": "uhr o'clock oclock",
     "u": "uur h",  # hours, or a duration
     "n": "min minutes minuten",
+    "s": "s sec sek",
     "p": "p",
     "t": "t",
     **{mark: mark for mark in "年月日時分半間"},
@@ -334,22 +338,7 @@ _WEAK_MONTHS = {"may", "set", "out"}
 """Months that are other words too: more than a number before them must suggest a date."""
 _NOT_ALONE = {"march", "may", "mars", "mayo", "marca", "marco", "maja", "maj", "mai", "mei", "lis"}
 """Names of months that are other words or people's names where no day or year is beside them."""
-_UNCERTAIN_WEEKDAYS = {
-    "do",
-    "di",
-    "ma",
-    "me",
-    "mi",
-    "so",
-    "we",
-    "su",
-    "sa",
-    "th",
-    "ve",
-    "je",
-    "fr",
-    "mar",
-}
+_UNCERTAIN_WEEKDAYS = " do di ma me mi so we su sa th ve je fr "
 """Abbreviations that are other words too: "do 3 marca" is "until 3 March"."""
 _LONGEST_PHRASE = 4
 _CURRENCY_SIGNS = r"$\u00a2-\u00a5\u058f\u060b\u0e3f\u17db\u20a0-\u20cf"
@@ -604,6 +593,8 @@ def _read_phone(match: _Match) -> list[_Found]:
 
 def _is_phone(text: str) -> bool:
     groups = [len(group) for group in re.findall(r"\d+", text)]
+    if re.fullmatch(r"\d+\.\d+", text):  # a decimal number
+        return False
     if text[0] in "+(0":
         return _PHONE_DIGITS.start <= sum(groups) < _PHONE_DIGITS.stop + len("000")
     return sum(groups) in _PHONE_DIGITS and (
@@ -638,7 +629,8 @@ def _read_weekdays(match: _Match) -> list[int | None]:
     if word is None:
         return [None]
     following = match.reader.following(match.match.end("w")) if match.has("w") else ""
-    is_uncertain = match.text("w").casefold() in _UNCERTAIN_WEEKDAYS and following[:1] not in ".,"
+    name = f" {match.text('w').casefold()} "
+    is_uncertain = name in _UNCERTAIN_WEEKDAYS and not following.startswith((".", ","))
     return [*sorted(word.weekdays), *([None] if is_uncertain else [])]
 
 
@@ -667,6 +659,12 @@ def _read_numeric_date(match: _Match) -> list[_Found]:
     return _found_date(match, days)
 
 
+def _read_weekday_date(match: _Match) -> list[_Found]:
+    """Read "ma 24-11", but not hours: "Mon-Fri 9-5"."""
+    is_range = match.text("sep") == "-" and int(match.text("a")) <= _NOON
+    return [] if is_range else _read_numeric_date(match)
+
+
 def _read_short_date(match: _Match) -> list[_Found]:
     """Read 3/14, but not a fraction or 24/7."""
     a, b = match.text("a"), match.text("b")
@@ -686,6 +684,8 @@ def _read_named_date(match: _Match) -> list[_Found]:
     word = match.word("M", "v", "v2", "v3", "v4")
     months = sorted(word.months) if word else [match.number("b")]
     years = _years(match.text("y") or match.text("yy") or match.text("yy2"))
+    if match.has("a1") and int(match.text("a1")) <= int(match.text("a")):
+        return []
     if not all(year is None or _is_year(year) for year in years):
         years = [None]
     found = []
@@ -853,8 +853,14 @@ _RULES: tuple[tuple[_Read, str], ...] = (
         ),
     ),
     (_read_day, r"(?P<a>[12])~日~ ?(?:\((?P<w2>~w~)\)|(?P<w3>~W~))"),
-    # Mon 3/3, 3/3(月), 3/14, am 3.3.
-    (_read_numeric_date, rf"(?P<w>~Ww~)[.,]{{0,2}} (?P<a>[12])[-./](?P<b>[12])\.?{_AFTER}"),
+    # Mon 3/3; 3/3(月), 3/14, am 3.3.
+    (
+        _read_weekday_date,
+        (
+            rf"(?P<w>~Ww~)[.,]{{0,2}} (?P<a>[12])(?P<sep>[-./])(?P<b>[12])\.?{_AFTER}"
+            r"(?! ?~AUuH~)"
+        ),
+    ),
     (_read_numeric_date, rf"{_NOT_IN_NUMBER}(?P<a>[12])/(?P<b>[12]) ?\((?P<w2>~w~)\.?\)"),
     (
         _read_short_date,
@@ -884,7 +890,7 @@ _RULES: tuple[tuple[_Read, str], ...] = (
     (
         _read_time,
         (
-            rf"{_BEFORE}{_RANGE}{_CLOCK}(?::(?P<s>2))?"
+            rf"{_BEFORE}{_RANGE}{_CLOCK}(?::(?P<s>2))?(?: ~H~)?"
             r"(?:(?P<p>~A~)| (?P<p2>~A~)(?! ?[\x0012345]))"
         ),
     ),
@@ -901,7 +907,13 @@ _RULES: tuple[tuple[_Read, str], ...] = (
             rf"(?::(?P<s>2)(?:[.,]{_D})?{_OFFSET})?(?!:?{_D})"
         ),
     ),
-    (_read_time, rf"{_BEFORE}(?P<h>[12]) ?~H~ ?(?P<i>2)(?!{_D})(?: ?~n~)?"),
+    (
+        _read_time,
+        (
+            rf"{_BEFORE}(?P<h>[12]) ?~H~ ?(?P<i>2)(?!{_D})"
+            r"(?: ?~n~)?(?: (?P<s>2) ?~s~)?(?: (?P<p>~A~))?"
+        ),
+    ),
     (_read_time, rf"{_BEFORE}(?P<h>[12])\.(?P<i>2) ?~u~"),
     (_read_time, r"(?<=~T~ )(?P<h>[12]) ?~u~(?!~L~)"),
     (_read_time, rf"(?<=~K~ )(?P<h>[12])\.(?P<i>2){_AFTER}(?! ?(?:%|~C~))"),
@@ -914,7 +926,7 @@ _RULES: tuple[tuple[_Read, str], ...] = (
     (_read_day, rf"(?P<w>~Ww~)[.,]{{0,2}} ?(?:~D~ )?(?P<a>[12])(?:~O~|\.)(?!{_D})"),
     (
         _read_day,
-        rf"(?P<w>~W~)[.,]{{0,2}} (?:~D~ )?(?P<a>[12])(?=[,;)!?\n]|$|\.(?!{_D})| ~T~)",
+        rf"(?P<w>~W~)[.,]{{0,2}} (?:~D~ )?(?P<a>[12])(?=[,;)!?\n]|$|\.(?!{_D})| ~TZ~)",
     ),
     (_read_weekday_pair, r"(?P<w>~Ww~)\.? ?- ?(?P<w2>~Ww~)"),
     (_read_day, r"(?P<w>~W~)"),
