@@ -155,6 +155,8 @@ def test_what_the_input_does_not_say_is_reported(kind: FactKind, text: str) -> N
         ({"price_gbp": 12.5}, "£12.50, €12.50, 12.5%", []),
         ("$12", "12 dollars, CA$12, 12 €", ["12 €"]),
         ("£12 or 5%", "£5, 12%", ["£5", "12%"]),
+        ("12,85 EUR, 3 £2 tickets", "12,85 € 3 Schichten, 12.85 EUR 5 days, 3 £2 tickets", []),
+        ([5, 0.07, 1.25], "5%, 7%, 125%, 500%", ["500%"]),
         ("A123, req-0005, 2026-11-20", "£123, £5, £20", ["£123", "£5", "£20"]),
         ("2025-03-03T15:30:00.000+01:00", "3:30 pm, 01:00", ["01:00"]),
         ("call 447700900123", "+44 7700 900123, 07700 900123", ["07700 900123"]),
@@ -174,8 +176,12 @@ def test_values_are_compared(source: Any, text: str, expected: list[str]) -> Non
 
 def test_leaves_are_the_strings_and_numbers() -> None:
     """Of all nested objects, numbers in their shortest form; keys, booleans and null are not."""
-    value = {"a": [1, 2.50, Decimal("1000.0"), True, None], "b": {"c": "x", "d": 1e21}, "5": ""}
-    assert ["1", "2.5", "1000", "x", "1" + "0" * 21, ""] == list(leaf_texts(value))
+    value = {
+        "a": [1, 2.50, Decimal("1000.0"), True, None],
+        "b": {"c": "x", "d": 1e21},
+        "5": Decimal("1E+999"),
+    }
+    assert ["1", "2.5", "1000", "x", "1" + "0" * 21, "1E+999"] == list(leaf_texts(value))
 
 
 def test_a_fact_does_not_show_its_text() -> None:

@@ -67,12 +67,22 @@ def leaf_texts(value: JSON) -> Iterator[str]:
             case bool() | None:
                 pass
             case int() | float() | Decimal() as number:
-                shortest = f"{Decimal(str(number)):f}"
-                yield shortest.rstrip("0").rstrip(".") if "." in shortest else shortest
+                yield _shortest(Decimal(str(number)))
             case Mapping() as members:
                 pending.extend(reversed(list(members.values())))
             case Iterable() as items:
                 pending.extend(reversed(list(items)))
+
+
+def _shortest(number: Decimal) -> str:
+    if not number.is_finite() or abs(number.adjusted()) > _MAX_POWER:
+        return str(number)
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+_MAX_POWER = 30
+"""Numbers beyond this power of ten keep their exponent: 1E+999999999 is no text to write out."""
 
 
 class KnownFacts:
@@ -147,7 +157,8 @@ def _number_keys(value: Decimal) -> Iterator[_Key]:
     yield (_NUMBER, value)
     yield (FactKind.AMOUNT, value, _ANY_CURRENCY)
     yield (FactKind.PERCENTAGE, value)
-    yield (FactKind.PERCENTAGE, value * 100)
+    if value <= 1 or value != value.to_integral_value():
+        yield (FactKind.PERCENTAGE, value * 100)
 
 
 # --- characters --------------------------------------------------------------------------------
@@ -212,6 +223,7 @@ _TOP_DOMAIN = rf"(?:[Xx][Nn]--[A-Za-z0-9-]{{1,59}}|[^\W\d_]{{2,24}})(?!{_LETTER}
 _HOST = rf"(?:{_LETTER}[\w-]{{0,62}}\.){{1,8}}{_TOP_DOMAIN}"
 _EMAIL = re.compile(rf"(?<![\w.%+-])[\w.%+-]{{1,64}}@{_HOST}")
 _DOMAIN = re.compile(rf"(?<!{_LETTER}){_HOST}(?::\d{{1,5}})?(?:[/?#\\][^{_STOP}]*)?")
+_MAX_LABEL = 63
 _TRAILING = ".,;:!?'*_~)}…»”’"
 _ABBREVIATIONS = {"m.in", "p.es", "c.so", "p.za", "n.ro", "asp.net"} | {
     f"{title}.{ending}" for title in ("gent", "ill", "ex", "preg", "egr") for ending in ("mo", "ma")
@@ -237,15 +249,15 @@ def _link_key(url: str) -> tuple[str, ...]:
     rest = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://", "", url.replace("\\", "/"))
     parts = re.fullmatch(r"([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", rest, re.DOTALL)
     host, path, query, fragment = (part or "" for part in parts.groups()) if parts else ("",) * 4
-    host = host.casefold().removeprefix("www.").rstrip(".")
+    host = host.lower().removeprefix("www.").rstrip(".")
     host = ".".join(map(_decoded_label, re.sub(r":(80|443)$", "", host).split(".")))
     return host, _unquoted(path).rstrip("/"), _unquoted(query.strip("?")), fragment.strip("#")
 
 
 def _decoded_label(label: str) -> str:
-    if label.startswith("xn--"):
+    if label.startswith("xn--") and len(label) <= _MAX_LABEL:
         with suppress(UnicodeError):
-            return label[4:].encode("ascii").decode("punycode").casefold()
+            return label[4:].encode("ascii").decode("punycode").lower()
     return label
 
 
@@ -501,7 +513,11 @@ _GROUP = 3
 
 
 def _is_year(value: object) -> bool:
-    return isinstance(value, int | Decimal) and value == int(value) and 1900 <= value < 2100  # noqa: PLR2004 - years that messages are about
+    return value in _YEARS
+
+
+_YEARS = range(1900, 2100)
+"""Years that messages are about."""
 
 
 def _quantities(match: _Match) -> Iterator[set[Decimal]]:
@@ -517,7 +533,7 @@ def _quantities(match: _Match) -> Iterator[set[Decimal]]:
 
 def _read_amount(match: _Match) -> list[_Found]:
     word = match.word("c", "c2")
-    codes = (word.codes if word else set()) or {match.text("c").casefold()}
+    codes = (word.codes if word else set()) or {match.text("c") or match.text("c2")}
     found = []
     for values in _quantities(match):
         named = [(FactKind.AMOUNT, value, code) for value in values for code in codes]
@@ -872,7 +888,8 @@ _RULES: tuple[tuple[_Read, str], ...] = (
     (
         _read_amount,
         (
-            rf"(?P<c>~S~)\.? ?(?P<n>{_NUM})(?!:)(?: ?(?P<x>~X~))?"
+            rf"(?:(?<!{_D})(?<!{_D} )(?<!~X~ )(?<!~X~\. )(?P<c>~S~)\.? ?|(?P<c2>~S~))"
+            rf"(?P<n>{_NUM})(?!:)(?: ?(?P<x>~X~))?"
             rf"(?: ?- ?(?:~S~ ?)?(?P<n2>{_NUM})(?: ?(?P<x2>~X~))?)?"
         ),
     ),
