@@ -429,11 +429,15 @@ def _table() -> _Table:
 
 # --- the rules ---------------------------------------------------------------------------------
 
+# A range has no spaces around its dash, since items of a list may have.
 # Types of tokens: a digit for a number of so many digits (5: or more), the character itself for
 # punctuation, L for a word without a role, J for a Japanese character, and a character of the
 # private use area for each set of roles. A masked token is a NUL.
 _DIGITS = "[12345]"
-_NUM = rf"(?:(?<!{_DIGITS}[.,':/])(?:(?<!{_DIGITS} )|(?!3))){_DIGITS}(?:[.,']{_DIGITS}| 3){{0,9}}"
+_NUM = (
+    rf"(?<!{_DIGITS}[.,':/])(?:(?<![123] )|(?!3))"
+    rf"(?>[123](?: 3){{1,5}}(?:[.,]{_DIGITS})?(?! 3)|{_DIGITS}(?:[.,']{_DIGITS}){{0,9}})"
+)
 _WEEKDAY = r"(?:(?P<w>~Ww~)[.,]{0,2} ?(?:~D~ )?)?"
 _WEEKDAY_AFTER = r"(?: ?\((?P<w2>~Ww~)\.?\)|(?P<w3>~W~))?"
 _MONTH = (
@@ -646,7 +650,7 @@ def _read_weekdays(match: _Match) -> list[int | None]:
         return [None]
     following = match.reader.following(match.match.end("w")) if match.has("w") else ""
     name = f" {match.text('w').casefold()} "
-    is_uncertain = name in _UNCERTAIN_WEEKDAYS and not following.startswith((".", ","))
+    is_uncertain = name in _UNCERTAIN_WEEKDAYS and not following.startswith(".")
     return [*sorted(word.weekdays), *([None] if is_uncertain else [])]
 
 
@@ -666,7 +670,7 @@ def _found_date(
 
 def _read_numeric_date(match: _Match) -> list[_Found]:
     """Read 03/04/2025 in both orders, and 03/04/05 with the year first as well."""
-    a, b, y = match.text("a"), match.text("b"), match.text("y")
+    a, b, y = match.text("a"), match.text("b"), match.text("y").strip()
     if match.has("year"):
         return _found_date(match, [(match.number("year"), int(b), int(a))])
     days = [day for year in _years(y) for day in ((year, int(b), int(a)), (year, int(a), int(b)))]
@@ -786,13 +790,15 @@ def _found_time(
 
 
 def _is_german_am(match: _Match) -> bool:
-    """Return whether "am" is the German "at the": "Schicht 3 am Lager", but not "3 am Monday"."""
-    following = re.match(r" ([^\W\d_]+)", match.reader.following(match.match.end(), 20))
+    """Return whether "am" is German: "Schicht 3 am Lager" or "am 5.", but not "3 am Monday"."""
+    following = match.reader.following(match.match.end(), 20)
+    word = re.match(r" (\d|[^\W\d_]+)", following)
+    is_noun = word is not None and (word[1].isdecimal() or word[1].istitle())
     return (
         match.text("p2") == "am"
-        and following is not None
-        and following[1].istitle()
-        and not following[1].endswith("day")
+        and not match.has("i")
+        and is_noun
+        and re.match(r" \w+day\b", following) is None
     )
 
 
@@ -836,14 +842,14 @@ _RULES: tuple[tuple[_Read, str], ...] = (
         _read_numeric_date,
         (
             rf"{_WEEKDAY}(?<!{_D}[./,:])(?<![12]-[12]-)(?P<a>[12])(?P<sep>[-/.]) ?(?P<b>[12])"
-            rf"(?P=sep) ?(?P<y>[24])(?!(?P=sep){_D}|[.,:]{_D}){_WEEKDAY_AFTER}"
+            rf"(?P=sep)(?P<y> ?4|2)(?!(?P=sep){_D}|[.,:]{_D}){_WEEKDAY_AFTER}"
         ),
     ),
     # Mon, 3rd of March 2025; vom 3. bis 5. März
     (
         _read_named_date,
         (
-            rf"{_WEEKDAY}(?:(?<!~S~)(?<!~S~ )(?<![.,:/])(?P<a0>[12])(?:~O~|\.)?(?: ?- ?| ~B~ ))?"
+            rf"{_WEEKDAY}(?:(?<!~S~)(?<!~S~ )(?<![.,:/])(?P<a0>[12])(?:~O~|\.)?(?:-| ~B~ ))?"
             r"(?P<a>[12])(?:\.|~O~\.?)?[ -]?"
             rf"(?:~F~[ '])?{_MONTH}(?:[ ,-]{{1,2}}(?:~F~ )?(?P<y>4)|-(?P<yy>2)| '(?P<yy2>2))?"
             rf"{_WEEKDAY_AFTER}"
@@ -854,7 +860,7 @@ _RULES: tuple[tuple[_Read, str], ...] = (
         _read_named_date,
         (
             rf"{_WEEKDAY}(?P<M>~E~)\.? (?:~D~ )?(?P<a>[12])(?:~O~)?"
-            r"(?: ?- ?(?P<a1>[12])(?:~O~)?(?! ?~A~))?(?:,? (?P<y>4))?"
+            r"(?:-(?P<a1>[12])(?:~O~)?(?! ?~A~))?(?:,? (?P<y>4))?"
             rf"(?![:./-]?{_D}| ?~A~)"
         ),
     ),
@@ -889,26 +895,26 @@ _RULES: tuple[tuple[_Read, str], ...] = (
         _read_amount,
         (
             rf"(?:(?<!{_D})(?<!{_D} )(?<!~X~ )(?<!~X~\. )(?P<c>~S~)\.? ?|(?P<c2>~S~))"
-            rf"(?P<n>{_NUM})(?!:)(?: ?(?P<x>~X~))?"
-            rf"(?: ?- ?(?:~S~ ?)?(?P<n2>{_NUM})(?: ?(?P<x2>~X~))?)?"
+            rf"(?P<n>{_NUM})(?!:{_D})(?: ?(?P<x>~X~))?"
+            rf"(?:-(?:~S~ ?)?(?P<n2>{_NUM})(?: ?(?P<x2>~X~))?)?"
         ),
     ),
     (
         _read_amount,
         (
-            rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)?(?: ?- ?(?P<n2>{_NUM})(?: ?(?P<x2>~X~)\.?)?)?"
+            rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)?(?:-(?P<n2>{_NUM})(?: ?(?P<x2>~X~)\.?)?)?"
             rf"(?:,--?)?[ -]?(?:~F~[ '])?(?P<c>~C~)(?!{_D})"
         ),
     ),
     (_read_minor_amount, rf"(?P<n>{_NUM}) ?~P~"),
     (_read_minor_amount, r"(?<![.,'])(?P<n>2)~p~(?!\.|~L~)"),
-    (_read_percentage, rf"(?P<n>{_NUM})(?: ?- ?(?P<n2>{_NUM}))? ?(?:%|~%~)"),
+    (_read_percentage, rf"(?P<n>{_NUM})(?:-(?P<n2>{_NUM}))? ?(?:%|~%~)"),
     # 3:30 pm; 9-11am; and "3 am", unless it is German: "Schicht 3 am 5. März"
     (
         _read_time,
         (
             rf"{_BEFORE}{_RANGE}{_CLOCK}(?::(?P<s>2))?(?: ~H~)?"
-            r"(?:(?P<p>~A~)| (?P<p2>~A~)(?! ?[\x0012345]))"
+            r"(?:(?P<p>~A~)| (?P<p2>~A~))"
         ),
     ),
     # 15 Uhr, 午後3時半, 15:30:00+01:00, 15h30, 15.30 uur, à 15h, ore 10.30, godz. 15
@@ -937,7 +943,7 @@ _RULES: tuple[tuple[_Read, str], ...] = (
     (_read_time, rf"~k~\.? (?P<h>[12]){_AFTER}(?! ?(?:%|~C~))"),
     (
         _read_phone,
-        rf"(?<!{_D}[ .()/-])(?:\+ ?)?\(?{_D}(?:[ .()/-]{{1,3}}{_D}){{0,19}}",
+        rf"(?<!{_D}[ .()/-])(?:\+ ?)?\(?{_D}(?:(?:[ .()/-]{{1,2}}| / ){_D}){{0,19}}",
     ),
     # Monday the 3rd; lundi 3 à 15h; Mo-Fr; Monday; April
     (_read_day, rf"(?P<w>~Ww~)[.,]{{0,2}} ?(?:~D~ )?(?P<a>[12])(?:~O~|\.)(?!{_D})"),
