@@ -63,20 +63,32 @@ class _Generator:
         self.foreign = self.locale
 
     def cases(self, count: int) -> Iterator[Case]:
-        """Yield so many cases."""
-        value: Callable[[], tuple[str, str, str]] = getattr(self, f"_{self.kind.name.lower()}")
-        while count:
-            self.foreign = self.random.choice([each for each in LOCALES if each != self.locale])
-            source, text, changed = value()
-            if not text or text == changed:
-                continue
+        """Yield so many cases, a third of them among two facts of other kinds and a number."""
+        for _ in range(count):
+            source, text, changed = self._value(self.kind)
             frame = self.random.choice(FRAMES[self.locale[:2]])
             other = self.random.choice(FRAMES[self.foreign[:2]])
-            source = source if self.random.random() < 0.5 else other.format(source)
+            if self.random.random() < 0.5:
+                source = other.format(source)
+            if self.random.random() < 0.3:
+                kinds = self.random.sample([each for each in FactKind if each != self.kind], 2)
+                others = [self._value(kind) for kind in kinds]
+                source = "\n".join([source, *(each[0] for each in others)])
+                items = [f"{self.random.randrange(2, 60)} x", "{}", *(each[1] for each in others)]
+                self.random.shuffle(items)
+                frame = frame.format(self.random.choice((", ", "; ", " - ", ": ")).join(items))
             yield Case(
                 self.kind.value, self.locale, source, frame.format(text), frame.format(changed)
             )
-            count -= 1
+
+    def _value(self, kind: FactKind) -> tuple[str, str, str]:
+        """Return a value as in the input and in the text, and another one as in the text."""
+        value: Callable[[], tuple[str, str, str]] = getattr(self, f"_{kind.name.lower()}")
+        while True:
+            self.foreign = self.random.choice([each for each in LOCALES if each != self.locale])
+            source, text, changed = value()
+            if text and text != changed:
+                return source, text, changed
 
     # dates and times
 
