@@ -5,7 +5,7 @@ value of the same kind, which the input does not support.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -18,42 +18,34 @@ from tests.facts.tables import LOCALES
 
 SEED = 16
 FRAMES = {
-    "en_GB": ("Hi Anna, {}.", "We noted {} for you, is that right?", "It is {}, as agreed."),
-    "en_US": ("Hi Anna, {}.", "We noted {} for you, is that right?", "It is {}, as agreed."),
-    "de": (
-        "Hallo Anna, {}.",
-        "Wir haben {} notiert, passt das?",
-        "Es bleibt bei {}, wie vereinbart.",
-    ),
-    "fr": (
-        "Bonjour Anna, {}.",
-        "Nous avons noté {} pour vous, c'est bien cela ?",
-        "C'est {}, oui.",
-    ),
+    "en": ("Hi Anna, {}.", "We noted {} for you, is that right?", "It is {}, as agreed."),
+    "de": ("Hallo Anna, {}.", "Wir haben {} notiert, passt das?", "Es bleibt bei {}, wie gesagt."),
+    "fr": ("Bonjour Anna, {}.", "Nous avons noté {} pour vous, c'est bien ?", "C'est {}, oui."),
     "es": ("Hola Anna, {}.", "Hemos anotado {} para ti, ¿es correcto?", "Será {}, como acordamos."),
     "it": ("Ciao Anna, {}.", "Abbiamo annotato {} per te, va bene?", "Resta {}, come concordato."),
-    "pt_BR": ("Olá Anna, {}.", "Anotamos {} para você, está certo?", "Fica {}, como combinado."),
-    "nl": (
-        "Hallo Anna, {}.",
-        "We hebben {} genoteerd, klopt dat?",
-        "Het blijft {}, zoals besproken.",
-    ),
+    "pt": ("Olá Anna, {}.", "Anotamos {} para você, está certo?", "Fica {}, como combinado."),
+    "nl": ("Hallo Anna, {}.", "We hebben {} genoteerd, klopt dat?", "Het blijft {}, zoals gezegd."),
     "pl": ("Cześć Anno, {}.", "Zapisaliśmy {} dla Ciebie, zgadza się?", "To {}, jak ustalono."),
     "ja": ("アンナ様、{}。", "{}でよろしいでしょうか。", "予定は{}です。"),
 }
-"""Sentences around a fact."""
-REGIONS = {
-    "en_GB": "GB",
-    "en_US": "US",
-    "de": "DE",
-    "fr": "FR",
-    "es": "ES",
-    "it": "IT",
-    "pt_BR": "BR",
-    "nl": "NL",
-    "pl": "PL",
-    "ja": "JP",
+"""Sentences around a fact, by language."""
+PERCENT_WORDS = {
+    "en": " percent",
+    "de": " Prozent",
+    "fr": " pour cent",
+    "es": " por ciento",
+    "it": " per cento",
+    "pt": " por cento",
+    "nl": " procent",
+    "pl": " procent",
+    "ja": "パーセント",
 }
+VARIANTS = (
+    "en_IN en_CA en_AU en_IE en_ZA de_AT de_CH fr_CA fr_CH fr_BE es_MX es_AR es_CO pt_PT nl_BE"
+    " it_CH"
+)
+"""The same languages in other countries, from which the runtime's words do not come."""
+COUNTRIES = {"de": "DE", "fr": "FR", "es": "ES", "it": "IT", "nl": "NL", "pl": "PL", "ja": "JP"}
 CURRENCIES = ("GBP", "EUR", "USD", "PLN", "JPY", "BRL", "CHF")
 SKELETONS = "yMMMd yMMMMd MMMd MMMMd MEd MMMEd MMMMEd yMMMEd yMMMMEEEEd yMEd yMd yMMMM Md"
 TIME_SKELETONS = ("Hm", "Hms", "hm", "hms", "h", "H")
@@ -71,20 +63,32 @@ class _Generator:
         self.foreign = self.locale
 
     def cases(self, count: int) -> Iterator[Case]:
-        """Yield so many cases."""
-        value: Callable[[], tuple[str, str, str]] = getattr(self, f"_{self.kind.name.lower()}")
-        while count:
-            self.foreign = self.random.choice([each for each in LOCALES if each != self.locale])
-            source, text, changed = value()
-            if not text or text == changed:
-                continue
-            frame = self.random.choice(FRAMES[self.locale])
-            other = self.random.choice(FRAMES[self.foreign])
-            source = source if self.random.random() < 0.5 else other.format(source)
+        """Yield so many cases, a third of them among two facts of other kinds and a number."""
+        for _ in range(count):
+            source, text, changed = self._value(self.kind)
+            frame = self.random.choice(FRAMES[self.locale[:2]])
+            other = self.random.choice(FRAMES[self.foreign[:2]])
+            if self.random.random() < 0.5:
+                source = other.format(source)
+            if self.random.random() < 0.3:
+                kinds = self.random.sample([each for each in FactKind if each != self.kind], 2)
+                others = [self._value(kind) for kind in kinds]
+                source = "\n".join([source, *(each[0] for each in others)])
+                items = [f"{self.random.randrange(2, 60)} x", "{}", *(each[1] for each in others)]
+                self.random.shuffle(items)
+                frame = frame.format(self.random.choice((", ", "; ", " - ", ": ")).join(items))
             yield Case(
                 self.kind.value, self.locale, source, frame.format(text), frame.format(changed)
             )
-            count -= 1
+
+    def _value(self, kind: FactKind) -> tuple[str, str, str]:
+        """Return a value as in the input and in the text, and another one as in the text."""
+        value: Callable[[], tuple[str, str, str]] = getattr(self, f"_{kind.name.lower()}")
+        while True:
+            self.foreign = self.random.choice([each for each in LOCALES if each != self.locale])
+            source, text, changed = value()
+            if text and text != changed:
+                return source, text, changed
 
     # dates and times
 
@@ -204,18 +208,6 @@ class _Generator:
     def _percentage(self) -> tuple[str, str, str]:
         value = Decimal(self.random.randrange(1, 400)) / self.random.choice((1, 2, 4, 10))
         other = value + Decimal(self.random.randrange(1, 40)) / self.random.choice((1, 2, 4, 10))
-        words = {
-            "en_GB": " per cent",
-            "en_US": " percent",
-            "de": " Prozent",
-            "fr": " pour cent",
-            "es": " por ciento",
-            "it": " per cento",
-            "pt_BR": " por cento",
-            "nl": " procent",
-            "pl": " procent",
-            "ja": "パーセント",
-        }
         source = self.random.choice(
             [self._spell_percentage(value, self.foreign), f"{value}", f"{value / 100}"]
         )
@@ -223,7 +215,7 @@ class _Generator:
             spelled = [self._spell_percentage(each, self.locale) for each in (value, other)]
         else:
             spelled = [
-                numbers.format_decimal(each, locale=self.locale) + words[self.locale]
+                numbers.format_decimal(each, locale=self.locale) + PERCENT_WORDS[self.locale[:2]]
                 for each in (value, other)
             ]
         return source, spelled[0], spelled[1]
@@ -231,7 +223,7 @@ class _Generator:
     # phone numbers, links and addresses
 
     def _phone(self) -> tuple[str, str, str]:
-        region = REGIONS[self.locale]
+        region = COUNTRIES.get(self.locale) or self.locale[3:]
         kind = self.random.choice(
             (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
         )
@@ -304,8 +296,8 @@ class _Generator:
         return source, text, changed
 
 
-def generate(count: int) -> Iterator[Case]:
+def generate(count: int, locales: Sequence[str] = LOCALES) -> Iterator[Case]:
     """Yield so many cases of each kind and locale, the same ones each time."""
     for kind in FactKind:
-        for locale in LOCALES:
+        for locale in locales:
             yield from _Generator(kind, locale).cases(count)

@@ -3,14 +3,16 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass, field
+from functools import cache
 from pathlib import Path
 
-from lambda_src.core.drafts.facts import FactKind, KnownFacts
+from lambda_src.core.drafts.facts import FactKind, KnownFacts, leaf_texts
 from tests.faults.report import Table
 
 SAMPLE = Path(__file__).with_name("cases.json")
 """Some of the generated cases, so that the tests need no locale data."""
+EXAMPLE = Path(__file__).parents[2] / "examples" / "contexts" / "whatsapp.json"
 MAX_FALSE_POSITIVES, MAX_FALSE_NEGATIVES = 0.02, 0.05
 """Goals for each kind of fact."""
 
@@ -33,25 +35,31 @@ class Case:
     text: str
     changed: str
 
-    @property
-    def is_false_positive(self) -> bool:
-        """Return whether anything in the supported text is reported."""
-        return bool(KnownFacts.of([self.source]).unsupported(self.text))
+    def check(self) -> tuple[bool, bool]:
+        """Return whether it is a false positive, and whether it is a false negative.
 
-    @property
-    def is_false_negative(self) -> bool:
-        """Return whether the changed value is not reported as what it is."""
-        reported = KnownFacts.of([self.source]).unsupported(self.changed)
-        return self.kind not in [fact.kind for fact in reported]
+        The former is anything that is reported in the supported text, the latter a changed value
+        that is not reported as what it is. The input has an example's data beside the value.
+        """
+        known = KnownFacts.of([self.source, *_example_texts()])
+        reported = [fact.kind for fact in known.unsupported(self.changed)]
+        return bool(known.unsupported(self.text)), self.kind not in reported
+
+
+@cache
+def _example_texts() -> tuple[str, ...]:
+    front = json.loads(EXAMPLE.read_text("utf-8"))["frontend_payload"]
+    return tuple(leaf_texts(front["project_data"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Wrong results among the cases, by kind and language."""
+    """Wrong results among the cases, by kind and language, and the cases with one."""
 
     cases: Counter[tuple[str, str]]
     false_positives: Counter[tuple[str, str]]
     false_negatives: Counter[tuple[str, str]]
+    wrong: list[Case] = field(default_factory=list)
 
     def of_kind(self, kind: str) -> tuple[float, float]:
         """Return the shares of false positives and false negatives in all languages."""
@@ -68,16 +76,16 @@ class Rates:
             for positives, negatives in map(self.of_kind, FactKind)
         )
 
-    def tables(self) -> Iterator[Table]:
-        """Yield the shares by kind, and the counts by kind and language."""
+    def tables(self, title: str) -> Iterator[Table]:
+        """Yield the shares by kind, and the counts by language and kind."""
         yield Table(
-            "By kind",
+            title,
             ("kind", "cases", "false positives", "goal", "false negatives", "goal"),
             tuple(self._row(kind) for kind in FactKind),
         )
         locales = tuple(dict.fromkeys(locale for _, locale in self.cases))
         yield Table(
-            "By kind and language",
+            f"{title}, by language",
             ("language", *FactKind),
             tuple((each, *(self._cell(kind, each) for kind in FactKind)) for each in locales),
             "False positives / false negatives.",
@@ -105,8 +113,11 @@ def measure(cases: Iterable[Case]) -> Rates:
     for case in cases:
         key = (case.kind, case.locale)
         rates.cases[key] += 1
-        rates.false_positives[key] += case.is_false_positive
-        rates.false_negatives[key] += case.is_false_negative
+        is_positive, is_negative = case.check()
+        rates.false_positives[key] += is_positive
+        rates.false_negatives[key] += is_negative
+        if is_positive or is_negative:
+            rates.wrong.append(case)
     return rates
 
 
@@ -119,8 +130,3 @@ def write_sample(cases: Iterable[Case]) -> None:
     """Store cases, one a line."""
     lines = ",\n".join(json.dumps(astuple(case), ensure_ascii=False) for case in cases)
     SAMPLE.write_text(f"[\n{lines}\n]\n", "utf-8")
-
-
-def describe(case: Case) -> str:
-    """Return a case for a failing test."""
-    return json.dumps(asdict(case), ensure_ascii=False)

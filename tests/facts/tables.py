@@ -61,7 +61,7 @@ MORE_MONTHS = {
     11: "listopadzie",
     12: "grudniu",
 }
-MORE_SHORT_MONTHS = {3: "mär mrz", 6: "juni", 7: "juli", 9: "sept", 10: "paz"}
+MORE_SHORT_MONTHS = {1: "jän", 3: "mär mrz", 6: "juni", 7: "juli juill", 9: "sept", 10: "paz"}
 MORE_WEEKDAYS = {
     0: "月曜 poniedziałku poniedziałki",
     1: "火曜 wtorku wtorki",
@@ -186,7 +186,13 @@ def _multipliers() -> dict[str, str]:
                     exponent = round(math.log10(int(power))) - text.count("0") + 1
                     found[exponent] |= _spellings(text.replace("0", "")) if exponent else set()
     found[4] = {"万"}  # and not "10 mille", which are 10,000
-    for exponent, words in {3: "tsd|grand", 6: "mn|mill|mill|mio", 9: "bn|mrd"}.items():
+    for exponent, words in {
+        3: "tsd|grand",
+        5: "lakh|lakhs",
+        7: "cr|crore|crores",
+        6: "mn|mill|mill|mio",
+        9: "bn|mrd",
+    }.items():
         found[exponent] |= set(words.split("|"))
     return {str(power): "|".join(sorted(found[power] - {""})) for power in sorted(found) if power}
 
@@ -215,13 +221,12 @@ def _symbols() -> dict[str, str]:
         "AUD": "$ A$ AU$",
         "BRL": "R$",
         "CAD": "$ C$ CA$",
-        "CHF": "Fr SFr",
+        "CHF": "SFr",
         "CNY": "¥ CN¥",
         "CZK": "Kč",
         "DKK": "kr",
         "GBP": "£",
         "HKD": "$ HK$",
-        "HUF": "Ft",
         "JPY": "¥ 円",
         "MXN": "$ MX$",
         "NOK": "kr",
@@ -244,7 +249,27 @@ def _symbol_key(symbol: str) -> str:
 
 
 _CODES = set(_codes())
-_UNFIT = {"", "r", "k", "l", "s", "e", "d", "db", "fc", "rs", "p", "lt", "m", "g", "t", "bs", "lei"}
+_UNFIT = {
+    "",
+    "ft",
+    "fr",
+    "r",
+    "k",
+    "l",
+    "s",
+    "e",
+    "d",
+    "db",
+    "fc",
+    "rs",
+    "p",
+    "lt",
+    "m",
+    "g",
+    "t",
+    "bs",
+    "lei",
+}
 
 
 def _currencies() -> dict[str, str]:

@@ -10,12 +10,12 @@ import pytest
 
 from lambda_src.channels import parts_of
 from lambda_src.core.ai.definitions import parse_definition_file
-from lambda_src.core.drafts.facts import Fact, FactKind, KnownFacts, leaf_texts
 from lambda_src.core.ai.request import prompt, variables_schema
+from lambda_src.core.drafts.facts import Fact, FactKind, KnownFacts, leaf_texts
 from lambda_src.utils.assistant_definitions import DIRECTORY
 from lambda_src.utils.context_processor import ContextParser
 from local.fakes.openai.model import generate
-from tests.facts.rates import describe, measure, read_sample
+from tests.facts.rates import measure, read_sample
 from tests.support.fakes import ANSWER
 
 INPUT = {
@@ -46,6 +46,7 @@ SUPPORTED = [
     "12 people work 24/7, 3 of 5 shifts are free, 1/2 of them early (6-8 hours), TOP 10, 2nd.",
     "Mr.Smith, Node.js 1.2.3, room B12, order A-1234567, 5 MB, 3 km, 40 h/week, rated 4.8.",
     "z.B. u.a. i.d.R. ca. 20 Personen in St.Gallen, bzw. 3 Plätze; Schicht 3 am Lager, um 5 Plätze",
+    "6 ft, an 8 h shift, en 2h, we work 9-5, a 2:1 chance, 0.0000133334, p.es. http://",
     "Gent.ma Sig.ra Rossi, Dott.ssa Bianchi, la marca di 5 prodotti, peso 5 kg; ma 3 sono qui",
     "m.in. 3 osoby, do 10 osób, w tym 2 nowe; 3 livres, 5 real examples, 3 out of 5, 5 may apply",
     "8時間、3日間、2か月",
@@ -148,12 +149,16 @@ def test_what_the_input_does_not_say_is_reported(kind: FactKind, text: str) -> N
         ("03/04/2025", "3 April, 4 March, 4 April", ["4 April"]),
         ("1.000 €", "€1, €1000, €10", ["€10"]),
         ("10 Mar 2025 at 9", "9:00, 9 am", ["9:00", "9 am"]),
-        ({"day": "Monday", "date": "3 March"}, "Monday 3 March, Friday 3 March", ["Friday 3 March"]),
+        ({"day": "Monday", "date": "3 March"}, "Monday 3 March, Fri 3 March", ["Fri 3 March"]),
         ({"year": 2025, "date": "3 March"}, "3 March 2025; Tuesday 3 March 2025; 3 March 2024",
          ["Tuesday 3 March 2025", "3 March 2024"]),
         ({"price_gbp": 12.5}, "£12.50, €12.50, 12.5%", []),
         ("$12", "12 dollars, CA$12, 12 €", ["12 €"]),
         ("£12 or 5%", "£5, 12%", ["£5", "12%"]),
+        ("12,85 EUR, 3 £2 tickets", "12,85 € 3 Schichten, 12.85 EUR 5 days, 3 £2 tickets", []),
+        ("+44 20 7946 0018; 500%; 8 pm", "+44 20 7946 0018 500% 8 pm 2 shifts", []),
+        ("am 3.4.", "am 3.4. 55 Plätze, Schicht 2 am 3. April", []),
+        ([5, 0.07, 1.25], "5%, 7%, 125%, 500%", ["500%"]),
         ("A123, req-0005, 2026-11-20", "£123, £5, £20", ["£123", "£5", "£20"]),
         ("2025-03-03T15:30:00.000+01:00", "3:30 pm, 01:00", ["01:00"]),
         ("call 447700900123", "+44 7700 900123, 07700 900123", ["07700 900123"]),
@@ -173,8 +178,12 @@ def test_values_are_compared(source: Any, text: str, expected: list[str]) -> Non
 
 def test_leaves_are_the_strings_and_numbers() -> None:
     """Of all nested objects, numbers in their shortest form; keys, booleans and null are not."""
-    value = {"a": [1, 2.50, Decimal("1000.0"), True, None], "b": {"c": "x", "d": 1e21}, "5": ""}
-    assert ["1", "2.5", "1000", "x", "1" + "0" * 21, ""] == list(leaf_texts(value))
+    value = {
+        "a": [1, 2.50, Decimal("1000.0"), True, None],
+        "b": {"c": "x", "d": 1e21},
+        "5": Decimal("1E+999"),
+    }
+    assert ["1", "2.5", "1000", "x", "1" + "0" * 21, "1E+999"] == list(leaf_texts(value))
 
 
 def test_a_fact_does_not_show_its_text() -> None:
@@ -196,10 +205,8 @@ def test_the_time_is_linear(part: str) -> None:
 
 def test_generated_cases_meet_the_goals() -> None:
     """At most 2 % of each kind are reported wrongly, and at most 5 % of the changes are missed."""
-    cases = read_sample()
-    rates = measure(cases)
-    wrong = [describe(case) for case in cases if case.is_false_positive or case.is_false_negative]
-    assert rates.is_met(), "\n".join(wrong)
+    rates = measure(read_sample())
+    assert rates.is_met(), "\n".join(map(str, rates.wrong))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -67,12 +67,22 @@ def leaf_texts(value: JSON) -> Iterator[str]:
             case bool() | None:
                 pass
             case int() | float() | Decimal() as number:
-                shortest = f"{Decimal(str(number)):f}"
-                yield shortest.rstrip("0").rstrip(".") if "." in shortest else shortest
+                yield _shortest(Decimal(str(number)))
             case Mapping() as members:
                 pending.extend(reversed(list(members.values())))
             case Iterable() as items:
                 pending.extend(reversed(list(items)))
+
+
+def _shortest(number: Decimal) -> str:
+    if not number.is_finite() or abs(number.adjusted()) > _MAX_POWER:
+        return str(number)
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+_MAX_POWER = 30
+"""Numbers beyond this power of ten keep their exponent: 1E+999999999 is no text to write out."""
 
 
 class KnownFacts:
@@ -147,7 +157,8 @@ def _number_keys(value: Decimal) -> Iterator[_Key]:
     yield (_NUMBER, value)
     yield (FactKind.AMOUNT, value, _ANY_CURRENCY)
     yield (FactKind.PERCENTAGE, value)
-    yield (FactKind.PERCENTAGE, value * 100)
+    if value <= 1 or value != value.to_integral_value():
+        yield (FactKind.PERCENTAGE, value * 100)
 
 
 # --- characters --------------------------------------------------------------------------------
@@ -212,11 +223,12 @@ _TOP_DOMAIN = rf"(?:[Xx][Nn]--[A-Za-z0-9-]{{1,59}}|[^\W\d_]{{2,24}})(?!{_LETTER}
 _HOST = rf"(?:{_LETTER}[\w-]{{0,62}}\.){{1,8}}{_TOP_DOMAIN}"
 _EMAIL = re.compile(rf"(?<![\w.%+-])[\w.%+-]{{1,64}}@{_HOST}")
 _DOMAIN = re.compile(rf"(?<!{_LETTER}){_HOST}(?::\d{{1,5}})?(?:[/?#\\][^{_STOP}]*)?")
+_MAX_LABEL = 63
 _TRAILING = ".,;:!?'*_~)}…»”’"
-_ABBREVIATIONS = {"m.in", "asp.net"} | {
+_ABBREVIATIONS = {"m.in", "p.es", "c.so", "p.za", "n.ro", "asp.net"} | {
     f"{title}.{ending}" for title in ("gent", "ill", "ex", "preg", "egr") for ending in ("mo", "ma")
 }
-"""Words with a dot inside that end like a domain: "among others", "dear" and so on."""
+"""Words with a dot inside that end like a domain: "for example", "dear" and so on."""
 
 
 def _trimmed(url: str) -> str:
@@ -237,15 +249,15 @@ def _link_key(url: str) -> tuple[str, ...]:
     rest = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://", "", url.replace("\\", "/"))
     parts = re.fullmatch(r"([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", rest, re.DOTALL)
     host, path, query, fragment = (part or "" for part in parts.groups()) if parts else ("",) * 4
-    host = host.casefold().removeprefix("www.").rstrip(".")
+    host = host.lower().removeprefix("www.").rstrip(".")
     host = ".".join(map(_decoded_label, re.sub(r":(80|443)$", "", host).split(".")))
     return host, _unquoted(path).rstrip("/"), _unquoted(query.strip("?")), fragment.strip("#")
 
 
 def _decoded_label(label: str) -> str:
-    if label.startswith("xn--"):
+    if label.startswith("xn--") and len(label) <= _MAX_LABEL:
         with suppress(UnicodeError):
-            return label[4:].encode("ascii").decode("punycode").casefold()
+            return label[4:].encode("ascii").decode("punycode").lower()
     return label
 
 
@@ -258,7 +270,7 @@ def _unquoted(text: str) -> str:
     return octets.decode("utf-8", "replace")
 
 
-def _read_url(text: str, rest: str) -> _Found:
+def _read_url(text: str, rest: str) -> _Found | None:
     """Read a link, of which `rest` is a part if it is more than the next words of the sentence."""
     urls = [_trimmed(text)]
     if rest and (re.search(r"[./:@?#%]", rest) or not urls[0].isascii()):
@@ -266,6 +278,8 @@ def _read_url(text: str, rest: str) -> _Found:
     elif rest:
         urls.append(text + rest)
     keys = [_link_key(each) for each in urls]
+    if not keys[0][0]:
+        return None
     readings = tuple((FactKind.LINK, *key) for key in keys)
     without_fragment = tuple((FactKind.LINK, *key[:3], "") for key in keys)
     return _Found(FactKind.LINK, 0, urls[0], readings, (*readings, *without_fragment))
@@ -313,19 +327,21 @@ class _Word:
     is_pm: bool = False
 
 
-# Roles, one letter each: in the rules, <Ww> is a token with one of the roles W and w.
+# Roles, one letter each: in the rules, ~Ww~ is a token with one of the roles W and w.
 _ROLES = {
     "O": "st nd rd th er re e o a ª º",  # after the number of a day
     "F": "of de d del di",  # between a day, month and year, or an amount and its currency
     "B": "bis to au al a tot do and und et y e en i or oder ou o of lub até till until through",
     "D": "the den dem der am vom zum bis ab seit le el il la op dia dnia",  # before a day
-    "T": "um om at o à a às as las la ore alle dalle godz godzinie dès vers von from ab gegen kl",
+    "T": "um om at à às as las ore alle dalle godz godzinie dès vers ab gegen kl",  # before an hour
+    "Z": "a o",  # the same, and other words
     "K": "um om ore alle dalle godz godzinie kl",  # before 10.30
     "k": "ore godz godzinie kl",  # before an hour without a unit
     "H": "h hs hrs",
     "U": "uhr o'clock oclock",
     "u": "uur h",  # hours, or a duration
     "n": "min minutes minuten",
+    "s": "s sec sek",
     "p": "p",
     "t": "t",
     **{mark: mark for mark in "年月日時分半間"},
@@ -334,22 +350,7 @@ _WEAK_MONTHS = {"may", "set", "out"}
 """Months that are other words too: more than a number before them must suggest a date."""
 _NOT_ALONE = {"march", "may", "mars", "mayo", "marca", "marco", "maja", "maj", "mai", "mei", "lis"}
 """Names of months that are other words or people's names where no day or year is beside them."""
-_UNCERTAIN_WEEKDAYS = {
-    "do",
-    "di",
-    "ma",
-    "me",
-    "mi",
-    "so",
-    "we",
-    "su",
-    "sa",
-    "th",
-    "ve",
-    "je",
-    "fr",
-    "mar",
-}
+_UNCERTAIN_WEEKDAYS = " do di ma me mi so we su sa th ve je fr "
 """Abbreviations that are other words too: "do 3 marca" is "until 3 March"."""
 _LONGEST_PHRASE = 4
 _CURRENCY_SIGNS = r"$\u00a2-\u00a5\u058f\u060b\u0e3f\u17db\u20a0-\u20cf"
@@ -428,11 +429,15 @@ def _table() -> _Table:
 
 # --- the rules ---------------------------------------------------------------------------------
 
+# A range has no spaces around its dash, since items of a list may have.
 # Types of tokens: a digit for a number of so many digits (5: or more), the character itself for
 # punctuation, L for a word without a role, J for a Japanese character, and a character of the
 # private use area for each set of roles. A masked token is a NUL.
 _DIGITS = "[12345]"
-_NUM = rf"(?:(?<!{_DIGITS}[.,':/])(?:(?<!{_DIGITS} )|(?!3))){_DIGITS}(?:[.,']{_DIGITS}| 3){{0,9}}"
+_NUM = (
+    rf"(?<!{_DIGITS}[.,':/])(?:(?<![123] )|(?!3))"
+    rf"(?>[123](?: 3){{1,5}}(?:[.,]{_DIGITS})?(?! 3)|{_DIGITS}(?:[.,']{_DIGITS}){{0,9}})"
+)
 _WEEKDAY = r"(?:(?P<w>~Ww~)[.,]{0,2} ?(?:~D~ )?)?"
 _WEEKDAY_AFTER = r"(?: ?\((?P<w2>~Ww~)\.?\)|(?P<w3>~W~))?"
 _MONTH = (
@@ -512,7 +517,11 @@ _GROUP = 3
 
 
 def _is_year(value: object) -> bool:
-    return isinstance(value, int | Decimal) and value == int(value) and 1900 <= value < 2100  # noqa: PLR2004 - years that messages are about
+    return value in _YEARS
+
+
+_YEARS = range(1900, 2100)
+"""Years that messages are about."""
 
 
 def _quantities(match: _Match) -> Iterator[set[Decimal]]:
@@ -528,7 +537,7 @@ def _quantities(match: _Match) -> Iterator[set[Decimal]]:
 
 def _read_amount(match: _Match) -> list[_Found]:
     word = match.word("c", "c2")
-    codes = (word.codes if word else set()) or {match.text("c").casefold()}
+    codes = (word.codes if word else set()) or {match.text("c") or match.text("c2")}
     found = []
     for values in _quantities(match):
         named = [(FactKind.AMOUNT, value, code) for value in values for code in codes]
@@ -604,6 +613,8 @@ def _read_phone(match: _Match) -> list[_Found]:
 
 def _is_phone(text: str) -> bool:
     groups = [len(group) for group in re.findall(r"\d+", text)]
+    if re.fullmatch(r"\d+\.\d+", text):  # a decimal number
+        return False
     if text[0] in "+(0":
         return _PHONE_DIGITS.start <= sum(groups) < _PHONE_DIGITS.stop + len("000")
     return sum(groups) in _PHONE_DIGITS and (
@@ -638,7 +649,8 @@ def _read_weekdays(match: _Match) -> list[int | None]:
     if word is None:
         return [None]
     following = match.reader.following(match.match.end("w")) if match.has("w") else ""
-    is_uncertain = match.text("w").casefold() in _UNCERTAIN_WEEKDAYS and following[:1] not in ".,"
+    name = f" {match.text('w').casefold()} "
+    is_uncertain = name in _UNCERTAIN_WEEKDAYS and not following.startswith(".")
     return [*sorted(word.weekdays), *([None] if is_uncertain else [])]
 
 
@@ -658,13 +670,19 @@ def _found_date(
 
 def _read_numeric_date(match: _Match) -> list[_Found]:
     """Read 03/04/2025 in both orders, and 03/04/05 with the year first as well."""
-    a, b, y = match.text("a"), match.text("b"), match.text("y")
+    a, b, y = match.text("a"), match.text("b"), match.text("y").strip()
     if match.has("year"):
         return _found_date(match, [(match.number("year"), int(b), int(a))])
     days = [day for year in _years(y) for day in ((year, int(b), int(a)), (year, int(a), int(b)))]
     if len(y) == _SHORT_YEAR:
         days += [(year, int(b), int(y)) for year in _years(a)]
     return _found_date(match, days)
+
+
+def _read_weekday_date(match: _Match) -> list[_Found]:
+    """Read "ma 24-11", but not hours: "Mon-Fri 9-5"."""
+    is_range = match.text("sep") == "-" and int(match.text("a")) <= _NOON
+    return [] if is_range else _read_numeric_date(match)
 
 
 def _read_short_date(match: _Match) -> list[_Found]:
@@ -686,6 +704,8 @@ def _read_named_date(match: _Match) -> list[_Found]:
     word = match.word("M", "v", "v2", "v3", "v4")
     months = sorted(word.months) if word else [match.number("b")]
     years = _years(match.text("y") or match.text("yy") or match.text("yy2"))
+    if match.has("a1") and int(match.text("a1")) <= int(match.text("a")):
+        return []
     if not all(year is None or _is_year(year) for year in years):
         years = [None]
     found = []
@@ -770,13 +790,15 @@ def _found_time(
 
 
 def _is_german_am(match: _Match) -> bool:
-    """Return whether "am" is the German "at the": "Schicht 3 am Lager", but not "3 am Monday"."""
-    following = re.match(r" ([^\W\d_]+)", match.reader.following(match.match.end(), 20))
+    """Return whether "am" is German: "Schicht 3 am Lager" or "am 5.", but not "3 am Monday"."""
+    following = match.reader.following(match.match.end(), 20)
+    word = re.match(r" (\d|[^\W\d_]+)", following)
+    is_noun = word is not None and (word[1].isdecimal() or word[1].istitle())
     return (
         match.text("p2") == "am"
-        and following is not None
-        and following[1].istitle()
-        and not following[1].endswith("day")
+        and not match.has("i")
+        and is_noun
+        and re.match(r" \w+day\b", following) is None
     )
 
 
@@ -797,7 +819,7 @@ def _read_time(match: _Match) -> list[_Found]:
 
 
 _CLOCK = r"(?P<h>[12])(?:[:.](?P<i>2))?"
-_RANGE = r"(?:(?P<h0>[12])(?:[:.](?P<i0>2))?(?: ?- ?| ~B~ ))?"
+_RANGE = r"(?:(?<![12345] )(?P<h0>[12])(?:[:.](?P<i0>2))?(?: ?- ?| ~B~ ))?"
 _OFFSET = r"(?:[+-](?:2:2|4|2))?"
 _BEFORE, _AFTER = r"(?<![12345][.:/-])(?<![:+])", r"(?![12345])(?![:.,/-][12345])"
 
@@ -820,14 +842,14 @@ _RULES: tuple[tuple[_Read, str], ...] = (
         _read_numeric_date,
         (
             rf"{_WEEKDAY}(?<!{_D}[./,:])(?<![12]-[12]-)(?P<a>[12])(?P<sep>[-/.]) ?(?P<b>[12])"
-            rf"(?P=sep) ?(?P<y>[24])(?!(?P=sep){_D}|[.,:]{_D}){_WEEKDAY_AFTER}"
+            rf"(?P=sep)(?P<y> ?4|2)(?!(?P=sep){_D}|[.,:]{_D}){_WEEKDAY_AFTER}"
         ),
     ),
     # Mon, 3rd of March 2025; vom 3. bis 5. März
     (
         _read_named_date,
         (
-            rf"{_WEEKDAY}(?:(?<!~S~)(?<!~S~ )(?<![.,:/])(?P<a0>[12])(?:~O~|\.)?(?: ?- ?| ~B~ ))?"
+            rf"{_WEEKDAY}(?:(?<!~S~)(?<!~S~ )(?<![.,:/])(?P<a0>[12])(?:~O~|\.)?(?:-| ~B~ ))?"
             r"(?P<a>[12])(?:\.|~O~\.?)?[ -]?"
             rf"(?:~F~[ '])?{_MONTH}(?:[ ,-]{{1,2}}(?:~F~ )?(?P<y>4)|-(?P<yy>2)| '(?P<yy2>2))?"
             rf"{_WEEKDAY_AFTER}"
@@ -838,7 +860,7 @@ _RULES: tuple[tuple[_Read, str], ...] = (
         _read_named_date,
         (
             rf"{_WEEKDAY}(?P<M>~E~)\.? (?:~D~ )?(?P<a>[12])(?:~O~)?"
-            r"(?: ?- ?(?P<a1>[12])(?:~O~)?(?! ?~A~))?(?:,? (?P<y>4))?"
+            r"(?:-(?P<a1>[12])(?:~O~)?(?! ?~A~))?(?:,? (?P<y>4))?"
             rf"(?![:./-]?{_D}| ?~A~)"
         ),
     ),
@@ -853,8 +875,14 @@ _RULES: tuple[tuple[_Read, str], ...] = (
         ),
     ),
     (_read_day, r"(?P<a>[12])~日~ ?(?:\((?P<w2>~w~)\)|(?P<w3>~W~))"),
-    # Mon 3/3, 3/3(月), 3/14, am 3.3.
-    (_read_numeric_date, rf"(?P<w>~Ww~)[.,]{{0,2}} (?P<a>[12])[-./](?P<b>[12])\.?{_AFTER}"),
+    # Mon 3/3; 3/3(月), 3/14, am 3.3.
+    (
+        _read_weekday_date,
+        (
+            rf"(?P<w>~Ww~)[.,]{{0,2}} (?P<a>[12])(?P<sep>[-./])(?P<b>[12])\.?{_AFTER}"
+            r"(?! ?~AUuH~)"
+        ),
+    ),
     (_read_numeric_date, rf"{_NOT_IN_NUMBER}(?P<a>[12])/(?P<b>[12]) ?\((?P<w2>~w~)\.?\)"),
     (
         _read_short_date,
@@ -866,26 +894,27 @@ _RULES: tuple[tuple[_Read, str], ...] = (
     (
         _read_amount,
         (
-            rf"(?P<c>~S~)\.? ?(?P<n>{_NUM})(?!:)(?: ?(?P<x>~X~))?"
-            rf"(?: ?- ?(?:~S~ ?)?(?P<n2>{_NUM})(?: ?(?P<x2>~X~))?)?"
+            rf"(?:(?<!{_D})(?<!{_D} )(?<!~X~ )(?<!~X~\. )(?P<c>~S~)\.? ?|(?P<c2>~S~))"
+            rf"(?P<n>{_NUM})(?!:{_D})(?: ?(?P<x>~X~))?"
+            rf"(?:-(?:~S~ ?)?(?P<n2>{_NUM})(?: ?(?P<x2>~X~))?)?"
         ),
     ),
     (
         _read_amount,
         (
-            rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)?(?: ?- ?(?P<n2>{_NUM})(?: ?(?P<x2>~X~)\.?)?)?"
+            rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)?(?:-(?P<n2>{_NUM})(?: ?(?P<x2>~X~)\.?)?)?"
             rf"(?:,--?)?[ -]?(?:~F~[ '])?(?P<c>~C~)(?!{_D})"
         ),
     ),
     (_read_minor_amount, rf"(?P<n>{_NUM}) ?~P~"),
     (_read_minor_amount, r"(?<![.,'])(?P<n>2)~p~(?!\.|~L~)"),
-    (_read_percentage, rf"(?P<n>{_NUM})(?: ?- ?(?P<n2>{_NUM}))? ?(?:%|~%~)"),
+    (_read_percentage, rf"(?P<n>{_NUM})(?:-(?P<n2>{_NUM}))? ?(?:%|~%~)"),
     # 3:30 pm; 9-11am; and "3 am", unless it is German: "Schicht 3 am 5. März"
     (
         _read_time,
         (
-            rf"{_BEFORE}{_RANGE}{_CLOCK}(?::(?P<s>2))?"
-            r"(?:(?P<p>~A~)| (?P<p2>~A~)(?! ?[\x0012345]))"
+            rf"{_BEFORE}{_RANGE}{_CLOCK}(?::(?P<s>2))?(?: ~H~)?"
+            r"(?:(?P<p>~A~)| (?P<p2>~A~))"
         ),
     ),
     # 15 Uhr, 午後3時半, 15:30:00+01:00, 15h30, 15.30 uur, à 15h, ore 10.30, godz. 15
@@ -901,20 +930,26 @@ _RULES: tuple[tuple[_Read, str], ...] = (
             rf"(?::(?P<s>2)(?:[.,]{_D})?{_OFFSET})?(?!:?{_D})"
         ),
     ),
-    (_read_time, rf"{_BEFORE}(?P<h>[12]) ?~H~ ?(?P<i>2)(?!{_D})(?: ?~n~)?"),
+    (
+        _read_time,
+        (
+            rf"{_BEFORE}(?P<h>[12]) ?~H~ ?(?P<i>2)(?!{_D})"
+            r"(?: ?~n~)?(?: (?P<s>2) ?~s~)?(?: (?P<p>~A~))?"
+        ),
+    ),
     (_read_time, rf"{_BEFORE}(?P<h>[12])\.(?P<i>2) ?~u~"),
     (_read_time, r"(?<=~T~ )(?P<h>[12]) ?~u~(?!~L~)"),
     (_read_time, rf"(?<=~K~ )(?P<h>[12])\.(?P<i>2){_AFTER}(?! ?(?:%|~C~))"),
     (_read_time, rf"~k~\.? (?P<h>[12]){_AFTER}(?! ?(?:%|~C~))"),
     (
         _read_phone,
-        rf"(?<!{_D}[ .()/-])(?:\+ ?)?\(?{_D}(?:[ .()/-]{{1,3}}{_D}){{0,19}}",
+        rf"(?<!{_D}[ .()/-])(?:\+ ?)?\(?{_D}(?:(?:[ .()/-]{{1,2}}| / ){_D}){{0,19}}",
     ),
     # Monday the 3rd; lundi 3 à 15h; Mo-Fr; Monday; April
     (_read_day, rf"(?P<w>~Ww~)[.,]{{0,2}} ?(?:~D~ )?(?P<a>[12])(?:~O~|\.)(?!{_D})"),
     (
         _read_day,
-        rf"(?P<w>~W~)[.,]{{0,2}} (?:~D~ )?(?P<a>[12])(?=[,;)!?\n]|$|\.(?!{_D})| ~T~)",
+        rf"(?P<w>~W~)[.,]{{0,2}} (?:~D~ )?(?P<a>[12])(?=[,;)!?\n]|$|\.(?!{_D})| ~TZ~)",
     ),
     (_read_weekday_pair, r"(?P<w>~Ww~)\.? ?- ?(?P<w2>~Ww~)"),
     (_read_day, r"(?P<w>~W~)"),
