@@ -20,6 +20,7 @@ class MessageState(Enum):
     AWAITING_RETRY = "waiting for a retry"
     SENT = "sent"
     ALREADY_SENT = "acknowledged: a message of its conversation had been sent before"
+    HELD = "held: its draft waits for an operator (python -m ops approvals list)"
     DEAD_LETTER = "in the dead-letter queue"
     NOT_STARTED = "not processed, because the function cannot start"
 
@@ -33,6 +34,7 @@ FINAL_EVENTS = {
     LogEvent.MESSAGE_SENT: MessageState.SENT,
     LogEvent.SEND_SETTLED: MessageState.SENT,
     LogEvent.ALREADY_PROCESSED: MessageState.ALREADY_SENT,
+    LogEvent.DRAFT_HELD: MessageState.HELD,
 }
 """The log events of a delivery after which the message is deleted from the queue."""
 
