@@ -28,9 +28,10 @@ from stacks.config import (
 )
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
-from stacks.delivery_events import DeliveryEvents, LookupScheduler
+from stacks.delivery_events import DeliveryEvents
 from stacks.encryption_key import EncryptionKey
 from stacks.errors import ConfigurationError, PackageError, SynthesisError
+from stacks.hand_off_queue import HandOffQueue
 from stacks.packaging.contents import Additions
 from stacks.packaging.lambda_package import (
     LambdaPackage,
@@ -40,6 +41,7 @@ from stacks.packaging.lambda_package import (
     requested_target,
 )
 from stacks.processor import Processor
+from stacks.scheduled_job import ScheduledJob
 from stacks.ses_sending import SesSending
 from stacks.shared_stack import SharedStack
 from stacks.vendor_topic import VendorTopic
@@ -63,16 +65,17 @@ __all__ = [
     "EncryptionKey",
     "Environment",
     "FunctionAlarms",
+    "HandOffQueue",
     "LambdaPackage",
     "LogAlarm",
     "LogAlarmRule",
     "LogMetricNames",
-    "LookupScheduler",
     "NoThroughputAlarm",
     "PackageError",
     "Privilege",
     "Processor",
     "QueueAlarms",
+    "ScheduledJob",
     "SesSending",
     "SharedNames",
     "SharedStack",

@@ -10,6 +10,7 @@ from stacks.channel_secrets import ChannelSecrets
 from stacks.config import ChannelNames
 from stacks.conversations_table import ConversationsTable
 from stacks.grants import acknowledge_wildcards
+from stacks.hand_off_queue import HandOffQueue
 from stacks.invariants import attach_rules
 
 READ_ONLY = (
@@ -67,6 +68,7 @@ class OperatorPolicy(Construct):
         conversations: ConversationsTable,
         secrets: ChannelSecrets,
         function: lambda_.IAlias,
+        hand_off: HandOffQueue | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.policy = iam.ManagedPolicy(
@@ -79,6 +81,8 @@ class OperatorPolicy(Construct):
         channel_queue.grant_operate(self.policy)
         conversations.grant_operate(self.policy)
         secrets.grant_operate(self.policy)
+        if hand_off:
+            hand_off.grant_remove(self.policy)
         stack_arn = Stack.of(self).format_arn(
             service="cloudformation",
             resource="stack",

@@ -1,6 +1,6 @@
 """A channel's dashboard: its alarms, messages, queues and function."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -12,10 +12,12 @@ from constructs import Construct
 from lambda_src.core.contract import Metric
 from stacks.config import ChannelNames
 from stacks.delivery_events import DeliveryEvents
+from stacks.scheduled_job import ScheduledJob
 
 WIDTH, HEIGHT = 8, 6
 """A graph's size in the dashboard's grid, which has 24 columns: three graphs in a row."""
 FULL_WIDTH = 3 * WIDTH
+HALF_WIDTH = FULL_WIDTH // 2
 ALARMS_PER_ROW = 6
 
 OUTCOMES = {
@@ -24,6 +26,7 @@ OUTCOMES = {
     Metric.MESSAGES_RETRIED: ("Retried", cloudwatch.Color.ORANGE),
     Metric.MESSAGES_FAILED: ("Failed", cloudwatch.Color.RED),
     Metric.MESSAGES_UNKNOWN: ("Unknown", cloudwatch.Color.PURPLE),
+    Metric.MESSAGES_HELD: ("Held", cloudwatch.Color.BROWN),
     Metric.MESSAGES_REPEATED: ("Repeated", cloudwatch.Color.GREY),
 }
 """The outcomes of a delivery, each with its label and colour."""
@@ -50,7 +53,8 @@ class ChannelDashboard(Construct):
         timeout: The function's timeout.
         maximum_concurrency: Of the event source mapping.
         alarms: The alarms in the first row.
-        delivery_events: What happens to sent messages, in the last rows; None: there are none.
+        delivery_events: What happens to sent messages; None: there are no such rows.
+        scheduled_job: What it finds, in the last rows; None: there are none.
 
     Attributes:
         dashboard: The dashboard.
@@ -70,6 +74,7 @@ class ChannelDashboard(Construct):
         maximum_concurrency: int,
         alarms: Sequence[cloudwatch.IAlarm],
         delivery_events: DeliveryEvents | None = None,
+        scheduled_job: ScheduledJob | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         messages = _MessageGraphs(names.metrics_namespace)
@@ -98,6 +103,7 @@ class ChannelDashboard(Construct):
                     _concurrency(function, maximum_concurrency),
                 ],
                 *(_delivery_rows(messages, delivery_events) if delivery_events else ()),
+                *(_scheduled_rows(messages, scheduled_job) if scheduled_job else ()),
             ],
         )
         partition = RegionInfo.get(Stack.of(self).region).partition or "aws"
@@ -165,13 +171,24 @@ class _MessageGraphs:
     def lookups_requested(self) -> cloudwatch.GraphWidget:
         """Return the lookups that the scheduled job requested."""
         requested = self._sum(Metric.LOOKUPS_REQUESTED, "Requested", cloudwatch.Color.BLUE)
-        return _graph("Delivery lookups", "lookups", left=[requested])
+        return _graph("Delivery lookups", "lookups", left=[requested], width=HALF_WIDTH)
+
+    def approved_queued(self) -> cloudwatch.GraphWidget:
+        """Return the approved messages that the scheduled job put on the channel's queue."""
+        queued = self._sum(Metric.APPROVED_QUEUED, "Queued again", cloudwatch.Color.ORANGE)
+        return _graph("Approved drafts", "messages", left=[queued])
 
     def oldest_lookup(self) -> cloudwatch.GraphWidget:
         """Return the age of the oldest lookup that is due."""
         metric = Metric.OLDEST_LOOKUP_SECONDS
         age = self._metric(metric, "Maximum", "Oldest lookup", cloudwatch.Color.BROWN)
-        return _graph("Age of the oldest lookup due", "seconds", left=[age])
+        return _graph("Age of the oldest lookup due", "seconds", left=[age], width=HALF_WIDTH)
+
+    def oldest_draft(self) -> cloudwatch.GraphWidget:
+        """Return the age of the oldest held draft."""
+        metric = Metric.OLDEST_DRAFT_SECONDS
+        age = self._metric(metric, "Maximum", "Oldest draft", cloudwatch.Color.BROWN)
+        return _graph("Age of the oldest held draft", "seconds", left=[age])
 
     def tokens(self) -> cloudwatch.GraphWidget:
         """Return the AI's tokens, which are billed."""
@@ -219,18 +236,19 @@ def _delivery_rows(
             _invocations(events.worker.function, title="Events worker"),
             *([_invocations(events.receiver, title="Receiver")] if events.receiver else ()),
         ],
-        *(
-            [
-                [
-                    messages.lookups_requested(),
-                    messages.oldest_lookup(),
-                    _invocations(events.scheduler, title="Scheduled job"),
-                ]
-            ]
-            if events.scheduler
-            else ()
-        ),
     )
+
+
+def _scheduled_rows(
+    messages: _MessageGraphs, job: ScheduledJob
+) -> Iterator[list[cloudwatch.IWidget]]:
+    yield [
+        messages.oldest_draft(),
+        messages.approved_queued(),
+        _invocations(job.function, title="Scheduled job"),
+    ]
+    if job.requests_lookups:
+        yield [messages.lookups_requested(), messages.oldest_lookup()]
 
 
 def _percentiles() -> list[tuple[str, str, str]]:
@@ -309,6 +327,7 @@ def _graph(
     right: list[cloudwatch.IMetric] | None = None,
     limits: list[cloudwatch.HorizontalAnnotation] | None = None,
     stacked: bool = False,
+    width: int = WIDTH,
 ) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
         title=title,
@@ -318,6 +337,6 @@ def _graph(
         stacked=stacked,
         left_y_axis=cloudwatch.YAxisProps(label=unit, min=0, show_units=False),
         right_y_axis=cloudwatch.YAxisProps(min=0, show_units=False) if right else None,
-        width=WIDTH,
+        width=width,
         height=HEIGHT,
     )

@@ -17,7 +17,9 @@ from stacks.channel_secrets import ChannelSecrets
 from stacks.config import Channel, ChannelNames, Environment
 from stacks.delivery_events import DeliveryEvents
 from stacks.grants import fill_placeholders, grant_sender
+from stacks.hand_off_queue import HandOffQueue
 from stacks.processor import Processor
+from stacks.scheduled_job import ScheduledJob
 from stacks.shared_stack import SharedStack
 
 
@@ -36,10 +38,12 @@ class ChannelStack(Stack):
     Attributes:
         names: The names of the channel's resources.
         channel_queue: The queue construct; allow a router to send with `grant_send`.
+        hand_off: The queue of copies of the context objects whose drafts are held.
         secrets: The channel's secrets.
         processor: The function, its alias and its log group.
         delivery_events: What happens to sent messages; None if neither `delivery_webhook` nor
             `delivery_sweep` reports it for this channel.
+        scheduled_job: The job that looks after held and approved drafts, and requests lookups.
         router: The managed policy of senders to the queue.
         operator: The managed policy of the channel's operators.
     """
@@ -74,6 +78,13 @@ class ChannelStack(Stack):
             removal_policy=environment.removal_policy,
             encryption_key=shared.encryption_key,
         )
+        self.hand_off = HandOffQueue(
+            self,
+            "HandOffQueue",
+            names=names,
+            removal_policy=environment.removal_policy,
+            encryption_key=shared.encryption_key,
+        )
         self.secrets = ChannelSecrets(
             self,
             "Secrets",
@@ -94,12 +105,14 @@ class ChannelStack(Stack):
             callback_base_url=shared.callbacks.base_url
             if shared.callbacks and channel.has_callbacks
             else "",
+            hand_off_queue=self.hand_off.queue,
             variables={
                 name: fill_placeholders(self, names, value)
                 for name, value in channel.variables.items()
             },
         )
         self.channel_queue.grant_process(self.processor.function)
+        self.hand_off.grant_put(self.processor.function)
         shared.conversations.grant_ledger(self.processor.function)
         self.secrets.grant_read(self.processor.function)
         grant_sender(self, names, self.processor.function)
@@ -114,6 +127,7 @@ class ChannelStack(Stack):
             conversations=shared.conversations,
             secrets=self.secrets,
             function=self.processor.alias,
+            hand_off=self.hand_off,
         )
         notifier = AlarmNotifier(topic=shared.alerts.topic, runbook=environment.runbook)
         alarms = self._add_alarms(names, environment, notifier)
@@ -137,6 +151,21 @@ class ChannelStack(Stack):
         if self.delivery_events:
             self.delivery_events.channel_queue.grant_operate(self.operator.policy)
             alarms += self.delivery_events.alarms
+        self.scheduled_job = ScheduledJob(
+            self,
+            "ScheduledJob",
+            names=names,
+            environment=environment,
+            code=code,
+            conversations=shared.conversations,
+            channel_queue=self.channel_queue,
+            notifier=notifier,
+            events=self.delivery_events.channel_queue
+            if self.delivery_events and channel.looks_up(environment)
+            else None,
+            encryption_key=shared.encryption_key,
+        )
+        alarms += self.scheduled_job.alarms
         dashboard = self._add_dashboard(names, environment, alarms)
         self._add_outputs(dashboard)
 
@@ -195,11 +224,13 @@ class ChannelStack(Stack):
             maximum_concurrency=environment.maximum_concurrency,
             alarms=alarms,
             delivery_events=self.delivery_events,
+            scheduled_job=self.scheduled_job,
         )
 
     def _add_outputs(self, dashboard: ChannelDashboard) -> None:
         CfnOutput(self, "QueueUrl", value=self.channel_queue.queue.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=self.channel_queue.dead_letter_queue.queue_url)
+        CfnOutput(self, "HandOffQueueUrl", value=self.hand_off.queue.queue_url)
         if self.delivery_events:
             events = self.delivery_events.channel_queue
             CfnOutput(self, "EventsQueueUrl", value=events.queue.queue_url)

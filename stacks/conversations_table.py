@@ -27,8 +27,9 @@ KEY_USE = (
 class ConversationsTable(Construct):
     """On-demand table keyed by recipient and conversation.
 
-    It has at most one index, which is sparse and has the keys only: an index costs a write unit for
-    each write that changes what it contains.
+    Its only index, `open-work`, lists the records on which something remains to be done. It is
+    sparse and has the keys only: an index costs a write unit for each write that changes what it
+    contains.
 
     Args:
         table_name: Its name.
@@ -36,8 +37,6 @@ class ConversationsTable(Construct):
         deletion_protection: Whether DynamoDB refuses to delete it.
         removal_policy: Of the table.
         encryption_key: Encrypts it; None: a key that DynamoDB owns.
-        open_work_index: Whether it has the index `open-work` of records on which something
-            remains to be done, which the scheduled job needs.
 
     Attributes:
         table: The table.
@@ -53,7 +52,6 @@ class ConversationsTable(Construct):
         deletion_protection: bool,
         removal_policy: RemovalPolicy,
         encryption_key: kms.IKey | None = None,
-        open_work_index: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self._key = encryption_key
@@ -72,15 +70,12 @@ class ConversationsTable(Construct):
             encryption_key=encryption_key,
             time_to_live_attribute=EXPIRES_AT,
         )
-        self._index_arns: list[str] = []
-        if open_work_index:
-            self.table.add_global_secondary_index(
-                index_name=OPEN_WORK_INDEX,
-                partition_key=_string_key(OPEN_WORK),
-                sort_key=dynamodb.Attribute(name=OPEN_SINCE, type=dynamodb.AttributeType.NUMBER),
-                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
-            )
-            self._index_arns = [f"{self.table.table_arn}/index/{OPEN_WORK_INDEX}"]
+        self.table.add_global_secondary_index(
+            index_name=OPEN_WORK_INDEX,
+            partition_key=_string_key(OPEN_WORK),
+            sort_key=dynamodb.Attribute(name=OPEN_SINCE, type=dynamodb.AttributeType.NUMBER),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
         if not point_in_time_recovery:
             self._acknowledge_no_recovery()
         attach_rules(self)
@@ -100,20 +95,17 @@ class ConversationsTable(Construct):
         return self._grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem")
 
     def grant_find_open_work(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow a scheduled job to query the index `open-work`, and not the table.
+        """Allow to query the index `open-work`, and not the table."""
+        index = f"{self.table.table_arn}/index/{OPEN_WORK_INDEX}"
+        return self._grant(grantee, "dynamodb:Query", resources=[index])
 
-        Raises:
-            ValueError: The table has no such index.
-        """
-        if not self._index_arns:
-            raise ValueError(
-                "conversations table: expected open_work_index=True, as SharedStack sets it with"
-                " delivery_sweep, found a table without the index"
-            )
-        return self._grant(grantee, "dynamodb:Query", resources=self._index_arns)
+    def grant_queue_approved(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow a scheduled job to read approved records, and to change when they are due."""
+        return self._grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem")
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow an operator to find, change and erase conversations, and to suppress recipients."""
+        self.grant_find_open_work(grantee)
         return self._grant(
             grantee,
             "dynamodb:DeleteItem",

@@ -33,6 +33,8 @@ class Processor(Construct):
             `ChannelSecrets.grant_read`. Empty: it reads none.
         encryption_key: Encrypts the log group; None: CloudWatch's own key.
         callback_base_url: Where the vendor's status callbacks are sent; empty: none are requested.
+        hand_off_queue: Where copies of held context objects are put; grant access with
+            `HandOffQueue.grant_put`. None: a draft that would be held fails.
         variables: The channel's own environment variables.
 
     Attributes:
@@ -54,6 +56,7 @@ class Processor(Construct):
         secret_prefixes: Sequence[str],
         encryption_key: kms.IKey | None = None,
         callback_base_url: str = "",
+        hand_off_queue: sqs.IQueue | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -66,6 +69,8 @@ class Processor(Construct):
             found[Variable.SECRET_PREFIXES] = ",".join(secret_prefixes)
         if callback_base_url:
             found[Variable.CALLBACK_BASE_URL] = callback_base_url
+        if hand_off_queue:
+            found[Variable.HANDOFF_QUEUE_URL] = hand_off_queue.queue_url
         created = logged_function(
             self,
             environment,

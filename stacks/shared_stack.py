@@ -53,7 +53,6 @@ class SharedStack(Stack):
             deletion_protection=environment.deletion_protection,
             removal_policy=environment.removal_policy,
             encryption_key=self.encryption_key,
-            open_work_index=environment.delivery_sweep,
         )
         self.alerts = CriticalAlertsTopic(
             self,

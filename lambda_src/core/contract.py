@@ -40,8 +40,8 @@ class Variable(StrEnum):
     OPENAI_BASE_URL = "OPENAI_BASE_URL"
     ASSISTANTS_BASE_URL = "ASSISTANTS_BASE_URL"
     CALLBACK_BASE_URL = "CALLBACK_BASE_URL"
-    CONVERSATION_RETENTION_DAYS = "CONVERSATION_RETENTION_DAYS"
     HANDOFF_QUEUE_URL = "HANDOFF_QUEUE_URL"
+    CONVERSATION_RETENTION_DAYS = "CONVERSATION_RETENTION_DAYS"
     DRAFT_CHECKS = "DRAFT_CHECKS"
 
 
@@ -60,11 +60,11 @@ UNSET_VARIABLES = frozenset(
         Variable.OPENAI_BASE_URL,
         Variable.ASSISTANTS_BASE_URL,
         Variable.CALLBACK_BASE_URL,
-        Variable.CONVERSATION_RETENTION_DAYS,
         Variable.HANDOFF_QUEUE_URL,
+        Variable.CONVERSATION_RETENTION_DAYS,
     }
 )
-"""Variables that a template sets only for environments that need them."""
+"""Variables that a template sets only where they are needed."""
 
 DEFAULTS = {
     Variable.LOG_LEVEL: "INFO",
@@ -80,8 +80,8 @@ DEFAULTS = {
     Variable.OPENAI_BASE_URL: "",
     Variable.ASSISTANTS_BASE_URL: "",
     Variable.CALLBACK_BASE_URL: "",
-    Variable.CONVERSATION_RETENTION_DAYS: "",
     Variable.HANDOFF_QUEUE_URL: "",
+    Variable.CONVERSATION_RETENTION_DAYS: "",
     Variable.DRAFT_CHECKS: "enforce",
 }
 """Defaults of optional variables; times are in whole seconds.
@@ -94,6 +94,10 @@ EVENTS_QUEUE_URL = "EVENTS_QUEUE_URL"
 """The queue on which the receiver puts callbacks and the scheduled job lookup requests; a variable
 of these two only."""
 
+FIRST_ASKED_AT = "first_asked_at"
+"""Attribute of a message that the project puts on a channel's queue again: when its context object
+was first asked for, in epoch milliseconds."""
+
 DELIVERY_LOOKUPS_PER_SECOND = "DELIVERY_LOOKUPS_PER_SECOND"
 """The highest rate of lookups at the vendor; a variable of the scheduled job only."""
 DEFAULT_LOOKUPS_PER_SECOND = 5
@@ -103,6 +107,9 @@ SCHEDULE_SECONDS = 900
 """Time between two runs of the scheduled job."""
 LOOKUP_DELAYS_SECONDS = (3_600, 21_600, 86_400, 259_200)
 """When the vendor is asked about a message whose delivery status is open, after its send."""
+APPROVED_QUEUED_AFTER_SECONDS = 600
+"""How long after its approval, or after it was last put on the channel's queue, the scheduled job
+puts a message there that still is not processed."""
 
 OPEN_WORK_INDEX = "open-work"
 """The sparse index of the records on which something remains to be done."""
@@ -177,6 +184,7 @@ class OpenWork(StrEnum):
     DELIVERY = "delivery"
     UNKNOWN = "unknown"
     HELD = "held"
+    APPROVED = "approved"
 
 
 class DropReason(StrEnum):
@@ -244,6 +252,7 @@ class LogEvent(StrEnum):
     DELIVERY_RECORDED = "delivery_recorded"
     DELIVERY_EVENT_DROPPED = "delivery_event_dropped"
     LOOKUPS_SCHEDULED = "lookups_scheduled"
+    APPROVED_DRAFTS_QUEUED = "approved_drafts_queued"
     SECOND_MESSAGE_SUSPECTED = "second_message_suspected"
     CALLBACK_CONTRADICTS_RECORD = "callback_contradicts_record"
 
@@ -276,6 +285,7 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.DELIVERY_RECORDED: ("INFO",),
     LogEvent.DELIVERY_EVENT_DROPPED: ("WARNING",),
     LogEvent.LOOKUPS_SCHEDULED: ("INFO",),
+    LogEvent.APPROVED_DRAFTS_QUEUED: ("INFO",),
     LogEvent.SECOND_MESSAGE_SUSPECTED: ("CRITICAL",),
     LogEvent.CALLBACK_CONTRADICTS_RECORD: ("CRITICAL",),
 }
@@ -327,8 +337,8 @@ class Metric(StrEnum):
     MESSAGES_RETRIED = "MessagesRetried"
     MESSAGES_FAILED = "MessagesFailed"
     MESSAGES_UNKNOWN = "MessagesUnknown"
-    MESSAGES_REPEATED = "MessagesRepeated"
     MESSAGES_HELD = "MessagesHeld"
+    MESSAGES_REPEATED = "MessagesRepeated"
     CHECKS_FAILED = "DraftChecksFailed"
     FAILURES = "Failures"
     HEARTBEAT_FAILURES = "HeartbeatFailures"
@@ -344,6 +354,8 @@ class Metric(StrEnum):
     MESSAGES_UNDELIVERED = "MessagesUndelivered"
     LOOKUPS_REQUESTED = "DeliveryLookupsRequested"
     OLDEST_LOOKUP_SECONDS = "OldestLookupDueSeconds"
+    OLDEST_DRAFT_SECONDS = "OldestHeldDraftSeconds"
+    APPROVED_QUEUED = "ApprovedDraftsQueued"
 
     @property
     def unit(self) -> Unit:
@@ -362,7 +374,7 @@ ENDS = (
     Metric.MESSAGES_RETRIED,
     Metric.MESSAGES_FAILED,
     Metric.MESSAGES_UNKNOWN,
-    Metric.MESSAGES_REPEATED,
     Metric.MESSAGES_HELD,
+    Metric.MESSAGES_REPEATED,
 )
 """The metrics of a delivery's result; their sum is the number of messages received."""

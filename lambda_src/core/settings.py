@@ -57,8 +57,8 @@ class Settings:
     openai_base_url: str
     assistants_base_url: str
     callback_base_url: str
-    conversation_retention_days: int | None
     handoff_queue_url: str
+    conversation_retention_days: int | None
     draft_checks: CheckMode
     twilio_base_url: str
     powertools_metrics_namespace: str
@@ -93,9 +93,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerSettings:
-    """The environment variables of the scheduled job's function."""
+    """The environment variables of the scheduled job's function.
+
+    Without `events_queue_url` it requests no lookups.
+    """
 
     channel: str
+    queue_url: str
     conversations_table: str
     events_queue_url: str
     delivery_lookups_per_second: int
@@ -238,20 +242,21 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.OPENAI_BASE_URL: _openai_url_or_empty,
     Variable.ASSISTANTS_BASE_URL: _url_or_empty,
     Variable.CALLBACK_BASE_URL: _base_url_or_empty,
-    Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(MIN_RETENTION_DAYS)),
     Variable.HANDOFF_QUEUE_URL: str,
+    Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(MIN_RETENTION_DAYS)),
     Variable.DRAFT_CHECKS: _check_mode,
     TWILIO_BASE_URL: _url_or_empty,
     METRICS_NAMESPACE: _namespace_or_empty,
 }
 
 _SCHEDULER_READERS: Mapping[str, Callable[[str], object]] = {
-    EVENTS_QUEUE_URL: _text,
+    EVENTS_QUEUE_URL: str,
     DELIVERY_LOOKUPS_PER_SECOND: _whole(1, MAX_LOOKUPS_PER_SECOND),
 } | {
     name: _READERS[name]
     for name in (
         Variable.CHANNEL,
+        Variable.QUEUE_URL,
         Variable.CONVERSATIONS_TABLE,
         Variable.LOG_LEVEL,
         Variable.VERSION,

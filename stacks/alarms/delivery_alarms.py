@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambda_src.core.contract import SCHEDULE_SECONDS, LogEvent, Metric
+from lambda_src.core.contract import LogEvent, Metric
 from stacks.alarms.log_alarms import ACCOUNT_REFUSED, LogAlarm, count_lines, critical_line
 from stacks.alarms.metric_alarms import MAX_AGE, PERIOD
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
@@ -25,10 +25,6 @@ five of twenty happen by chance in one of 400 hours, and five of ten in one of 1
 
 MIN_SENDS = 10
 """Sends in half an hour of which at least one has a callback, which usually follows in seconds."""
-
-MAX_LOOKUP_AGE = Duration.hours(2)
-"""A lookup is requested a quarter of an hour after it is due at the latest, and made within the
-next one. Two hours are several runs that did not request it, or a vendor that does not answer."""
 
 UNDELIVERED_SHARE = AlarmRule(
     subject="UndeliveredShare",
@@ -62,30 +58,6 @@ NO_VENDOR_EVENTS = replace(
         " the topic may not put messages on the queue. Nothing is sent or lost because of it, but"
         " the records do not show what happened to these messages, and complaints do not suppress"
         " their recipients."
-    ),
-)
-OLDEST_LOOKUP = AlarmRule(
-    subject="OldestLookupDue",
-    threshold=MAX_LOOKUP_AGE.to_seconds(),
-    datapoints_to_alarm=2,
-    evaluation_periods=2,
-    notify_on_ok=True,
-    missing_data_breaches=True,
-    description=(
-        "Lookups of messages without a delivery result are overdue, or the scheduled job has not"
-        " run for two hours: the job, its schedule or the events worker fails, the vendor does not"
-        " answer, or more lookups are due than the configured rate allows. Nothing is sent or lost"
-        " because of it; the records show an earlier delivery status."
-    ),
-)
-SCHEDULER_ERRORS = AlarmRule(
-    subject="SchedulerErrors",
-    datapoints_to_alarm=2,
-    evaluation_periods=3,
-    notify_on_ok=True,
-    description=(
-        "Runs of the scheduled job end in errors: it fails at start-up, DynamoDB or SQS refuses its"
-        " requests, or it has a defect. Due lookups wait, and are requested once it works again."
     ),
 )
 EVENTS_DEAD_LETTERS = AlarmRule(
@@ -177,7 +149,6 @@ def add_delivery_alarms(
     worker: Processor,
     receiver: lambda_.IFunction | None,
     topic: sns.ITopic | None,
-    scheduler: lambda_.IFunction | None,
     notifier: AlarmNotifier,
 ) -> tuple[cloudwatch.Alarm, ...]:
     """Create all alarms over a channel's delivery events.
@@ -189,7 +160,6 @@ def add_delivery_alarms(
         worker: The events worker.
         receiver: The receiver's function; None: no callbacks are requested.
         topic: The topic of the vendor's events; None: there are none.
-        scheduler: The scheduled job's function; None: there are no lookups.
         notifier: Creates the alarms.
     """
     # A message that is refused after it was accepted counts like one that is refused at once.
@@ -227,18 +197,6 @@ def add_delivery_alarms(
             topic.metric_number_of_notifications_delivered(statistic="Sum"),
             names.metrics_namespace,
         )
-    if scheduler:
-        metrics |= {
-            OLDEST_LOOKUP: _own(
-                names.metrics_namespace,
-                Metric.OLDEST_LOOKUP_SECONDS,
-                statistic="Maximum",
-                period=Duration.minutes(30),
-            ),
-            SCHEDULER_ERRORS: scheduler.metric_errors(
-                statistic="Sum", period=Duration.seconds(SCHEDULE_SECONDS)
-            ),
-        }
     on_log_lines = [
         LogAlarm(
             scope,

@@ -74,7 +74,7 @@ class Channel:
         return environment.delivery_webhook and self.has_vendor_events
 
     def looks_up(self, environment: Environment) -> bool:
-        """Return whether the channel has the scheduled job in an environment."""
+        """Return whether the scheduled job requests lookups in an environment."""
         return environment.delivery_sweep and self.has_status_lookup
 
     def has_delivery_events(self, environment: Environment) -> bool:

@@ -244,6 +244,7 @@ class Environment:
         default=DEFAULT_LOOKUPS_PER_SECOND,
         needs="delivery_sweep",
     )
+    held_draft_alarm_hours: int = _key(_whole(1, 336), default=24)
 
     email_identities: Mapping[str, tuple[str, ...]] = _key(EMAIL_IDENTITIES, default={})
 

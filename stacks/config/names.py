@@ -38,8 +38,7 @@ class SharedNames:
     @property
     def log_groups(self) -> str:
         """A pattern for the log groups of all channels' functions."""
-        role = "" if self.environment.has_delivery_events else "channel-processor-"
-        return f"/aws/lambda/*-{role}{self.environment.name}"
+        return f"/aws/lambda/*-{self.environment.name}"
 
     @property
     def callback_api(self) -> str:
@@ -104,6 +103,11 @@ class ChannelNames:
         return self._named("dlq")
 
     @property
+    def hand_off_queue(self) -> str:
+        """The queue of copies of the context objects whose drafts are held."""
+        return f"{self.channel.name}-handoff-{self.environment.name}"
+
+    @property
     def function(self) -> str:
         """The processor function."""
         return f"{self.channel.name}-channel-processor-{self.environment.name}"
@@ -135,7 +139,7 @@ class ChannelNames:
 
     @property
     def scheduler(self) -> str:
-        """The scheduled job that requests lookups, and the rule that invokes it."""
+        """The scheduled job, and the rule that invokes it."""
         return f"{self.channel.name}-scheduler-{self.environment.name}"
 
     @property

@@ -33,6 +33,7 @@ from stacks.invariants.assembly import (
     consumers,
     covers,
     processor_functions,
+    retention,
     scheduler_functions,
 )
 from stacks.invariants.invariant import Finding, Severity, invariant
@@ -42,8 +43,15 @@ LOCAL_SERVERS = frozenset({"AWS_ENDPOINT_URL", TWILIO_BASE_URL})
 
 PREFIXES = f"{VARIABLES}.{Variable.SECRET_PREFIXES}"
 CALLBACKS = f"{VARIABLES}.{Variable.CALLBACK_BASE_URL}"
+CHANNEL_QUEUE = f"{VARIABLES}.{Variable.QUEUE_URL}"
+HAND_OFF_QUEUE = f"{VARIABLES}.{Variable.HANDOFF_QUEUE_URL}"
 EVENTS_QUEUE = f"{VARIABLES}.{EVENTS_QUEUE_URL}"
 OPEN_WORK_TABLE = f"{VARIABLES}.{Variable.CONVERSATIONS_TABLE}"
+ROLE = "AWS::IAM::Role"
+POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::SQS::QueuePolicy")
+SEND = "sqs:SendMessage"
+HAND_OFF_SECONDS = 14 * 86_400
+"""How long a copy on a hand-off queue is kept: the maximum of SQS."""
 READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action's name
 
 
@@ -183,15 +191,15 @@ def _sources_of_services(policies: Iterable[Statement]) -> Iterator[object]:
 
 
 @invariant(
-    "lookups-are-made",
+    "scheduled-jobs-run",
     holds=(
-        "A scheduled job of lookups has an enabled schedule, a table with the index"
-        f" `{OPEN_WORK_INDEX}`, and a queue that feeds a function."
+        f"A scheduled job has an enabled schedule, a table with the index `{OPEN_WORK_INDEX}`, and"
+        " queues that feed functions."
     ),
-    remedy="Use `LookupScheduler` as it is, with a table that has `open_work_index`.",
+    remedy="Use `ScheduledJob` as it is, with `ConversationsTable` and each `ChannelQueue`.",
 )
-def lookups_are_made(assembly: Assembly) -> Iterator[Finding]:
-    """Without one of them the delivery status of messages without callbacks stays unknown."""
+def scheduled_jobs_run(assembly: Assembly) -> Iterator[Finding]:
+    """Without one of them approved messages are not sent, or statuses stay unknown."""
     scheduled = {
         assembly.resolve(rule.template, target.get("Arn"), FUNCTION)
         for rule in assembly.resources(RULE)
@@ -202,14 +210,62 @@ def lookups_are_made(assembly: Assembly) -> Iterator[Finding]:
     for function in (each.resource for each in scheduler_functions(assembly)):
         if function not in scheduled:
             yield Finding(function, "Schedule", "is missing or disabled, so that it never runs")
-        queue = assembly.resolve(function.template, function.value(EVENTS_QUEUE), QUEUE)
-        if queue not in fed:
-            yield Finding(function, EVENTS_QUEUE, "is not the URL of a queue that feeds a function")
+        for path in (CHANNEL_QUEUE, EVENTS_QUEUE):
+            url = function.value(path)
+            queue = assembly.resolve(function.template, url, QUEUE)
+            if url is not None and queue not in fed:
+                yield Finding(function, path, "is not the URL of a queue that feeds a function")
         table = assembly.resolve(function.template, function.value(OPEN_WORK_TABLE), TABLE)
         indexes = table.value("GlobalSecondaryIndexes", []) if table else []
         if table and OPEN_WORK_INDEX not in [index.get("IndexName") for index in indexes]:
             problem = f"is a table without the index {OPEN_WORK_INDEX}"
             yield Finding(function, OPEN_WORK_TABLE, problem)
+
+
+@invariant(
+    "hand-offs-are-kept",
+    holds=(
+        "A hand-off queue keeps its messages for 14 days, moves none to another queue, and takes"
+        " them only from the functions whose HANDOFF_QUEUE_URL it is."
+    ),
+    remedy="Use `HandOffQueue` as it is, and its `grant_put` for the processor only.",
+)
+def hand_offs_are_kept(assembly: Assembly) -> Iterator[Finding]:
+    """Other systems rely on the copies, and an erasure finds them on this queue only."""
+    senders: dict[Resource, list[Resource | None]] = {}
+    for function in (each.resource for each in processor_functions(assembly)):
+        queue = assembly.resolve(function.template, function.value(HAND_OFF_QUEUE), QUEUE)
+        if queue:
+            role = assembly.resolve(function.template, function.value("Role"), ROLE)
+            senders.setdefault(queue, []).append(role)
+    for queue, roles in senders.items():
+        if queue.value("RedrivePolicy") is not None:
+            problem = "moves copies that were received a few times to another queue"
+            yield Finding(queue, "RedrivePolicy", problem)
+        if (kept := retention(queue)) != HAND_OFF_SECONDS:
+            problem = f"is {kept} s, not {HAND_OFF_SECONDS}: 14 days"
+            yield Finding(queue, "MessageRetentionPeriod", problem)
+        for policy in _policies_allowing(assembly, SEND, queue):
+            attached = [
+                assembly.resolve(policy.template, each, ROLE)
+                for each in as_list(policy.value("Roles", []))
+            ]
+            if not attached or any(role not in roles for role in attached):
+                problem = "allows others than the functions that name the queue to send to it"
+                yield Finding(policy, "PolicyDocument", problem)
+
+
+def _policies_allowing(assembly: Assembly, action: str, queue: Resource) -> Iterator[Resource]:
+    """Yield the policies, of any kind, that allow an action on a queue."""
+    for policy in assembly.all_resources(*POLICIES):
+        for statement in policy.value("PolicyDocument.Statement", []):
+            on = [
+                assembly.resolve(policy.template, arn, QUEUE)
+                for arn in as_list(statement.get("Resource", []))
+            ]
+            if statement["Effect"] == "Allow" and covers(statement, action) and queue in on:
+                yield policy
+                break
 
 
 @invariant(
@@ -269,7 +325,7 @@ def _contains(prefix: str, other: str) -> bool:
 
 def _allowed_secrets(assembly: Assembly, function: Resource) -> Iterator[str]:
     """Yield the names of secrets, as patterns, that a function's role may read."""
-    role = assembly.resolve(function.template, function.value("Role"), "AWS::IAM::Role")
+    role = assembly.resolve(function.template, function.value("Role"), ROLE)
     if role is None:
         return
     statements = assembly.statements(role, "AWS::IAM::Policy", "Roles")

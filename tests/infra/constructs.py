@@ -11,14 +11,16 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
+from stacks.alarms.notifier import AlarmNotifier
 from stacks.callback_endpoint import CallbackEndpoint, CallbackReceiver
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
 from stacks.config import Channel, ChannelNames, Environment, SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
-from stacks.delivery_events import LookupScheduler
+from stacks.hand_off_queue import HandOffQueue
 from stacks.processor import Processor
+from stacks.scheduled_job import ScheduledJob
 from tests.infra import synthesis
 
 PUSH = Channel(name="push", display="Push", metric_filter_part="Push", credentials_form="{}")
@@ -72,6 +74,7 @@ class SampleStack:
         channel: Channel = PUSH,
         secrets: ChannelSecrets | None = None,
         grant: bool = True,
+        hand_off: sqs.IQueue | None = None,
     ) -> Processor:
         """Create a processor, which may read its secrets, and every part that is not given."""
         environment = environment or self.environment()
@@ -85,6 +88,7 @@ class SampleStack:
             queue=queue or self.queue(environment),
             table=self.table(environment).table,
             secret_prefixes=secrets.prefixes,
+            hand_off_queue=hand_off,
         )
         if grant:
             secrets.grant_read(processor.function)
@@ -104,18 +108,33 @@ class SampleStack:
             events=events,
         )
 
-    def scheduler(self, events: ChannelQueue | None = None) -> LookupScheduler:
-        """Create a scheduled job with its table, and with a queue that nothing consumes."""
+    def scheduler(self, queue: ChannelQueue | None = None) -> ScheduledJob:
+        """Create a scheduled job with its table, and with one queue that nothing consumes."""
         environment = self.environment(delivery_sweep=True)
-        return LookupScheduler(
+        queue = queue or self.channel_queue(environment)
+        return ScheduledJob(
             self.stack,
             "Scheduler",
             names=ChannelNames(PUSH, environment),
             environment=environment,
             code=synthesis.stub_package().code(),
             conversations=self.table(environment),
-            events=events or self.channel_queue(environment),
+            channel_queue=queue,
+            notifier=AlarmNotifier(topic=self.topic(), runbook="docs/runbook.md"),
+            events=queue,
         )
+
+    def hand_off_queue(self, *granted: Processor, queue: sqs.Queue | None = None) -> HandOffQueue:
+        """Create a processor's hand-off queue, on which others that are given may put copies."""
+        environment = self.environment()
+        names = ChannelNames(PUSH, environment)
+        policy = environment.removal_policy
+        hand_off = HandOffQueue(self.stack, "HandOff", names=names, removal_policy=policy)
+        processor = self.processor(environment, queue=queue, hand_off=hand_off.queue)
+        hand_off.grant_put(processor.function)
+        for other in granted:
+            hand_off.grant_put(other.function)
+        return hand_off
 
     def secrets(self, names: ChannelNames) -> ChannelSecrets:
         """Create a channel's secrets."""
@@ -134,7 +153,6 @@ class SampleStack:
             point_in_time_recovery=environment.point_in_time_recovery,
             deletion_protection=environment.deletion_protection,
             removal_policy=environment.removal_policy,
-            open_work_index=environment.delivery_sweep,
         )
 
     def topic(self, email: str | None = ON_CALL_ADDRESS) -> sns.Topic:

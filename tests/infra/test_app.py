@@ -133,7 +133,7 @@ def test_change_of_the_code(deployed: Synthesized, tmp_path: Path) -> None:
 
 
 def test_change_of_an_environment(deployed: Synthesized, tmp_path: Path) -> None:
-    """A change of one key changes one resource."""
+    """A change of one key changes one resource of each function."""
     wanted = synthesis.assemble(environment(log_retention_days=30), stub_package())
-    expected = {"Shared": [], "WhatsApp": ["AWS::Logs::LogGroup"]}
+    expected = {"Shared": [], "WhatsApp": 2 * ["AWS::Logs::LogGroup"]}
     assert expected == _changes(deployed, wanted, tmp_path)

@@ -1,5 +1,7 @@
 """Environments: the keys' types, errors about wrong keys, and the templates that follow."""
 
+from typing import Any
+
 import pytest
 from aws_cdk import App, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -142,6 +144,7 @@ def test_all_problems_at_once() -> None:
         ("email_identities", {"a": ["x.yz"], "b": ["x.yz"]}, "addresses of no other tenant"),
         ("email_identities", {"/": ["x.yz"]}, "is not an object of tenants' ids"),
         ("delivery_lookups_per_second", 101, "101 (int) is not a whole number from 1 to 100"),
+        ("held_draft_alarm_hours", 0, "0 (int) is not a whole number from 1 to 336"),
     ],
 )
 def test_bad_value(key: str, value: object, expected: str) -> None:
@@ -177,6 +180,11 @@ def test_assistants_servers(url: str | None) -> None:
     assert url == environment(assistants_base_url=url).assistants_base_url
 
 
+def _processor(synthesized: Synthesized) -> Any:
+    functions = synthesized.resources("WhatsApp", FUNCTION)
+    return next(each["Properties"] for each in functions if "channel-processor" in str(each))
+
+
 def test_function_keys(dev: Synthesized) -> None:
     """Runtime, architecture, memory, timeout, SnapStart and variables are the environment's."""
     url = "https://assistants.example.com/v1"
@@ -191,11 +199,11 @@ def test_function_keys(dev: Synthesized) -> None:
         assistants_base_url=url,
         conversation_retention_days=45,
     )
-    function, variables = changed.properties("WhatsApp", FUNCTION), changed.variables()
+    function, variables = _processor(changed), changed.variables()
     assert ("python3.14", ["x86_64"]) == (function["Runtime"], function["Architectures"])
     assert (1_024, 240) == (function["MemorySize"], function["Timeout"])
     assert {"ApplyOn": "PublishedVersions"} == function["SnapStart"]
-    assert "SnapStart" not in dev.properties("WhatsApp", FUNCTION)
+    assert "SnapStart" not in _processor(dev)
     assert ("3", "DEBUG") == (variables[Variable.MAX_CONCURRENCY], variables[Variable.LOG_LEVEL])
     assert url == variables[Variable.ASSISTANTS_BASE_URL]
     assert "45" == variables[Variable.CONVERSATION_RETENTION_DAYS]

@@ -45,9 +45,10 @@ LOGICAL_IDS = {
         "DeliveryEventsEventsQueueDeadLetterQueue70073CF7": QUEUE,
         "DeliveryEventsEventsQueueFD991825": QUEUE,
         "DeliveryEventsReceiverLogGroup75420D5A": LOG_GROUP,
-        "DeliveryEventsSchedulerLogGroupE5A30DA8": LOG_GROUP,
         "DeliveryEventsWorkerLogGroup01035B1E": LOG_GROUP,
+        "HandOffQueue569868C1": QUEUE,
         "ProcessorLogGroup7C0FC1A8": LOG_GROUP,
+        "ScheduledJobLogGroupE957FD6E": LOG_GROUP,
         "SecretsOpenAiA5031F3F": SECRET,
         "SecretsTenantsdemocompanyB58F711B": SECRET,
     },
@@ -55,22 +56,24 @@ LOGICAL_IDS = {
 """Never edit an id of a deployed stack: a new id is a new, empty resource, or a topic without its
 confirmed subscriptions."""
 
-PARTS_OF_DELIVERY = ("allbacks", "allback", "elivery", "ublish", "vents")
+PARTS_OF_DELIVERY = ("allbacks", "allback", "elivery", "ublish", "vents", "cheduled")
 """How the ids of its resources and outputs begin, after a capital."""
 
 ALARMS = (
     "DeadLetters FinalDbUpdateFailure FunctionErrors FunctionNearTimeout FunctionThrottles"
-    " HeartbeatFailure MoreDeadLetters NoMessageSent OldestMessage RepeatedFailure"
-    " SendOutcomeUnknown VendorAccountRefused"
+    " HeartbeatFailure MoreDeadLetters NoMessageSent OldestHeldDraft OldestMessage RepeatedFailure"
+    " SchedulerErrors SendOutcomeUnknown VendorAccountRefused"
 )
 NAMES = {
     ("Shared", TABLE, "TableName"): "conversations-dev",
     ("Shared", TOPIC, "TopicName"): "ai-comms-critical-alerts-dev",
     ("WhatsApp", QUEUE, "QueueName"): (
-        "ai-multi-comms-whatsapp-dlq-dev ai-multi-comms-whatsapp-queue-dev"
+        "ai-multi-comms-whatsapp-dlq-dev ai-multi-comms-whatsapp-queue-dev whatsapp-handoff-dev"
     ),
-    ("WhatsApp", FUNCTION, "FunctionName"): "whatsapp-channel-processor-dev",
-    ("WhatsApp", LOG_GROUP, "LogGroupName"): "/aws/lambda/whatsapp-channel-processor-dev",
+    ("WhatsApp", FUNCTION, "FunctionName"): "whatsapp-channel-processor-dev whatsapp-scheduler-dev",
+    ("WhatsApp", LOG_GROUP, "LogGroupName"): (
+        "/aws/lambda/whatsapp-channel-processor-dev /aws/lambda/whatsapp-scheduler-dev"
+    ),
     ("WhatsApp", "AWS::Logs::MetricFilter", "FilterName"): (
         "FinalDbUpdateFailureFilter-Dev HeartbeatFailureFilter-Dev MessageSentFilter-Dev"
         " RepeatedFailureFilter-Dev SendOutcomeUnknownFilter-Dev VendorAccountRefusedFilter-Dev"
@@ -200,10 +203,10 @@ def test_resources_are_tagged(name: str) -> None:
 
 
 def test_trust_policies(dev: Synthesized) -> None:
-    """Only Lambda may assume the function's role, and only this account's alarms may publish."""
-    role = dev.properties("WhatsApp", "AWS::IAM::Role")
-    (assumed,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert {"Service": "lambda.amazonaws.com"} == assumed["Principal"]
+    """Only Lambda may assume the functions' roles, and only this account's alarms may publish."""
+    for role in dev.resources("WhatsApp", "AWS::IAM::Role"):
+        (assumed,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert {"Service": "lambda.amazonaws.com"} == assumed["Principal"]
     policy = dev.properties("Shared", "AWS::SNS::TopicPolicy")["PolicyDocument"]
     (allowed,) = [item for item in policy["Statement"] if item["Effect"] == "Allow"]
     own_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
@@ -227,18 +230,18 @@ def test_template_can_set_every_variable() -> None:
 def test_delivery_events_only_add(stack: str, keys: tuple[str, ...]) -> None:
     """The keys replace, rename and remove nothing, and are off by default.
 
-    The index is added to the table, and queues and worker come with either key.
+    Queues and worker come with either key. The scheduled job is always there, for drafts.
     """
     none: dict[str, Any] = dict.fromkeys(DELIVERY, False)
     off, on = (
         synthesize(**none | dict.fromkeys(given, True)).template(stack) for given in ((), keys)
     )
     assert synthesize().template(stack) == off
-    assert not re.search("DeliveryEvents|open-work|scheduler|Callbacks", json.dumps(off))
+    assert not re.search("DeliveryEvents|OldestLookup|EVENTS_|Callbacks", json.dumps(off))
     functions = [r["Properties"] for r in on["Resources"].values() if r["Type"] == FUNCTION]
     roles = {each["FunctionName"].split("-")[1] for each in functions}
-    added_roles = {"delivery_webhook": {"receiver"}, "delivery_sweep": {"scheduler"}}
-    expected_roles = {"channel", "events"}.union(*(added_roles[key] for key in keys))
+    expected_roles = {"channel", "events", "scheduler"}
+    expected_roles |= {"receiver"} if "delivery_webhook" in keys else set()
     assert roles == (expected_roles if stack == "WhatsApp" else set())
     before, after = ({**t["Resources"], **t["Outputs"]} for t in (off, on))
     gone = [name for name in before.keys() - after.keys() if "CurrentVersion" not in name]
@@ -246,8 +249,8 @@ def test_delivery_events_only_add(stack: str, keys: tuple[str, ...]) -> None:
     added = {name for name in after.keys() - before.keys() if "CurrentVersion" not in name}
     assert {*PARTS_OF_DELIVERY} >= {re.split("[A-Z0-9]", name[1:])[0] for name in added}
     changed = {before[n].get("Type") for n in before.keys() & after.keys() if before[n] != after[n]}
-    allowed = {FUNCTION, "AWS::Lambda::Alias", "AWS::CloudWatch::Dashboard", TABLE}
-    assert changed <= allowed | {"AWS::IAM::ManagedPolicy"}
+    allowed = {FUNCTION, "AWS::Lambda::Alias", "AWS::CloudWatch::Dashboard"}
+    assert changed <= allowed | {"AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"}
     assert "CALLBACK_BASE_URL" not in str(off)
 
 
@@ -266,9 +269,9 @@ def test_everything_at_rest_is_encrypted_with_the_key(dev: Synthesized) -> None:
     """Queues, table, topic and log are encrypted with the environment's key, if it has one."""
     with_key = synthesize(customer_managed_key=True)
     for stack, kind, property_name, number in (
-        ("WhatsApp", QUEUE, "KmsMasterKeyId", 2),
+        ("WhatsApp", QUEUE, "KmsMasterKeyId", 3),
         ("Shared", TOPIC, "KmsMasterKeyId", 1),
-        ("WhatsApp", LOG_GROUP, "KmsKeyId", 1),
+        ("WhatsApp", LOG_GROUP, "KmsKeyId", 2),
         ("Shared", TABLE, "SSESpecification", 1),
     ):
         resources = with_key.resources(stack, kind)

@@ -31,9 +31,11 @@ from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.delivery_events import DeliveryEvents
 from stacks.encryption_key import EncryptionKey
+from stacks.hand_off_queue import HandOffQueue
 from stacks.invariants.assembly import METADATA
 from stacks.invariants.plugin import Invariants
 from stacks.processor import Processor
+from stacks.scheduled_job import ScheduledJob
 from stacks.ses_sending import SesSending
 from stacks.shared_stack import SharedStack
 from stacks.vendor_topic import VendorTopic
@@ -154,6 +156,7 @@ def _operator_policy(stack: Stack) -> None:
         conversations=_conversations_table(stack),
         secrets=_channel_secrets(stack),
         function=lambda_.Alias(stack, "Live", alias_name="live", version=function.latest_version),
+        hand_off=HandOffQueue(stack, "HandOffQueue", names=NAMES, removal_policy=RETAIN),
     )
 
 
@@ -180,6 +183,35 @@ def _delivery_events(stack: Stack) -> None:
     )
 
 
+def _hand_off_queue(stack: Stack) -> HandOffQueue:
+    queue = HandOffQueue(stack, "HandOffQueue", names=NAMES, removal_policy=RETAIN)
+    queue.grant_put(_role(stack))
+    return queue
+
+
+def _scheduled_job(stack: Stack) -> None:
+    queue = _push_queue(stack)
+    ScheduledJob(
+        stack,
+        "ScheduledJob",
+        names=NAMES,
+        environment=environment(held_draft_alarm_hours=2),
+        code=synthesis.stub_package().code(),
+        conversations=_conversations_table(stack),
+        channel_queue=queue,
+        notifier=_notifier(stack),
+    )
+    code: Any = {"code": synthesis.stub_package().code(), "handler": "push.handler"}
+    lambda_.EventSourceMapping(
+        stack,
+        "Mapping",
+        target=lambda_.Function(stack, "Consumer", runtime=PYTHON, **code),
+        event_source_arn=queue.queue.queue_arn,
+        report_batch_item_failures=True,
+        max_concurrency=2,
+    )
+
+
 def _vendor_topic(stack: Stack) -> VendorTopic:
     key: Any = EncryptionKey(
         stack, "Encryption", alias="alias/ours", log_groups=LOG_GROUPS, removal_policy=RETAIN
@@ -193,6 +225,8 @@ CONSTRUCTS: dict[str, Callable[[Stack], object]] = {
     "channel_queue": lambda stack: _push_queue(stack).grant_send(_role(stack)),
     "callback_endpoint": _callback_endpoint,
     "delivery_events": _delivery_events,
+    "hand_off_queue": _hand_off_queue,
+    "scheduled_job": _scheduled_job,
     "vendor_topic": _vendor_topic,
     "ses_sending": lambda stack: SesSending(
         stack,

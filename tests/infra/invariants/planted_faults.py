@@ -15,7 +15,6 @@ from aws_cdk import aws_sqs as sqs
 
 from lambda_src.core.contract import DELIVERY_LOOKUPS_PER_SECOND, REQUIRED_VARIABLES
 from stacks.config import ChannelNames
-from stacks.delivery_events import LookupScheduler
 from stacks.invariants.assembly import (
     ALARM,
     FUNCTION,
@@ -36,6 +35,7 @@ from stacks.invariants.configuration import CALLBACKS, EVENTS_QUEUE, PREFIXES, R
 from stacks.invariants.data_protection import RECOVERY, TIME_TO_LIVE
 from stacks.invariants.plugin import CATALOGUE
 from stacks.processor import Processor
+from stacks.scheduled_job import ScheduledJob
 from stacks.vendor_topic import VendorTopic
 from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, PUSH, SampleStack
 from tests.infra.synthesis import STACKS, Synthesized
@@ -47,6 +47,8 @@ CONCURRENCY, RESERVED = "ScalingConfig.MaximumConcurrency", "ReservedConcurrentE
 SAFE_QUEUE: Any = {"encryption": sqs.QueueEncryption.SQS_MANAGED, "enforce_ssl": True}
 FIVE_DAYS = Duration.days(5)
 QUEUE_URL, DEAD_LETTER_QUEUE = f"{VARIABLES}.QUEUE_URL", "ChannelQueueDeadLetterQueue2FF975DF"
+JOB, HAND_OFF = "ScheduledJobFunction", "HandOffQueue"
+REDRIVE = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:111122223333:x", "maxReceiveCount": 3}
 CREDENTIALS = "ai-multi-comms/dev/whatsapp-credentials/"
 WHATSAPP_PREFIXES = f"ai-multi-comms/dev/openai-api-key/whatsapp,{CREDENTIALS}"
 TOPIC_POLICY = "AWS::SNS::TopicPolicy"
@@ -200,27 +202,57 @@ def _fed_from_another_queue(sample: SampleStack) -> None:
     sample.second_mapping(elsewhere.queue())
 
 
-def _consumed(
-    sample: SampleStack, change: Callable[[LookupScheduler, SampleStack], object]
-) -> None:
+def _consumed(sample: SampleStack, change: Callable[[ScheduledJob, SampleStack], object]) -> None:
     """Create a scheduled job whose queue feeds a processor, and change it."""
-    events = sample.channel_queue()
-    scheduler = sample.scheduler(events)
-    sample.processor(queue=events.queue)
+    channel_queue = sample.channel_queue()
+    scheduler = sample.scheduler(channel_queue)
+    sample.processor(queue=channel_queue.queue)
     change(scheduler, sample)
 
 
-def _without_schedule(scheduler: LookupScheduler, _: SampleStack) -> None:
+def _without_schedule(scheduler: ScheduledJob, _: SampleStack) -> None:
     scheduler.node.try_remove_child("Schedule")
 
 
-def _without_index(_: LookupScheduler, sample: SampleStack) -> None:
+def _without_index(_: ScheduledJob, sample: SampleStack) -> None:
     table: Any = sample.table(sample.environment()).table.node.default_child
     table.add_property_deletion_override("GlobalSecondaryIndexes")
 
 
-def _too_fast(scheduler: LookupScheduler, _: SampleStack) -> None:
+def _to_dead_letters(scheduler: ScheduledJob, sample: SampleStack) -> None:
+    queue: Any = sample.stack.node.find_child("ChannelQueue")
+    scheduler.function.add_environment("QUEUE_URL", queue.dead_letter_queue.queue_url)
+
+
+def _too_fast(scheduler: ScheduledJob, _: SampleStack) -> None:
     scheduler.function.add_environment(DELIVERY_LOOKUPS_PER_SECOND, "101")
+
+
+def _handed_off(path: str, value: object) -> Plant:
+    """Create a hand-off queue with its processor, and override a property of the queue."""
+
+    def plant(sample: SampleStack) -> None:
+        queue: Any = sample.hand_off_queue().queue.node.default_child
+        queue.add_property_override(path, value)
+
+    return plant
+
+
+def _two_senders(sample: SampleStack) -> None:
+    other = replace(PUSH, name="pull", display="Pull")
+    queue = sample.queue()
+    sample.hand_off_queue(sample.processor(queue=queue, channel=other), queue=queue)
+
+
+def _open_hand_off(templates: Templates) -> None:
+    policy = templates.first("AWS::SQS::QueuePolicy", "HandOffQueue")
+    (deny,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    account = {"AWS": "arn:aws:iam::111122223333:root"}
+    allow = {"Effect": "Allow", "Action": "sqs:*", "Principal": account}
+    policy["Properties"]["PolicyDocument"]["Statement"] = [
+        deny,
+        allow | {"Resource": deny["Resource"]},
+    ]
 
 
 def _vendor_topic(change: Callable[[VendorTopic, sqs.IQueue], object]) -> Plant:
@@ -486,7 +518,7 @@ ROWS: dict[str, list[Row]] = {
         _variable("level that does not exist", "LOG_LEVEL", "LOUD"),
         _variable("empty channel", "CHANNEL", ""),
         ("rate of lookups that is too high", lambda sample: _consumed(sample, _too_fast),
-         _put(FUNCTION, f"{VARIABLES}.{DELIVERY_LOOKUPS_PER_SECOND}", "101", "Scheduler"))],
+         _put(FUNCTION, f"{VARIABLES}.{DELIVERY_LOOKUPS_PER_SECOND}", "101", JOB))],
     "heartbeat-beats-on-its-queue": [
         ("another queue", _fed_from_another_queue,
          _put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}))],
@@ -505,13 +537,20 @@ ROWS: dict[str, list[Row]] = {
          _put_topic(is_raw=True, source=None)),
         ("events in an envelope", _vendor_topic(_wrapped),
          _put_topic(is_raw=False, source="arn:aws:ses:::x"))],
-    "lookups-are-made": [
+    "scheduled-jobs-run": [
         ("lookups without a consumer", lambda sample: sample.scheduler(),
-         _put(FUNCTION, EVENTS_QUEUE, {"Ref": DEAD_LETTER_QUEUE}, "Scheduler")),
-        ("lookups that are never due", lambda sample: _consumed(sample, _without_schedule),
+         _put(FUNCTION, EVENTS_QUEUE, {"Ref": DEAD_LETTER_QUEUE}, JOB)),
+        ("approved messages without a consumer", lambda sample: _consumed(sample, _to_dead_letters),
+         _put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}, JOB)),
+        ("job that never runs", lambda sample: _consumed(sample, _without_schedule),
          _put(RULE, "State", "DISABLED")),
-        ("lookups without an index", lambda sample: _consumed(sample, _without_index),
+        ("job without an index", lambda sample: _consumed(sample, _without_index),
          _put(TABLE, "GlobalSecondaryIndexes"))],
+    "hand-offs-are-kept": [
+        ("redrive policy", _handed_off("RedrivePolicy", REDRIVE),
+         _put(QUEUE, "RedrivePolicy", REDRIVE, HAND_OFF)),
+        ("default retention", _handed_off(RETENTION, None), _put(QUEUE, RETENTION, named=HAND_OFF)),
+        ("another sender", _two_senders, _open_hand_off)],
     "secrets-have-one-owner": [
         ("prefix of another channel", _shared_secrets, _second_channel(WHATSAPP_PREFIXES))],
     "secrets-have-one-owner secrets-match-the-role": [
