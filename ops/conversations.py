@@ -39,7 +39,9 @@ T = TypeVar("T")
 STATUS = "conversation_status"
 PROCESSOR_VERSION = "by-hand"
 """`processor_version` of a record that this tool created."""
-FINAL_STATUSES = frozenset({Status.SENT, Status.FAILED, Status.SEND_UNKNOWN})
+FINAL_STATUSES = frozenset(
+    {Status.SENT, Status.FAILED, Status.SEND_UNKNOWN, Status.AWAITING_APPROVAL}
+)
 """Statuses that do not change without an operator."""
 POLL_SECONDS = 0.5
 
