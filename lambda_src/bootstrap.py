@@ -24,7 +24,12 @@ from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
 from lambda_src.services.dynamodb import Retention
 from lambda_src.services.dynamodb_service import ConversationsTable, OpenWorkTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
-from lambda_src.services.sqs_service import ChannelQueue, EventsQueue, HandOffQueue
+from lambda_src.services.sqs_service import (
+    ChannelQueue,
+    ContextQueue,
+    EventsQueue,
+    HandOffQueue,
+)
 from lambda_src.utils import logging_config
 from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
@@ -44,7 +49,7 @@ if TYPE_CHECKING:
         TextGenerator,
     )
     from lambda_src.core.delivery.events import EventBatchHandler
-    from lambda_src.core.delivery.lookups import LookupScheduler
+    from lambda_src.core.delivery.scheduled_job import JobPart, ScheduledJob
     from lambda_src.core.settings import SchedulerSettings
 
 AWS_CLIENT = Config(
@@ -170,28 +175,35 @@ def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchH
     )
 
 
-def build_scheduler(settings: SchedulerSettings) -> LookupScheduler:
+def build_scheduler(settings: SchedulerSettings) -> ScheduledJob:
     """Build a channel's scheduled job, to be kept for the life of the container.
 
     Args:
         settings: The function's configuration.
     """
-    # Imported here, because the processor's start does not need it.
+    # Imported here, because the processor's start does not need them.
     from lambda_src.core.delivery.lookups import LookupScheduler  # noqa: PLC0415
+    from lambda_src.core.delivery.pending_drafts import ApprovedDrafts, HeldDrafts  # noqa: PLC0415
+    from lambda_src.core.delivery.scheduled_job import ScheduledJob  # noqa: PLC0415
 
     logging_config.configure(settings.log_level, f"{settings.channel}-scheduler", settings.version)
     aws: Any = get_session()  # its stubs do not distinguish the services
-    return LookupScheduler(
-        index=OpenWorkTable(
-            aws.create_client("dynamodb", config=AWS_CLIENT),
-            settings.conversations_table,
-            settings.channel,
-        ),
-        queue=EventsQueue(aws.create_client("sqs", config=AWS_CLIENT), settings.events_queue_url),
-        metrics=_metrics(settings),
-        clock=time.time,
-        lookups_per_second=settings.delivery_lookups_per_second,
+    sqs = aws.create_client("sqs", config=AWS_CLIENT)
+    records = OpenWorkTable(
+        aws.create_client("dynamodb", config=AWS_CLIENT),
+        settings.conversations_table,
+        settings.channel,
     )
+    metrics, clock = _metrics(settings), time.time
+    parts: list[JobPart] = [
+        HeldDrafts(records, metrics, clock),
+        ApprovedDrafts(records, ContextQueue(sqs, settings.queue_url), metrics, clock),
+    ]
+    if settings.events_queue_url:
+        events_queue = EventsQueue(sqs, settings.events_queue_url)
+        rate = settings.delivery_lookups_per_second
+        parts.append(LookupScheduler(records, events_queue, metrics, clock, rate))
+    return ScheduledJob(parts, clock)
 
 
 def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:

@@ -11,24 +11,24 @@ from lambda_src.core.settings import SchedulerSettings
 
 if TYPE_CHECKING:
     from lambda_src.bootstrap import LambdaContext
-    from lambda_src.core.delivery.lookups import LookupScheduler
+    from lambda_src.core.delivery.scheduled_job import ScheduledJob
 
 
 def lambda_handler(_event: object, context: LambdaContext) -> None:
-    """Request the lookups of overdue delivery statuses; the event's content is ignored.
+    """Look after drafts and overdue delivery statuses; the event's content is ignored.
 
     Args:
         context: Lambda's context; its remaining time limits all work.
 
     Raises:
         ConfigurationError: An environment variable is missing or invalid.
-        ScheduleFailed: AWS did not answer, or refused a request; the next run tries again.
+        JobFailed: AWS did not answer, or refused a request; the next run tries again.
     """
     scheduler().run(context.get_remaining_time_in_millis())
 
 
 @cache
-def scheduler() -> LookupScheduler:
+def scheduler() -> ScheduledJob:
     """Build the job of the channel that CHANNEL names, once per container.
 
     Raises:

@@ -267,9 +267,7 @@ def held_records(
     The index may be behind the table by a moment, so each record is read.
     """
     settings = deployment.settings
-    index = OpenWorkTable(
-        deployment.aws.dynamodb, settings.conversations_table, deployment.channel
-    )
+    index = OpenWorkTable(deployment.aws.dynamodb, settings.conversations_table, deployment.channel)
     for since, key in index.due(OpenWork.HELD, now):
         record = repository.read(key)
         if record and is_held(record):

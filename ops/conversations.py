@@ -212,7 +212,7 @@ class ConversationRepository:
         rejected = items.rejected_record(
             context.key, failure, context.request_id, PROCESSOR_VERSION
         )
-        self._create({**context.attributes, **rejected}, failure.at, entry)
+        self._create({**items.context_attributes(context), **rejected}, failure.at, entry)
 
     def release_rejected(
         self, context: ContextObject, seen: ConversationRecord, at: float, entry: Mapping[str, str]
@@ -227,7 +227,7 @@ class ConversationRepository:
         """
         old = {name: value for name, value in seen.attributes.items() if name != "failure"}
         record = {
-            **context.attributes,
+            **items.context_attributes(context),
             **old,
             "request_id": context.request_id,
             STATUS: Status.RETRY,

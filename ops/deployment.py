@@ -193,6 +193,7 @@ class Deployment:
         urls = {
             "queue": self.settings.queue_url,
             "dead letters": self.dead_letter_queue_url,
+            "hand-off queue": self.settings.handoff_queue_url,
             "events queue": self.events_queue_url,
             "events dead letters": self.events_dead_letter_queue_url,
         }

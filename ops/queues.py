@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+
+from lambda_src.core import FIRST_ASKED_AT, first_asked_ms
+from lambda_src.services.sqs_service import context_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,20 +19,6 @@ SCAN_VISIBILITY_SECONDS = 600
 POLL_SECONDS = 1
 """A long poll queries every server of the queue, so an empty result means nothing is visible."""
 BATCH = 10
-
-_GROUP = re.compile(r"[!-~]{1,128}")
-
-
-def message_group(company_id: str) -> str:
-    """Return the message group of a tenant, so that SQS serves tenants fairly.
-
-    SQS accepts 128 printable ASCII characters
-    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html);
-    another id is replaced by its SHA-256 digest.
-    """
-    if _GROUP.fullmatch(company_id):
-        return company_id
-    return hashlib.sha256(company_id.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -46,10 +33,16 @@ class ChannelQueue:
     client: SQSClient
     url: str
 
-    def send(self, body: str, company_id: str) -> str:
-        """Send a context object in its tenant's message group, if any; return the message id."""
-        group: dict[str, Any] = {"MessageGroupId": message_group(company_id)} if company_id else {}
-        return self.client.send_message(QueueUrl=self.url, MessageBody=body, **group)["MessageId"]
+    def send(self, body: str, company_id: str, asked_at: int | None = None) -> str:
+        """Send a message in its tenant's message group, if any; return the message id.
+
+        Args:
+            body: A context object.
+            company_id: The tenant; empty if it is unknown.
+            asked_at: When it was first asked for, in epoch milliseconds, if it is sent again.
+        """
+        parameters = context_message(body, company_id, asked_at)
+        return self.client.send_message(QueueUrl=self.url, **parameters)["MessageId"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +55,7 @@ class QueueMessage:
         body: A context object as JSON, or whatever else was sent.
         group: The tenant's message group, empty if there is none.
         sent_at: When it was sent to the channel's queue, in epoch seconds.
+        asked_at: When it was first asked for, in epoch seconds: earlier, if it was sent again.
     """
 
     message_id: str
@@ -69,6 +63,7 @@ class QueueMessage:
     body: str
     group: str
     sent_at: float
+    asked_at: float
 
 
 class QueueScanner:
@@ -151,6 +146,7 @@ class QueueScanner:
             VisibilityTimeout=SCAN_VISIBILITY_SECONDS,
             WaitTimeSeconds=POLL_SECONDS,
             MessageSystemAttributeNames=["MessageGroupId", "SentTimestamp"],
+            MessageAttributeNames=[FIRST_ASKED_AT],
         )
         return [_message(received) for received in response.get("Messages", [])]
 
@@ -163,10 +159,13 @@ class QueueScanner:
 
 def _message(received: Any) -> QueueMessage:
     attributes = received.get("Attributes", {})
+    sent_at = int(attributes.get("SentTimestamp", 0))
+    first_asked = received.get("MessageAttributes", {}).get(FIRST_ASKED_AT, {}).get("StringValue")
     return QueueMessage(
         message_id=received["MessageId"],
         receipt_handle=received["ReceiptHandle"],
         body=received["Body"],
         group=attributes.get("MessageGroupId", ""),
-        sent_at=int(attributes.get("SentTimestamp", 0)) / 1000,
+        sent_at=sent_at / 1000,
+        asked_at=first_asked_ms(sent_at, first_asked) / 1000,
     )

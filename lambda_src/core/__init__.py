@@ -8,7 +8,10 @@ from lambda_src.core.ai.definitions import (
     parse_definition_file,
 )
 from lambda_src.core.contract import (
+    APPROVED_QUEUED_AFTER_SECONDS,
+    CONVERTED_VALUES,
     EXPIRES_AT,
+    FIRST_ASKED_AT,
     LOOKUP_DELAYS_SECONDS,
     MIN_RETENTION_DAYS,
     OPEN_SINCE,
@@ -83,6 +86,7 @@ from lambda_src.core.models import (
     VendorEvent,
     decode_reference,
     encode_reference,
+    first_asked_ms,
 )
 from lambda_src.core.ports import (
     BY_PHONE,
@@ -105,10 +109,13 @@ from lambda_src.core.ports import (
 from lambda_src.core.settings import ConfigurationError, Settings
 
 __all__ = [
+    "APPROVED_QUEUED_AFTER_SECONDS",
     "BY_PHONE",
     "CHARACTERS",
+    "CONVERTED_VALUES",
     "DEFINITION_KEYS",
     "EXPIRES_AT",
+    "FIRST_ASKED_AT",
     "LOOKUP_DELAYS_SECONDS",
     "MIN_RETENTION_DAYS",
     "OPEN_SINCE",
@@ -194,6 +201,7 @@ __all__ = [
     "call_with_deadline",
     "decode_reference",
     "encode_reference",
+    "first_asked_ms",
     "json_type",
     "parse_definition",
     "parse_definition_file",

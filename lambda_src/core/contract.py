@@ -118,6 +118,9 @@ OPEN_WORK = "open_work"
 OPEN_SINCE = "open_since"
 """Its sort key: when that is due, in epoch seconds."""
 
+CONVERTED_VALUES = "converted_values"
+"""The paths of those values of the context object that a record has in another form."""
+
 EXPIRES_AT = "expires_at"
 """The record's time-to-live attribute, in epoch seconds."""
 

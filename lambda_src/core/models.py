@@ -1,6 +1,7 @@
 """The values that pass through the flow: context object, delivery, AI request, answer, message."""
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from lambda_src.core.contract import DeliveryStatus, LogEvent, Step
+from lambda_src.core.contract import FIRST_ASKED_AT, DeliveryStatus, LogEvent, Step
 
 
 class Engine(StrEnum):
@@ -125,6 +126,17 @@ class ContextObject:
     needs_review: bool = False
 
 
+def first_asked_ms(sent_at: int, first_asked: str | None) -> int:
+    """Return when a queue message was first asked for, in epoch milliseconds.
+
+    Args:
+        sent_at: When it was put on its queue.
+        first_asked: Its attribute `first_asked_at`; ignored if it is not a whole number.
+    """
+    is_number = first_asked is not None and re.fullmatch(r"[0-9]{1,15}", first_asked)
+    return min(sent_at, int(first_asked)) if first_asked and is_number else sent_at
+
+
 @dataclass(slots=True, eq=False)
 class Delivery:
     """One delivery of a queue message.
@@ -135,7 +147,8 @@ class Delivery:
         body: The context object's JSON text.
         receive_count: How often the message was received, this delivery included.
         deadline: When Lambda ends the function, in epoch seconds.
-        sent_at: When the message was put on the queue, in epoch seconds.
+        sent_at: When the message was put on the queue, in epoch seconds; of one that was put there
+            again, when it was first asked for.
         owner: Fencing token, unique to this delivery. It is generated in the handler, since state
             created at init is shared by every copy that SnapStart restores.
         step: The step in progress, to which an unexpected error is attributed.
@@ -154,13 +167,15 @@ class Delivery:
     def from_record(cls, record: Mapping[str, Any], deadline: float) -> "Delivery":
         """Build a delivery from one record of an SQS event."""
         attributes = record["attributes"]
+        sent_at = int(attributes.get("SentTimestamp", 0))
+        first_asked = record.get("messageAttributes", {}).get(FIRST_ASKED_AT, {})
         return cls(
             message_id=record["messageId"],
             receipt_handle=record["receiptHandle"],
             body=record["body"],
             receive_count=int(attributes["ApproximateReceiveCount"]),
             deadline=deadline,
-            sent_at=int(attributes.get("SentTimestamp", 0)) / 1000,
+            sent_at=first_asked_ms(sent_at, first_asked.get("stringValue")) / 1000,
         )
 
 

@@ -15,6 +15,7 @@ from lambda_src.core import (
     OPEN_WORK_INDEX,
     Addressing,
     ConditionFailed,
+    OpenWork,
     RecordKey,
     Status,
     Step,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
         Intent,
         Lease,
         LedgerRecord,
-        OpenWork,
         RejectedDraft,
         SentRecord,
     )
@@ -259,7 +259,7 @@ class ConversationsTable:
 
 
 class OpenWorkTable:
-    """Implements the port `OpenWorkIndex` on the table's index of open work.
+    """Implements the port `ApprovedRecords` on the table and its index of open work.
 
     Args:
         client: A DynamoDB client.
@@ -274,6 +274,36 @@ class OpenWorkTable:
         self._client = client
         self._table_name = table_name
         self._channel = channel
+
+    def read_approved(self, key: RecordKey, since: float) -> dict[str, Any] | None:
+        """Return a record's attributes, read consistently; None if its mark is another by now."""
+        found = map_errors(
+            Step.DELIVERY,
+            lambda: self._client.get_item(
+                TableName=self._table_name,
+                Key=serialize(items.key_attributes(key)),
+                ConsistentRead=True,
+            ),
+        )
+        record = deserialize(found.get("Item", {}))
+        mark = updates.open_values(self._channel, OpenWork.APPROVED, key, since)
+        seen = (record.get(OPEN_WORK), record.get(OPEN_SINCE))
+        return record if seen == (mark[":open_work"], mark[":open_since"]) else None
+
+    def postpone_approved(self, key: RecordKey, since: float, until: float) -> None:
+        """Change when an approved record is due, if its mark is unchanged since it was read."""
+        update = updates.postpone_approved(self._channel, key, since, until)
+        map_errors(
+            update.step,
+            lambda: self._client.update_item(
+                TableName=self._table_name,
+                Key=serialize(items.key_attributes(key)),
+                UpdateExpression=update.expression,
+                ConditionExpression=update.condition,
+                ExpressionAttributeValues=serialize(update.values),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            ),
+        )
 
     def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
         """Yield what is due by `now` (epoch seconds): since when, and the record; oldest first."""

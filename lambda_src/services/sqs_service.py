@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import re
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.core import LogEvent, Step, TransientFailure, call_with_deadline, time_budget
+from lambda_src.core import (
+    FIRST_ASKED_AT,
+    LogEvent,
+    Step,
+    TransientFailure,
+    call_with_deadline,
+    time_budget,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +33,9 @@ MAX_BATCH_SIZE = 10
 """SQS's limit for the entries of one request."""
 REQUEST_ERRORS = (BotoCoreError, ClientError, TimeoutError)
 """Errors of a request that SQS did not answer, not in time, or refused."""
+
+
+_GROUP = re.compile(r"[!-~]{1,128}")
 
 
 class ChannelQueue:
@@ -133,6 +145,53 @@ class HandOffQueue:
             lambda: self._client.send_message(QueueUrl=self._queue_url, MessageBody=body),
             Step.HOLD,
         )
+
+
+class ContextQueue:
+    """Implements the port `ContextQueue` on the channel's queue.
+
+    Args:
+        client: An SQS client.
+        queue_url: The channel's queue.
+    """
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, body: str, company_id: str, asked_at: int) -> None:
+        """Put a context object on the queue; `asked_at` is in epoch milliseconds."""
+        parameters = context_message(body, company_id, asked_at)
+        _ask(lambda: self._client.send_message(QueueUrl=self._queue_url, **parameters))
+
+
+def context_message(body: str, company_id: str, asked_at: int | None = None) -> dict[str, Any]:
+    """Return the parameters of a request that puts a context object on its channel's queue.
+
+    Args:
+        body: The context object as JSON.
+        company_id: The company, whose message group it is in; empty: it is in none.
+        asked_at: When it was first asked for, in epoch milliseconds, if it is put there again.
+    """
+    parameters: dict[str, Any] = {"MessageBody": body}
+    if company_id:
+        parameters["MessageGroupId"] = message_group(company_id)
+    if asked_at is not None:
+        first_asked = {"DataType": "Number", "StringValue": str(asked_at)}
+        parameters["MessageAttributes"] = {FIRST_ASKED_AT: first_asked}
+    return parameters
+
+
+def message_group(company_id: str) -> str:
+    """Return the message group of a tenant, so that SQS serves tenants fairly.
+
+    SQS accepts 128 printable ASCII characters
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html);
+    another id is replaced by its SHA-256 digest.
+    """
+    if _GROUP.fullmatch(company_id):
+        return company_id
+    return hashlib.sha256(company_id.encode()).hexdigest()
 
 
 class EventsQueue:

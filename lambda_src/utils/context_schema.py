@@ -32,6 +32,7 @@ from lambda_src.core import (
     RecordKey,
     parse_definition,
 )
+from lambda_src.core.drafts.rebuild import RECORDED_PREFIXES
 
 INVALID = "context_invalid"
 MAX_KEY_BYTES = 1024
@@ -40,8 +41,6 @@ MAX_ID_BYTES = 256
 """Limit for ids that are written to log lines and to OpenAI's metadata (512 characters)."""
 MAX_GUIDANCE_LENGTH = 2_000
 """Characters of `message_guidance`."""
-RECORDED_PREFIXES = ("auto_queue_", "rate_limits")
-"""Name prefixes of company fields that are copied to the record without being interpreted."""
 REVIEWED_SENDERS = {
     "recipient_tel": "auto_queue_initial_message_from_number",
     "recipient_email": "auto_queue_initial_message_from_email",

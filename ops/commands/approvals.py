@@ -137,15 +137,13 @@ def approve(  # noqa: PLR0917 - options, passed by name
     the template has changed since, it is held again. An empty draft can only be edited or rejected.
 
         python -m ops approvals approve req-0001 --show-personal-data
-        python -m ops approvals approve req-0001 --draft Wd3f0a8hTj2mZx5cRk7uPg --yes
+        python -m ops approvals approve req-0001 --draft Wd3f0a8h --yes
     """
 
     def compose(request: DraftRequest, answer: Answer) -> Answer:
         return request.as_it_is(answer)
 
-    choice = _Choice(
-        Decision.APPROVE, draft, reason, show_personal_data, dry_run, yes, compose
-    )
+    choice = _Choice(Decision.APPROVE, draft, reason, show_personal_data, dry_run, yes, compose)
     _decide(session, _find(session, conversation, recipient), choice)
 
 
@@ -170,8 +168,7 @@ def edit(  # noqa: PLR0917 - options, passed by name
     value to replace. The text must satisfy the channel's rules, and the assistant's checks unless
     you add --accept-problems. Moderation is not asked.
 
-        python -m ops approvals edit req-0001 --variable '2=We have your application.' \\
-            --draft Wd3f0a8hTj2mZx5cRk7uPg
+        python -m ops approvals edit req-0001 --variable '2=We have your letter.' --draft Wd3f0a8h
         python -m ops approvals edit req-0001 --file text.txt --accept-problems --show-personal-data
     """
     if text is not None and file is not None:
@@ -202,7 +199,7 @@ def reject(  # noqa: PLR0917 - options, passed by name
 ) -> None:
     """Let nothing be sent: the conversation fails, and no redrive releases it.
 
-    python -m ops approvals reject req-0001 --draft Wd3f0a8hTj2mZx5cRk7uPg --reason 'withdrawn'
+    python -m ops approvals reject req-0001 --draft Wd3f0a8h --reason 'withdrawn'
     """
     choice = _Choice(Decision.REJECT, draft, reason, show_personal_data, dry_run, yes)
     _decide(session, _find(session, conversation, recipient), choice)

@@ -84,15 +84,17 @@ class Redrive:
             self.limiter.acquire()
         self._write_record(inspection, decision)
         if is_redriven:
-            self.queue.send(inspection.message.body, inspection.company_id)
+            is_event = decision is RedriveDecision.EVENT
+            asked_at = None if is_event else round(inspection.asked_at * 1000)
+            self.queue.send(inspection.message.body, inspection.company_id, asked_at)
         self.scanner.delete(inspection.message)
 
     def _was_erased(self, inspection: Inspection) -> bool:
         """Return whether a redrive would store data about a recipient who was erased since."""
         if inspection.key is None or inspection.record:
             return False
-        recipient, sent_at = inspection.key.primary_channel, inspection.message.sent_at
-        return self.suppressions.was_erased(recipient, sent_at)
+        recipient = inspection.key.primary_channel
+        return self.suppressions.was_erased(recipient, inspection.asked_at)
 
     def _write_record(self, inspection: Inspection, decision: RedriveDecision) -> None:
         entry = self.audit.entry(REDRIVE_ENTRIES[decision])
@@ -160,7 +162,7 @@ class Discard:
 
     def _create(self, inspection: Inspection, entry: dict[str, str]) -> None:
         key, message = inspection.key, inspection.message
-        if key and self.suppressions.was_erased(key.primary_channel, message.sent_at):
+        if key and self.suppressions.was_erased(key.primary_channel, inspection.asked_at):
             key = None
         try:
             self.conversations.create_failed(

@@ -61,6 +61,12 @@ class Inspection:
         return str(recorded) or self.message.group
 
     @property
+    def asked_at(self) -> float:
+        """When the message was first asked for, in epoch seconds, which an erasure counts from."""
+        requested = self.content.requested_at if isinstance(self.content, ContextObject) else None
+        return min(self.message.asked_at, requested or self.message.asked_at)
+
+    @property
     def status(self) -> str:
         """The record's status, empty if there is no record."""
         return self.record.status if self.record else ""

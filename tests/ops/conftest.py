@@ -21,14 +21,15 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     monkeypatch.setattr(deployment, "entry_points", lambda **_: ())  # reads all packages' metadata
     one_session = SimpleNamespace(Session=lambda **_: boto3.DEFAULT_SESSION)
     monkeypatch.setattr(endpoints, "boto3", one_session)  # a new session parses AWS's models again
-    names = ("dead-letters", "events", "events-dead-letters")
+    names = ("dead-letters", "events", "events-dead-letters", "hand-off")
     urls = [channel.sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
     outputs = ("DeadLetterQueueUrl", "EventsQueueUrl", "EventsDeadLetterQueueUrl")
     deployed = variables(channel.queue_url, channel.table, channel.openai, channel.twilio)
     deployments = Deployments()
     # On a busy machine the fake may take longer than the function's two seconds.
-    deployed |= {"TWILIO_TIMEOUT_SECONDS": "20"}
-    deployments.add(deployed, dict(zip(outputs, urls, strict=True)))
+    deployed |= {"TWILIO_TIMEOUT_SECONDS": "20", "HANDOFF_QUEUE_URL": urls[-1]}
+    monkeypatch.setenv("HANDOFF_QUEUE_URL", urls[-1])
+    deployments.add(deployed, dict(zip(outputs, urls[:-1], strict=True)))
 
     session = boto3.Session()
     deployments.register(session.events)

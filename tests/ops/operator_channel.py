@@ -97,6 +97,7 @@ class OperatorChannel(Tool):
         dead_letter_queue_url: Its dead-letter queue.
         events_queue_url: The queue of its delivery events.
         events_dead_letter_queue_url: The dead-letter queue of these.
+        hand_off_queue_url: The queue of held drafts.
     """
 
     channel: Channel
@@ -104,6 +105,7 @@ class OperatorChannel(Tool):
     dead_letter_queue_url: str
     events_queue_url: str
     events_dead_letter_queue_url: str
+    hand_off_queue_url: str
 
     def conversation(self, state: str, recipient: str = RECIPIENT, name: str = "") -> str:
         """Create a conversation in a state of `STATES`, by default named so; return its body."""
@@ -130,6 +132,10 @@ class OperatorChannel(Tool):
     def dead_letters(self) -> list[str]:
         """Return the bodies in the dead-letter queue, which stay visible."""
         return self._bodies(self.dead_letter_queue_url)
+
+    def handed_off(self) -> list[str]:
+        """Return the bodies on the hand-off queue, which stay visible."""
+        return self._bodies(self.hand_off_queue_url)
 
     def queued(self) -> list[str]:
         """Return the bodies on the channel's queue, which stay visible."""

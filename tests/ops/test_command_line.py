@@ -14,13 +14,13 @@ import rich.console
 import typer
 from typer.testing import CliRunner
 
+from lambda_src.services.sqs_service import message_group
 from ops.command import handle_errors
 from ops.console import CommandGroup, Console
 from ops.conversations import poll
 from ops.dlq.runner import Cancelled, RateLimiter
 from ops.endpoints import Endpoints, LocalCloudState
 from ops.errors import OperatorError
-from ops.queues import message_group
 from tests.ops.tool import Tool, check_call, commands
 
 ID = "demo-company#spring-intake#req-0001"

@@ -25,7 +25,7 @@ from lambda_src.core import (
     RecordKey,
     TextRules,
 )
-from lambda_src.core.delivery.lookups import ScheduleFailed
+from lambda_src.core.delivery.scheduled_job import JobFailed
 from lambda_src.services.dynamodb import serialize
 from lambda_src.services.dynamodb.updates import open_values
 from lambda_src.services.dynamodb_service import OpenWorkTable
@@ -430,7 +430,7 @@ def test_a_fault_of_aws_ends_the_run(callbacks: Callbacks, service: str, operati
     if service != "time":
         client = (job.index if service == "dynamodb" else job.queue)._client
         client.meta.events.register(f"before-call.{service}.{operation}", refuse)
-    with pytest.raises(ScheduleFailed) as failed:
+    with pytest.raises(JobFailed) as failed:
         callbacks.schedule(1 if service == "time" else 60)
     assert RECIPIENT[1:] not in f"{failed.value!r} {failed.value.__cause__!r}"
     lines = callbacks.channel.read_log()

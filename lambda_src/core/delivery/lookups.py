@@ -1,4 +1,4 @@
-"""The scheduled job: requests a lookup at the vendor for each message whose status is overdue."""
+"""A part of the scheduled job: lookups at the vendor of messages whose status is overdue."""
 
 import json
 import logging
@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from lambda_src.core import time_budget
 from lambda_src.core.contract import SCHEDULE_SECONDS, LogEvent, Metric, OpenWork, Step
 from lambda_src.core.deadlines import map_with_deadline
-from lambda_src.core.errors import TransientFailure, unexpected_error
+from lambda_src.core.errors import TransientFailure
 from lambda_src.core.models import RecordKey
 from lambda_src.core.ports import Clock, Metrics, OpenWorkIndex, RequestQueue
 
@@ -19,13 +18,6 @@ log = logging.getLogger(__name__)
 BATCH_SIZE = 10
 """SQS's limit for the messages of one request."""
 CONCURRENT_BATCHES = 10
-
-
-class ScheduleFailed(Exception):
-    """The lookups could not be scheduled, or not all; the text is a failure code.
-
-    Lambda counts it as an error. The records remain due, so the next run requests their lookups.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +38,18 @@ class LookupScheduler:
     clock: Clock
     lookups_per_second: int
 
-    def run(self, remaining_ms: int) -> None:
+    def run(self, deadline: float) -> None:
         """Request the lookups that are due, the oldest first, and publish the run's metrics.
 
         Requests of earlier runs that may still wait count against the rate. What exceeds the rate
-        or the function's time remains due.
+        or the time remains due.
 
         Args:
-            remaining_ms: Milliseconds until Lambda ends the function.
+            deadline: When the run must end, in epoch seconds.
 
         Raises:
-            ScheduleFailed: The table or the queue did not answer, or refused a request.
+            ProcessingError: The table or the queue did not answer, or refused a request.
         """
-        try:
-            self._run(self.clock() + remaining_ms / 1000 - time_budget.SHUTDOWN_RESERVE_SECONDS)
-        except Exception as raised:  # noqa: BLE001 - its text might contain an address
-            error = unexpected_error(raised, Step.DELIVERY)
-            log.error(  # noqa: TRY400 - never an exception's text
-                "the lookups could not be scheduled: %s",
-                error,
-                extra={"event": str(error.event), "failure_code": error.code, **error.fields},
-            )
-            raise ScheduleFailed(error.code) from None
-
-    def _run(self, deadline: float) -> None:
         now = self.clock()
         waiting = self.queue.count_waiting()
         allowed = max(0, SCHEDULE_SECONDS * self.lookups_per_second - waiting)

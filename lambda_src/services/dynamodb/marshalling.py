@@ -5,7 +5,7 @@ as JSON text.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
 from typing import Any
 
@@ -20,6 +20,9 @@ MAX_DIGITS = 38
 
 MAX_NAME_BYTES = 65_535
 """DynamoDB's limit for an attribute name, which also must not be empty."""
+
+MIN_PLAIN, MAX_PLAIN = 1e-100, 2.0**53
+"""Numbers between these absolute values, and 0, are read from their decimals as they were."""
 
 _EXACT = Context(
     prec=MAX_DIGITS,
@@ -37,6 +40,14 @@ def serialize(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def deserialize(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Convert attributes from DynamoDB's notation; numbers become decimals, sets lists."""
     return {name: _deserialize(value) for name, value in stored.items()}
+
+
+def converted(attributes: Mapping[str, Any]) -> list[list[str]]:
+    """Return the paths of the values that are not read as they were written.
+
+    Each is stored as JSON text, or is a float that a decimal without a fraction does not show.
+    """
+    return [list(path) for path in _converted(attributes, MAX_DEPTH + 1, ())]
 
 
 def exceeds_size(maximum: int, attributes: Mapping[str, Any]) -> bool:
@@ -109,6 +120,30 @@ def _size(value: Any, levels: int) -> int:  # noqa: PLR0911 - one return for eac
     if isinstance(value, Mapping):
         return 3 + len(value) + _size_of_fields(value, levels - 1)
     return 3 + len(value) + sum(_size(part, levels - 1) for part in value)
+
+
+def _converted(value: Any, levels: int, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    match value:
+        case str() | None | bool():
+            return
+        case int() | float():
+            if not _is_read_as_written(value):
+                yield path
+        case _ if _is_stored_as_text(value, levels):
+            yield path
+        case Mapping():
+            for name, part in value.items():
+                yield from _converted(part, levels - 1, (*path, name))
+        case _:
+            for index, part in enumerate(value):
+                yield from _converted(part, levels - 1, (*path, str(index)))
+
+
+def _is_read_as_written(value: float) -> bool:
+    if not value or MIN_PLAIN < abs(value) < MAX_PLAIN:
+        return True
+    number = _storable_number(value)
+    return isinstance(number, Decimal) and (isinstance(value, int) or int(number) == value)
 
 
 def _is_stored_as_text(value: Any, levels: int) -> bool:

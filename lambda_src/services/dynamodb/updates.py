@@ -348,6 +348,14 @@ def schedule_lookup(found: DeliveryRecord, at: float | None) -> Update:
     return Update(Step.DELIVERY, record.key, expression, f"{OPEN_SINCE} = :found_since", values)
 
 
+def postpone_approved(channel: str, key: RecordKey, since: float, until: float) -> Update:
+    """Change when an approved record is due, if its mark is unchanged since it was found."""
+    values = open_values(channel, OpenWork.APPROVED, key, until)
+    values[":found_since"] = items.to_decimal(since)
+    condition = f"{OPEN_WORK} = :open_work AND {OPEN_SINCE} = :found_since"
+    return Update(Step.DELIVERY, key, f"SET {OPEN_SINCE} = :open_since", condition, values)
+
+
 def _proven_values(proven: ProvenSend) -> dict[str, Any]:
     values: dict[str, Any] = {
         ":sent": Status.SENT,

@@ -196,7 +196,7 @@ class EventsEnvironment(Environment):
 
     def do_schedule(self) -> None:
         """Let the scheduled job request the lookups that are due."""
-        self._scheduler.run(round(FUNCTION_TIMEOUT * 1000))
+        self._scheduler.run(self.clock() + FUNCTION_TIMEOUT)
 
     def count_waiting(self) -> int:
         """Return how many events wait; with `send`, the port `RequestQueue`."""
