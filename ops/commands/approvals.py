@@ -179,6 +179,8 @@ def edit(  # noqa: PLR0917 - options, passed by name
 
     def compose(request: DraftRequest, answer: Answer) -> Answer:
         edited, problems = request.edit(answer, text, values)
+        if request.is_moderated:
+            session.console.note("moderation is not asked about an edited text")
         _check(session, problems, accepted=accept_problems, show=show_personal_data)
         return edited
 
