@@ -26,8 +26,8 @@ OUTCOMES = {
     Metric.MESSAGES_RETRIED: ("Retried", cloudwatch.Color.ORANGE),
     Metric.MESSAGES_FAILED: ("Failed", cloudwatch.Color.RED),
     Metric.MESSAGES_UNKNOWN: ("Unknown", cloudwatch.Color.PURPLE),
-    Metric.MESSAGES_HELD: ("Held", cloudwatch.Color.BROWN),
     Metric.MESSAGES_REPEATED: ("Repeated", cloudwatch.Color.GREY),
+    Metric.MESSAGES_HELD: ("Held", cloudwatch.Color.BROWN),
 }
 """The outcomes of a delivery, each with its label and colour."""
 

@@ -40,8 +40,8 @@ class Variable(StrEnum):
     OPENAI_BASE_URL = "OPENAI_BASE_URL"
     ASSISTANTS_BASE_URL = "ASSISTANTS_BASE_URL"
     CALLBACK_BASE_URL = "CALLBACK_BASE_URL"
-    HANDOFF_QUEUE_URL = "HANDOFF_QUEUE_URL"
     CONVERSATION_RETENTION_DAYS = "CONVERSATION_RETENTION_DAYS"
+    HANDOFF_QUEUE_URL = "HANDOFF_QUEUE_URL"
     DRAFT_CHECKS = "DRAFT_CHECKS"
 
 
@@ -60,8 +60,8 @@ UNSET_VARIABLES = frozenset(
         Variable.OPENAI_BASE_URL,
         Variable.ASSISTANTS_BASE_URL,
         Variable.CALLBACK_BASE_URL,
-        Variable.HANDOFF_QUEUE_URL,
         Variable.CONVERSATION_RETENTION_DAYS,
+        Variable.HANDOFF_QUEUE_URL,
     }
 )
 """Variables that a template sets only where they are needed."""
@@ -80,8 +80,8 @@ DEFAULTS = {
     Variable.OPENAI_BASE_URL: "",
     Variable.ASSISTANTS_BASE_URL: "",
     Variable.CALLBACK_BASE_URL: "",
-    Variable.HANDOFF_QUEUE_URL: "",
     Variable.CONVERSATION_RETENTION_DAYS: "",
+    Variable.HANDOFF_QUEUE_URL: "",
     Variable.DRAFT_CHECKS: "enforce",
 }
 """Defaults of optional variables; times are in whole seconds.
@@ -340,8 +340,8 @@ class Metric(StrEnum):
     MESSAGES_RETRIED = "MessagesRetried"
     MESSAGES_FAILED = "MessagesFailed"
     MESSAGES_UNKNOWN = "MessagesUnknown"
-    MESSAGES_HELD = "MessagesHeld"
     MESSAGES_REPEATED = "MessagesRepeated"
+    MESSAGES_HELD = "MessagesHeld"
     CHECKS_FAILED = "DraftChecksFailed"
     FAILURES = "Failures"
     HEARTBEAT_FAILURES = "HeartbeatFailures"
@@ -377,7 +377,7 @@ ENDS = (
     Metric.MESSAGES_RETRIED,
     Metric.MESSAGES_FAILED,
     Metric.MESSAGES_UNKNOWN,
-    Metric.MESSAGES_HELD,
     Metric.MESSAGES_REPEATED,
+    Metric.MESSAGES_HELD,
 )
 """The metrics of a delivery's result; their sum is the number of messages received."""

@@ -57,8 +57,8 @@ class Settings:
     openai_base_url: str
     assistants_base_url: str
     callback_base_url: str
-    handoff_queue_url: str
     conversation_retention_days: int | None
+    handoff_queue_url: str
     draft_checks: CheckMode
     twilio_base_url: str
     powertools_metrics_namespace: str
@@ -242,8 +242,8 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     Variable.OPENAI_BASE_URL: _openai_url_or_empty,
     Variable.ASSISTANTS_BASE_URL: _url_or_empty,
     Variable.CALLBACK_BASE_URL: _base_url_or_empty,
-    Variable.HANDOFF_QUEUE_URL: str,
     Variable.CONVERSATION_RETENTION_DAYS: _or_none(_whole(MIN_RETENTION_DAYS)),
+    Variable.HANDOFF_QUEUE_URL: str,
     Variable.DRAFT_CHECKS: _check_mode,
     TWILIO_BASE_URL: _url_or_empty,
     METRICS_NAMESPACE: _namespace_or_empty,
@@ -252,14 +252,15 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 _SCHEDULER_READERS: Mapping[str, Callable[[str], object]] = {
     EVENTS_QUEUE_URL: str,
     DELIVERY_LOOKUPS_PER_SECOND: _whole(1, MAX_LOOKUPS_PER_SECOND),
-} | {
-    name: _READERS[name]
-    for name in (
-        Variable.CHANNEL,
-        Variable.QUEUE_URL,
-        Variable.CONVERSATIONS_TABLE,
-        Variable.LOG_LEVEL,
-        Variable.VERSION,
-        METRICS_NAMESPACE,
-    )
+    **{
+        name: _READERS[name]
+        for name in (
+            Variable.CHANNEL,
+            Variable.QUEUE_URL,
+            Variable.CONVERSATIONS_TABLE,
+            Variable.LOG_LEVEL,
+            Variable.VERSION,
+            METRICS_NAMESPACE,
+        )
+    },
 }

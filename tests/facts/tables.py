@@ -19,7 +19,9 @@ from babel.core import get_global
 from tldextract import TLDExtract
 
 LOCALES = ("en_GB", "en_US", "de", "fr", "es", "it", "pt_BR", "nl", "pl", "ja")
-TABLES = Path(__file__).resolve().parents[2] / "lambda_src" / "core" / "drafts" / "facts_locale.json"
+TABLES = (
+    Path(__file__).resolve().parents[2] / "lambda_src" / "core" / "drafts" / "facts_locale.json"
+)
 WIDTH = 100
 """Characters of a line in the file."""
 

@@ -97,7 +97,7 @@ class OperatorChannel(Tool):
         dead_letter_queue_url: Its dead-letter queue.
         events_queue_url: The queue of its delivery events.
         events_dead_letter_queue_url: The dead-letter queue of these.
-        hand_off_queue_url: The queue of held drafts.
+        hand_off_queue_url: The queue of copies of held context objects.
     """
 
     channel: Channel
@@ -125,6 +125,14 @@ class OperatorChannel(Tool):
         """Return the bodies on both queues of delivery events, which stay visible."""
         return self._bodies(self.events_queue_url) + self._bodies(self.events_dead_letter_queue_url)
 
+    def hand_off(self, body: str) -> None:
+        """Put a copy of a context object on the hand-off queue."""
+        self.channel.sqs.send_message(QueueUrl=self.hand_off_queue_url, MessageBody=body)
+
+    def handed_off(self) -> list[str]:
+        """Return the bodies on the hand-off queue, which stay visible."""
+        return self._bodies(self.hand_off_queue_url)
+
     def enqueue(self, body: str) -> None:
         """Put a message on the channel's queue."""
         self.channel.sqs.send_message(QueueUrl=self.channel.queue_url, MessageBody=body)
@@ -132,10 +140,6 @@ class OperatorChannel(Tool):
     def dead_letters(self) -> list[str]:
         """Return the bodies in the dead-letter queue, which stay visible."""
         return self._bodies(self.dead_letter_queue_url)
-
-    def handed_off(self) -> list[str]:
-        """Return the bodies on the hand-off queue, which stay visible."""
-        return self._bodies(self.hand_off_queue_url)
 
     def queued(self) -> list[str]:
         """Return the bodies on the channel's queue, which stay visible."""
@@ -151,7 +155,8 @@ class OperatorChannel(Tool):
         while messages := self.channel.sqs.receive_message(
             QueueUrl=self.channel.queue_url,
             MaxNumberOfMessages=10,
-            AttributeNames=["ApproximateReceiveCount"],
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
         ).get("Messages", []):
             failed = self.channel.invoke(messages)
             for message in messages:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
 
@@ -194,14 +195,16 @@ def test_erasure_removes_only_the_person(operator: OperatorChannel, erasure: Era
     for body in (context(), f"not JSON, of {RECIPIENT}", mentions):
         operator.enqueue(body)
         operator.dead_letter(body)
+        operator.hand_off(body)
 
     receipt = erasure.erase(RECIPIENT, AUDIT)
 
     assert {"first", "conversation-1", "plain"} == set(receipt.conversations)
     removed = {name: number for name, number in receipt.removed.items() if number}
-    assert {"whatsapp queue": 2, "whatsapp dead letters": 2} == removed
+    queues = ("queue", "dead letters", "hand-off queue")
+    assert {f"whatsapp {name}": 2 for name in queues} == removed
     assert [0, 0, 1] == [records_of(channel, r) for r in (RECIPIENT, RECIPIENT[1:], OTHER)]
-    assert [mentions] == operator.queued() == operator.dead_letters()
+    assert [mentions] == operator.queued() == operator.dead_letters() == operator.handed_off()
     assert receipt.is_complete
 
 
@@ -295,6 +298,69 @@ def test_later_request_is_sent(channel: Channel, erasure: Eraser) -> None:
 
     assert [] == channel.deliver(json.dumps(later))
     assert 1 == len(channel.phone())
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "is_erased"),
+    [("1000", True), ("900000", True), ("1100000", False), ("soon", False), ("", False)],
+)
+def test_a_message_is_as_old_as_its_first_request(
+    channel: Channel, erasure: Eraser, asked_at: str, *, is_erased: bool
+) -> None:
+    """One that was queued again after an erasure is rejected if it was asked for before."""
+    erasure.erase(RECIPIENT, AuditContext(AUDIT.who, AUDIT.why, 1_000.0))
+    body = context(_without_request_time)
+    attribute: Any = {"DataType": "String", "StringValue": asked_at}
+    attributes = {"first_asked_at": attribute} if asked_at else {}
+    channel.sqs.send_message(
+        QueueUrl=channel.queue_url, MessageBody=body, MessageAttributes=attributes
+    )
+    assert is_erased == bool(channel.invoke(channel.receive_all()))
+    assert is_erased == ("recipient_erased" in channel.events())
+    assert is_erased != bool(channel.phone())
+
+
+def _without_request_time(document: dict[str, Any]) -> None:
+    document["frontend_payload"]["request_data"].pop("initial_request_timestamp", None)
+
+
+@pytest.mark.parametrize(
+    ("requested", "queued_at", "expected"),
+    [
+        (None, None, None),
+        (None, 1_050_000, 1_050_000),
+        (1_100, None, 1_100_000),
+        (1_100, 1_050_000, 1_050_000),
+        (1_100, 900_000, 0),
+        (900, 1_050_000, 0),
+    ],
+)
+def test_a_redrive_keeps_the_time_of_the_first_request(
+    operator: OperatorChannel,
+    suppressions: Suppressions,
+    requested: int | None,
+    queued_at: int | None,
+    expected: int | None,
+) -> None:
+    """The earliest of the router's, an earlier redrive's and the queue's; 0: erased since."""
+    suppressions.mark_erased(RECIPIENT, AuditContext(AUDIT.who, AUDIT.why, 1_000.0), "erased")
+    time = requested and datetime.fromtimestamp(requested, UTC).isoformat()
+    change = lambda d: d["frontend_payload"]["request_data"].update(  # noqa: E731
+        initial_request_timestamp=time
+    )
+    attribute: Any = {"DataType": "Number", "StringValue": str(queued_at)}
+    operator.channel.sqs.send_message(
+        QueueUrl=operator.dead_letter_queue_url,
+        MessageBody=context(change),
+        MessageAttributes={"first_asked_at": attribute} if queued_at else {},
+    )
+    operator.run("dlq", "redrive", "--yes")
+    sent = operator.channel.receive_all()
+    assert (expected != 0) == bool(sent) == (not operator.dead_letters())
+    for message in sent:
+        asked_at = int(message["MessageAttributes"]["first_asked_at"]["StringValue"])
+        queued = int(message["Attributes"]["SentTimestamp"])
+        assert asked_at == expected if expected else queued - 60_000 < asked_at <= queued
 
 
 def test_suppression_survives_erasure(erasure: Eraser, suppressions: Suppressions) -> None:

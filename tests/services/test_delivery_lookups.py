@@ -392,8 +392,9 @@ def test_a_run_without_due_lookups_publishes_zeros(callbacks: Callbacks) -> None
     callbacks.send()
     callbacks.channel.read_metrics()
     callbacks.schedule()
-    (line,) = callbacks.channel.read_metrics()
-    assert ([0], [0]) == (line["DeliveryLookupsRequested"], line["OldestLookupDueSeconds"])
+    published = {name: line[name] for line in callbacks.channel.read_metrics() for name in line}
+    names = ("DeliveryLookupsRequested", "OldestLookupDueSeconds", "OldestHeldDraftSeconds")
+    assert [[0]] * 4 == [published[name] for name in (*names, "ApprovedDraftsQueued")]
     assert [] == _requested()
 
 
@@ -428,7 +429,8 @@ def test_a_fault_of_aws_ends_the_run(callbacks: Callbacks, service: str, operati
         raise ClientError({"Error": {"Code": "InternalError", "Message": RECIPIENT}}, operation)
 
     if service != "time":
-        client = (job.index if service == "dynamodb" else job.queue)._client
+        part = job.parts[-1]
+        client = (part.index if service == "dynamodb" else part.queue)._client
         client.meta.events.register(f"before-call.{service}.{operation}", refuse)
     with pytest.raises(JobFailed) as failed:
         callbacks.schedule(1 if service == "time" else 60)
@@ -443,12 +445,13 @@ def test_a_fault_of_aws_ends_the_run(callbacks: Callbacks, service: str, operati
 def test_variables_of_the_job_are_checked(
     callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All problems at once; only its own variables are needed."""
-    for name in ("QUEUE_URL", "SECRET_PREFIXES"):
+    """All problems at once; only its own variables are needed, and no events queue."""
+    for name in ("EVENTS_QUEUE_URL", "SECRET_PREFIXES"):
         monkeypatch.delenv(name)
     callbacks.schedule()
+    assert "DeliveryLookupsRequested" not in str(callbacks.channel.read_metrics())
     scheduler.scheduler.cache_clear()
-    monkeypatch.delenv("EVENTS_QUEUE_URL")
+    monkeypatch.delenv("QUEUE_URL")
     monkeypatch.setenv("DELIVERY_LOOKUPS_PER_SECOND", "101")
-    with pytest.raises(ConfigurationError, match=r"EVENTS_QUEUE_URL: .*SECOND: .* 1 to 100"):
+    with pytest.raises(ConfigurationError, match=r"SECOND: .* 1 to 100; QUEUE_URL: missing"):
         callbacks.schedule()

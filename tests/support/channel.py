@@ -125,13 +125,27 @@ class Channel:
         """Invoke the handler with received messages, and return the ids that it reports."""
         names = ("MessageId", "ReceiptHandle", "Body", "Attributes")
         records = [
-            {name[0].lower() + name[1:]: message[name] for name in names} for message in messages
+            {name[0].lower() + name[1:]: message[name] for name in names}
+            | {"messageAttributes": _as_in_events(message.get("MessageAttributes", {}))}
+            for message in messages
         ]
         lambda_context = SimpleNamespace(
             get_remaining_time_in_millis=lambda: round(seconds_left * 1000)
         )
         result = handler({"Records": records}, lambda_context)
         return frozenset(failure["itemIdentifier"] for failure in result["batchItemFailures"])
+
+    def receive_all(self) -> list[Any]:
+        """Receive what is on the channel's queue, with all attributes."""
+        found: list[Any] = []
+        while batch := self.sqs.receive_message(
+            QueueUrl=self.queue_url,
+            MaxNumberOfMessages=10,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        ).get("Messages"):
+            found += batch
+        return found
 
     def delete(self, message: Mapping[str, Any]) -> None:
         self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
@@ -213,3 +227,11 @@ def failing_operation(
 def expire_send_deadline(channel: Channel, conversation: str = CONVERSATION) -> None:
     """Let the time pass in which the recorded send may be in progress."""
     channel.set_fields(conversation, send_deadline=0)
+
+
+def _as_in_events(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message's attributes as the event source mapping passes them on."""
+    return {
+        name: {"stringValue": each["StringValue"], "dataType": each["DataType"]}
+        for name, each in attributes.items()
+    }
