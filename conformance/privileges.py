@@ -19,7 +19,8 @@ CONSUME = (
     "sqs:ReceiveMessage",
 )
 LEDGER = ("ConditionCheckItem", "PutItem", "Query", "UpdateItem")
-RECORD_DELIVERY = ("GetItem", "UpdateItem")
+RECORD_DELIVERY = QUEUE_APPROVED = ("GetItem", "UpdateItem")
+SEND = "sqs:SendMessage"
 READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action's name
 TABLE_KEY = (
     *("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"),
@@ -250,18 +251,23 @@ def _expected(subject: Subject, assembly: _Assembly, name: str) -> Iterator[Gran
     yield from (Grant(each, assembly.arn("logs", f"log-group:/aws/lambda/{name}")) for each in LOG)
     secrets: tuple[str, ...] = ()
     if name == names.receiver:
-        yield from _queue_grants(subject, assembly, events, ("sqs:SendMessage",), SEND_KEY)
+        yield from _queue_grants(subject, assembly, events, (SEND,), SEND_KEY)
     elif name == names.scheduler:
-        actions = ("sqs:GetQueueAttributes", "sqs:SendMessage")
-        yield from _queue_grants(subject, assembly, events, actions, SEND_KEY)
+        yield from _queue_grants(subject, assembly, queue, (SEND,), SEND_KEY)
+        if names.channel.looks_up(names.environment):
+            actions = ("sqs:GetQueueAttributes", SEND)
+            yield from _queue_grants(subject, assembly, events, actions, SEND_KEY)
         yield from _table_grants(subject, assembly, f"{table}/index/{OPEN_WORK_INDEX}", ("Query",))
+        yield from _table_grants(subject, assembly, table, QUEUE_APPROVED)
     elif name == names.events.function:
         secrets = credentials
         yield from _queue_grants(subject, assembly, events, CONSUME, ("Decrypt",))
         yield from _table_grants(subject, assembly, table, RECORD_DELIVERY)
     else:
         secrets = (*credentials, *readable_secrets(names.openai_secret))
+        hand_off = assembly.arn("sqs", names.hand_off_queue)
         yield from _queue_grants(subject, assembly, queue, CONSUME, ("Decrypt",))
+        yield from _queue_grants(subject, assembly, hand_off, (SEND,), SEND_KEY)
         yield from _table_grants(subject, assembly, table, LEDGER)
         yield from _sender_grants(subject, assembly)
     for secret in secrets:

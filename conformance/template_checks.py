@@ -24,6 +24,8 @@ ALARMS = (
     "FunctionThrottles",
     "FunctionNearTimeout",
     "NoMessageSent",
+    "OldestHeldDraft",
+    "SchedulerErrors",
 )
 """Subjects of the alarms besides those of log lines."""
 EVENT_LINES = ("SecondMessageSuspected", "CallbackContradictsRecord")
@@ -33,7 +35,7 @@ EVENT_ALARMS = (
 )
 """Subjects of the alarms over delivery events."""
 WEBHOOK_ALARMS = ("ReceiverErrors", "ReceiverThrottles", "NoCallbacks")
-SWEEP_ALARMS = ("OldestLookupDue", "SchedulerErrors")
+SWEEP_ALARMS = ("OldestLookupDue",)
 
 
 def check_resource_names(subject: Subject) -> Iterator[str]:
@@ -41,7 +43,7 @@ def check_resource_names(subject: Subject) -> Iterator[str]:
     names = subject.names
     environment, channel = names.environment, names.channel
     lines = [each.alarm.subject for each in log_alarm_rules(MIN_RECEIVES, "")]
-    queues = {names.queue, names.dead_letter_queue}
+    queues = {names.queue, names.dead_letter_queue, names.hand_off_queue}
     filters, alarms = {*lines, "MessageSent"}, {*lines, *ALARMS}
     if channel.has_delivery_events(environment):
         queues |= {names.events.queue, names.events.dead_letter_queue}
@@ -100,14 +102,18 @@ def check_alarms(subject: Subject) -> Iterator[str]:
 
 def check_environment(subject: Subject) -> Iterator[str]:
     """Check that the runtime accepts each function's variables, for this channel."""
-    names, feed = subject.names, {Variable.CHANNEL, EVENTS_QUEUE_URL}
+    names = subject.names
+    looks_up = names.channel.looks_up(names.environment)
+    job: set[str] = {Variable.CHANNEL, Variable.QUEUE_URL, Variable.CONVERSATIONS_TABLE}
+    job |= {EVENTS_QUEUE_URL, DELIVERY_LOOKUPS_PER_SECOND} if looks_up else set()
     own: dict[str, set[str]] = {
-        names.receiver: feed | {Variable.CALLBACK_BASE_URL},
-        names.scheduler: feed | {Variable.CONVERSATIONS_TABLE, DELIVERY_LOOKUPS_PER_SECOND},
+        names.receiver: {Variable.CHANNEL, EVENTS_QUEUE_URL, Variable.CALLBACK_BASE_URL},
+        names.scheduler: job,
     }
     runtime: set[str] = {*Variable} - UNSET_VARIABLES
     no_secrets = {names.events.function} if names.channel.credentials_form is None else set()
-    own[names.function] = runtime | names.channel.variables.keys()
+    sender = names.channel.variables.keys() | {Variable.HANDOFF_QUEUE_URL}
+    own[names.function] = runtime | sender
     for name in subject.functions:
         given = subject.function(name).get("Environment", {}).get("Variables", {})
         unset = {Variable.SECRET_PREFIXES} if name in no_secrets else set()

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import Metric
+from lambda_src.core import Metric, OpenWork
 from lambda_src.core.contract import ENDS
+from lambda_src.services.dynamodb_service import OpenWorkTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,6 +61,8 @@ class ChannelStatus:
         events_mapping: State of the event source mapping of the events worker.
         oldest_lookup_seconds: How long the oldest lookup at the vendor has been due at the latest
             run of the scheduled job; None without such a run.
+        drafts: Drafts that wait for an operator; None for a channel that holds none.
+        oldest_draft_seconds: How long the oldest of them has been waiting; None if there is none.
     """
 
     waiting: int
@@ -76,6 +79,8 @@ class ChannelStatus:
     events_dead_letters: int | None = None
     events_mapping: str | None = None
     oldest_lookup_seconds: float | None = None
+    drafts: int | None = None
+    oldest_draft_seconds: float | None = None
 
     @property
     def active_alarms(self) -> tuple[Alarm, ...]:
@@ -90,6 +95,8 @@ class ChannelStatus:
             yield f"the event source mapping is {self.mapping}: docs/runbook.md, Pausing"
         if self.outcomes.get(Metric.MESSAGES_UNKNOWN):
             yield "some sends have an unknown outcome: unknown list"
+        if self.drafts:
+            yield f"{self.drafts} drafts wait for a decision: approvals list"
         if self.dead_letters:
             yield f"{self.dead_letters} dead-letter messages: dlq list"
         if (self.oldest_seconds or 0) > MAX_AGE_SECONDS:
@@ -119,7 +126,18 @@ def read_status(deployment: Deployment, hours: float, now: float) -> ChannelStat
         outcomes=_sums(deployment, ENDS, hours, now),
         alarms=_alarms(deployment),
     )
+    if deployment.settings.handoff_queue_url:
+        status = _with_drafts(status, deployment, now)
     return _with_events(status, deployment, now) if deployment.events_queue_url else status
+
+
+def _with_drafts(status: ChannelStatus, deployment: Deployment, now: float) -> ChannelStatus:
+    table_name = deployment.settings.conversations_table
+    index = OpenWorkTable(deployment.aws.dynamodb, table_name, deployment.channel)
+    since = [at for at, _ in index.due(OpenWork.HELD, now)]
+    return replace(
+        status, drafts=len(since), oldest_draft_seconds=now - since[0] if since else None
+    )
 
 
 def _with_events(status: ChannelStatus, deployment: Deployment, now: float) -> ChannelStatus:

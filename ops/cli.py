@@ -3,6 +3,7 @@
 import typer
 
 from ops.commands import (
+    approvals,
     assistants,
     conversation,
     dlq,
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(conversation.app, name="conversation")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(unknown.app, name="unknown")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(assistants.app, name="assistants")

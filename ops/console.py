@@ -65,6 +65,9 @@ PUBLIC_FIELDS = frozenset(
         "processor_version",
         "router_version",
         "hand_off_to_human",
+        "hand_off_to_human_reason",
+        "draft_id",
+        "draft_template_id",
         "function_call",
         "attempt",
         "settle_looks",
@@ -91,7 +94,16 @@ PUBLIC_FIELDS = frozenset(
     }
 )
 """Fields without personal data; all others are masked, including fields that are added later."""
-PUBLIC_TREES = frozenset({"failure", "operator_actions", "delivery_events", "intent_ids"})
+PUBLIC_TREES = frozenset(
+    {
+        "failure",
+        "operator_actions",
+        "delivery_events",
+        "intent_ids",
+        "written_by",
+        "discarded_threads",
+    }
+)
 """Fields that are shown with everything in them."""
 
 _PHONE_NUMBER = re.compile(r"\+\d{4,}")

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lambda_src.core import RecordKey, Status, Step, UnrecognizedRecord
+from lambda_src.core import (
+    APPROVED_QUEUED_AFTER_SECONDS,
+    OpenWork,
+    RecordKey,
+    Status,
+    Step,
+    UnrecognizedRecord,
+)
 from lambda_src.services.dynamodb import (
     Update,
     deserialize,
@@ -31,7 +38,14 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from lambda_src.core import ContextObject, Failure, LedgerRecord, SentRecord
+    from lambda_src.core import (
+        Answer,
+        ContextObject,
+        Failure,
+        HeldDraft,
+        LedgerRecord,
+        SentRecord,
+    )
     from lambda_src.services.dynamodb import Retention
 
 T = TypeVar("T")
@@ -39,8 +53,11 @@ T = TypeVar("T")
 STATUS = "conversation_status"
 PROCESSOR_VERSION = "by-hand"
 """`processor_version` of a record that this tool created."""
-FINAL_STATUSES = frozenset({Status.SENT, Status.FAILED, Status.SEND_UNKNOWN})
+FINAL_STATUSES = frozenset(
+    {Status.SENT, Status.FAILED, Status.SEND_UNKNOWN, Status.AWAITING_APPROVAL}
+)
 """Statuses that do not change without an operator."""
+DRAFT_IS_HELD = "conversation_status = :awaiting AND draft_id = :draft_id"
 POLL_SECONDS = 0.5
 
 
@@ -64,6 +81,11 @@ class ConversationRecord:
         except UnrecognizedRecord:
             ledger = None
         return cls(deserialize(stored), ledger)
+
+    @property
+    def key(self) -> RecordKey:
+        """Its key in the table."""
+        return RecordKey(self.attributes["primary_channel"], self.attributes["conversation_id"])
 
     @property
     def status(self) -> str:
@@ -256,6 +278,61 @@ def release(seen: LedgerRecord, at: float) -> Update:
     return if_unchanged(update, seen)
 
 
+def approve_draft(
+    held: HeldDraft,
+    key: RecordKey,
+    channel: str,
+    answer: Answer,
+    at: float,
+) -> Update:
+    """Set `retry` with the answer that an operator approved, while that draft waits for one.
+
+    The mark makes the scheduled job queue the message, if the command that approved it did not.
+    """
+    due = at + APPROVED_QUEUED_AFTER_SECONDS
+    discarded = _discarded(held, answer.thread_id)
+    return Update(
+        Step.HOLD,
+        key,
+        "SET conversation_status = :retry, ai_answer = :answer, written_by = :written_by,"
+        f" hand_off_to_human = :no, {updates.SET_OPEN}, updated_at = :at{discarded.expression}"
+        " REMOVE draft, draft_id, hand_off_to_human_reason",
+        DRAFT_IS_HELD,
+        {
+            **_held_values(held),
+            **updates.open_values(channel, OpenWork.APPROVED, key, due),
+            **discarded.values,
+            ":retry": Status.RETRY,
+            ":answer": items.answer_attributes(answer),
+            ":written_by": dict(answer.written_by),
+            ":no": False,
+            ":at": items.timestamp(at),
+        },
+        retained_from=at,
+    )
+
+
+def reject_draft(held: HeldDraft, key: RecordKey, failure: Failure) -> Update:
+    """Set `failed` and remove the draft, while that draft waits for an operator."""
+    discarded = _discarded(held, "")
+    return Update(
+        Step.HOLD,
+        key,
+        f"{updates.SET_FAILURE}, hand_off_to_human = :no{discarded.expression}"
+        f" REMOVE {updates.REMOVE_DRAFT}, {updates.REMOVE_OPEN}",
+        DRAFT_IS_HELD,
+        {
+            **_held_values(held),
+            **discarded.values,
+            ":status": failure.status,
+            ":failure": items.failure_attributes(failure),
+            ":no": False,
+            ":at": items.timestamp(failure.at),
+        },
+        retained_from=failure.at,
+    )
+
+
 def close(seen: LedgerRecord, failure: Failure) -> Update:
     """Set `failed` on a conversation without a running worker and without a send."""
     return replace(updates.mark_failed_if_unchanged(seen, failure), step=Step.SETTLE)
@@ -306,6 +383,28 @@ def wait_for_outcome(
         return bool(record and record.ledger and record.ledger.status in FINAL_STATUSES)
 
     return poll(lambda: conversations.read(key), is_final, seconds, POLL_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of an update's expression, with its values."""
+
+    expression: str
+    values: Mapping[str, Any]
+
+
+def _held_values(held: HeldDraft) -> dict[str, Any]:
+    return {":awaiting": Status.AWAITING_APPROVAL, ":draft_id": held.id}
+
+
+def _discarded(held: HeldDraft, used_thread: str) -> _Part:
+    """Keep the id of a conversation at OpenAI whose answer is not used, so that it is erased."""
+    thread = held.answer.thread_id
+    if thread in {"", used_thread}:
+        return _Part("", {})
+    append = "list_append(if_not_exists(discarded_threads, :no_threads), :threads)"
+    values = {":no_threads": [], ":threads": [thread]}
+    return _Part(f", discarded_threads = {append}", values)
 
 
 def _with_entry(update: Update, entry: Mapping[str, str]) -> Update:

@@ -27,6 +27,9 @@ RECORD_ATTRIBUTES = (
     "message_sid",
     "messages",
     "ai_answer",
+    "draft",
+    "rejected_draft",
+    "discarded_threads",
     "channel_method",
     "ai_config",
     "channel_config",
@@ -84,11 +87,14 @@ class VendorCopies:
 
     def find(self, record: Mapping[str, Any]) -> list[VendorCopy]:
         """Return what the ids of a record refer to, without asking the vendors."""
-        answer, history = record.get("ai_answer"), record.get("messages")
-        texts = [*(history if isinstance(history, list) else ()), answer]
+        answers = [record.get(name) for name in ("ai_answer", "draft", "rejected_draft")]
+        history, discarded = record.get("messages"), record.get("discarded_threads")
+        texts = [*(history if isinstance(history, list) else ()), *answers]
         entries = [each for each in texts if isinstance(each, dict)]
         is_thread = _nested(record, "ai_config", "openai_config").get("engine") == Engine.ASSISTANTS
-        threads = _ids(record.get("thread_id"), *(each.get("thread_id") for each in entries))
+        unused = discarded if isinstance(discarded, list) else ()
+        used = (each.get("thread_id") for each in entries)
+        threads = _ids(record.get("thread_id"), *used, *unused)
         written = _ids(*(each.get(n) for each in entries for n in ("response_id", "message_id")))
         return [
             *(VendorCopy(Kind.THREAD if is_thread else Kind.CONVERSATION, id_) for id_ in threads),

@@ -50,7 +50,9 @@ def show(
         session.console.fields(dict(sorted(document.items())))
     callbacks = session.deployment.parts.callbacks
     causes = dict.fromkeys(Cause.of(each.attributes, callbacks) for each in found)
-    session.console.steps(map(_advice, filter(None, causes)))
+    is_held = any(each.status == Status.AWAITING_APPROVAL for each in found)
+    steps = [f"approvals show '{conversation}'"] if is_held else []
+    session.console.steps([*steps, *map(_advice, filter(None, causes))])
 
 
 @command(app, "list")

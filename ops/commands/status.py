@@ -78,6 +78,10 @@ def _show(console: Console, channel_status: ChannelStatus) -> None:
     )
     console.heading(f"deliveries of the last {channel_status.hours:g} h")
     console.fields(_by_outcome(channel_status.outcomes))
+    if channel_status.drafts is not None:
+        console.heading("drafts that wait for a decision")
+        oldest = _duration(channel_status.oldest_draft_seconds)
+        console.fields({"waiting": channel_status.drafts, "oldest": oldest})
     if channel_status.events_waiting is not None:
         _show_events(console, channel_status)
     active, alarms = channel_status.active_alarms, channel_status.alarms

@@ -27,11 +27,11 @@ DEAD_LETTERS = Metric.of("AWS/SQS", "ApproximateNumberOfMessagesVisible", DEAD_L
 ERRORS, THROTTLES, DURATION = (
     Metric.of("AWS/Lambda", name, FUNCTION) for name in ("Errors", "Throttles", "Duration")
 )
-DELIVERED, UNDELIVERED, SENT, OLDEST_LOOKUP = (
+DELIVERED, UNDELIVERED, SENT, OLDEST_LOOKUP, OLDEST_DRAFT = (
     Metric("AIComms/WhatsAppProcessor/Dev", name)
     for name in (
         *("MessagesDelivered", "MessagesUndelivered", "MessagesSent"),
-        "OldestLookupDueSeconds",
+        *("OldestLookupDueSeconds", "OldestHeldDraftSeconds"),
     )
 )
 CALLBACKS = Metric.of("AWS/Lambda", "Invocations", RECEIVER)
@@ -295,28 +295,34 @@ def no_callbacks(_: Lines) -> Iterable[Scenario]:
     )
 
 
-def lookups_due(_: Lines) -> Iterable[Scenario]:
-    """Return scenarios of a scheduled job that publishes the age of the oldest lookup due."""
+def age_published(metric: Metric, limit: int) -> Callable[[Lines], Iterable[Scenario]]:
+    """Return scenarios of an age in seconds that each run of the scheduled job publishes."""
     ended = (State.OK, State.ALARM)
 
     def run(until: int, age: Callable[[int], int], since: int = 0) -> list[Event]:
         return [
-            DataPoint(m, OLDEST_LOOKUP, value)
-            for m in range(since, until, 15)
-            for value in (age(m), 0)
+            DataPoint(m, metric, value) for m in range(since, until, 15) for value in (age(m), 0)
         ]
 
-    return (
-        ("it never runs", [], 120, (State.ALARM,)),
-        ("nothing is due", run(180, lambda _: 0), 170, NEVER),
-        ("one is overdue", run(300, lambda m: 7_200 * (60 <= m < 105)), 290, ONCE),
-        ("just in time", run(300, lambda m: 7_199 * (60 <= m < 120)), 290, NEVER),
-        ("a short time", run(300, lambda m: 9_000 * (m == 60)), 290, NEVER),
-        ("it misses a run", [*run(60, lambda _: 0), *run(200, lambda _: 0, 90)], 190, NEVER),
-        ("it stops", run(60, lambda _: 0), 240, ended),
-        ("it stops for a while", [*run(60, lambda _: 0), *run(300, lambda _: 0, 210)], 290, ONCE),
-        ("twice", run(500, lambda m: 8_000 * (m % 200 >= 140)), 480, TWICE),
-    )
+    def scenarios(_: Lines) -> Iterable[Scenario]:
+        return (
+            ("it never runs", [], 120, (State.ALARM,)),
+            ("nothing waits", run(180, lambda _: 0), 170, NEVER),
+            ("one waits too long", run(300, lambda m: limit * (60 <= m < 105)), 290, ONCE),
+            ("just in time", run(300, lambda m: (limit - 1) * (60 <= m < 120)), 290, NEVER),
+            ("a short time", run(300, lambda m: (limit + 1_800) * (m == 60)), 290, NEVER),
+            ("it misses a run", [*run(60, lambda _: 0), *run(200, lambda _: 0, 90)], 190, NEVER),
+            ("it stops", run(60, lambda _: 0), 240, ended),
+            (
+                "it stops for a while",
+                [*run(60, lambda _: 0), *run(300, lambda _: 0, 210)],
+                290,
+                ONCE,
+            ),
+            ("twice", run(500, lambda m: (limit + 800) * (m % 200 >= 140)), 480, TWICE),
+        )
+
+    return scenarios
 
 
 CASES: Sequence[AlarmCase] = (
@@ -357,6 +363,23 @@ CASES: Sequence[AlarmCase] = (
         expression="IF(FILL(enqueued, 0) > 0 AND FILL(sent, 0) < 1, 1, 0)",
         math_statistics={"NumberOfMessagesSent": "Sum", "MessageSentCount": "Sum"},
         own_scenarios=no_message_sent,
+    ),
+    AlarmCase(
+        subject="OldestHeldDraft",
+        metric=OLDEST_DRAFT,
+        is_gauge=True,
+        breaching=2,
+        periods=2,
+        missing="breaching",
+        has_dimensions=False,
+        own_scenarios=age_published(OLDEST_DRAFT, 86_400),
+    ),
+    AlarmCase(
+        subject="SchedulerErrors",
+        metric=Metric.of("AWS/Lambda", "Errors", SCHEDULER),
+        minutes=15,
+        breaching=2,
+        periods=3,
     ),
 )
 
@@ -412,14 +435,7 @@ EVENT_CASES: Sequence[AlarmCase] = (
         periods=2,
         missing="breaching",
         has_dimensions=False,
-        own_scenarios=lookups_due,
-    ),
-    AlarmCase(
-        subject="SchedulerErrors",
-        metric=Metric.of("AWS/Lambda", "Errors", SCHEDULER),
-        minutes=15,
-        breaching=2,
-        periods=3,
+        own_scenarios=age_published(OLDEST_LOOKUP, 7_200),
     ),
 )
 """The alarms over what happens after the send, with `delivery_webhook` and `delivery_sweep`."""

@@ -45,7 +45,7 @@ SENDER, ASSISTANT, EXAMPLE, VENDOR = SMS_FILES = (
 )
 NO_AI: dict[str, Any] = {"company_data_payload": {"ai_config": {"openai_config": {}}}}
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
-POLICY, SCHEDULER_ERRORS = "AWS::IAM::Policy", "DeliveryEventsSchedulerErrorsA6B13582"
+POLICY, SCHEDULER_ERRORS = "AWS::IAM::Policy", "ScheduledJobSchedulerErrorsB1FE1B4A"
 WORKERS_ROLE = {"Role": {"Fn::GetAtt": ["DeliveryEventsWorkerRole6E788FAE", "Arn"]}}
 OTHER_CHANNEL = {"CHANNEL": "whatsapp"}
 BY_NAME = {check.__name__: check for check in CHECKS}
@@ -241,12 +241,12 @@ PLANTS: tuple[Callable[[dict[str, Any]], object], ...] = (
     _plant("Worker", "dynamodb:GetItem"),
     _plant("Worker", "ses:SendEmail"),
     _plant("Receiver", "sqs:SendMessage"),
-    _plant("Scheduler", "dynamodb:Query"),
+    _plant("ScheduledJob", "dynamodb:Query"),
     lambda t: _statements(t).append({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
     lambda t: _statements(t)[0].update(NotResource=_statements(t)[0].pop("Resource")),
     lambda t: _statements(t)[0].update(Condition={"Bool": {"aws:SecureTransport": "true"}}),
     lambda t: _statements(t).pop(),
-    lambda t: _first(t, POLICY, "Scheduler").update(Roles=[]),
+    lambda t: _first(t, POLICY, "ScheduledJob").update(Roles=[]),
     lambda t: _role(t).update(Policies=[{"PolicyDocument": ALL}]),
     lambda t: _role(t).update(ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"]),
     lambda t: _role(t)["AssumeRolePolicyDocument"].update(BY_ROLE),
@@ -275,7 +275,9 @@ MUTATIONS: tuple[tuple[str, Callable[[dict[str, Any]], object]], ...] = (
     ("check_alarms", lambda t: _first(t, "AWS::CloudWatch::Alarm").pop("AlarmActions")),
     *(("check_privileges", plant) for plant in PLANTS),
     ("check_environment", lambda t: _variables(t, "Processor").update(OTHER_CHANNEL)),
-    ("check_environment", lambda t: _variables(t, "Scheduler").pop("EVENTS_QUEUE_URL")),
+    ("check_environment", lambda t: _variables(t, "ScheduledJob").pop("EVENTS_QUEUE_URL")),
+    ("check_environment", lambda t: _variables(t, "ScheduledJob").pop("QUEUE_URL")),
+    ("check_environment", lambda t: _variables(t, "Processor").pop("HANDOFF_QUEUE_URL")),
     ("check_environment", lambda t: _variables(t, "Worker").update(LEASE_SECONDS="long")),
 )
 

@@ -12,6 +12,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from lambda_src import index, receiver, scheduler
+from lambda_src.core import OpenWork, RecordKey
+from lambda_src.services.dynamodb.updates import open_values
 from stacks.channels import CHANNELS
 from tests.alarms.situations import SITUATIONS
 from tests.contract.conftest import runtime_clients
@@ -24,6 +26,7 @@ from tests.support.channel import (
     API_KEY,
     CONVERSATION,
     OPENAI_SECRET,
+    RECIPIENT,
     TOKEN,
     TWILIO_SECRET,
     Channel,
@@ -41,6 +44,7 @@ RENAMED = {
 TARGETS = "QueueUrl TableName SecretId StackName Qualifier FunctionName Name"
 """Parameters that name the resource of a call."""
 ALL_RESOURCES = "*"
+ROLE = "AWS::IAM::Role"
 
 Call = tuple[str, str]
 """An action, and the name of its resource."""
@@ -53,10 +57,11 @@ KEY = "EncryptionKey3A692D6E"
 FUNCTION_ROLE = "ProcessorRole00D2607C"
 RECEIVER_ROLE = "DeliveryEventsReceiverRole3CF594AE"
 WORKER_ROLE = "DeliveryEventsWorkerRole6E788FAE"
-SCHEDULER_ROLE = "DeliveryEventsSchedulerRole4781BF92"
+SCHEDULER_ROLE = "ScheduledJobRole31C53E45"
 INDEX = f"{TABLE}/index/open-work"
 EVENTS = "ai-multi-comms-whatsapp-events-queue-dev"
 EVENTS_DEAD_LETTERS = "ai-multi-comms-whatsapp-events-dlq-dev"
+HAND_OFF = "whatsapp-handoff-dev"
 NUMBER = "+447700900321"
 REASON = "--reason request-17 --yes"
 COMMANDS = (
@@ -81,6 +86,10 @@ BY_AWS = {
     *(("sqs:GetQueueAttributes", QUEUE), ("logs:CreateLogStream", LOG), ("logs:PutLogEvents", LOG)),
 }
 """Permissions of the function's role that the event source mapping and Lambda use."""
+FOR_DRAFTS = {("sqs:SendMessage", HAND_OFF)}
+"""Permissions of the function's role that the delivery of a held draft uses."""
+FOR_APPROVALS = {("dynamodb:Query", INDEX)}
+"""Permissions of operators that the listing of held drafts uses."""
 
 FOR_TABLE = (
     *("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"),
@@ -90,6 +99,10 @@ WITH_KEY = {("kms:Decrypt", f"{KEY} through sqs")} | {
     (f"kms:{action}", f"{KEY} through dynamodb") for action in FOR_TABLE
 }
 """Permissions that SQS and DynamoDB require of the function's role with the environment's key."""
+SEND_WITH_KEY = {
+    (f"kms:{action}", f"{KEY} through sqs") for action in ("Decrypt", "GenerateDataKey")
+}
+"""Permissions that SQS requires of a role that sends."""
 
 WITHOUT_PERMISSION = {"sts:GetCallerIdentity"}
 ON_ALL_RESOURCES = {
@@ -201,16 +214,20 @@ def test_function_has_the_permissions_that_it_uses(channel: Channel, dev: Synthe
     channel.deliver(context(change, conversation_id="second-key"))
     names = {channel.queue_url.rpartition("/")[2]: QUEUE, channel.table: TABLE}
     secrets = [p.resource for p in _of_roles(dev) if p.action.startswith("secretsmanager:")]
-    used = BY_AWS | _with_deployed_names(calls, names, secrets)
+    used = BY_AWS | FOR_DRAFTS | _with_deployed_names(calls, names, secrets)
     with_key = synthesize(customer_managed_key=True)
-    assert {Permission(FUNCTION_ROLE, *call) for call in used} == _of_roles(dev)
-    assert {Permission(FUNCTION_ROLE, *call) for call in used | WITH_KEY} == _of_roles(with_key)
+    for template, expected in ((dev, used), (with_key, used | WITH_KEY | SEND_WITH_KEY)):
+        assert expected == {
+            (each.action, each.resource)
+            for each in _of_roles(template)
+            if each.who == FUNCTION_ROLE
+        }
 
 
 def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callbacks) -> None:
     """The receiver sends to the events queue; the worker reads, records, suppresses and retries.
 
-    The scheduled job queries the index, and sends to the events queue.
+    The scheduled job queries the index, sends to both queues, and changes approved records.
     """
     roles = (RECEIVER_ROLE, WORKER_ROLE, SCHEDULER_ROLE)
     calls: dict[str, set[Call]] = {role: set() for role in roles}
@@ -221,8 +238,14 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
     for bus in buses:
         _record_calls(bus, calls[WORKER_ROLE])
     job: Any = scheduler.scheduler()
-    for part in (job.index, job.queue):
+    _, approved, lookups = job.parts
+    for part in (approved.records, approved.queue, lookups.queue):
         _record_calls(part._client.meta.events, calls[SCHEDULER_ROLE])
+    callbacks.channel.openai.fail_next("rate_limit_exceeded")
+    callbacks.channel.deliver(context(conversation_id="approved"))
+    marks = open_values("whatsapp", OpenWork.APPROVED, RecordKey(RECIPIENT, "approved"), 1)
+    fields = {name.removeprefix(":"): value for name, value in marks.items()}
+    callbacks.channel.set_fields("approved", **fields)
     sid = callbacks.send()
     callbacks.channel.set_fields(CONVERSATION, open_since=1)
     callbacks.schedule()
@@ -235,6 +258,7 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
     webhook = synthesize(**DELIVERY)
     table = callbacks.channel.table
     names = {"events": EVENTS, table: TABLE, f"{table}/index/open-work": INDEX}
+    names[callbacks.channel.queue_url.rpartition("/")[2]] = QUEUE
     worker_permissions = [p for p in _of_roles(webhook) if p.who == WORKER_ROLE]
     secrets = [p.resource for p in worker_permissions if p.action.startswith("secretsmanager:")]
     by_aws = {
@@ -246,8 +270,8 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
         RECEIVER_ROLE: _log_writes("/aws/lambda/whatsapp-receiver-dev"),
         SCHEDULER_ROLE: _log_writes("/aws/lambda/whatsapp-scheduler-dev"),
     }
-    to_send = {(f"kms:{action}", f"{KEY} through sqs") for action in ("Decrypt", "GenerateDataKey")}
-    of_key = {WORKER_ROLE: WITH_KEY, RECEIVER_ROLE: to_send, SCHEDULER_ROLE: to_send | WITH_KEY}
+    of_key = {WORKER_ROLE: WITH_KEY, RECEIVER_ROLE: SEND_WITH_KEY}
+    of_key[SCHEDULER_ROLE] = SEND_WITH_KEY | WITH_KEY
     with_key = synthesize(customer_managed_key=True, **DELIVERY)
     for role, used in calls.items():
         expected = by_aws[role] | _with_deployed_names(used, names, secrets)
@@ -266,24 +290,20 @@ def _log_writes(log_group: str) -> set[Call]:
 
 def test_only_its_schedule_invokes_the_scheduled_job() -> None:
     """EventBridge may invoke one function, for its own rule."""
-    (permission,) = [
-        each["Properties"]
-        for each in synthesize(delivery_sweep=True).resources("WhatsApp", "AWS::Lambda::Permission")
-    ]
+    permission = synthesize().properties("WhatsApp", "AWS::Lambda::Permission")
     assert ("events.amazonaws.com", "lambda:InvokeFunction") == (
         permission["Principal"],
         permission["Action"],
     )
-    assert ["DeliveryEventsSchedulerScheduleA9B9469E", "Arn"] == permission["SourceArn"][
-        "Fn::GetAtt"
-    ]
+    assert ["ScheduledJobScheduleC471AC8C", "Arn"] == permission["SourceArn"]["Fn::GetAtt"]
 
 
 def test_there_is_no_other_role(dev: Synthesized) -> None:
-    """Only the function has a role, and no managed policy adds to it."""
-    (role,) = [each for stack in STACKS for each in dev.resources(stack, "AWS::IAM::Role")]
-    assert FUNCTION_ROLE in dev.template("WhatsApp")["Resources"]
-    assert not {"ManagedPolicyArns", "Policies"} & set(role["Properties"])
+    """Only the function and the scheduled job have a role, and no managed policy adds to it."""
+    resources = [each for stack in STACKS for each in dev.template(stack)["Resources"].items()]
+    roles = {name: each["Properties"] for name, each in resources if each["Type"] == ROLE}
+    assert {FUNCTION_ROLE, SCHEDULER_ROLE} == set(roles)
+    assert not any({"ManagedPolicyArns", "Policies"} & set(role) for role in roles.values())
 
 
 def test_permissions_of_services() -> None:
@@ -311,13 +331,13 @@ def test_operators_have_the_permissions_that_the_tool_uses(
         assert 0 == result.exit_code, (command, result.output)
     names = {"queue": QUEUE, "dead-letters": DEAD_LETTERS, operator.channel.table: TABLE}
     names |= {STACK: f"{STACK}/*", ALIAS: ALIAS}
-    names |= {"events": EVENTS, "events-dead-letters": EVENTS_DEAD_LETTERS}
+    names |= {"events": EVENTS, "events-dead-letters": EVENTS_DEAD_LETTERS, "hand-off": HAND_OFF}
     allowed = _of_policy(synthesize(**DELIVERY), OPERATOR)
     secrets = {p.resource for p in allowed if "secret" in p.action}
     on_one = {call for call in calls if call[0] not in ON_ALL_RESOURCES | WITHOUT_PERMISSION}
     on_all = {(action, ALL_RESOURCES) for action, _ in calls if action in ON_ALL_RESOURCES}
     called = _with_deployed_names(on_one, names, secrets - {ALL_RESOURCES}) | on_all
-    assert called == {(p.action, p.resource) for p in allowed}
+    assert called | FOR_APPROVALS == {(p.action, p.resource) for p in allowed}
 
 
 def _commands(
@@ -342,6 +362,7 @@ def _commands(
     to_erase = context(to(NUMBER), conversation_id="to be erased")
     operator.channel.deliver(to_erase)
     operator.enqueue(to_erase)
+    operator.hand_off(to_erase)
     yield f"erase --recipient {NUMBER} {REASON}", None
 
 

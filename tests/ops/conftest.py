@@ -28,6 +28,7 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     deployments = Deployments()
     # On a busy machine the fake may take longer than the function's two seconds.
     deployed |= {"TWILIO_TIMEOUT_SECONDS": "20", "HANDOFF_QUEUE_URL": urls[-1]}
+    monkeypatch.setenv("HANDOFF_QUEUE_URL", urls[-1])
     deployments.add(deployed, dict(zip(outputs, urls, strict=False)))
 
     session = boto3.Session()

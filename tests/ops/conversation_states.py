@@ -4,14 +4,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from lambda_src.core.contract import Status, Step
-from lambda_src.core.ledger import Failure, Intent, Lease, SentRecord
+from lambda_src.core.contract import REJECTED_BY_OPERATOR, HoldReason, Status, Step
+from lambda_src.core.ledger import Failure, HeldDraft, Intent, Lease, SentRecord
 from lambda_src.core.models import ContextObject, RecordKey
 from lambda_src.services.dynamodb_service import ConversationsTable
+from tests.support.channel import TEMPLATE
 from tests.support.fakes import ANSWER
 
 HOURS_AGO = time.time() - 7200
-FIXED_CAUSES = ("--fixed-cause", "twilio_21612", "--fixed-cause", "consent_not_given")
+FIXED = ("twilio_21612", "consent_not_given", REJECTED_BY_OPERATOR)
+FIXED_CAUSES = tuple(text for cause in FIXED for text in ("--fixed-cause", cause))
+DRAFT = "draft-1"
+"""The id of the draft in the state `held`."""
 Write = Callable[[ConversationsTable, ContextObject], object]
 """Brings a conversation into a state, with the runtime's own writes."""
 
@@ -55,6 +59,12 @@ def _lose(table: ConversationsTable, context: ContextObject) -> None:
     table.mark_unknown(context.key, failure, found)
 
 
+def _hold(table: ConversationsTable, context: ContextObject) -> None:
+    """Its draft waits for an operator."""
+    draft = HeldDraft(DRAFT, ANSWER, TEMPLATE, HoldReason.CHECKS_FAILED, ("a problem",), HOURS_AGO)
+    table.hold_draft(_acquire(table, context), draft)
+
+
 class State(NamedTuple):
     """What writes a state, whether a redrive with `FIXED_CAUSES` sends its message, and copies."""
 
@@ -73,4 +83,6 @@ STATES: Mapping[str, State] = {
     "sent": State(_send, arrives=False),
     "failed": State(_fail(Status.FAILED, "twilio_21211"), arrives=False),
     "unknown": State(_lose, arrives=False),
+    "held": State(_hold, arrives=False),
+    "declined": State(_fail(Status.FAILED, REJECTED_BY_OPERATOR), arrives=False),
 }

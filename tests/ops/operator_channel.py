@@ -155,7 +155,8 @@ class OperatorChannel(Tool):
         while messages := self.channel.sqs.receive_message(
             QueueUrl=self.channel.queue_url,
             MaxNumberOfMessages=10,
-            AttributeNames=["ApproximateReceiveCount"],
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
         ).get("Messages", []):
             failed = self.channel.invoke(messages)
             for message in messages:

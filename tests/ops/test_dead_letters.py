@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from lambda_src.core.contract import Status
+from lambda_src.core.contract import REJECTED_BY_OPERATOR, Status
 from lambda_src.core.errors import RejectedContext
 from lambda_src.core.models import ContextObject
 from ops.conversations import ConversationRecord
@@ -32,7 +32,7 @@ MESSAGES = int(os.environ.get("DEAD_LETTERS", "36"))
 DROP = ("dlq", "drop", "--reason", "withdrawn by the tenant", "--yes")
 REDRIVE = ("dlq", "redrive", "--yes", "--rate", "100000")
 R, D = RedriveDecision, DiscardDecision
-FIXED = ("twilio_21612", "not_found_at_vendor", "body_not_json")
+FIXED = ("twilio_21612", "not_found_at_vendor", "body_not_json", REJECTED_BY_OPERATOR)
 VALID = contexts.parse(contexts.valid())
 INVALID = RejectedContext("body_not_json", [], key=VALID.key)
 FOREIGN = ConversationRecord({"conversation_status": "archived"}, None)
@@ -59,6 +59,9 @@ def _record(status: Status, code: str = "", lease_expires_at: float = START) -> 
         (R.RELEASE, D.ANNOTATE, _record(Status.FAILED, "twilio_21612"), VALID),
         (R.REJECTED, D.ANNOTATE, _record(Status.FAILED, "body_not_json"), INVALID),
         (R.UNKNOWN, D.UNKNOWN, _record(Status.SEND_UNKNOWN, "not_found_at_vendor"), VALID),
+        (R.HELD, D.ANNOTATE, _record(Status.AWAITING_APPROVAL), VALID),
+        (R.HELD, D.ANNOTATE, _record(Status.AWAITING_APPROVAL), INVALID),
+        (R.REJECTED_BY_OPERATOR, D.ANNOTATE, _record(Status.FAILED, FIXED[-1]), VALID),
         (R.UNRECOGNIZED, D.ANNOTATE, FOREIGN, VALID),
     ],
 )
@@ -271,7 +274,7 @@ def test_many_messages_are_sent(operator: OperatorChannel, monkeypatch: pytest.M
     recipients = {recipient for _, recipient, _ in mixture}
     sent = Counter({each: len(operator.channel.twilio.inbox(each)) for each in recipients})
     assert expected == +sent
-    staying = {body for state, _, body in mixture if state in {"failed", "unknown"}}
+    staying = {body for state, _, body in mixture if state in {"failed", "unknown", "declined"}}
     assert staying == set(operator.dead_letters())
     assert [] == operator.queued()
     assert 0 == operator.succeed(*redrive)["acted"]

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from lambda_src.core.contract import Status
 from local.fakes import Fault, TwilioSettings
 from ops.console import RESUMABLE, UNCHANGED
+from tests.ops.conversation_states import DRAFT
 from tests.ops.operator_channel import OperatorChannel
 from tests.ops.tool import commands
 from tests.support.channel import (
@@ -35,6 +36,8 @@ READS = {
     "dlq list": ((), "GetItem"),
     "dlq show": (("waiting",), "GetItem"),
     "unknown list": ((), "Scan"),
+    "approvals list": ((), "Query"),
+    "approvals show": (("held",), "Scan"),
     "secrets check": ((OPENAI_SECRET,), "GetSecretValue"),
     "assistants check": ((), "GetSecretValue"),
     "suppression list": ((), "Query"),
@@ -44,6 +47,9 @@ CHANGES = {
     "dlq redrive": ((), "UpdateItem"),
     "dlq drop": (("--company", "demo-company", *REASON), "DeleteMessage"),
     "unknown resolve": (("unknown", "--not-sent", *REASON), "UpdateItem"),
+    "approvals approve": (("held", "--draft", DRAFT), "UpdateItem"),
+    "approvals edit": (("held", "--draft", DRAFT, "--variable", "2=Hello"), "UpdateItem"),
+    "approvals reject": (("held", "--draft", DRAFT), "UpdateItem"),
     "secrets set": ((TWILIO_SECRET,), "PutSecretValue"),
     "suppression add": ((OTHER, *REASON), "UpdateItem"),
     "suppression lift": ((RECIPIENT, *REASON), "UpdateItem"),
@@ -59,6 +65,7 @@ def prepared(operator: OperatorChannel) -> OperatorChannel:
     """Return a channel on which each command has something to do."""
     operator.dead_letter(operator.conversation("waiting"))
     operator.conversation("unknown", OTHER)
+    operator.conversation("held", OTHER)
     operator.succeed("suppression", "add", RECIPIENT, *REASON, "--yes")
     return operator
 

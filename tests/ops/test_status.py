@@ -91,6 +91,7 @@ def test_shows_alarms_and_age(operator: OperatorChannel, monkeypatch: pytest.Mon
     ("changes", "step"),
     [
         ({"dead_letters": 2}, "dlq list"),
+        ({"drafts": 2}, "approvals list"),
         ({"mapping": "Disabled"}, "Pausing"),
         ({"oldest_seconds": 1000.0}, "#oldestmessage"),
         ({"outcomes": {"MessagesUnknown": 1}}, "unknown list"),

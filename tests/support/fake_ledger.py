@@ -240,7 +240,7 @@ class FakeLedgerStore:
 
     def mark_failed_if_unchanged(self, found: LedgerRecord, failure: Failure) -> None:
         """Write `failed` into an unchanged record without a lease."""
-        changes = {"status": failure.status, "failure": failure}
+        changes = {"status": failure.status, "failure": failure, "open_work": None}
         self._update("mark_failed_if_unchanged", found.key, _unchanged(found), **changes)
 
     def count_lookup(self, key: RecordKey, found: LedgerRecord) -> None:

@@ -205,7 +205,8 @@ def test_a_problem_has_field_expectation_and_kind(path: str, value: object, expe
     [
         (
             ASSISTANT,
-            "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity, checks",
+            "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity,"
+            " checks",
         ),
         (f"{VARIABLES}.1", "description, max_length"),
     ],

@@ -1,6 +1,7 @@
 """Conversation records as DynamoDB items: what is written into one, and what is read from it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from lambda_src.core import (
     DraftState,
     Failure,
     HeldDraft,
+    HoldReason,
     Intent,
     Lease,
     LedgerRecord,
@@ -188,6 +190,28 @@ def to_delivery_record(stored: Mapping[str, Any], step: Step) -> DeliveryRecord:
         ),
         credentials_reference=_text(config, f"{channel}_credentials_id"),
         lookup_at=_number(record, OPEN_SINCE) if has_lookup else None,
+    )
+
+
+def to_held_draft(record: Mapping[str, Any]) -> HeldDraft | None:
+    """Read the draft that waits for an operator from a record's attributes.
+
+    Returns:
+        None if the record has none, or one that another program has changed.
+    """
+    stored, id_ = _mapping(record.get("draft")), _text(record, "draft_id")
+    answer, found = _to_answer(stored), _text(record, "hand_off_to_human_reason")
+    reason = HoldReason(found) if found in set(HoldReason) else None
+    if answer is None or reason is None or not id_:
+        return None
+    problems = stored.get("problems")
+    return HeldDraft(
+        id=id_,
+        answer=replace(answer, written_by=_mapping(record.get("written_by"))),
+        template_id=_text(record, "draft_template_id"),
+        reason=reason,
+        problems=tuple(map(str, problems)) if isinstance(problems, list) else (),
+        at=_number(record, OPEN_SINCE),
     )
 
 

@@ -383,8 +383,8 @@ def record_failure(lease: Lease, failure: Failure) -> Update:
 
 def mark_failed_if_unchanged(found: LedgerRecord, failure: Failure) -> Update:
     """Write `failed` into a record without a lease, if it is unchanged since it was found."""
-    values = _failure_values(failure)
-    update = Update(Step.RECORD, found.key, SET_FAILURE, "", values, retained_from=failure.at)
+    values, expression = _failure_values(failure), f"{SET_FAILURE} REMOVE {REMOVE_OPEN}"
+    update = Update(Step.RECORD, found.key, expression, "", values, retained_from=failure.at)
     return if_unchanged(update, found)
 
 
