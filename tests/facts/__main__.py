@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def rates(
     *,
-    count: Annotated[int, typer.Option(min=1, help="Cases of each kind and language.")] = 300,
+    count: Annotated[int, typer.Option(min=1, help="Cases of each kind and language.")] = 100,
     show: Annotated[bool, typer.Option(help="Print the cases with a wrong result.")] = False,
     write: Annotated[bool, typer.Option(help="Write docs/draft-checks-results.md.")] = True,
 ) -> None:

@@ -152,6 +152,7 @@ def test_what_the_input_does_not_say_is_reported(kind: FactKind, text: str) -> N
         ({"day": "Monday", "date": "3 March"}, "Monday 3 March, Fri 3 March", ["Fri 3 March"]),
         ({"year": 2025, "date": "3 March"}, "3 March 2025; Tuesday 3 March 2025; 3 March 2024",
          ["Tuesday 3 March 2025", "3 March 2024"]),
+        ("Tuesday 3 March 2025", "Tuesday 3 March 2025, Monday 3 March", ["Monday 3 March"]),
         ({"price_gbp": 12.5}, "£12.50, €12.50, 12.5%", []),
         ("$12", "12 dollars, CA$12, 12 €", ["12 €"]),
         ("£12 or 5%", "£5, 12%", ["£5", "12%"]),

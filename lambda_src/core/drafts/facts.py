@@ -657,11 +657,15 @@ def _read_weekdays(match: _Match) -> list[int | None]:
 def _found_date(
     match: _Match, days: Iterable[tuple[int | None, int | None, int | None]]
 ) -> list[_Found]:
-    """Return a date of the year, month and day that it may mean; none if there is no such day."""
+    """Return a date of the year, month and day that it may mean; none if there is no such day.
+
+    A weekday that contradicts the rest is kept only if all readings have such a one.
+    """
     weekdays = _read_weekdays(match)
-    dates = tuple(
+    possible = [
         (*day, weekday) for day, weekday in product(dict.fromkeys(days), weekdays) if _is_date(*day)
-    )
+    ]
+    dates = tuple([each for each in possible if _agrees(*each)] or possible)
     if not dates:
         return []
     readings = tuple((FactKind.DATE, *each) for each in dates)
@@ -753,15 +757,16 @@ def _date_keys(dates: set[_Date], years: set[int]) -> Iterator[_Key]:
             }
     for year, month, day, weekday in completed:
         whole = (year, month, day, weekday)
-        if year and month and day:
-            if not _agrees(year, month, day, weekday):
-                continue
+        if year and month and day and _agrees(*whole):
             whole = (year, month, day, date(year, month, day).weekday())
         for parts in product(*({part, None} for part in whole)):
             yield (FactKind.DATE, *parts)
 
 
-def _agrees(year: int, month: int, day: int, weekday: int | None) -> bool:
+def _agrees(year: int | None, month: int | None, day: int | None, weekday: int | None) -> bool:
+    """Return whether there is such a date, as far as its parts are written."""
+    if not (year and month and day):
+        return True
     return _is_date(year, month, day) and weekday in (None, date(year, month, day).weekday())
 
 
