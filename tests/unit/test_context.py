@@ -45,6 +45,9 @@ ASSISTANT = f"{OPENAI}.assistant"
 TOKENS = f"{ASSISTANT}.max_output_tokens"
 VARIABLES = f"{ASSISTANT}.variables"
 CHANNEL = f"{COMPANY}.channel_config.whatsapp"
+DEFINITION_KEYS = (
+    "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity, checks"
+)
 SENDER = f"{CHANNEL}.company_whatsapp_number"
 CREDENTIALS = f"{CHANNEL}.whatsapp_credentials_id"
 IDS = [
@@ -205,8 +208,7 @@ def test_a_problem_has_field_expectation_and_kind(path: str, value: object, expe
     [
         (
             ASSISTANT,
-            "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity,"
-            " checks",
+            DEFINITION_KEYS,
         ),
         (f"{VARIABLES}.1", "description, max_length"),
     ],
