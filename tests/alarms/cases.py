@@ -364,23 +364,6 @@ CASES: Sequence[AlarmCase] = (
         math_statistics={"NumberOfMessagesSent": "Sum", "MessageSentCount": "Sum"},
         own_scenarios=no_message_sent,
     ),
-    AlarmCase(
-        subject="OldestHeldDraft",
-        metric=OLDEST_DRAFT,
-        is_gauge=True,
-        breaching=2,
-        periods=2,
-        missing="breaching",
-        has_dimensions=False,
-        own_scenarios=age_published(OLDEST_DRAFT, 86_400),
-    ),
-    AlarmCase(
-        subject="SchedulerErrors",
-        metric=Metric.of("AWS/Lambda", "Errors", SCHEDULER),
-        minutes=15,
-        breaching=2,
-        periods=3,
-    ),
 )
 
 EVENT_CASES: Sequence[AlarmCase] = (
@@ -437,6 +420,23 @@ EVENT_CASES: Sequence[AlarmCase] = (
         has_dimensions=False,
         own_scenarios=age_published(OLDEST_LOOKUP, 7_200),
     ),
+    AlarmCase(
+        subject="OldestHeldDraft",
+        metric=OLDEST_DRAFT,
+        is_gauge=True,
+        breaching=2,
+        periods=2,
+        missing="breaching",
+        has_dimensions=False,
+        own_scenarios=age_published(OLDEST_DRAFT, 86_400),
+    ),
+    AlarmCase(
+        subject="SchedulerErrors",
+        metric=Metric.of("AWS/Lambda", "Errors", SCHEDULER),
+        minutes=15,
+        breaching=2,
+        periods=3,
+    ),
 )
-"""The alarms over what happens after the send, with `delivery_webhook` and `delivery_sweep`."""
+"""The alarms over the scheduled job, and over what happens after the send with all keys."""
 ALL_CASES = (*CASES, *EVENT_CASES)
