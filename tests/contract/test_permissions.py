@@ -19,6 +19,7 @@ from tests.alarms.situations import SITUATIONS
 from tests.contract.conftest import runtime_clients
 from tests.infra.synthesis import DELIVERY, STACKS, Synthesized, synthesize
 from tests.ops.conftest import operator  # noqa: F401 - a fixture
+from tests.ops.conversation_states import DRAFT
 from tests.ops.operator_channel import ALIAS, OperatorChannel, to
 from tests.support.callbacks import Callbacks
 from tests.support.channel import (
@@ -70,9 +71,9 @@ COMMANDS = (
     *("conversation undelivered", "dlq list --events", "dlq show lookup --events"),
     *(f"dlq drop --events --cause unreadable {REASON}", "dlq redrive --events --yes"),
     *("unknown list", f"unknown resolve lost --not-sent {REASON}", "send {file} --yes"),
-    "secrets check",
+    *("approvals list", f"approvals approve held --draft {DRAFT} --yes", "secrets check"),
 )
-"""Commands on a dead-letter message, an unknown send and the file of a context object."""
+"""Commands on a dead-letter message, an unknown send, a held draft and the file of a context."""
 LATER_COMMANDS = (
     *(f"secrets check {OPENAI_SECRET}", f"secrets check {OPENAI_SECRET}/second"),
     "assistants check --records",
@@ -88,8 +89,6 @@ BY_AWS = {
 """Permissions of the function's role that the event source mapping and Lambda use."""
 FOR_DRAFTS = {("sqs:SendMessage", HAND_OFF)}
 """Permissions of the function's role that the delivery of a held draft uses."""
-FOR_APPROVALS = {("dynamodb:Query", INDEX)}
-"""Permissions of operators that the listing of held drafts uses."""
 
 FOR_TABLE = (
     *("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"),
@@ -330,6 +329,7 @@ def test_operators_have_the_permissions_that_the_tool_uses(
         result = operator.run(*command.split(), answer=answer)
         assert 0 == result.exit_code, (command, result.output)
     names = {"queue": QUEUE, "dead-letters": DEAD_LETTERS, operator.channel.table: TABLE}
+    names[f"{operator.channel.table}/index/open-work"] = INDEX
     names |= {STACK: f"{STACK}/*", ALIAS: ALIAS}
     names |= {"events": EVENTS, "events-dead-letters": EVENTS_DEAD_LETTERS, "hand-off": HAND_OFF}
     allowed = _of_policy(synthesize(**DELIVERY), OPERATOR)
@@ -337,7 +337,7 @@ def test_operators_have_the_permissions_that_the_tool_uses(
     on_one = {call for call in calls if call[0] not in ON_ALL_RESOURCES | WITHOUT_PERMISSION}
     on_all = {(action, ALL_RESOURCES) for action, _ in calls if action in ON_ALL_RESOURCES}
     called = _with_deployed_names(on_one, names, secrets - {ALL_RESOURCES}) | on_all
-    assert called | FOR_APPROVALS == {(p.action, p.resource) for p in allowed}
+    assert called == {(p.action, p.resource) for p in allowed}
 
 
 def _commands(
@@ -352,6 +352,7 @@ def _commands(
     operator.dead_letter("no JSON", json.dumps({"lookup": lookup}), events=True)
     operator.lose_send()
     operator.age_send("lost")
+    operator.conversation("held")
     yield from ((command.format(file=file), None) for command in COMMANDS)
     for secret, value in (
         *2 * [(f"{TWILIO_SECRET}-2", {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN})],

@@ -289,6 +289,12 @@ def _kill_worker(operator: OperatorChannel) -> list[str]:
     return [body]
 
 
+def _hold(operator: OperatorChannel) -> list[str]:
+    """A draft waits for an operator."""
+    operator.conversation("held")
+    return []
+
+
 def _enqueue(operator: OperatorChannel) -> list[str]:
     """A message waits on the queue until the event source mapping is enabled again."""
     operator.enqueue(context())
@@ -323,6 +329,7 @@ PREPARATIONS: Mapping[str, Callable[[OperatorChannel], Iterable[str]]] = {
     "DeadLetters": lambda op: [op.fail_permanently("sender"), "no JSON"],
     "MoreDeadLetters": lambda op: [op.fail_temporarily(f"waited-{each}") for each in range(12)],
     "RepeatedFailure": lambda op: [op.fail_temporarily("waited")],
+    "OldestHeldDraft": _hold,
     "OldestMessage": _enqueue,
     "FunctionErrors": _kill_worker,
     "FunctionThrottles": lambda _: [context()],
@@ -336,8 +343,8 @@ PREPARATIONS: Mapping[str, Callable[[OperatorChannel], Iterable[str]]] = {
 """Causes each alarm, and returns the dead-letter messages."""
 SENT = {"NoMessageSent": 3, "MoreDeadLetters": 12, "UndeliveredShare": 0}
 """How many messages arrive in the end, if not one."""
-DRILLED_EVENTS = {"EventsDeadLetters", "UndeliveredShare", "NoCallbacks"}
-"""The alarms over delivery events with which a command helps."""
+DRILLED_EVENTS = {"EventsDeadLetters", "UndeliveredShare", "NoCallbacks", "OldestHeldDraft"}
+"""The alarms over delivery events and held drafts with which a command helps."""
 
 
 def test_every_alarm_has_a_section_and_a_drill() -> None:
