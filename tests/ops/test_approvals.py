@@ -233,7 +233,7 @@ def test_problems_can_be_accepted(operator: OperatorChannel) -> None:
     decide(operator, draft, "edit", *options, "--accept-problems")
     operator.process_queue()
     assert [template("Pay £99 today.")] == operator.channel.phone()
-    assert [{"name": "facts_only", "passed": False}] == (
+    assert {"name": "facts_only", "passed": False} in (
         operator.channel.record()["written_by"]["checks"]
     )
 
