@@ -57,7 +57,13 @@ EXPECTED = {
 """By conversation: the status after this version's delivery, and the recipient's messages."""
 REPORTED = {"send_unknown", "failed", "opted_out", "suppressed"}
 """The conversations whose messages stay on the queue."""
-LATER = {"later_retry": "retry", "later_sending": "sending", "later_failed": "failed"}
+HELD = "later_held"
+LATER = {
+    "later_retry": "retry",
+    "later_sending": "sending",
+    "later_failed": "failed",
+    HELD: Status.AWAITING_APPROVAL,
+}
 """Conversations of this version by the status that a fault gives them."""
 
 
@@ -214,7 +220,10 @@ def test_an_upgrade_and_its_rollback_lose_nothing(
         openai.fail_next("rate_limit_exceeded", match=Match(contains="later_retry"))
         for conversation, fault in (("later_sending", Fault.reset()), ("later_failed", "21211")):
             twilio.fail_next(fault, match=Match(contains=_recipient(conversation)))
-        assert REPORTED | LATER.keys() == _process(channel)
+        invented = Fault.wrong_output(json.dumps({"1": "Amara", "2": "Pay £99 today."}))
+        drafts = Match(method="POST", paths=("/v1/responses",), contains=HELD)
+        openai.fail_next(invented, times=2, match=drafts)
+        assert REPORTED | LATER.keys() - {HELD} == _process(channel)
     assert LATER == {each: _outcome(channel, each)[0] for each in LATER}
     queued = deployment.messages()
     assert [7, 4] == [*map(len, queued.values())]
@@ -225,7 +234,10 @@ def test_an_upgrade_and_its_rollback_lose_nothing(
     items = aws.dynamodb.scan(TableName=channel.table)["Items"]
     records = [each for each in items if "conversation_status" in each]
     assert len(EXPECTED | LATER) == len(records)
-    assert [[]] * len(records) == [version_1_0.unreadable(each) for each in records]
+    # A worker of 1.0 moves messages of a held draft to the dead-letter queue, from which this
+    # version's redrive removes them.
+    unreadable = {each["conversation_id"]["S"]: version_1_0.unreadable(each) for each in records}
+    assert {HELD: ["conversation_status"]} == {k: v for k, v in unreadable.items() if v}
     stored = aws.secretsmanager.get_secret_value(SecretId=kit.OPENAI_SECRET)["SecretString"]
     assert {"ai_api_key": kit.API_KEY} == json.loads(stored)
 
