@@ -154,7 +154,7 @@ class Sizes:
         return acquire + ceil(intent / KB) + ceil(max(intent, self.sent) / KB)
 
 
-EXAMPLE = Sizes(leased=1_223, intent=1_788, sent=2_004, log_per_message=450, log_per_batch=1_550)
+EXAMPLE = Sizes(leased=1_223, intent=2_182, sent=2_259, log_per_message=450, log_per_batch=1_550)
 """The sizes for `examples/contexts/whatsapp.json`."""
 
 
@@ -187,7 +187,7 @@ class MonthlyResources:
         return sum(number * price.dollars for number, price in self.items())
 
 
-CHANNEL_RESOURCES = MonthlyResources(secrets=2, metrics=32, alarm_metrics=28, dashboards=1)
+CHANNEL_RESOURCES = MonthlyResources(secrets=2, metrics=33, alarm_metrics=28, dashboards=1)
 """A channel with one tenant, delivery events, lookups and no failures.
 
 Each failed step and failure kind adds a metric.

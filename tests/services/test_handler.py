@@ -401,7 +401,7 @@ def test_a_batch_is_one_line_of_metrics(channel: Channel) -> None:
 
     metrics = list(Metric)
     of_worker = metrics[metrics.index(Metric.EVENTS_RECEIVED) :]
-    assert {*Metric, "_aws"} - {Metric.FAILURES, *of_worker} == set(line)
+    assert {*Metric, "_aws"} - {Metric.FAILURES, Metric.CHECKS_FAILED, *of_worker} == set(line)
     assert [[2], [2]] == [line["MessagesReceived"], line["MessagesSent"]]
     short, long = sorted(line["EndToEndSeconds"])
     assert 60 <= short <= 60 + elapsed

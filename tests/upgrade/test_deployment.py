@@ -270,9 +270,13 @@ def _recipient(conversation: str) -> str:
 
 def _body(conversation: str) -> str:
     number = {"recipient_tel": _recipient(conversation)}
-    return kit.context(
-        lambda document: kit.recipient_data(document).update(number), conversation_id=conversation
-    )
+
+    def change(document: dict[str, Any]) -> None:
+        kit.recipient_data(document).update(number)
+        # As the example of 1.0 has it, which had no `message_guidance`.
+        document["frontend_payload"]["project_data"]["next_step"] = "Ask for a good time to call."
+
+    return kit.context(change, conversation_id=conversation)
 
 
 def _accept_at_twilio(conversation: str, twilio: FakeTwilio) -> None:

@@ -273,7 +273,7 @@ class MessageComposer:
             extra={"event": LogEvent.DRAFT_CHECKS_FAILED},
         )
         if self.check_mode is CheckMode.ENFORCE:
-            invalid = InvalidAnswer("draft_checks_failed", Step.COMPOSE, names)
+            invalid = InvalidAnswer("ai_answer_unfit", Step.COMPOSE, names)
             invalid.answer = answer
             invalid.problems = tuple(
                 f"the draft {problem}" for result in failed for problem in result.problems

@@ -285,6 +285,8 @@ def _channel(written: StringIO) -> Iterator[Channel]:
         own = {"TWILIO_TIMEOUT_SECONDS": "20"}
         for name, value in (variables(queue_url, table, openai, twilio) | own).items():
             patch.setenv(name, value)
+        handoff_url = clients().sqs.create_queue(QueueName="handoff")["QueueUrl"]
+        patch.setenv("HANDOFF_QUEUE_URL", handoff_url)
 
         def read() -> str:
             text = written.getvalue()
@@ -299,6 +301,7 @@ def _channel(written: StringIO) -> Iterator[Channel]:
         yield Channel(
             **vars(clients()),
             queue_url=queue_url,
+            handoff_url=handoff_url,
             table=table,
             openai=openai,
             twilio=twilio,
