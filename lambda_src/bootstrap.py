@@ -19,6 +19,7 @@ from lambda_src.core.batch import BatchHandler
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.drafts.composer import MessageComposer
+from lambda_src.core.drafts.facts import KnownFacts
 from lambda_src.core.flow import FailureRecorder, MessageFlow
 from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
 from lambda_src.services.dynamodb import Retention
@@ -335,6 +336,7 @@ def preload(modules: Sequence[str], initialization: str) -> None:
     def import_all() -> None:
         for module in modules:
             import_module(module)
+        KnownFacts.of([""])  # reads its table and compiles its rules
         # Imported objects are never garbage; without them each collection is short.
         gc.freeze()
 

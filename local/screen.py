@@ -21,6 +21,7 @@ RECORD_FIELDS = (
     "primary_channel",
     "conversation_id",
     "conversation_status",
+    "hand_off_to_human_reason",
     "message_sid",
     "delivery_status",
     "delivery_error_code",

@@ -12,6 +12,7 @@ from local.demo.scenarios import (
     delivery,
     delivery_status,
     failed_update,
+    held_draft,
 )
 from local.screen import Screen
 from local.vendors import FakeVendors
@@ -48,6 +49,7 @@ def run_scenarios(scenario: Scenario) -> None:
     bad_input(scenario)
     delivery_status(scenario)
     bounces(scenario)
+    held_draft(scenario)
 
 
 def report(screen: Screen, checks: Checks) -> int:

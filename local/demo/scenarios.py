@@ -1,7 +1,10 @@
-"""The demonstration's scenarios: delivery, a failed update, bad input, delivery status, bounces."""
+"""The demonstration's scenarios: delivery, faults, bad input, delivery status, a held draft."""
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +14,11 @@ from typing import Any
 from lambda_src.core import PHONE, LogEvent, RecordKey, Status
 from lambda_src.core.contract import DeliveryStatus
 from lambda_src.services.dynamodb import suppression_key
+from local import paths
 from local.channel import channel_for
 from local.cloud import LocalCloud
 from local.contexts import example
+from local.deployment import ENVIRONMENT
 from local.dynamodb_proxy import DynamoDBError, Parameters
 from local.emulator.alerts import Alert, LogLineAlarm, alarms_on_line
 from local.emulator.function_logs import LogLine
@@ -35,6 +40,7 @@ READ_RECIPIENT = "+447700900104"
 UNDELIVERED_RECIPIENT = "+447700900105"
 PROVEN_RECIPIENT = "+447700900106"
 LOST_RECIPIENT = "+447700900107"
+DRAFT_RECIPIENT = "+447700900108"
 BOUNCING_RECIPIENT = "bounce@simulator.amazonses.com"
 COMPLAINING_RECIPIENT = "complaint@simulator.amazonses.com"
 UNDELIVERED_SERIES = "+44770090011"
@@ -42,6 +48,9 @@ UNDELIVERED_SERIES = "+44770090011"
 UNDELIVERED_MESSAGES = 6
 """Enough for the alarm on the share of undelivered messages, with the messages of the others."""
 SHARE_ALARM = "UndeliveredShare"
+INVENTED_PRICE = "£99"
+INVENTED_TEXT = f"This is Tom Reed from Harbour Logistics. Pay {INVENTED_PRICE} to keep your place."
+APPROVED_TEXT = "This is Tom Reed from Harbour Logistics. Your application has arrived."
 DELIVERED_AND_READ = (DeliveryStatus.DELIVERED, DeliveryStatus.READ)
 UNDELIVERED_CODE = 63049
 """Meta did not deliver a marketing message, as none to a US number since April 2025."""
@@ -512,6 +521,65 @@ def bounces(scenario: Scenario) -> None:
             == ("recipient_suppressed", 1)
         ),
     )
+
+
+def held_draft(scenario: Scenario) -> None:
+    """Show a draft with an invented price that is held, and the text that an operator sends."""
+    screen, check = scenario.screen, scenario.checks.check
+    screen.heading("6 · A draft that fails its checks waits for an operator")
+    invented = Fault.wrong_output(json.dumps({"1": "Amara", "2": INVENTED_TEXT}))
+    match = Match(method="POST", paths=("/v1/responses",), contains="Amara")
+    scenario.vendors.openai.fail_next(invented, times=2, match=match)
+    screen.say(f"the AI writes, twice: {INVENTED_TEXT}", "yellow")
+    tracker = scenario.send("whatsapp", conversation="draft", recipient=DRAFT_RECIPIENT)
+    record = scenario.follow(tracker, "queue → mapping → function → OpenAI → checks → hold").record
+    screen.record(record)
+    for problem in record.get("draft", {}).get("problems", ()):
+        screen.say(problem, "dim")
+    check(
+        f"the record's status is {Status.AWAITING_APPROVAL}; the problem names the price",
+        lambda: (
+            record["conversation_status"] == Status.AWAITING_APPROVAL
+            and INVENTED_PRICE in record["draft"]["problems"][0]
+        ),
+    )
+    check("nothing was sent to the phone", lambda: not scenario.inbox(DRAFT_RECIPIENT))
+    decided = _edit_draft(scenario, record)
+    with screen.step("approval → record → queue → function → Twilio → phone"):
+        wait_for(lambda: scenario.inbox(DRAFT_RECIPIENT), TIMEOUT_SECONDS)
+    messages = scenario.inbox(DRAFT_RECIPIENT)
+    screen.inbox(DRAFT_RECIPIENT, messages)
+    check("the operator's command succeeded", lambda: decided == 0)
+    check(
+        "the phone shows exactly one message, with the operator's text",
+        lambda: len(messages) == 1 and APPROVED_TEXT in messages[0].body,
+    )
+    check(
+        "the record says who approved it, and that the text was edited",
+        lambda: (
+            tracker.status().record["written_by"].items() >= {"edited": True, "requests": 2}.items()
+        ),
+    )
+
+
+def _edit_draft(scenario: Scenario, record: dict[str, Any]) -> int:
+    """Let an operator send another text by the command that operators use; return its exit code."""
+    arguments = [
+        *("approvals", "edit", f"{CONVERSATION}draft", "--recipient", DRAFT_RECIPIENT),
+        *("--draft", record.get("draft_id", ""), "--variable", f"2={APPROVED_TEXT}", "--yes"),
+    ]
+    scenario.screen.say(f"python -m ops {shlex.join(arguments)}", "dim")
+    done = subprocess.run(  # noqa: S603 - our own command, no shell
+        [sys.executable, "-m", "ops", *arguments, "--env", ENVIRONMENT],
+        cwd=paths.ROOT,
+        env=scenario.cloud.aws.command_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        scenario.screen.say(done.stderr, "red")
+    return done.returncode
 
 
 def _reported(record: dict[str, Any]) -> list[str]:
