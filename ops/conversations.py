@@ -57,6 +57,8 @@ FINAL_STATUSES = frozenset(
     {Status.SENT, Status.FAILED, Status.SEND_UNKNOWN, Status.AWAITING_APPROVAL}
 )
 """Statuses that do not change without an operator."""
+APPROVAL_FIELDS = frozenset({"approved_by", "approved_at", "edited"})
+"""What an approval adds to `written_by`; the draft may have been held again since."""
 DRAFT_IS_HELD = "conversation_status = :awaiting AND draft_id = :draft_id"
 POLL_SECONDS = 0.5
 
@@ -315,10 +317,13 @@ def approve_draft(
 def reject_draft(held: HeldDraft, key: RecordKey, failure: Failure) -> Update:
     """Set `failed` and remove the draft, while that draft waits for an operator."""
     discarded = _discarded(held, "")
+    written_by = held.answer.written_by
+    unapproved = {name: written_by[name] for name in written_by if name not in APPROVAL_FIELDS}
     return Update(
         Step.HOLD,
         key,
-        f"{updates.SET_FAILURE}, hand_off_to_human = :no{discarded.expression}"
+        f"{updates.SET_FAILURE}, hand_off_to_human = :no, written_by = :written_by"
+        f"{discarded.expression}"
         f" REMOVE {updates.REMOVE_DRAFT}, {updates.REMOVE_OPEN}",
         DRAFT_IS_HELD,
         {
@@ -326,6 +331,7 @@ def reject_draft(held: HeldDraft, key: RecordKey, failure: Failure) -> Update:
             **discarded.values,
             ":status": failure.status,
             ":failure": items.failure_attributes(failure),
+            ":written_by": unapproved,
             ":no": False,
             ":at": items.timestamp(failure.at),
         },

@@ -233,9 +233,8 @@ def test_problems_can_be_accepted(operator: OperatorChannel) -> None:
     decide(operator, draft, "edit", *options, "--accept-problems")
     operator.process_queue()
     assert [template("Pay £99 today.")] == operator.channel.phone()
-    assert {"name": "facts_only", "passed": False} in (
-        operator.channel.record()["written_by"]["checks"]
-    )
+    results = operator.channel.record()["written_by"]["checks"]
+    assert {"name": "facts_only", "passed": False} in results
 
 
 @pytest.mark.parametrize("source", ["--text", "--file"])
@@ -363,8 +362,11 @@ def test_an_interrupted_approval_is_completed(
     assert (1, Status.SENT) == (len(operator.channel.phone()), operator.status(CONVERSATION))
 
 
-def test_a_draft_for_another_template_is_held_again(operator: OperatorChannel) -> None:
-    """Under a new id, which alone can be decided."""
+@pytest.mark.parametrize(("decision", "sent"), [("approve", 1), ("reject", 0)])
+def test_a_draft_for_another_template_is_held_again(
+    operator: OperatorChannel, decision: str, sent: int
+) -> None:
+    """Under a new id, which alone can be decided; a rejection ends the earlier approval."""
     draft = hold(operator)
     operator.channel.set_fields(draft_template_id="HX" + "9" * 32)
     decide(operator, draft)
@@ -375,9 +377,10 @@ def test_a_draft_for_another_template_is_held_again(operator: OperatorChannel) -
         record["hand_off_to_human_reason"],
     )
     assert "look again" in refuse(operator, draft, "approve")
-    decide(operator, record["draft_id"])
+    decide(operator, record["draft_id"], decision)
     operator.process_queue()
-    assert 1 == len(operator.channel.phone())
+    assert sent == len(operator.channel.phone())
+    assert bool(sent) == ("approved_by" in operator.channel.record()["written_by"])
 
 
 def test_an_opt_out_is_stronger_than_an_approval(operator: OperatorChannel) -> None:
