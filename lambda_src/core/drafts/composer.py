@@ -128,12 +128,12 @@ class MessageComposer:
         self, question: _Question, rejected: RejectedDraft, template_id: str | None
     ) -> Answer | HeldDraft:
         failed: InvalidAnswer | None = None
+        self._discard_threads(question, rejected.thread_id)
         try:
             answer = self._draft(replace(question, problem=rejected.problem))
         except InvalidAnswer as invalid:
             answer, failed = _answer_of(invalid), invalid
         answer = replace(answer, usage=rejected.usage + answer.usage)
-        self._discard_threads(question, rejected.thread_id)
         if failed:
             return self._held(answer, template_id, HoldReason.CHECKS_FAILED, failed)
         return self._reviewed(answer, question.context, template_id)
@@ -296,11 +296,14 @@ class MessageComposer:
         return moderation_result(categories)
 
     def _discard_threads(self, question: _Question, thread_id: str) -> None:
-        """Delete the conversations of answers that are not used, if there is time."""
+        """Delete the conversations of answers that are not used, if there is time.
+
+        Before the second request, since a crash after it would lose an answer that was paid.
+        """
         context, lease = question.context, question.lease
         threads = dict.fromkeys(filter(None, (*lease.drafts.discarded_threads, thread_id)))
         left = question.delivery.deadline - self.clock() - DISCARD_SECONDS * len(threads)
-        if not threads or not self.times.has_time_to_send(left):
+        if not threads or self.times.ai_timeout(left) is None:
             return
         api_key = self.secrets.openai_key(context.api_key_reference)
         deleted = [

@@ -225,23 +225,29 @@ def checkpoint_answer(lease: Lease, answer: Answer) -> Update:
 
 
 def record_intent(lease: Lease, intent: Intent, answer: Answer) -> Update:
-    """Change `processing` to `sending` while the lease is valid, and store the answer."""
+    """Change `processing` to `sending` while the lease is valid, and store the answer.
+
+    A text that an operator has edited is in no conversation at OpenAI: the record names none.
+    """
     written_by = _written_by(answer)
+    thread = {":thread": answer.thread_id} if answer.thread_id else {}
+    set_thread, remove_thread = ("thread_id = :thread, ", "") if thread else ("", ", thread_id")
     return Update(
         Step.SEND,
         lease.key,
-        "SET conversation_status = :sending, ai_answer = :answer, thread_id = :thread,"
-        " send_intent_at = :intent, send_deadline = :deadline, settle_looks = :none,"
+        f"SET conversation_status = :sending, ai_answer = :answer, {set_thread}"
+        "send_intent_at = :intent, send_deadline = :deadline, settle_looks = :none,"
         " intent_id = :intent_id,"
         " intent_ids = list_append(if_not_exists(intent_ids, :no_ids), :intent_ids),"
-        f" updated_at = :at{written_by.expression} REMOVE rejected_draft",
+        f" updated_at = :at{written_by.expression}"
+        f" REMOVE rejected_draft{remove_thread}",
         f"conversation_status = :processing AND {SAME_LEASE} AND lease_expires_at > :intent",
         {
             **_lease_values(lease),
             **written_by.values,
+            **thread,
             ":sending": Status.SENDING,
             ":answer": items.answer_attributes(answer),
-            ":thread": answer.thread_id,
             ":intent": items.to_decimal(intent.at),
             ":deadline": items.to_decimal(intent.deadline),
             ":none": 0,
@@ -265,7 +271,7 @@ def record_sent(key: RecordKey, sent: SentRecord, channel: str, *, has_lookup: b
     return Update(
         Step.RECORD,
         key,
-        f"{SET_SENT}, messages = :messages, thread_id = :thread,"
+        f"{SET_SENT}, messages = :messages,"
         # A status callback may precede this write.
         " delivery_status = if_not_exists(delivery_status, :queued),"
         " delivery_updated_at = if_not_exists(delivery_updated_at, :at), updated_at = :at"
@@ -276,7 +282,6 @@ def record_sent(key: RecordKey, sent: SentRecord, channel: str, *, has_lookup: b
             ":sent": Status.SENT,
             ":sid": sent.vendor_id,
             ":messages": [items.history_entry(sent.vendor_id, sent.answer, sent.sent_at)],
-            ":thread": sent.answer.thread_id,
             ":duration": sent.processing_time_ms,
             ":queued": DeliveryStatus.QUEUED,
             ":at": items.timestamp(sent.recorded_at),
@@ -328,7 +333,7 @@ def record_delivery(found: DeliveryRecord, change: DeliveryChange) -> Update:
         values |= {":found_status": found.ledger.status, **_proven_values(proven)}
         updates[0] = f"{SET_SENT}, hand_off_to_human = :no, {updates[0].removeprefix('SET ')}"
         if proven.answer:
-            updates.append("messages = :messages, thread_id = :thread")
+            updates.append("messages = :messages")
         removed += [REMOVE_ATTEMPT, REMOVE_DRAFT]
     expression = ", ".join(updates) + (f" REMOVE {', '.join(removed)}" if removed else "")
     condition = " AND ".join(conditions)
@@ -365,7 +370,7 @@ def _proven_values(proven: ProvenSend) -> dict[str, Any]:
     }
     if proven.answer:
         entry = items.history_entry(proven.vendor_id, proven.answer, proven.sent_at)
-        values |= {":messages": [entry], ":thread": proven.answer.thread_id}
+        values[":messages"] = [entry]
     return values
 
 
