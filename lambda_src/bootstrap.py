@@ -184,8 +184,8 @@ def build_scheduler(settings: SchedulerSettings) -> ScheduledJob:
     """
     # Imported here, because the processor's start does not need them.
     from lambda_src.core.delivery.lookups import LookupScheduler  # noqa: PLC0415
-    from lambda_src.core.delivery.pending_drafts import ApprovedDrafts, HeldDrafts  # noqa: PLC0415
     from lambda_src.core.delivery.scheduled_job import ScheduledJob  # noqa: PLC0415
+    from lambda_src.core.drafts.pending import ApprovedDrafts, HeldDrafts  # noqa: PLC0415
 
     logging_config.configure(settings.log_level, f"{settings.channel}-scheduler", settings.version)
     aws: Any = get_session()  # its stubs do not distinguish the services

@@ -37,7 +37,7 @@ class Resources:
         table: the conversations' table.
         topic_arn: the alerts topic.
         delivery_log_groups: those of the channel's functions for delivery events.
-        scheduler: the scheduled job that requests lookups; empty if there is none.
+        scheduler: the scheduled job, which requests lookups; empty if there is none.
     """
 
     channel: str

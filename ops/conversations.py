@@ -22,11 +22,11 @@ from lambda_src.core import (
 from lambda_src.services.dynamodb import (
     Update,
     deserialize,
-    exceeds_size,
     if_unchanged,
     items,
     map_errors,
     serialize,
+    serialize_record,
     too_large,
     updates,
 )
@@ -214,7 +214,7 @@ class ConversationRepository:
         rejected = items.rejected_record(
             context.key, failure, context.request_id, PROCESSOR_VERSION
         )
-        self._create({**items.context_attributes(context), **rejected}, failure.at, entry)
+        self._create({**context.attributes, **rejected}, failure.at, entry)
 
     def release_rejected(
         self, context: ContextObject, seen: ConversationRecord, at: float, entry: Mapping[str, str]
@@ -229,7 +229,7 @@ class ConversationRepository:
         """
         old = {name: value for name, value in seen.attributes.items() if name != "failure"}
         record = {
-            **items.context_attributes(context),
+            **context.attributes,
             **old,
             "request_id": context.request_id,
             STATUS: Status.RETRY,
@@ -251,14 +251,15 @@ class ConversationRepository:
         self, record: Mapping[str, Any], at: float, condition: str, values: Mapping[str, Any]
     ) -> None:
         retained = self._retention.apply_to_record(record, at)
-        if exceeds_size(items.MAX_RECORD_BYTES, retained):
+        item = serialize_record(retained, items.MAX_RECORD_BYTES)
+        if item is None:
             raise too_large(Step.CLAIM)
         options: dict[str, Any] = {"ExpressionAttributeValues": serialize(values)}
         map_errors(
             Step.RECORD,
             lambda: self._client.put_item(
                 TableName=self._table_name,
-                Item=serialize(retained),
+                Item=item,
                 ConditionExpression=condition,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **(options if values else {}),

@@ -23,11 +23,11 @@ from lambda_src.core import (
 from lambda_src.services.dynamodb import (
     SuppressionList,
     deserialize,
-    exceeds_size,
     items,
     map_errors,
     restriction_error,
     serialize,
+    serialize_record,
     too_large,
     updates,
 )
@@ -237,11 +237,12 @@ class ConversationsTable:
         map_errors(update.step, lambda: self._client.update_item(**self._request(update)))
 
     def _put(self, step: Step, record: Mapping[str, Any]) -> PutTypeDef:
-        if exceeds_size(items.MAX_RECORD_BYTES, record):
+        item = serialize_record(record, items.MAX_RECORD_BYTES)
+        if item is None:
             raise too_large(step)
         return {
             "TableName": self._table_name,
-            "Item": serialize(record),
+            "Item": item,
             "ConditionExpression": "attribute_not_exists(conversation_id)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }

@@ -21,7 +21,7 @@ from lambda_src.core.errors import UnrecognizedRecord
 from lambda_src.core.ledger import Lease
 from lambda_src.core.models import ContextObject, RecordKey
 from lambda_src.services.dynamodb import items
-from lambda_src.services.dynamodb.marshalling import deserialize, serialize
+from lambda_src.services.dynamodb.marshalling import deserialize, serialize_record
 from lambda_src.utils.context_processor import ContextParser
 from lambda_src.utils.context_schema import CompanyDataPayload
 from local import paths
@@ -42,7 +42,9 @@ objects = st.dictionaries(st.text(), values, max_size=4)
 
 def _record(context: ContextObject) -> dict[str, Any]:
     """Return a context's record as it is read from the table."""
-    return deserialize(serialize(items.new_record(context, LEASE, "2.0.0")))
+    item = serialize_record(items.new_record(context, LEASE, "2.0.0"), items.MAX_RECORD_BYTES)
+    assert item
+    return deserialize(item)
 
 
 @given(

@@ -1,7 +1,12 @@
 """The ledger's DynamoDB expressions, items, values and errors."""
 
 from lambda_src.services.dynamodb.errors import map_errors, too_large
-from lambda_src.services.dynamodb.marshalling import deserialize, exceeds_size, serialize
+from lambda_src.services.dynamodb.marshalling import (
+    deserialize,
+    exceeds_size,
+    serialize,
+    serialize_record,
+)
 from lambda_src.services.dynamodb.suppression import (
     SHARDS,
     SuppressionList,
@@ -24,6 +29,7 @@ __all__ = [
     "partition_key",
     "restriction_error",
     "serialize",
+    "serialize_record",
     "spellings",
     "suppression_key",
     "too_large",

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from lambda_src.core import (
-    CONVERTED_VALUES,
     OPEN_SINCE,
     OPEN_WORK,
     Answer,
@@ -31,7 +30,7 @@ from lambda_src.core import (
     UnrecognizedRecord,
     Usage,
 )
-from lambda_src.services.dynamodb.marshalling import converted, deserialize
+from lambda_src.services.dynamodb.marshalling import deserialize
 
 MAX_RECORD_BYTES = 360_000
 """Limit for a new record: below DynamoDB's 400 KB, since the answer, the message history and the
@@ -61,17 +60,11 @@ def key_attributes(key: RecordKey) -> dict[str, str]:
     return {"primary_channel": key.primary_channel, "conversation_id": key.conversation_id}
 
 
-def context_attributes(context: ContextObject) -> dict[str, Any]:
-    """Return a context object's fields in a record, from which it can be rebuilt exactly."""
-    paths = converted(context.attributes)
-    return {**context.attributes, **({CONVERTED_VALUES: paths} if paths else {})}
-
-
 def new_record(context: ContextObject, lease: Lease, version: str) -> dict[str, Any]:
     """Return the first record of a conversation, with its lease."""
     created = timestamp(lease.started_at)
     return {
-        **context_attributes(context),
+        **context.attributes,
         **key_attributes(context.key),
         "conversation_status": Status.PROCESSING,
         "lease_owner": lease.owner,

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
 from typing import Any
 
+from lambda_src.core import CONVERTED_VALUES
+
 MAX_DEPTH = 24
 """Levels of nesting stored as maps and lists. DynamoDB allows 32, which must include the record's
 own attributes above them."""
@@ -42,12 +44,17 @@ def deserialize(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _deserialize(value) for name, value in stored.items()}
 
 
-def converted(attributes: Mapping[str, Any]) -> list[list[str]]:
-    """Return the paths of the values that are not read as they were written.
+def serialize_record(record: Mapping[str, Any], max_bytes: int) -> dict[str, Any] | None:
+    """Convert a whole record to DynamoDB's notation; None if it would have more bytes.
 
-    Each is stored as JSON text, or is a float that a decimal without a fraction does not show.
+    The attribute `converted_values` lists the paths of the values that are not read as they were
+    written: each is stored as JSON text, or is a float whose decimal has no fraction.
     """
-    return [list(path) for path in _converted(attributes, MAX_DEPTH + 1, ())]
+    paths = [list(path) for path in _converted(record, MAX_DEPTH + 1, ())]
+    if paths:
+        known = record.get(CONVERTED_VALUES, [])
+        record = {**record, CONVERTED_VALUES: [*known, *paths]}
+    return None if exceeds_size(max_bytes, record) else serialize(record)
 
 
 def exceeds_size(maximum: int, attributes: Mapping[str, Any]) -> bool:
@@ -124,7 +131,7 @@ def _size(value: Any, levels: int) -> int:  # noqa: PLR0911 - one return for eac
 
 def _converted(value: Any, levels: int, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     match value:
-        case str() | None | bool():
+        case str() | None | bool() | Decimal() | bytes():
             return
         case int() | float():
             if not _is_read_as_written(value):

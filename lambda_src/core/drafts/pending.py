@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,7 +13,6 @@ from lambda_src.core.contract import (
     OpenWork,
     Step,
 )
-from lambda_src.core.deadlines import map_with_deadline
 from lambda_src.core.drafts.rebuild import first_asked_at, rebuild_context
 from lambda_src.core.errors import ProcessingError, unexpected_error
 from lambda_src.core.ledger import ConditionFailed
@@ -22,8 +20,6 @@ from lambda_src.core.models import RecordKey
 from lambda_src.core.ports import Clock, Metrics, OpenWorkIndex
 
 log = logging.getLogger(__name__)
-
-CONCURRENT_MESSAGES = 10
 
 
 class ApprovedRecords(OpenWorkIndex, Protocol):
@@ -104,28 +100,23 @@ class ApprovedDrafts:
             ProcessingError: The first failure.
         """
         due = list(self.records.due(OpenWork.APPROVED, self.clock()))
-        sent: list[RecordKey] = []
-        errors: list[ProcessingError] = []
-
-        def queue(found: tuple[float, RecordKey]) -> None:
-            since, key = found
+        queued, errors = 0, []
+        for since, key in due:
+            if self.clock() > deadline:
+                break  # the rest remains due
             try:
-                if self._queue(key, since):
-                    sent.append(key)
+                queued += self._queue(key, since)
             except Exception as raised:  # noqa: BLE001 - its text might contain an address
                 errors.append(_logged(unexpected_error(raised, Step.DELIVERY), key))
-
-        pool = ThreadPoolExecutor(CONCURRENT_MESSAGES, thread_name_prefix="approved")
-        map_with_deadline(deadline - self.clock(), queue, due, pool)
         log.info(
             "approved messages queued",
             extra={
                 "event": LogEvent.APPROVED_DRAFTS_QUEUED,
-                "queued": len(sent),
+                "queued": queued,
                 "due": len(due),
             },
         )
-        self.metrics.publish({Metric.APPROVED_QUEUED: len(sent)}, {})
+        self.metrics.publish({Metric.APPROVED_QUEUED: queued}, {})
         if errors:
             raise errors[0]
 
