@@ -43,7 +43,7 @@ def check_resource_names(subject: Subject) -> Iterator[str]:
     names = subject.names
     environment, channel = names.environment, names.channel
     lines = [each.alarm.subject for each in log_alarm_rules(MIN_RECEIVES, "")]
-    queues = {names.queue, names.dead_letter_queue, names.hand_off_queue}
+    queues = {names.queue, names.dead_letter_queue}
     filters, alarms = {*lines, "MessageSent"}, {*lines, *ALARMS}
     if channel.has_delivery_events(environment):
         queues |= {names.events.queue, names.events.dead_letter_queue}

@@ -16,12 +16,14 @@ from lambda_src.core import (
     TWILIO_BASE_URL,
     ChannelParts,
     ConfigurationError,
+    RejectedContext,
     Settings,
     Variable,
 )
 from lambda_src.services.dynamodb import Retention
 from lambda_src.services.secrets_manager_service import is_within
 from lambda_src.utils.context_processor import ContextParser
+from lambda_src.utils.context_schema import WRONG_CHANNEL
 from ops.delivery_events import QueuedEvent
 from ops.errors import OperatorError
 
@@ -182,6 +184,14 @@ class Deployment:
     def parse(self) -> ContextParser:
         """Parses a body as the deployed function does."""
         return ContextParser.for_channel(self.channel, self.parts, self.is_own_secret)
+
+    def is_other_channels(self, body: str) -> bool:
+        """Return whether a message is a context object of another channel."""
+        try:
+            self.parse(body)
+        except RejectedContext as rejected:
+            return rejected.code == WRONG_CHANNEL
+        return False
 
     def parse_event(self, body: str) -> QueuedEvent:
         """Return what a message of the events queue is about."""

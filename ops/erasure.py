@@ -361,9 +361,12 @@ class Erasure:
         sqs = deployment.aws.sqs
         for name, url in deployment.queues.items():
             queue, scanner = f"{deployment.channel} {name}", QueueScanner(sqs, url)
+            is_shared = url == deployment.settings.handoff_queue_url
             progress.removed[queue] = 0
             with scanner:
                 for message in (message for batch in scanner.batches() for message in batch):
+                    if is_shared and deployment.is_other_channels(message.body):
+                        continue
                     likeness = self._compare(message, deployment)
                     if likeness >= self._least:
                         if change:

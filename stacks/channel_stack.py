@@ -17,7 +17,6 @@ from stacks.channel_secrets import ChannelSecrets
 from stacks.config import Channel, ChannelNames, Environment
 from stacks.delivery_events import DeliveryEvents
 from stacks.grants import fill_placeholders, grant_sender
-from stacks.hand_off_queue import HandOffQueue
 from stacks.processor import Processor
 from stacks.scheduled_job import ScheduledJob
 from stacks.shared_stack import SharedStack
@@ -38,7 +37,6 @@ class ChannelStack(Stack):
     Attributes:
         names: The names of the channel's resources.
         channel_queue: The queue construct; allow a router to send with `grant_send`.
-        hand_off: The queue of copies of the context objects whose drafts are held.
         secrets: The channel's secrets.
         processor: The function, its alias and its log group.
         delivery_events: What happens to sent messages; None if neither `delivery_webhook` nor
@@ -78,13 +76,6 @@ class ChannelStack(Stack):
             removal_policy=environment.removal_policy,
             encryption_key=shared.encryption_key,
         )
-        self.hand_off = HandOffQueue(
-            self,
-            "HandOffQueue",
-            names=names,
-            removal_policy=environment.removal_policy,
-            encryption_key=shared.encryption_key,
-        )
         self.secrets = ChannelSecrets(
             self,
             "Secrets",
@@ -105,14 +96,14 @@ class ChannelStack(Stack):
             callback_base_url=shared.callbacks.base_url
             if shared.callbacks and channel.has_callbacks
             else "",
-            hand_off_queue=self.hand_off.queue,
+            hand_off_queue=shared.hand_off.queue,
             variables={
                 name: fill_placeholders(self, names, value)
                 for name, value in channel.variables.items()
             },
         )
         self.channel_queue.grant_process(self.processor.function)
-        self.hand_off.grant_put(self.processor.function)
+        shared.hand_off.grant_put(self.processor.function)
         shared.conversations.grant_ledger(self.processor.function)
         self.secrets.grant_read(self.processor.function)
         grant_sender(self, names, self.processor.function)
@@ -127,7 +118,7 @@ class ChannelStack(Stack):
             conversations=shared.conversations,
             secrets=self.secrets,
             function=self.processor.alias,
-            hand_off=self.hand_off,
+            hand_off=shared.hand_off,
         )
         notifier = AlarmNotifier(topic=shared.alerts.topic, runbook=environment.runbook)
         alarms = self._add_alarms(names, environment, notifier)
@@ -167,7 +158,7 @@ class ChannelStack(Stack):
         )
         alarms += self.scheduled_job.alarms
         dashboard = self._add_dashboard(names, environment, alarms)
-        self._add_outputs(dashboard)
+        self._add_outputs(dashboard, shared)
 
     def _add_alarms(
         self, names: ChannelNames, environment: Environment, notifier: AlarmNotifier
@@ -227,10 +218,10 @@ class ChannelStack(Stack):
             scheduled_job=self.scheduled_job,
         )
 
-    def _add_outputs(self, dashboard: ChannelDashboard) -> None:
+    def _add_outputs(self, dashboard: ChannelDashboard, shared: SharedStack) -> None:
         CfnOutput(self, "QueueUrl", value=self.channel_queue.queue.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=self.channel_queue.dead_letter_queue.queue_url)
-        CfnOutput(self, "HandOffQueueUrl", value=self.hand_off.queue.queue_url)
+        CfnOutput(self, "HandOffQueueUrl", value=shared.hand_off.queue.queue_url)
         if self.delivery_events:
             events = self.delivery_events.channel_queue
             CfnOutput(self, "EventsQueueUrl", value=events.queue.queue_url)

@@ -1,13 +1,13 @@
-"""A channel's hand-off queue: copies of the context objects whose drafts wait for a decision."""
+"""An environment's hand-off queue: copies of the context objects whose drafts are held."""
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.channel_queue import CONSUME, DEAD_LETTER_RETENTION
-from stacks.config import ChannelNames
+from stacks.config import Environment
 from stacks.grants import grant_key_use
 from stacks.invariants import attach_rules
 
@@ -20,8 +20,8 @@ class HandOffQueue(Construct):
     still the notification that it was, and another queue would keep personal data once more.
 
     Args:
-        names: The channel's names.
-        removal_policy: Of the queue.
+        queue_name: Its name.
+        environment: What may differ between environments.
         encryption_key: Encrypts it; None: a key that SQS manages.
 
     Attributes:
@@ -33,8 +33,8 @@ class HandOffQueue(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        names: ChannelNames,
-        removal_policy: RemovalPolicy,
+        queue_name: str,
+        environment: Environment,
         encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -42,14 +42,14 @@ class HandOffQueue(Construct):
         self.queue = sqs.Queue(
             self,
             "Queue",
-            queue_name=names.hand_off_queue,
+            queue_name=queue_name,
             encryption=sqs.QueueEncryption.KMS
             if encryption_key
             else sqs.QueueEncryption.SQS_MANAGED,
             encryption_master_key=encryption_key,
             enforce_ssl=True,
             retention_period=DEAD_LETTER_RETENTION,
-            removal_policy=removal_policy,
+            removal_policy=environment.removal_policy,
         )
         Validations.of(self.queue).acknowledge(
             Acknowledgment(
@@ -57,7 +57,7 @@ class HandOffQueue(Construct):
                 reason="Its messages are copies for other systems, and their records decide.",
             )
         )
-        attach_rules(self, names.environment)
+        attach_rules(self, environment)
 
     def grant_put(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow a processor to put copies on the queue, and nothing else."""

@@ -10,11 +10,12 @@ from stacks.config import Environment, SharedNames
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.encryption_key import EncryptionKey
+from stacks.hand_off_queue import HandOffQueue
 from stacks.invariants import attach_rules
 
 
 class SharedStack(Stack):
-    """The conversations table and the topic of critical alerts.
+    """The conversations table, the hand-off queue and the topic of critical alerts.
 
     Args:
         environment: What may differ between environments.
@@ -23,6 +24,7 @@ class SharedStack(Stack):
     Attributes:
         conversations: The table construct.
         alerts: The topic construct.
+        hand_off: The queue of copies of the context objects whose drafts are held.
         encryption_key: The environment's own key; None where AWS's keys are used.
         callbacks: The HTTP API of status callbacks; None without `delivery_webhook`.
     """
@@ -59,6 +61,13 @@ class SharedStack(Stack):
             "CriticalAlerts",
             topic_name=names.topic,
             email=environment.alert_email,
+            encryption_key=self.encryption_key,
+        )
+        self.hand_off = HandOffQueue(
+            self,
+            "HandOff",
+            queue_name=names.hand_off_queue,
+            environment=environment,
             encryption_key=self.encryption_key,
         )
         self.callbacks = (

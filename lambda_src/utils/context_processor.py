@@ -24,6 +24,7 @@ from lambda_src.utils.context_schema import (
     INVALID,
     MAX_ID_BYTES,
     MAX_KEY_BYTES,
+    WRONG_CHANNEL,
     ChannelRules,
     context_model,
     field_names,
@@ -53,7 +54,7 @@ EXPECTED = {
 }
 """JSON's terms for the errors that pydantic describes in Python's."""
 
-OVERRIDING_CODES = ("wrong_channel",)
+OVERRIDING_CODES = (WRONG_CHANNEL,)
 """Failure codes that explain all other problems of a context object."""
 
 

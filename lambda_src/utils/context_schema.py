@@ -35,6 +35,7 @@ from lambda_src.core import (
 from lambda_src.core.drafts.rebuild import RECORDED_PREFIXES
 
 INVALID = "context_invalid"
+WRONG_CHANNEL = "wrong_channel"
 MAX_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
 MAX_ID_BYTES = 256
@@ -98,7 +99,7 @@ def _iso_8601(value: str) -> str:
 def _own_channel(value: str, info: ValidationInfo) -> str:
     channel = _rules(info).channel
     if value != channel:
-        raise violation("wrong_channel", f"the channel {channel}")
+        raise violation(WRONG_CHANNEL, f"the channel {channel}")
     return value
 
 

@@ -46,6 +46,11 @@ class SharedNames:
         return f"{self.project}-callbacks-{self.environment.name}"
 
     @property
+    def hand_off_queue(self) -> str:
+        """The queue of copies of the context objects whose drafts are held."""
+        return f"{self.project}-handoff-queue-{self.environment.name}"
+
+    @property
     def topic(self) -> str:
         """The topic of critical alerts."""
         return f"ai-comms-critical-alerts-{self.environment.name}"
@@ -104,8 +109,8 @@ class ChannelNames:
 
     @property
     def hand_off_queue(self) -> str:
-        """The queue of copies of the context objects whose drafts are held."""
-        return f"{self.channel.name}-handoff-{self.environment.name}"
+        """The environment's queue of copies of the context objects whose drafts are held."""
+        return SharedNames(self.environment, self.project).hand_off_queue
 
     @property
     def function(self) -> str:

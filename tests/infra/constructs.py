@@ -127,9 +127,8 @@ class SampleStack:
     def hand_off_queue(self, *granted: Processor, queue: sqs.Queue | None = None) -> HandOffQueue:
         """Create a processor's hand-off queue, on which others that are given may put copies."""
         environment = self.environment()
-        names = ChannelNames(PUSH, environment)
-        policy = environment.removal_policy
-        hand_off = HandOffQueue(self.stack, "HandOff", names=names, removal_policy=policy)
+        name = SharedNames(environment).hand_off_queue
+        hand_off = HandOffQueue(self.stack, "HandOff", queue_name=name, environment=environment)
         processor = self.processor(environment, queue=queue, hand_off=hand_off.queue)
         hand_off.grant_put(processor.function)
         for other in granted:

@@ -38,6 +38,7 @@ LOGICAL_IDS = {
         "ConversationsTable05F75AD7": TABLE,
         "CriticalAlertsTopic9EE7338E": TOPIC,
         "EncryptionKey3A692D6E": KEY,
+        "HandOffQueueAE88B049": QUEUE,
     },
     "WhatsApp": {
         "ChannelQueue4930F42B": QUEUE,
@@ -46,7 +47,6 @@ LOGICAL_IDS = {
         "DeliveryEventsEventsQueueFD991825": QUEUE,
         "DeliveryEventsReceiverLogGroup75420D5A": LOG_GROUP,
         "DeliveryEventsWorkerLogGroup01035B1E": LOG_GROUP,
-        "HandOffQueue569868C1": QUEUE,
         "ProcessorLogGroup7C0FC1A8": LOG_GROUP,
         "ScheduledJobLogGroupE957FD6E": LOG_GROUP,
         "SecretsOpenAiA5031F3F": SECRET,
@@ -67,8 +67,9 @@ ALARMS = (
 NAMES = {
     ("Shared", TABLE, "TableName"): "conversations-dev",
     ("Shared", TOPIC, "TopicName"): "ai-comms-critical-alerts-dev",
+    ("Shared", QUEUE, "QueueName"): "ai-multi-comms-handoff-queue-dev",
     ("WhatsApp", QUEUE, "QueueName"): (
-        "ai-multi-comms-whatsapp-dlq-dev ai-multi-comms-whatsapp-queue-dev whatsapp-handoff-dev"
+        "ai-multi-comms-whatsapp-dlq-dev ai-multi-comms-whatsapp-queue-dev"
     ),
     ("WhatsApp", FUNCTION, "FunctionName"): "whatsapp-channel-processor-dev whatsapp-scheduler-dev",
     ("WhatsApp", LOG_GROUP, "LogGroupName"): (
@@ -269,7 +270,8 @@ def test_everything_at_rest_is_encrypted_with_the_key(dev: Synthesized) -> None:
     """Queues, table, topic and log are encrypted with the environment's key, if it has one."""
     with_key = synthesize(customer_managed_key=True)
     for stack, kind, property_name, number in (
-        ("WhatsApp", QUEUE, "KmsMasterKeyId", 3),
+        ("WhatsApp", QUEUE, "KmsMasterKeyId", 2),
+        ("Shared", QUEUE, "KmsMasterKeyId", 1),
         ("Shared", TOPIC, "KmsMasterKeyId", 1),
         ("WhatsApp", LOG_GROUP, "KmsKeyId", 2),
         ("Shared", TABLE, "SSESpecification", 1),

@@ -156,7 +156,7 @@ def _operator_policy(stack: Stack) -> None:
         conversations=_conversations_table(stack),
         secrets=_channel_secrets(stack),
         function=lambda_.Alias(stack, "Live", alias_name="live", version=function.latest_version),
-        hand_off=HandOffQueue(stack, "HandOffQueue", names=NAMES, removal_policy=RETAIN),
+        hand_off=_new_hand_off_queue(stack),
     )
 
 
@@ -183,8 +183,13 @@ def _delivery_events(stack: Stack) -> None:
     )
 
 
+def _new_hand_off_queue(stack: Stack) -> HandOffQueue:
+    own = environment(removal_policy="retain")
+    return HandOffQueue(stack, "HandOffQueue", queue_name="push-handoff-dev", environment=own)
+
+
 def _hand_off_queue(stack: Stack) -> HandOffQueue:
-    queue = HandOffQueue(stack, "HandOffQueue", names=NAMES, removal_policy=RETAIN)
+    queue = _new_hand_off_queue(stack)
     queue.grant_put(_role(stack))
     return queue
 
