@@ -251,7 +251,6 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         reconciler=Reconciler(table, secrets, vendor, sender, clock, times, parts.has_message_list),
         queue=queue,
         clock=clock,
-        times=times,
         hand_off_queue=adapters.hand_off_queue(settings.handoff_queue_url),
     )
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:

@@ -37,7 +37,6 @@ from lambda_src.core.log import log_failure, log_unrecorded_failure
 from lambda_src.core.models import Answer, ContextObject, Delivery, Outcome, RecordKey
 from lambda_src.core.ports import Clock, Credentials, HandOffQueue, Heartbeat, Queue, Secrets
 from lambda_src.core.retry import retry_until_deadline
-from lambda_src.core.time_budget import TimeBudget
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +129,6 @@ class MessageFlow:
     reconciler: Reconciler
     queue: Queue
     clock: Clock
-    times: TimeBudget
     hand_off_queue: HandOffQueue | None = None
 
     def process(self, delivery: Delivery, context: ContextObject, heartbeat: Heartbeat) -> Outcome:
@@ -168,7 +166,7 @@ class MessageFlow:
 
     def _acquire(self, delivery: Delivery, context: ContextObject) -> Lease | LedgerRecord:
         delivery.step = Step.CLAIM
-        if not self.times.has_time_to_acquire(delivery.deadline - self.clock()):
+        if not self.sender.times.has_time_to_acquire(delivery.deadline - self.clock()):
             raise TransientFailure("out_of_time", Step.CLAIM, retry_in=0)
         requested_at = min(delivery.sent_at, context.requested_at or delivery.sent_at)
         try:

@@ -154,7 +154,7 @@ def test_without_time_for_a_second_request_the_message_is_retried_at_once(
     monkeypatch.setattr(time_budget, "MIN_AI_SECONDS", 17.5)
     channel.openai.fail_next(Fault.wrong_output())
     channel.openai.settings = OpenAISettings(answer_seconds=1)
-    reserve = index.batch_handler().flow.times.acquire_reserve
+    reserve = index.batch_handler().flow.sender.times.acquire_reserve
     channel.deliver(context(), seconds_left=reserve + 0.4)
     assert ("retry", "out_of_time") == channel.status()
     assert 1 == len(_questions(channel))

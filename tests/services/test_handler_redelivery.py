@@ -277,7 +277,7 @@ def test_a_listed_message_is_recorded(source: EventSource, fault: Fault) -> None
     lose_answer(source, fault=fault)
     assert "send_outcome_pending" in source.channel.events()
     (invisible,) = source.visible_in()
-    duration = index.batch_handler().flow.times.max_send_duration
+    duration = index.batch_handler().flow.sender.times.max_send_duration
     assert duration - 0.1 <= invisible <= duration + ROUNDING
     source.run()
     assert _listed_sids(source) == recorded_sids(source)

@@ -145,7 +145,7 @@ def test_a_batch_behind_a_hanging_vendor_ends_in_time(
     proxies["openai"].slow_down(Pace.NEVER)
     bodies = [context(conversation_id=f"c-{number}") for number in range(10)]
     with scaled_handler(proxies):
-        reserve = index.batch_handler().flow.times.acquire_reserve
+        reserve = index.batch_handler().flow.sender.times.acquire_reserve
         failed, seconds_left = invoke(channel, *bodies, seconds=reserve + 1.5)
 
     assert bodies == failed

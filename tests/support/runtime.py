@@ -221,7 +221,6 @@ class Runtime:
             reconciler=reconciler,
             queue=self.queue,
             clock=self.clock,
-            times=self.times,
             hand_off_queue=self.hand_off_queue,
         )
 
