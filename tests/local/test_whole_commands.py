@@ -137,7 +137,7 @@ def test_the_demo_succeeds_and_leaves_nothing(tmp_path: Path) -> None:
     log = tmp_path / "output"
     with _command("demo", log) as demo:
         assert 0 == demo.wait(START_SECONDS), log.read_text("utf-8")
-    assert "all 48 claims hold" in log.read_text("utf-8")
+    assert "all 53 claims hold" in log.read_text("utf-8")
     assert [] == _remains(demo.pid)
 
 

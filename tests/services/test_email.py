@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from conformance.amazon_ses_vendor import CONFIGURATION_SET, SesVendor
 from local import paths
-from local.fakes.ses import SesSettings
+from local.fakes.ses import FakeSes, SesSettings
 from tests.support import contexts
 from tests.support.callbacks import Callbacks
 from tests.support.channel import API_KEY, Channel
@@ -16,18 +15,21 @@ from tests.support.channel import API_KEY, Channel
 OPENAI_SECRET = "ai-multi-comms/dev/openai-api-key/email"
 CONFIG = "company_data_payload.channel_config.email"
 ADDRESS = "frontend_payload.recipient_data.recipient_email"
+TENANT, IDENTITY = "demo-company", "mail.harbour-logistics.example"
+CONFIGURATION_SET = "ai-multi-comms-email-dev"
 MAILBOX = "{}@simulator.amazonses.com"
 
 
 @pytest.fixture
 def ses(
     channel: Channel, callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SesVendor]:
+) -> Iterator[FakeSes]:
     """SES, with the channel's functions connected to it; events go to the events queue."""
     channel.secretsmanager.create_secret(
         Name=OPENAI_SECRET, SecretString=json.dumps({"ai_api_key": API_KEY})
     )
-    with SesVendor(lambda: 0.0) as vendor:
+    tenants, names = {TENANT: (IDENTITY,)}, (CONFIGURATION_SET,)
+    with FakeSes(tenants=tenants, configuration_sets=names, clock=lambda: 0.0) as vendor:
         vendor.settings = SesSettings(delivered_after_seconds=0)
         vendor.publish_to(
             lambda event: channel.sqs.send_message(
@@ -35,7 +37,7 @@ def ses(
             )
         )
         variables = {
-            **vendor.environment(),
+            "AWS_ENDPOINT_URL_SESV2": vendor.base_url,
             "CHANNEL": "email",
             "SECRET_PREFIXES": OPENAI_SECRET,
             "SES_CONFIGURATION_SET": CONFIGURATION_SET,
@@ -58,15 +60,15 @@ def _record(channel: Channel, document: dict[str, Any]) -> Any:
 
 
 def test_an_email_is_sent_once_and_reported(
-    channel: Channel, callbacks: Callbacks, ses: SesVendor
+    channel: Channel, callbacks: Callbacks, ses: FakeSes
 ) -> None:
     """The redelivery is acknowledged; SES's events reach the record through the events queue."""
     document = _document()
     body = json.dumps(document)
     assert [[], []] == [channel.deliver(body), channel.deliver(body)]
-    (message_id,) = ses.accepted_ids()
+    (accepted,) = ses.messages()
     record = _record(channel, document)
-    assert ("initial_message_sent", message_id) == (
+    assert ("initial_message_sent", accepted.message_id) == (
         record["conversation_status"],
         record["message_sid"],
     )
@@ -80,7 +82,7 @@ def test_an_email_is_sent_once_and_reported(
     ("mailbox", "status"), [("bounce", "undelivered"), ("complaint", "delivered")]
 )
 def test_nothing_is_sent_after_a_bounce_or_a_complaint(
-    channel: Channel, callbacks: Callbacks, ses: SesVendor, mailbox: str, status: str
+    channel: Channel, callbacks: Callbacks, ses: FakeSes, mailbox: str, status: str
 ) -> None:
     """The recipient is suppressed, in any spelling, and the AI is not asked again."""
     document = _document(mailbox)
@@ -97,10 +99,10 @@ def test_nothing_is_sent_after_a_bounce_or_a_complaint(
         record["conversation_status"],
         record["failure"]["code"],
     )
-    assert (1, requests) == (len(ses.accepted_ids()), len(channel.openai.requests))
+    assert (1, requests) == (len(ses.messages()), len(channel.openai.requests))
 
 
-def test_a_tenants_invalid_configuration_costs_no_request(channel: Channel, ses: SesVendor) -> None:
+def test_a_tenants_invalid_configuration_costs_no_request(channel: Channel, ses: FakeSes) -> None:
     """The record and the log name the field; neither has its value."""
     document = _document(reply_to="not an address")
     body = json.dumps(document)
