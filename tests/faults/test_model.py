@@ -8,11 +8,13 @@ from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, CallFault, Effect
 from tests.faults.model._events import ALL_EVENT_FAULTS, EVENT_STOPS
 from tests.faults.model._system import (
+    BODIES,
     HEARTBEAT_VISIBILITY_SECONDS,
+    KEYS,
     VISIBILITY_SECONDS,
     InMemoryQueue,
 )
-from tests.faults.model.model import BODIES, KEYS, STOPS, Model, Played, smallest
+from tests.faults.model.model import STOPS, Model, Played, smallest
 from tests.faults.model.run import SchedulesResult, run_shard
 from tests.faults.model.schedules import Schedule, Situation, read, written
 from tests.faults.mutants.catalogue import MUTANTS
