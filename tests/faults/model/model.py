@@ -438,7 +438,9 @@ class Model(DraftsEnvironment):
             is_ended = evidence.status in {Status.SENT, Status.FAILED, Status.AWAITING_APPROVAL}
             if not (is_ended or evidence.is_alarmed or Location.DEAD in evidence.locations):
                 what = f"{key.conversation_id} ended as {evidence.status}"
-                raise Problem((Rule.RECORD_IS_TRUE,), what, unresolved=True)
+                is_approved = evidence.is_approved
+                rule = Rule.APPROVAL_SUFFICES if is_approved else Rule.RECORD_IS_TRUE
+                raise Problem((rule,), what, unresolved=True)
 
     def _recorded_sid(self, key: RecordKey) -> str:
         # Its own, if it was exchanged for another conversation's: both are of the same text.

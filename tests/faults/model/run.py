@@ -25,7 +25,7 @@ from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, SERVICES
 from tests.faults.model._drafts import DECISIONS
 from tests.faults.model._events import ALL_EVENT_FAULTS, CODES, EVENT_STOPS, FORGERIES
-from tests.faults.model._system import KEYS, Alter, unaltered
+from tests.faults.model._system import KEYS, REVIEWED, Alter, unaltered
 from tests.faults.model.model import STOPS, Model, Played, Problem, smallest
 from tests.faults.model.schedules import (
     Schedule,
@@ -97,7 +97,7 @@ DRAWN: dict[str, Drawn] = {
     "seconds": st.sampled_from((1, 5, 20, 95, 400, 1000)),
     "stop": st.sampled_from(STOPS),
     "fault": st.sampled_from(FAULTS),
-    "conversation": st.integers(0, len(KEYS) - 1),
+    "conversation": st.integers(0, len(KEYS) - 2),
     "service": st.sampled_from(SERVICES),
     "report": st.sampled_from((*("sent", "delivered", "read") * 2, *CODES)),
     "kept": flag,
@@ -141,7 +141,7 @@ def reporting() -> When:
 
 
 def drafting(*statuses: Status) -> When:
-    """Return whether a record has such a status, in a schedule with flawed drafts."""
+    """Return whether a record has such a status, in a schedule with held drafts."""
     return lambda machine: "draft" not in machine.lacks and machine._has(*statuses)
 
 
@@ -284,6 +284,9 @@ class Schedules(RuleBasedStateMachine):
         lambda m: m._may_report and m._has(Status.SENT) and not m.model.busy,
     )
 
+    arrive_for_review = move(
+        f"arrive {KEYS.index(REVIEWED)}", lambda m: m._may_arrive and "draft" not in m.lacks
+    )
     write_badly = move(
         "write_badly {answers} {flaw}",
         lambda m: "draft" not in m.lacks and not m.model.generator.flaws,
@@ -300,12 +303,11 @@ class Schedules(RuleBasedStateMachine):
         lambda m: m._may_begin and bool(m.model.queue.on_queue) and not {"draft", "kill"} & m.lacks,
         stop=holding,
     )
-    show = move("show {person} {which}", drafting(Status.AWAITING_APPROVAL))
     decide_shown = move(
         "show {person} {which}; decide {person} {decision} {killed}",
         drafting(Status.AWAITING_APPROVAL),
     )
-    decide = move("decide {person} {decision} {killed}", lambda m: bool(m.model.shown))
+    decide_late = move("decide {person} {decision} {killed}", lambda m: bool(m.model.shown))
     decide_both = move(TWO_DECIDE, drafting(Status.AWAITING_APPROVAL))
     decide_stale = move(DECIDED_STALE, drafting(Status.AWAITING_APPROVAL))
     change_template = move("change_template", drafting(Status.AWAITING_APPROVAL, Status.RETRY))
