@@ -2,114 +2,33 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from lambda_src.core.contract import (
     APPROVED_QUEUED_AFTER_SECONDS,
-    REJECTED_BY_OPERATOR,
     CheckMode,
     OpenWork,
     Status,
 )
 from lambda_src.core.contract import Step as FlowStep
 from lambda_src.core.delivery.pending_drafts import ApprovedDrafts
-from lambda_src.core.drafts.rebuild import first_asked_at, rebuild_context
 from lambda_src.core.errors import ProcessingError, TransientFailure
-from lambda_src.core.ledger import ConditionFailed, Failure, HeldDraft
-from lambda_src.core.models import Answer, AssistantDefinition, RecordKey
-from ops.approvals import DraftRequest
-from ops.conversations import ConversationRecord
-from ops.dlq.inspection import Inspection
-from ops.dlq.policy import RedriveDecision, redrive_decision
+from lambda_src.core.ledger import ConditionFailed, HeldDraft
+from lambda_src.core.models import RecordKey
+from ops.dlq.policy import RedriveDecision
 from ops.errors import OperatorError
 from tests.faults.model._events import EventsEnvironment
 from tests.faults.model._system import BODIES, FLAWED, KEYS, Alter, NothingToDo, parse, pick
 from tests.faults.model.schedules import Situation
+from tests.faults.operator_decisions import Approvals
 from tests.support import contexts
-from tests.support.fake_ledger import FakeLedgerStore, Record
-from tests.support.runtime import FIRST_CONTACT, FUNCTION_TIMEOUT, TEXT_RULES, FakeMetrics
+from tests.support.fake_ledger import Record
+from tests.support.runtime import FIRST_CONTACT, FUNCTION_TIMEOUT, FakeMetrics
 
-DECISIONS = ("approve", "edit", "edit_badly", "reject")
-"""What operators decide; a bad edit fails the checks, and its problems are accepted."""
-EDITED = "This is a better text: when may we call?"
 OPERATORS = ("dana", "eli")
 NEW_TEMPLATE = "HX2"
 LATER = 2.0
 """Seconds after which an operator looks: a worker's clock may be ahead of theirs."""
-
-
-@dataclass(frozen=True)
-class Approvals:
-    """The operator's decisions about drafts, by the code of the operator's own tool.
-
-    Attributes:
-        store: The conversations table.
-        copies: The context objects on the hand-off queue.
-        definition: The assistant.
-    """
-
-    store: FakeLedgerStore
-    copies: list[str]
-    definition: AssistantDefinition
-
-    def list_held(self, now: float) -> list[RecordKey]:
-        """Return the conversations whose drafts wait for a decision."""
-        return [key for _, key in self.store.due(OpenWork.HELD, now)]
-
-    def read(self, key: RecordKey) -> HeldDraft | None:
-        """Return the draft of a record; None if none waits."""
-        record = self.store.records.get(key)
-        is_held = record is not None and record.status is Status.AWAITING_APPROVAL
-        return record.held if record and is_held else None
-
-    def request(self, key: RecordKey) -> DraftRequest:
-        """Return the message that a draft is for, rebuilt from its record."""
-        attributes = self.store.records[key].stored_attributes()
-        body = rebuild_context(attributes)
-        asked_at = first_asked_at(attributes)
-        return DraftRequest(body, asked_at, parse(body), self.definition, TEXT_RULES)
-
-    def compose(self, key: RecordKey, draft: HeldDraft, decision: str) -> Answer:
-        """Return the answer to approve.
-
-        Raises:
-            OperatorError: The draft can only be edited or rejected.
-        """
-        request = self.request(key)
-        if decision == "approve":
-            return request.as_it_is(draft.answer)
-        text = FLAWED[0] if decision == "edit_badly" else EDITED
-        edited, _accepted_problems = request.edit(draft.answer, None, {"2": text})
-        return edited
-
-    def approve(
-        self, key: RecordKey, draft: HeldDraft, answer: Answer, who: str, at: float
-    ) -> None:
-        """Approve an answer in place of the draft that was shown.
-
-        Raises:
-            ConditionFailed: That draft does not wait any more.
-        """
-        written_by = {**answer.written_by, "approved_by": who}
-        self.store.approve_draft(draft, key, replace(answer, written_by=written_by), at)
-
-    def reject(self, key: RecordKey, draft: HeldDraft, at: float) -> None:
-        """Reject the draft that was shown.
-
-        Raises:
-            ConditionFailed: That draft does not wait any more.
-        """
-        failure = Failure(Status.FAILED, REJECTED_BY_OPERATOR, FlowStep.HOLD, "", at)
-        self.store.reject_held_draft(draft, key, failure)
-
-    def redrive_decision(self, record: Record) -> RedriveDecision:
-        """Return what a redrive does with a dead letter, if the cause is named as fixed."""
-        ledger = record.ledger_record()
-        content = parse(rebuild_context(record.stored_attributes()))
-        message: Any = None  # not looked at
-        inspection = Inspection(message, content, ConversationRecord({}, ledger))
-        return redrive_decision(inspection, {ledger.failure_code})
 
 
 class ContextQueue:
@@ -135,7 +54,7 @@ class DraftsEnvironment(EventsEnvironment):
         self._approvals: Approvals = alter(approvals)
         self.shown: dict[str, tuple[RecordKey, HeldDraft]] = {}
         self._loses_answers = False
-        self._queued: list[tuple[str, str]] = []
+        self._queued: list[str] = []
         metrics = FakeMetrics()
         self._job: ApprovedDrafts = alter(
             ApprovedDrafts(self.store, ContextQueue(self._queue_approved), metrics, self.clock)
@@ -257,11 +176,12 @@ class DraftsEnvironment(EventsEnvironment):
         with suppress(*(ProcessingError,)[: bool(loses_answers)]):
             self._job.run(self.clock() + FUNCTION_TIMEOUT)
         self._loses_answers = False
-        for conversation, body in sorted(self._queued):  # the job has threads
+        queued = {parse(body).key.conversation_id: body for body in self._queued}
+        self._queued.clear()
+        for conversation_id in sorted(queued):  # the job has threads
+            body = queued[conversation_id]
             self.queue.put(parse(body).key, body)
             self.observer.reached.add(Situation.QUEUED_BY_JOB)
-            self.trace.append(f"the job queues {conversation}")
-        self._queued.clear()
 
     def queue_due_approvals(self) -> bool:
         """Wait for the scheduled job to queue what was approved, and return whether it did."""
@@ -304,6 +224,6 @@ class DraftsEnvironment(EventsEnvironment):
         self.queue.put(key, self._approvals.request(key).body)
 
     def _queue_approved(self, body: str) -> None:
-        self._queued.append((parse(body).key.conversation_id, body))
+        self._queued.append(body)
         if self._loses_answers:
             raise TransientFailure("queue_unavailable", FlowStep.DELIVERY)

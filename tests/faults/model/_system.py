@@ -33,6 +33,7 @@ from tests.faults.model._calls import (
     current,
 )
 from tests.faults.model.schedules import Situation
+from tests.faults.operator_decisions import EDITED_BADLY
 from tests.faults.rules import History, Location
 from tests.support import contexts
 from tests.support.clock import FakeClock
@@ -179,7 +180,7 @@ RECIPIENTS = (contexts.RECIPIENT, contexts.RECIPIENT, "+15550100124", "+15550100
 KEYS = tuple(RecordKey(r, f"conversation-{number}") for number, r in enumerate(RECIPIENTS))
 REVIEWED = KEYS[-1]
 """The conversation whose context object asks for a review."""
-FLAWED = ("We have £99.50 for you: when may we call?", "")
+FLAWED = (EDITED_BADLY, "")
 """Texts that fail the checks, or the rules for texts."""
 
 

@@ -23,7 +23,6 @@ from hypothesis.stateful import (
 
 from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, SERVICES
-from tests.faults.model._drafts import DECISIONS
 from tests.faults.model._events import ALL_EVENT_FAULTS, CODES, EVENT_STOPS, FORGERIES
 from tests.faults.model._system import KEYS, REVIEWED, Alter, unaltered
 from tests.faults.model.model import STOPS, Model, Played, Problem, smallest
@@ -35,6 +34,7 @@ from tests.faults.model.schedules import (
     without_callbacks,
     written,
 )
+from tests.faults.operator_decisions import DECISIONS
 from tests.faults.parallel import process_pool
 from tests.faults.rules import Result, Violation
 
@@ -200,8 +200,8 @@ class Schedules(RuleBasedStateMachine):
     def begin(self, lacking: int, **settings: int) -> None:
         """Draw the schedule's settings."""
         self.lacks = {kind for number, kind in enumerate(KINDS) if lacking >> number & 1}
-        names = ("receives", "is_original", "is_ai_slow", "is_late_last")
-        names += ("callbacks", "is_report_only")
+        names = ["receives", "is_original", "is_ai_slow", "is_late_last"]
+        names += ["callbacks", "is_report_only"]
         self.do(Step("begin", tuple(settings[name] for name in names)))
 
     arrive = move("arrive {conversation}", lambda m: m._may_arrive)

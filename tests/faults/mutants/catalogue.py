@@ -41,7 +41,7 @@ from lambda_src.core.models import Answer, ContextObject, Delivery, Outcome, Rec
 from lambda_src.core.ports import Heartbeat, Sender
 from ops.dlq.policy import RedriveDecision
 from tests.faults.model import schedules
-from tests.faults.model._drafts import Approvals
+from tests.faults.operator_decisions import Approvals
 from tests.faults.rules import Rule
 from tests.support import contexts
 from tests.support.fake_ledger import Record
@@ -416,7 +416,9 @@ NO_FLAWS = "cells have no drafts that fail their checks"
 NO_APPROVALS = "cells have no operator who approves"
 BAD = f"write_badly 2 0; {schedules.DELIVERED}"
 
-LOST = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END})
+LOST = frozenset(
+    {Rule.DELETED_ONLY_IF_SENT, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END, Rule.APPROVAL_SUFFICES}
+)
 """Deleted before its end: not sent, or sent and never recorded."""
 DUPLICATED = frozenset({Rule.AT_MOST_ONCE, Rule.RECORD_IS_TRUE})
 """Sent again, after a record without a message."""
