@@ -6,18 +6,30 @@ and late enough: the sender's request is no longer in flight, and the vendor lis
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lambda_src.core.contract import Status
-from lambda_src.core.ledger import ConditionFailed, LedgerRecord, SentRecord
-from lambda_src.core.models import RecordKey
+from lambda_src.core.contract import REJECTED_BY_OPERATOR, OpenWork, Status, Step
+from lambda_src.core.drafts.rebuild import first_asked_at, rebuild_context
+from lambda_src.core.ledger import (
+    ConditionFailed,
+    Failure,
+    HeldDraft,
+    LedgerRecord,
+    SentRecord,
+)
+from lambda_src.core.models import Answer, AssistantDefinition, RecordKey
 from lambda_src.services.dynamodb.updates import NO_EXPIRY
 from lambda_src.services.dynamodb_service import ConversationsTable
-from ops.conversations import ConversationRepository, release
+from lambda_src.services.twilio_service import TEXT_RULES
+from ops.approvals import DraftRequest
+from ops.conversations import ConversationRecord, ConversationRepository, release
+from ops.dlq.inspection import Inspection
+from ops.dlq.policy import RedriveDecision, redrive_decision
 from tests.faults.rules import Evidence, Location
-from tests.support.fake_ledger import FakeLedgerStore
+from tests.support import contexts
+from tests.support.fake_ledger import FakeLedgerStore, Record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,6 +47,12 @@ class OperatorTable:
     read: Callable[[RecordKey], LedgerRecord | None]
     record_sent: Callable[[RecordKey, SentRecord], None]
     release: Callable[[LedgerRecord, float], None]
+
+
+DECISIONS = ("approve", "edit", "edit_badly", "reject")
+"""What operators decide; a bad edit fails the checks, and its problems are accepted."""
+EDITED = "This is a better text: when may we call?"
+EDITED_BADLY = "We have £99.50 for you: when may we call?"
 
 
 class Decision(StrEnum):
@@ -82,6 +100,79 @@ class Operator:
         if decision is Decision.RELEASED:
             self.releases[key] += 1
         return decision
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The operator's decisions about drafts, by the code of the operator's own tool.
+
+    Attributes:
+        store: The conversations table.
+        copies: The context objects on the hand-off queue.
+        definition: The assistant.
+    """
+
+    store: FakeLedgerStore
+    copies: list[str]
+    definition: AssistantDefinition
+
+    def list_held(self, now: float) -> list[RecordKey]:
+        """Return the conversations whose drafts wait for a decision."""
+        return [key for _, key in self.store.due(OpenWork.HELD, now)]
+
+    def read(self, key: RecordKey) -> HeldDraft | None:
+        """Return the draft of a record; None if none waits."""
+        record = self.store.records.get(key)
+        is_held = record is not None and record.status is Status.AWAITING_APPROVAL
+        return record.held if record and is_held else None
+
+    def request(self, key: RecordKey) -> DraftRequest:
+        """Return the message that a draft is for, rebuilt from its record."""
+        attributes = self.store.records[key].stored_attributes()
+        body = rebuild_context(attributes)
+        asked_at = first_asked_at(attributes)
+        return DraftRequest(body, asked_at, contexts.parser(body), self.definition, TEXT_RULES)
+
+    def compose(self, key: RecordKey, draft: HeldDraft, decision: str) -> Answer:
+        """Return the answer to approve.
+
+        Raises:
+            OperatorError: The draft can only be edited or rejected.
+        """
+        request = self.request(key)
+        if decision == "approve":
+            return request.as_it_is(draft.answer)
+        text = EDITED_BADLY if decision == "edit_badly" else EDITED
+        edited, _accepted_problems = request.edit(draft.answer, None, {"2": text})
+        return edited
+
+    def approve(
+        self, key: RecordKey, draft: HeldDraft, answer: Answer, who: str, at: float
+    ) -> None:
+        """Approve an answer in place of the draft that was shown.
+
+        Raises:
+            ConditionFailed: That draft does not wait any more.
+        """
+        written_by = {**answer.written_by, "approved_by": who}
+        self.store.approve_draft(draft, key, replace(answer, written_by=written_by), at)
+
+    def reject(self, key: RecordKey, draft: HeldDraft, at: float) -> None:
+        """Reject the draft that was shown.
+
+        Raises:
+            ConditionFailed: That draft does not wait any more.
+        """
+        failure = Failure(Status.FAILED, REJECTED_BY_OPERATOR, Step.HOLD, "", at)
+        self.store.reject_held_draft(draft, key, failure)
+
+    def redrive_decision(self, record: Record) -> RedriveDecision:
+        """Return what a redrive does with a dead letter, if the cause is named as fixed."""
+        ledger = record.ledger_record()
+        content = contexts.parser(rebuild_context(record.stored_attributes()))
+        message: Any = None  # not looked at
+        inspection = Inspection(message, content, ConversationRecord({}, ledger))
+        return redrive_decision(inspection, {ledger.failure_code})
 
 
 def should_redrive(evidence: Evidence) -> bool:

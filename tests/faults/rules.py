@@ -1,14 +1,25 @@
 """The oracle: what must always hold, and the evidence on which every driver is judged."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 
-from lambda_src.core.contract import DeliveryStatus, LogEvent, Status
+from lambda_src.core.contract import (
+    REJECTED_BY_OPERATOR,
+    DeliveryStatus,
+    HoldReason,
+    LogEvent,
+    Status,
+)
+from lambda_src.core.ledger import HeldDraft
+from lambda_src.core.models import OutgoingMessage
 
 REDELIVERY_SECONDS = 120.0
 """A crashed worker's message, once kept invisible by a heartbeat, is visible again within this."""
+MAX_AI_ANSWERS = 2
+"""Answered requests for one draft, in all deliveries together."""
 OPEN_SEND_ALARMS = frozenset({LogEvent.SEND_OUTCOME_UNKNOWN, LogEvent.FINAL_DB_UPDATE_FAILED})
 """Log events that call an operator about a message which may have been sent."""
 
@@ -17,7 +28,7 @@ class Rule(StrEnum):
     """What must always hold."""
 
     AT_MOST_ONCE = "1. at most one message, unless an operator releases it"
-    DELETED_ONLY_IF_SENT = "2. deleted from the queue only if sent"
+    DELETED_ONLY_IF_SENT = "2. deleted from the queue only if sent, or its draft was handed off"
     RECORD_IS_TRUE = "3. the record is correct"
     SENT_IN_THE_END = "4. a temporary fault leaves no message unsent"
     AI_NOT_ASKED_AGAIN = "5. the AI is not asked again once its answer was stored"
@@ -29,9 +40,17 @@ class Rule(StrEnum):
     FOUND_WITHIN_A_DAY = "11. what a lost callback would have reported is found within a day"
     CALLBACK_PROVES = "12. a callback about an open send records it as sent"
     CALLBACK_SENDS_NOTHING = "13. a message that a callback reported is not sent again"
+    ONLY_APPROVED = "14. only a text that passed its checks, or was approved, is sent"
+    SENT_AS_APPROVED = "15. an approved text is sent as it was approved"
+    REJECTION_IS_FINAL = "16. nothing is sent after a rejection"
+    CAN_BE_DECIDED = "17. a held draft can always be decided, and only as it was shown"
+    TWO_REQUESTS = "18. a draft costs at most two answered AI requests"
+    APPROVAL_SUFFICES = "19. an approved draft is sent without a second command"
 
 
-LOSING = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END})
+LOSING = frozenset({
+    Rule.DELETED_ONLY_IF_SENT, Rule.SENT_IN_THE_END, Rule.CAN_BE_DECIDED, Rule.APPROVAL_SUFFICES,
+})  # fmt: skip
 DUPLICATING = frozenset({Rule.AT_MOST_ONCE, Rule.CALLBACK_SENDS_NOTHING})
 WRONG = frozenset(Rule) - LOSING - DUPLICATING
 
@@ -86,6 +105,20 @@ class Evidence:
     due_status: str | None = None
     is_proven: bool = False  # whether a callback about it was accepted
     sent_after_callback: int = 0  # requests to send it, after a callback about it was accepted
+    hand_offs: int = 0  # copies of it that were put on the hand-off queue
+    # Whether an operator approved it; whether its sent text is in the thread of its record.
+    is_approved: bool = False
+    is_in_thread: bool = True
+    sent_unapproved: int = 0  # requests to send a text that was neither good enough nor approved
+    # Requests to send another text or template than the approved one, and holds of an approved
+    # draft whose template was unchanged.
+    not_as_approved: int = 0
+    sent_after_rejection: int = 0
+    # Times at which a held draft could not be listed or decided; decisions about another draft
+    # than the one that was shown.
+    undecidable: int = 0
+    decided_unseen: int = 0
+    ai_answers: int = 0  # answers of the AI that were stored, or followed by another request
 
     @property
     def delivery_status(self) -> str:
@@ -107,8 +140,15 @@ class History:
     holders: set[str] = field(default_factory=set)  # who has, or must have, held the lease
     asked_again: int = 0
     acts_without_lease: list[str] = field(default_factory=list)
+    ai_answers: int = 0
+    approved: tuple[Mapping[str, str], str] | None = None  # texts and template
+    is_rejected: bool = False
+    sent_unapproved: int = 0
+    not_as_approved: int = 0
+    sent_after_rejection: int = 0
     _holder: str = ""
     _may_ask: set[str] = field(default_factory=set)
+    _unstored: Counter[str] = field(default_factory=Counter)  # answers by worker
 
     def acquired(self, worker: str, *, has_answer: bool) -> None:
         """Note that a worker acquired the lease, and whether the record held an answer then."""
@@ -117,13 +157,48 @@ class History:
         if not has_answer:
             self._may_ask.add(worker)
 
+    def begins_to_ask(self, worker: str) -> None:
+        """Note that a worker is about to ask the AI, although it has an answer that it kept."""
+        self._count_answers(worker)
+
     def asked(self, worker: str, *, has_answer: bool) -> None:
         """Note that a worker asked the AI; it may if it acquired the lease before the answer."""
         self.asked_again += has_answer and worker not in self._may_ask
+        self._unstored[worker] += 1
 
     def stored(self, worker: str) -> None:
         """Note that a worker stored the AI's answer."""
         self._may_ask.discard(worker)
+        self._count_answers(worker)
+
+    def stored_problem(self, worker: str) -> None:
+        """Note that a worker stored what was wrong with the AI's first answer."""
+        self._count_answers(worker)
+
+    def _count_answers(self, worker: str) -> None:
+        # An answer whose worker ended before it could be stored is not counted.
+        self.ai_answers += self._unstored.pop(worker, 0)
+
+    def held(self, draft: HeldDraft) -> None:
+        """Note that a draft was held."""
+        is_changed = draft.reason is HoldReason.TEMPLATE_CHANGED
+        self.not_as_approved += self.approved is not None and not is_changed
+
+    def approve(self, texts: Mapping[str, str], template_id: str) -> None:
+        """Note that an operator approved a draft as it was shown, or with another text."""
+        self.approved = texts, template_id
+
+    def reject(self) -> None:
+        """Note that an operator rejected a draft."""
+        self.approved, self.is_rejected = None, True
+
+    def sends(self, message: OutgoingMessage, *, needs_approval: bool) -> None:
+        """Note a request to send, and whether its text must not be sent without an approval."""
+        self.sent_after_rejection += self.is_rejected
+        if self.approved is None:
+            self.sent_unapproved += needs_approval
+        else:
+            self.not_as_approved += self.approved != (message.variables, message.template_id)
 
     def has_lost(self, worker: str) -> bool:
         """Return whether another worker has taken the conversation over."""
@@ -143,20 +218,25 @@ def broken_rules(evidence: Evidence) -> tuple[Rule, ...]:
 def is_unresolved(evidence: Evidence) -> bool:
     """Return whether a conversation that changes no more is neither sent, nor alarmed, nor dead.
 
-    A dead-letter message counts only if the record says why it failed.
+    A dead-letter message counts only if the record says why it failed, a held draft only if other
+    systems were notified of it.
     """
+    is_held = evidence.status == Status.AWAITING_APPROVAL and evidence.hand_offs > 0
     is_dead = set(evidence.locations) <= {Location.DEAD, Location.DELETED}
     is_explained = is_dead and bool(evidence.failure_code)
-    return not (evidence.status == Status.SENT or evidence.is_alarmed or is_explained)
+    is_sent = evidence.status == Status.SENT
+    return not (is_sent or is_held or evidence.is_alarmed or is_explained)
 
 
 def _judge(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
     after = evidence.redelivered_after
     yield Rule.AT_MOST_ONCE, len(evidence.sids) <= 1 + evidence.releases
     is_deleted = Location.DELETED in evidence.locations
-    yield Rule.DELETED_ONLY_IF_SENT, bool(evidence.sids) or not is_deleted
+    may_be_deleted = bool(evidence.sids) or evidence.hand_offs > 0
+    yield Rule.DELETED_ONLY_IF_SENT, may_be_deleted or not is_deleted
     yield Rule.RECORD_IS_TRUE, _is_true(evidence)
-    yield Rule.SENT_IN_THE_END, _is_sent_or_refused(evidence)
+    is_ended = _is_ended(evidence)
+    yield Rule.SENT_IN_THE_END, is_ended or evidence.is_approved
     yield Rule.AI_NOT_ASKED_AGAIN, not evidence.asked_again
     yield Rule.SILENT_WITHOUT_LEASE, not evidence.acts_without_lease
     yield Rule.BACK_SOON, after is None or after <= REDELIVERY_SECONDS
@@ -175,14 +255,20 @@ def _judge(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
     yield Rule.FOUND_WITHIN_A_DAY, is_found or (is_delivered and is_read)
     yield Rule.CALLBACK_PROVES, not evidence.is_proven or evidence.status == Status.SENT
     yield Rule.CALLBACK_SENDS_NOTHING, not evidence.sent_after_callback
+    yield Rule.ONLY_APPROVED, not evidence.sent_unapproved
+    yield Rule.SENT_AS_APPROVED, not evidence.not_as_approved
+    yield Rule.REJECTION_IS_FINAL, not evidence.sent_after_rejection
+    yield Rule.CAN_BE_DECIDED, not (evidence.undecidable or evidence.decided_unseen)
+    yield Rule.TWO_REQUESTS, evidence.ai_answers <= MAX_AI_ANSWERS
+    yield Rule.APPROVAL_SUFFICES, is_ended or not evidence.is_approved
 
 
 def _is_true(evidence: Evidence) -> bool:
     if evidence.status == Status.SENT:
-        return evidence.recorded_sid in evidence.sids
+        return evidence.recorded_sid in evidence.sids and evidence.is_in_thread
     if evidence.recorded_sid:
         return False
-    if evidence.status in {Status.FAILED, Status.RETRY}:
+    if evidence.status in {Status.FAILED, Status.RETRY, Status.AWAITING_APPROVAL}:
         return not evidence.sids
     if evidence.status == Status.SEND_UNKNOWN:
         return evidence.is_alarmed or not evidence.is_at_rest
@@ -190,10 +276,11 @@ def _is_true(evidence: Evidence) -> bool:
     return not (evidence.is_final and evidence.sids) or evidence.is_alarmed
 
 
-def _is_sent_or_refused(evidence: Evidence) -> bool:
+def _is_ended(evidence: Evidence) -> bool:
     if evidence.sids or not evidence.is_final:
         return True
-    return evidence.is_refused and evidence.status == Status.FAILED
+    is_rejected = evidence.failure_code == REJECTED_BY_OPERATOR
+    return (evidence.is_refused or is_rejected) and evidence.status == Status.FAILED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,18 @@ from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, CallFault, Effect
 from tests.faults.model._events import ALL_EVENT_FAULTS, EVENT_STOPS
 from tests.faults.model._system import (
+    BODIES,
+    FLAWED,
     HEARTBEAT_VISIBILITY_SECONDS,
+    KEYS,
     VISIBILITY_SECONDS,
     InMemoryQueue,
 )
-from tests.faults.model.model import BODIES, KEYS, STOPS, Model, Played, smallest
+from tests.faults.model.model import STOPS, Model, Played, smallest
 from tests.faults.model.run import SchedulesResult, run_shard
 from tests.faults.model.schedules import Schedule, Situation, read, written
 from tests.faults.mutants.catalogue import MUTANTS
+from tests.faults.operator_decisions import EDITED
 from tests.faults.rules import Location, Rule
 from tests.support.clock import FakeClock
 
@@ -27,7 +31,14 @@ RARE = frozenset({
 """What two hundred schedules may miss; the full proof's thousands do not."""
 CLEAN = "arrive 0; deliver 1"
 RECONCILING = f"{CLEAN}; fail_at 0 sender.send accepted-answer-lost; finish 0; wait_for_queue"
-RUNS = {"clean run": CLEAN, "reconciling run": f"{RECONCILING}; deliver 1"}
+HELD = f"write_badly 2 0; {CLEAN}"
+APPROVED = f"{HELD}; finish 0; show 0 0; decide 0 edit 0; deliver 1"
+RUNS = {
+    "clean run": CLEAN,
+    "reconciling run": f"{RECONCILING}; deliver 1",
+    "held run": HELD,
+    "approved run": APPROVED,
+}
 EVENT_RUNS = {
     "callback": f"{CLEAN}; finish 0; report 0 delivered; post 0 0",
     "proof": f"{RECONCILING}; report 0 opted_out; post 0 0",
@@ -101,6 +112,39 @@ def test_single_trouble_of_an_events_worker_breaks_no_rule(run: str, trouble: st
     assert Played(read(f"{run}; work 1; {trouble}")).problem is None
 
 
+@pytest.mark.parametrize(
+    ("steps", "status", "text"),
+    [
+        ("decide 0 approve 0; deliver 1; finish 0", Status.SENT, FLAWED[0]),
+        ("decide 0 edit 0; deliver 1; finish 0", Status.SENT, EDITED),
+        ("decide 0 edit 1", Status.RETRY, ""),
+        ("decide 0 edit 1; repeat 0; deliver 1; finish 0", Status.SENT, EDITED),
+        ("decide 0 edit 1; queue_approved 0; deliver 1; finish 0", Status.RETRY, ""),
+        ("decide 0 edit 1; wait 601; queue_approved 1; deliver 1; finish 0", Status.SENT, EDITED),
+        ("decide 0 edit 0; show 1 0; decide 1 reject 0; deliver 1; finish 0", Status.SENT, EDITED),
+        ("show 1 0; decide 1 reject 0; decide 0 edit 0", Status.FAILED, ""),
+        ("expire; decide 0 reject 0; duplicate 0; finish 0", Status.FAILED, ""),
+        ("change_template; decide 0 edit 0; deliver 1; finish 0", Status.AWAITING_APPROVAL, ""),
+    ],
+)
+def test_operator_decides_about_a_draft(steps: str, status: Status, text: str) -> None:
+    """The first decision about what was shown counts; the job queues what the command did not."""
+    model = Model()
+    _do(model, f"{HELD}; kill_at 0 after:hand_off.put; show 0 0; {steps}")
+    texts = [sent.message.variables["2"] for sent in model.sender.sent]
+    model.close()
+    assert (status, [text] if text else []) == (model.store.records[KEY].status, texts)
+
+
+@pytest.mark.parametrize(("settings", "sent"), [("begin 10 0 0 0 1", 0), ("begin 10 0 0 0 1 1", 1)])
+def test_failed_checks_may_only_be_reported(settings: str, sent: int) -> None:
+    """Then a flawed draft is sent, and no rule is broken."""
+    model = Model()
+    _do(model, f"{settings}; write_badly 2 0; {CLEAN}; finish 0")
+    model.close()
+    assert sent == len(model.sender.sent)
+
+
 def test_schedule_can_be_replayed() -> None:
     """A schedule on one line is read again, and has the same trace each time."""
     text = Situation.KILLED_MARKING_UNKNOWN.schedule
@@ -164,7 +208,10 @@ def test_every_fault_of_a_call_has_a_name_of_its_own() -> None:
 
 def test_step_without_anything_to_act_on_does_nothing() -> None:
     """A schedule stays valid when steps are taken out of it; an unknown action is an error."""
-    text = "finish 3; kill 0; apply_late 0; redrive 0; operator 0; duplicate 0; arrive 0"
+    text = "finish 3; kill 0; apply_late 0; redrive 0; operator 0; duplicate 0; show 0 0; expire"
+    text += (
+        "; decide 0 edit 0; repeat 0; queue_approved 0; arrive 0; old_record 0 0; old_record 0 0"
+    )
     assert Played(read(text)).problem is None
     with pytest.raises(ValueError, match="unknown action fly"):
         Played(read("fly 1"))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import boto3
 import pytest
 
-from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.contract import REJECTED_BY_OPERATOR, LogEvent, Status
 from lambda_src.core.delivery.status import EventAction, event_action
 from lambda_src.core.ledger import ConditionFailed, DeliveryChange, LedgerRecord
 from lambda_src.services.dynamodb_service import ConversationsTable
@@ -39,6 +39,8 @@ FAILED = Evidence(
     sids=(), locations=(Location.DEAD,), status=Status.FAILED, failure_code="twilio_21211"
 )
 
+HELD = replace(WAITING, locations=(Location.DELETED,), status=Status.AWAITING_APPROVAL, hand_offs=1)
+
 READ = frozenset({"delivered", "read"})
 
 KEPT = {
@@ -58,6 +60,11 @@ KEPT = {
         SENT, delivery_statuses=("delivered",), reported=READ, due_status="read"
     ),
     "proven by a callback": replace(SENT, is_proven=True),
+    "held and handed off": HELD,
+    "held, and not handed off yet": replace(HELD, hand_offs=0, locations=(Location.IN_FLIGHT,)),
+    "rejected": replace(FAILED, failure_code=REJECTED_BY_OPERATOR, is_final=True),
+    "approved and refused": replace(FAILED, is_approved=True, is_refused=True, is_final=True),
+    "approved, and to be sent": replace(HELD, status=Status.RETRY, is_approved=True),
 }
 BROKEN = {
     Rule.AT_MOST_ONCE: {
@@ -66,6 +73,7 @@ BROKEN = {
     },
     Rule.DELETED_ONLY_IF_SENT: {
         "deleted and not sent": replace(WAITING, locations=(Location.DELETED,)),
+        "held, and deleted without a copy": replace(HELD, hand_offs=0),
     },
     Rule.RECORD_IS_TRUE: {
         "another message's sid": replace(SENT, recorded_sid="SM2"),
@@ -75,11 +83,14 @@ BROKEN = {
         "unknown, without an alarm": replace(UNKNOWN, alarms=frozenset()),
         "unknown, with another alarm": replace(UNKNOWN, alarms=OTHER_ALARM),
         "unrecorded in the end": replace(SENDING, is_final=True),
+        "sent, and held": replace(SENDING, status=Status.AWAITING_APPROVAL),
+        "an edited text in the AI's conversation": replace(SENT, is_in_thread=False),
     },
     Rule.SENT_IN_THE_END: {
         "never sent": replace(WAITING, is_final=True),
         "failed, though not refused": replace(FAILED, is_final=True),
         "refused, and not recorded": replace(WAITING, is_refused=True, is_final=True),
+        "held in the end": replace(HELD, is_final=True),
     },
     Rule.AI_NOT_ASKED_AGAIN: {"asked again": replace(SENT, asked_again=1)},
     Rule.SILENT_WITHOUT_LEASE: {
@@ -104,6 +115,19 @@ BROKEN = {
     },
     Rule.CALLBACK_PROVES: {"still open": replace(UNKNOWN, is_proven=True)},
     Rule.CALLBACK_SENDS_NOTHING: {"sent again": replace(SENT, sent_after_callback=1)},
+    Rule.ONLY_APPROVED: {"sent unapproved": replace(SENT, sent_unapproved=1)},
+    Rule.SENT_AS_APPROVED: {"another text": replace(SENT, is_approved=True, not_as_approved=1)},
+    Rule.REJECTION_IS_FINAL: {"sent though rejected": replace(SENT, sent_after_rejection=1)},
+    Rule.CAN_BE_DECIDED: {
+        "not listed": replace(HELD, undecidable=1),
+        "decided unseen": replace(HELD, decided_unseen=1),
+    },
+    Rule.TWO_REQUESTS: {"a third answer": replace(HELD, ai_answers=3)},
+    Rule.APPROVAL_SUFFICES: {
+        "approved, and not sent": replace(
+            HELD, status=Status.RETRY, is_approved=True, is_final=True
+        ),
+    },
 }
 BROKEN_CASES = [
     pytest.param(evidence, rule, id=name)
@@ -144,6 +168,8 @@ def test_broken_rules_are_in_order() -> None:
         (False, SENT),
         (False, UNKNOWN),
         (False, FAILED),
+        (False, HELD),
+        (True, replace(HELD, hand_offs=0)),
         (True, SENDING),
         (True, replace(FAILED, failure_code="")),
         (True, replace(FAILED, locations=(Location.ON_QUEUE,))),

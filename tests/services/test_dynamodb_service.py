@@ -24,10 +24,12 @@ from urllib3 import HTTPResponse
 from lambda_src.bootstrap import AWS_CLIENT
 from lambda_src.core.contract import OpenWork, Status
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure
+from lambda_src.core.ledger import Failure, HeldDraft
+from lambda_src.core.models import Answer
 from lambda_src.services.dynamodb import Retention, items, serialize, suppression_key
 from lambda_src.services.dynamodb.errors import UNAVAILABLE
 from lambda_src.services.dynamodb_service import ConversationsTable, OpenWorkTable
-from ops.conversations import release
+from ops.conversations import approve_draft, reject_draft, release
 from tests.support.clock import START
 from tests.support.fakes import ANSWER
 from tests.support.ledger_contract import (
@@ -35,6 +37,7 @@ from tests.support.ledger_contract import (
     FAILED,
     RETRY,
     UNKNOWN,
+    Decide,
     LedgerContract,
     arguments,
     state,
@@ -100,6 +103,23 @@ class TestConversationsTable(LedgerContract):
         """The operator's tool."""
         expression = "SET conversation_status = :retry"
         return lambda: update(store, RECORD_KEY, expression, retry=Status.RETRY)
+
+    @pytest.fixture
+    def decide(self, store: ConversationsTable) -> Decide:
+        """The operator's tool."""
+
+        def decide(held: HeldDraft, decision: Answer | Failure) -> None:
+            if isinstance(decision, Failure):
+                store._update(reject_draft(held, KEY, decision))
+            else:
+                store._update(approve_draft(held, KEY, "whatsapp", decision, START))
+
+        return decide
+
+    @pytest.fixture
+    def approved(self, store: ConversationsTable) -> OpenWorkTable:
+        """The scheduled job's adapter."""
+        return OpenWorkTable(store._client, store._table_name, "whatsapp")
 
     @pytest.fixture
     def erase(self, store: ConversationsTable) -> Callable[[float], None]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
 from typing import Any
 
 from lambda_src.core.contract import (
+    APPROVED_QUEUED_AFTER_SECONDS,
     LOOKUP_DELAYS_SECONDS,
     DeliveryStatus,
     OpenWork,
@@ -93,6 +95,12 @@ class Record:
         reference = config.get(f"{ledger.channel}_credentials_id", "")
         return DeliveryRecord(ledger, self.intent_ids, self.delivery, reference, self.lookup_at)
 
+    def stored_attributes(self) -> dict[str, Any]:
+        """Return what a context object is rebuilt from."""
+        created_at = datetime.fromtimestamp(self.created_at, UTC).isoformat()
+        key = self.key.conversation_id
+        return {**self.attributes, "conversation_id": key, "created_at": created_at}
+
     @property
     def lookup_at(self) -> float | None:
         """When the vendor is to be asked for the status."""
@@ -101,7 +109,9 @@ class Record:
 
 
 class FakeLedgerStore:
-    """Implements the ports on the table and its index; a write is applied whole or not at all.
+    """Implements the ports on the table and its index, and the operator's decisions about drafts.
+
+    A write is applied whole or not at all.
 
     Attributes:
         records: The table's content.
@@ -288,7 +298,7 @@ class FakeLedgerStore:
         def changed(record: Record) -> Record | None:
             if seen(record.delivery_record()) != seen(found):
                 return None
-            after = _as_sent(record, proven.vendor_id) if proven else record
+            after = _as_sent(_without_draft(record), proven.vendor_id) if proven else record
             at = change.lookup_at
             lookup = None if at is None else (OpenWork.DELIVERY, _ms(at))
             return replace(after, delivery=change.state, open_work=lookup)
@@ -304,6 +314,41 @@ class FakeLedgerStore:
             return record.lookup_at is not None and record.lookup_at == found.lookup_at
 
         self._update("schedule_lookup", found.ledger.key, is_same, open_work=work)
+
+    def approve_draft(self, held: HeldDraft, key: RecordKey, answer: Answer, at: float) -> None:
+        """Write `retry` with the answer that an operator approved, while that draft is held."""
+        mark = (OpenWork.APPROVED, _ms(at + APPROVED_QUEUED_AFTER_SECONDS))
+
+        def changed(found: Record) -> Record | None:
+            who = str(answer.written_by.get("approved_by", ""))
+            kept = _with_discarded(found, held.answer.thread_id, answer.thread_id).drafts
+            drafts = replace(kept, approved_by=who, held_id="")
+            approved = replace(found, status=Status.RETRY, answer=answer, held=None, drafts=drafts)
+            return replace(approved, open_work=mark) if _is_held(found, held) else None
+
+        self._change("approve_draft", key, changed)
+
+    def reject_held_draft(self, held: HeldDraft, key: RecordKey, failure: Failure) -> None:
+        """Write `failed` and remove the draft, while it is held."""
+
+        def changed(found: Record) -> Record | None:
+            ended = _without_draft(_with_discarded(found, held.answer.thread_id, ""))
+            rejected = replace(ended, status=failure.status, failure=failure, open_work=None)
+            return rejected if _is_held(found, held) else None
+
+        self._change("reject_held_draft", key, changed)
+
+    def read_approved(self, key: RecordKey, since: float) -> dict[str, Any] | None:
+        """Return a record's attributes; None if its mark is another by now."""
+        record = self.records.get(key)
+        is_marked = record is not None and record.open_work == (OpenWork.APPROVED, since)
+        return record.stored_attributes() if record and is_marked else None
+
+    def postpone_approved(self, key: RecordKey, since: float, until: float) -> None:
+        """Change when an approved record is due, if its mark is unchanged."""
+        mark = (OpenWork.APPROVED, since)
+        later = (OpenWork.APPROVED, _ms(until))
+        self._update("postpone_approved", key, lambda r: r.open_work == mark, open_work=later)
 
     def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
         """Yield what is due, the oldest first."""
@@ -392,6 +437,22 @@ def _as_sent(found: Record, vendor_id: str) -> Record:
     intent = replace(found.intent, deadline=0.0) if found.intent else None
     sent = replace(found, status=Status.SENT, vendor_id=vendor_id, intent=intent, answer=None)
     return replace(sent, failure=None, lease_expires_at=0.0)
+
+
+def _is_held(record: Record, held: HeldDraft) -> bool:
+    return record.status is Status.AWAITING_APPROVAL and record.drafts.held_id == held.id
+
+
+def _without_draft(record: Record) -> Record:
+    drafts = replace(record.drafts, template_id="", held_id="")
+    return replace(record, held=None, drafts=drafts)
+
+
+def _with_discarded(record: Record, thread_id: str, used: str) -> Record:
+    if thread_id in {"", used}:
+        return record
+    threads = (*record.drafts.discarded_threads, thread_id)
+    return replace(record, drafts=replace(record.drafts, discarded_threads=threads))
 
 
 def _unchanged(found: LedgerRecord) -> Callable[[Record], bool]:

@@ -84,6 +84,10 @@ class _CachedValues(Generic[T]):
             self._cached[reference] = self.stored[reference]
         return self._cached[reference]
 
+    def expire(self) -> None:
+        """Forget what was cached."""
+        self._cached.clear()
+
 
 class FakeSecrets:
     """Implements the port `Secrets`.

@@ -1,8 +1,10 @@
 """What every implementation of `LedgerStore` and `DeliveryStore` does: the fake and the real one.
 
-A test class inherits `LedgerContract` and provides four fixtures: `store`, an empty table;
-`release`, which sets the record at `KEY` to `retry` as the operator's tool does; `erase`, which
-erases the recipient of `KEY` at a time; `unavailable`, a table that answers no call.
+A test class inherits `LedgerContract` and provides six fixtures: `store`, an empty table;
+`release`, which sets the record at `KEY` to `retry` as the operator's tool does; `decide`, which
+approves a draft of that record with an answer, or rejects it with a failure; `approved`, the
+scheduled job's view of it; `erase`, which erases the recipient of `KEY` at a time; `unavailable`, a
+table that answers no call.
 """
 
 from collections.abc import Callable
@@ -11,7 +13,17 @@ from typing import Any, Protocol
 
 import pytest
 
-from lambda_src.core.contract import LOOKUP_DELAYS_SECONDS, DeliveryStatus, HoldReason, Status
+from lambda_src.core.contract import (
+    APPROVED_QUEUED_AFTER_SECONDS,
+    LOOKUP_DELAYS_SECONDS,
+    REJECTED_BY_OPERATOR,
+    DeliveryStatus,
+    HoldReason,
+    OpenWork,
+    Status,
+)
+from lambda_src.core.delivery.pending_drafts import ApprovedRecords
+from lambda_src.core.drafts.rebuild import first_asked_at, rebuild_context
 from lambda_src.core.errors import LedgerUnavailable, RecipientErased
 from lambda_src.core.ledger import (
     ConditionFailed,
@@ -21,6 +33,7 @@ from lambda_src.core.ledger import (
     DeliveryState,
     DeliveryStore,
     DraftState,
+    Failure,
     HeldDraft,
     Intent,
     Lease,
@@ -30,6 +43,7 @@ from lambda_src.core.ledger import (
     RecipientSuppressed,
     RejectedDraft,
 )
+from lambda_src.core.models import Answer
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fake_ledger import STEPS
@@ -67,6 +81,12 @@ REJECTED = RejectedDraft("the draft says too much", "conv_0", ANSWER.usage)
 HELD_DRAFT = HeldDraft(
     "draft-1", ANSWER, "HX1", HoldReason.CHECKS_FAILED, ("a problem",), START + 3
 )
+
+
+EDITED = replace(ANSWER, thread_id="", written_by={"approved_by": "dana", "edited": True})
+OPERATOR_REJECTED = failure(Status.FAILED, REJECTED_BY_OPERATOR)
+Decide = Callable[[HeldDraft, Answer | Failure], None]
+"""Approves a draft at `START`, or rejects it."""
 
 
 class Store(LedgerStore, DeliveryStore, Protocol):
@@ -328,6 +348,54 @@ class LedgerContract:
         held = DraftState(None, ("conv_0",), HELD_DRAFT.template_id, "", HELD_DRAFT.id)
         assert held == record.drafts
         assert refuses(processing, "create", CONTEXT, ANOTHER)
+
+    def test_an_approved_draft_is_taken_over(
+        self, processing: LedgerStore, decide: Decide, approved: ApprovedRecords
+    ) -> None:
+        """One decision about the draft that was shown; the job sees it until a worker has it."""
+        processing.hold_draft(HELD_LEASE, HELD_DRAFT)
+        held = state(processing)
+        with pytest.raises(ConditionFailed):
+            decide(replace(HELD_DRAFT, id="draft-0"), EDITED)
+        assert held == state(processing)
+        decide(HELD_DRAFT, EDITED)
+        for again in (EDITED, OPERATOR_REJECTED):
+            with pytest.raises(ConditionFailed):
+                decide(HELD_DRAFT, again)
+        record = state(processing)
+        drafts = DraftState(None, (ANSWER.thread_id,), HELD_DRAFT.template_id, "dana")
+        assert (Status.RETRY, EDITED, drafts) == (record.status, record.answer, record.drafts)
+
+        due = START + APPROVED_QUEUED_AFTER_SECONDS
+        assert [] == list(approved.due(OpenWork.APPROVED, due - 1))
+        assert [(due, KEY)] == list(approved.due(OpenWork.APPROVED, due))
+        attributes = approved.read_approved(KEY, due)
+        assert attributes
+        assert CONTEXT == contexts.parser(rebuild_context(attributes))
+        requested_at = CONTEXT.requested_at
+        assert requested_at
+        assert round(requested_at * 1000) == first_asked_at(attributes)
+        approved.postpone_approved(KEY, due, due + 5)
+        assert approved.read_approved(KEY, due) is None
+        with pytest.raises(ConditionFailed):
+            approved.postpone_approved(KEY, due, due + 9)
+        processing.take_over(NEXT_LEASE, record)
+        assert [] == list(approved.due(OpenWork.APPROVED, due + 5))
+        assert EDITED == state(processing).answer
+
+    def test_a_rejected_draft_ends_the_conversation(
+        self, processing: LedgerStore, decide: Decide, approved: ApprovedRecords
+    ) -> None:
+        """Nothing of it is left but its conversation at OpenAI, and no decision changes it."""
+        processing.hold_draft(HELD_LEASE, HELD_DRAFT)
+        assert [(HELD_DRAFT.at, KEY)] == list(approved.due(OpenWork.HELD, HELD_DRAFT.at))
+        decide(HELD_DRAFT, OPERATOR_REJECTED)
+        record = state(processing)
+        assert (Status.FAILED, REJECTED_BY_OPERATOR) == (record.status, record.failure_code)
+        assert DraftState(None, (ANSWER.thread_id,)) == record.drafts
+        with pytest.raises(ConditionFailed):
+            decide(HELD_DRAFT, EDITED)
+        assert [] == list(approved.due(OpenWork.HELD, START + 99))
 
     def test_an_opt_out_suppresses_the_recipient(self, suppressed: LedgerStore) -> None:
         """The record is `failed`, and only this recipient's next conversation gets no lease."""

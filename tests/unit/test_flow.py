@@ -7,7 +7,7 @@ import pytest
 
 from lambda_src.core import errors
 from lambda_src.core.contract import LogEvent, Status, Step
-from lambda_src.core.ledger import Failure, Intent
+from lambda_src.core.ledger import DraftState, Failure, Intent
 from lambda_src.core.models import Outcome, OutgoingMessage, RecordKey
 from lambda_src.core.time_budget import (
     AWS_CALL_SECONDS,
@@ -20,7 +20,7 @@ from tests.support.fake_ledger import Record
 from tests.support.fakes import ANSWER, Fault, UnexpectedTestError
 from tests.support.logs import LogLines
 from tests.support.records import HELD_LEASE, SENT, failure
-from tests.support.runtime import FUNCTION_TIMEOUT, KEY, LEASE_SECONDS, FakeRuntime
+from tests.support.runtime import FUNCTION_TIMEOUT, KEY, LEASE_SECONDS, TWILIO, FakeRuntime
 
 THEIRS = Record(KEY, Status.PROCESSING, START, owner="other", attempt=2)
 """The record of another worker, which took over."""
@@ -237,6 +237,28 @@ def test_a_second_attempt_with_fresh_credentials_must_be_in_time(
         runtime.process()
     assert (Status.RETRY, 1) == (runtime.record.status, runtime.sender.attempts)
     assert fresh_reads == len(runtime.secrets.fresh_reads)
+
+
+@pytest.mark.parametrize(("approved_by", "ended"), [("", Outcome.SENT), ("dana", Outcome.HELD)])
+def test_a_text_is_not_sent_in_another_template(
+    runtime: FakeRuntime, approved_by: str, ended: Outcome
+) -> None:
+    """A fresh secret that names another template leaves the decision to the next delivery."""
+    stored = runtime.secrets.twilio_credentials.stored
+
+    def rotate() -> None:
+        runtime.sender.auth_token = "token-2"
+        rotated = replace(TWILIO, auth_token="token-2", template_id="HX2")
+        stored[contexts.TWILIO_SECRET] = rotated
+
+    drafts = DraftState(template_id="HX1", approved_by=approved_by)
+    runtime.store.records[KEY] = replace(THEIRS, status=Status.RETRY, answer=ANSWER, drafts=drafts)
+    runtime.sender.during = rotate
+    with pytest.raises(errors.TransientFailure, match="template_changed"):
+        runtime.process()
+    assert (Status.RETRY, []) == (runtime.record.status, runtime.sender.sent)
+    assert ended is runtime.process(receive_count=2)
+    assert ["HX2"][: not approved_by] == [one.message.template_id for one in runtime.sender.sent]
 
 
 def test_a_delivery_without_time_acquires_no_lease(runtime: FakeRuntime) -> None:

@@ -8,12 +8,21 @@ import pytest
 
 from lambda_src.core import errors
 from lambda_src.core.contract import Status
-from lambda_src.core.ledger import Lease, LeaseGuard, LedgerRecord, NextAction, next_action
+from lambda_src.core.ledger import (
+    Failure,
+    HeldDraft,
+    Lease,
+    LeaseGuard,
+    LedgerRecord,
+    NextAction,
+    next_action,
+)
+from lambda_src.core.models import Answer
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fake_ledger import STEPS, FakeLedgerStore, Record
 from tests.support.fakes import ANSWER, Fault
-from tests.support.ledger_contract import LedgerContract
+from tests.support.ledger_contract import Decide, LedgerContract
 from tests.support.records import INTENT, failure, ledger_record
 from tests.support.runtime import KEY, LEASE_SECONDS, FakeRuntime
 
@@ -232,6 +241,23 @@ class TestFakeLedgerStore(LedgerContract):
     def release(self, store: FakeLedgerStore) -> Callable[[], None]:
         """The operator's tool."""
         return lambda: store.alter(KEY, status=Status.RETRY)
+
+    @pytest.fixture
+    def decide(self, store: FakeLedgerStore) -> Decide:
+        """The operator's tool."""
+
+        def decide(held: HeldDraft, decision: Answer | Failure) -> None:
+            if isinstance(decision, Failure):
+                store.reject_held_draft(held, KEY, decision)
+            else:
+                store.approve_draft(held, KEY, decision, START)
+
+        return decide
+
+    @pytest.fixture
+    def approved(self, store: FakeLedgerStore) -> FakeLedgerStore:
+        """The table itself."""
+        return store
 
     @pytest.fixture
     def erase(self, store: FakeLedgerStore) -> Callable[[float], None]:

@@ -102,7 +102,9 @@ class AtMostOnceSender:
     ) -> str:
         """Send the message whose intent is recorded, and return the vendor id.
 
-        Refused credentials are read again once: a refused request sent nothing.
+        Refused credentials are read again once: a refused request sent nothing. If the secret names
+        another template by then, the next delivery decides what becomes of the answer, which was
+        written or approved for the old one.
 
         Raises:
             ProcessingError: Not sent, or not known whether sent.
@@ -115,6 +117,8 @@ class AtMostOnceSender:
             fresh = self.secrets.credentials(context.credentials_reference, fresh=True)
             if self._is_too_late(intent):
                 raise refused from None
+            if fresh.template_id != credentials.template_id:
+                raise TransientFailure("template_changed", Step.SEND, retry_in=0) from None
             return self._send_once(context, fresh, answer, intent)
 
     def _send_once(

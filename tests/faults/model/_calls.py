@@ -65,6 +65,7 @@ def _of_store(call: str) -> tuple[CallFault, ...]:
 _UNEXPECTED = CallFault("unexpected-none", Effect.NONE, UnexpectedTestError)
 _UNREACHABLE = partial(errors.TransientFailure, "openai_unreachable", Step.AI)
 _UNKNOWN = partial(errors.SendOutcomeUnknown, "twilio_answer_lost", Step.SEND)
+_UNQUEUED = partial(errors.TransientFailure, "hand_off_unavailable", Step.HOLD)
 _MALFORMED = partial(errors.PermanentFailure, "secret_malformed", Step.SECRETS)
 _SECRET = (
     *_failures(Step.SECRETS, secrets_unavailable=errors.TransientFailure),
@@ -81,6 +82,12 @@ CALL_FAULTS: dict[str, tuple[CallFault, ...]] = {
         *_failures(Step.AI, openai_429=errors.RateLimited, openai_401=errors.CredentialsRefused),
         *_failures(Step.AI, openai_insufficient_quota=errors.AccountRefused),
         *_failures(Step.AI, openai_400=errors.PermanentFailure),
+        _UNEXPECTED,
+    ),
+    "generator.discard": (CallFault("openai_silent", Effect.NONE),),
+    "hand_off.put": (
+        *_failures(Step.HOLD, hand_off_unavailable=errors.TransientFailure),
+        CallFault("answer-lost", Effect.ANSWER_LOST, _UNQUEUED),
         _UNEXPECTED,
     ),
     "sender.send": (
@@ -120,6 +127,7 @@ EVENT_FAULTS: dict[str, tuple[CallFault, ...]] = {
 _OUTAGES = (
     *("table-unavailable", "openai_500", "twilio_unreachable", "twilio_503"),
     *("secrets_unavailable", "queue-silent", "queue_unavailable"),
+    *("openai_silent", "hand_off_unavailable"),
 )
 OUTAGES = {
     call: next(fault for fault in faults if fault.name in _OUTAGES)

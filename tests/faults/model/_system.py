@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from greenlet import GreenletExit
 
-from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.contract import CheckMode, HoldReason, LogEvent, Status
 from lambda_src.core.errors import ProcessingError
-from lambda_src.core.ledger import ConditionFailed, RecipientSuppressed
+from lambda_src.core.ledger import ConditionFailed, HeldDraft, RecipientSuppressed
 from lambda_src.core.log import LOG_FIELDS
 from lambda_src.core.models import Answer, Delivery, GenerationRequest, OutgoingMessage, RecordKey
 from lambda_src.services.secret_schemas import TwilioCredentials
@@ -33,6 +33,7 @@ from tests.faults.model._calls import (
     current,
 )
 from tests.faults.model.schedules import Situation
+from tests.faults.operator_decisions import EDITED_BADLY
 from tests.faults.rules import History, Location
 from tests.support import contexts
 from tests.support.clock import FakeClock
@@ -123,6 +124,10 @@ class InMemoryQueue:
         self.messages.remove(message)
         self.put(message.key, message.body)
 
+    def remove(self, messages: Iterable[InMemoryMessage]) -> None:
+        for message in messages:
+            self.messages.remove(message)
+
     def location(self, message: InMemoryMessage) -> Location:
         is_visible = message.visible_at <= self._now()
         return message.end or (Location.ON_QUEUE if is_visible else Location.IN_FLIGHT)
@@ -151,7 +156,7 @@ class InMemoryQueue:
 
 ACQUIRING = frozenset({"store.create", "store.take_over"})
 WITHOUT_LEASE = frozenset({"store.related_records", "store.record_sent"})
-STORING = frozenset({"store.checkpoint_answer", "store.record_intent"})
+STORING = frozenset({"store.checkpoint_answer", "store.record_intent", "store.hold_draft"})
 FAILURE_SITUATIONS = {
     "stalled_before_send": Situation.STALLED,
     "receives_used_up": Situation.LAST_RECEIVE,
@@ -160,7 +165,33 @@ PROVEN = {
     Status.SENDING: Situation.PROVEN,
     Status.SEND_UNKNOWN: Situation.PROVEN_UNKNOWN,
 }
-CALL_SITUATIONS = {"store.renew": Situation.RENEWED, "store.mark_unknown": Situation.MARKED_UNKNOWN}
+CALL_SITUATIONS = {
+    "store.renew": Situation.RENEWED,
+    "store.mark_unknown": Situation.MARKED_UNKNOWN,
+    "store.reject_draft": Situation.ASKED_TWICE,
+}
+HOLD_SITUATIONS = {
+    HoldReason.CHECKS_FAILED: Situation.HELD,
+    HoldReason.REVIEW_REQUESTED: Situation.REVIEWED,
+    HoldReason.TEMPLATE_CHANGED: Situation.TEMPLATE_CHANGED,
+}
+RECIPIENTS = (contexts.RECIPIENT, contexts.RECIPIENT, "+15550100124", "+15550100124")
+"""Of each conversation: two have the same one."""
+KEYS = tuple(RecordKey(r, f"conversation-{number}") for number, r in enumerate(RECIPIENTS))
+REVIEWED = KEYS[-1]
+"""The conversation whose context object asks for a review."""
+FLAWED = (EDITED_BADLY, "")
+"""Texts that fail the checks, or the rules for texts."""
+
+
+def _body(key: RecordKey) -> str:
+    document = contexts.changed("conversation_data.conversation_id", key.conversation_id)
+    document["company_data_payload"]["auto_queue_initial_message"] = key == REVIEWED
+    path = "frontend_payload.recipient_data.recipient_tel"
+    return contexts.body(contexts.changed(path, key.primary_channel, document))
+
+
+BODIES = {key: _body(key) for key in KEYS}
 
 
 @dataclass
@@ -176,6 +207,9 @@ class Observation(History):
     changed_by_forgery: int = 0
     is_proven: bool = False
     sent_after_callback: int = 0
+    hand_offs: int = 0
+    undecidable: int = 0
+    decided_unseen: int = 0
 
 
 class Observer(logging.Handler):
@@ -185,6 +219,7 @@ class Observer(logging.Handler):
         super().__init__(logging.CRITICAL)
         self.observations: dict[RecordKey, Observation] = {}
         self.reached: set[Situation] = set()
+        self.has_checks = True  # whether drafts that fail their checks are held
         self._store = store
 
     def of(self, key: RecordKey) -> Observation:
@@ -208,8 +243,12 @@ class Observer(logging.Handler):
             self.reached.add(Situation.REFUSED)
         if fault.effect is Effect.TWICE:
             self.reached.add(Situation.REPEATED)
+        if fault.name == "hand_off_unavailable":
+            self.reached.add(Situation.HAND_OFF_FAILED)
 
     def observed(self, call: str, author: Author | None, effect: partial[Any]) -> Callable[[], Any]:
+        if author and call == "generator.generate":
+            self.of(author.key).begins_to_ask(author.owner)
         return partial(self._run, call, author, effect) if author else effect
 
     def _run(self, call: str, author: Author, effect: partial[Any]) -> Any:
@@ -219,6 +258,9 @@ class Observer(logging.Handler):
         if call == "sender.send":
             observation = self.of(author.key)
             observation.sent_after_callback += observation.is_proven
+            message: OutgoingMessage = effect.args[1]
+            is_flawed = self.has_checks and message.variables["2"] in FLAWED
+            observation.sends(message, needs_approval=is_flawed or author.key == REVIEWED)
         try:
             result = effect()
         except ConditionFailed as failed:
@@ -229,6 +271,7 @@ class Observer(logging.Handler):
             self.of(author.key).is_refused = True
             raise
         self._note_effect(call, author, before, result)
+        self._note_draft(call, author, effect, before)
         if situation := _situation(call, author, effect, before):
             self.reached.add(situation)
         return result
@@ -268,6 +311,24 @@ class Observer(logging.Handler):
             observation.acted(owner, call)
             if call in STORING:
                 observation.stored(owner)
+
+    def _note_draft(
+        self, call: str, author: Author, effect: partial[Any], before: Record | None
+    ) -> None:
+        observation = self.of(author.key)
+        if call == "store.reject_draft":
+            observation.stored_problem(author.owner)
+        elif call == "store.hold_draft":
+            draft: HeldDraft = effect.args[1]
+            observation.held(draft)
+            self.reached.add(HOLD_SITUATIONS[draft.reason])
+            is_old = before and before.answer and draft.reason is HoldReason.CHECKS_FAILED
+            self.reached |= {Situation.OLD_HELD} if is_old else set()
+        elif call == "store.take_over" and before and before.drafts.rejected:
+            self.reached.add(Situation.SECOND_LATER)
+        elif call == "hand_off.put":
+            self.reached |= {Situation.HANDED_OFF_AGAIN} if observation.hand_offs else set()
+            observation.hand_offs += 1
 
     def _has_opted_out(self, key: RecordKey) -> bool:
         codes = (
@@ -354,16 +415,44 @@ class LaggingSender(FakeSender):
 
 
 class ModelGenerator(FakeTextGenerator):
-    """The AI, which writes the same text for all conversations, or each one its own."""
+    """The AI, which writes the same text for all conversations, or each one its own.
+
+    Attributes:
+        flaws: The texts of its next answers.
+        threads: What each conversation at OpenAI contains, by its id.
+    """
 
     is_original = False
 
+    def __init__(self, api_key: str) -> None:
+        super().__init__(api_key)
+        self.flaws: list[str] = []
+        self.threads: dict[str, Mapping[str, str]] = {}
+
     def generate(self, api_key: str, request: GenerationRequest) -> Answer:
-        written = super().generate(api_key, request)
-        if not self.is_original:
-            return written
-        text = f"About {request.metadata['conversation_id']}: when may we call?"
-        return replace(written, variables={**ANSWER.variables, "2": text})
+        super().generate(api_key, request)
+        flaw = self.flaws.pop(0) if self.flaws else None
+        return self.write(request.metadata["conversation_id"], flaw)
+
+    def write(self, conversation_id: str, text: str | None = None) -> Answer:
+        """Return an answer in a new thread: that text, or the usual one."""
+        if text is None:
+            own = f"About {conversation_id}: when may we call?"
+            text = own if self.is_original else ANSWER.variables["2"]
+        thread_id = f"conv_{len(self.threads) + 1}"
+        self.threads[thread_id] = {**ANSWER.variables, "2": text}
+        return replace(ANSWER, thread_id=thread_id, variables=self.threads[thread_id])
+
+
+class HandOffCopies:
+    """Implements the port `HandOffQueue`."""
+
+    def __init__(self) -> None:
+        self.copies: list[str] = []
+
+    def put(self, body: str) -> None:
+        """Keep a copy until it expires."""
+        self.copies.append(body)
 
 
 class Environment:
@@ -382,7 +471,10 @@ class Environment:
         self.queue = InMemoryQueue(self.clock)
         self.sender = LaggingSender(self.clock, TWILIO.auth_token)
         self.generator = ModelGenerator(API_KEY)
+        self.hand_off = HandOffCopies()
+        self.check_mode = CheckMode.ENFORCE
         self.callback_base_url = ""
+        self._caches: list[FakeSecrets] = []
         self.events: dict[str, Event] = {}  # by message id
         self.observer = Observer(self.store)
         store_defaults(self.secrets, self.assistants)
@@ -399,7 +491,12 @@ class Environment:
         secrets = FakeSecrets()
         secrets.openai_keys.stored = self.secrets.openai_keys.stored
         secrets.twilio_credentials.stored = self.secrets.twilio_credentials.stored
+        self._caches.append(secrets)
         return secrets
+
+    def expire_secrets(self) -> None:
+        for secrets in self._caches:
+            secrets.twilio_credentials.expire()
 
     @property
     def are_secrets_right(self) -> bool:
@@ -610,6 +707,8 @@ class Container(Process, Runtime):
         self.lease_seconds = environment.lease_seconds
         self.callback_base_url = environment.callback_base_url
         self.assistants = environment.assistants
+        self.check_mode = environment.check_mode
+        self.hand_off_queue = self._stepped("hand_off", environment.hand_off)
         self.secrets = self._stepped("secrets", environment.cached_secrets())
         self._extend = self._stepped("queue", environment.queue).extend
         for name in ("store", "generator", "sender", "queue"):

@@ -5,11 +5,15 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from lambda_src.core.contract import SCHEDULE_SECONDS, Status
+from lambda_src.core.contract import REJECTED_BY_OPERATOR, SCHEDULE_SECONDS, Status
 from lambda_src.core.models import RecordKey
+from ops.dlq.policy import RedriveDecision
 from tests.faults.model._calls import CALL_FAULTS, EVENT_FAULTS, Author, Task
-from tests.faults.model._events import DAY, LATE_END, MAX_EVENTS, EventsContainer, EventsEnvironment
+from tests.faults.model._drafts import DraftsEnvironment
+from tests.faults.model._events import DAY, LATE_END, MAX_EVENTS, EventsContainer
 from tests.faults.model._system import (
+    BODIES,
+    KEYS,
     Alter,
     Container,
     InMemoryMessage,
@@ -21,8 +25,8 @@ from tests.faults.model._system import (
 from tests.faults.model.schedules import Callbacks, Schedule, Situation, Step
 from tests.faults.operator_decisions import Decision, Operator, in_memory_table
 from tests.faults.rules import Evidence, Location, Rule, broken_rules
-from tests.support import contexts
 from tests.support.clock import START
+from tests.support.fake_ledger import Record
 
 
 class Problem(AssertionError):
@@ -34,15 +38,13 @@ class Problem(AssertionError):
         self.is_unresolved = unresolved
 
 
-RECIPIENTS = (contexts.RECIPIENT, contexts.RECIPIENT, "+15550100124")
-"""Of each conversation: two have the same one."""
-KEYS = tuple(RecordKey(r, f"conversation-{number}") for number, r in enumerate(RECIPIENTS))
 SKEWS = (0.0, 1.0, -1.0)
 """Seconds by which containers' clocks differ from the true time."""
 _STOP_CALLS = (
     *("store.take_over", "generator.generate", "store.record_intent", "sender.send"),
     *("store.record_sent", "store.record_failure", "sender.find", "store.count_lookup"),
     *("store.mark_unknown", "mapping.delete"),
+    *("store.reject_draft", "store.hold_draft", "hand_off.put"),
 )
 STOPS = tuple(f"{moment}:{call}" for call in _STOP_CALLS for moment in ("before", "after"))
 """Where a container can be moved at once."""
@@ -52,16 +54,7 @@ MAX_OPERATOR_VISITS = 20
 RUNTIME_LOG = logging.getLogger("lambda_src")
 
 
-def _body(key: RecordKey) -> str:
-    document = contexts.changed("conversation_data.conversation_id", key.conversation_id)
-    path = "frontend_payload.recipient_data.recipient_tel"
-    return contexts.body(contexts.changed(path, key.primary_channel, document))
-
-
-BODIES = {key: _body(key) for key in KEYS}
-
-
-class Model(EventsEnvironment):
+class Model(DraftsEnvironment):
     """Does the steps of a schedule; all rules are checked after each piece of work.
 
     Each method `do_…` is an action of schedules. In their arguments, `worker` counts the busy
@@ -231,10 +224,15 @@ class Model(EventsEnvironment):
     def let_operator_decide(self, key: RecordKey) -> bool:
         """Let the operator decide an unknown send or release a failure whose cause is fixed.
 
+        What remains of a draft in the dead-letter queue is redriven by the tool's policy.
+
         The operator comes when no request of a sender is in flight any more. A sender that is
         delayed elsewhere may go on at any time, and notices by itself.
         """
         record = self.store.records.get(key)
+        is_rejected = record and record.failure and record.failure.code == REJECTED_BY_OPERATOR
+        if record and (is_rejected or record.status is Status.AWAITING_APPROVAL):
+            return self._redrive_draft(record)
         if record is None or record.status not in {Status.SEND_UNKNOWN, Status.FAILED}:
             return False
         self._wait_for_sender(key, record.intent.deadline if record.intent else 0.0)
@@ -258,6 +256,21 @@ class Model(EventsEnvironment):
             self.observer.reached.add(Situation.FIXED)
         return decision
 
+    def _redrive_draft(self, record: Record) -> bool:
+        dead = [message for message in self.queue.dead if message.key == record.key]
+        if not dead:
+            return False
+        decision = self.redrive_decision(record)
+        if decision is RedriveDecision.HELD:
+            self.queue.remove(dead)
+            self.observer.reached.add(Situation.HELD_REMOVED)
+        elif decision.acts:
+            self._operator.release_failed(record.key, self.clock())
+            self._redrive(dead)
+        else:
+            self.observer.reached.add(Situation.REJECTED_STAYS)
+        return decision.acts
+
     def _wait_for_sender(self, key: RecordKey, deadline: float) -> None:
         self.clock.now = max(self.clock.now, deadline)
         for container in self.containers:
@@ -273,18 +286,28 @@ class Model(EventsEnvironment):
         self.trace.append("> come to rest")
         self.end_faults()
         self._finish_all()
-        self._empty_queue()
+        self._handle_everything()
         self._judge_rest()
         self.end_lateness()
         for _ in range(MAX_OPERATOR_VISITS):
             decided = [self.let_operator_decide(key) for key in self.observer.observations]
-            if not any([*decided, self._redrive_unfinished()]):
+            redriven = self._redrive_unfinished()
+            if not any([*decided, redriven, self.approve_what_waits()]):
                 break
-            self._empty_queue()
+            self._handle_everything()
         else:
             raise Problem((Rule.SENT_IN_THE_END,), "an operator is needed again and again")
         self._let_a_day_pass()
         self._judge_all(is_final=True)
+
+    def _handle_everything(self) -> None:
+        """Deliver every message, also those that the scheduled job queues."""
+        self._empty_queue()
+        for _ in range(MAX_OPERATOR_VISITS):
+            if not self.queue_due_approvals():
+                return
+            self._empty_queue()
+        raise Problem((Rule.APPROVAL_SUFFICES,), "an approved message is queued again and again")
 
     def _let_a_day_pass(self) -> None:
         """Let the scheduled job find what callbacks did not report."""
@@ -327,8 +350,9 @@ class Model(EventsEnvironment):
         raise Problem((Rule.CALLBACK_PROVES,), "callbacks are delivered again and again")
 
     def _redrive_unfinished(self) -> bool:
-        failed = {r.key for r in self.store.records.values() if r.status is Status.FAILED}
-        return self._redrive(message for message in self.queue.dead if message.key not in failed)
+        kept = {Status.FAILED, Status.AWAITING_APPROVAL}
+        staying = {r.key for r in self.store.records.values() if r.status in kept}
+        return self._redrive(message for message in self.queue.dead if message.key not in staying)
 
     def _redrive(self, messages: Iterable[InMemoryMessage]) -> bool:
         redriven = list(messages)
@@ -411,10 +435,12 @@ class Model(EventsEnvironment):
     def _judge_rest(self) -> None:
         for key in self.observer.observations:
             evidence = self._evidence_of(key)
-            is_ended = evidence.status in {Status.SENT, Status.FAILED}
+            is_ended = evidence.status in {Status.SENT, Status.FAILED, Status.AWAITING_APPROVAL}
             if not (is_ended or evidence.is_alarmed or Location.DEAD in evidence.locations):
                 what = f"{key.conversation_id} ended as {evidence.status}"
-                raise Problem((Rule.RECORD_IS_TRUE,), what, unresolved=True)
+                is_approved = evidence.is_approved
+                rule = Rule.APPROVAL_SUFFICES if is_approved else Rule.RECORD_IS_TRUE
+                raise Problem((rule,), what, unresolved=True)
 
     def _recorded_sid(self, key: RecordKey) -> str:
         # Its own, if it was exchanged for another conversation's: both are of the same text.
@@ -443,6 +469,13 @@ class Model(EventsEnvironment):
     def _recorded(self) -> list[str]:
         return [record.vendor_id for record in self.store.records.values()]
 
+    def _is_in_thread(self, record: Record | None) -> bool:
+        answer = record.sent.answer if record and record.sent else None
+        is_in_one = answer is not None and bool(answer.thread_id)
+        return not (answer and is_in_one) or (
+            self.generator.threads[answer.thread_id] == answer.variables
+        )
+
     def _evidence_of(self, key: RecordKey, *, is_final: bool = False) -> Evidence:
         # No release is counted: this operator releases only what was certainly not sent.
         observation, record = self.observer.of(key), self.store.records.get(key)
@@ -466,6 +499,15 @@ class Model(EventsEnvironment):
             delivery_statuses=tuple(observation.delivery_statuses),
             reported=frozenset(status for sid in own for status in self.statuses.get(sid, ())),
             changed_by_forgery=observation.changed_by_forgery,
+            hand_offs=observation.hand_offs,
+            is_approved=observation.approved is not None,
+            is_in_thread=self._is_in_thread(record),
+            sent_unapproved=observation.sent_unapproved,
+            not_as_approved=observation.not_as_approved,
+            sent_after_rejection=observation.sent_after_rejection,
+            undecidable=observation.undecidable + self.is_undecidable(key),
+            decided_unseen=observation.decided_unseen,
+            ai_answers=observation.ai_answers,
             is_proven=observation.is_proven,
             sent_after_callback=observation.sent_after_callback,
             due_status=self.due_status(record.vendor_id)

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, SERVICES
 from tests.faults.model._events import ALL_EVENT_FAULTS, CODES, EVENT_STOPS, FORGERIES
-from tests.faults.model._system import Alter, unaltered
-from tests.faults.model.model import KEYS, STOPS, Model, Played, Problem, smallest
+from tests.faults.model._system import KEYS, REVIEWED, Alter, unaltered
+from tests.faults.model.model import STOPS, Model, Played, Problem, smallest
 from tests.faults.model.schedules import (
     Schedule,
     Situation,
@@ -34,6 +34,7 @@ from tests.faults.model.schedules import (
     without_callbacks,
     written,
 )
+from tests.faults.operator_decisions import DECISIONS
 from tests.faults.parallel import process_pool
 from tests.faults.rules import Result, Violation
 
@@ -46,7 +47,7 @@ MAX_CALLBACKS = 5
 FAULTS = [f"{call} {fault.name}" for call, faults in CALL_FAULTS.items() for fault in faults]
 KINDS = (
     *("kill", "fault", "outage", "lag", "secret", "duplicate", "slow", "heartbeat"),
-    "callback",
+    *("callback", "draft"),
 )
 """Kinds of trouble that a schedule may do without, so that it has more of the others."""
 
@@ -63,6 +64,13 @@ LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
 REPORTED = "report {which} {report}; post -1 {kept}; work 1"
 # A callback comes before the answer to the send.
 EARLY = "run_to {worker} after:sender.send; report -1 {report}; post -1 {kept}; work 1; work_on"
+# Two operators look at the same draft, and both decide.
+TWO_DECIDE = "show 0 {which}; show 1 {which}; decide 0 {decision} {killed}; decide 1 {other} 0"
+# An operator decides about what they saw before the template changed, and another one approved it.
+DECIDED_STALE = "show 0 {which}; show 1 {which}; change_template; decide 1 {decision} 0; "
+DECIDED_STALE += "wait_for_queue; deliver 1; finish -1; decide 0 {other} 0"
+# A worker is killed, or its write goes wrong, when it holds a draft or hands it off.
+KILLED_HOLDING = "write_badly 2 {which}; wait_for_queue; deliver 1; kill_at -1 {stop}"
 # How an events worker goes on: to the end, delayed, killed, or after a call that went wrong.
 EVENT_ENDINGS = (
     *(4 * len(EVENT_STOPS) * ("work_on",)),
@@ -77,6 +85,10 @@ flag = st.integers(0, 1)
 reconciling = st.sampled_from(
     [stop for stop in STOPS if stop.endswith(("sender.find", "store.count_lookup", "mark_unknown"))]
 )
+holding = st.sampled_from(
+    [stop for stop in STOPS if stop.endswith(("reject_draft", "hold_draft", "hand_off.put"))]
+)
+decision = st.sampled_from(DECISIONS)
 DRAWN: dict[str, Drawn] = {
     "worker": st.integers(0, MAX_BUSY - 1),
     "turn": st.integers(0, 2),
@@ -85,11 +97,15 @@ DRAWN: dict[str, Drawn] = {
     "seconds": st.sampled_from((1, 5, 20, 95, 400, 1000)),
     "stop": st.sampled_from(STOPS),
     "fault": st.sampled_from(FAULTS),
-    "conversation": st.integers(0, len(KEYS) - 1),
+    "conversation": st.integers(0, len(KEYS) - 2),
     "service": st.sampled_from(SERVICES),
     "report": st.sampled_from((*("sent", "delivered", "read") * 2, *CODES)),
     "kept": flag,
     "ending": st.sampled_from(EVENT_ENDINGS),
+    "person": flag,
+    "decision": decision,
+    "other": decision,
+    "killed": flag,
 }
 """What stands for a name in a move, unless the move has another strategy."""
 
@@ -122,6 +138,11 @@ def reporting() -> When:
         and bool(machine.model.reported_messages)
         and "callback" not in machine.lacks
     )
+
+
+def drafting(*statuses: Status) -> When:
+    """Return whether a record has such a status, in a schedule with held drafts."""
+    return lambda machine: "draft" not in machine.lacks and machine._has(*statuses)
 
 
 def faults_of(service: str) -> Drawn:
@@ -173,12 +194,14 @@ class Schedules(RuleBasedStateMachine):
         is_ai_slow=flag,
         is_late_last=flag,
         callbacks=st.sampled_from((1, 1, 1, 0)),
+        is_report_only=st.sampled_from((*7 * (0,), 1)),
         lacking=st.integers(0, 2 ** len(KINDS) - 1),
     )
     def begin(self, lacking: int, **settings: int) -> None:
         """Draw the schedule's settings."""
         self.lacks = {kind for number, kind in enumerate(KINDS) if lacking >> number & 1}
-        names = ("receives", "is_original", "is_ai_slow", "is_late_last", "callbacks")
+        names = ["receives", "is_original", "is_ai_slow", "is_late_last"]
+        names += ["callbacks", "is_report_only"]
         self.do(Step("begin", tuple(settings[name] for name in names)))
 
     arrive = move("arrive {conversation}", lambda m: m._may_arrive)
@@ -195,7 +218,13 @@ class Schedules(RuleBasedStateMachine):
         lambda m: not (m.model.busy or m.model.queue.on_queue or m._may_arrive),
     )
     redrive = move("redrive {which}", lambda m: bool(m.model.queue.dead))
-    operator = move("operator {conversation}", lambda m: m._has(Status.SEND_UNKNOWN, Status.FAILED))
+    operator = move(
+        "operator {conversation}",
+        lambda m: (
+            m._has(Status.SEND_UNKNOWN, Status.FAILED)
+            or (bool(m.model.queue.dead) and m._has(Status.AWAITING_APPROVAL))
+        ),
+    )
 
     advance_one = move("advance {worker} {turn} {pieces}", working(), pieces=st.just(1))
     advance = move("advance {worker} {turn} {pieces}", working(), pieces=st.integers(1, 12))
@@ -253,6 +282,41 @@ class Schedules(RuleBasedStateMachine):
     look_up = move(
         "wait 3700; schedule; work 10; {ending}",
         lambda m: m._may_report and m._has(Status.SENT) and not m.model.busy,
+    )
+
+    arrive_for_review = move(
+        f"arrive {KEYS.index(REVIEWED)}", lambda m: m._may_arrive and "draft" not in m.lacks
+    )
+    write_badly = move(
+        "write_badly {answers} {flaw}",
+        lambda m: "draft" not in m.lacks and not m.model.generator.flaws,
+        answers=st.sampled_from((1, 2, 2, 4)),
+        flaw=st.sampled_from((0, 0, 0, 1)),
+    )
+    old_record = move(
+        "old_record {conversation} {is_bad}",
+        lambda m: "draft" not in m.lacks and m._may_arrive,
+        is_bad=flag,
+    )
+    kill_holding = move(
+        KILLED_HOLDING,
+        lambda m: m._may_begin and bool(m.model.queue.on_queue) and not {"draft", "kill"} & m.lacks,
+        stop=holding,
+    )
+    decide_shown = move(
+        "show {person} {which}; decide {person} {decision} {killed}",
+        drafting(Status.AWAITING_APPROVAL),
+    )
+    decide_late = move("decide {person} {decision} {killed}", lambda m: bool(m.model.shown))
+    decide_both = move(TWO_DECIDE, drafting(Status.AWAITING_APPROVAL))
+    decide_stale = move(DECIDED_STALE, drafting(Status.AWAITING_APPROVAL))
+    change_template = move("change_template", drafting(Status.AWAITING_APPROVAL, Status.RETRY))
+    expire = move("expire", lambda m: bool(m.model.hand_off.copies))
+    repeat = move("repeat {person}", lambda m: m.model.has_approved)
+    queue_approved = move(
+        "wait 601; queue_approved {loses_answer}",
+        lambda m: m.model.has_approved,
+        loses_answer=flag,
     )
 
     @property

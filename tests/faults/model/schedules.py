@@ -1,8 +1,8 @@
 """Schedules as text: a line of steps that people can read, keep and replay.
 
 A schedule may begin with its settings: `begin`, the queue's maximum receives, and (0 or 1) whether
-no two texts are the same, the AI takes longer than a lease, and late effects come last; then, if it
-is not 0, a value of `Callbacks`.
+no two texts are the same, the AI takes longer than a lease, and late effects come last; then, if
+they are not 0, a value of `Callbacks`, and whether failed checks are only reported.
 """
 
 # ruff: noqa: E501 - a table's rows are long
@@ -43,7 +43,7 @@ def written(steps: Iterable[Step]) -> str:
 def without_callbacks(schedule: Schedule) -> Schedule:
     """Return the same schedule, but that no send requests callbacks."""
     (_, settings), *steps = schedule
-    return (Step("begin", (*settings[:4], Callbacks.NOT_REQUESTED.value)), *steps)
+    return (Step("begin", (*settings[:4], Callbacks.NOT_REQUESTED.value, *settings[5:])), *steps)
 
 
 def read(text: str) -> Schedule:
@@ -67,6 +67,11 @@ OPTED_OUT = f"{FAILING_SEND} twilio_21610; finish 0; arrive 1"
 WORKED = "work 1; work_on"
 POSTED = f"post -1 0; {WORKED}"
 DELIVERY_ENDED = f"{DELIVERED}; finish 0; report 0 delivered"
+DRAFT_HELD = f"write_badly 2 0; {DELIVERED}; finish 0"
+SHOWN = f"{DRAFT_HELD}; show 0 0"
+NOT_HANDED_OFF = "fail_at 0 hand_off.put hand_off_unavailable; finish 0; wait_for_queue; deliver 1"
+HELD_DEAD = f"begin 2 0 0 0; write_badly 2 0; {DELIVERED}; {NOT_HANDED_OFF}; {NOT_HANDED_OFF}"
+APPROVED_UNQUEUED = f"{SHOWN}; decide 0 approve 1"
 KILLED_AT_THE_AI = f"{DELIVERED}; kill_at 0 before:generator.generate"
 
 
@@ -127,4 +132,22 @@ class Situation(StrEnum):
     EVENT_RETRIED = "a callback was delivered again after a temporary failure", f"{DELIVERY_ENDED}; post 0 0; work 1; work_fail store.record_delivery answer-lost; work_on"
     OPTED_OUT_LATE = "a callback suppressed a recipient who had opted out", f"{DELIVERED}; finish 0; report 0 opted_out; {POSTED}; arrive 1"
     LOOKED_UP = "a lookup found what no callback had reported", f"{DELIVERED}; finish 0; report 0 delivered; wait 3700; schedule; work 1; work_on"
+    ASKED_TWICE = "the AI was asked a second time, since its answer failed its checks", f"write_badly 1 0; {DELIVERED}"
+    SECOND_LATER = "a later delivery made the second request", f"write_badly 1 0; {DELIVERED}; kill_at 0 after:store.reject_draft"
+    HELD = "a draft was held that failed its checks", DRAFT_HELD
+    REVIEWED = "a draft was held for a review", "arrive 3; deliver 1; finish 0"
+    OLD_HELD = "an unchecked answer of version 1.x failed its checks and was held", "old_record 0 1"
+    TEMPLATE_CHANGED = "an approved draft was held again, since its template had changed", f"{SHOWN}; change_template; decide 0 approve 0"
+    HANDED_OFF_AGAIN = "a duplicate of a held message was handed off", f"{DRAFT_HELD}; duplicate 0; finish 0"
+    HAND_OFF_FAILED = "the hand-off queue did not take a copy", f"write_badly 2 0; {DELIVERED}; fail_at 0 hand_off.put hand_off_unavailable"
+    COPY_EXPIRED = "copies on the hand-off queue expired", f"{DRAFT_HELD}; expire"
+    APPROVED = "an operator approved a draft", f"{SHOWN}; decide 0 approve 0"
+    EDITED = "an operator approved another text", f"{SHOWN}; decide 0 edit_badly 0"
+    ONLY_EDITED = "an operator could not approve an empty draft", f"write_badly 2 1; {DELIVERED}; finish 0; show 0 0; decide 0 approve 0"
+    REJECTED = "an operator rejected a draft", f"{SHOWN}; decide 0 reject 0"
+    DECIDED_LATE = "a decision was refused, since another one had been made", f"{SHOWN}; show 1 0; decide 1 edit 0; decide 0 reject 0"
+    QUEUED_AGAIN = "an operator repeated an approval that had been interrupted", f"{APPROVED_UNQUEUED}; repeat 0"
+    QUEUED_BY_JOB = "the scheduled job queued an approved message", f"{APPROVED_UNQUEUED}; wait 601; queue_approved 0"
+    REJECTED_STAYS = "a redrive left the dead letter of a rejected draft", f"begin 2 0 0 0; {SHOWN}; decide 0 reject 0; arrive 0"
+    HELD_REMOVED = "a redrive removed the dead letter of a held draft", f"{HELD_DEAD}; operator 0"
     # fmt: on

@@ -17,9 +17,11 @@ from lambda_src.core.delivery.events import (
     Reported,
 )
 from lambda_src.core.delivery.lookups import LookupScheduler
+from lambda_src.core.delivery.pending_drafts import ApprovedDrafts
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.delivery.status import FAILURES, EventAction
+from lambda_src.core.drafts.composer import MessageComposer
 from lambda_src.core.flow import MessageFlow
 from lambda_src.core.ledger import (
     ConditionFailed,
@@ -27,6 +29,7 @@ from lambda_src.core.ledger import (
     DeliveryRecord,
     DeliveryState,
     Failure,
+    HeldDraft,
     Intent,
     Lease,
     LeaseManager,
@@ -36,8 +39,12 @@ from lambda_src.core.ledger import (
 )
 from lambda_src.core.models import Answer, ContextObject, Delivery, Outcome, RecordKey
 from lambda_src.core.ports import Heartbeat, Sender
+from ops.dlq.policy import RedriveDecision
 from tests.faults.model import schedules
+from tests.faults.operator_decisions import Approvals
 from tests.faults.rules import Rule
+from tests.support import contexts
+from tests.support.fake_ledger import Record
 
 # Mutants replace methods whose other parameters their mistake ignores.
 # ruff: noqa: ARG001, E501 - and a table's rows are long
@@ -342,6 +349,56 @@ def _undelivered_is_unsent(
     return EventResult()
 
 
+def _copy_ignored(flow: MessageFlow, delivery: Delivery) -> Outcome:
+    with suppress(errors.ProcessingError):
+        return MessageFlow._hand_off(flow, delivery)
+    return Outcome.HELD
+
+
+def _checked_again(
+    composer: MessageComposer, delivery: Delivery, context: ContextObject, lease: Lease, *rest: Any
+) -> Answer | HeldDraft:
+    forgotten = replace(lease, drafts=replace(lease.drafts, approved_by=""))
+    return MessageComposer.reuse(composer, delivery, context, forgotten, *rest)
+
+
+def _sent_unchecked(
+    composer: MessageComposer, question: Any, answer: Answer, **is_stored: bool
+) -> Answer:
+    return answer if is_stored else MessageComposer._checked(composer, question, answer)
+
+
+def _in_any_template(
+    composer: MessageComposer, delivery: Delivery, context: ContextObject, lease: Lease, *rest: Any
+) -> Answer | HeldDraft:
+    if lease.answer and lease.drafts.approved_by:
+        return lease.answer
+    return MessageComposer.reuse(composer, delivery, context, lease, *rest)
+
+
+def _whatever_is_held(
+    approvals: Approvals, key: RecordKey, draft: HeldDraft, *arguments: Any
+) -> None:
+    present = approvals.read(key) or draft
+    Approvals.approve(approvals, key, replace(present, answer=draft.answer), *arguments)
+
+
+def _copies_listed(approvals: Approvals, now: float) -> list[RecordKey]:
+    copied = {contexts.parser(body).key for body in approvals.copies}
+    return [key for key in Approvals.list_held(approvals, now) if key in copied]
+
+
+def _rejection_released(approvals: Approvals, record: Record) -> RedriveDecision:
+    decision = Approvals.redrive_decision(approvals, record)
+    is_rejected = decision is RedriveDecision.REJECTED_BY_OPERATOR
+    return RedriveDecision.RELEASE if is_rejected else decision
+
+
+def _thread_kept(approvals: Approvals, key: RecordKey, draft: HeldDraft, decision: str) -> Answer:
+    answer = Approvals.compose(approvals, key, draft, decision)
+    return replace(answer, thread_id=draft.answer.thread_id)
+
+
 UNFENCED = {
     name: _unfenced(name)
     for name in ("renew", "checkpoint_answer", "record_intent", "record_failure")
@@ -351,9 +408,17 @@ SENDS = "first contact / twilio.POST Messages#1"
 NOT_LISTED = "declared unknown, yet sent / dynamodb.UpdateItem#1 / killed after"
 AT_THE_AI = "first contact / openai.POST responses#1 / killed before"
 
+BOTH_SHOWN = "kill_at 0 after:hand_off.put; show 0 0; show 1 0"
+"""A new container, which has cached no secret, gets the next message."""
 PROCESSOR_ONLY = "cells have the processor only"
 
-LOST = frozenset({Rule.DELETED_ONLY_IF_SENT, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END})
+NO_FLAWS = "cells have no drafts that fail their checks"
+NO_APPROVALS = "cells have no operator who approves"
+BAD = f"write_badly 2 0; {schedules.DELIVERED}"
+
+LOST = frozenset(
+    {Rule.DELETED_ONLY_IF_SENT, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END, Rule.APPROVAL_SUFFICES}
+)
 """Deleted before its end: not sent, or sent and never recorded."""
 DUPLICATED = frozenset({Rule.AT_MOST_ONCE, Rule.RECORD_IS_TRUE})
 """Sent again, after a record without a message."""
@@ -475,6 +540,50 @@ _ALL = (
            frozenset({Rule.FOUND_WITHIN_A_DAY}), override(EventRecorder, _lookup_at=lambda *_, **__: None),
            (Rule.FOUND_WITHIN_A_DAY, "arrive 0; arrive 2; deliver 2; finish 0"),
            no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+    Mutant("held_unfenced", "A draft is held without the condition of the lease.",
+           OVERTAKEN, around_store(hold_draft=_unfenced("hold_draft")),
+           (Rule.SILENT_WITHOUT_LEASE, f"{BAD}; run_to 0 before:store.hold_draft; wait 95; redeliver 0; run_to -1 before:generator.generate; finish 0"),
+           no_cell=NO_FLAWS),
+    Mutant("copy_ignored", "A held message is acknowledged although its copy was not put on the hand-off queue.",
+           LOST, override(MessageFlow, _hand_off=_copy_ignored),
+           (Rule.DELETED_ONLY_IF_SENT, f"{BAD}; fail_at 0 hand_off.put hand_off_unavailable; finish 0"),
+           no_cell=NO_FLAWS),
+    Mutant("problem_not_stored", "That the AI's first answer failed is not stored before the second request.",
+           frozenset({Rule.TWO_REQUESTS}), around_store(reject_draft=lambda *_: None),
+           (Rule.TWO_REQUESTS, f"{BAD}; run_to 0 after:generator.generate; advance 0 0 1; fail_at 0 generator.generate openai_500; finish 0"),
+           no_cell=NO_FLAWS),
+    Mutant("approved_checked", "An approved text is checked and reviewed like any other.",
+           frozenset({Rule.SENT_AS_APPROVED, Rule.APPROVAL_SUFFICES}), override(MessageComposer, reuse=_checked_again),
+           (Rule.SENT_AS_APPROVED, f"{schedules.SHOWN}; decide 0 edit_badly 0"),
+           no_cell=NO_APPROVALS),
+    Mutant("any_template", "An approved text is sent although the template has changed.",
+           frozenset({Rule.SENT_AS_APPROVED}), override(MessageComposer, reuse=_in_any_template),
+           (Rule.SENT_AS_APPROVED, schedules.Situation.TEMPLATE_CHANGED.schedule.replace("change_template", "change_template; kill 0")),
+           no_cell=NO_APPROVALS),
+    Mutant("stored_unchecked", "A stored answer is sent without the stamp of its checks.",
+           frozenset({Rule.ONLY_APPROVED}), override(MessageComposer, _checked=_sent_unchecked),
+           (Rule.ONLY_APPROVED, schedules.Situation.OLD_HELD.schedule),
+           no_cell=NO_FLAWS),
+    Mutant("approvals_not_queued", "The scheduled job does not queue what was approved.",
+           frozenset({Rule.APPROVAL_SUFFICES}), override(ApprovedDrafts, _queue=lambda *_: False),
+           (Rule.APPROVAL_SUFFICES, schedules.APPROVED_UNQUEUED),
+           no_cell=NO_APPROVALS, of=ApprovedDrafts),
+    Mutant("any_draft_approved", "An approval applies to whatever draft waits, not to the one that was shown.",
+           frozenset({Rule.CAN_BE_DECIDED, Rule.SENT_AS_APPROVED}), override(Approvals, approve=_whatever_is_held),
+           (Rule.CAN_BE_DECIDED, f"{BAD}; {BOTH_SHOWN}; change_template; decide 1 edit 0; deliver 1; finish 0; decide 0 approve 0"),
+           no_cell=NO_APPROVALS, of=Approvals),
+    Mutant("copies_listed", "Drafts are listed from the hand-off queue, whose copies expire.",
+           frozenset({Rule.CAN_BE_DECIDED}), override(Approvals, list_held=_copies_listed),
+           (Rule.CAN_BE_DECIDED, schedules.Situation.COPY_EXPIRED.schedule),
+           no_cell=NO_APPROVALS, of=Approvals),
+    Mutant("rejection_released", "A redrive releases a conversation whose draft was rejected.",
+           frozenset({Rule.REJECTION_IS_FINAL, Rule.TWO_REQUESTS}), override(Approvals, redrive_decision=_rejection_released),
+           (Rule.REJECTION_IS_FINAL, "begin 2 0 0 0; old_record 0 1; deliver 1; finish 0; show 0 0; decide 0 reject 0; arrive 0"),
+           no_cell=NO_APPROVALS, of=Approvals),
+    Mutant("thread_kept", "The record of an edited text names the AI's conversation, which does not contain it.",
+           frozenset({Rule.RECORD_IS_TRUE}), override(Approvals, compose=_thread_kept),
+           (Rule.RECORD_IS_TRUE, f"{schedules.SHOWN}; decide 0 edit 0"),
+           no_cell=NO_APPROVALS, of=Approvals),
 )
 # fmt: on
 
