@@ -26,7 +26,7 @@ from tests.support.clock import FakeClock
 KEY = KEYS[0]
 RARE = frozenset({
     Situation.FIXED, Situation.APPLIED_LATE, Situation.LEASE_EXPIRED, Situation.ACCEPTED_LATE,
-    Situation.REFUSED, Situation.SUPPRESSED, Situation.FENCED_OFF,
+    Situation.REFUSED, Situation.SUPPRESSED, Situation.FENCED_OFF, Situation.PROVEN_UNKNOWN,
 })  # fmt: skip
 """What two hundred schedules may miss; the full proof's thousands do not."""
 CLEAN = "arrive 0; deliver 1"

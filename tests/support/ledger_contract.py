@@ -22,7 +22,7 @@ from lambda_src.core.contract import (
     OpenWork,
     Status,
 )
-from lambda_src.core.delivery.pending_drafts import ApprovedRecords
+from lambda_src.core.drafts.pending import ApprovedRecords
 from lambda_src.core.drafts.rebuild import first_asked_at, rebuild_context
 from lambda_src.core.errors import LedgerUnavailable, RecipientErased
 from lambda_src.core.ledger import (

@@ -11,7 +11,7 @@ from lambda_src.core.contract import (
     Status,
 )
 from lambda_src.core.contract import Step as FlowStep
-from lambda_src.core.delivery.pending_drafts import ApprovedDrafts
+from lambda_src.core.drafts.pending import ApprovedDrafts
 from lambda_src.core.errors import ProcessingError, TransientFailure
 from lambda_src.core.ledger import ConditionFailed, HeldDraft
 from lambda_src.core.models import RecordKey

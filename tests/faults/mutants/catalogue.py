@@ -17,11 +17,11 @@ from lambda_src.core.delivery.events import (
     Reported,
 )
 from lambda_src.core.delivery.lookups import LookupScheduler
-from lambda_src.core.delivery.pending_drafts import ApprovedDrafts
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.delivery.status import FAILURES, EventAction
 from lambda_src.core.drafts.composer import MessageComposer
+from lambda_src.core.drafts.pending import ApprovedDrafts
 from lambda_src.core.flow import MessageFlow
 from lambda_src.core.ledger import (
     ConditionFailed,
