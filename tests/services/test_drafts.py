@@ -185,8 +185,8 @@ def test_a_held_draft_reaches_no_log(channel: Channel) -> None:
         Fault.wrong_output(json.dumps({"1": "Amara", "2": "Pay £99 at evil.example/x"})), times=2
     )
     channel.deliver(context())
-    log = json.dumps(channel.read_log())
+    log = json.dumps(channel.read_log(), ensure_ascii=False)
     assert "facts_only (2)" in log
-    assert not [each for each in ("£99", "99", "evil", "Amara") if each in log]
+    assert not [each for each in ("£99", "Pay", "evil.example", "Amara") if each in log]
     copy = channel.handed_off()[0]
     assert channel_config(copy) == channel_config(json.loads(context()))
