@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
@@ -178,6 +178,8 @@ def require_reason(reason: str) -> None:
 
 
 def _interrupted(console: Console) -> typer.Exit:
+    with suppress(OSError):  # a result that is being written comes before the last line
+        console.output.file.flush()
     console.note(f"interrupted: {console.if_interrupted}")
     return typer.Exit(INTERRUPTED)
 

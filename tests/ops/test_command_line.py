@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rich.console
@@ -239,3 +240,31 @@ def test_values_are_readable() -> None:
     screen.fields({"records": ["one", "two"], "threads": (), "complete": True})
     lines = [line.strip() for line in output.getvalue().splitlines()]
     assert ["records     one, two", "threads     –", "complete    yes"] == lines
+
+
+def test_the_last_line_of_an_interrupted_command_says_so() -> None:
+    """Also if Ctrl-C comes while a result is being written."""
+    screen = io.BytesIO()
+    buffered = io.TextIOWrapper(io.BufferedWriter(_Screen(screen)), "utf-8")
+    errors = io.TextIOWrapper(_Screen(screen), "utf-8", write_through=True)
+    consoles = (rich.console.Console(file=file) for file in (buffered, errors))
+    console = Console(output=next(consoles), errors=next(consoles))
+    buffered.write("a result\n")
+    with pytest.raises(typer.Exit), handle_errors(console):
+        raise KeyboardInterrupt
+    buffered.flush()
+    shown = screen.getvalue().decode().splitlines()
+    assert ["a result", "interrupted: nothing was changed"] == shown
+
+
+class _Screen(io.RawIOBase):
+    """A terminal, to which several streams write."""
+
+    def __init__(self, shown: io.BytesIO) -> None:
+        self._shown = shown
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._shown.write(data)
