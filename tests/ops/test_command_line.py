@@ -246,7 +246,7 @@ def test_the_last_line_of_an_interrupted_command_says_so() -> None:
     """Also if Ctrl-C comes while a result is being written."""
     screen = io.BytesIO()
     buffered = io.TextIOWrapper(io.BufferedWriter(_Screen(screen)), "utf-8")
-    errors = io.TextIOWrapper(_Screen(screen), "utf-8", write_through=True)
+    errors = io.TextIOWrapper(io.BufferedWriter(_Screen(screen)), "utf-8")
     consoles = (rich.console.Console(file=file) for file in (buffered, errors))
     console = Console(output=next(consoles), errors=next(consoles))
     buffered.write("a result\n")
