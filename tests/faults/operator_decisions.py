@@ -23,7 +23,9 @@ from lambda_src.core.models import Answer, AssistantDefinition, RecordKey
 from lambda_src.services.dynamodb.updates import NO_EXPIRY
 from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.twilio_service import TEXT_RULES
-from ops.approvals import DraftRequest
+from lambda_src.utils.assistant_definitions import AssistantFiles
+from ops.approvals import DraftRequest, Review, is_held
+from ops.audit import AuditContext
 from ops.conversations import ConversationRecord, ConversationRepository, release
 from ops.dlq.inspection import Inspection
 from ops.dlq.policy import RedriveDecision, redrive_decision
@@ -173,6 +175,26 @@ class Approvals:
         message: Any = None  # not looked at
         inspection = Inspection(message, content, ConversationRecord({}, ledger))
         return redrive_decision(inspection, {ledger.failure_code})
+
+
+def approve_held_draft(
+    client: "DynamoDBClient", table_name: str, key: RecordKey, at: float
+) -> str | None:
+    """Approve a draft as it is; return the message to put on the queue, None if none waits."""
+    repository = ConversationRepository(client, table_name, NO_EXPIRY)
+    record = repository.read(key)
+    if record is None or not is_held(record):
+        return None
+    review, body = Review.of(record), rebuild_context(record.attributes)
+    context = contexts.parser(body)
+    definition = context.assistant or AssistantFiles().find(context.assistant_id)
+    asked_at = first_asked_at(record.attributes)
+    answer = DraftRequest(body, asked_at, context, definition, TEXT_RULES).as_it_is(
+        review.draft.answer
+    )
+    audit = AuditContext("arn:aws:iam::123456789012:user/dana", "the amount is true", at)
+    repository.apply(review.approve(answer, "whatsapp", audit))
+    return body
 
 
 def should_redrive(evidence: Evidence) -> bool:

@@ -164,6 +164,9 @@ class History:
     def asked(self, worker: str, *, has_answer: bool) -> None:
         """Note that a worker asked the AI; it may if it acquired the lease before the answer."""
         self.asked_again += has_answer and worker not in self._may_ask
+
+    def answered(self, worker: str) -> None:
+        """Note that the AI answered a worker."""
         self._unstored[worker] += 1
 
     def stored(self, worker: str) -> None:

@@ -57,6 +57,8 @@ CELLS = (
     "declared unknown / dynamodb.UpdateItem#1 / killed after / redelivered",
     "declared unknown, yet sent / dynamodb.UpdateItem#1 / killed after / redelivered",
     "refused by Twilio / dynamodb.TransactWriteItems#2 / throttled / redelivered",
+    "draft rewritten / dynamodb.UpdateItem#3 / killed after / redelivered",
+    "draft held / sqs.SendMessage#1 / killed before / redelivered",
     "refused context / dynamodb.TransactWriteItems#1 / killed before / redelivered",
     "opted out / dynamodb.TransactWriteItems#2 / answer lost / concurrent duplicate",
     "last delivery / dynamodb.UpdateItem#1 / killed before / redelivered",

@@ -300,6 +300,7 @@ class Observer(logging.Handler):
             observation.acquired_after_opt_out += self._has_opted_out(author.key)
         elif call == "generator.generate":
             observation.asked(owner, has_answer=bool(before and before.answer))
+            observation.answered(owner)
         elif call == "sender.send":
             observation.acted(owner, call)
             observation.sids.append(result)

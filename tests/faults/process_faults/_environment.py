@@ -27,12 +27,13 @@ from werkzeug.wrappers import Request, Response
 from lambda_src.core.models import RecordKey
 from lambda_src.services.dynamodb.marshalling import serialize
 from lambda_src.services.dynamodb.suppression import suppression_key
+from local.fakes import Fault as VendorFault
 from local.fakes import TwilioSettings
 from local.fakes.aws import ACCOUNT as AWS_ACCOUNT
 from local.fakes.aws import CREDENTIALS, QUEUE, REGION, TABLE
 from local.fakes.server import InterruptibleWait, LoopbackServer, buffered_request
 from tests.faults.process_faults._clock import EPOCH, POLL_SECONDS, SLOTS
-from tests.faults.process_faults._services import MotoQueue, Services
+from tests.faults.process_faults._services import HAND_OFFS, MotoQueue, Services
 from tests.faults.process_faults.calls import (
     FIRST_HEARTBEAT,
     GENERATIONS,
@@ -69,6 +70,7 @@ TICK = 0.001
 FUNCTION_SECONDS = 180
 """The function's timeout, as deployed."""
 IDEMPOTENCY_TABLE = "idempotency"
+INVENTED = "£99.50"
 KEY = RecordKey(RECIPIENT, CONVERSATION)
 """The key of the only conversation."""
 CONTEXT = get_context("forkserver")
@@ -80,6 +82,7 @@ _VARIABLES = {
     "CHANNEL": "whatsapp",
     "QUEUE_URL": f"http://127.0.0.1/{AWS_ACCOUNT}/{QUEUE}",
     "CONVERSATIONS_TABLE": TABLE,
+    "HANDOFF_QUEUE_URL": f"http://127.0.0.1/{AWS_ACCOUNT}/{HAND_OFFS}",
     "IDEMPOTENCY_TABLE": IDEMPOTENCY_TABLE,
     "SECRET_PREFIXES": ",".join(PREFIXES),
     # Real time, hence short: what hangs is waited for. Everything else is as deployed.
@@ -361,6 +364,9 @@ class Environment:
         self._logs = Path(tempfile.mkdtemp(dir=scratch))
         services.reset()
         services.twilio.settings = TwilioSettings(list_lag_requests=scenario.list_lag_requests)
+        flawed = VendorFault.wrong_output(json.dumps({"1": "Amara", "2": f"You get {INVENTED}."}))
+        for _ in range(scenario.flawed_drafts):
+            services.openai.fail_next(flawed)
         self.queue = MotoQueue(services, scenario.max_receive_count)
         _create_tables(is_opted_out=scenario.is_opted_out)
         create_secrets()

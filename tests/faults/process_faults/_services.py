@@ -63,6 +63,10 @@ class Services:
         """Return the messages that Twilio accepted, oldest first."""
         return tuple(message["sid"] for message in self.twilio.messages())
 
+    def count_sent(self, text: str) -> int:
+        """Return how many messages that Twilio accepted contain a text."""
+        return sum(text in str(message["body"]) for message in self.twilio.messages())
+
     def item(self, table: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return an item in DynamoDB's JSON; to be called under the lock."""
         found = dynamodb_backends[ACCOUNT][REGION].get_item(table, dict(key))
@@ -91,12 +95,16 @@ def services(clock: SharedTime) -> Iterator[Services]:
         moto_api_backend.reset()
 
 
+HAND_OFFS = "hand-offs"
+
+
 class MotoQueue:
     """The channel's queue and its dead-letter queue in moto, inspected from within."""
 
     def __init__(self, services: Services, max_receive_count: int) -> None:
         self._services = services
         self._url = create_queues(clients().sqs, max_receive_count)
+        clients().sqs.create_queue(QueueName=HAND_OFFS)
 
     def send(self, body: str) -> str:
         with self._services.aws_lock:
@@ -132,6 +140,9 @@ class MotoQueue:
             return Location.ON_QUEUE if found.visible else Location.IN_FLIGHT
         is_dead = message_id in {message.id for message in _queue(DEAD_LETTERS)._messages}
         return Location.DEAD if is_dead else Location.DELETED
+
+    def count_hand_offs(self) -> int:
+        return len(_queue(HAND_OFFS)._messages)
 
     def redrive(self) -> None:
         """Move every dead-letter message back, as a message that was never received."""

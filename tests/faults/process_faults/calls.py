@@ -161,6 +161,7 @@ class RecordState:
     owner: str = ""  # of the lease
     sid: str = ""
     has_answer: bool = False  # whether the AI's is stored
+    has_rejected_draft: bool = False  # whether the problems of the AI's first answer are stored
     failure: str = ""  # its code
     fingerprint: str = ""  # changes with any attribute
 
@@ -179,6 +180,7 @@ class RecordState:
             owner=text("lease_owner"),
             sid=text("message_sid"),
             has_answer="ai_answer" in item or bool(item.get("messages", {}).get("L")),
+            has_rejected_draft="rejected_draft" in item,
             failure=item.get("failure", {}).get("M", {}).get("code", {}).get("S", ""),
             fingerprint=hashlib.sha1(content).hexdigest(),  # noqa: S324 - to compare, not to protect
         )
@@ -242,18 +244,30 @@ def history_of(events: Iterable[Event]) -> History:
     """Return what the workers did, as far as the rules depend on its order."""
     history = History()
     for event in events:
-        worker, before, after = str(event.worker), event.before, event.after
-        if event.what is Happening.ARRIVED and event.call.kind in GENERATIONS:
-            history.asked(worker, has_answer=before.has_answer)
-        if event.what is not Happening.APPLIED:
-            continue
-        if after.owner != before.owner:
-            history.acquired(worker, has_answer=before.has_answer)
-        elif _needs_lease(event):
-            history.acted(worker, str(event))
-        if after.has_answer and not before.has_answer:
-            history.stored(worker)
+        if event.call.kind in GENERATIONS:
+            _note_generation(history, event)
+        if event.what is Happening.APPLIED:
+            _note_effect(history, event)
     return history
+
+
+def _note_generation(history: History, event: Event) -> None:
+    if event.what is Happening.ARRIVED:
+        history.asked(str(event.worker), has_answer=event.before.has_answer)
+    elif event.what is Happening.ANSWERED and event.status < 300:
+        history.answered(str(event.worker))
+
+
+def _note_effect(history: History, event: Event) -> None:
+    worker, before, after = str(event.worker), event.before, event.after
+    if after.owner != before.owner:
+        history.acquired(worker, has_answer=before.has_answer)
+    elif _needs_lease(event):
+        history.acted(worker, str(event))
+    if after.has_rejected_draft and not before.has_rejected_draft:
+        history.stored_problem(worker)
+    if after.has_answer and not before.has_answer:
+        history.stored(worker)
 
 
 def _needs_lease(event: Event) -> bool:

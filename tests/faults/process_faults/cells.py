@@ -38,6 +38,7 @@ class Scenario:
     list_lag_requests: int = 0  # how many of Twilio's lists leave a message out
     is_opted_out: bool = False
     has_consent: bool = True  # a context object without it is refused
+    flawed_drafts: int = 0  # how many of the AI's first answers contain an invented amount
 
     @property
     def is_refused(self) -> bool:
@@ -66,6 +67,7 @@ ACQUIRE = "dynamodb.TransactWriteItems"
 CHANGE_VISIBILITY = "sqs.ChangeMessageVisibilityBatch"
 SECRET = "secretsmanager.GetSecretValue"
 ATTRIBUTES = "sqs.GetQueueAttributes"
+HAND_OFF = "sqs.SendMessage"
 AI_FAILS = ("openai.POST responses#1", Fault.SERVER_ERROR)
 ANSWER_LOST = (f"{SEND}#1", Fault.ANSWER_LOST)
 ONE_LOOKUP = {"SETTLE_DELAYS_SECONDS": "15"}
@@ -140,6 +142,16 @@ SCENARIOS = {
     "refused by Twilio": Scenario(
         script=(f"{SEND}#1", Fault.REFUSED), focus=(f"{ACQUIRE}#2", f"{CHANGE_VISIBILITY}#3")
     ),
+    # The AI's first answer fails the checks, and a second one is asked for.
+    "draft rewritten": Scenario(
+        focus=(
+            *(f"{WRITE}#2", "openai.GET items", "openai.DELETE conversations"),
+            *(f"{WRITE}#3", "openai.POST responses#2", f"{WRITE}#5"),
+        ),
+        flawed_drafts=1,
+    ),
+    # The second answer fails them, too: the draft is held until the operator approves it.
+    "draft held": Scenario(focus=(f"{WRITE}#5", HAND_OFF), flawed_drafts=2),
     # A context object without consent.
     "refused context": Scenario(focus=(ACQUIRE, f"{CHANGE_VISIBILITY}#2"), has_consent=False),
     # A recipient who opted out before is refused when the lease is acquired.

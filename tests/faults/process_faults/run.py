@@ -9,11 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local.fakes.aws import TABLE
-from tests.faults.operator_decisions import Decision, Operator, dynamodb_table, should_redrive
+from tests.faults.operator_decisions import (
+    Decision,
+    Operator,
+    approve_held_draft,
+    dynamodb_table,
+    should_redrive,
+)
 from tests.faults.parallel import process_pool
 from tests.faults.process_faults._clock import SharedTime
 from tests.faults.process_faults._environment import (
     CONTEXT,
+    INVENTED,
     KEY,
     Environment,
     Handler,
@@ -116,7 +123,7 @@ class CellRun:
         self._broken: set[Rule] = set()
         self._operator_actions = 0
         self._redelivered_after: float | None = None
-        self._is_reached = self._is_unresolved = False
+        self._is_reached = self._is_unresolved = self._is_approved = False
 
     def results(self) -> Iterator[CellResult]:
         """Run it, and yield the result of each cell that it covers."""
@@ -179,8 +186,13 @@ class CellRun:
         return self._judge(is_final=True)
 
     def _let_operator_act(self) -> bool:
-        """Let the operator decide, then redrive; return whether anything was redriven."""
+        """Let the operator decide, then redrive; return whether a message is on the queue again."""
         environment = self._environment
+        if body := approve_held_draft(clients().dynamodb, TABLE, KEY, environment.now):
+            self._is_approved = True
+            self._messages.append(environment.queue.send(body))
+            self._operator_actions += 1
+            return True
         sid = next(iter(environment.services.sids()), "")
         decision = self._operator.decide(KEY, sid, environment.now)
         environment.read_record()
@@ -210,6 +222,10 @@ class CellRun:
             asked_again=history.asked_again,
             acts_without_lease=tuple(history.acts_without_lease),
             is_final=is_final,
+            hand_offs=environment.queue.count_hand_offs(),
+            is_approved=self._is_approved,
+            sent_unapproved=0 if self._is_approved else environment.services.count_sent(INVENTED),
+            ai_answers=history.ai_answers,
             is_refused=self._cell.is_refused,
             redelivered_after=self._redelivered_after,
         )
