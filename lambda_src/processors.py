@@ -48,7 +48,7 @@ from lambda_src.core import (
 )
 from lambda_src.core.batch import BatchHandler
 from lambda_src.services.http_deadline import DeadlineAdapter
-from lambda_src.services.secret_schemas import invalid_secret
+from lambda_src.services.secrets_manager_service import invalid_secret
 
 __all__ = [
     "AccountRefused",

@@ -187,7 +187,7 @@ class DraftRequest:
     def _check(self, answer: Answer) -> list[CheckResult]:
         if self.definition is None:
             return []
-        return list(check_texts(answer, self.context, self.definition))
+        return check_texts(answer, self.context, self.definition)
 
     @property
     def is_moderated(self) -> bool:

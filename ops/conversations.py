@@ -24,12 +24,11 @@ from lambda_src.services.dynamodb import (
     deserialize,
     if_unchanged,
     items,
-    map_errors,
     serialize,
     serialize_record,
-    too_large,
     updates,
 )
+from lambda_src.services.dynamodb_service import map_errors, too_large
 from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
 from ops.errors import OperatorError
 

@@ -19,7 +19,7 @@ from lambda_src.core import (
     SecretField,
 )
 from lambda_src.core.ai.errors import classify_status
-from lambda_src.services import secret_schemas
+from lambda_src.services import secrets_manager_service as secrets
 from ops.errors import OperatorError, VendorUnreachable
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class OpenAILookup:
         """Use the channel's own key."""
         deployment = store.deployment
         secret = store.read(deployment.settings.secret_prefixes[0])
-        return cls(secret_schemas.openai_key(secret), deployment.settings.openai_base_url)
+        return cls(secrets.openai_key(secret), deployment.settings.openai_base_url)
 
     def model(self, name: str) -> Model:
         """Return a model that the key may use (`GET /v1/models/{model}`, free of charge).
@@ -168,9 +168,7 @@ def _check_openai(settings: Settings, key: str) -> None:
     OpenAILookup(key, settings.openai_base_url).check()
 
 
-OPENAI = SecretKind(
-    "OpenAI", (SecretField("ai_api_key"),), secret_schemas.openai_key, _check_openai
-)
+OPENAI = SecretKind("OpenAI", (SecretField("ai_api_key"),), secrets.openai_key, _check_openai)
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,7 @@ class SecretStore:
             ConfigurationRefused: It is not JSON.
             ClientError: It does not exist, or access is denied.
         """
-        return secret_schemas.stored_secret(self.client.get_secret_value(SecretId=name))
+        return secrets.stored_secret(self.client.get_secret_value(SecretId=name))
 
     def write(self, name: str, value: Any) -> str:
         """Store a value as a new version; create the secret if needed.

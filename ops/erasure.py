@@ -17,7 +17,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from lambda_src.core import PHONE, ConditionFailed, RejectedContext, Status, Step
-from lambda_src.services.dynamodb import deserialize, items, map_errors, serialize, spellings
+from lambda_src.services.dynamodb import deserialize, items, serialize, spellings
+from lambda_src.services.dynamodb_service import map_errors
 from ops.errors import OperatorError
 from ops.queues import QueueScanner
 from ops.suppressions import ERASED, Suppressions

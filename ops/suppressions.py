@@ -18,12 +18,12 @@ from lambda_src.services.dynamodb import (
     SHARDS,
     deserialize,
     items,
-    map_errors,
     partition_key,
     serialize,
     spellings,
     suppression_key,
 )
+from lambda_src.services.dynamodb_service import map_errors
 from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
 
 if TYPE_CHECKING:

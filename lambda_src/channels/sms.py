@@ -12,7 +12,7 @@ from lambda_src.core import (
     Settings,
     TextRules,
 )
-from lambda_src.services.secret_schemas import twilio_credentials
+from lambda_src.services.secrets_manager_service import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio.errors import Refusal
 from lambda_src.services.twilio_account import OPERATOR

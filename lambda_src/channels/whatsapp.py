@@ -1,7 +1,7 @@
 """WhatsApp through Twilio: addresses are phone numbers prefixed with the channel's name."""
 
 from lambda_src.core import ChannelParts, OutgoingMessage, Settings
-from lambda_src.services.secret_schemas import twilio_credentials
+from lambda_src.services.secrets_manager_service import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio_account import OPERATOR
 from lambda_src.services.twilio_service import (

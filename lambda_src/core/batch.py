@@ -1,6 +1,7 @@
 """One batch: all messages concurrently, each fails independently, none is forgotten."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -8,11 +9,13 @@ from random import Random
 from typing import Any, TypeVar
 
 from lambda_src.core import time_budget
-from lambda_src.core.contract import LogEvent, Metric
+from lambda_src.core.contract import ENDS, Kind, LogEvent, Metric, Step
 from lambda_src.core.deadlines import map_with_deadline, thread_pool
 from lambda_src.core.errors import (
     ProcessingError,
+    RecipientErased,
     RejectedContext,
+    UnrecognizedRecord,
     unexpected_error,
 )
 from lambda_src.core.flow import MessageFlow
@@ -22,7 +25,6 @@ from lambda_src.core.log import (
     log_failure,
     log_unfinished,
 )
-from lambda_src.core.metrics import Result, count_results
 from lambda_src.core.models import ContextObject, Delivery, Outcome
 from lambda_src.core.ports import Clock, Heartbeat, Metrics, Queue
 from lambda_src.core.retry import SYSTEM_RANDOM, schedule_redelivery
@@ -33,6 +35,24 @@ T = TypeVar("T")
 
 MAX_REQUEST_AGE_SECONDS = 2 * 14 * 86_400
 """A queue and its dead-letter queue keep a message for 14 days each: no request is older."""
+
+Result = Outcome | ProcessingError
+"""The result of one delivery."""
+
+_METRIC_OF_OUTCOME = {
+    Outcome.SENT: Metric.MESSAGES_SENT,
+    Outcome.SETTLED: Metric.MESSAGES_SETTLED,
+    Outcome.ALREADY_PROCESSED: Metric.MESSAGES_REPEATED,
+    Outcome.HELD: Metric.MESSAGES_HELD,
+}
+_METRIC_OF_KIND = {
+    Kind.PERMANENT: Metric.MESSAGES_FAILED,
+    Kind.USED_UP: Metric.MESSAGES_FAILED,
+    Kind.UNKNOWN: Metric.MESSAGES_UNKNOWN,
+    Kind.ENDED: Metric.MESSAGES_REPEATED,
+}
+"""Failures after which the message is not attempted again; all others count as retried."""
+_REJECTED_AT_EACH_DELIVERY = (RejectedContext, UnrecognizedRecord, RecipientErased)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +126,7 @@ class BatchHandler:
                 "failed": len(failed),
             },
         )
-        self.metrics.publish(*count_results(deliveries, results, len(heartbeat_failures)))
+        self.metrics.publish(*_count_results(deliveries, results, len(heartbeat_failures)))
         return failed
 
     def _process_with_heartbeat(
@@ -195,3 +215,36 @@ class BatchHandler:
 
     def _has_time(self, delivery: Delivery) -> bool:
         return delivery.deadline - self.clock() >= time_budget.MIN_START_SECONDS
+
+
+def _count_results(
+    deliveries: Sequence[Delivery], results: Mapping[str, Result], heartbeat_failures: int
+) -> tuple[dict[Metric, int], dict[tuple[Step, Kind], int]]:
+    """Return the numbers of a batch by metric, and its failures by step and kind.
+
+    Zeros are included, so that graphs and alarms have no gaps.
+
+    Args:
+        deliveries: The batch.
+        results: The result of each delivery, by message id.
+        heartbeat_failures: Number of messages for which the heartbeat failed.
+    """
+    counts: Counter[Metric] = Counter(dict.fromkeys(ENDS, 0))
+    counts[Metric.MESSAGES_RECEIVED] = len(deliveries)
+    counts[Metric.HEARTBEAT_FAILURES] = heartbeat_failures
+    failures: Counter[tuple[Step, Kind]] = Counter()
+    for delivery in deliveries:
+        result = results[delivery.message_id]
+        metric = _metric_of(delivery, result)
+        counts[metric] += 1
+        if isinstance(result, ProcessingError) and metric is not Metric.MESSAGES_REPEATED:
+            failures[result.step, result.kind] += 1
+    return dict(counts), dict(failures)
+
+
+def _metric_of(delivery: Delivery, result: Result) -> Metric:
+    if isinstance(result, Outcome):
+        return _METRIC_OF_OUTCOME[result]
+    if isinstance(result, _REJECTED_AT_EACH_DELIVERY) and delivery.receive_count > 1:
+        return Metric.MESSAGES_REPEATED  # the first delivery was counted as failed
+    return _METRIC_OF_KIND.get(result.kind, Metric.MESSAGES_RETRIED)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lambda_src.core.contract import HoldReason, LogEvent, Status, Step
+from lambda_src.core.deadlines import retry_until_deadline
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.drafts.composer import MessageComposer
@@ -36,7 +37,6 @@ from lambda_src.core.ledger import (
 from lambda_src.core.log import log_failure, log_unrecorded_failure
 from lambda_src.core.models import Answer, ContextObject, Delivery, Outcome, RecordKey
 from lambda_src.core.ports import Clock, Credentials, HandOffQueue, Heartbeat, Queue, Secrets
-from lambda_src.core.retry import retry_until_deadline
 
 log = logging.getLogger(__name__)
 

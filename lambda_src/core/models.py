@@ -1,6 +1,5 @@
 """The values that pass through the flow: context object, delivery, AI request, answer, message."""
 
-import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
@@ -240,11 +239,6 @@ class Answer:
     usage: Usage
     checked: str = field(default="", compare=False)
     written_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
-
-    @property
-    def content(self) -> str:
-        """What is sent, for the message history: the text, or the content variables as JSON."""
-        return self.text or json.dumps(dict(self.variables), ensure_ascii=False)
 
     def has_same_content(self, other: "Answer") -> bool:
         """Return whether both have the same text, or the same variables in any order."""

@@ -421,7 +421,7 @@ class ChannelParts:
             first reconciliation marks it, and an operator decides.
         operator: What the operator's command line needs.
         check_context: Yields what a context object lacks that only this channel requires, before
-            the AI is asked; each problem has the channel's own failure code.
+            the AI is asked; each problem has the channel's own failure code. None: nothing.
         max_conversation_id_bytes: The longest conversation id that the vendor's events can contain,
             in bytes of UTF-8; None: as long as a record's key may be.
         preload_modules: Modules that the sender's SDK imports at its first send. They are imported
@@ -438,7 +438,7 @@ class ChannelParts:
     make_status_lookup: Callable[[Settings], StatusLookup] | None = None
     has_message_list: bool = True
     operator: OperatorParts = OperatorParts()
-    check_context: Callable[[ContextObject], Iterable[Problem]] = lambda _: ()
+    check_context: Callable[[ContextObject], Iterable[Problem]] | None = None
     max_conversation_id_bytes: int | None = None
     preload_modules: tuple[str, ...] = ()
 

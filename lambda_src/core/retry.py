@@ -1,19 +1,11 @@
-"""When a failed message is delivered again, and how long a ledger write is repeated."""
+"""When a failed message is delivered again."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from random import Random, SystemRandom
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_delay,
-    wait_random_exponential,
-)
-
 from lambda_src.core import time_budget
-from lambda_src.core.errors import LedgerUnavailable, ProcessingError, Redelivery
+from lambda_src.core.errors import ProcessingError, Redelivery
 from lambda_src.core.log import log_visibility_unchanged
 from lambda_src.core.models import Delivery
 
@@ -79,40 +71,3 @@ def schedule_redelivery(
     }
     if not change_visibility(delays, min(each.deadline for each in deliveries)):
         log_visibility_unchanged(len(delays))
-
-
-def retry_until_deadline(
-    write: Callable[[], None],
-    *,
-    deadline: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-    max_seconds: float = float("inf"),
-) -> None:
-    """Write, and repeat it while the table is unavailable and the function has time.
-
-    Args:
-        write: A conditional write of the ledger.
-        deadline: When Lambda ends the function, in epoch seconds; a whole attempt must fit before.
-        clock: Returns the time in epoch seconds.
-        sleep: Waits between two attempts.
-        max_seconds: No attempt begins later than that, however much time is left.
-
-    Raises:
-        LedgerUnavailable: The table stayed unavailable.
-    """
-    stop_after_max = stop_after_delay(max_seconds)
-
-    def stop(state: RetryCallState) -> bool:
-        remaining = deadline - clock() - state.upcoming_sleep
-        reserve = time_budget.AWS_CALL_SECONDS + time_budget.SHUTDOWN_RESERVE_SECONDS
-        return remaining < reserve or stop_after_max(state)
-
-    retrying = Retrying(
-        sleep=sleep,
-        retry=retry_if_exception_type(LedgerUnavailable),
-        wait=wait_random_exponential(multiplier=0.2, max=5),
-        stop=stop,
-        reraise=True,
-    )
-    retrying(write)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
-from twilio.rest import Client
-
 from lambda_src.core import (
     AccountRefused,
     OperatorParts,
@@ -23,8 +21,10 @@ from lambda_src.services.twilio_service import SDK_ERRORS, error_answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twilio.rest import Client
+
     from lambda_src.core import Settings
-    from lambda_src.services.secret_schemas import TwilioCredentials
+    from lambda_src.services.secrets_manager_service import TwilioCredentials
 
 T = TypeVar("T")
 
@@ -67,9 +67,7 @@ def delete_message(settings: Settings, credentials: TwilioCredentials, sid: str)
 
 def _client(settings: Settings, credentials: TwilioCredentials) -> Client:
     http_client = DeadlineHttpClient(settings.send_timeout_seconds, settings.twilio_base_url)
-    return Client(  # type: ignore[no-untyped-call]
-        *credentials.login, credentials.account_sid, http_client=http_client
-    )
+    return http_client.sdk_client(credentials)
 
 
 def _request(call: Callable[[], T]) -> T | None:

@@ -20,7 +20,6 @@ from twilio.base.exceptions import (
 )
 from twilio.base.version import Version
 from twilio.http.response import Response
-from twilio.rest import Client
 from urllib3 import exceptions as transport
 
 from lambda_src.core import (
@@ -38,10 +37,8 @@ from lambda_src.services.twilio.lookup import find_sids
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from twilio.rest.api.v2010.account.message import MessageList
-
     from lambda_src.core import DeliveryEvent, OutgoingMessage
-    from lambda_src.services.secret_schemas import TwilioCredentials
+    from lambda_src.services.secrets_manager_service import TwilioCredentials
     from lambda_src.services.twilio.callbacks import TwilioCallbacks
 
 MAX_BODY_LENGTH = 1600
@@ -103,7 +100,7 @@ class TwilioSender:
         if message.status_callback and credentials.auth_token:  # only the token verifies callbacks
             parameters["status_callback"] = f"{message.status_callback}{CALLBACK_RETRIES}"
         try:
-            sid = _messages(self._http_client, credentials).create(**parameters).sid
+            sid = self._http_client.sdk_client(credentials).messages.create(**parameters).sid
         except SDK_ERRORS as error:
             raise _classify(error, Step.SEND, self._refusals) from error
         if not sid:
@@ -124,7 +121,7 @@ class TwilioSender:
             TransientFailure: The list cannot be read; also `CredentialsRefused` and the like.
         """
         addresses = self._addresses(message)
-        messages = _messages(self._http_client, credentials)
+        messages = self._http_client.sdk_client(credentials).messages
         try:
             return find_sids(messages, message, addresses, since, self._timeout)
         except SDK_ERRORS as error:
@@ -159,7 +156,7 @@ class TwilioStatusLookup:
             TransientFailure: It did not answer, or asked for later requests.
         """
         try:
-            found = _messages(self._http_client, credentials).get(sid).fetch()
+            found = self._http_client.sdk_client(credentials).messages.get(sid).fetch()
         except SDK_ERRORS as error:
             answer = error_answer(error)
             if answer and answer[0] == HTTPStatus.NOT_FOUND:
@@ -177,14 +174,6 @@ class TwilioStatusLookup:
     def classify(self, event: DeliveryEvent) -> ProcessingError:
         """Return the error of a message that was accepted and then not delivered."""
         return self._callbacks.classify(event)
-
-
-def _messages(http_client: DeadlineHttpClient, credentials: TwilioCredentials) -> MessageList:
-    # A new client takes microseconds; the connections are kept by the HTTP client.
-    client = Client(  # type: ignore[no-untyped-call]
-        *credentials.login, credentials.account_sid, http_client=http_client
-    )
-    return client.messages
 
 
 def _classify(

@@ -67,7 +67,7 @@ class ContextParser:
         addressing: The format and the field of the channel's addresses.
         has_credentials: Whether a context object names a secret with the vendor's credentials.
         max_conversation_id_bytes: The longest conversation id; None: as long as a key may be.
-        check_context: Yields what a context object lacks that only this channel requires.
+        check_context: Yields what a context object lacks that only this channel requires, if any.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ContextParser:
         *,
         has_credentials: bool = True,
         max_conversation_id_bytes: int | None = None,
-        check_context: Callable[[ContextObject], Iterable[Problem]] = lambda _: (),
+        check_context: Callable[[ContextObject], Iterable[Problem]] | None = None,
     ) -> None:
         self._addressing = addressing
         self._check_context = check_context
@@ -114,7 +114,7 @@ class ContextParser:
             problems = _problems(error, field_names(self._model))
             raise self._rejection(problems, document) from None
         context = payload.context_object(self._addressing)
-        if problems := list(self._check_context(context)):
+        if self._check_context and (problems := list(self._check_context(context))):
             raise self._rejection(problems, document)
         return context
 

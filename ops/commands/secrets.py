@@ -7,7 +7,7 @@ import typer
 from botocore.exceptions import ClientError
 
 from lambda_src.core import ConfigurationRefused
-from lambda_src.services.secret_schemas import parse_secret
+from lambda_src.services.secrets_manager_service import parse_secret
 from ops.command import DryRun, OperatorError, Session, Yes, command
 from ops.credential_checks import SecretKind, SecretStore, scheduled_for_deletion
 

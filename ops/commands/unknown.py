@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lambda_src.core import ConditionFailed, Status
-from lambda_src.services.dynamodb import Update
+from lambda_src.services.dynamodb import Update, items
 from ops.command import (
     MASK,
     DryRun,
@@ -167,7 +167,7 @@ def _row(record: ConversationRecord, now: float, *, show: bool) -> dict[str, obj
 def _document(
     unknown: UnknownSend, findings: Findings, now: float, *, show: bool
 ) -> dict[str, Any]:
-    content = unknown.answer.content
+    content = items.sent_content(unknown.answer)
     return {
         **_row(unknown.record, now, show=show),
         "text": content if show else MASK,

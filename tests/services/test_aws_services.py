@@ -11,8 +11,12 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.sqs.models import sqs_backends
 
 from lambda_src.core.errors import PermanentFailure, TransientFailure
-from lambda_src.services.secret_schemas import TwilioCredentials, twilio_credentials
-from lambda_src.services.secrets_manager_service import MAX_AGE_SECONDS, ChannelSecrets
+from lambda_src.services.secrets_manager_service import (
+    MAX_AGE_SECONDS,
+    ChannelSecrets,
+    TwilioCredentials,
+    twilio_credentials,
+)
 from lambda_src.services.sqs_service import ChannelQueue
 from local.fakes.aws import ACCOUNT as AWS_ACCOUNT
 from local.fakes.aws import QUEUE, REGION

@@ -27,8 +27,11 @@ from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFa
 from lambda_src.core.ledger import Failure, HeldDraft
 from lambda_src.core.models import Answer
 from lambda_src.services.dynamodb import Retention, items, serialize, suppression_key
-from lambda_src.services.dynamodb.errors import UNAVAILABLE
-from lambda_src.services.dynamodb_service import ConversationsTable, OpenWorkTable
+from lambda_src.services.dynamodb_service import (
+    UNAVAILABLE,
+    ConversationsTable,
+    OpenWorkTable,
+)
 from ops.conversations import approve_draft, reject_draft, release
 from tests.support.clock import START
 from tests.support.fakes import ANSWER

@@ -22,7 +22,7 @@ from lambda_src.core.errors import (
     TransientFailure,
 )
 from lambda_src.core.models import OutgoingMessage
-from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.secrets_manager_service import TwilioCredentials
 from lambda_src.services.twilio import http
 from lambda_src.services.twilio.http import DeadlineHttpClient
 from lambda_src.services.twilio_service import TwilioSender

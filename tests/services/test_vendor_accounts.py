@@ -13,7 +13,11 @@ from lambda_src.core.errors import AccountRefused, ConfigurationRefused, Process
 from lambda_src.core.retry import redelivery_delay
 from lambda_src.core.settings import ConfigurationError, Settings
 from lambda_src.core.time_budget import MAX_RETRY_AFTER
-from lambda_src.services.secret_schemas import TwilioCredentials, parse_secret, twilio_credentials
+from lambda_src.services.secrets_manager_service import (
+    TwilioCredentials,
+    parse_secret,
+    twilio_credentials,
+)
 from lambda_src.services.twilio_account import check_credentials
 from local.fakes.faults import Fault
 from local.fakes.twilio import FakeTwilio

@@ -21,7 +21,7 @@ from lambda_src.core.models import (
     OutgoingMessage,
     Usage,
 )
-from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.secrets_manager_service import TwilioCredentials
 
 T = TypeVar("T")
 

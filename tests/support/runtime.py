@@ -33,7 +33,7 @@ from lambda_src.core.ports import (
     TextGenerator,
 )
 from lambda_src.core.time_budget import TimeBudget
-from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.secrets_manager_service import TwilioCredentials
 from lambda_src.services.twilio_service import TEXT_RULES
 from tests.support import contexts
 from tests.support.clock import START, FakeClock

@@ -33,6 +33,7 @@ from lambda_src.core.models import (
 )
 from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.time_budget import MIN_AI_SECONDS
+from lambda_src.services.dynamodb import items
 from lambda_src.services.twilio_service import MAX_BODY_LENGTH, MAX_RENDERED_LENGTH, TEXT_RULES
 from lambda_src.utils.assistant_definitions import CACHE_SIZE, DIRECTORY, AssistantFiles
 from tests.support import contexts
@@ -277,9 +278,9 @@ def test_the_rest_of_the_answer_is_kept() -> None:
 
 def test_the_history_has_what_was_sent() -> None:
     """The text, or the variables as JSON."""
-    assert "Hello" == _text("Hello").content
-    assert {"a": "Zoë 🎂"} == json.loads(_filled(a="Zoë 🎂").content)
-    assert "Zoë 🎂" in _filled(a="Zoë 🎂").content
+    assert "Hello" == items.sent_content(_text("Hello"))
+    assert {"a": "Zoë 🎂"} == json.loads(items.sent_content(_filled(a="Zoë 🎂")))
+    assert "Zoë 🎂" in items.sent_content(_filled(a="Zoë 🎂"))
 
 
 # --- OpenAI's interface

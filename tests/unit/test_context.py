@@ -315,7 +315,7 @@ def test_the_code_of_several_problems() -> None:
 
 def test_field_names_contain_the_channels_name() -> None:
     """The same schema reads another channel."""
-    prefixes = [prefix.replace("whatsapp", "sms") for prefix in contexts.SECRET_PREFIXES]
+    prefixes = tuple(prefix.replace("whatsapp", "sms") for prefix in contexts.SECRET_PREFIXES)
     parse_sms = ContextParser("sms", partial(is_within, prefixes=prefixes))
     assert contexts.SENDER == parse_sms(body(valid()).replace("whatsapp", "sms")).sender
 

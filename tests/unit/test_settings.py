@@ -25,8 +25,13 @@ from lambda_src.core.contract import (
 from lambda_src.core.errors import ConfigurationRefused
 from lambda_src.core.ports import ChannelParts
 from lambda_src.core.settings import ConfigurationError, Settings
-from lambda_src.services.secret_schemas import TwilioCredentials, openai_key, twilio_credentials
-from lambda_src.services.secrets_manager_service import SingleFlight, is_within
+from lambda_src.services.secrets_manager_service import (
+    SingleFlight,
+    TwilioCredentials,
+    is_within,
+    openai_key,
+    twilio_credentials,
+)
 from tests.support.contexts import OPENAI_SECRET, SECRET_PREFIXES, TWILIO_SECRET
 
 MINIMAL = {
@@ -198,7 +203,7 @@ CREDENTIALS = "ai-multi-comms/dev/whatsapp-credentials"
 def test_references_with_a_prefix_are_the_channels_own(reference: str) -> None:
     """Names and ARNs, with or without suffix; without prefixes there are none."""
     assert is_within(reference, SECRET_PREFIXES)
-    assert not is_within(reference, [])
+    assert not is_within(reference, ())
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_urlsafe
 
 from lambda_src.core import time_budget
 from lambda_src.core.contract import LogEvent, Metric, Status, Step
+from lambda_src.core.deadlines import retry_until_deadline
 from lambda_src.core.errors import (
     CredentialsRefused,
     FinalUpdateFailed,
@@ -25,7 +27,6 @@ from lambda_src.core.models import (
     encode_reference,
 )
 from lambda_src.core.ports import Clock, Credentials, Metrics, Secrets, Sender
-from lambda_src.core.retry import retry_until_deadline
 
 INTENT_ID_BYTES = 16
 
@@ -169,7 +170,7 @@ class AtMostOnceSender:
         """
         try:
             retry_until_deadline(
-                lambda: self.leases.store.record_sent(key, sent),
+                partial(self.leases.store.record_sent, key, sent),
                 deadline=delivery.deadline,
                 clock=self.clock,
                 sleep=self.sleep,

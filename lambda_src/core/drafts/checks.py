@@ -7,18 +7,14 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass, field
 from itertools import islice
 
-from lambda_src.core.contract import CheckMode
-from lambda_src.core.drafts.facts import KnownFacts, leaf_texts
+from lambda_src.core.drafts.facts import leaf_texts, unsupported_facts
 from lambda_src.core.models import (
     Answer,
     AssistantDefinition,
-    CheckRules,
     ContextObject,
-    TextRules,
 )
 
 MAX_PROBLEMS = 20
@@ -55,8 +51,8 @@ class CheckResult:
 
 def check_texts(
     answer: Answer, context: ContextObject, definition: AssistantDefinition
-) -> Iterator[CheckResult]:
-    """Yield the results of the checks that need no request.
+) -> list[CheckResult]:
+    """Return the results of the checks that need no request.
 
     Args:
         answer: The draft; its text, or the values of its variables, are checked.
@@ -65,12 +61,12 @@ def check_texts(
     """
     rules = definition.checks
     texts = [answer.text] if answer.text else list(answer.variables.values())
-    yield _result("injection", _signs_of_injection(texts, definition.instructions))
+    results = [_result("injection", _signs_of_injection(texts, definition.instructions))]
     if rules.must_say:
         said = comparable("\n".join(texts))
         phrases = (phrase.replace(COMPANY_NAME, context.company_name) for phrase in rules.must_say)
         missing = (phrase for phrase in phrases if comparable(phrase) not in said)
-        yield _result("must_say", (f"does not say {_quote(phrase)}" for phrase in missing))
+        results.append(_result("must_say", (f"does not say {_quote(one)}" for one in missing)))
     if rules.must_not_say:
         said_texts = [comparable(text) for text in texts]
         found = (
@@ -78,17 +74,14 @@ def check_texts(
             for phrase in rules.must_not_say
             if any(comparable(phrase) in text for text in said_texts)
         )
-        yield _result("must_not_say", (f"says {_quote(phrase)}" for phrase in found))
+        results.append(_result("must_not_say", (f"says {_quote(phrase)}" for phrase in found)))
     if rules.facts_only:
-        facts = known_facts(context, definition)
-        yield _result(
-            "facts_only",
-            (
-                f"has the {fact.kind} {_quote(fact.text)}, which is not in the input"
-                for text in texts
-                for fact in facts.unsupported(text)
-            ),
+        facts = unsupported_facts(texts, _input_texts(context, definition))
+        problems = (
+            f"has the {fact.kind} {_quote(fact.text)}, which is not in the input" for fact in facts
         )
+        results.append(_result("facts_only", problems))
+    return results
 
 
 def moderation_result(categories: tuple[str, ...]) -> CheckResult:
@@ -96,18 +89,18 @@ def moderation_result(categories: tuple[str, ...]) -> CheckResult:
     return _result("moderation", (f"was flagged as {category}" for category in categories))
 
 
-def known_facts(context: ContextObject, definition: AssistantDefinition) -> KnownFacts:
-    """Return the facts that a draft may state: those of all that the AI was given.
+def _input_texts(context: ContextObject, definition: AssistantDefinition) -> list[str]:
+    """Return all texts that the AI was given, whose facts a draft may state.
 
-    They are of the subject, the names, the company's fields and address, its guidance, and the
+    They are the subject, the names, the company's fields and address, its guidance, and the
     assistant's instructions with the descriptions of its variables. A text of the subject that
     addresses the AI is not data, so that its facts do not count.
     """
-    texts = list(leaf_texts(context.prompt_context))
-    data = [text for text in texts if not _ADDRESSES_AI.search(text)]
     descriptions = [variable.description for variable in definition.variables.values()]
     trusted = (definition.instructions, *definition.checks.must_say, *descriptions)
-    return KnownFacts.of((*data, context.guidance, context.sender, *trusted))
+    subject = leaf_texts(context.prompt_context)
+    data = [text for text in subject if not _ADDRESSES_AI.search(text)]
+    return [*data, context.guidance, context.sender, *trusted]
 
 
 def _signs_of_injection(texts: Sequence[str], instructions: str) -> Iterator[str]:
@@ -118,21 +111,6 @@ def _signs_of_injection(texts: Sequence[str], instructions: str) -> Iterator[str
     passages = (said[at : at + PASSAGE_WORDS] for at in range(len(said) - PASSAGE_WORDS + 1))
     if any(f" {' '.join(passage)} " in own for passage in passages):
         yield "repeats its instructions"
-
-
-def stamp(checks: CheckRules, texts: TextRules, mode: CheckMode) -> str:
-    """Return what identifies checks and rules for texts: a stored answer may have met others."""
-    limits = {
-        name: [[limit.maximum, limit.unit] for limit in getattr(texts, name)]
-        for name in ("body", "variables")
-    }
-    others = [texts.keeps_line_breaks, texts.required_variables, texts.needs_template]
-    return _digest([asdict(checks), limits, others, mode])
-
-
-def definition_digest(definition: AssistantDefinition) -> str:
-    """Return the SHA-256 of a parsed definition as canonical JSON."""
-    return _digest(asdict(definition))
 
 
 def comparable(text: str) -> str:
@@ -149,8 +127,3 @@ def _result(name: str, problems: Iterator[str]) -> CheckResult:
 def _quote(text: str) -> str:
     shortened = text if len(text) <= MAX_QUOTE_LENGTH else f"{text[:MAX_QUOTE_LENGTH]}…"
     return json.dumps(shortened, ensure_ascii=False)
-
-
-def _digest(value: object) -> str:
-    document = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return sha256(document.encode()).hexdigest()

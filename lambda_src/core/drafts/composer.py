@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
+import json
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from secrets import token_urlsafe
 from typing import Any
 
@@ -13,9 +14,7 @@ from lambda_src.core.contract import CheckMode, HoldReason, LogEvent, Metric, St
 from lambda_src.core.drafts.checks import (
     CheckResult,
     check_texts,
-    definition_digest,
     moderation_result,
-    stamp,
 )
 from lambda_src.core.drafts.texts import validate_output
 from lambda_src.core.errors import (
@@ -251,7 +250,7 @@ class MessageComposer:
             raise
         if definition is None:
             return self._with_provenance(question, answer, results)
-        results += check_texts(answer, context, definition)
+        results = check_texts(answer, context, definition)
         if definition.checks.moderation and not any(result.problems for result in results):
             results.append(self._moderate(question, answer))
         if not is_stored:
@@ -314,7 +313,14 @@ class MessageComposer:
             self.leases.clear_discarded(lease)
 
     def _stamp(self, definition: AssistantDefinition) -> str:
-        return stamp(definition.checks, self.text_rules, self.check_mode)
+        """Return what identifies the rules for a text: a stored answer may have met others."""
+        rules = self.text_rules
+        limits = {
+            name: [[limit.maximum, limit.unit] for limit in getattr(rules, name)]
+            for name in ("body", "variables")
+        }
+        others = [rules.keeps_line_breaks, rules.required_variables, rules.needs_template]
+        return _digest([asdict(definition.checks), limits, others, self.check_mode])
 
     def _with_provenance(
         self, question: _Question, answer: Answer, results: Sequence[CheckResult]
@@ -328,7 +334,7 @@ class MessageComposer:
         if definition:
             written_by |= {
                 "model": definition.model,
-                "definition_sha256": definition_digest(definition),
+                "definition_sha256": _digest(asdict(definition)),
                 "reasoning_effort": definition.reasoning_effort,
                 "checks": _outcomes(results),
             }
@@ -403,3 +409,9 @@ def _answer_of(invalid: InvalidAnswer) -> Answer:
 
 def _outcomes(results: Sequence[CheckResult]) -> list[Mapping[str, Any]]:
     return [{"name": result.name, "passed": not result.problems} for result in results]
+
+
+def _digest(value: object) -> str:
+    """Return the SHA-256 of a value as canonical JSON."""
+    document = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(document.encode()).hexdigest()

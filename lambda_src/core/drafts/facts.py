@@ -120,6 +120,12 @@ class KnownFacts:
         return tuple(dict.fromkeys(facts))
 
 
+def unsupported_facts(texts: Iterable[str], input_texts: Iterable[str]) -> list[Fact]:
+    """Return the facts of texts that no text of the input supports, in order."""
+    known = KnownFacts.of(input_texts)
+    return [fact for text in texts for fact in known.unsupported(text)]
+
+
 # --- what is found -----------------------------------------------------------------------------
 
 _Key = tuple[Hashable, ...]

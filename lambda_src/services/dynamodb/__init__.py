@@ -1,6 +1,5 @@
-"""The ledger's DynamoDB expressions, items, values and errors."""
+"""The ledger's DynamoDB expressions, items and values."""
 
-from lambda_src.services.dynamodb.errors import map_errors, too_large
 from lambda_src.services.dynamodb.marshalling import (
     deserialize,
     exceeds_size,
@@ -25,12 +24,10 @@ __all__ = [
     "deserialize",
     "exceeds_size",
     "if_unchanged",
-    "map_errors",
     "partition_key",
     "restriction_error",
     "serialize",
     "serialize_record",
     "spellings",
     "suppression_key",
-    "too_large",
 ]

@@ -1,5 +1,6 @@
 """Conversation records as DynamoDB items: what is written into one, and what is read from it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -98,9 +99,14 @@ def history_entry(vendor_id: str, answer: Answer, sent_at: float) -> dict[str, A
         "response_id": answer.message_id,
         "timestamp": timestamp(sent_at),
         "role": "assistant",
-        "content": answer.content,
+        "content": sent_content(answer),
         **_token_counts(answer.usage),
     }
+
+
+def sent_content(answer: Answer) -> str:
+    """Return what is sent: the text, or the content variables as JSON."""
+    return answer.text or json.dumps(dict(answer.variables), ensure_ascii=False)
 
 
 def answer_attributes(answer: Answer) -> dict[str, Any]:

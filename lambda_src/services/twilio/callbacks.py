@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from lambda_src.core import Callback, ProcessingError
-    from lambda_src.services.secret_schemas import TwilioCredentials
+    from lambda_src.services.secrets_manager_service import TwilioCredentials
 
 MAX_PARAMETERS = 200
 """Twilio sends about twenty, and adds others without notice."""

@@ -27,8 +27,11 @@ from lambda_src.core.ledger import Failure, SentRecord
 from lambda_src.core.models import Answer, GenerationRequest, OutgoingMessage
 from lambda_src.core.settings import Settings
 from lambda_src.services.dynamodb import items, serialize
-from lambda_src.services.secret_schemas import twilio_credentials
-from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
+from lambda_src.services.secrets_manager_service import (
+    ChannelSecrets,
+    is_within,
+    twilio_credentials,
+)
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
 

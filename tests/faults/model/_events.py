@@ -17,7 +17,7 @@ from lambda_src.core.delivery.lookups import LookupScheduler
 from lambda_src.core.delivery.sending import callback_path
 from lambda_src.core.errors import CredentialsRefused, ProcessingError
 from lambda_src.core.models import Delivery, DeliveryEvent, RecordKey
-from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.secrets_manager_service import TwilioCredentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from tests.faults.model._calls import EVENT_FAULTS, Author, CallFault, Event, TaskPool
 from tests.faults.model._system import (

@@ -17,7 +17,7 @@ from lambda_src.core.errors import ProcessingError
 from lambda_src.core.ledger import ConditionFailed, HeldDraft, RecipientSuppressed
 from lambda_src.core.log import LOG_FIELDS
 from lambda_src.core.models import Answer, Delivery, GenerationRequest, OutgoingMessage, RecordKey
-from lambda_src.services.secret_schemas import TwilioCredentials
+from lambda_src.services.secrets_manager_service import TwilioCredentials
 from tests.faults.model._calls import (
     INTERVAL,
     OPT_OUT,
