@@ -249,6 +249,14 @@ def test_an_invalid_answer_is_described(
     assert f"ai_answer_unfit at compose: {detail}" == str(invalid.value)
 
 
+@pytest.mark.parametrize("part", [" ", "【", "【†", "†", "\ue200", "【4:0†", " 【a†b"])
+def test_a_long_answer_is_read_in_linear_time(part: str) -> None:
+    """A model may write white space without end, or what a hostile input asks it for."""
+    count = 100_000 // len(part)
+    with pytest.raises(PermanentFailure):  # an expression with backtracking needs minutes
+        _validate(_text(part * count + part[-1:] * count), FREE_TEXT)
+
+
 @pytest.mark.parametrize(
     ("answer", "definition"),
     [

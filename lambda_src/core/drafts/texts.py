@@ -19,7 +19,10 @@ from lambda_src.core.models import (
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Markers such as 【4:0†source】 of file search, and those of web search between private-use
 # characters (https://platform.openai.com/docs/assistants/deep-dive#message-annotations).
-_CITATION = re.compile(r"[ \t]*(?:【[^】\n]*†[^】\n]*】|\ue200[^\ue201\n]*\ue201)")
+# No part can begin again within itself: the time is linear, whatever the AI wrote.
+_CITATION = re.compile(
+    r"(?<![ \t])[ \t]*+(?:【[^【】†\n]*†[^【】\n]*】|\ue200[^\ue200\ue201\n]*\ue201)"
+)
 _CITATION_START = re.compile(r"【\d+(?::\d+)?†|[\ue200-\ue202]")
 # Zero-width characters and overrides of the writing direction, by which a text can look like
 # another one; joiners and the marks of mixed directions belong to emoji and scripts.
