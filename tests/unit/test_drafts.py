@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from lambda_src.core.contract import CheckMode, HoldReason, Metric, OpenWork, Status
 from lambda_src.core.drafts.checks import check_texts, comparable
 from lambda_src.core.errors import (
+    ConfigurationRefused,
     InvalidAnswer,
     LeaseLost,
     PermanentFailure,
@@ -266,6 +268,37 @@ def test_an_approved_answer_that_no_longer_fits_is_held_again(
     held = runtime.record.held
     assert held
     assert (HoldReason.TEMPLATE_CHANGED, True) == (held.reason, held.id not in {"", "old"})
+
+
+@pytest.mark.parametrize(
+    ("content", "template"), [({"variables": {}, "text": "Hello!"}, "HX1"), ({}, "")]
+)
+def test_an_approved_answer_of_the_other_kind_is_not_sent(
+    runtime: FakeRuntime, content: dict[str, Any], template: str
+) -> None:
+    """Not a template for an approved text, nor the reverse, although the operator saw its id."""
+    record = Record(KEY, Status.RETRY, START, "o", 1, answer=replace(INVENTED, **content))
+    drafts = replace(record.drafts, approved_by="arn:op", template_id=template)
+    runtime.store.records[KEY] = replace(record, drafts=drafts)
+    credentials = replace(TWILIO, template_id=template or None)
+    runtime.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET] = credentials
+    variables = FIRST_CONTACT.variables if "variables" not in content else {}
+    context = replace(CONTEXT, assistant=replace(FIRST_CONTACT, variables=variables))
+    with pytest.raises(ConfigurationRefused, match="assistant_template_mismatch"):
+        runtime.process(context)
+    assert (Status.RETRY, 0) == (runtime.record.status, runtime.sender.attempts)
+
+
+def test_an_unchecked_answer_is_not_sent_without_its_definition(runtime: FakeRuntime) -> None:
+    """Its checks are not known; an approved one needs none."""
+    record = Record(KEY, Status.RETRY, START, "o", 1, answer=INVENTED)
+    runtime.store.records[KEY] = record
+    runtime.assistants.definitions.clear()
+    with pytest.raises(ConfigurationRefused, match="assistant_unknown"):
+        runtime.process()
+    drafts = replace(record.drafts, approved_by="arn:op", template_id="HX1")
+    runtime.store.records[KEY] = replace(runtime.record, drafts=drafts)
+    assert Outcome.SENT is runtime.process(receive_count=2)
 
 
 def test_moderation_is_asked_last(runtime: FakeRuntime) -> None:

@@ -104,9 +104,9 @@ class MessageComposer:
                 left.
         """
         delivery.step = Step.AI
-        definition = context.assistant or self.assistants.find(context.assistant_id)
+        definition = self._definition(context)
         if definition is None and context.engine is Engine.RESPONSES:
-            raise ConfigurationRefused("assistant_unknown", Step.AI, "no definition of that id")
+            raise _assistant_unknown()
         self._check_variables(definition.variables if definition else {}, template_id)
         question = _Question(delivery, context, definition, lease, check_lease)
         rejected = lease.drafts.rejected
@@ -153,20 +153,23 @@ class MessageComposer:
 
         Raises:
             ConfigurationRefused: The answer does not fit the channel or the secret, or the
-                definition is invalid.
+                definition is invalid or, for an answer that was not checked, unknown.
             ProcessingError: Moderation did not answer.
         """
-        definition = context.assistant or self.assistants.find(context.assistant_id)
+        definition = self._definition(context)
         defined = definition.variables if definition else ()
         names = [name for name in defined if name in stored.variables]
         values = stored.variables
         answer = replace(stored, variables={name: values[name] for name in (*names, *values)})
         if lease.drafts.approved_by:
             is_same = lease.drafts.template_id == (template_id or "")
-            if is_same and (definition is None or set(defined) == set(values)):
-                return answer
-            return self._held(answer, template_id, HoldReason.TEMPLATE_CHANGED)
+            if not is_same or (definition and set(defined) != set(values)):
+                return self._held(answer, template_id, HoldReason.TEMPLATE_CHANGED)
+            self._check_variables(values, template_id)
+            return answer
         self._check_variables(values, template_id)
+        if definition is None and context.engine is Engine.RESPONSES and not stored.checked:
+            raise _assistant_unknown()
         if definition is None or stored.checked == self._stamp(definition):
             return self._reviewed(answer, context, template_id)
         delivery.step = Step.COMPOSE
@@ -176,6 +179,9 @@ class MessageComposer:
         except InvalidAnswer as invalid:
             return self._held(_answer_of(invalid), template_id, HoldReason.CHECKS_FAILED, invalid)
         return self._reviewed(checked, context, template_id)
+
+    def _definition(self, context: ContextObject) -> AssistantDefinition | None:
+        return context.assistant or self.assistants.find(context.assistant_id)
 
     def _check_variables(self, names: Collection[str], template_id: str | None) -> None:
         """Check that the variables fit the channel and the secret, before a request is billed.
@@ -380,6 +386,10 @@ class MessageComposer:
             return answer
         finally:
             self.metrics.record({Metric.AI_SECONDS: self.stopwatch() - started, **measured})
+
+
+def _assistant_unknown() -> ConfigurationRefused:
+    return ConfigurationRefused("assistant_unknown", Step.AI, "no definition of that id")
 
 
 def _tokens(usage: Usage) -> dict[Metric, float]:
