@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 
 from lambda_src.core.contract import HoldReason, LogEvent, Status, Step
 from lambda_src.core.deadlines import retry_until_deadline
@@ -253,11 +254,19 @@ class MessageFlow:
 
 
 def hand_off_copy(body: str) -> str:
-    """Return a context object's text without API keys."""
-    document = json.loads(body)
+    """Return a context object's text without API keys, as compact as JSON can be.
+
+    A number that no float represents becomes a text, as the parser reads it.
+    """
+    document = json.loads(body, parse_float=_float_or_text)
     for path in API_KEY_FIELDS:
         part = document
         for name in path:
             part = part[name]
         part.pop("api_key", None)
-    return json.dumps(document, ensure_ascii=False)
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _float_or_text(number: str) -> float | str:
+    value, exact = float(number), Decimal(number)
+    return value if Decimal(repr(value)) == exact else str(exact)

@@ -36,6 +36,9 @@ REQUEST_ERRORS = (BotoCoreError, ClientError, TimeoutError)
 
 
 _GROUP = re.compile(r"[!-~]{1,128}")
+_NOT_OF_SQS = {0xFFFE: r"\ufffe", 0xFFFF: r"\uffff"}
+"""Characters of JSON texts that SQS refuses or replaces, and how JSON escapes them
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html)."""
 
 
 class ChannelQueue:
@@ -141,8 +144,9 @@ class HandOffQueue:
 
     def put(self, body: str) -> None:
         """Put a context object on the queue."""
+        parameters = context_message(body, "")
         _ask(
-            lambda: self._client.send_message(QueueUrl=self._queue_url, MessageBody=body),
+            lambda: self._client.send_message(QueueUrl=self._queue_url, **parameters),
             Step.HOLD,
         )
 
@@ -173,7 +177,7 @@ def context_message(body: str, company_id: str, asked_at: int | None = None) -> 
         company_id: The company, whose message group it is in; empty: it is in none.
         asked_at: When it was first asked for, in epoch milliseconds, if it is put there again.
     """
-    parameters: dict[str, Any] = {"MessageBody": body}
+    parameters: dict[str, Any] = {"MessageBody": body.translate(_NOT_OF_SQS)}
     if company_id:
         parameters["MessageGroupId"] = message_group(company_id)
     if asked_at is not None:

@@ -1,5 +1,6 @@
 """Secrets Manager and SQS: secrets are cached and requested once; visibility is per message."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -17,7 +18,7 @@ from lambda_src.services.secrets_manager_service import (
     TwilioCredentials,
     twilio_credentials,
 )
-from lambda_src.services.sqs_service import ChannelQueue
+from lambda_src.services.sqs_service import ChannelQueue, ContextQueue, HandOffQueue
 from local.fakes.aws import ACCOUNT as AWS_ACCOUNT
 from local.fakes.aws import QUEUE, REGION
 from local.fakes.clock import VirtualClock
@@ -201,3 +202,17 @@ def test_the_receive_limit_is_the_redrive_policys(queue: ChannelQueue) -> None:
     missing = f"https://sqs.{REGION}.amazonaws.com/{AWS_ACCOUNT}/none"
     with pytest.raises(TransientFailure, match="queue_unavailable"):
         ChannelQueue(queue._client, missing, VISIBILITY).max_receive_count()
+
+
+@pytest.mark.parametrize("character", ["\uffff", "\ufffe"])
+def test_a_context_object_has_only_characters_of_sqs(queue: ChannelQueue, character: str) -> None:
+    """SQS refuses or replaces two that JSON text may contain; the value is the same."""
+    value = {"text": f"\\{character}b"}
+    body = json.dumps(value, ensure_ascii=False)
+    client, url = queue._client, queue._queue_url
+    HandOffQueue(client, url).put(body)
+    ContextQueue(client, url).send(body, "company", 1)
+    received = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    for text in (message["Body"] for message in received):
+        assert (False, value) == (character in text, json.loads(text))
+    assert 2 == len(received)

@@ -194,6 +194,14 @@ def test_a_copy_has_no_api_key() -> None:
     assert "secret-" not in hand_off_copy(json.dumps(document))
 
 
+def test_a_copy_is_no_longer_than_its_message() -> None:
+    """SQS would refuse it; a number that no float represents is a text, as for the parser."""
+    document = contexts.changed("frontend_payload.project_data", {"x": [1, 0.125, 3]})
+    body = json.dumps(document, separators=(",", ":")).replace("0.125", "1e400")
+    copy = hand_off_copy(body)
+    assert (len(body) + 3, contexts.parser(body)) == (len(copy), contexts.parser(copy))
+
+
 def test_a_review_that_is_asked_for_holds_a_good_draft(runtime: FakeRuntime) -> None:
     """The AI is asked once."""
     assert Outcome.HELD is runtime.process(REVIEWED)
