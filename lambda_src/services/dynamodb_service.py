@@ -311,7 +311,7 @@ class OpenWorkTable:
         self._channel = channel
 
     def read_approved(self, key: RecordKey, since: float) -> dict[str, Any] | None:
-        """Return a record's attributes, read consistently; None if its mark is another by now."""
+        """Return a record's attributes, read consistently; None if it is not to be queued."""
         found = map_errors(
             Step.DELIVERY,
             lambda: self._client.get_item(
@@ -322,8 +322,10 @@ class OpenWorkTable:
         )
         record = deserialize(found.get("Item", {}))
         mark = updates.open_values(self._channel, OpenWork.APPROVED, key, since)
-        seen = (record.get(OPEN_WORK), record.get(OPEN_SINCE))
-        return record if seen == (mark[":open_work"], mark[":open_since"]) else None
+        # Version 1.x, to which a deployment may be rolled back, keeps the mark of what it has sent.
+        seen = (record.get("conversation_status"), record.get(OPEN_WORK), record.get(OPEN_SINCE))
+        is_due = seen == (Status.RETRY, mark[":open_work"], mark[":open_since"])
+        return record if is_due else None
 
     def postpone_approved(self, key: RecordKey, since: float, until: float) -> None:
         """Change when an approved record is due, if its mark is unchanged since it was read."""

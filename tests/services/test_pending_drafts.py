@@ -86,7 +86,14 @@ def test_an_approved_message_is_queued_until_a_worker_acquires_it(callbacks: Cal
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"open_work": "whatsapp#delivery#0"}, {"open_since": 1}], ids=str
+    "changes",
+    [
+        {},
+        {"open_work": "whatsapp#delivery#0"},
+        {"open_since": 1},
+        {"conversation_status": "initial_message_sent"},  # by version 1.x, which keeps the mark
+    ],
+    ids=str,
 )
 def test_a_mark_that_has_changed_since_is_not_acted_upon(
     callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]

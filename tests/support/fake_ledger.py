@@ -341,14 +341,13 @@ class FakeLedgerStore:
     def read_approved(self, key: RecordKey, since: float) -> dict[str, Any] | None:
         """Return a record's attributes; None if its mark is another by now."""
         record = self.records.get(key)
-        is_marked = record is not None and record.open_work == (OpenWork.APPROVED, since)
-        return record.stored_attributes() if record and is_marked else None
+        is_due = record is not None and _is_approved(record, since)
+        return record.stored_attributes() if record and is_due else None
 
     def postpone_approved(self, key: RecordKey, since: float, until: float) -> None:
         """Change when an approved record is due, if its mark is unchanged."""
-        mark = (OpenWork.APPROVED, since)
         later = (OpenWork.APPROVED, _ms(until))
-        self._update("postpone_approved", key, lambda r: r.open_work == mark, open_work=later)
+        self._update("postpone_approved", key, lambda r: _is_approved(r, since), open_work=later)
 
     def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
         """Yield what is due, the oldest first."""
@@ -437,6 +436,10 @@ def _as_sent(found: Record, vendor_id: str) -> Record:
     intent = replace(found.intent, deadline=0.0) if found.intent else None
     sent = replace(found, status=Status.SENT, vendor_id=vendor_id, intent=intent, answer=None)
     return replace(sent, failure=None, lease_expires_at=0.0)
+
+
+def _is_approved(record: Record, since: float) -> bool:
+    return record.status is Status.RETRY and record.open_work == (OpenWork.APPROVED, since)
 
 
 def _is_held(record: Record, held: HeldDraft) -> bool:

@@ -26,7 +26,11 @@ class ApprovedRecords(OpenWorkIndex, Protocol):
     """The index of open work, and the approved records that it lists."""
 
     def read_approved(self, key: RecordKey, since: float) -> Mapping[str, Any] | None:
-        """Return a record's attributes, read consistently; None if its mark is another by now."""
+        """Return a record's attributes, read consistently.
+
+        Returns:
+            None if its mark is another by now, or it is not in `retry`.
+        """
 
     def postpone_approved(self, key: RecordKey, since: float, until: float) -> None:
         """Change when an approved record is due, in epoch seconds.

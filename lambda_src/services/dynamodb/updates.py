@@ -356,8 +356,11 @@ def schedule_lookup(found: DeliveryRecord, at: float | None) -> Update:
 def postpone_approved(channel: str, key: RecordKey, since: float, until: float) -> Update:
     """Change when an approved record is due, if its mark is unchanged since it was found."""
     values = open_values(channel, OpenWork.APPROVED, key, until)
-    values[":found_since"] = items.to_decimal(since)
-    condition = f"{OPEN_WORK} = :open_work AND {OPEN_SINCE} = :found_since"
+    values |= {":found_since": items.to_decimal(since), ":retry": Status.RETRY}
+    condition = (
+        f"conversation_status = :retry AND {OPEN_WORK} = :open_work"
+        f" AND {OPEN_SINCE} = :found_since"
+    )
     return Update(Step.DELIVERY, key, f"SET {OPEN_SINCE} = :open_since", condition, values)
 
 
