@@ -305,9 +305,9 @@ class _LazyGenerator:
         """Return the categories for which moderation flags a text."""
         return self._loaded().moderate(api_key, texts, timeout)
 
-    def discard(self, api_key: str, engine: Engine, thread_id: str, timeout: float) -> bool:
-        """Delete a conversation or thread; return False if it may still exist."""
-        return self._loaded().discard(api_key, engine, thread_id, timeout)
+    def discard(self, api_key: str, engine: Engine, openai_id: str, timeout: float) -> bool:
+        """Delete a conversation, response or thread; return False if it may still exist."""
+        return self._loaded().discard(api_key, engine, openai_id, timeout)
 
     def _loaded(self) -> TextGenerator:
         with self._lock:

@@ -292,7 +292,7 @@ def approve_draft(
     The mark makes the scheduled job queue the message, if the command that approved it did not.
     """
     due = at + APPROVED_QUEUED_AFTER_SECONDS
-    discarded = _discarded(held, answer.thread_id)
+    discarded = _discarded(held, answer.openai_ids)
     return Update(
         Step.HOLD,
         key,
@@ -316,7 +316,7 @@ def approve_draft(
 
 def reject_draft(held: HeldDraft, key: RecordKey, failure: Failure) -> Update:
     """Set `failed` and remove the draft, while that draft waits for an operator."""
-    discarded = _discarded(held, "")
+    discarded = _discarded(held, ())
     written_by = held.answer.written_by
     unapproved = {name: written_by[name] for name in written_by if name not in APPROVAL_FIELDS}
     return Update(
@@ -403,14 +403,13 @@ def _held_values(held: HeldDraft) -> dict[str, Any]:
     return {":awaiting": Status.AWAITING_APPROVAL, ":draft_id": held.id}
 
 
-def _discarded(held: HeldDraft, used_thread: str) -> _Part:
-    """Keep the id of a conversation at OpenAI whose answer is not used, so that it is erased."""
-    thread = held.answer.thread_id
-    if thread in {"", used_thread}:
+def _discarded(held: HeldDraft, used: Sequence[str]) -> _Part:
+    """Keep the ids of what OpenAI stores of an answer that is not used, so that it is erased."""
+    ids = [id_ for id_ in held.answer.openai_ids if id_ not in used]
+    if not ids:
         return _Part("", {})
-    append = "list_append(if_not_exists(discarded_threads, :no_threads), :threads)"
-    values = {":no_threads": [], ":threads": [thread]}
-    return _Part(f", discarded_threads = {append}", values)
+    assignment, values = updates.keep_discarded(ids)
+    return _Part(f", {assignment}", values)
 
 
 def _with_entry(update: Update, entry: Mapping[str, str]) -> Update:

@@ -13,6 +13,7 @@ from lambda_src.core import (
     SendOutcomeUnknown,
     TransientFailure,
 )
+from lambda_src.core.models import RESPONSE_PREFIX
 from lambda_src.services.secrets_manager_service import ChannelSecrets
 from ops.credential_checks import OpenAILookup
 from ops.errors import OperatorError, VendorUnreachable
@@ -28,7 +29,6 @@ RECORD_ATTRIBUTES = (
     "messages",
     "ai_answer",
     "draft",
-    "rejected_draft",
     "discarded_threads",
     "channel_method",
     "ai_config",
@@ -87,19 +87,21 @@ class VendorCopies:
 
     def find(self, record: Mapping[str, Any]) -> list[VendorCopy]:
         """Return what the ids of a record refer to, without asking the vendors."""
-        answers = [record.get(name) for name in ("ai_answer", "draft", "rejected_draft")]
+        answers = [record.get(name) for name in ("ai_answer", "draft")]
         history, discarded = record.get("messages"), record.get("discarded_threads")
         texts = [*(history if isinstance(history, list) else ()), *answers]
         entries = [each for each in texts if isinstance(each, dict)]
         is_thread = _nested(record, "ai_config", "openai_config").get("engine") == Engine.ASSISTANTS
         unused = discarded if isinstance(discarded, list) else ()
         used = (each.get("thread_id") for each in entries)
-        threads = _ids(record.get("thread_id"), *used, *unused)
-        written = _ids(*(each.get(n) for each in entries for n in ("response_id", "message_id")))
+        known = _ids(record.get("thread_id"), *used, *unused)
+        threads = [id_ for id_ in known if not id_.startswith(RESPONSE_PREFIX)]
+        answered = (each.get(name) for each in entries for name in ("response_id", "message_id"))
+        written = _ids(*answered, *unused)
         return [
             *(VendorCopy(Kind.THREAD if is_thread else Kind.CONVERSATION, id_) for id_ in threads),
             # The answer in a thread is one of its messages, and is deleted with it.
-            *(VendorCopy(Kind.RESPONSE, id_) for id_ in written if id_.startswith("resp_")),
+            *(VendorCopy(Kind.RESPONSE, id_) for id_ in written if id_.startswith(RESPONSE_PREFIX)),
             *(VendorCopy(Kind.MESSAGE, id_) for id_ in _ids(record.get("message_sid"))),
         ]
 

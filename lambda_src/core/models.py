@@ -10,6 +10,9 @@ from uuid import uuid4
 
 from lambda_src.core.contract import FIRST_ASKED_AT, DeliveryStatus, LogEvent, Step
 
+RESPONSE_PREFIX = "resp_"
+"""Of the id of a response at OpenAI, which exists beside the conversation that it is in."""
+
 
 class Engine(StrEnum):
     """The OpenAI interface that writes the message."""
@@ -239,6 +242,15 @@ class Answer:
     usage: Usage
     checked: str = field(default="", compare=False)
     written_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def openai_ids(self) -> tuple[str, ...]:
+        """The ids of what OpenAI stores of it: its conversation or thread, and its response.
+
+        A message of a thread is deleted with the thread.
+        """
+        response = self.message_id if self.message_id.startswith(RESPONSE_PREFIX) else ""
+        return tuple(filter(None, (self.thread_id, response)))
 
     def has_same_content(self, other: "Answer") -> bool:
         """Return whether both have the same text, or the same variables in any order."""

@@ -12,12 +12,17 @@ import httpx2
 import openai
 
 from lambda_src.core.ai.errors import classify_status
-from lambda_src.core.ai.responses import delete_conversation, generate_with_responses, moderate
+from lambda_src.core.ai.responses import (
+    delete_conversation,
+    delete_response,
+    generate_with_responses,
+    moderate,
+)
 from lambda_src.core.ai.threads import delete_thread, generate_with_threads
 from lambda_src.core.contract import Step
 from lambda_src.core.deadlines import call_with_deadline
 from lambda_src.core.errors import ConfigurationRefused, ProcessingError, TransientFailure
-from lambda_src.core.models import Engine
+from lambda_src.core.models import RESPONSE_PREFIX, Engine
 from lambda_src.core.time_budget import AI_GRACE_SECONDS
 
 if TYPE_CHECKING:
@@ -76,12 +81,18 @@ class OpenAIProcessor:
         client = self._client(Engine.RESPONSES, api_key)
         return _call(timeout, lambda: moderate(client, texts, timeout))
 
-    def discard(self, api_key: str, engine: Engine, thread_id: str, timeout: float) -> bool:
-        """Delete a conversation or thread; return False if it may still exist. Never raises."""
-        delete = delete_thread if engine is Engine.ASSISTANTS else delete_conversation
+    def discard(self, api_key: str, engine: Engine, openai_id: str, timeout: float) -> bool:
+        """Delete a conversation, response or thread; return False if it may still exist.
+
+        Never raises.
+        """
+        if openai_id.startswith(RESPONSE_PREFIX):
+            delete = delete_response
+        else:
+            delete = delete_thread if engine is Engine.ASSISTANTS else delete_conversation
         try:
             client = self._client(engine, api_key)
-            _call(timeout, lambda: delete(client, thread_id, timeout))
+            _call(timeout, lambda: delete(client, openai_id, timeout))
         except ProcessingError:
             return False
         return True

@@ -75,8 +75,11 @@ class TextGenerator(Protocol):
     def moderate(self, api_key: str, texts: Sequence[str], timeout: float) -> tuple[str, ...]:
         """Return the categories for which moderation flags a text; raises a `ProcessingError`."""
 
-    def discard(self, api_key: str, engine: Engine, thread_id: str, timeout: float) -> bool:
-        """Delete a conversation or thread; return False if it may still exist. Never raises."""
+    def discard(self, api_key: str, engine: Engine, openai_id: str, timeout: float) -> bool:
+        """Delete a conversation, response or thread; return False if it may still exist.
+
+        Never raises.
+        """
 
 
 class Sender(Protocol):

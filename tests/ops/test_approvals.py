@@ -134,18 +134,18 @@ def test_an_approval_is_recorded(
     assert written_by == sent["written_by"]
     assert "open_work" not in sent or "delivery" in sent["open_work"]
     (entry,) = sent["messages"]
-    thread = held["draft"]["thread_id"]
+    thread, response = held["draft"]["thread_id"], held["draft"]["message_id"]
     if edited:
         assert TEXT == json.loads(entry["content"])["2"]
-        assert ("", "", [thread]) == (
+        assert ("", "", [thread, response]) == (
             entry["response_id"],
             sent.get("thread_id", ""),
             sent["discarded_threads"],
         )
     else:
-        assert (held["draft"]["message_id"], thread) == (entry["response_id"], sent["thread_id"])
+        assert (response, thread) == (entry["response_id"], sent["thread_id"])
     operator.run("erase", "--recipient", RECIPIENT, *REASON, "--yes")
-    assert [] == operator.channel.openai.state()["conversations"]
+    assert not any(operator.channel.openai.state().values())
     assert [] == operator.handed_off()
 
 
@@ -397,13 +397,13 @@ def test_an_opt_out_is_stronger_than_an_approval(operator: OperatorChannel) -> N
 
 
 def test_a_held_draft_is_erased(operator: OperatorChannel) -> None:
-    """With its copies and its conversations at OpenAI; then there is nothing to decide."""
+    """With its copies and all that OpenAI has of it; then there is nothing to decide."""
     draft = hold(operator, checks(must_say=["Kind regards"]))
     operator.channel.set_fields(discarded_threads=["conv_kept"])
     receipt = operator.run("erase", "--recipient", RECIPIENT, *REASON, "--yes", "--json").stdout
     assert {"conv_kept"} <= {each["id"] for each in json.loads(receipt)["vendors"]}
     assert ([], None) == (operator.handed_off(), operator.channel.record())
-    assert [] == operator.channel.openai.state()["conversations"]
+    assert not any(operator.channel.openai.state().values())
     assert "no record of the conversation" in refuse(operator, draft, "approve")
 
 

@@ -237,14 +237,18 @@ def test_a_callback_may_precede_the_answer(
     assert "final_db_update_failed" not in callbacks.channel.events()
 
 
-@pytest.mark.parametrize("status", ["processing", "retry", "failed"])
+@pytest.mark.parametrize("status", ["processing", "retry", "failed", "awaiting_approval"])
 def test_what_was_sent_is_not_sent_again(callbacks: Callbacks, status: str) -> None:
-    """A record that says otherwise is corrected, with an alarm."""
+    """A record that says otherwise is corrected, with an alarm; an erasure still finds a draft."""
     sid = _lose_answer(callbacks)
-    callbacks.channel.set_fields(conversation_status=status)
+    answer = callbacks.channel.record()["ai_answer"]
+    draft = {**answer, "thread_id": "conv_draft", "message_id": "resp_draft"}
+    callbacks.channel.set_fields(conversation_status=status, draft=draft)
     callbacks.report("sent", sid)
     assert "CRITICAL" == callbacks.channel.events()["callback_contradicts_record"]["level"]
     assert ("initial_message_sent", None) == callbacks.channel.status()
+    record = callbacks.channel.record()
+    assert (False, ["conv_draft", "resp_draft"]) == ("draft" in record, record["discarded_threads"])
     calls = callbacks.channel.vendor_calls()
     assert [] == callbacks.channel.deliver(context())
     assert calls == callbacks.channel.vendor_calls()

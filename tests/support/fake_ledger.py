@@ -1,6 +1,6 @@
 """The conversations table in memory, with the conditions of the real one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -93,7 +93,9 @@ class Record:
         ledger = self.ledger_record()
         config = self.attributes.get("channel_config", {}).get(ledger.channel, {})
         reference = config.get(f"{ledger.channel}_credentials_id", "")
-        return DeliveryRecord(ledger, self.intent_ids, self.delivery, reference, self.lookup_at)
+        ids = self.held.answer.openai_ids if self.held else ()
+        found = DeliveryRecord(ledger, self.intent_ids, self.delivery, reference, self.lookup_at)
+        return replace(found, draft_ids=ids)
 
     def stored_attributes(self) -> dict[str, Any]:
         """Return what a context object is rebuilt from."""
@@ -174,9 +176,9 @@ class FakeLedgerStore:
         is_ours = _with_lease(lease, Status.PROCESSING)
 
         def changed(found: Record) -> Record | None:
-            threads = tuple(filter(None, (*found.drafts.discarded_threads, rejected.thread_id)))
-            drafts = replace(found.drafts, rejected=rejected, discarded_threads=threads)
-            return replace(found, drafts=drafts) if is_ours(found) else None
+            kept = _with_discarded(found, rejected.openai_ids)
+            drafts = replace(kept.drafts, rejected=rejected)
+            return replace(kept, drafts=drafts) if is_ours(found) else None
 
         self._change("reject_draft", lease.key, changed)
 
@@ -298,7 +300,8 @@ class FakeLedgerStore:
         def changed(record: Record) -> Record | None:
             if seen(record.delivery_record()) != seen(found):
                 return None
-            after = _as_sent(_without_draft(record), proven.vendor_id) if proven else record
+            ended = _without_draft(_with_discarded(record, found.draft_ids))
+            after = _as_sent(ended, proven.vendor_id) if proven else record
             at = change.lookup_at
             lookup = None if at is None else (OpenWork.DELIVERY, _ms(at))
             return replace(after, delivery=change.state, open_work=lookup)
@@ -321,7 +324,7 @@ class FakeLedgerStore:
 
         def changed(found: Record) -> Record | None:
             who = str(answer.written_by.get("approved_by", ""))
-            kept = _with_discarded(found, held.answer.thread_id, answer.thread_id).drafts
+            kept = _with_discarded(found, held.answer.openai_ids, answer.openai_ids).drafts
             drafts = replace(kept, approved_by=who, held_id="")
             approved = replace(found, status=Status.RETRY, answer=answer, held=None, drafts=drafts)
             return replace(approved, open_work=mark) if _is_held(found, held) else None
@@ -332,7 +335,7 @@ class FakeLedgerStore:
         """Write `failed` and remove the draft, while it is held."""
 
         def changed(found: Record) -> Record | None:
-            ended = _without_draft(_with_discarded(found, held.answer.thread_id, ""))
+            ended = _without_draft(_with_discarded(found, held.answer.openai_ids))
             rejected = replace(ended, status=failure.status, failure=failure, open_work=None)
             return rejected if _is_held(found, held) else None
 
@@ -451,10 +454,9 @@ def _without_draft(record: Record) -> Record:
     return replace(record, held=None, drafts=drafts)
 
 
-def _with_discarded(record: Record, thread_id: str, used: str) -> Record:
-    if thread_id in {"", used}:
-        return record
-    threads = (*record.drafts.discarded_threads, thread_id)
+def _with_discarded(record: Record, ids: Sequence[str], used: Sequence[str] = ()) -> Record:
+    unused = (each for each in ids if each not in used)
+    threads = (*record.drafts.discarded_threads, *unused)
     return replace(record, drafts=replace(record.drafts, discarded_threads=threads))
 
 

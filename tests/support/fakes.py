@@ -129,7 +129,7 @@ class FakeTextGenerator:
         billed: Every request that was answered.
         answer: Every answer, after those of `answers`.
         categories: What moderation flags: texts that contain the category's name.
-        discarded: The conversations that were deleted.
+        discarded: The ids that were deleted.
     """
 
     def __init__(self, api_key: str) -> None:
@@ -163,11 +163,11 @@ class FakeTextGenerator:
             raise error
         return tuple(name for name in self.categories if any(name in text for text in texts))
 
-    def discard(self, api_key: str, engine: Engine, thread_id: str, timeout: float) -> bool:  # noqa: ARG002 - the port's
-        """Note the conversation, unless it is made to fail."""
+    def discard(self, api_key: str, engine: Engine, openai_id: str, timeout: float) -> bool:  # noqa: ARG002 - the port's
+        """Note the id, unless it is made to fail."""
         if self._faults.pop("discard"):
             return False
-        self.discarded.append(thread_id)
+        self.discarded.append(openai_id)
         return True
 
 

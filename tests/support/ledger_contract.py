@@ -77,13 +77,14 @@ LOOKUP_AT = SENT.sent_at + LOOKUP_DELAYS_SECONDS[0]
 PROVEN = ProvenSend("SM1", ANSWER, INTENT.at, 1000)
 
 
-REJECTED = RejectedDraft("the draft says too much", "conv_0", ANSWER.usage)
+REJECTED = RejectedDraft("the draft says too much", ("conv_0", "resp_0"), ANSWER.usage)
 HELD_DRAFT = HeldDraft(
     "draft-1", ANSWER, "HX1", HoldReason.CHECKS_FAILED, ("a problem",), START + 3
 )
 
 
-EDITED = replace(ANSWER, thread_id="", written_by={"approved_by": "dana", "edited": True})
+BY_DANA = {"approved_by": "dana", "edited": True}
+EDITED = replace(ANSWER, thread_id="", message_id="", written_by=BY_DANA)
 OPERATOR_REJECTED = failure(Status.FAILED, REJECTED_BY_OPERATOR)
 Decide = Callable[[HeldDraft, Answer | Failure], None]
 """Approves a draft at `START`, or rejects it."""
@@ -329,9 +330,9 @@ class LedgerContract:
     def test_a_rejected_draft_is_kept_for_the_next_attempt(self, processing: LedgerStore) -> None:
         """Until there is an answer; its conversation until it is deleted."""
         processing.reject_draft(HELD_LEASE, REJECTED)
-        assert DraftState(REJECTED, ("conv_0",)) == state(processing).drafts
+        assert DraftState(REJECTED, REJECTED.openai_ids) == state(processing).drafts
         processing.checkpoint_answer(HELD_LEASE, ANSWER)
-        assert DraftState(None, ("conv_0",)) == state(processing).drafts
+        assert DraftState(None, REJECTED.openai_ids) == state(processing).drafts
         processing.clear_discarded(HELD_LEASE)
         assert DraftState() == state(processing).drafts
 
@@ -345,7 +346,7 @@ class LedgerContract:
             record.answer,
             record.lease_expires_at,
         )
-        held = DraftState(None, ("conv_0",), HELD_DRAFT.template_id, "", HELD_DRAFT.id)
+        held = DraftState(None, REJECTED.openai_ids, HELD_DRAFT.template_id, "", HELD_DRAFT.id)
         assert held == record.drafts
         assert refuses(processing, "create", CONTEXT, ANOTHER)
 
@@ -363,7 +364,7 @@ class LedgerContract:
             with pytest.raises(ConditionFailed):
                 decide(HELD_DRAFT, again)
         record = state(processing)
-        drafts = DraftState(None, (ANSWER.thread_id,), HELD_DRAFT.template_id, "dana")
+        drafts = DraftState(None, ANSWER.openai_ids, HELD_DRAFT.template_id, "dana")
         assert (Status.RETRY, EDITED, drafts) == (record.status, record.answer, record.drafts)
 
         due = START + APPROVED_QUEUED_AFTER_SECONDS
@@ -386,13 +387,13 @@ class LedgerContract:
     def test_a_rejected_draft_ends_the_conversation(
         self, processing: LedgerStore, decide: Decide, approved: ApprovedRecords
     ) -> None:
-        """Nothing of it is left but its conversation at OpenAI, and no decision changes it."""
+        """Nothing of it is left but its ids at OpenAI, and no decision changes it."""
         processing.hold_draft(HELD_LEASE, HELD_DRAFT)
         assert [(HELD_DRAFT.at, KEY)] == list(approved.due(OpenWork.HELD, HELD_DRAFT.at))
         decide(HELD_DRAFT, OPERATOR_REJECTED)
         record = state(processing)
         assert (Status.FAILED, REJECTED_BY_OPERATOR) == (record.status, record.failure_code)
-        assert DraftState(None, (ANSWER.thread_id,)) == record.drafts
+        assert DraftState(None, ANSWER.openai_ids) == record.drafts
         with pytest.raises(ConditionFailed):
             decide(HELD_DRAFT, EDITED)
         assert [] == list(approved.due(OpenWork.HELD, START + 99))

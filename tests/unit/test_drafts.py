@@ -100,12 +100,12 @@ def test_a_checked_answer_is_sent_with_its_provenance(runtime: FakeRuntime) -> N
 
 
 def test_the_second_request_names_the_problems(runtime: FakeRuntime) -> None:
-    """Its answer is sent; the first conversation is deleted, and its tokens count."""
+    """Its answer is sent; what OpenAI has of the first is deleted, and its tokens count."""
     runtime.generator.answers = [INVENTED, GOOD]
     assert Outcome.SENT is runtime.process()
     first, second = runtime.generator.billed
     assert ("", True) == (first.problem, '"£99"' in second.problem)
-    assert ["conv_bad"] == runtime.generator.discarded
+    assert list(INVENTED.openai_ids) == runtime.generator.discarded
     record = runtime.record
     assert record.sent
     assert (GOOD.usage + INVENTED.usage, 2) == (
@@ -121,7 +121,7 @@ def test_a_conversation_that_cannot_be_deleted_stays_recorded(runtime: FakeRunti
     runtime.generator.answers = [INVENTED, GOOD]
     runtime.generator.fail(TransientFailure("openai_500", runtime.delivery().step), call="discard")
     assert Outcome.SENT is runtime.process()
-    assert ("conv_bad",) == runtime.record.drafts.discarded_threads
+    assert INVENTED.openai_ids == runtime.record.drafts.discarded_threads
 
 
 def test_a_later_delivery_makes_the_second_request(runtime: FakeRuntime) -> None:

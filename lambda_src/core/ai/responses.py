@@ -113,6 +113,16 @@ def delete_conversation(client: OpenAI, conversation: str, timeout: float) -> No
         _request(client.delete, path, deadline)
 
 
+def delete_response(client: OpenAI, response: str, timeout: float) -> None:
+    """Delete a response, which OpenAI keeps for 30 days beside its conversation.
+
+    Raises:
+        openai.APIError: As the SDK raises it; it is no error if the response is gone.
+    """
+    with suppress(NotFoundError):
+        _request(client.delete, f"/responses/{response}", Deadline(timeout))
+
+
 def _request(
     method: Callable[..., httpx2.Response], path: str, deadline: Deadline
 ) -> httpx2.Response:

@@ -43,7 +43,7 @@ MAX_METADATA_LENGTH = 512
 """Characters that OpenAI accepts as the value of one metadata key."""
 MAX_MODERATION_SECONDS = 10.0
 DISCARD_SECONDS = 5.0
-"""Maximum duration of the deletion of a conversation that is not used."""
+"""Maximum duration of the deletion of a conversation or response that is not used."""
 DRAFT_ID_BYTES = 16
 
 
@@ -127,7 +127,7 @@ class MessageComposer:
         self, question: _Question, rejected: RejectedDraft, template_id: str | None
     ) -> Answer | HeldDraft:
         failed: InvalidAnswer | None = None
-        self._discard_threads(question, rejected.thread_id)
+        self._discard(question, rejected.openai_ids)
         try:
             answer = self._draft(replace(question, problem=rejected.problem))
         except InvalidAnswer as invalid:
@@ -300,20 +300,19 @@ class MessageComposer:
             raise
         return moderation_result(categories)
 
-    def _discard_threads(self, question: _Question, thread_id: str) -> None:
-        """Delete the conversations of answers that are not used, if there is time.
+    def _discard(self, question: _Question, openai_ids: Sequence[str]) -> None:
+        """Delete what OpenAI stores of answers that are not used, if there is time.
 
         Before the second request, since a crash after it would lose an answer that was paid.
         """
         context, lease = question.context, question.lease
-        threads = dict.fromkeys(filter(None, (*lease.drafts.discarded_threads, thread_id)))
-        left = question.delivery.deadline - self.clock() - DISCARD_SECONDS * len(threads)
-        if not threads or self.times.ai_timeout(left) is None:
+        ids = dict.fromkeys((*lease.drafts.discarded_threads, *openai_ids))
+        left = question.delivery.deadline - self.clock() - DISCARD_SECONDS * len(ids)
+        if not ids or self.times.ai_timeout(left) is None:
             return
         api_key = self.secrets.openai_key(context.api_key_reference)
         deleted = [
-            self.generator.discard(api_key, context.engine, thread, DISCARD_SECONDS)
-            for thread in threads
+            self.generator.discard(api_key, context.engine, id_, DISCARD_SECONDS) for id_ in ids
         ]
         if all(deleted):
             self.leases.clear_discarded(lease)
@@ -410,7 +409,7 @@ def safety_identifier(api_key: str, context: ContextObject) -> str:
 
 def _rejected_draft(invalid: InvalidAnswer) -> RejectedDraft:
     answer = _answer_of(invalid)
-    return RejectedDraft("; ".join(invalid.problems), answer.thread_id, answer.usage)
+    return RejectedDraft("; ".join(invalid.problems), answer.openai_ids, answer.usage)
 
 
 def _answer_of(invalid: InvalidAnswer) -> Answer:

@@ -13,12 +13,12 @@ class RejectedDraft:
 
     Attributes:
         problem: What was wrong, for the second request; it may quote the answer.
-        thread_id: The OpenAI conversation that contains it; empty if it is not known.
+        openai_ids: What OpenAI stores of it, see `Answer.openai_ids`.
         usage: Tokens billed.
     """
 
     problem: str = field(repr=False)
-    thread_id: str
+    openai_ids: tuple[str, ...]
     usage: Usage
 
 
@@ -28,7 +28,8 @@ class DraftState:
 
     Attributes:
         rejected: The AI's first answer, if the second one is to be requested.
-        discarded_threads: OpenAI conversations whose answer is not used, and that still exist.
+        discarded_threads: Ids of OpenAI's conversations and responses whose answer is not used, and
+            that still exist.
         template_id: The template of the draft that an operator has seen.
         approved_by: Who approved the stored answer; empty: nobody.
         held_id: The id of the draft that waits for an operator; empty: none.
@@ -196,6 +197,7 @@ class DeliveryRecord:
         delivery: What is known about the delivery.
         credentials_reference: Name or ARN of the vendor's secret; empty if the record has none.
         lookup_at: When the vendor is to be asked for the status, in epoch seconds; None: never.
+        draft_ids: What OpenAI stores of a held draft, see `Answer.openai_ids`.
     """
 
     ledger: LedgerRecord
@@ -203,6 +205,7 @@ class DeliveryRecord:
     delivery: DeliveryState
     credentials_reference: str
     lookup_at: float | None = None
+    draft_ids: tuple[str, ...] = ()
 
     @property
     def sent_at(self) -> float:

@@ -126,7 +126,7 @@ def rejected_attributes(rejected: RejectedDraft) -> dict[str, Any]:
     """Return the value of the attribute `rejected_draft`."""
     return {
         "problem": rejected.problem,
-        "thread_id": rejected.thread_id,
+        "openai_ids": list(rejected.openai_ids),
         **_token_counts(rejected.usage),
     }
 
@@ -178,6 +178,7 @@ def to_delivery_record(stored: Mapping[str, Any], step: Step) -> DeliveryRecord:
     channel = _text(record, "channel_method")
     config = _mapping(_mapping(record.get("channel_config")).get(channel))
     ids, history = record.get("intent_ids"), record.get("delivery_events")
+    draft = _to_answer(record.get("draft"))
     has_lookup = _text(record, OPEN_WORK).startswith(f"{channel}#{OpenWork.DELIVERY}#")
     return DeliveryRecord(
         ledger=_to_ledger_record(record, step),
@@ -189,6 +190,7 @@ def to_delivery_record(stored: Mapping[str, Any], step: Step) -> DeliveryRecord:
         ),
         credentials_reference=_text(config, f"{channel}_credentials_id"),
         lookup_at=_number(record, OPEN_SINCE) if has_lookup else None,
+        draft_ids=draft.openai_ids if draft else (),
     )
 
 
@@ -339,7 +341,8 @@ def _to_rejected(stored: object) -> RejectedDraft | None:
     if not isinstance(stored, Mapping):
         return None
     try:
-        return RejectedDraft(stored["problem"], stored["thread_id"], _to_usage(stored))
+        ids = tuple(map(str, stored["openai_ids"]))
+        return RejectedDraft(stored["problem"], ids, _to_usage(stored))
     except (KeyError, TypeError, ValueError):
         return None
 

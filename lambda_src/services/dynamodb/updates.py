@@ -4,7 +4,7 @@ An open send never expires: a record in `sending` or `send_unknown` prevents tha
 sent again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
@@ -46,6 +46,16 @@ SET_OPEN = f"{OPEN_WORK} = :open_work, {OPEN_SINCE} = :open_since"
 REMOVE_OPEN = f"{OPEN_WORK}, {OPEN_SINCE}"
 SHARDS_OF_OPEN_WORK = "0123456789abcdef"
 """A channel's records with the same kind of open work are in as many partitions of the index."""
+
+
+def keep_discarded(ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return an assignment and its values that keep ids at OpenAI until an erasure or a deletion.
+
+    They are of answers that are not used, see `Answer.openai_ids`.
+    """
+    append = "list_append(if_not_exists(discarded_threads, :no_threads), :threads)"
+    values = {":no_threads": [], ":threads": list(ids)}
+    return f"discarded_threads = {append}", values
 
 
 def open_partition(channel: str, kind: OpenWork, shard: str) -> str:
@@ -155,17 +165,16 @@ def renew(lease: Lease, expires_at: float) -> Update:
 
 def reject_draft(lease: Lease, rejected: RejectedDraft) -> Update:
     """Store what was wrong with the AI's first answer, while `processing` under the same lease."""
+    discarded, discarded_values = keep_discarded(rejected.openai_ids)
     return Update(
         Step.AI,
         lease.key,
-        "SET rejected_draft = :rejected,"
-        " discarded_threads = list_append(if_not_exists(discarded_threads, :no_threads), :threads)",
+        f"SET rejected_draft = :rejected, {discarded}",
         f"conversation_status = :processing AND {SAME_LEASE}",
         {
             **_lease_values(lease),
+            **discarded_values,
             ":rejected": items.rejected_attributes(rejected),
-            ":no_threads": [],
-            ":threads": [rejected.thread_id] if rejected.thread_id else [],
         },
     )
 
@@ -334,6 +343,10 @@ def record_delivery(found: DeliveryRecord, change: DeliveryChange) -> Update:
         updates[0] = f"{SET_SENT}, hand_off_to_human = :no, {updates[0].removeprefix('SET ')}"
         if proven.answer:
             updates.append("messages = :messages")
+        if found.draft_ids:
+            discarded, discarded_values = keep_discarded(found.draft_ids)
+            updates.append(discarded)
+            values |= discarded_values
         removed += [REMOVE_ATTEMPT, REMOVE_DRAFT]
     expression = ", ".join(updates) + (f" REMOVE {', '.join(removed)}" if removed else "")
     condition = " AND ".join(conditions)
@@ -358,8 +371,7 @@ def postpone_approved(channel: str, key: RecordKey, since: float, until: float) 
     values = open_values(channel, OpenWork.APPROVED, key, until)
     values |= {":found_since": items.to_decimal(since), ":retry": Status.RETRY}
     condition = (
-        f"conversation_status = :retry AND {OPEN_WORK} = :open_work"
-        f" AND {OPEN_SINCE} = :found_since"
+        f"conversation_status = :retry AND {OPEN_WORK} = :open_work AND {OPEN_SINCE} = :found_since"
     )
     return Update(Step.DELIVERY, key, f"SET {OPEN_SINCE} = :open_since", condition, values)
 
