@@ -37,6 +37,8 @@ class ProcessingError(Exception):
 
     Attributes:
         logged: Whether the log line was written already.
+        openai_ids: Conversations, responses and threads that OpenAI may store, although the AI's
+            answer is not used.
     """
 
     recorded_status: ClassVar[Status | None] = None
@@ -66,6 +68,7 @@ class ProcessingError(Exception):
         self.alarm = alarm
         self.fields = dict(fields or {})
         self.logged = False
+        self.openai_ids: tuple[str, ...] = ()
 
     @property
     def event(self) -> str:

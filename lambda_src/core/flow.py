@@ -95,7 +95,7 @@ class FailureRecorder:
         if error.recorded_status is None:
             return
         log_failure(error, delivery)
-        failure = self._failure(error, error.recorded_status)
+        failure = self._failure(error, error.recorded_status, error.openai_ids)
         try:
             # An intent may be recorded although nothing was sent: only this write corrects it.
             retry_until_deadline(
@@ -110,9 +110,11 @@ class FailureRecorder:
         except ProcessingError as unrecorded:
             log_unrecorded_failure(unrecorded)
 
-    def _failure(self, error: ProcessingError, status: Status) -> Failure:
-        suppresses = isinstance(error, RecipientOptedOut)
-        return Failure(status, error.code, error.step, error.detail, self.clock(), suppresses)
+    def _failure(
+        self, error: ProcessingError, status: Status, openai_ids: tuple[str, ...] = ()
+    ) -> Failure:
+        suppresses, now = isinstance(error, RecipientOptedOut), self.clock()
+        return Failure(status, error.code, error.step, error.detail, now, suppresses, openai_ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ class OpenAIProcessor:
         """Write one message with one request to the AI.
 
         Raises:
-            ProcessingError: OpenAI refused, failed, or did not answer within the timeout.
+            ProcessingError: OpenAI refused, failed, or did not answer within the timeout; has the
+                ids of what it may store nevertheless.
         """
         generate = (
             generate_with_threads
@@ -65,7 +66,12 @@ class OpenAIProcessor:
             else generate_with_responses
         )
         client = self._client(request.engine, api_key)
-        return _call(request.timeout, lambda: generate(client, request))
+        created: list[str] = []
+        try:
+            return _call(request.timeout, lambda: generate(client, request, created))
+        except ProcessingError as error:
+            error.openai_ids = tuple(created)
+            raise
 
     def moderate(self, api_key: str, texts: Sequence[str], timeout: float) -> tuple[str, ...]:
         """Return the categories for which OpenAI's moderation flags any of the texts.

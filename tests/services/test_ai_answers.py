@@ -9,7 +9,7 @@ from lambda_src import index
 from lambda_src.core import time_budget
 from lambda_src.core.ai.request import COMMENTARY, FINAL_ANSWER, final_text
 from lambda_src.core.errors import InvalidAnswer
-from local.fakes.faults import Fault, RecordedRequest
+from local.fakes.faults import Fault, Match, RecordedRequest
 from local.fakes.openai.model import REASONING_TOKENS, OpenAISettings
 from tests.support.channel import (
     ASSISTANT,
@@ -145,6 +145,21 @@ def test_a_refusal_is_final(channel: Channel, engine: str, fault: Fault) -> None
     channel.deliver(body(engine))
     assert ("failed", "ai_answer_refused") == channel.status()
     assert 1 == len(_questions(channel))
+
+
+@pytest.mark.parametrize("fault", [Fault.refusal(), Fault.error(500), Fault.reset()])
+@each_engine
+def test_what_a_failed_request_leaves_at_openai_is_recorded(
+    channel: Channel, engine: str, fault: Fault
+) -> None:
+    """So that an erasure finds it: the conversation exists before the AI is asked in it."""
+    answers = Match(method="POST", paths=("/v1/responses", "*/runs"))
+    channel.openai.fail_next(fault, match=answers)
+    channel.deliver(body(engine))
+    assert channel.status()[0] in {"failed", "retry"}
+    state = channel.openai.state()
+    left = [each["id"] for each in (*state["conversations"], *state["threads"])]
+    assert [*left, *state["responses"]] == channel.record()["discarded_threads"]
 
 
 def test_without_time_for_a_second_request_the_message_is_retried_at_once(

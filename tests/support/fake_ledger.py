@@ -240,8 +240,13 @@ class FakeLedgerStore:
         is_ours = _with_lease(lease, Status.PROCESSING, Status.SENDING, failure.status)
         recipients = {lease.key.primary_channel} if failure.suppresses else set()
         suppress = partial(self.suppressed.update, recipients)
-        changes = {"status": failure.status, "failure": failure}
-        self._update("record_failure", lease.key, is_ours, suppress, **changes)
+
+        def changed(found: Record) -> Record | None:
+            kept = _with_discarded(found, failure.openai_ids)
+            failed = replace(kept, status=failure.status, failure=failure)
+            return failed if is_ours(found) else None
+
+        self._change("record_failure", lease.key, changed, suppress)
 
     def record_rejection(
         self, key: RecordKey, failure: Failure, request_id: str | None, requested_at: float

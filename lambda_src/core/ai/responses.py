@@ -39,8 +39,15 @@ MODERATION_MODEL = "omni-moderation-latest"
 """Free of charge (https://platform.openai.com/docs/guides/moderation)."""
 
 
-def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answer:
+def generate_with_responses(
+    client: OpenAI, request: GenerationRequest, created: list[str]
+) -> Answer:
     """Create a conversation and have the model answer in it; its id is the `thread_id`.
+
+    Args:
+        client: The tenant's client.
+        request: What is asked.
+        created: Receives the ids of what OpenAI stores, as soon as they are known.
 
     Raises:
         openai.APIError: As the SDK raises it.
@@ -53,6 +60,7 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
     deadline = Deadline(request.timeout)
     metadata = dict(request.metadata)
     conversation = _post(client, "/conversations", deadline, metadata=metadata)["id"]
+    created.append(conversation)
     deadline.check()
     response = _post(
         client,
@@ -66,6 +74,7 @@ def generate_with_responses(client: OpenAI, request: GenerationRequest) -> Answe
         safety_identifier=request.safety_identifier or None,
         **_options(definition),
     )
+    created.append(response["id"])
     usage = _usage(response)
     return read_answer(
         definition,

@@ -45,8 +45,13 @@ warnings.filterwarnings(
 )
 
 
-def generate_with_threads(client: OpenAI, request: GenerationRequest) -> Answer:
+def generate_with_threads(client: OpenAI, request: GenerationRequest, created: list[str]) -> Answer:
     """Create a thread, run the assistant on it, and read its answer.
+
+    Args:
+        client: The tenant's client.
+        request: What is asked.
+        created: Receives the thread's id as soon as it is known.
 
     Raises:
         openai.APIError: As the SDK raises it.
@@ -54,7 +59,7 @@ def generate_with_threads(client: OpenAI, request: GenerationRequest) -> Answer:
         ProcessingError: The run did not complete in time, or the answer is refused.
     """
     deadline = Deadline(request.timeout)
-    thread_id, run = _start(client, request, deadline)
+    thread_id, run = _start(client, request, deadline, created)
     run = _await_completion(client, thread_id, run, deadline)
     messages = _messages(client, thread_id, run, deadline)
     return read_answer(
@@ -76,12 +81,15 @@ def delete_thread(client: OpenAI, thread_id: str, timeout: float) -> None:
         client.beta.threads.delete(thread_id, timeout=timeout)
 
 
-def _start(client: OpenAI, request: GenerationRequest, deadline: Deadline) -> tuple[str, Run]:
+def _start(
+    client: OpenAI, request: GenerationRequest, deadline: Deadline, created: list[str]
+) -> tuple[str, Run]:
     thread = client.beta.threads.create(
         messages=[{"role": "user", "content": prompt(request.prompt_context)}],
         metadata=dict(request.metadata),
         timeout=deadline.for_request(REQUEST_SECONDS),
     )
+    created.append(thread.id)
     deadline.check()
     run = client.beta.threads.runs.create(
         thread.id,

@@ -115,7 +115,8 @@ class Intent:
 class Failure:
     """Why a record is `failed`, `send_unknown` or in `retry`.
 
-    With `suppresses`, the recipient opted out and is suppressed by the same write.
+    With `suppresses`, the recipient opted out and is suppressed by the same write. `openai_ids` are
+    added to what an erasure deletes at OpenAI.
     """
 
     status: Status
@@ -124,6 +125,7 @@ class Failure:
     detail: str
     at: float
     suppresses: bool = False
+    openai_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,12 +391,16 @@ def _proven_values(proven: ProvenSend) -> dict[str, Any]:
 
 def record_failure(lease: Lease, failure: Failure) -> Update:
     """Write `failed` or `retry`, while `processing` or `sending` under the same lease."""
+    expression, values = SET_FAILURE, _failure_values(failure)
+    if failure.openai_ids:
+        discarded, discarded_values = keep_discarded(failure.openai_ids)
+        expression, values = f"{SET_FAILURE}, {discarded}", {**values, **discarded_values}
     return Update(
         Step.RECORD,
         lease.key,
-        SET_FAILURE,
+        expression,
         f"conversation_status IN (:processing, :sending, :status) AND {SAME_LEASE}",
-        {**_lease_values(lease), **_failure_values(failure), ":sending": Status.SENDING},
+        {**_lease_values(lease), **values, ":sending": Status.SENDING},
         retained_from=failure.at,
     )
 

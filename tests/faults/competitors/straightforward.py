@@ -205,7 +205,7 @@ class Straightforward:
             metadata={"conversation_id": context.key.conversation_id},
             timeout=self.settings.openai_timeout_seconds,
         )
-        answer = generate_with_responses(self.openai(api_key), request)
+        answer = generate_with_responses(self.openai(api_key), request, [])
         return validate_output(answer, definition, PARTS.text_rules)
 
 

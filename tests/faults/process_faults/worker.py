@@ -153,5 +153,5 @@ def _generate() -> None:
         base_url="http://openai/v1",
         http_client=openai.DefaultHttpxClient(transport=transport),
     ) as client:
-        generate_with_responses(client, generation)
-        generate_with_threads(client, generation)
+        generate_with_responses(client, generation, [])
+        generate_with_threads(client, generation, [])
