@@ -166,7 +166,8 @@ def test_a_flagged_draft_is_held(channel: Channel) -> None:
 
 
 def test_a_failed_moderation_is_retried_without_another_answer(channel: Channel) -> None:
-    """The stored answer is checked by the next delivery."""
+    """The stored answer is checked by the next delivery, and both requests stay recorded."""
+    channel.openai.fail_next(Fault.wrong_output("no JSON"))
     definition = ASSISTANT | {"checks": {"moderation": True}}
     body = context(lambda document: openai_config(document).update(assistant=definition))
     moderations = Match(method="POST", paths=("/v1/moderations",))
@@ -175,8 +176,16 @@ def test_a_failed_moderation_is_retried_without_another_answer(channel: Channel)
     assert "retry" == channel.status()[0]
     assert [] == channel.deliver(body, receive_count=2)
     assert 1 == len(channel.phone())
-    answers = [each for each in channel.openai.requests if each.path.endswith("responses")]
-    assert 1 == len(answers)
+    answers = [each for each in channel.openai.requests if each.path.endswith("/responses")]
+    assert 2 == len(answers)
+    record, lines = channel.record(), channel.read_metrics()
+    written_by = record["written_by"]
+    assert ("responses", ASSISTANT["model"], 2) == tuple(
+        written_by[name] for name in ("engine", "model", "requests")
+    )
+    assert {"name": "moderation", "passed": True} in written_by["checks"]
+    billed = sum(tokens for line in lines for tokens in line.get("PromptTokens", ()))
+    assert billed == record["messages"][0]["prompt_tokens"]
 
 
 def test_a_held_draft_reaches_no_log(channel: Channel) -> None:

@@ -49,7 +49,10 @@ DRAFT_ID_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What the AI is asked; `problem` says what was wrong with its first answer."""
+    """What the AI is asked; `problem` says what was wrong with its first answer.
+
+    `billed` are the tokens of the first answer.
+    """
 
     delivery: Delivery
     context: ContextObject
@@ -57,6 +60,7 @@ class _Question:
     lease: Lease
     check_lease: Callable[[], None]
     problem: str = ""
+    billed: Usage = Usage(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class MessageComposer:
         failed: InvalidAnswer | None = None
         self._discard(question, rejected.openai_ids)
         try:
-            answer = self._draft(replace(question, problem=rejected.problem))
+            answer = self._draft(replace(question, problem=rejected.problem, billed=rejected.usage))
         except InvalidAnswer as invalid:
             answer, failed = _answer_of(invalid), invalid
         answer = replace(answer, usage=rejected.usage + answer.usage)
@@ -257,13 +261,12 @@ class MessageComposer:
         if definition is None:
             return self._with_provenance(question, answer, results)
         results = check_texts(answer, context, definition)
-        if definition.checks.moderation and not any(result.problems for result in results):
-            results.append(self._moderate(question, answer))
         if not is_stored:
             answer = self._with_provenance(question, answer, results)
-        elif not answer.checked:
-            answer = replace(answer, written_by={"checks": _outcomes(results)})
-        answer = replace(answer, checked=self._stamp(definition))
+        if definition.checks.moderation and not any(result.problems for result in results):
+            results.append(self._moderate(question, answer))
+        written_by = {**answer.written_by, "checks": _outcomes(results)}
+        answer = replace(answer, checked=self._stamp(definition), written_by=written_by)
         failed = [result for result in results if result.problems]
         if failed:
             self._report_failed(answer, failed)
@@ -296,7 +299,8 @@ class MessageComposer:
             )
         except Exception:
             # Otherwise the next attempt would ask, and pay, for another answer.
-            self.leases.checkpoint_answer(question.lease, answer)
+            usage = question.billed + answer.usage
+            self.leases.checkpoint_answer(question.lease, replace(answer, usage=usage))
             raise
         return moderation_result(categories)
 

@@ -227,14 +227,16 @@ def _to_ledger_record(record: Mapping[str, Any], step: Step) -> LedgerRecord:
     if isinstance(record.get("send_intent_at"), Decimal):
         times = (_number(record, "send_intent_at"), _number(record, "send_deadline"))
         intent = Intent(*times, _text(record, "intent_id"))
-    failure = record.get("failure")
+    failure, answer = record.get("failure"), _to_answer(record.get("ai_answer"))
+    if answer:
+        answer = replace(answer, written_by=_mapping(record.get("written_by")))
     return LedgerRecord(
         key=RecordKey(record["primary_channel"], record["conversation_id"]),
         status=_status(record, step),
         owner=_text(record, "lease_owner"),
         attempt=int(_number(record, "attempt")),
         lease_expires_at=_number(record, "lease_expires_at"),
-        answer=_to_answer(record.get("ai_answer")),
+        answer=answer,
         intent=intent,
         lookups=int(_number(record, "settle_looks")),
         vendor_id=_text(record, "message_sid"),

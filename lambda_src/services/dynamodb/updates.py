@@ -479,7 +479,7 @@ class _Part:
 
 
 def _written_by(answer: Answer) -> _Part:
-    # An answer that was read from the table has none: the record keeps it.
+    # An answer of version 1.x has none.
     if not answer.written_by:
         return _Part()
     return _Part(", written_by = :written_by", {":written_by": dict(answer.written_by)})
