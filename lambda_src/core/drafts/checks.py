@@ -5,12 +5,11 @@ A problem may quote the draft; it is for the AI and the operator, never for the 
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from lambda_src.core.drafts.facts import leaf_texts, unsupported_facts
+from lambda_src.core.drafts.facts import leaf_texts, unsupported_facts, visible
 from lambda_src.core.models import (
     Answer,
     AssistantDefinition,
@@ -114,10 +113,8 @@ def _signs_of_injection(texts: Sequence[str], instructions: str) -> Iterator[str
 
 
 def comparable(text: str) -> str:
-    """Return a text as phrases are compared: without case, spacing and invisible characters."""
-    normalized = unicodedata.normalize("NFKC", text).casefold()
-    visible = "".join(one for one in normalized if unicodedata.category(one) != "Cf")
-    return " ".join(visible.split())
+    """Return a text as phrases are compared: without case, spacing and what is not visible."""
+    return " ".join(visible(text).casefold().split())
 
 
 def _result(name: str, problems: Iterator[str]) -> CheckResult:

@@ -173,6 +173,10 @@ _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Co"}
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+# WhatsApp and mail programs show *500* € as 500 € in bold.
+_EMPHASIS = re.compile(
+    r"(?<![\w*`/@=&?#%.:-])[*_`]++(?=\S)|(?<=[^\s*_`])[*_`]++(?![\w/@=&?#-])"
+)
 _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _LETTER = r"[^\W_]"
@@ -183,8 +187,8 @@ _LOOKALIKES = str.maketrans(
 """Cyrillic and Greek letters that look like Latin ones."""
 
 
-def _visible(text: str) -> str:
-    """Return the text after NFKC, without invisible characters."""
+def visible(text: str) -> str:
+    """Return the text after NFKC, without invisible characters and marks of emphasis."""
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
     text = "".join(
@@ -195,7 +199,7 @@ def _visible(text: str) -> str:
         or each == "\t"
         or unicodedata.category(each) not in _INVISIBLE_CATEGORIES
     )
-    return unicodedata.normalize("NFKC", text)
+    return _EMPHASIS.sub("", unicodedata.normalize("NFKC", text))
 
 
 def _plain(character: str) -> str:
@@ -1003,7 +1007,7 @@ class _Reader:
     """Finds the facts of one text."""
 
     def __init__(self, text: str) -> None:
-        self._visible = _visible(text)
+        self._visible = visible(text)
         self._plain = _simplified(self._visible)
         self.found: list[_Found] = []
         self.starts: list[int] = []
