@@ -152,7 +152,8 @@ class DraftRequest:
             raise OperatorError(
                 "the draft was written for other rules or another definition: approvals edit"
             )
-        return replace(draft, written_by={**draft.written_by, "edited": False})
+        # A draft that is held again may be a text that an operator wrote.
+        return replace(draft, written_by={"edited": False, **draft.written_by})
 
     def edit(
         self, draft: Answer, text: str | None, variables: Mapping[str, str]

@@ -237,7 +237,9 @@ def _decide(session: Session, record: ConversationRecord, choice: _Choice) -> No
         if found is None:
             raise OperatorError("the record is gone: the recipient was erased") from None
         # The SDK repeats a write whose answer was lost, and then finds the write itself.
-        _require_own(found, review.draft.id, choice.decision, audit.who, answer)
+        _require_own(
+            found, review.draft.id, choice.decision, audit.who, answer, audit.entry("")["at"]
+        )
     if request:
         _queue(session, record, request)
     console.say(f"done: {what}", "green")
@@ -264,10 +266,23 @@ def _complete(session: Session, record: ConversationRecord, choice: _Choice) -> 
     console.result({"decision": what, "changed": False, "status": record.status})
 
 
-def _require_own(
-    record: ConversationRecord, draft_id: str, decision: Decision, who: str, answer: Answer | None
+def _require_own(  # noqa: PLR0917 - the parts of a decision
+    record: ConversationRecord,
+    draft_id: str,
+    decision: Decision,
+    who: str,
+    answer: Answer | None,
+    at: str = "",
 ) -> None:
     """Check that the record has this decision of this operator.
+
+    Args:
+        record: The record, read after the decision.
+        draft_id: The draft.
+        decision: What was decided.
+        who: The operator, who may use several terminals.
+        answer: What was approved, if it is known.
+        at: When this command decided; empty: an earlier one did.
 
     Raises:
         OperatorError: It has another one, or none.
@@ -280,7 +295,8 @@ def _require_own(
         )
     stored = record.ledger.answer if record.ledger else None
     is_other = bool(answer and stored and not answer.has_same_content(stored))
-    if (past.who, past.what) != (who, decision.describe(draft_id)) or is_other:
+    is_own = (past.who, past.what) == (who, decision.describe(draft_id)) and at in {"", past.at}
+    if not is_own or is_other:
         text = " with another text" if is_other else ""
         raise OperatorError(f"nothing was changed: {past}{text}; the record is {record.status}")
 

@@ -309,23 +309,34 @@ def test_a_write_whose_answer_was_lost_is_recognised(
     assert (decision[0] != "reject") == bool(operator.queued())
 
 
-@pytest.mark.parametrize(("first", "second"), [("reject", "approve"), ("approve", "reject")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("reject",), ("approve",)),
+        (("approve",), ("reject",)),
+        (EDIT, ("edit", "--variable", "2=Another text.")),
+    ],
+)
 def test_one_of_two_operators_wins(
-    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+    operator: OperatorChannel,
+    monkeypatch: pytest.MonkeyPatch,
+    first: tuple[str, ...],
+    second: tuple[str, ...],
 ) -> None:
-    """The other one, who saw the same draft, is told what was decided; nothing is sent twice."""
+    """The other one, or the same one in another terminal, learns what was decided and sent."""
     draft = hold(operator)
     apply = ConversationRepository.apply
 
     def race(*arguments: Any) -> None:
         monkeypatch.setattr(ConversationRepository, "apply", apply)
-        decide(operator, draft, first)
+        decide(operator, draft, *first)
+        operator.process_queue()
         apply(*arguments)
 
     monkeypatch.setattr(ConversationRepository, "apply", race)
-    assert f"nothing was changed: draft {draft}" in refuse(operator, draft, second)
+    assert f"nothing was changed: draft {draft}" in refuse(operator, draft, *second)
     operator.process_queue()
-    assert (first == "approve") == (1 == len(operator.channel.phone()))
+    assert (first[0] != "reject") == (1 == len(operator.channel.phone()))
 
 
 def _run_again(operator: OperatorChannel, _: Callbacks, draft: str) -> None:
@@ -362,14 +373,15 @@ def test_an_interrupted_approval_is_completed(
     assert (1, Status.SENT) == (len(operator.channel.phone()), operator.status(CONVERSATION))
 
 
+@pytest.mark.parametrize("first", [("approve",), EDIT])
 @pytest.mark.parametrize(("decision", "sent"), [("approve", 1), ("reject", 0)])
 def test_a_draft_for_another_template_is_held_again(
-    operator: OperatorChannel, decision: str, sent: int
+    operator: OperatorChannel, decision: str, sent: int, first: tuple[str, ...]
 ) -> None:
     """Under a new id, which alone can be decided; a rejection ends the earlier approval."""
     draft = hold(operator)
     operator.channel.set_fields(draft_template_id="HX" + "9" * 32)
-    decide(operator, draft)
+    decide(operator, draft, *first)
     operator.process_queue()
     record = operator.channel.record()
     assert (Status.AWAITING_APPROVAL, HoldReason.TEMPLATE_CHANGED) == (
@@ -380,7 +392,9 @@ def test_a_draft_for_another_template_is_held_again(
     decide(operator, record["draft_id"], decision)
     operator.process_queue()
     assert sent == len(operator.channel.phone())
-    assert bool(sent) == ("approved_by" in operator.channel.record()["written_by"])
+    written_by = operator.channel.record()["written_by"]
+    assert bool(sent) == ("approved_by" in written_by)
+    assert (first is EDIT if sent else None) == written_by.get("edited")
 
 
 def test_an_opt_out_is_stronger_than_an_approval(operator: OperatorChannel) -> None:
