@@ -92,13 +92,14 @@ class OpenAIProcessor:
 
         Never raises.
         """
-        if openai_id.startswith(RESPONSE_PREFIX):
-            delete = delete_response
-        else:
-            delete = delete_thread if engine is Engine.ASSISTANTS else delete_conversation
         try:
             client = self._client(engine, api_key)
-            _call(timeout, lambda: delete(client, openai_id, timeout))
+            if openai_id.startswith(RESPONSE_PREFIX):
+                _call(timeout, lambda: delete_response(client, openai_id, timeout))
+            elif engine is Engine.ASSISTANTS:
+                _call(timeout, lambda: delete_thread(client, openai_id, timeout))
+            else:
+                _call(timeout, lambda: delete_conversation(client, openai_id, timeout))
         except ProcessingError:
             return False
         return True

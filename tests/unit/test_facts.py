@@ -169,7 +169,7 @@ def test_what_the_input_does_not_say_is_reported(kind: FactKind, text: str) -> N
          ["example.com/ü#a"]),
         ("https://münchen.de", "xn--mnchen-3ya.de, munchen.de", ["munchen.de"]),
         ("tom@harbour.example", "harbour.example", ["harbour.example"]),
-        ("£5, 5%, 5 May, http://a.de/_x", "£*7*, *7* €, **7** %, _7_ May, *5* May, £_5_, `5`%, a.de/x",
+        ("£5, 5%, 5 May, http://a.de/_x", "£*7*, *7* €, **7** %, _7_ May, £_5_, `5`%, a.de/x",
          ["£7", "7 €", "7 %", "7 May", "a.de/x"]),
         ("wait until 5 May", "May 5, may 5, 5 mai, 5 de maio, 5 May 2024", ["5 May 2024"]),
     ],

@@ -45,6 +45,7 @@ MAX_MODERATION_SECONDS = 10.0
 DISCARD_SECONDS = 5.0
 """Maximum duration of the deletion of a conversation or response that is not used."""
 DRAFT_ID_BYTES = 16
+NOT_BILLED = Usage(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class _Question:
     lease: Lease
     check_lease: Callable[[], None]
     problem: str = ""
-    billed: Usage = Usage(0, 0, 0)
+    billed: Usage = NOT_BILLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,7 +418,7 @@ def _rejected_draft(invalid: InvalidAnswer) -> RejectedDraft:
 
 
 def _answer_of(invalid: InvalidAnswer) -> Answer:
-    return invalid.answer or Answer("", "", "", "", {}, Usage(0, 0, 0))
+    return invalid.answer or Answer("", "", "", "", {}, NOT_BILLED)
 
 
 def _outcomes(results: Sequence[CheckResult]) -> list[Mapping[str, Any]]:

@@ -174,9 +174,7 @@ _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 # WhatsApp and mail programs show *500* € as 500 € in bold.
-_EMPHASIS = re.compile(
-    r"(?<![\w*`/@=&?#%.:-])[*_`]++(?=\S)|(?<=[^\s*_`])[*_`]++(?![\w/@=&?#-])"
-)
+_EMPHASIS = re.compile(r"(?<![\w*`/@=&?#%.:-])[*_`]++(?=\S)|(?<=[^\s*_`])[*_`]++(?![\w/@=&?#-])")
 _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _LETTER = r"[^\W_]"
