@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,8 @@ def test_what_the_input_does_not_say_is_reported(kind: FactKind, text: str) -> N
          ["Tuesday 3 March 2025", "3 March 2024"]),
         ("Tuesday 3 March 2025", "Tuesday 3 March 2025, Monday 3 March", ["Monday 3 March"]),
         ({"price_gbp": 12.5}, "£12.50, €12.50, 12.5%", []),
-        ("$12", "12 dollars, CA$12, 12 €", ["12 €"]),
+        ("$12", "12 dollars, CA$12, 12 €, 1200 cents, 1300 cents", ["12 €", "1300 cents"]),
+        ("50 cents", "£0.50, €0.5, 50 pence, 50 €", ["50 €"]),
         ("£12 or 5%", "£5, 12%", ["£5", "12%"]),
         ("12,85 EUR, 3 £2 tickets", "12,85 € 3 Schichten, 12.85 EUR 5 days, 3 £2 tickets", []),
         ("+44 20 7946 0018; 500%; 8 pm", "+44 20 7946 0018 500% 8 pm 2 shifts", []),
@@ -204,6 +206,17 @@ def test_the_time_is_linear(part: str) -> None:
         KNOWN.unsupported(text[:length])
         seconds.append(time.process_time() - start)
     assert seconds[1] < 0.2 + 8 * seconds[0]
+
+
+def test_the_memory_is_linear() -> None:
+    """An amount in no certain currency needs no more than another one."""
+    peaks = []
+    for form in ("{} euros", "{} cents"):
+        tracemalloc.start()
+        KnownFacts.of([" ".join(form.format(number) for number in range(2_000))])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 2 * peaks[0]
 
 
 def test_generated_cases_meet_the_goals() -> None:

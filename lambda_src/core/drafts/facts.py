@@ -134,6 +134,8 @@ _Date = tuple[int | None, int | None, int | None, int | None]
 """Year, month, day and weekday (Monday is 0); None if it is not written."""
 _NUMBER = "number"
 _ANY_CURRENCY = ""
+_VALUE = "value"
+"""Of an amount in the input, whatever its currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -550,15 +552,16 @@ def _read_amount(match: _Match) -> list[_Found]:
     for values in _quantities(match):
         named = [(FactKind.AMOUNT, value, code) for value in values for code in codes]
         any_currency = [(FactKind.AMOUNT, value, _ANY_CURRENCY) for value in values]
-        found.append(match.found(FactKind.AMOUNT, (*named, *any_currency), named))
+        supports = (*named, *((_VALUE, value) for value in values))
+        found.append(match.found(FactKind.AMOUNT, (*named, *any_currency), supports))
     return found
 
 
 def _read_minor_amount(match: _Match) -> list[_Found]:
     """Read "50 cents", in any currency, as 0.50."""
     keys = [(FactKind.AMOUNT, value / 100, _ANY_CURRENCY) for value in _values(match.text("n"))]
-    codes = [(FactKind.AMOUNT, value, code) for _, value, _ in keys for code in _table().codes]
-    return [match.found(FactKind.AMOUNT, (*keys, *codes), keys)]
+    named = [(_VALUE, value) for _, value, _ in keys]
+    return [match.found(FactKind.AMOUNT, (*keys, *named), keys)]
 
 
 def _read_percentage(match: _Match) -> list[_Found]:
