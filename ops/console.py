@@ -45,6 +45,8 @@ RESUMABLE = "completed work is kept: run the same command again to continue"
 PADDING_LEFT, PADDING_RIGHT = 2, 1
 """Columns of space beside a cell."""
 
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Characters by which a text could hide or change what a terminal shows of another one."""
 MASK = "•••"
 PUBLIC_FIELDS = frozenset(
     {
@@ -199,12 +201,12 @@ class Console:
         """Begin a new section."""
         if not self.as_json:
             self.output.print()
-            self.output.print(Text(text, "bold"))
+            self.output.print(_visible_text(text, "bold"))
 
     def say(self, text: str, style: str = "") -> None:
         """Print a sentence, without markup."""
         if not self.as_json:
-            self.output.print(Padding(Text(text, style), (0, 0, 0, 2), expand=False))
+            self.output.print(Padding(_visible_text(text, style), (0, 0, 0, 2), expand=False))
 
     def rows(self, rows: Sequence[Mapping[str, object]], empty: str = "none") -> None:
         """Print rows with the same fields as a table, or as blocks on a narrow terminal."""
@@ -236,15 +238,15 @@ class Console:
         if texts:
             self.heading(title)
         for text in texts:  # never wrapped, so that the commands in them can be copied
-            self.output.print(Text(f"  → {text}"), soft_wrap=True)
+            self.output.print(_visible_text(f"  → {text}"), soft_wrap=True)
 
     def error(self, text: str) -> None:
         """Print what went wrong; the terminal wraps it."""
-        self.errors.print(Text(text, "red"), soft_wrap=True)
+        self.errors.print(_visible_text(text, "red"), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print a remark beside the result."""
-        self.errors.print(Text(text, "dim"), soft_wrap=True)
+        self.errors.print(_visible_text(text, "dim"), soft_wrap=True)
 
     def progress(self) -> Progress:
         """Return a transient progress bar, which only terminals show."""
@@ -276,7 +278,7 @@ def fields_table(pairs: Iterable[tuple[str, str]]) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs:
-        table.add_row(Text(name), Text(value))
+        table.add_row(Text(name), _visible_text(value))
     return table
 
 
@@ -355,8 +357,13 @@ def _table(columns: Sequence[_Column]) -> Table:
             vertical="top",
         )
     for cells in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(_visible_text, cells))
     return table
+
+
+def _visible_text(text: str, style: str = "") -> Text:
+    """Return a text of which no part controls the terminal: it may be of any origin."""
+    return Text(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text), style)
 
 
 def _words(name: str) -> str:

@@ -25,6 +25,7 @@ from tests.support.channel import (
     context,
     failing_call,
     openai_config,
+    recipient_data,
 )
 
 TEXT = "We have your application."
@@ -179,6 +180,17 @@ def test_a_draft_is_shown_beside_its_input(operator: OperatorChannel) -> None:
         "1 drafts wait for a decision: approvals list"
         in operator.run("watch", "--times", "1").stdout
     )
+
+
+def test_a_shown_text_cannot_control_the_terminal(operator: OperatorChannel) -> None:
+    """It could hide a draft, or show another one, to the operator who approves it."""
+    name = "Amara\x1b[2J\x9b1A\r\u202e"
+    hold(
+        operator, review, lambda document: recipient_data(document).update(recipient_last_name=name)
+    )
+    output = operator.run("approvals", "show", CONVERSATION, SHOW).stdout
+    assert r"Amara\u001b[2J\u009b1A\u000d\u202e" in output
+    assert not {"\x1b", "\x9b", "\r", "\u202e"} & set(output)
 
 
 def test_only_a_draft_that_was_seen_is_decided(operator: OperatorChannel) -> None:
