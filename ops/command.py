@@ -2,6 +2,8 @@
 
 import functools
 import inspect
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, Any
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
+END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 TARGET_PANEL = "Target"
 NO_ANSWER = "no answer: add --yes to continue without a question, or --dry-run to look only"
 
@@ -84,7 +87,8 @@ ShowPersonalData = Annotated[
     bool, typer.Option("--show-personal-data", help="Do not mask names, numbers and texts.")
 ]
 
-COMMON_OPTIONS = {
+COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "context": (typer.Context, inspect.Parameter.empty),
     "environment": (Environment, "dev"),
     "channel": (Channel, "whatsapp"),
     "project": (Project, PROJECT),
@@ -92,6 +96,8 @@ COMMON_OPTIONS = {
     "is_local": (Local, False),
     "as_json": (AsJson, False),
 }
+TARGET = COMMON_OPTIONS.keys() - {"context", "as_json"}
+"""The options that name the deployment."""
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -104,6 +110,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
         @functools.wraps(function)
         def run(
             *arguments: Any,
+            context: typer.Context,
             environment: str,
             channel: str,
             project: str,
@@ -113,7 +120,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             **options: Any,
         ) -> None:
             console = Console(as_json=as_json)
-            with handle_errors(console):
+            with handle_errors(console), end_like_ctrl_c():
                 session = Session(
                     environment,
                     channel,
@@ -121,6 +128,8 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
                     console,
                     project=project,
                     import_path=import_path,
+                    program=context.find_root().info_name or "",
+                    target_options=_target_options(context),
                 )
                 function(session, *arguments, **options)
 
@@ -128,6 +137,25 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
         return app.command(name)(run)
 
     return register
+
+
+@contextmanager
+def end_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a closed terminal, end a command as Ctrl-C does.
+
+    Without it neither says what was done, nor makes received messages visible again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [each for each in END_SIGNALS if signal.getsignal(each) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
@@ -182,6 +210,17 @@ def _interrupted(console: Console) -> typer.Exit:
         console.output.file.flush()
     console.note(f"interrupted: {console.if_interrupted}")
     return typer.Exit(INTERRUPTED)
+
+
+def _target_options(context: typer.Context) -> tuple[str, ...]:
+    """Return the options of the command line that name the deployment, with their values."""
+    words: list[str] = []
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in TARGET and source and source.name == "COMMANDLINE":
+            value = context.params[option.name]
+            words += [option.opts[0]] if value is True else [option.opts[0], value]
+    return tuple(words)
 
 
 def _with_common_options(function: Callable[..., None]) -> inspect.Signature:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,8 @@ class Session:
         project: The prefix of the stacks' names.
         import_path: Where the channel's parts are, for another repository's channel; empty for an
             own one, and for one that an installed package declares.
+        program: How the tool was called, such as `python -m ops`.
+        target_options: The options that name the deployment, as the operator gave them.
     """
 
     environment: str
@@ -49,6 +52,12 @@ class Session:
     clock: Callable[[], float] = time.time
     project: str = PROJECT
     import_path: str = ""
+    program: str = "python -m ops"
+    target_options: tuple[str, ...] = ()
+
+    def command_line(self, *words: str) -> str:
+        """Return a command for the same deployment, to be pasted into a shell."""
+        return f"{self.program} {shlex.join([*words, *self.target_options])}"
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -124,7 +133,7 @@ class Session:
     def inspector(self, *, events: bool = False) -> Inspector:
         """Return what inspects the channel's dead-letter messages, or those of its events."""
         parse = self.deployment.parse_event if events else self.deployment.parse
-        return Inspector(parse, self.conversations)
+        return Inspector(parse, self.conversations, self.suppressions)
 
     def dead_letters(self, *, events: bool = False) -> QueueScanner:
         """Return a scanner of the dead-letter queue, or of that of the events.

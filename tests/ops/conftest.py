@@ -7,6 +7,7 @@ import pytest
 
 from local.fakes import TwilioSettings
 from ops import deployment, endpoints, queues
+from ops.dlq import runner
 from tests.ops.operator_channel import Deployments, OperatorChannel
 from tests.support.aws_account import variables
 from tests.support.channel import Channel
@@ -15,7 +16,10 @@ from tests.support.fixtures import *  # noqa: F403 - fixtures
 
 @pytest.fixture
 def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChannel:
-    """Return a channel whose stack the tool finds; Twilio delivers its messages at once."""
+    """Return a channel whose stack the tool finds; Twilio delivers its messages at once.
+
+    The function processes its queue while a redrive waits for the first outcomes.
+    """
     channel.twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
     monkeypatch.setattr(deployment, "entry_points", lambda **_: ())  # reads all packages' metadata
@@ -34,4 +38,6 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     session = boto3.Session()
     deployments.register(session.events)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
-    return OperatorChannel(channel, deployments, *urls)
+    found = OperatorChannel(channel, deployments, *urls)
+    monkeypatch.setattr(runner, "sleep", lambda _: found.process_queue())
+    return found
