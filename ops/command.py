@@ -87,8 +87,7 @@ ShowPersonalData = Annotated[
     bool, typer.Option("--show-personal-data", help="Do not mask names, numbers and texts.")
 ]
 
-COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "context": (typer.Context, inspect.Parameter.empty),
+COMMON_OPTIONS = {
     "environment": (Environment, "dev"),
     "channel": (Channel, "whatsapp"),
     "project": (Project, PROJECT),
@@ -96,8 +95,7 @@ COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
     "is_local": (Local, False),
     "as_json": (AsJson, False),
 }
-TARGET = COMMON_OPTIONS.keys() - {"context", "as_json"}
-"""The options that name the deployment."""
+TARGET_OPTIONS = COMMON_OPTIONS.keys() - {"as_json"}
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -128,8 +126,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
                     console,
                     project=project,
                     import_path=import_path,
-                    program=context.find_root().info_name or "",
-                    target_options=_target_options(context),
+                    target_options=_given(context),
                 )
                 function(session, *arguments, **options)
 
@@ -212,23 +209,27 @@ def _interrupted(console: Console) -> typer.Exit:
     return typer.Exit(INTERRUPTED)
 
 
-def _target_options(context: typer.Context) -> tuple[str, ...]:
-    """Return the options of the command line that name the deployment, with their values."""
-    words: list[str] = []
-    for option in context.command.params:
-        source = context.get_parameter_source(option.name or "")
-        if option.name in TARGET and source and source.name == "COMMANDLINE":
-            value = context.params[option.name]
-            words += [option.opts[0]] if value is True else [option.opts[0], value]
-    return tuple(words)
+def _given(context: typer.Context) -> tuple[str, ...]:
+    """Return the options of the command line that name the target, for suggested commands.
+
+    Those of environment variables are left out: they apply to a pasted command as well.
+    """
+    given: list[str] = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in TARGET_OPTIONS and source and source.name == "COMMANDLINE":
+            value = context.params[parameter.name]
+            given += [parameter.opts[0], *([] if value is True else [value])]
+    return tuple(given)
 
 
 def _with_common_options(function: Callable[..., None]) -> inspect.Signature:
     _, *own = inspect.signature(function, eval_str=True).parameters.values()
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     common = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
         )
         for name, (annotation, default) in COMMON_OPTIONS.items()
     ]
-    return inspect.Signature([*own, *common])
+    return inspect.Signature([*own, context, *common])

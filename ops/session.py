@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lambda_src.services.dynamodb import spellings
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from lambda_src.core import ChannelParts
     from ops.console import Console
 
+INSTALLED = "ai-comms"
+"""The command of the published package."""
 PROJECT = "ai-multi-comms"
 """The prefix of this repository's stacks; another repository has its own."""
 
@@ -41,8 +45,7 @@ class Session:
         project: The prefix of the stacks' names.
         import_path: Where the channel's parts are, for another repository's channel; empty for an
             own one, and for one that an installed package declares.
-        program: How the tool was called, such as `python -m ops`.
-        target_options: The options that name the deployment, as the operator gave them.
+        target_options: The options of the command line that say so, such as `--env`, `prod`.
     """
 
     environment: str
@@ -52,12 +55,22 @@ class Session:
     clock: Callable[[], float] = time.time
     project: str = PROJECT
     import_path: str = ""
-    program: str = "python -m ops"
     target_options: tuple[str, ...] = ()
 
-    def command_line(self, *words: str) -> str:
-        """Return a command for the same deployment, to be pasted into a shell."""
-        return f"{self.program} {shlex.join([*words, *self.target_options])}"
+    def command_line(self, *arguments: str, channel: str = "") -> str:
+        """Return a command for the same target, to be pasted into a shell unchanged.
+
+        Args:
+            arguments: The command with its own arguments and options, not quoted.
+            channel: Another channel; empty for the same one.
+        """
+        program = INSTALLED if Path(sys.argv[0]).name == INSTALLED else "python -m ops"
+        options = list(self.target_options)
+        if channel and "--channel" in options:
+            options[options.index("--channel") + 1] = channel
+        elif channel:
+            options += ["--channel", channel]
+        return f"{program} {shlex.join([*arguments, *options])}"
 
     @cached_property
     def endpoints(self) -> Endpoints:

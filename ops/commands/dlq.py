@@ -232,4 +232,4 @@ def _filter(causes: Many, companies: Many, conversations: Many, message_ids: Man
 
 
 def _indented(command: str) -> str:
-    return f"      {command}"
+    return f"    {command}"

@@ -443,7 +443,7 @@ class Runner(Generic[D]):
 
 
 def _unmatched_text(option: str, value: str, existing: Collection[str]) -> str:
-    similar = get_close_matches(value, existing)
+    similar = get_close_matches(value, existing) or [e for e in existing if e.startswith(value)]
     shown = ", ".join(sorted(existing)[:MAX_SHOWN]) + (", …" if len(existing) > MAX_SHOWN else "")
     hint = f"did you mean {' or '.join(similar)}?" if similar else f"there are: {shown or 'none'}"
     return f"{option} {value}: no dead-letter message has this value; {hint}"

@@ -1,5 +1,8 @@
 """A deployed channel, and the tool that finds it."""
 
+import sys
+from contextlib import redirect_stdout
+from threading import Lock
 from types import SimpleNamespace
 
 import boto3
@@ -38,6 +41,11 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     session = boto3.Session()
     deployments.register(session.events)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
-    found = OperatorChannel(channel, deployments, *urls)
-    monkeypatch.setattr(runner, "sleep", lambda _: found.process_queue())
+    found, is_processing = OperatorChannel(channel, deployments, *urls), Lock()
+
+    def process(_: float) -> None:
+        with is_processing, redirect_stdout(sys.stderr):  # the function prints its metrics
+            found.process_queue()
+
+    monkeypatch.setattr(runner, "sleep", process)
     return found

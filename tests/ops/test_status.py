@@ -94,7 +94,7 @@ def test_shows_alarms_and_age(operator: OperatorChannel, monkeypatch: pytest.Mon
         ({"drafts": 2}, "approvals list"),
         ({"mapping": "Disabled"}, "Pausing"),
         ({"oldest_seconds": 1000.0}, "#oldestmessage"),
-        ({"outcomes": {"MessagesUnknown": 1}}, "unknown list"),
+        ({"unknown": 1}, "unknown list"),
         ({"alarms": (ALARM,)}, "docs/runbook.md#deadletters"),
         ({"events_mapping": "Disabled"}, "#oldestevent"),
         ({"events_dead_letters": 1}, "dlq list --events"),
