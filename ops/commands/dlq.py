@@ -19,6 +19,9 @@ from ops.dlq.actions import Discard, Redrive
 from ops.dlq.inspection import Filter, Inspection
 from ops.dlq.runner import RateLimiter, Runner
 
+MAX_NAMED = 5
+"""How many ids the refusal of an ambiguous one lists."""
+
 app = typer.Typer(
     no_args_is_help=True, help="Dead-letter messages: see the causes, redrive, or discard."
 )
@@ -58,7 +61,9 @@ EachMessage = Annotated[
 Events = Annotated[
     bool, typer.Option("--events", help="The dead-letter queue of the delivery events instead.")
 ]
-MessageId = Annotated[str, typer.Argument(help="The id of a message or of its conversation.")]
+MessageId = Annotated[
+    str, typer.Argument(help="The id of a message or of its conversation, or its first characters.")
+]
 
 
 @command(app, "list")
@@ -122,13 +127,18 @@ def show(
         found = [
             inspection
             for inspection in session.inspector(events=events).inspect_all(scanner)
-            if message in {inspection.message.message_id, inspection.conversation_id}
+            if any(each.startswith(message) for each in _ids(inspection))
         ]
         in_flight = scanner.in_flight()
     if not found:
         unseen = report.in_flight_text(in_flight, session.clock()) if in_flight else ""
         listing = session.command_line("dlq", "list", "--messages", *(["--events"] * events))
         raise OperatorError(f"no such dead-letter message is visible: {unseen or listing}")
+    found = [each for each in found if message in _ids(each)] or found
+    ids = sorted({each.conversation_id or each.message.message_id for each in found})
+    if len(ids) > 1 and not any(message in _ids(each) for each in found):
+        shown = ", ".join(ids[:MAX_NAMED]) + (", …" if len(ids) > MAX_NAMED else "")
+        raise OperatorError(f"{len(ids)} ids begin with {message}: {shown}")
     console, now = session.console, session.clock()
     documents = [report.details(each, now, show=show_personal_data) for each in found]
     console.result(documents)
@@ -229,6 +239,10 @@ def drop(  # noqa: PLR0917 - options, passed by name
 def _filter(causes: Many, companies: Many, conversations: Many, message_ids: Many) -> Filter:
     criteria = (causes, companies, conversations, message_ids)
     return Filter(*(frozenset(each or ()) for each in criteria))
+
+
+def _ids(inspection: Inspection) -> tuple[str, str]:
+    return inspection.message.message_id, inspection.conversation_id
 
 
 def _indented(command: str) -> str:

@@ -482,6 +482,7 @@ def test_many_messages_are_accounted_for(
         while causes := operator.succeed("dlq", "list", *option)["causes"]:
             operator.run(*shlex.split(causes[0]["commands"][-1])[3:], "--yes")
             operator.process_queue()
+    assert 0 == callbacks.work()
 
     kinds = Counter(kind for kind, *_ in mixture)
     assert (kinds["held"], 0) == (len(held), len(operator.queued()))
