@@ -68,7 +68,8 @@ class RedriveDecision(StrEnum):
         return _ADVICE[self]
 
 
-_REDRIVE = ("dlq", "redrive", SELECTION)
+# A redrive decides about each message with the cause; a discard must name the right ones.
+_REDRIVE = ("dlq", "redrive", "--cause", "{cause}")
 _DROP = ("dlq", "drop", SELECTION, "--reason")
 _ADVICE = {
     RedriveDecision.REDRIVE: Advice("redrive them once the cause has passed", (_REDRIVE,)),
@@ -83,7 +84,7 @@ _ADVICE = {
     ),
     RedriveDecision.EVENT: Advice(
         "fix the cause (docs/runbook.md#eventsdeadletters), then redrive them",
-        (("dlq", "redrive", "--events", SELECTION),),
+        ((*_REDRIVE, "--events"),),
     ),
     RedriveDecision.FAILED: Advice(
         "fix the cause, then redrive them; or drop them",
