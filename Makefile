@@ -90,7 +90,7 @@ docs: setup ## build the API pages in docs/api/
 surface: setup ## record the public names, after an intended change
 	@$(BIN)/python -m distribution surface
 
-drill: setup ## every drill of the runbook, and a redrive of 2,000 dead-letter messages of every kind
+drill: setup ## every drill of the runbook, and 2,000 messages in every kind of trouble
 	@DEAD_LETTERS=2000 $(BIN)/python -m pytest -q -n 0 tests/ops -k 'drill_resolves or many'
 
 check: setup ## formatting, linting, strict types, import rules, declared dependencies, workflows

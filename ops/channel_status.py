@@ -63,6 +63,7 @@ class ChannelStatus:
             run of the scheduled job; None without such a run.
         drafts: Drafts that wait for an operator; None for a channel that holds none.
         oldest_draft_seconds: How long the oldest of them has been waiting; None if there is none.
+        unknown: Sends of unknown outcome that wait for an operator.
     """
 
     waiting: int
@@ -81,6 +82,7 @@ class ChannelStatus:
     oldest_lookup_seconds: float | None = None
     drafts: int | None = None
     oldest_draft_seconds: float | None = None
+    unknown: int = 0
 
     @property
     def active_alarms(self) -> tuple[Alarm, ...]:
@@ -93,8 +95,8 @@ class ChannelStatus:
             yield f"{alarm.name} is in ALARM: {_runbook_section(alarm.name)}"
         if self.mapping != "Enabled":
             yield f"the event source mapping is {self.mapping}: docs/runbook.md, Pausing"
-        if self.outcomes.get(Metric.MESSAGES_UNKNOWN):
-            yield "some sends have an unknown outcome: unknown list"
+        if self.unknown:
+            yield f"{self.unknown} sends have an unknown outcome: unknown list"
         if self.drafts:
             yield f"{self.drafts} drafts wait for a decision: approvals list"
         if self.dead_letters:
@@ -125,6 +127,7 @@ def read_status(deployment: Deployment, hours: float, now: float) -> ChannelStat
         hours=hours,
         outcomes=_sums(deployment, ENDS, hours, now),
         alarms=_alarms(deployment),
+        unknown=len(_open_work(deployment, OpenWork.UNKNOWN, now)),
     )
     if deployment.settings.handoff_queue_url:
         status = _with_drafts(status, deployment, now)
@@ -132,12 +135,17 @@ def read_status(deployment: Deployment, hours: float, now: float) -> ChannelStat
 
 
 def _with_drafts(status: ChannelStatus, deployment: Deployment, now: float) -> ChannelStatus:
-    table_name = deployment.settings.conversations_table
-    index = OpenWorkTable(deployment.aws.dynamodb, table_name, deployment.channel)
-    since = [at for at, _ in index.due(OpenWork.HELD, now)]
+    since = _open_work(deployment, OpenWork.HELD, now)
     return replace(
         status, drafts=len(since), oldest_draft_seconds=now - since[0] if since else None
     )
+
+
+def _open_work(deployment: Deployment, kind: OpenWork, now: float) -> list[float]:
+    """Return since when records have been waiting for an operator, the oldest first."""
+    table_name = deployment.settings.conversations_table
+    index = OpenWorkTable(deployment.aws.dynamodb, table_name, deployment.channel)
+    return [at for at, _ in index.due(kind, now)]
 
 
 def _with_events(status: ChannelStatus, deployment: Deployment, now: float) -> ChannelStatus:

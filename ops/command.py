@@ -2,6 +2,8 @@
 
 import functools
 import inspect
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, Any
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
+END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 TARGET_PANEL = "Target"
 NO_ANSWER = "no answer: add --yes to continue without a question, or --dry-run to look only"
 
@@ -92,6 +95,7 @@ COMMON_OPTIONS = {
     "is_local": (Local, False),
     "as_json": (AsJson, False),
 }
+TARGET_OPTIONS = COMMON_OPTIONS.keys() - {"as_json"}
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -104,6 +108,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
         @functools.wraps(function)
         def run(
             *arguments: Any,
+            context: typer.Context,
             environment: str,
             channel: str,
             project: str,
@@ -113,7 +118,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             **options: Any,
         ) -> None:
             console = Console(as_json=as_json)
-            with handle_errors(console):
+            with handle_errors(console), end_like_ctrl_c():
                 session = Session(
                     environment,
                     channel,
@@ -121,6 +126,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
                     console,
                     project=project,
                     import_path=import_path,
+                    target_options=_given(context),
                 )
                 function(session, *arguments, **options)
 
@@ -128,6 +134,25 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
         return app.command(name)(run)
 
     return register
+
+
+@contextmanager
+def end_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a closed terminal, end a command as Ctrl-C does.
+
+    Without it neither says what was done, nor makes received messages visible again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [each for each in END_SIGNALS if signal.getsignal(each) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
@@ -184,12 +209,27 @@ def _interrupted(console: Console) -> typer.Exit:
     return typer.Exit(INTERRUPTED)
 
 
+def _given(context: typer.Context) -> tuple[str, ...]:
+    """Return the options of the command line that name the target, for suggested commands.
+
+    Those of environment variables are left out: they apply to a pasted command as well.
+    """
+    given: list[str] = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in TARGET_OPTIONS and source and source.name == "COMMANDLINE":
+            value = context.params[parameter.name]
+            given += [parameter.opts[0], *([] if value is True else [value])]
+    return tuple(given)
+
+
 def _with_common_options(function: Callable[..., None]) -> inspect.Signature:
     _, *own = inspect.signature(function, eval_str=True).parameters.values()
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     common = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
         )
         for name, (annotation, default) in COMMON_OPTIONS.items()
     ]
-    return inspect.Signature([*own, *common])
+    return inspect.Signature([*own, context, *common])

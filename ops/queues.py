@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_src.core import FIRST_ASKED_AT, first_asked_ms
 from lambda_src.services.sqs_service import context_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from mypy_boto3_sqs import SQSClient
 
-SCAN_VISIBILITY_SECONDS = 600
-"""How long a received message stays invisible to others if this process is killed."""
+SCAN_VISIBILITY_SECONDS = 90
+"""How long a received message stays invisible to others at most if this process is killed."""
+EXTENSION_SECONDS = 30
+"""Seconds between extensions of this time, of which two may fail."""
 POLL_SECONDS = 1
 """A long poll queries every server of the queue, so an empty result means nothing is visible."""
 BATCH = 10
+WORKERS = 10
+"""Requests at once that change the visibility of held messages."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,9 @@ class QueueMessage:
 class QueueScanner:
     """Receives each visible message of a queue once; on exit those not deleted are visible again.
 
-    Only message ids are kept in memory, not bodies.
+    Received messages are held with a short visibility timeout, which a thread extends inside the
+    `with` block: so they are visible soon if this process is killed. Only message ids are kept in
+    memory, not bodies.
 
     Args:
         client: An SQS client.
@@ -81,8 +92,12 @@ class QueueScanner:
         self._url = url
         self._held: dict[str, str] = {}
         self._deleted: set[str] = set()
+        self._changing_visibility = Lock()
+        self._ended = Event()
+        self._extension = Thread(target=self._extend_held, name="visibility", daemon=True)
 
     def __enter__(self) -> Self:
+        self._extension.start()
         return self
 
     def __exit__(
@@ -91,6 +106,7 @@ class QueueScanner:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ended.set()
         self.release()
 
     def count(self) -> int:
@@ -98,9 +114,14 @@ class QueueScanner:
         return sum(self._counts().values())
 
     def in_flight(self) -> int:
-        """Return the approximate number of messages that are not visible: received, or delayed."""
+        """Return the approximate number of messages that others have received, or are delayed.
+
+        While another process has them, nobody else can receive them. If it was killed, they are
+        visible after `SCAN_VISIBILITY_SECONDS` at the latest.
+        """
         counts = self._counts()
-        return sum(counts.values()) - counts["ApproximateNumberOfMessages"]
+        hidden = sum(counts.values()) - counts["ApproximateNumberOfMessages"]
+        return max(0, hidden - len(self._held))
 
     def batches(self) -> Iterator[list[QueueMessage]]:
         """Yield every message once, up to ten at a time, until nothing is visible any more."""
@@ -117,16 +138,30 @@ class QueueScanner:
 
     def release(self) -> None:
         """Make all held messages visible again, to others and to another scan."""
-        handles = list(self._held.values())
-        for start in range(0, len(handles), BATCH):
+        with self._changing_visibility:
+            self._change_visibility(self._held.values(), 0)
+            self._held.clear()
+
+    def _extend_held(self) -> None:
+        while not self._ended.wait(EXTENSION_SECONDS):
+            # After an error of AWS the next extension may succeed.
+            with self._changing_visibility, suppress(ClientError, BotoCoreError):
+                self._change_visibility(self._held.values(), SCAN_VISIBILITY_SECONDS)
+
+    def _change_visibility(self, receipt_handles: Iterable[str], seconds: int) -> None:
+        handles = list(receipt_handles)
+
+        def change(start: int) -> None:
             self._client.change_message_visibility_batch(
                 QueueUrl=self._url,
                 Entries=[
-                    {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                    {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
                     for index, handle in enumerate(handles[start : start + BATCH])
                 ],
             )
-        self._held.clear()
+
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="visibility") as pool:
+            list(pool.map(change, range(0, len(handles), BATCH)))
 
     def _counts(self) -> dict[str, int]:
         attributes = self._client.get_queue_attributes(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lambda_src.services.dynamodb import spellings
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from lambda_src.core import ChannelParts
     from ops.console import Console
 
+INSTALLED = "ai-comms"
+"""The command of the published package."""
 PROJECT = "ai-multi-comms"
 """The prefix of this repository's stacks; another repository has its own."""
 
@@ -40,6 +45,7 @@ class Session:
         project: The prefix of the stacks' names.
         import_path: Where the channel's parts are, for another repository's channel; empty for an
             own one, and for one that an installed package declares.
+        target_options: The options of the command line that say so, such as `--env`, `prod`.
     """
 
     environment: str
@@ -49,6 +55,22 @@ class Session:
     clock: Callable[[], float] = time.time
     project: str = PROJECT
     import_path: str = ""
+    target_options: tuple[str, ...] = ()
+
+    def command_line(self, *arguments: str, channel: str = "") -> str:
+        """Return a command for the same target, to be pasted into a shell unchanged.
+
+        Args:
+            arguments: The command with its own arguments and options, not quoted.
+            channel: Another channel; empty for the same one.
+        """
+        program = INSTALLED if Path(sys.argv[0]).name == INSTALLED else "python -m ops"
+        options = list(self.target_options)
+        if channel and "--channel" in options:
+            options[options.index("--channel") + 1] = channel
+        elif channel:
+            options += ["--channel", channel]
+        return f"{program} {shlex.join([*arguments, *options])}"
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -124,7 +146,7 @@ class Session:
     def inspector(self, *, events: bool = False) -> Inspector:
         """Return what inspects the channel's dead-letter messages, or those of its events."""
         parse = self.deployment.parse_event if events else self.deployment.parse
-        return Inspector(parse, self.conversations)
+        return Inspector(parse, self.conversations, self.suppressions)
 
     def dead_letters(self, *, events: bool = False) -> QueueScanner:
         """Return a scanner of the dead-letter queue, or of that of the events.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core import (
@@ -40,6 +41,13 @@ ERASED = "erased:"
 """Start of the audit entry of an erasure that removed something."""
 RETENTION = timedelta(days=MIN_RETENTION_DAYS)
 """How long an item without a suppression is kept: longer than any message stays in its queues."""
+
+
+class Restriction(StrEnum):
+    """Why the deployed function sends nothing to a recipient."""
+
+    ERASED = "erased"
+    SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,15 @@ class Suppressions:
 
     def was_erased(self, recipient: str, requested_at: float) -> bool:
         """Return whether a recipient was erased after a request (epoch seconds)."""
-        return any(item.get("erased_at", -1) >= requested_at for item in self._items(recipient))
+        return self.restriction(recipient, requested_at) is Restriction.ERASED
+
+    def restriction(self, recipient: str, requested_at: float) -> Restriction | None:
+        """Return what restricts a request (epoch seconds); an erasure has precedence."""
+        found = self._items(recipient)
+        if any(item.get("erased_at", -1) >= requested_at for item in found):
+            return Restriction.ERASED
+        is_suppressed = any("suppressed_at" in item for item in found)
+        return Restriction.SUPPRESSED if is_suppressed else None
 
     def erasures(self, recipient: str) -> tuple[str, ...]:
         """Return when earlier erasures of a recipient removed something, ISO 8601."""

@@ -19,6 +19,9 @@ from ops.dlq.actions import Discard, Redrive
 from ops.dlq.inspection import Filter, Inspection
 from ops.dlq.runner import RateLimiter, Runner
 
+MAX_NAMED = 5
+"""How many ids the refusal of an ambiguous one lists."""
+
 app = typer.Typer(
     no_args_is_help=True, help="Dead-letter messages: see the causes, redrive, or discard."
 )
@@ -46,13 +49,21 @@ Rate = Annotated[
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Maximum number of messages; for a trial run.")
 ]
+NoTrial = Annotated[
+    bool,
+    typer.Option(
+        "--no-trial", help="Do not wait for the outcome of the first messages with each cause."
+    ),
+]
 EachMessage = Annotated[
     bool, typer.Option("--messages", help="List each message in addition to the causes.")
 ]
 Events = Annotated[
     bool, typer.Option("--events", help="The dead-letter queue of the delivery events instead.")
 ]
-MessageId = Annotated[str, typer.Argument(help="The id of a message or of its conversation.")]
+MessageId = Annotated[
+    str, typer.Argument(help="The id of a message or of its conversation, or its first characters.")
+]
 
 
 @command(app, "list")
@@ -79,15 +90,24 @@ def show_list(
 
     with session.dead_letters(events=events) as scanner:
         inspections = session.inspector(events=events).inspect_all(scanner)
-        causes = report.by_cause(map(collect, inspections), now)
-    console = session.console
-    console.result({"causes": causes, **({"messages": rows} if each else {})})
-    table = [{k: v for k, v in cause.items() if k != "advice"} for cause in causes]
-    console.rows(table, empty="no dead-letter messages")
+        causes = report.by_cause(map(collect, inspections), now, session.command_line)
+        in_flight = scanner.in_flight()
+    console, unseen = session.console, report.in_flight(in_flight, now)
+    console.result({"causes": causes, **({"messages": rows} if each else {}), **unseen})
+    hidden = {"advice", "commands"}
+    table = [{k: v for k, v in cause.items() if k not in hidden} for cause in causes]
+    console.rows(table, empty="no message is visible" if in_flight else "no dead-letter messages")
     if rows:
         console.heading("messages")
         console.rows(rows)
-    console.steps(f"{cause['cause']}: {cause['advice']}" for cause in causes)
+    console.steps(
+        "\n".join((f"{cause['cause']}: {cause['advice']}", *map(_indented, cause["commands"])))
+        for cause in causes
+    )
+    if in_flight and not causes:
+        raise OperatorError(report.in_flight_text(in_flight, now))
+    if in_flight:
+        console.note(report.in_flight_text(in_flight, now))
 
 
 @command(app, "show")
@@ -107,10 +127,18 @@ def show(
         found = [
             inspection
             for inspection in session.inspector(events=events).inspect_all(scanner)
-            if message in {inspection.message.message_id, inspection.conversation_id}
+            if any(each.startswith(message) for each in _ids(inspection))
         ]
+        in_flight = scanner.in_flight()
     if not found:
-        raise OperatorError("no such dead-letter message is visible: see `dlq list --messages`")
+        unseen = report.in_flight_text(in_flight, session.clock()) if in_flight else ""
+        listing = session.command_line("dlq", "list", "--messages", *(["--events"] * events))
+        raise OperatorError(f"no such dead-letter message is visible: {unseen or listing}")
+    found = [each for each in found if message in _ids(each)] or found
+    ids = sorted({each.conversation_id or each.message.message_id for each in found})
+    if len(ids) > 1 and not any(message in _ids(each) for each in found):
+        shown = ", ".join(ids[:MAX_NAMED]) + (", …" if len(ids) > MAX_NAMED else "")
+        raise OperatorError(f"{len(ids)} ids begin with {message}: {shown}")
     console, now = session.console, session.clock()
     documents = [report.details(each, now, show=show_personal_data) for each in found]
     console.result(documents)
@@ -132,6 +160,7 @@ def redrive(  # noqa: PLR0917 - options, passed by name
     fixed_cause: FixedCauses = None,
     rate: Rate = 5,
     limit: Limit = None,
+    no_trial: NoTrial = False,  # noqa: FBT002 - an option
     reason: Reason = "",
     dry_run: DryRun = False,  # noqa: FBT002 - an option
     yes: Yes = False,  # noqa: FBT002 - an option
@@ -139,8 +168,13 @@ def redrive(  # noqa: PLR0917 - options, passed by name
     """Send dead-letter messages back to the queue; the ledger ensures that none is sent twice.
 
     Messages that were sent already are only removed. Sends of unknown outcome stay, and so do
-    failed messages, unless --fixed-cause names their cause. Delivery events are safe in any order,
-    because a delivery status never regresses. The command can be interrupted and repeated.
+    failed messages, unless --fixed-cause names their cause, and messages whose recipient opted out.
+    Delivery events are safe in any order, because a delivery status never regresses. The command
+    can be interrupted and repeated.
+
+    Each conversation is redriven at most once. If there are more than five messages with a cause,
+    five are redriven first: the others follow as soon as one of them is sent, or its draft held. If
+    none is, the others stay and the exit code is 1.
 
         python -m ops dlq redrive --env prod --dry-run
         python -m ops dlq redrive --env prod --limit 10
@@ -158,12 +192,13 @@ def redrive(  # noqa: PLR0917 - options, passed by name
             scanner=scanner,
             queue=session.queue(events=events),
             conversations=session.conversations,
-            suppressions=session.suppressions,
             limiter=limiter,
             audit=session.audit(reason),
         )
         inspector = session.inspector(events=events)
-        runner = Runner(session.console, scanner, inspector, action, limiter, limit)
+        runner = Runner(
+            session.console, scanner, inspector, action, limiter, limit, has_trial=not no_trial
+        )
         runner.run(dry_run=dry_run, yes=yes)
 
 
@@ -204,3 +239,11 @@ def drop(  # noqa: PLR0917 - options, passed by name
 def _filter(causes: Many, companies: Many, conversations: Many, message_ids: Many) -> Filter:
     criteria = (causes, companies, conversations, message_ids)
     return Filter(*(frozenset(each or ()) for each in criteria))
+
+
+def _ids(inspection: Inspection) -> tuple[str, str]:
+    return inspection.message.message_id, inspection.conversation_id
+
+
+def _indented(command: str) -> str:
+    return f"    {command}"

@@ -18,7 +18,7 @@ from ops.dlq.policy import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from ops.audit import AuditContext
     from ops.conversations import ConversationRepository
@@ -55,7 +55,6 @@ class Redrive:
         scanner: The dead-letter queue.
         queue: The channel's queue.
         conversations: The conversations table.
-        suppressions: Has the erased recipients.
         limiter: Limits the rate of messages, and so of requests to the vendors.
         audit: Who redrives, and why.
     """
@@ -65,17 +64,19 @@ class Redrive:
     scanner: QueueScanner
     queue: ChannelQueue
     conversations: ConversationRepository
-    suppressions: Suppressions
     limiter: RateLimiter
     audit: AuditContext
+
+    @property
+    def criteria(self) -> Mapping[str, Collection[str]]:
+        """The values that the operator named, by their options."""
+        return {**self.filter.criteria, "--fixed-cause": self.fixed_causes}
 
     def decide(self, inspection: Inspection) -> RedriveDecision | None:
         """Return what to do with a message; None if it is not selected."""
         if inspection not in self.filter:
             return None
-        decision = redrive_decision(inspection, self.fixed_causes)
-        is_barred = decision.acts and self._was_erased(inspection)
-        return RedriveDecision.ERASED if is_barred else decision
+        return redrive_decision(inspection, self.fixed_causes)
 
     def apply(self, inspection: Inspection, decision: RedriveDecision) -> None:
         """Write the record, send the message to the queue, then delete the dead-letter message."""
@@ -88,13 +89,6 @@ class Redrive:
             asked_at = None if is_event else round(inspection.asked_at * 1000)
             self.queue.send(inspection.message.body, inspection.company_id, asked_at)
         self.scanner.delete(inspection.message)
-
-    def _was_erased(self, inspection: Inspection) -> bool:
-        """Return whether a redrive would store data about a recipient who was erased since."""
-        if inspection.key is None or inspection.record:
-            return False
-        recipient = inspection.key.primary_channel
-        return self.suppressions.was_erased(recipient, inspection.asked_at)
 
     def _write_record(self, inspection: Inspection, decision: RedriveDecision) -> None:
         entry = self.audit.entry(REDRIVE_ENTRIES[decision])
@@ -143,6 +137,11 @@ class Discard:
     conversations: ConversationRepository
     suppressions: Suppressions
     audit: AuditContext
+
+    @property
+    def criteria(self) -> Mapping[str, Collection[str]]:
+        """The values that the operator named, by their options."""
+        return self.filter.criteria
 
     def decide(self, inspection: Inspection) -> DiscardDecision | None:
         """Return what to do with a message; None if it is not selected."""

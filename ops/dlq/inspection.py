@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lambda_src.core import ContextObject, RecordKey, RejectedContext
+from lambda_src.core import ContextObject, RecordKey, RejectedContext, Status
 from ops.delivery_events import QueuedEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Generator, Mapping
 
     from lambda_src.core import LedgerRecord
     from ops.conversations import ConversationRecord, ConversationRepository
     from ops.queues import QueueMessage, QueueScanner
+    from ops.suppressions import Restriction, Suppressions
 
 NO_RECORD = "no_record"
 """Cause of a message that no worker acquired."""
 UNRECOGNIZED = "record_foreign"
 """Cause of a message whose record has a status that is not one of the ledger's."""
+UNSENT = frozenset({None, Status.RETRY, Status.PROCESSING, Status.FAILED})
+"""Statuses after which a delivery may send, unless the recipient is restricted; None: no record."""
 WORKERS = 10
 
 
@@ -31,11 +34,14 @@ class Inspection:
         message: The message.
         content: The parsed context object, or why it is rejected now; or the delivery event.
         record: The conversation's record; None if there is none or the body names none.
+        restriction: Why nothing is sent to the recipient; None if nothing restricts a send, or if
+            the record does not let one happen anyway.
     """
 
     message: QueueMessage
     content: ContextObject | RejectedContext | QueuedEvent
     record: ConversationRecord | None
+    restriction: Restriction | None = None
 
     @property
     def key(self) -> RecordKey | None:
@@ -93,22 +99,30 @@ class Inspector:
     Attributes:
         parse: Parses a body as the deployed functions do.
         conversations: The conversations table.
+        suppressions: Has the recipients who opted out or were erased.
     """
 
     parse: Callable[[str], ContextObject | QueuedEvent]
     conversations: ConversationRepository
+    suppressions: Suppressions
 
     def inspect(self, message: QueueMessage) -> Inspection:
-        """Parse a message's body and read its conversation's record."""
+        """Parse a message's body, and read its conversation's record and its recipient's state."""
         content: ContextObject | RejectedContext | QueuedEvent
         try:
             content = self.parse(message.body)
         except RejectedContext as rejected:
             content = rejected
         record = self.conversations.read(content.key) if content.key else None
-        return Inspection(message, content, record)
+        found = Inspection(message, content, record)
+        status = found.ledger.status if found.ledger else None
+        if not isinstance(content, ContextObject) or status not in UNSENT:
+            return found
+        recipient = content.key.primary_channel
+        restriction = self.suppressions.restriction(recipient, found.asked_at)
+        return replace(found, restriction=restriction)
 
-    def inspect_all(self, scanner: QueueScanner) -> Iterator[Inspection]:
+    def inspect_all(self, scanner: QueueScanner) -> Generator[Inspection]:
         """Inspect every message of a queue, a batch at a time."""
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="inspection") as pool:
             for batch in scanner.batches():
@@ -124,14 +138,29 @@ class Filter:
     conversations: Collection[str] = ()
     message_ids: Collection[str] = ()
 
+    @property
+    def criteria(self) -> Mapping[str, Collection[str]]:
+        """The accepted values by the options that name them."""
+        return {
+            "--cause": self.causes,
+            "--company": self.companies,
+            "--conversation": self.conversations,
+            "--message": self.message_ids,
+        }
+
+    @staticmethod
+    def values(inspection: Inspection) -> Mapping[str, str]:
+        """Return what each option is compared with."""
+        return {
+            "--cause": inspection.cause,
+            "--company": inspection.company_id,
+            "--conversation": inspection.conversation_id,
+            "--message": inspection.message.message_id,
+        }
+
     def __contains__(self, inspection: Inspection) -> bool:
-        pairs = (
-            (inspection.cause, self.causes),
-            (inspection.company_id, self.companies),
-            (inspection.conversation_id, self.conversations),
-            (inspection.message.message_id, self.message_ids),
-        )
-        return all(value in accepted for value, accepted in pairs if accepted)
+        values = self.values(inspection)
+        return all(values[name] in accepted for name, accepted in self.criteria.items() if accepted)
 
     def __bool__(self) -> bool:
-        return bool(self.causes or self.companies or self.conversations or self.message_ids)
+        return any(self.criteria.values())

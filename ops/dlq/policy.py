@@ -4,11 +4,30 @@ The rules never send a message again that may have been sent.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from lambda_src.core import REJECTED_BY_OPERATOR, ContextObject, LedgerRecord, Status
 from ops.delivery_events import QueuedEvent
 from ops.dlq.inspection import Inspection
+from ops.suppressions import Restriction
+
+SELECTION = "SELECTION"
+"""In a command of an advice: the options that select the messages that it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the operator should do about messages.
+
+    Attributes:
+        text: What to do.
+        commands: The words of the commands that do it. `SELECTION` is replaced by options;
+            `{cause}` and `{conversation}` by values of the messages.
+    """
+
+    text: str
+    commands: tuple[tuple[str, ...], ...]
 
 
 class RedriveDecision(StrEnum):
@@ -25,6 +44,7 @@ class RedriveDecision(StrEnum):
     UNKNOWN = "stays: the outcome of its send is unknown"
     UNRECOGNIZED = "stays: its record has a foreign status"
     ERASED = "stays: its recipient was erased since"
+    SUPPRESSED = "stays: its recipient opted out, so that it would be refused"
 
     @property
     def acts(self) -> bool:
@@ -38,24 +58,52 @@ class RedriveDecision(StrEnum):
         }
 
     @property
-    def advice(self) -> str:
+    def is_retry(self) -> bool:
+        """Whether the conversation is processed again, which asks the vendors."""
+        return self in {RedriveDecision.REDRIVE, RedriveDecision.RELEASE}
+
+    @property
+    def advice(self) -> Advice:
         """What the operator should do about such a message."""
         return _ADVICE[self]
 
 
+# A redrive decides about each message with the cause; a discard must name the right ones.
+_REDRIVE = ("dlq", "redrive", "--cause", "{cause}")
+_DROP = ("dlq", "drop", SELECTION, "--reason")
 _ADVICE = {
-    RedriveDecision.REDRIVE: "once the cause has passed: dlq redrive",
-    RedriveDecision.RELEASE: "dlq redrive",
-    RedriveDecision.REMOVE: "dlq redrive, which only removes it",
-    RedriveDecision.HELD: "approvals show CONVERSATION; dlq redrive only removes the message",
-    RedriveDecision.REJECTED_BY_OPERATOR: "dlq drop",
-    RedriveDecision.EVENT: "fix the cause (docs/runbook.md#eventsdeadletters), then"
-    " dlq redrive --events",
-    RedriveDecision.FAILED: "fix the cause, then dlq redrive --fixed-cause CAUSE; or dlq drop",
-    RedriveDecision.REJECTED: "report it to the router's owners, then dlq drop",
-    RedriveDecision.UNKNOWN: "unknown resolve CONVERSATION",
-    RedriveDecision.UNRECOGNIZED: "conversation show CONVERSATION: find out what wrote that record",
-    RedriveDecision.ERASED: "dlq drop",
+    RedriveDecision.REDRIVE: Advice("redrive them once the cause has passed", (_REDRIVE,)),
+    RedriveDecision.RELEASE: Advice("redrive them", (_REDRIVE,)),
+    RedriveDecision.REMOVE: Advice("they were sent: a redrive only removes them", (_REDRIVE,)),
+    RedriveDecision.HELD: Advice(
+        "decide about their drafts; a redrive only removes the messages",
+        (("approvals", "list"), _REDRIVE),
+    ),
+    RedriveDecision.REJECTED_BY_OPERATOR: Advice(
+        "drop them: an operator rejected their drafts", ((*_DROP, "the draft was rejected"),)
+    ),
+    RedriveDecision.EVENT: Advice(
+        "fix the cause (docs/runbook.md#eventsdeadletters), then redrive them",
+        ((*_REDRIVE, "--events"),),
+    ),
+    RedriveDecision.FAILED: Advice(
+        "fix the cause, then redrive them; or drop them",
+        ((*_REDRIVE, "--fixed-cause", "{cause}"), (*_DROP, "given up: {cause}")),
+    ),
+    RedriveDecision.REJECTED: Advice(
+        "report them to the router's owners, then drop them", ((*_DROP, "rejected: {cause}"),)
+    ),
+    RedriveDecision.UNKNOWN: Advice("find out whether they were sent", (("unknown", "list"),)),
+    RedriveDecision.UNRECOGNIZED: Advice(
+        "find out what wrote their records", (("conversation", "show", "{conversation}"),)
+    ),
+    RedriveDecision.ERASED: Advice(
+        "drop them: their recipients were erased", ((*_DROP, "the recipient was erased"),)
+    ),
+    RedriveDecision.SUPPRESSED: Advice(
+        "drop them: their recipients opted out, and nothing is sent to them",
+        ((*_DROP, "the recipient opted out"),),
+    ),
 }
 
 
@@ -67,7 +115,7 @@ _MAY_BE_SENT: Mapping[Status | None, RedriveDecision] = {
 
 
 def redrive_decision(inspection: Inspection, fixed_causes: Collection[str] = ()) -> RedriveDecision:
-    """Decide what a redrive does with a message, unless its recipient was erased.
+    """Decide what a redrive does with a message.
 
     Args:
         inspection: The message with its current record.
@@ -83,15 +131,20 @@ def redrive_decision(inspection: Inspection, fixed_causes: Collection[str] = ())
         return _MAY_BE_SENT[status]
     if not isinstance(inspection.content, ContextObject):
         return RedriveDecision.REJECTED
-    if status is Status.FAILED:
-        return _redrive_failed(inspection.cause, fixed_causes)
-    return RedriveDecision.REDRIVE
+    return _redrive_unsent(inspection, fixed_causes)
 
 
-def _redrive_failed(cause: str, fixed_causes: Collection[str]) -> RedriveDecision:
-    if cause == REJECTED_BY_OPERATOR:
+def _redrive_unsent(inspection: Inspection, fixed_causes: Collection[str]) -> RedriveDecision:
+    if inspection.restriction is Restriction.ERASED and not inspection.record:
+        return RedriveDecision.ERASED  # it would store data about the recipient
+    if inspection.restriction is Restriction.SUPPRESSED:
+        return RedriveDecision.SUPPRESSED
+    if inspection.ledger is None or inspection.ledger.status is not Status.FAILED:
+        return RedriveDecision.REDRIVE
+    if inspection.cause == REJECTED_BY_OPERATOR:
         return RedriveDecision.REJECTED_BY_OPERATOR
-    return RedriveDecision.RELEASE if cause in fixed_causes else RedriveDecision.FAILED
+    is_fixed = inspection.cause in fixed_causes
+    return RedriveDecision.RELEASE if is_fixed else RedriveDecision.FAILED
 
 
 class DiscardDecision(StrEnum):
@@ -113,6 +166,11 @@ class DiscardDecision(StrEnum):
             DiscardDecision.UNREADABLE,
             DiscardDecision.EVENT,
         }
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether the conversation is processed again."""
+        return False
 
 
 def discard_decision(inspection: Inspection, now: float) -> DiscardDecision:

@@ -1,5 +1,8 @@
 """A deployed channel, and the tool that finds it."""
 
+import sys
+from contextlib import redirect_stdout
+from threading import Lock
 from types import SimpleNamespace
 
 import boto3
@@ -7,6 +10,7 @@ import pytest
 
 from local.fakes import TwilioSettings
 from ops import deployment, endpoints, queues
+from ops.dlq import runner
 from tests.ops.operator_channel import Deployments, OperatorChannel
 from tests.support.aws_account import variables
 from tests.support.channel import Channel
@@ -15,7 +19,10 @@ from tests.support.fixtures import *  # noqa: F403 - fixtures
 
 @pytest.fixture
 def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChannel:
-    """Return a channel whose stack the tool finds; Twilio delivers its messages at once."""
+    """Return a channel whose stack the tool finds; Twilio delivers its messages at once.
+
+    The function processes its queue while a redrive waits for the first outcomes.
+    """
     channel.twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
     monkeypatch.setattr(deployment, "entry_points", lambda **_: ())  # reads all packages' metadata
@@ -34,4 +41,11 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     session = boto3.Session()
     deployments.register(session.events)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
-    return OperatorChannel(channel, deployments, *urls)
+    found, is_processing = OperatorChannel(channel, deployments, *urls), Lock()
+
+    def process(_: float) -> None:
+        with is_processing, redirect_stdout(sys.stderr):  # the function prints its metrics
+            found.process_queue()
+
+    monkeypatch.setattr(runner, "sleep", process)
+    return found

@@ -83,7 +83,7 @@ class Deployments:
             case "GetFunctionConfiguration", {"FunctionName": name, "Qualifier": alias}:
                 return self._functions[name, alias]
             case "ListEventSourceMappings", _:
-                return {"EventSourceMappings": []}
+                return {"EventSourceMappings": [{"State": "Enabled"}]}
         return None
 
 

@@ -24,7 +24,7 @@ from tests.support.channel import (
     failing_call,
 )
 
-OTHER = "+447700900999"
+OTHER, OPTED_OUT = "+447700900999", "+447700900998"
 REASON = ("--reason", "request 17")
 SECRET = json.dumps(TWILIO_CREDENTIALS)
 READS = {
@@ -52,7 +52,7 @@ CHANGES = {
     "approvals reject": (("held", "--draft", DRAFT), "UpdateItem"),
     "secrets set": ((TWILIO_SECRET,), "PutSecretValue"),
     "suppression add": ((OTHER, *REASON), "UpdateItem"),
-    "suppression lift": ((RECIPIENT, *REASON), "UpdateItem"),
+    "suppression lift": ((OPTED_OUT, *REASON), "UpdateItem"),
     "erase": (("--recipient", RECIPIENT, *REASON), "DeleteItem"),
     "send": (("-",), "SendMessage"),
 }
@@ -66,7 +66,7 @@ def prepared(operator: OperatorChannel) -> OperatorChannel:
     operator.dead_letter(operator.conversation("waiting"))
     operator.conversation("unknown", OTHER)
     operator.conversation("held", OTHER)
-    operator.succeed("suppression", "add", RECIPIENT, *REASON, "--yes")
+    operator.succeed("suppression", "add", OPTED_OUT, *REASON, "--yes")
     return operator
 
 

@@ -94,7 +94,7 @@ def test_shows_alarms_and_age(operator: OperatorChannel, monkeypatch: pytest.Mon
         ({"drafts": 2}, "approvals list"),
         ({"mapping": "Disabled"}, "Pausing"),
         ({"oldest_seconds": 1000.0}, "#oldestmessage"),
-        ({"outcomes": {"MessagesUnknown": 1}}, "unknown list"),
+        ({"unknown": 1}, "unknown list"),
         ({"alarms": (ALARM,)}, "docs/runbook.md#deadletters"),
         ({"events_mapping": "Disabled"}, "#oldestevent"),
         ({"events_dead_letters": 1}, "dlq list --events"),
@@ -167,6 +167,10 @@ def test_a_body_that_is_not_json_is_shown_with_its_problem(operator: OperatorCha
     """The message names no conversation, and has no record."""
     operator.dead_letter("no JSON")
     (row,) = operator.succeed("dlq", "list", "--messages")["messages"]
-    (document,) = operator.succeed("dlq", "show", row["message_id"], "--show-personal-data")
+    named = row["message_id"][:8]  # the first characters are enough
+    (document,) = operator.succeed("dlq", "show", named, "--show-personal-data")
+    operator.dead_letter(context(conversation_id="c1"), context(conversation_id="c12"))
+    assert "2 ids begin with c: c1, c12" in operator.refused("dlq", "show", "c")
+    assert 1 == len(operator.succeed("dlq", "show", "c1"))
     expected = {"cause": "body_not_json", "record": None, "body": "no JSON"}
     assert expected.items() <= document.items()
