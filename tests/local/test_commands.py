@@ -20,8 +20,10 @@ from local.contexts import EXAMPLE, company_id, example, read_context
 from local.demo.run import report
 from local.demo.scenarios import Checks, writes_message_sid
 from local.emulator.alerts import Alert
+from local.emulator.function_logs import LogLine
 from local.emulator.ministack import HOST, free_port, map_connection_errors
 from local.errors import LocalCloudError
+from local.fakes import InboxMessage
 from local.screen import Screen
 from local.send import send
 from local.up import EventMonitor, state_file
@@ -156,19 +158,94 @@ def test_sentences_are_not_wrapped_in_a_file(capsys: pytest.CaptureFixture[str])
     assert (f"  {LONG}\n", f"{LONG}\n") == capsys.readouterr()
 
 
+class MonitoredCloud:
+    """A local cloud as its monitor sees it, with one channel."""
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+        self.delivery_lines: list[LogLine] = []
+        self.messages: list[InboxMessage] = []
+        self.dead: dict[str, str] = {}
+        self.received: list[Alert] = []
+        self.alerts = SimpleNamespace(all_alerts=self.received.copy)
+        self.vendors = SimpleNamespace(inbox=SimpleNamespace(all=lambda: {"+44": self.messages}))
+        channel = SimpleNamespace(
+            log=self.lines.copy, delivery_log=self.delivery_lines.copy, dead_letters=self.dead.copy
+        )
+        self.channels = {"sms": channel}
+
+    def send(self, number: int) -> None:
+        """Let a message be sent, be received, and be reported three times."""
+        ids = {"conversation_id": f"conversation {number}", "sqs_message_id": str(number)}
+        self.lines.append(_log_line(event="message_sent", **ids))
+        self.messages.append(InboxMessage(ids["sqs_message_id"], "+1", "A long text. " * 30, 0, ""))
+        for status in ("sent", "delivered", "read"):
+            report = ids | {"sqs_message_id": f"{number} {status}", "reported_status": status}
+            self.delivery_lines.append(_log_line(event="delivery_recorded", **report))
+
+    def fail(self, number: int) -> None:
+        """Let a message fail twice, and become a dead-letter message."""
+        ids = {"conversation_id": f"conversation {number}", "sqs_message_id": str(number)}
+        code = {"failure_code": "twilio_21606", "failure_step": "send"}
+        self.lines.append(_log_line(event="send_failed", level="ERROR", **ids, **code))
+        self.lines.append(_log_line(event="already_ended", level="WARNING", **ids, **code))
+        self.dead[str(number)] = ""
+
+
+def _log_line(*, level: str = "INFO", **fields: str) -> LogLine:
+    return LogLine(0, json.dumps({"level": level, **fields}), "")
+
+
+def _show(monitor: EventMonitor, screen: RecordedScreen) -> list[str]:
+    """Let the monitor look twice; return the lines that it has shown."""
+    before = len(screen.text())
+    for _ in range(2):
+        monitor.show_new()
+    return [line.strip() for line in screen.text()[before:].splitlines() if line.strip()]
+
+
+def test_a_burst_is_one_line_for_each_message(screen: RecordedScreen) -> None:
+    """One message is shown with its text and reports; 200 have a line each, and no texts."""
+    cloud: Any = MonitoredCloud()
+    monitor = EventMonitor(cloud, screen)
+    cloud.send(0)
+    single = _show(monitor, screen)
+    assert any("A long text" in line for line in single)
+    assert 3 == sum("reported_status=" in line for line in single)
+    shown = []
+    for batch in range(1, 200, 10):
+        for number in range(batch, batch + 10):
+            (cloud.fail if number % 10 == 0 else cloud.send)(number)
+        shown += _show(monitor, screen)
+    assert 200 <= len(shown) < 200 + 3 * 20 + 1
+    assert "ERROR    send_failed  conversation 200  twilio_21606" in shown
+    assert "INFO     delivery_recorded  9 sent, 9 delivered, 9 read" in shown
+    assert not [line for line in shown if "A long text" in line]
+
+
+def test_dead_letters_are_counted_once_they_have_arrived(screen: RecordedScreen) -> None:
+    """Their number is shown when no more arrive, once, and again when it grows after a redrive."""
+    cloud: Any = MonitoredCloud()
+    monitor = EventMonitor(cloud, screen)
+    shown = []
+    for numbers in (range(5), range(9), range(9), range(2), range(3), range(3), range(3)):
+        cloud.dead.clear()
+        cloud.dead.update(dict.fromkeys(map(str, numbers), ""))
+        monitor.show_new()
+        shown += [line for line in screen.text().splitlines() if "DEAD" in line][len(shown) :]
+    assert ["9", "3"] == [line.rpartition(" ")[2] for line in shown]
+
+
 def test_alarms_are_shown_once(screen: RecordedScreen) -> None:
     """An alarm and its end are each shown once; its initial state OK is not shown."""
-    received: list[Alert] = []
-    cloud: Any = SimpleNamespace(alerts=SimpleNamespace(all_alerts=received.copy))
+    cloud: Any = MonitoredCloud()
     monitor = EventMonitor(cloud, screen)
+    shown = []
     for state in ("OK", "ALARM", "OK"):
         subject = f'{state}: "dead-letters"'
-        received.append(Alert(subject, "dead-letters", "Look there.", state, "why", "a/b"))
-        monitor.show_alerts()
-        monitor.show_alerts()
-
-    shown = [line.strip() for line in screen.text().splitlines() if line.strip()]
-    assert ['ALARM    ALARM: "dead-letters": Look there.', 'OK       OK: "dead-letters"'] == shown
+        cloud.received.append(Alert(subject, "dead-letters", "Look there.", state, "why", "a/b"))
+        shown += _show(monitor, screen)
+    assert ["ALARM    dead-letters: Look there.", "OK       dead-letters"] == shown
 
 
 NOTHING: Any = None
