@@ -1,5 +1,6 @@
 """`make local`: keep the local cloud running and show what happens in it."""
 
+import fcntl
 import json
 import os
 import time
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lambda_src.core.contract import LOG_LEVELS, LogEvent
 from local import paths
@@ -20,9 +21,11 @@ from local.deployment import default_project
 from local.emulator.function_logs import LogLine
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
-from local.fakes import InboxMessage
+from local.fakes import FakeService, InboxMessage
+from local.fault_injection import AWS
+from local.lifecycle import wait_for
 from local.screen import Screen
-from local.vendors import RealVendors, select_vendors
+from local.vendors import FakeVendors, RealVendors, select_vendors
 from ops.endpoints import LocalCloudState
 
 WORKDIR = paths.CACHE / "up"
@@ -30,6 +33,15 @@ WORKDIR = paths.CACHE / "up"
 STATE_FILE = paths.CACHE / "running.json"
 """Read by `local send` and by the operator's tool (`ops.endpoints`)."""
 
+AWS_PORT = 4566
+"""The one that other emulators of AWS use, too."""
+PORTS = {AWS: 4567, "openai": 4568, "twilio": 4569, "ses": 4570}
+"""Of what faults can be injected into; another one is used where one is not free."""
+START_SECONDS = 300
+"""Longer than a start takes, the synthesis included, on a busy machine."""
+LOCK_SECONDS = 2
+LIST_LAG_SECONDS = 120
+"""How long an operator waits before a message that a fake does not list counts as not sent."""
 POLL_SECONDS = 0.5
 ID_FIELDS = (
     *("conversation_id", "message_sid", "failure_code", "failure_step"),
@@ -49,17 +61,12 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         environment: the process environment, which may contain the vendors' credentials.
 
     Raises:
-        LocalCloudError: one is running already, the credentials are incomplete, or it could not be
-            started.
+        LocalCloudError: one is running or being started already, or it could not be started.
         KeyboardInterrupt: at the end, once everything is stopped.
     """
-    if running := LocalCloudState.find(STATE_FILE):
-        raise LocalCloudError(f"a local cloud is running already, in process {running.pid}")
-    vendors = select_vendors(environment)
-    with (
-        LocalCloud(vendors, workdir=WORKDIR, step=screen.step) as cloud,
-        state_file(cloud, STATE_FILE),
-    ):
+    with exclusive_lock(), _cloud(screen, environment) as cloud, state_file(cloud, STATE_FILE):
+        for channel in cloud.channels.values():
+            channel.start_scheduled_job()  # alarms last until its first run
         _show_endpoints(screen, cloud)
         monitor = EventMonitor(cloud, screen)
         while True:
@@ -76,13 +83,78 @@ def request_lookups(screen: Screen) -> None:
     Raises:
         LocalCloudError: none is running, or a job failed.
     """
-    running = LocalCloudState.find(STATE_FILE)
-    if running is None:
-        raise LocalCloudError("no local cloud is running: start one with `make local`")
+    running = require_running_cloud(screen)
     with map_connection_errors(WORKDIR / AWS_LOG):
         aws = Aws(running.endpoint, running.account, running.region)
         for name, channel in deployed_channels(aws, default_project()).items():
             screen.say(f"{name}: {channel.request_lookups()} lookups at the vendor are due")
+
+
+def require_running_cloud(screen: Screen) -> LocalCloudState:
+    """Return the local cloud of another terminal, as soon as it has been started.
+
+    Raises:
+        LocalCloudError: none is running.
+    """
+    running = find_running_cloud(screen)
+    if running is None:
+        raise LocalCloudError("no local cloud is running: start one with `make local`")
+    return running
+
+
+def find_running_cloud(screen: Screen) -> LocalCloudState | None:
+    """Return the local cloud of another terminal; one that is being started is waited for."""
+    found = LocalCloudState.find(STATE_FILE)
+    if found is None and _is_locked():
+        with screen.step("wait for the local cloud that is being started in another terminal"):
+            wait_for(lambda: LocalCloudState.find(STATE_FILE) or not _is_locked(), START_SECONDS)
+        found = LocalCloudState.find(STATE_FILE)
+    return found
+
+
+@contextmanager
+def exclusive_lock() -> Iterator[None]:
+    """Hold the lock of the one process that starts or keeps running a local cloud.
+
+    Raises:
+        LocalCloudError: another process holds it.
+    """
+    with _lock_file() as lock:
+        # Longer than `_is_locked` of another process holds it.
+        if not wait_for(lambda: _acquire(lock), LOCK_SECONDS):
+            running = LocalCloudState.find(STATE_FILE)
+            where = f"running already, in process {running.pid}" if running else "being started"
+            raise LocalCloudError(f"a local cloud is {where}")
+        yield
+
+
+def _is_locked() -> bool:
+    with _lock_file() as lock:
+        return not _acquire(lock)
+
+
+def _lock_file() -> IO[bytes]:
+    path = STATE_FILE.with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")
+
+
+def _acquire(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _cloud(screen: Screen, environment: Mapping[str, str]) -> LocalCloud:
+    """Return a local cloud whose ports are the same at each start, as far as they are free."""
+    vendors = select_vendors(environment, screen)
+    for name, fake in vendors.by_name().items():
+        fake.prefer_port(PORTS.get(name, 0))
+    cloud = LocalCloud(vendors, workdir=WORKDIR, step=screen.step, port=AWS_PORT)
+    cloud.dynamodb_proxy.prefer_port(PORTS[AWS])
+    return cloud
 
 
 @contextmanager
@@ -97,6 +169,8 @@ def state_file(cloud: LocalCloud, path: Path) -> Iterator[None]:
         inboxes=list(inbox.origins) if inbox else [],
         has_real_vendors=is_real,
         base_urls={} if is_real else cloud.vendors.function_environment(),
+        list_lag_seconds=None if is_real else LIST_LAG_SECONDS,
+        fakes={name: fake.origin for name, fake in _fakes(cloud).items()},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(state)), "utf-8")
@@ -200,11 +274,15 @@ class EventMonitor:
             self._screen.say("many messages: one line for each, and no texts", "dim")
 
     def _show_burst(self, events: Sequence[_Event]) -> None:
-        """Show the most severe event of each message, the latest of several."""
+        """Show the most severe event of each message, the latest of several.
+
+        Further deliveries of a message that has ended are not shown.
+        """
         main: dict[str, _Event] = {}
         for event in events:
             before = main.get(event.message)
-            if not event.is_routine and (not before or event.severity >= before.severity):
+            is_shown = not event.is_routine and event.fields["event"] != LogEvent.ALREADY_ENDED
+            if is_shown and (not before or event.severity >= before.severity):
                 main[event.message] = event
         for event in main.values():
             self._screen.line(event.short_line, event.style)
@@ -274,11 +352,29 @@ class EventMonitor:
                 self._screen.say(f"OK       {alert.alarm}", "magenta")
 
 
+def _fakes(cloud: LocalCloud) -> dict[str, FakeService[Any]]:
+    """Return what faults can be injected into, by name."""
+    vendors = cloud.vendors
+    fakes = vendors.by_name() if isinstance(vendors, FakeVendors | RealVendors) else {}
+    return {**fakes, AWS: cloud.dynamodb_proxy}
+
+
 def _show_endpoints(screen: Screen, cloud: LocalCloud) -> None:
+    is_real = isinstance(cloud.vendors, RealVendors)
     screen.heading("The local cloud is running; press Ctrl-C to stop it")
+    if is_real:
+        screen.say("OpenAI writes and Twilio sends: phones ring. E-mails are not sent.", "yellow")
+    else:
+        screen.say("fakes write and send: nothing leaves this machine, and no phone rings")
     example = EXAMPLE.relative_to(paths.ROOT)
-    screen.say(f"in another terminal: make send CONTEXT={example}")
+    screen.say("in another terminal:")
+    screen.say(f"  make send CONTEXT={example}")
+    screen.say("  python -m ops status --local             the operator CLI")
+    screen.say("  python -m local fail --list              let them fail: docs/local-cloud.md")
     screen.say(f"embedded AWS at {cloud.aws.endpoint}", "dim")
+    for name, fake in _fakes(cloud).items():
+        what = "DynamoDB, as the functions reach it" if name == AWS else f"fake of {name}"
+        screen.say(f"{what}, at {fake.origin}", "dim")
     for name, channel in cloud.channels.items():
         screen.say(f"queue of {name}: {channel.resources.queue_url}", "dim")
     screen.say("events:", "dim")

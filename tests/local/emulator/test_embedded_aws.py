@@ -31,11 +31,12 @@ from local.emulator.alerts import AlertSubscription
 from local.emulator.filter_patterns import UnsupportedPatternError
 from local.emulator.function_logs import LogReader
 from local.emulator.metric_relay import MetricRelay, RelayThread
-from local.emulator.ministack import HOST, MiniStack, free_port
+from local.emulator.ministack import MiniStack
 from local.emulator.ministack_process import log_of_invocation, read_log
 from local.emulator.queue_metrics import PUBLISH_SECONDS, QueueAgeMetric, QueueDepthMetric
 from local.errors import LocalCloudError
 from local.fakes import Fault, FaultKind, Match, Rule
+from local.fakes.server import HOST, free_port
 from local.message_tracker import MessageState, MessageTracker
 from local.vendors import Credentials, store_secrets
 from tests.support.metrics import metric_sum
@@ -323,7 +324,7 @@ class _Table(NamedTuple):
 @pytest.fixture
 def table(proxy: DynamoDBProxy, aws: Aws) -> _Table:
     """Create a table through the proxy, with the number 1."""
-    table = _Table(replace(aws, endpoint=proxy.url).dynamodb, uuid.uuid4().hex)
+    table = _Table(replace(aws, endpoint=proxy.base_url).dynamodb, uuid.uuid4().hex)
     table.client.create_table(
         TableName=table.name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -361,7 +362,7 @@ def test_an_injected_error_is_one_of_dynamodbs(
     assert code == raised.value.response["Error"]["Code"]
     assert 1 == table.number()
     assert proxy.failed_count > 0
-    proxy.clear_rules()
+    proxy.clear_faults()
     table.update(2)
     assert 2 == table.number()
 
