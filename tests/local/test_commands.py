@@ -26,7 +26,7 @@ from local.emulator.alerts import Alert
 from local.emulator.function_logs import LogLine
 from local.emulator.ministack import map_connection_errors
 from local.errors import LocalCloudError
-from local.fakes import InboxMessage
+from local.fakes import FaultKind, InboxMessage
 from local.fakes.server import HOST, free_port
 from local.fault_injection import FaultControl, FaultRequest, known_faults, rule, targets
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
@@ -215,6 +215,8 @@ def test_every_fault_is_listed_and_accepted(fakes: FakeVendors) -> None:
                 name, rule(FaultRequest(target=name, fault=fault, value="".join(value)))
             )
     assert len(fakes.twilio.pending_faults) > 80
+    page = (paths.ROOT / "docs" / "local-cloud.md").read_text("utf-8")
+    assert not [kind for kind in FaultKind if f"`{kind}`" not in page]
     assert "wrong_output [TEXT]" in _run("fail", "--list", "openai").output
 
 
