@@ -160,7 +160,8 @@ def known_faults(target: str) -> Iterator[tuple[str, str]]:
             name = f"{kind.value} [{value.name.upper()}]"
         vendor, _, rest = text.partition(": ")
         meaning = rest if rest and vendor.isalpha() else text
-        yield name, meaning.replace("effect_applied", "--takes-effect").strip()
+        text = meaning.replace("effect_applied", "--takes-effect")
+        yield name, text[:1].upper() + text[1:]
     for name, fault in service.named_faults.items():
         yield name, f"HTTP {fault.status}: {fault.message}"
 
