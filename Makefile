@@ -60,8 +60,8 @@ demo: setup ## deploy to the embedded AWS; messages are sent, fail and are recov
 local: setup ## run the local cloud until Ctrl-C
 	@$(BIN)/python -m local up
 
-send: setup ## CONTEXT=path/to/context.json: send one context object through the local cloud
-	@$(BIN)/python -m local send "$(CONTEXT)"
+send: setup ## CONTEXT=path/to/context.json [NEW=1]: send one context object through the local cloud
+	@$(BIN)/python -m local send "$(CONTEXT)" $(if $(NEW),--new)
 
 ops: setup ## ARGS='status --env dev': the operator CLI (ARGS=--help lists its commands)
 	@$(BIN)/python -m ops $(ARGS)

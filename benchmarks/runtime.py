@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 import psutil
 
 from benchmarks.bundles import Bundle, function_python, runtime_interface
-from local.emulator.ministack import HOST, free_port
+from local.fakes.server import HOST, free_port
 
 EMULATOR = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 READY_SECONDS = 10

@@ -154,10 +154,15 @@ class Channel:
         found = list(index.due(OpenWork.DELIVERY, time.time() + LONGER_THAN_LOOKUPS))
         for _, key in found:
             self._make_due(key)
-        answer = self._aws.functions.invoke(FunctionName=self.resources.scheduler)
+        answer = self._aws.functions.invoke(FunctionName=names.scheduler)
         if error := answer.get("FunctionError"):
-            raise LocalCloudError(f"{self.resources.scheduler}: {error}")
+            raise LocalCloudError(f"{names.scheduler}: {error}")
         return len(found)
+
+    def start_scheduled_job(self) -> None:
+        """Start a run of the scheduled job, if there is one, without waiting for its end."""
+        if name := self.resources.scheduler:
+            self._aws.functions.invoke(FunctionName=name, InvocationType="Event")
 
     def _make_due(self, key: RecordKey) -> None:
         """Let a scheduled lookup be due, unless a callback has ended it meanwhile."""

@@ -1,4 +1,4 @@
-"""The local cloud's commands: demo, up, send, lookups."""
+"""The local cloud's commands: demo, up, send, lookups, fail, heal."""
 
 import os
 import signal
@@ -12,9 +12,10 @@ import typer
 
 from local.demo.run import run
 from local.errors import LocalCloudError
+from local.fault_injection import FaultControl, FaultRequest, rule, show_active, show_known
 from local.screen import Screen
 from local.send import send as send_context
-from local.up import request_lookups
+from local.up import request_lookups, require_running_cloud
 from local.up import up as keep_running
 from ops.console import CommandGroup
 
@@ -49,11 +50,15 @@ def up() -> None:
 @app.command()
 def send(
     context: Annotated[str, typer.Argument(help="File with a context object, JSON.")] = "",
+    new: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--new", help="Send it with a new conversation id and request id.")
+    ] = False,
 ) -> None:
     """Send a context object through the local cloud and show its outcome."""
     screen = Screen()
+    path = Path(context) if context else None
     with _clean_exit(screen):
-        raise typer.Exit(send_context(Path(context) if context else None, screen, os.environ))
+        raise typer.Exit(send_context(path, screen, os.environ, is_new=new))
 
 
 @app.command()
@@ -62,6 +67,81 @@ def lookups() -> None:
     screen = Screen()
     with _clean_exit(screen):
         request_lookups(screen)
+
+
+@app.command()
+def fail(
+    target: Annotated[str, typer.Argument(help="twilio, openai, ses or aws (DynamoDB).")] = "",
+    fault: Annotated[str, typer.Argument(help="A fault of the target; see --list.")] = "",
+    value: Annotated[str, typer.Argument(help="What the fault needs, such as seconds.")] = "",
+    *,
+    contains: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            help="Only requests about one message: the phone number (twilio), the conversation id"
+            " (openai), the address (ses), any of these (aws).",
+        ),
+    ] = "",
+    requests: Annotated[
+        str,
+        typer.Option(
+            help="Only one group of requests: sends, lookups or all (twilio), answers or all"
+            " (openai), all or an operation such as UpdateItem (aws). Default: the first of these."
+        ),
+    ] = "",
+    times: Annotated[
+        int | None, typer.Option(min=1, help="Number of requests that fail. Default: until healed.")
+    ] = None,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Share of the requests.")] = 1.0,
+    takes_effect: Annotated[
+        bool,
+        typer.Option("--takes-effect", help="The request takes effect; only its response fails."),
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List all faults, or a target's.")] = False,
+) -> None:
+    """Let a fake or DynamoDB fail, until `heal`; without arguments, show the active faults.
+
+    Examples:
+        python -m local fail twilio 21606 --for +447700900123
+        python -m local fail openai slow 30 --times 1
+        python -m local fail twilio reset --takes-effect --times 1
+        python -m local fail aws throttled --requests UpdateItem --share 0.5
+    """
+    screen = Screen()
+    with _clean_exit(screen):
+        if list_:
+            show_known(screen, target)
+        elif target and fault:
+            request = FaultRequest(
+                target=target,
+                fault=fault,
+                value=value,
+                contains=contains,
+                requests=requests,
+                times=times,
+                share=share,
+                takes_effect=takes_effect,
+            )
+            document = rule(request)
+            control = FaultControl(require_running_cloud(screen).fakes)
+            control.add(target, document)
+            show_active(screen, control)
+        elif target:
+            raise LocalCloudError(f"name a fault: `python -m local fail --list {target}` has all")
+        else:
+            show_active(screen, FaultControl(require_running_cloud(screen).fakes))
+
+
+@app.command()
+def heal(
+    target: Annotated[str, typer.Argument(help="twilio, openai, ses or aws. Default: all.")] = "",
+) -> None:
+    """Remove the faults of the running local cloud."""
+    screen = Screen()
+    with _clean_exit(screen):
+        number = FaultControl(require_running_cloud(screen).fakes).remove(target)
+        screen.say(f"{number} faults removed" if number != 1 else "1 fault removed")
 
 
 @contextmanager

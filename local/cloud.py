@@ -1,12 +1,13 @@
 """The local cloud: the app on an embedded AWS, and everything that a message passes through."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lambda_src.core.contract import Variable
 from local import paths
 from local.aws import Aws
 from local.channel import Channel, Channels, Resources, deployed_channels, physical_ids
@@ -23,10 +24,13 @@ from local.emulator.alerts import AlertSubscription
 from local.emulator.callback_urls import callback_base_url, with_callback_url
 from local.emulator.metric_math import MathMetric
 from local.emulator.metric_relay import MetricRelay, RelayThread
-from local.emulator.ministack import AWS_LOG, HOST, MiniStack, free_port, map_connection_errors
+from local.emulator.ministack import AWS_LOG, MiniStack, map_connection_errors
 from local.emulator.queue_metrics import queue_metric
+from local.fakes.server import HOST, free_port
 from local.vendors import RealVendors, Vendors
 
+FASTER: Mapping[str, str] = {Variable.SETTLE_DELAYS_SECONDS: "5,10,20"}
+"""Variables with which a send of unknown outcome, at a fake, soon waits for an operator."""
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
@@ -42,6 +46,7 @@ class LocalCloud:
         workdir: the directory of the parts' logs.
         step: called for each step of starting, and for stopping.
         project: the app; this repository's own by default.
+        port: the embedded AWS's if it is free; by default any.
 
     Attributes:
         aws: the embedded AWS.
@@ -63,10 +68,11 @@ class LocalCloud:
         workdir: Path,
         step: Step = lambda _: nullcontext(),
         project: Project | None = None,
+        port: int = 0,
     ) -> None:
         self._project = project or default_project()
         account, region = _account_and_region(self._project)
-        self.aws = Aws(f"http://{HOST}:{free_port()}", account, region)
+        self.aws = Aws(f"http://{HOST}:{free_port(port)}", account, region)
         self.dynamodb_proxy = DynamoDBProxy(self.aws.endpoint)
         self.vendors = vendors
         self._workdir = workdir
@@ -114,10 +120,11 @@ class LocalCloud:
             self._connect(starting)
 
     def _with_callback_url(self, assembly: Path) -> Path:
-        """Return an assembly in which no callbacks are requested of vendors on the internet."""
+        """Return an assembly for vendors on this machine, or for vendors that cannot reach it."""
         is_remote = isinstance(self.vendors, RealVendors)
         url = None if is_remote else callback_base_url(self.aws.endpoint)
-        return with_callback_url(assembly, self._workdir / "assembly", url)
+        variables = {} if is_remote else FASTER
+        return with_callback_url(assembly, self._workdir / "assembly", url, variables)
 
     def _start_servers(self, starting: ExitStack) -> None:
         with self._step("start the embedded AWS and the vendors"):
@@ -128,7 +135,7 @@ class LocalCloud:
                 workdir=self._workdir,
                 function_environment={
                     **self.vendors.function_environment(),
-                    "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_proxy.url,
+                    "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_proxy.base_url,
                 },
             )
             starting.enter_context(self.ministack)

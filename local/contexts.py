@@ -1,6 +1,7 @@
 """Context objects to send: read from files, and varied."""
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,16 @@ def example(name: str, *, conversation_id: str, recipient: str = "") -> str:
     if recipient:
         field = parts_of(channel_name(body)).addressing.recipient_field
         context["frontend_payload"]["recipient_data"][field] = recipient
+    return json.dumps(context)
+
+
+def with_new_ids(body: str) -> str:
+    """Return a context object with another conversation id and request id, where it has one."""
+    context, new = json.loads(body), f"local-{uuid.uuid4().hex[:8]}"
+    for part, name in (("conversation_data", "conversation_id"), ("request_data", "request_id")):
+        parent = context if part == "conversation_data" else context.get("frontend_payload", {})
+        if name in parent.get(part, {}):
+            parent[part][name] = new
     return json.dumps(context)
 
 

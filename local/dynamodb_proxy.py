@@ -4,17 +4,18 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from werkzeug import Request, Response
+from flask import Flask, request
+from werkzeug import Response
 
-from local.fakes.faults import Fault, Match, RecordedRequest, Rule
-from local.fakes.server import HOST, FaultInjectionMiddleware, LoopbackServer
+from local.fakes.faults import ANY_REQUEST, Fault, Match, Rule
+from local.fakes.server import CONTROL_PREFIX, HOST
+from local.fakes.service import FakeService
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -67,47 +68,35 @@ class ForwardedRequest:
     status: int
 
 
-class DynamoDBProxy:
-    """Listens on a free loopback port for the length of a `with` block.
+OPERATIONS = (
+    *("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem"),
+    "TransactWriteItems",
+)
 
-    Rules and faults are those of `local.fakes`; an operation's path is its name, as `/UpdateItem`.
+
+class DynamoDBProxy(FakeService[None]):
+    """Forwards requests to a DynamoDB, with the faults and the control API of a fake.
+
+    The path of an operation is its name, as `/UpdateItem`.
 
     Args:
         upstream: URL of the DynamoDB, which need not run before the first request.
     """
 
+    request_groups: ClassVar[Mapping[str, Match]] = {
+        "all": ANY_REQUEST,
+        **{operation: Match(paths=(f"/{operation}",)) for operation in OPERATIONS},
+    }
+    selector = (".+", "the recipient's address, the conversation's id or a part of one")
+
     def __init__(self, upstream: str) -> None:
         self._upstream = urlsplit(upstream)
         self._forwarded: list[ForwardedRequest] = []
         self._lock = threading.Lock()
-        self._application = FaultInjectionMiddleware(
-            Request.application(self._forward), error_response=_error_response
-        )
-        self._server = LoopbackServer(
-            self._route_by_operation, name="dynamodb-proxy", wait=self._application.wait
-        )
-
-    def __enter__(self) -> Self:
-        self._server.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.stop()
-
-    @property
-    def url(self) -> str:
-        """The endpoint URL for clients."""
-        return f"http://{HOST}:{self._server.port}"
-
-    @property
-    def requests(self) -> list[RecordedRequest]:
-        """Every request so far with the response to its sender, in the order of arrival."""
-        return self._application.log.all()
+        application = Flask("dynamodb", static_folder=None)
+        application.post("/<operation>")(self._forward)
+        named_faults = {error.name.lower(): error.fault() for error in DynamoDBError}
+        super().__init__(application, settings=None, named_faults=named_faults)
 
     @property
     def forwarded(self) -> list[ForwardedRequest]:
@@ -136,28 +125,35 @@ class DynamoDBProxy:
         match = Match(paths=(f"/{operation}",), predicate=lambda each: applies_to({**each.body}))
         self.add_rule(Rule(fault=error.fault(), match=match, times=None))
 
-    def add_rule(self, rule: Rule) -> None:
-        """Append a rule to those in force."""
-        self._application.plan.add(rule)
-
-    def clear_rules(self) -> None:
-        """Remove every rule."""
-        self._application.plan.clear()
-
     def clear_history(self) -> None:
         """Forget the requests so far; rules stay in force."""
-        self._application.log.clear()
+        self.application.log.clear()
+        self.clear_state()
+
+    def clear_state(self) -> None:
+        """Forget the forwarded requests."""
         with self._lock:
             self._forwarded.clear()
 
-    def _route_by_operation(
+    def state(self) -> dict[str, Any]:
+        """Return nothing: the state is DynamoDB's."""
+        return {}
+
+    def error_response(self, fault: Fault) -> Response:
+        """Return the error response of a fault."""
+        body = json.dumps({"__type": fault.code, "message": fault.message})
+        return Response(body, fault.status, content_type="application/x-amz-json-1.0")
+
+    def respond(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Give each operation a path of its own: DynamoDB has one path for all of them."""
+        if environ["PATH_INFO"].startswith(CONTROL_PREFIX):
+            return super().respond(environ, start_response)
         operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-        return self._application({**environ, "PATH_INFO": f"/{operation}"}, start_response)
+        return super().respond({**environ, "PATH_INFO": f"/{operation}"}, start_response)
 
-    def _forward(self, request: Request) -> Response:
+    def _forward(self, operation: str) -> Response:
         upstream = http.client.HTTPConnection(
             self._upstream.hostname or HOST, self._upstream.port, timeout=UPSTREAM_SECONDS
         )
@@ -168,15 +164,10 @@ class DynamoDBProxy:
         finally:
             upstream.close()
         parameters = json.loads(request.get_data())
-        forwarded = ForwardedRequest(time.time(), request.path[1:], parameters, response.status)
+        forwarded = ForwardedRequest(time.time(), operation, parameters, response.status)
         with self._lock:
             self._forwarded.append(forwarded)
         return Response(content, response.status, _end_to_end(response.getheaders()))
-
-
-def _error_response(fault: Fault) -> Response:
-    body = json.dumps({"__type": fault.code, "message": fault.message})
-    return Response(body, fault.status, content_type="application/x-amz-json-1.0")
 
 
 def _end_to_end(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -64,6 +64,13 @@ class Screen(Console):
         else:
             self.output.print(Text(f"  {text}", style), soft_wrap=True)
 
+    def line(self, text: str, style: str = "") -> None:
+        """Print one line without markup, whose end is cut off where a terminal is too narrow."""
+        if self.output.is_terminal:
+            self.output.print(Text(f"  {text}", style), no_wrap=True, overflow="ellipsis")
+        else:
+            self.say(text, style)
+
     def verdict(self, claim: str, *, holds: bool) -> None:
         """Print a claim with a tick or a cross."""
         mark = Text("  ✓ ", "bold green") if holds else Text("  ✗ ", "bold red")

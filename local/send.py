@@ -8,43 +8,44 @@ from rich.text import Text
 
 from local import paths
 from local.aws import Aws
-from local.channel import Channels, channel_for, deployed_channels
+from local.channel import Channels, channel_for, deployed_channels, record_key
 from local.cloud import LocalCloud
-from local.contexts import EXAMPLE, read_context
+from local.contexts import EXAMPLE, read_context, with_new_ids
 from local.deployment import default_project
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.screen import Screen
-from local.up import STATE_FILE, WORKDIR
+from local.up import WORKDIR, find_running_cloud
 from local.vendors import Inbox, RealVendors, Vendors, select_vendors
-from ops.endpoints import LocalCloudState
 
 FOLLOW_SECONDS = 60
 """Enough for one or two retries."""
 SUCCESSFUL = frozenset({MessageState.SENT, MessageState.ALREADY_SENT})
 
 
-def send(path: Path | None, screen: Screen, environment: Mapping[str, str]) -> int:
+def send(
+    path: Path | None, screen: Screen, environment: Mapping[str, str], *, is_new: bool = False
+) -> int:
     """Send a context object through the running local cloud, or through one started for it.
 
     Args:
         path: the context object's file.
         screen: where the outcome is shown.
         environment: the process environment, which may contain the vendors' credentials.
+        is_new: whether the context object gets another conversation id and request id.
 
     Returns:
         The exit code: 0 if the message was sent, else 1.
 
     Raises:
-        LocalCloudError: the context object cannot be read, the credentials are incomplete, or the
-            local cloud could not be started.
+        LocalCloudError: the context object cannot be read, or the local cloud could not be started.
     """
     if path is None:
         example = EXAMPLE.relative_to(paths.ROOT)
         raise LocalCloudError(f"name a context object, such as: make send CONTEXT={example}")
-    body = read_context(path)
-    with _running_cloud(select_vendors(environment), screen) as (channels, inbox):
+    body = with_new_ids(read_context(path)) if is_new else read_context(path)
+    with _running_cloud(select_vendors(environment, screen), screen) as (channels, inbox):
         return send_and_follow(body, channels, inbox, screen)
 
 
@@ -60,7 +61,16 @@ def send_and_follow(body: str, channels: Channels, inbox: Inbox | None, screen: 
     Returns:
         The exit code: 0 if the message was sent, else 1.
     """
-    tracker = MessageTracker.send(channel_for(body, channels), body)
+    channel = channel_for(body, channels)
+    key = record_key(body, channel.addressing)
+    if key and (record := channel.record(key)):
+        screen.say(
+            f"its conversation id was used before (status {record.get('conversation_status')}), and"
+            " a conversation is sent one first message: `make send CONTEXT=… NEW=1`, or `--new`,"
+            " sends it with new ids",
+            "yellow",
+        )
+    tracker = MessageTracker.send(channel, body)
     with screen.output.status("sent to the queue …") as progress:
         for status in tracker.poll(FOLLOW_SECONDS):
             progress.update(Text(_progress(status)))
@@ -71,7 +81,7 @@ def send_and_follow(body: str, channels: Channels, inbox: Inbox | None, screen: 
 @contextmanager
 def _running_cloud(vendors: Vendors, screen: Screen) -> Iterator[tuple[Channels, Inbox | None]]:
     """Yield the channels and the inbox of a local cloud."""
-    if running := LocalCloudState.find(STATE_FILE):
+    if running := find_running_cloud(screen):
         _check_vendors(vendors, uses_fakes=not running.has_real_vendors)
         screen.say("using the local cloud that runs in another terminal", "dim")
         with map_connection_errors(WORKDIR / AWS_LOG):

@@ -1,14 +1,17 @@
 """`make local`: keep the local cloud running and show what happens in it."""
 
+import fcntl
 import json
 import os
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO, Any
 
+from lambda_src.core.contract import LOG_LEVELS, LogEvent
 from local import paths
 from local.aws import Aws
 from local.channel import deployed_channels
@@ -18,8 +21,11 @@ from local.deployment import default_project
 from local.emulator.function_logs import LogLine
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
+from local.fakes import FakeService, InboxMessage
+from local.fault_injection import AWS
+from local.lifecycle import wait_for
 from local.screen import Screen
-from local.vendors import RealVendors, select_vendors
+from local.vendors import FakeVendors, RealVendors, select_vendors
 from ops.endpoints import LocalCloudState
 
 WORKDIR = paths.CACHE / "up"
@@ -27,12 +33,23 @@ WORKDIR = paths.CACHE / "up"
 STATE_FILE = paths.CACHE / "running.json"
 """Read by `local send` and by the operator's tool (`ops.endpoints`)."""
 
+AWS_PORT = 4566
+"""The one that other emulators of AWS use, too."""
+PORTS = {AWS: 4567, "openai": 4568, "twilio": 4569, "ses": 4570}
+"""Of what faults can be injected into; another one is used where one is not free."""
+START_SECONDS = 300
+"""Longer than a start takes, the synthesis included, on a busy machine."""
+LOCK_SECONDS = 2
+LIST_LAG_SECONDS = 120
+"""How long an operator waits before a message that a fake does not list counts as not sent."""
 POLL_SECONDS = 0.5
 ID_FIELDS = (
     *("conversation_id", "message_sid", "failure_code", "failure_step"),
     *("reported_status", "delivery_error_code", "reason"),
 )
 DISTINCT_FIELDS = ("sqs_message_id", "event", "failure_code")
+BURST_MESSAGES, BURST_LOOKS = 3, 20
+"""More messages than this in this number of looks are a burst."""
 STYLES = {"INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
 
@@ -44,17 +61,12 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         environment: the process environment, which may contain the vendors' credentials.
 
     Raises:
-        LocalCloudError: one is running already, the credentials are incomplete, or it could not be
-            started.
+        LocalCloudError: one is running or being started already, or it could not be started.
         KeyboardInterrupt: at the end, once everything is stopped.
     """
-    if running := LocalCloudState.find(STATE_FILE):
-        raise LocalCloudError(f"a local cloud is running already, in process {running.pid}")
-    vendors = select_vendors(environment)
-    with (
-        LocalCloud(vendors, workdir=WORKDIR, step=screen.step) as cloud,
-        state_file(cloud, STATE_FILE),
-    ):
+    with exclusive_lock(), _cloud(screen, environment) as cloud, state_file(cloud, STATE_FILE):
+        for channel in cloud.channels.values():
+            channel.start_scheduled_job()  # alarms last until its first run
         _show_endpoints(screen, cloud)
         monitor = EventMonitor(cloud, screen)
         while True:
@@ -71,13 +83,78 @@ def request_lookups(screen: Screen) -> None:
     Raises:
         LocalCloudError: none is running, or a job failed.
     """
-    running = LocalCloudState.find(STATE_FILE)
-    if running is None:
-        raise LocalCloudError("no local cloud is running: start one with `make local`")
+    running = require_running_cloud(screen)
     with map_connection_errors(WORKDIR / AWS_LOG):
         aws = Aws(running.endpoint, running.account, running.region)
         for name, channel in deployed_channels(aws, default_project()).items():
             screen.say(f"{name}: {channel.request_lookups()} lookups at the vendor are due")
+
+
+def require_running_cloud(screen: Screen) -> LocalCloudState:
+    """Return the local cloud of another terminal, as soon as it has been started.
+
+    Raises:
+        LocalCloudError: none is running.
+    """
+    running = find_running_cloud(screen)
+    if running is None:
+        raise LocalCloudError("no local cloud is running: start one with `make local`")
+    return running
+
+
+def find_running_cloud(screen: Screen) -> LocalCloudState | None:
+    """Return the local cloud of another terminal; one that is being started is waited for."""
+    found = LocalCloudState.find(STATE_FILE)
+    if found is None and _is_locked():
+        with screen.step("wait for the local cloud that is being started in another terminal"):
+            wait_for(lambda: LocalCloudState.find(STATE_FILE) or not _is_locked(), START_SECONDS)
+        found = LocalCloudState.find(STATE_FILE)
+    return found
+
+
+@contextmanager
+def exclusive_lock() -> Iterator[None]:
+    """Hold the lock of the one process that starts or keeps running a local cloud.
+
+    Raises:
+        LocalCloudError: another process holds it.
+    """
+    with _lock_file() as lock:
+        # Longer than `_is_locked` of another process holds it.
+        if not wait_for(lambda: _acquire(lock), LOCK_SECONDS):
+            running = LocalCloudState.find(STATE_FILE)
+            where = f"running already, in process {running.pid}" if running else "being started"
+            raise LocalCloudError(f"a local cloud is {where}")
+        yield
+
+
+def _is_locked() -> bool:
+    with _lock_file() as lock:
+        return not _acquire(lock)
+
+
+def _lock_file() -> IO[bytes]:
+    path = STATE_FILE.with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")
+
+
+def _acquire(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _cloud(screen: Screen, environment: Mapping[str, str]) -> LocalCloud:
+    """Return a local cloud whose ports are the same at each start, as far as they are free."""
+    vendors = select_vendors(environment, screen)
+    for name, fake in vendors.by_name().items():
+        fake.prefer_port(PORTS.get(name, 0))
+    cloud = LocalCloud(vendors, workdir=WORKDIR, step=screen.step, port=AWS_PORT)
+    cloud.dynamodb_proxy.prefer_port(PORTS[AWS])
+    return cloud
 
 
 @contextmanager
@@ -92,6 +169,8 @@ def state_file(cloud: LocalCloud, path: Path) -> Iterator[None]:
         inboxes=list(inbox.origins) if inbox else [],
         has_real_vendors=is_real,
         base_urls={} if is_real else cloud.vendors.function_environment(),
+        list_lag_seconds=None if is_real else LIST_LAG_SECONDS,
+        fakes={name: fake.origin for name, fake in _fakes(cloud).items()},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(state)), "utf-8")
@@ -101,8 +180,59 @@ def state_file(cloud: LocalCloud, path: Path) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class _Event:
+    """A log event about a message that is shown.
+
+    Attributes:
+        message: what identifies the message.
+        fields: the log line's.
+        is_report: whether it is about the delivery of a message that was sent.
+    """
+
+    message: str
+    fields: Mapping[str, Any]
+    is_report: bool
+
+    @property
+    def level(self) -> str:
+        """The log level."""
+        return str(self.fields["level"])
+
+    @property
+    def style(self) -> str:
+        """How it is shown."""
+        return STYLES.get(self.level, "")
+
+    @property
+    def severity(self) -> int:
+        """The level's rank, from 0."""
+        return LOG_LEVELS.index(self.level)
+
+    @property
+    def is_routine(self) -> bool:
+        """Whether it is one of the reports that every delivered message has."""
+        return self.is_report and self.severity <= LOG_LEVELS.index("INFO")
+
+    @property
+    def line(self) -> str:
+        """All that is known about it."""
+        ids = "  ".join(
+            f"{name}={self.fields[name]}" for name in ID_FIELDS if self.fields.get(name)
+        )
+        return f"{self.level:8} {self.fields['event']}  {ids}"
+
+    @property
+    def short_line(self) -> str:
+        """What fits into a terminal's line."""
+        event, code = self.fields["event"], self.fields.get("failure_code", "")
+        return f"{self.level:8} {event}  {self.message}  {'' if code == event else code}".rstrip()
+
+
 class EventMonitor:
     """Shows new events of a local cloud: log events, messages, dead letters and alarms.
+
+    While many messages are processed, each has one line, and reports of deliveries are counted.
 
     Args:
         cloud: the local cloud.
@@ -115,73 +245,136 @@ class EventMonitor:
         self._read_lines: Counter[str] = Counter()
         self._shown_events: set[tuple[object, ...]] = set()
         self._shown_messages: set[str] = set()
-        self._dead_letters: Counter[str] = Counter()
+        self._recent = deque([0], maxlen=BURST_LOOKS)
+        self._is_burst = False
+        self._counted_dead_letters: Counter[str] = Counter()
+        self._shown_dead_letters: Counter[str] = Counter()
         self._alerts = 0
         self._alarms: set[str] = set()
 
     def show_new(self) -> None:
         """Show what has happened since the last call."""
-        self._show_log_events()
-        self._show_messages()
+        events, inboxes = list(self._new_events()), self._new_messages()
+        in_events = len({event.message for event in events})
+        self._recent.append(max(in_events, sum(map(len, inboxes.values()))))
+        self._recognize_burst()
+        if self._is_burst:
+            self._show_burst(events)
+        else:
+            for event in events:
+                self._screen.say(event.line, event.style)
+            for address, messages in inboxes.items():
+                self._screen.inbox(address, messages)
         self._show_dead_letters()
-        self.show_alerts()
+        self._show_alerts()
 
-    def _show_log_events(self) -> None:
-        """Show the functions' events about messages, each once however often it is logged."""
-        for log, line in self._new_log_lines():
-            fields = line.fields
-            if line.failed_start and (log, line.failed_start) not in self._shown_events:
-                self._shown_events.add((log, line.failed_start))
-                self._screen.say(f"ERROR    {log} cannot start: {line.failed_start}", "red")
-            event = tuple(fields.get(name) for name in DISTINCT_FIELDS)
-            if "sqs_message_id" in fields and event not in self._shown_events:
-                self._shown_events.add(event)
-                level = fields["level"]
-                ids = "  ".join(f"{name}={fields[name]}" for name in ID_FIELDS if fields.get(name))
-                self._screen.say(f"{level:8} {fields['event']}  {ids}", STYLES.get(level, ""))
+    def _recognize_burst(self) -> None:
+        was_burst, self._is_burst = self._is_burst, sum(self._recent) > BURST_MESSAGES
+        if self._is_burst and not was_burst:
+            self._screen.say("many messages: one line for each, and no texts", "dim")
 
-    def _new_log_lines(self) -> Iterator[tuple[str, LogLine]]:
+    def _show_burst(self, events: Sequence[_Event]) -> None:
+        """Show the most severe event of each message, the latest of several.
+
+        Further deliveries of a message that has ended are not shown.
+        """
+        main: dict[str, _Event] = {}
+        for event in events:
+            before = main.get(event.message)
+            is_shown = not event.is_routine and event.fields["event"] != LogEvent.ALREADY_ENDED
+            if is_shown and (not before or event.severity >= before.severity):
+                main[event.message] = event
+        for event in main.values():
+            self._screen.line(event.short_line, event.style)
+        reports = Counter(
+            event.fields.get("reported_status") for event in events if event.is_routine
+        )
+        if reports:
+            counts = ", ".join(f"{count} {status or 'other'}" for status, count in reports.items())
+            self._screen.line(f"{'INFO':8} {LogEvent.DELIVERY_RECORDED}  {counts}")
+
+    def _new_events(self) -> Iterator[_Event]:
+        """Yield the functions' events about messages, each once however often it is logged."""
         for name, channel in self._cloud.channels.items():
             logs = {name: channel.log(), f"delivery of {name}": channel.delivery_log()}
             for log, lines in logs.items():
-                yield from ((log, line) for line in lines[self._read_lines[log] :])
+                new = lines[self._read_lines[log] :]
                 self._read_lines[log] = len(lines)
+                yield from self._events(log, new, is_report=log != name)
 
-    def _show_messages(self) -> None:
+    def _events(self, log: str, lines: Sequence[LogLine], *, is_report: bool) -> Iterator[_Event]:
+        for line in lines:
+            fields = line.fields
+            if line.failed_start and self._is_new(log, line.failed_start):
+                self._screen.say(f"ERROR    {log} cannot start: {line.failed_start}", "red")
+            if "sqs_message_id" in fields and self._is_new(*map(fields.get, DISTINCT_FIELDS)):
+                message = fields.get("conversation_id") or fields["sqs_message_id"]
+                yield _Event(message, fields, is_report)
+
+    def _is_new(self, *event: object) -> bool:
+        is_new = event not in self._shown_events
+        self._shown_events.add(event)
+        return is_new
+
+    def _new_messages(self) -> dict[str, list[InboxMessage]]:
+        """Return the messages that recipients have received since the last call, by address."""
         inbox = self._cloud.vendors.inbox
-        for address, messages in (inbox.all() if inbox else {}).items():
-            new = [message for message in messages if message.sid not in self._shown_messages]
-            if new:
-                self._screen.inbox(address, new)
-            self._shown_messages.update(message.sid for message in new)
+        found = {
+            address: [message for message in messages if message.sid not in self._shown_messages]
+            for address, messages in (inbox.all() if inbox else {}).items()
+        }
+        self._shown_messages.update(message.sid for new in found.values() for message in new)
+        return {address: new for address, new in found.items() if new}
 
     def _show_dead_letters(self) -> None:
+        """Show how many there are once no more arrive, so that many arrivals are one line."""
         for name, channel in self._cloud.channels.items():
-            count = len(channel.dead_letters())
-            if count > self._dead_letters[name]:
+            count, shown = len(channel.dead_letters()), self._shown_dead_letters[name]
+            still_arriving = count > self._counted_dead_letters[name]
+            self._counted_dead_letters[name] = count
+            if count > shown and not still_arriving:
                 self._screen.say(
                     f"DEAD     the dead-letter queue of {name} contains {count}", "red"
                 )
-            self._dead_letters[name] = count
+            if count < shown or not still_arriving:
+                self._shown_dead_letters[name] = count
 
-    def show_alerts(self) -> None:
+    def _show_alerts(self) -> None:
         """Show alarms that went off or ended, but not their initial state OK."""
         alerts = self._cloud.alerts.all_alerts()
         new, self._alerts = alerts[self._alerts :], len(alerts)
         for alert in new:
             if alert.is_alarm:
                 self._alarms.add(alert.alarm)
-                self._screen.say(f"ALARM    {alert.subject}: {alert.description}", "magenta")
+                self._screen.say(f"ALARM    {alert.alarm}: {alert.description}", "magenta")
             elif alert.alarm in self._alarms:
                 self._alarms.remove(alert.alarm)
-                self._screen.say(f"OK       {alert.subject}", "magenta")
+                self._screen.say(f"OK       {alert.alarm}", "magenta")
+
+
+def _fakes(cloud: LocalCloud) -> dict[str, FakeService[Any]]:
+    """Return what faults can be injected into, by name."""
+    vendors = cloud.vendors
+    fakes = vendors.by_name() if isinstance(vendors, FakeVendors | RealVendors) else {}
+    return {**fakes, AWS: cloud.dynamodb_proxy}
 
 
 def _show_endpoints(screen: Screen, cloud: LocalCloud) -> None:
+    is_real = isinstance(cloud.vendors, RealVendors)
     screen.heading("The local cloud is running; press Ctrl-C to stop it")
+    if is_real:
+        screen.say("OpenAI writes and Twilio sends: phones ring. E-mails are not sent.", "yellow")
+    else:
+        screen.say("fakes write and send: nothing leaves this machine, and no phone rings")
     example = EXAMPLE.relative_to(paths.ROOT)
-    screen.say(f"in another terminal: make send CONTEXT={example}")
+    screen.say("in another terminal:")
+    screen.say(f"  make send CONTEXT={example}")
+    screen.say("  python -m ops status --local             the operator CLI")
+    screen.say("  python -m local fail --list              let them fail: docs/local-cloud.md")
     screen.say(f"embedded AWS at {cloud.aws.endpoint}", "dim")
+    for name, fake in _fakes(cloud).items():
+        what = "DynamoDB, as the functions reach it" if name == AWS else f"fake of {name}"
+        screen.say(f"{what}, at {fake.origin}", "dim")
     for name, channel in cloud.channels.items():
         screen.say(f"queue of {name}: {channel.resources.queue_url}", "dim")
     screen.say("events:", "dim")

@@ -33,6 +33,7 @@ from local.fakes import (
     TwilioSettings,
 )
 from local.lifecycle import Composite
+from local.screen import Screen
 from stacks.channels import CHANNELS
 
 READ_AFTER_SECONDS = 0.5
@@ -218,8 +219,8 @@ class _ChannelFakes(Composite):
         super().__init__()
         self.credentials = credentials
         self.inbox: Inbox | None = None
-        self._vendors = tuple(vendors.values())
-        self._fakes = {each.endpoint: each.fake() for each in self._vendors}
+        self._vendors = {name.split()[-1].lower(): each for name, each in vendors.items()}
+        self._fakes = {each.endpoint: each.fake() for each in vendors.values()}
 
     def _start_parts(self, starting: ExitStack) -> None:
         for fake in self._fakes.values():
@@ -234,9 +235,13 @@ class _ChannelFakes(Composite):
     def connect(self, aws: Aws) -> None:
         """Store the credentials, and let the fakes report to what is deployed."""
         store_secrets(aws, self.credentials)
-        for vendor in self._vendors:
+        for vendor in self._vendors.values():
             if vendor.connect:
                 vendor.connect(self._fakes[vendor.endpoint], aws)
+
+    def by_name(self) -> dict[str, FakeService[Any]]:
+        """Return the fakes by short names, such as `ses` for Amazon SES."""
+        return {name: self._fakes[each.endpoint] for name, each in self._vendors.items()}
 
     def _fake(self, kind: type[FakeT]) -> FakeT:
         return next(each for each in self._fakes.values() if isinstance(each, kind))
@@ -262,6 +267,10 @@ class FakeVendors(_ChannelFakes):
         starting.enter_context(self.openai)
         super()._start_parts(starting)
 
+    def by_name(self) -> dict[str, FakeService[Any]]:
+        """Return the fakes by short names."""
+        return {"openai": self.openai, **super().by_name()}
+
     def function_environment(self) -> dict[str, str]:
         """Return the base URLs with which the SDKs reach the fakes."""
         return {"OPENAI_BASE_URL": self.openai.base_url, **super().function_environment()}
@@ -282,36 +291,31 @@ class RealVendors(_ChannelFakes):
         return {**super().function_environment(), **internet, **direct}
 
 
-def select_vendors(environment: Mapping[str, str]) -> Vendors:
-    """Return the real vendors if the environment contains their credentials, else the fakes.
+def select_vendors(environment: Mapping[str, str], screen: Screen) -> FakeVendors | RealVendors:
+    """Return the real vendors if the environment has all of their credentials, else the fakes.
 
     Args:
         environment: the process environment.
-
-    Raises:
-        LocalCloudError: only some variables are set; the text names those missing.
-    """
-    credentials = credentials_from(environment)
-    return RealVendors(credentials) if credentials else FakeVendors()
-
-
-def credentials_from(environment: Mapping[str, str]) -> Credentials | None:
-    """Return the credentials of an environment; None if no variable is set.
-
-    Raises:
-        LocalCloudError: only some variables are set; the text names those missing.
+        screen: where the choice is shown.
     """
     given = {name: environment[name] for name in (*REQUIRED, TEMPLATE) if environment.get(name)}
-    if not given:
-        return None
     missing = [name for name in REQUIRED if name not in given]
-    if missing:
-        raise LocalCloudError(
-            f"{', '.join(given)} set but not {', '.join(missing)}: set all of them to use the real"
-            " services, or none to use the fakes"
+    if not missing:
+        openai_api_key, account_sid, auth_token = (given[name] for name in REQUIRED)
+        screen.say(
+            "this environment has credentials for OpenAI and Twilio: they write and send, a message"
+            " costs money, and the phone of its recipient will ring",
+            "bold yellow",
         )
-    openai_api_key, account_sid, auth_token = (given[name] for name in REQUIRED)
-    return Credentials(openai_api_key, account_sid, auth_token, given.get(TEMPLATE))
+        return RealVendors(
+            Credentials(openai_api_key, account_sid, auth_token, given.get(TEMPLATE))
+        )
+    if given:
+        screen.say(
+            f"{', '.join(given)} set, but not {', '.join(missing)}: fakes write and send",
+            "yellow",
+        )
+    return FakeVendors()
 
 
 def store_secrets(aws: Aws, credentials: Credentials) -> None:

@@ -125,6 +125,7 @@ class Deployment:
         events_queue_url: URL of the queue of delivery events; empty if the channel has none.
         events_dead_letter_queue_url: URL of its dead-letter queue; empty if the channel has none.
         import_path: Where the operator says that the channel's parts are; empty: see `find_parts`.
+        list_lag_seconds: How late a fake may list a message; None: as late as its vendor.
     """
 
     stack: str
@@ -136,6 +137,7 @@ class Deployment:
     events_queue_url: str = ""
     events_dead_letter_queue_url: str = ""
     import_path: str = ""
+    list_lag_seconds: float | None = None
 
     @classmethod
     def find(
@@ -163,6 +165,7 @@ class Deployment:
             events_queue_url=outputs.get("EventsQueueUrl", ""),
             events_dead_letter_queue_url=outputs.get("EventsDeadLetterQueueUrl", ""),
             import_path=import_path,
+            list_lag_seconds=endpoints.list_lag_seconds,
         )
 
     @property

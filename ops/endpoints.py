@@ -51,6 +51,8 @@ class LocalCloudState:
         inboxes: Origins of the vendors' fakes, which have the recipients' messages.
         has_real_vendors: Whether OpenAI and Twilio are not fakes.
         base_urls: Vendors' base URLs by environment variable; empty for the real vendors.
+        list_lag_seconds: How late a fake may list a message; None: as late as its vendor.
+        fakes: Origins of what faults can be injected into, by name.
     """
 
     pid: int
@@ -60,6 +62,8 @@ class LocalCloudState:
     inboxes: list[str] = field(default_factory=list)
     has_real_vendors: bool = False
     base_urls: Mapping[str, str] = field(default_factory=dict)
+    list_lag_seconds: float | None = None
+    fakes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def find(cls, state_file: Path = STATE_FILE) -> LocalCloudState | None:
@@ -89,11 +93,13 @@ class Endpoints:
         session: Creates clients with the credentials in use.
         aws_url: URL of an AWS emulator; None lets the SDK decide (`AWS_ENDPOINT_URL` or region).
         base_urls: Vendors' base URLs by environment variable; a missing one is the vendor's own.
+        list_lag_seconds: How late a fake may list a message; None: as late as its vendor.
     """
 
     session: boto3.Session
     aws_url: str | None = None
     base_urls: Mapping[str, str] = field(default_factory=dict)
+    list_lag_seconds: float | None = None
 
     @property
     def openai_base_url(self) -> str:
@@ -130,7 +136,7 @@ class Endpoints:
             aws_secret_access_key="local-cloud",  # noqa: S106 - the embedded AWS accepts any
             region_name=state.region,
         )
-        return cls(session, state.endpoint, state.base_urls)
+        return cls(session, state.endpoint, state.base_urls, state.list_lag_seconds)
 
 
 class AwsClients:

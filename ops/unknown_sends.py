@@ -185,6 +185,8 @@ class VendorLookup:
         self._unknown = unknown
         self._operator, self._has_credentials = parts.operator, parts.has_credentials
         self._sender = parts.make_sender(settings) if parts.has_message_list else None
+        lag = deployment.list_lag_seconds
+        self._list_lag_seconds = LIST_LAG_SECONDS if lag is None else lag
         self._by_id = parts.make_status_lookup(settings) if parts.make_status_lookup else None
         self._table = ConversationsTable(
             deployment.aws.dynamodb,
@@ -218,7 +220,7 @@ class VendorLookup:
         return Findings(
             vendor=self._operator.vendor,
             has_list=self._sender is not None,
-            not_sent_from=unknown.ended_by + (LIST_LAG_SECONDS if self._sender else 0.0),
+            not_sent_from=unknown.ended_by + (self._list_lag_seconds if self._sender else 0.0),
             candidates=self._candidates(),
             recorded=frozenset(record.vendor_id for record in related if record.vendor_id),
         )

@@ -250,7 +250,7 @@ def _send_with_failed_update(scenario: Scenario) -> MessageTracker:
     scenario.follow(
         tracker, "the message is sent, the final update fails", lambda status: bool(status.failure)
     )
-    proxy.clear_rules()
+    proxy.clear_faults()
     scenario.screen.say("DynamoDB accepts every request again", "yellow")
     return tracker
 

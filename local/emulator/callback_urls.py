@@ -7,6 +7,7 @@ from a tag, so that the URL is known before the deployment. Its port differs wit
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,17 @@ def callback_base_url(endpoint: str) -> str:
     return f"{endpoint}/_aws/execute-api/{API_ID}"
 
 
-def with_callback_url(assembly: Path, copy: Path, url: str | None) -> Path:
-    """Copy an assembly, with another base URL of status callbacks.
+def with_callback_url(
+    assembly: Path, copy: Path, url: str | None, variables: Mapping[str, str]
+) -> Path:
+    """Copy an assembly, with another base URL of status callbacks and other variables.
 
     Args:
         assembly: a cloud assembly.
         copy: where the copy is created; what is there is removed.
         url: the base URL; None if no callbacks are requested, since the vendor cannot reach this
             machine.
+        variables: values of environment variables, for the functions that have them.
 
     Returns:
         The copy.
@@ -41,6 +45,7 @@ def with_callback_url(assembly: Path, copy: Path, url: str | None) -> Path:
         if path.name.endswith(".template.json"):
             template = json.loads(path.read_text("utf-8"))
             _set_url(template, url)
+            _set_variables(template, variables)
             (copy / path.name).write_text(json.dumps(template, indent=1), "utf-8")
         elif path.is_dir():
             (copy / path.name).symlink_to(path.resolve(), target_is_directory=True)
@@ -58,6 +63,13 @@ def _set_url(template: dict[str, Any], url: str | None) -> None:
             resource["Properties"].setdefault("Tags", {})[API_ID_TAG] = API_ID
     if url and OUTPUT in outputs:
         outputs[OUTPUT]["Value"] = url
+
+
+def _set_variables(template: dict[str, Any], values: Mapping[str, str]) -> None:
+    for resource in template.get("Resources", {}).values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            variables = resource["Properties"].get("Environment", {}).get("Variables", {})
+            variables |= {name: value for name, value in values.items() if name in variables}
 
 
 def _set_variable(function: dict[str, Any], url: str | None) -> None:

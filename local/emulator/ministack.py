@@ -1,7 +1,6 @@
 """MiniStack in a process of its own, on one free loopback port."""
 
 import os
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -17,9 +16,9 @@ from local import paths
 from local.aws import Aws, base_environment
 from local.emulator import ministack_process
 from local.errors import LocalCloudError
+from local.fakes.server import HOST
 from local.lifecycle import Composite, GuardedProcess, scratch_directory
 
-HOST = "127.0.0.1"
 AWS_LOG = "embedded-aws.log"
 START_SECONDS = 30
 POLL_SECONDS = 0.05
@@ -120,13 +119,6 @@ def _scratch_parent(workdir: Path) -> Path:
         and os.access(MEMORY_DIRECTORY, os.W_OK)
     )
     return MEMORY_DIRECTORY if is_usable else workdir
-
-
-def free_port() -> int:
-    """Return a loopback port that is currently free."""
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

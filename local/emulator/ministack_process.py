@@ -3,7 +3,9 @@
 * MiniStack 1.5.33 waits 50 ms for the log lines of an invocation that has ended. On a busy machine
   its own thread reads some of them later; they are then attributed to a later invocation, or lost.
   Here every line that a function logs is kept.
-* An alarm there ignores its dimensions: a dead letter of one queue sets off every queue's alarm.
+* An alarm there ignores its dimensions, `DatapointsToAlarm` and `TreatMissingData`, and evaluates
+  its periods as one: a dead letter of one queue sets off every queue's alarm, and an alarm over log
+  lines never ends. Here alarms are evaluated as CloudWatch documents it (docs/local-cloud.md).
 * A function that cannot start logs nothing there. At AWS its log has the error.
 * An HTTP API without CORS answers OPTIONS with 403 there, and as any unknown route with 404 at AWS.
 
@@ -15,13 +17,14 @@ Run as a script by the interpreter of .venv-cloud, which has MiniStack but not t
 import array
 import fcntl
 import json
+import operator
 import os
 import select
 import termios
 import threading
 import time
-from collections.abc import Callable
-from types import FunctionType
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Any
 
 CHUNK_BYTES = 65_536
@@ -31,7 +34,25 @@ POLL_SECONDS = 0.001
 FAILED_START = "Runtime.InitError"
 """The type of the error of a function that cannot start."""
 
+EXTRA_PERIODS = 2
+"""If data points are missing, CloudWatch looks back further than the evaluation periods. How far is
+not documented; this is the distance of the documentation's examples."""
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+
 _reading = threading.Lock()
+
+
+class State(StrEnum):
+    """An alarm's state."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
 
 def read_log(worker: Any) -> None:
@@ -92,17 +113,73 @@ def answer_preflight(apigateway: Any) -> Callable[[dict[str, Any], str], object]
     )
 
 
-def evaluate_by_dimensions(cloudwatch: Any) -> Callable[[dict[str, Any]], object]:
-    """Return what evaluates an alarm on the metric with exactly its dimensions."""
-    evaluate = cloudwatch._evaluate_alarm
+def evaluate_alarms(cloudwatch: Any) -> Callable[[dict[str, Any]], None]:
+    """Return what evaluates an alarm on a metric as CloudWatch documents it."""
 
-    def evaluate_alarm(alarm: dict[str, Any]) -> object:
-        key = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
-        own = {each: points for each, points in cloudwatch._metrics.items() if each[2] == key}
-        # The same function, to which these are all the metrics that there are.
-        return FunctionType(evaluate.__code__, {**vars(cloudwatch), "_metrics": own})(alarm)
+    def values(alarm: dict[str, Any]) -> list[float | None]:
+        dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
+        key = alarm["Namespace"], alarm["MetricName"], dimensions
+        now, periods = time.time(), alarm["EvaluationPeriods"] + EXTRA_PERIODS
+        series: list[list[Any]] = [[] for _ in range(periods)]
+        for point in cloudwatch._metrics.get(key) or []:
+            # The window slides: the latest period ends now.
+            age = int((now - point["Timestamp"]) // alarm["Period"])
+            if age < periods:
+                series[periods - 1 - max(0, age)].append(point)
+        statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
+        stats = [(cloudwatch._calc_stats(points), points) for points in series]
+        return [cloudwatch._stat_value(s, statistic, p) if s else None for s, p in stats]
 
-    return evaluate_alarm
+    def evaluate(alarm: dict[str, Any]) -> None:
+        if not alarm.get("MetricName"):  # a composite alarm, or one over metric math
+            return
+        before, periods = State(alarm["StateValue"]), alarm["EvaluationPeriods"]
+        breaches, threshold = COMPARISONS[alarm["ComparisonOperator"]], alarm["Threshold"]
+        found = values(alarm)
+        points = [None if value is None else breaches(value, threshold) for value in found]
+        needed = alarm.get("DatapointsToAlarm") or periods
+        state = decide(points, periods, needed, alarm["TreatMissingData"], before)
+        if state == before:
+            return
+        known = [value for value in found[-periods:] if value is not None]
+        reason = f"Threshold Crossed: {known or 'no'} datapoints, {alarm['ComparisonOperator']}"
+        reason += f" {threshold}, missing data are {alarm['TreatMissingData']}"
+        now = int(time.time())
+        alarm.update(StateValue=state.value, StateReason=reason, StateUpdatedTimestamp=now)
+        cloudwatch._record_history(alarm["AlarmName"], before.value, state.value, reason)
+        cloudwatch._dispatch_alarm_actions(alarm, before.value, state.value, reason)
+        cloudwatch._evaluate_parent_alarms(alarm)
+
+    return evaluate
+
+
+def decide(
+    points: Sequence[bool | None], periods: int, needed: int, missing: str, before: State
+) -> State:
+    """Return an alarm's state for a series of data points.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+
+    Args:
+        points: Whether each breaches, oldest first; None if it is missing.
+        periods: Number of evaluation periods.
+        needed: Number of breaching data points to alarm.
+        missing: Treatment of missing data points.
+        before: The previous state.
+    """
+    existing = [point for point in points if point is not None]
+    lacking = periods - len(existing)
+    if lacking <= 0 or missing not in {"missing", "ignore"}:
+        filled = [missing == "breaching"] * lacking + existing
+        return State.ALARM if sum(filled[-periods:]) >= needed else State.OK
+    if sum(existing) >= needed:
+        return State.ALARM
+    if not all(existing):
+        return State.OK
+    if missing == "ignore":
+        return before
+    # Documented by example: a breach as the oldest data point, followed by none, is an alarm.
+    return State.ALARM if existing and points[0] else State.INSUFFICIENT_DATA
 
 
 if __name__ == "__main__":
@@ -117,6 +194,6 @@ if __name__ == "__main__":
     Worker._read_stderr = read_log
     Worker._drain_stderr_bounded = log_of_invocation
     apigateway._cors_preflight_response = answer_preflight(apigateway)
-    cloudwatch._evaluate_alarm = evaluate_by_dimensions(cloudwatch)
+    cloudwatch._evaluate_alarm = evaluate_alarms(cloudwatch)
     lambda_svc._execute_function_warm = log_failed_starts(lambda_svc._execute_function_warm)
     app.main()

@@ -1,6 +1,7 @@
 """Metrics of queues, which SQS publishes and the embedded AWS does not: depth and age."""
 
 import json
+import math
 import time
 import urllib.parse
 import urllib.request
@@ -19,8 +20,8 @@ COUNTED: tuple["QueueAttributeNameType", ...] = (
     "ApproximateNumberOfMessagesNotVisible",
 )
 """Includes messages that are being read: on AWS that is shorter than the metric's minute."""
-AGE_SECONDS = 30
-"""Between two ages; AWS publishes one a minute. A measurement reads the bodies of all messages."""
+PUBLISH_SECONDS = 30
+"""Between two values of a metric that does not change; AWS publishes one a minute."""
 REQUEST_SECONDS = 10
 
 
@@ -61,27 +62,30 @@ def queued_messages(aws: Aws, queue_url: str) -> list[QueuedMessage]:
 
 
 class QueueDepthMetric:
-    """Publishes the number of a queue's messages whenever it has changed.
+    """Publishes the number of a queue's messages, from the first message on.
 
     Args:
         aws: where the queue is.
         queue_url: its URL.
+        clock: epoch seconds.
     """
 
-    def __init__(self, aws: Aws, queue_url: str) -> None:
+    def __init__(self, aws: Aws, queue_url: str, clock: Callable[[], float] = time.time) -> None:
         self._aws = aws
         self._queue_url = queue_url
+        self._clock = clock
         self._published = 0
+        self._next = math.inf
 
     def update(self) -> None:
-        """Publish the number unless it is the last one published, which is initially 0."""
+        """Publish the number if it has changed, or was published `PUBLISH_SECONDS` ago."""
         attributes = self._aws.sqs.get_queue_attributes(
             QueueUrl=self._queue_url, AttributeNames=COUNTED
         )["Attributes"]
-        count = sum(int(attributes[name]) for name in COUNTED)
-        if count != self._published:
+        count, now = sum(int(attributes[name]) for name in COUNTED), self._clock()
+        if count != self._published or now >= self._next:
             _publish(self._aws, self._queue_url, "ApproximateNumberOfMessagesVisible", count)
-            self._published = count
+            self._published, self._next = count, now + PUBLISH_SECONDS
 
 
 class QueueAgeMetric:
@@ -100,11 +104,14 @@ class QueueAgeMetric:
         self._next = 0.0
 
     def update(self) -> None:
-        """Publish the age unless it was published within the last `AGE_SECONDS`."""
+        """Publish the age unless it was published within the last `PUBLISH_SECONDS`.
+
+        A measurement reads the bodies of all messages.
+        """
         now = self._clock()
         if now < self._next:
             return
-        self._next = now + AGE_SECONDS
+        self._next = now + PUBLISH_SECONDS
         messages = queued_messages(self._aws, self._queue_url)
         age = max(0.0, now - messages[0].sent_at) if messages else 0.0
         _publish(self._aws, self._queue_url, "ApproximateAgeOfOldestMessage", age)

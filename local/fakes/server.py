@@ -30,6 +30,15 @@ _FAULT_KEY = "fakes.fault"
 _GATEWAY_PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
+def free_port(preferred: int = 0) -> int:
+    """Return a loopback port that is currently free: the preferred one if it is."""
+    for port in (preferred, 0):
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)) as listener:
+            free: int = listener.getsockname()[1]
+            return free
+    raise OSError("no loopback port is free")
+
+
 class InterruptibleWait:
     """Waits within requests, which `interrupt` ends when the server stops."""
 
@@ -89,6 +98,7 @@ class LoopbackServer:
         self._application = application
         self._name = name
         self._requested_port = port
+        self._preferred_port = 0
         self._wait = wait or InterruptibleWait()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -113,6 +123,10 @@ class LoopbackServer:
         """
         return f"http://{HOST}:{self.port}"
 
+    def prefer_port(self, port: int) -> None:
+        """Listen on this port if it is free, unless another one was requested."""
+        self._preferred_port = port
+
     def start(self) -> None:
         """Listen and serve.
 
@@ -121,7 +135,8 @@ class LoopbackServer:
         """
         self._wait.enable()
         # Werkzeug exits the process if the port is in use; a listening socket raises instead.
-        with socket.create_server((HOST, self._requested_port)) as listener:
+        port = self._requested_port or free_port(self._preferred_port)
+        with socket.create_server((HOST, port)) as listener:
             self._server = _Server(HOST, 0, self._application, _Handler, fd=listener.fileno())
         self._thread = threading.Thread(
             target=self._server.serve_until_stopped, name=self._name, daemon=True

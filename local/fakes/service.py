@@ -1,10 +1,10 @@
 """The base of every fake: a vendor's Flask application with fault injection and a control API."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from flask import Blueprint, Flask, jsonify, request
 from pydantic import TypeAdapter, ValidationError
@@ -21,6 +21,9 @@ from local.fakes.faults import (
     Rule,
 )
 from local.fakes.server import CONTROL_PREFIX, FaultInjectionMiddleware, LoopbackServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SettingsT = TypeVar("SettingsT")
 _JSON_OBJECT = TypeAdapter(dict[str, Any])
@@ -59,6 +62,10 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         wait: How requests wait.
         vendor_faults: Kinds of faults that this vendor's application applies itself.
         vendor_requests: The requests that these faults apply to by default.
+        request_groups: Groups of requests by name, to which rules can be limited; the first one is
+            meant where none is named. Empty for requests of one kind only.
+        named_faults: An error response for each of the vendor's error codes, by the code.
+        selector: What requests about one message contain, as a pattern and in words.
         event_faults: Those of these kinds that apply to what the vendor reports by itself.
         event_plan: The rules for these reports.
     """
@@ -66,6 +73,8 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
     vendor_faults: ClassVar[frozenset[FaultKind]] = frozenset()
     vendor_requests: ClassVar[Match] = ANY_REQUEST
     event_faults: ClassVar[frozenset[FaultKind]] = frozenset()
+    request_groups: ClassVar[Mapping[str, Match]] = {}
+    selector: ClassVar[tuple[str, str]] = (".+", "a text")
 
     def __init__(
         self,
@@ -82,8 +91,19 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         self.event_plan = FaultPlan()
         self.application = FaultInjectionMiddleware(application, error_response=self.error_response)
         self.wait = self.application.wait
-        self._named_faults = named_faults
-        super().__init__(self.application, name=type(self).__name__, port=port, wait=self.wait)
+        self.named_faults = named_faults
+        super().__init__(self.respond, name=type(self).__name__, port=port, wait=self.wait)
+
+    def respond(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Respond to a request, with faults."""
+        return self.application(environ, start_response)
+
+    @property
+    def fault_kinds(self) -> frozenset[FaultKind]:
+        """Kinds of faults that this vendor supports."""
+        return COMMON_FAULTS | self.vendor_faults
 
     @property
     def base_url(self) -> str:
@@ -127,7 +147,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
             ValueError: This vendor's fake does not support the fault.
         """
         kind = rule.fault.kind
-        if kind not in COMMON_FAULTS | self.vendor_faults:
+        if kind not in self.fault_kinds:
             raise ValueError(f"fault: {type(self).__name__} does not support {kind}")
         (self.event_plan if kind in self.event_faults else self.application.plan).add(rule)
 
@@ -137,10 +157,10 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         Raises:
             ValueError: There is none.
         """
-        if name not in self._named_faults:
-            known = ", ".join(sorted(self._named_faults))
+        if name not in self.named_faults:
+            known = ", ".join(sorted(self.named_faults))
             raise ValueError(f"fault: {name!r} is not a known name; known are {known}")
-        return self._named_faults[name]
+        return self.named_faults[name]
 
     def default_match(self, fault: Fault) -> Match:
         """Return the requests, or the reports, that a fault applies to by default."""

@@ -8,8 +8,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from local.emulator.ministack_process import State
 from tests.alarms.chain import AlarmChain, DataPoint, Event, LogLine, Notification
-from tests.alarms.cloudwatch import Metric, State, query_stats
+from tests.alarms.cloudwatch import Metric, query_stats
 from tests.alarms.situations import Lines
 
 ON_CALL = "on-call@example.com"

@@ -10,7 +10,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from local.emulator.filter_patterns import FilterPattern
-from tests.alarms.cloudwatch import Alarm, Metric, Metrics, State, UnsupportedError
+from local.emulator.ministack_process import State
+from tests.alarms.cloudwatch import Alarm, Metric, Metrics, UnsupportedError
 from tests.infra.synthesis import ACCOUNT, STACKS, Resource, Synthesized
 
 METRIC_FILTER = "AWS::Logs::MetricFilter"

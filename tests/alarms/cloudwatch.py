@@ -14,9 +14,11 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from functools import cache, partial, reduce
 from typing import Any, NamedTuple
+
+from local.emulator.ministack_process import COMPARISONS as ALARM_COMPARISONS
+from local.emulator.ministack_process import EXTRA_PERIODS, State, decide
 
 STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "Sum": sum,
@@ -26,10 +28,11 @@ STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "SampleCount": len,
 }
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    **dict.fromkeys(("GreaterThanOrEqualToThreshold", "GtE"), operator.ge),
-    **dict.fromkeys(("GreaterThanThreshold", "Gt"), operator.gt),
-    **dict.fromkeys(("LessThanThreshold", "Lt"), operator.lt),
-    **dict.fromkeys(("LessThanOrEqualToThreshold", "LtE"), operator.le),
+    **ALARM_COMPARISONS,
+    "GtE": operator.ge,
+    "Gt": operator.gt,
+    "Lt": operator.lt,
+    "LtE": operator.le,
     "Eq": operator.eq,
     "NotEq": operator.ne,
 }
@@ -41,9 +44,6 @@ ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Div: operator.truediv,
 }
 MATH_WORDS = {"AND": "and", "&&": "and", "OR": "or", "||": "or"}
-EXTRA_PERIODS = 2
-"""If data points are missing, CloudWatch looks back further than the evaluation periods. How far is
-not documented; this is the distance of the documentation's examples."""
 ALARM_PROPERTIES = {
     *("ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator"),
     *("DatapointsToAlarm", "Dimensions", "EvaluationPeriods", "MetricName", "Metrics", "Namespace"),
@@ -56,14 +56,6 @@ Series = Sequence[float | None]
 
 class UnsupportedError(Exception):
     """A template uses a feature that is not modelled here."""
-
-
-class State(StrEnum):
-    """An alarm's state."""
-
-    OK = "OK"
-    ALARM = "ALARM"
-    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
 
 class Metric(NamedTuple):
@@ -147,33 +139,6 @@ def _reader(metrics: Metrics, stat: Mapping[str, Any]) -> Callable[[float, int],
     metric = Metric.of(parts["Namespace"], parts["MetricName"], dimensions)
     read = cache(lambda end: metrics.statistic(stat["Stat"], metric, end - period, end))
     return lambda now, index: read(now - period * index)
-
-
-def decide(
-    points: Sequence[bool | None], periods: int, needed: int, missing: str, before: State
-) -> State:
-    """Return the state for a series of data points.
-
-    Args:
-        points: Whether each breaches, oldest first; None if it is missing.
-        periods: Number of evaluation periods.
-        needed: Number of breaching data points to alarm.
-        missing: Treatment of missing data points.
-        before: The previous state.
-    """
-    existing = [point for point in points if point is not None]
-    lacking = periods - len(existing)
-    if lacking <= 0 or missing not in {"missing", "ignore"}:
-        filled = [missing == "breaching"] * lacking + existing
-        return State.ALARM if sum(filled[-periods:]) >= needed else State.OK
-    if sum(existing) >= needed:
-        return State.ALARM
-    if not all(existing):
-        return State.OK
-    if missing == "ignore":
-        return before
-    # Documented by example: a breach as the oldest data point, followed by none, is an alarm.
-    return State.ALARM if existing and points[0] else State.INSUFFICIENT_DATA
 
 
 def evaluate(expression: str, metrics: Mapping[str, Series]) -> Series:

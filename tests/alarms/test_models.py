@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from local.emulator.ministack_process import State, decide
 from tests.alarms import cloudwatch
 from tests.alarms.chain import allows
-from tests.alarms.cloudwatch import Alarm, Metric, Metrics, Series, State, UnsupportedError
+from tests.alarms.cloudwatch import Alarm, Metric, Metrics, Series, UnsupportedError
 
 OK, ALARM, INSUFFICIENT = State
 RETAINED = None
@@ -52,7 +53,7 @@ def test_missing_data(
 ) -> None:
     """Missing data points are treated as in the documentation (0: OK, X: breach, -: none)."""
     breaches = [None if point == "-" else point == "X" for point in points]
-    assert (expected or before) is cloudwatch.decide(breaches, 3, needed, missing, before)
+    assert (expected or before) is decide(breaches, 3, needed, missing, before)
 
 
 def test_evaluation_window_slides() -> None:

@@ -204,7 +204,7 @@ class FakeProcesses:
 
 def _injection(vendors: FakeVendors, requests: list[int]) -> tuple[FaultInjection, FakeProcesses]:
     rules: list[object] = []
-    proxy = SimpleNamespace(requests=requests, add_rule=rules.append, clear_rules=rules.clear)
+    proxy = SimpleNamespace(requests=requests, add_rule=rules.append, clear_faults=rules.clear)
     processes = FakeProcesses()
     return FaultInjection(PLAN, processes, vendors, proxy), processes  # type: ignore[arg-type]  # fakes
 

@@ -95,11 +95,12 @@ def test_a_running_local_cloud_is_found(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         state = {"pid": os.getpid(), "endpoint": endpoint, "account": "1" * 12, "region": "r-1"}
-        state_file.write_text(json.dumps(state))
+        state_file.write_text(json.dumps(state | {"list_lag_seconds": 120}))
         found = LocalCloudState.find(state_file)
         assert found
         endpoints = Endpoints.from_local_cloud(state_file)
     assert (endpoint, "r-1") == (endpoints.aws_url, endpoints.session.region_name)
+    assert 120 == endpoints.list_lag_seconds
     assert not found.is_alive()
 
 

@@ -20,6 +20,7 @@ from ops.commands import secrets
 from ops.commands.assistants import DefinitionCheck, check_file, check_model
 from ops.conversations import ConversationRepository
 from ops.credential_checks import SecretStore
+from ops.endpoints import Endpoints
 from ops.errors import OperatorError
 from tests.ops.operator_channel import OperatorChannel, to
 from tests.support.callbacks import Callbacks
@@ -84,6 +85,21 @@ def test_changed_record_is_kept(lost: OperatorChannel, monkeypatch: pytest.Monke
     monkeypatch.setattr(ConversationRepository, "apply", race)
     assert "look again" in lost.refused(*RESOLVE, "--not-sent")
     assert "operator_actions" not in lost.channel.record("lost")
+
+
+def test_a_release_needs_less_time_in_the_local_cloud(
+    lost: OperatorChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake's list lags for as long as the local cloud says, which is checked like an hour."""
+    lost.age_send("lost", -1.5)
+    faked = Endpoints.from_environment()
+    for lag in (None, 7_200, 60):
+        endpoints = replace(faked, list_lag_seconds=lag)
+        monkeypatch.setattr(Endpoints, "from_environment", lambda found=endpoints: found)
+        if lag == 60:
+            assert lost.succeed(*RESOLVE, "--not-sent")
+        else:
+            assert "too early to decide" in lost.refused(*RESOLVE, "--not-sent")
 
 
 def test_a_release_needs_time_and_the_answer(lost: OperatorChannel) -> None:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import urllib3
 from moto.server import main
 
-from local.emulator.ministack import HOST, free_port
 from local.fakes.aws import CREDENTIALS
+from local.fakes.server import HOST, free_port
 from local.paths import ROOT
 from tests.support.aws_account import serialized_calls
 

@@ -20,9 +20,10 @@ from lambda_src.services.dynamodb import deserialize
 from local.aws import Aws
 from local.cloud import ACCOUNT, REGION
 from local.emulator.metric_math import replace_metric_math
-from local.emulator.ministack import HOST, MiniStack, free_port
+from local.emulator.ministack import MiniStack
 from local.emulator.queue_metrics import queued_messages
 from local.fakes import FakeOpenAI, FakeTwilio, Fault, Match
+from local.fakes.server import HOST, free_port
 from local.lifecycle import wait_for
 from ops.vendor_copies import Kind, VendorCopies
 from tests.infra.synthesis import synthesize

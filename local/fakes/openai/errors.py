@@ -45,7 +45,7 @@ _PARAMS: Mapping[str, str] = {"conversation_locked": "conversation", "model_not_
 _TYPES: Mapping[int, str] = {403: "request_forbidden", 429: "requests"}
 
 NAMED_FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {code: Fault.error(status, code) for code, (status, _) in _ERRORS.items()}
+    {code: Fault.error(status, code, text) for code, (status, text) in _ERRORS.items()}
 )
 """An error response for every code, by its name."""
 

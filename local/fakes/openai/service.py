@@ -1,13 +1,13 @@
 """The fake of OpenAI's API: models, conversations, responses, and the threads of assistants."""
 
-from collections.abc import Collection
-from typing import Any, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from flask import Flask, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
-from local.fakes.faults import Fault, FaultKind, Match
+from local.fakes.faults import ANY_REQUEST, Fault, FaultKind, Match
 from local.fakes.openai.errors import NAMED_FAULTS, OpenAIError, error_response
 from local.fakes.openai.model import OpenAISettings
 from local.fakes.openai.responses import ResponseRoutes, new_id
@@ -36,6 +36,11 @@ class FakeOpenAI(FakeService[OpenAISettings]):
         | {FaultKind.REPEATED, FaultKind.REASONING_ONLY}
     )
     vendor_requests = Match(method="POST", paths=("/v1/responses", "/v1/threads/*/runs"))
+    request_groups: ClassVar[Mapping[str, Match]] = {
+        "answers": vendor_requests,
+        "all": ANY_REQUEST,
+    }
+    selector = (".+", "the conversation's id or a part of it")
 
     def __init__(
         self,

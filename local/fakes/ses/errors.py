@@ -29,7 +29,7 @@ _ERRORS: Mapping[str, tuple[int, str]] = {
 }
 
 NAMED_FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {code: Fault.error(status, code) for code, (status, _) in _ERRORS.items()}
+    {code: Fault.error(status, code, text) for code, (status, text) in _ERRORS.items()}
 )
 """An error response for every code."""
 

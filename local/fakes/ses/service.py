@@ -57,6 +57,7 @@ class FakeSes(FakeService[SesSettings]):
     """
 
     vendor_faults = event_faults = EVENT_FAULTS
+    selector = (".+", "the recipient's e-mail address or a part of it")
 
     def __init__(
         self,

@@ -97,7 +97,7 @@ _ERRORS: Mapping[int, tuple[int, str]] = {
 }
 
 NAMED_FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {str(code): Fault.error(status, code) for code, (status, _) in _ERRORS.items()}
+    {str(code): Fault.error(status, code, text) for code, (status, text) in _ERRORS.items()}
 )
 """An error response for every code, by its number."""
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
-from local.fakes.faults import CALLBACK_FAULTS, Fault, FaultKind, Match
+from local.fakes.faults import ANY_REQUEST, CALLBACK_FAULTS, Fault, FaultKind, Match
 from local.fakes.server import CONTROL_PREFIX, injected_fault
 from local.fakes.service import FakeService, InboxMessage
 from local.fakes.twilio.callbacks import CallbackSender, SentCallback
@@ -48,6 +48,12 @@ class FakeTwilio(FakeService[TwilioSettings]):
     vendor_faults = frozenset({FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED}) | CALLBACK_FAULTS
     event_faults = CALLBACK_FAULTS
     vendor_requests = Match(method="POST", paths=(f"{API}/Accounts/*/Messages.json",))
+    request_groups: ClassVar[Mapping[str, Match]] = {
+        "sends": vendor_requests,
+        "lookups": Match(method="GET", paths=(f"{API}/Accounts/*/Messages*",)),
+        "all": ANY_REQUEST,
+    }
+    selector = (r"\+?\d+", "the recipient's phone number or a part of it")
 
     def __init__(
         self,

@@ -195,7 +195,7 @@ class FaultInjection:
             self._lag(0)
             self._twilio.clear_faults()
             self._openai.clear_faults()
-            self._dynamodb_proxy.clear_rules()
+            self._dynamodb_proxy.clear_faults()
             self._refuse()
 
     @property

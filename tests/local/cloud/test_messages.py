@@ -46,7 +46,7 @@ Trackers = Mapping[str, MessageTracker]
 def test_only_loopback_is_listened_on(cloud: LocalCloud, fakes: FakeVendors) -> None:
     """Every server of the local cloud listens on 127.0.0.1 and nowhere else."""
     proxy = cloud.dynamodb_proxy
-    urls = (cloud.aws.endpoint, proxy.url, fakes.openai.origin, fakes.twilio.origin)
+    urls = (cloud.aws.endpoint, proxy.base_url, fakes.openai.origin, fakes.twilio.origin)
     ports = {int(url.rpartition(":")[2]) for url in urls}
     sockets = [each for each in psutil.net_connections() if each.status == psutil.CONN_LISTEN]
     listening = {tuple(each.laddr) for each in sockets if ports & {*each.laddr}}

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -30,11 +31,12 @@ from local.emulator.alerts import AlertSubscription
 from local.emulator.filter_patterns import UnsupportedPatternError
 from local.emulator.function_logs import LogReader
 from local.emulator.metric_relay import MetricRelay, RelayThread
-from local.emulator.ministack import HOST, MiniStack, free_port
+from local.emulator.ministack import MiniStack
 from local.emulator.ministack_process import log_of_invocation, read_log
-from local.emulator.queue_metrics import AGE_SECONDS, QueueAgeMetric, QueueDepthMetric
+from local.emulator.queue_metrics import PUBLISH_SECONDS, QueueAgeMetric, QueueDepthMetric
 from local.errors import LocalCloudError
 from local.fakes import Fault, FaultKind, Match, Rule
+from local.fakes.server import HOST, free_port
 from local.message_tracker import MessageState, MessageTracker
 from local.vendors import Credentials, store_secrets
 from tests.support.metrics import metric_sum
@@ -144,17 +146,7 @@ def test_an_alarm_notifies_its_subscriber(aws: Aws, line: Callable[[LogGroup], s
     log_group = LogGroup(aws)
     topic_arn = aws.sns.create_topic(Name=log_group.name)["TopicArn"]
     subscription = AlertSubscription(aws, topic_arn)
-    aws.cloudwatch.put_metric_alarm(
-        AlarmName=log_group.name,
-        Namespace=log_group.name,
-        MetricName="Lost",
-        Statistic="Sum",
-        Period=300,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanOrEqualToThreshold",
-        AlarmActions=[topic_arn],
-    )
+    _put_alarm(aws, log_group.name, AlarmActions=[topic_arn])
     relay = MetricRelay(aws, log_group.name)
     log_group.write(OTHER)
     relay.update()
@@ -166,27 +158,60 @@ def test_an_alarm_notifies_its_subscriber(aws: Aws, line: Callable[[LogGroup], s
     assert alert == subscription.alarm_on(f"{log_group.name}/Lost")
 
 
+def _put_alarm(aws: Aws, name: str, **properties: Any) -> None:
+    """Create an alarm on the metric `Lost` of the namespace that begins its name."""
+    default: dict[str, Any] = {
+        "Namespace": name.partition(" ")[0],
+        "MetricName": "Lost",
+        "Statistic": "Sum",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    aws.cloudwatch.put_metric_alarm(AlarmName=name, **default | properties)
+
+
+def _states(aws: Aws, namespace: str, *data: Any) -> dict[str, str]:
+    """Publish data of the metric `Lost`; return the states of the namespace's alarms."""
+    data = tuple({"MetricName": "Lost", "Value": 1, **datum} for datum in data)
+    # CloudWatch evaluates alarms every minute, the embedded AWS when any metric is published.
+    other: Any = {"MetricName": "Other", "Value": 1}
+    aws.cloudwatch.put_metric_data(Namespace=namespace, MetricData=[*data, other])
+    found = aws.cloudwatch.describe_alarms(AlarmNamePrefix=namespace)["MetricAlarms"]
+    return {each["AlarmName"].removeprefix(f"{namespace} "): each["StateValue"] for each in found}
+
+
 def test_an_alarm_is_on_the_metric_with_its_dimensions(aws: Aws) -> None:
     """A data point sets off the alarm on its own dimensions only."""
     namespace = uuid.uuid4().hex
-    for name in ("one", "two", ""):
-        aws.cloudwatch.put_metric_alarm(
-            AlarmName=f"{namespace}{name}",
-            Namespace=namespace,
-            MetricName="Lost",
-            Dimensions=[{"Name": "Queue", "Value": name}] if name else [],
-            Statistic="Sum",
-            Period=300,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="GreaterThanOrEqualToThreshold",
-        )
-    dimensions: Any = [{"Name": "Queue", "Value": "two"}]
-    datum: Any = {"MetricName": "Lost", "Dimensions": dimensions, "Value": 1}
-    aws.cloudwatch.put_metric_data(Namespace=namespace, MetricData=[datum])
-    found = aws.cloudwatch.describe_alarms(AlarmNamePrefix=namespace)["MetricAlarms"]
-    in_alarm = [each["AlarmName"] for each in found if each["StateValue"] == "ALARM"]
-    assert [f"{namespace}two"] == in_alarm
+    for name in ("one", "two", "none"):
+        dimensions = [{"Name": "Queue", "Value": name}] if name != "none" else []
+        _put_alarm(aws, f"{namespace} {name}", Dimensions=dimensions)
+    states = _states(aws, namespace, {"Dimensions": [{"Name": "Queue", "Value": "two"}]})
+    assert {"one": "OK", "two": "ALARM", "none": "OK"} == states
+
+
+def test_an_alarm_needs_its_data_points_and_ends_without_data(aws: Aws) -> None:
+    """Each period is evaluated by itself; a missing one is treated as the alarm says."""
+    namespace, now = uuid.uuid4().hex, time.time()
+    topic_arn = aws.sns.create_topic(Name=namespace)["TopicArn"]
+    subscription = AlertSubscription(aws, topic_arn)
+    needed = {"EvaluationPeriods": 3, "DatapointsToAlarm": 2}
+    _put_alarm(aws, f"{namespace} two of three", **needed)
+    _put_alarm(aws, f"{namespace} two in one", Threshold=2)
+    _put_alarm(aws, f"{namespace} no data", MetricName="None", OKActions=[topic_arn])
+    _put_alarm(aws, f"{namespace} breaching", MetricName="None", TreatMissingData="breaching")
+    aws.cloudwatch.set_alarm_state(
+        AlarmName=f"{namespace} no data", StateValue="ALARM", StateReason="it was"
+    )
+    ended = {"no data": "OK", "breaching": "ALARM"}
+    latest, earlier = ({"Timestamp": now - age} for age in (10, 410))
+    assert {"two of three": "OK", "two in one": "OK", **ended} == _states(aws, namespace, latest)
+    assert "OK" in [alert.state for alert in subscription.all_alerts()]
+    states = _states(aws, namespace, earlier)
+    assert {"two of three": "ALARM", "two in one": "OK", **ended} == states
 
 
 @pytest.mark.parametrize(
@@ -247,9 +272,10 @@ def test_data_points_are_published_together(aws: Aws, monkeypatch: pytest.Monkey
 
 
 def test_the_depth_and_the_age_of_a_queue_are_published(aws: Aws) -> None:
-    """Both include messages in flight; the depth is published once not 0, the age at intervals."""
+    """Both include messages in flight, and are published again while they do not change."""
     url, now = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"], [time.time()]
-    metrics = QueueDepthMetric(aws, url), QueueAgeMetric(aws, url, clock=lambda: now[0])
+    clock = partial(now.__getitem__, 0)
+    metrics = QueueDepthMetric(aws, url, clock), QueueAgeMetric(aws, url, clock)
 
     def published(after: float) -> list[float]:
         now[0] += after
@@ -263,10 +289,11 @@ def test_the_depth_and_the_age_of_a_queue_are_published(aws: Aws) -> None:
     assert [0, 0] == published(after=0)
     aws.sqs.send_message(QueueUrl=url, MessageBody="x")
     aws.sqs.receive_message(QueueUrl=url)
-    assert [1, 0] == published(after=AGE_SECONDS / 2)
+    assert [1, 0] == published(after=PUBLISH_SECONDS / 2)
+    assert [1, 0] == published(after=0)
     depth, age = published(after=600)
-    assert 1 == depth
-    assert 500 < age <= 600 + AGE_SECONDS / 2
+    assert 2 == depth
+    assert 500 < age <= 600 + PUBLISH_SECONDS / 2
 
 
 @pytest.fixture
@@ -297,7 +324,7 @@ class _Table(NamedTuple):
 @pytest.fixture
 def table(proxy: DynamoDBProxy, aws: Aws) -> _Table:
     """Create a table through the proxy, with the number 1."""
-    table = _Table(replace(aws, endpoint=proxy.url).dynamodb, uuid.uuid4().hex)
+    table = _Table(replace(aws, endpoint=proxy.base_url).dynamodb, uuid.uuid4().hex)
     table.client.create_table(
         TableName=table.name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -335,7 +362,7 @@ def test_an_injected_error_is_one_of_dynamodbs(
     assert code == raised.value.response["Error"]["Code"]
     assert 1 == table.number()
     assert proxy.failed_count > 0
-    proxy.clear_rules()
+    proxy.clear_faults()
     table.update(2)
     assert 2 == table.number()
 

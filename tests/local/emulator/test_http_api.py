@@ -14,7 +14,8 @@ from lambda_src.core.contract import RECEIVER_HANDLER
 from local.aws import Aws
 from local.cloud import ACCOUNT, REGION
 from local.emulator.callback_urls import OUTPUT, callback_base_url, with_callback_url
-from local.emulator.ministack import HOST, MiniStack, free_port
+from local.emulator.ministack import MiniStack
+from local.fakes.server import HOST, free_port
 from local.lifecycle import wait_for
 
 CODE = """import json
@@ -98,7 +99,7 @@ def _deployable(directory: Path, url: str | None, **function: object) -> dict[st
     (assembly / "asset.1" / "index.py").write_text(CODE, "utf-8")
     (assembly / "Api.template.json").write_text(json.dumps(template), "utf-8")
     for _ in range(2):  # what an earlier run has left is replaced
-        copy = with_callback_url(assembly, directory / "copy", url)
+        copy = with_callback_url(assembly, directory / "copy", url, {})
     assert ["{}", CODE] == [
         (copy / name).read_text("utf-8") for name in ("manifest.json", "asset.1/index.py")
     ]
