@@ -32,11 +32,16 @@ def bench(
     console = Console()
     figures = list(_measure(console, rounds, messages))
     callback_figures, costs = _measure_callbacks(console, rounds)
+    with backend() as services, report.progress(console, "operator CLI") as on_progress:
+        operator_figures = measurements.operator_cli(services, rounds, on_progress)
     with report.progress(console, "local cloud") as on_progress:
         tables = [
             figure_table(figures),
             figure_table(callback_figures, callbacks.TITLE, callbacks.CONTESTANTS),
             costs,
+            figure_table(
+                operator_figures, measurements.OPERATOR_TITLE, [*measurements.OPERATOR_CONTESTANTS]
+            ),
             local_cloud.measure(messages, on_progress),
         ]
     for table in tables:
@@ -48,7 +53,9 @@ def bench(
         )
         report.write(tables, run, DOCUMENT)
     is_met = all(
-        figure.is_met(goal) for figure in [*figures, *callback_figures] for goal in figure.goals
+        figure.is_met(goal)
+        for figure in [*figures, *callback_figures, *operator_figures]
+        for goal in figure.goals
     )
     raise typer.Exit(0 if is_met else 1)
 

@@ -1,6 +1,8 @@
 """Package size, cold starts, warm batches, a long run, and `cdk synth`."""
 
+import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -10,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import boto3
 from openai import OpenAI
 
 from benchmarks.backend import BATCH_SIZE, Backend
 from benchmarks.bundles import Bundle
 from benchmarks.figures import Figure, Goal
 from benchmarks.runtime import Function
+from lambda_src.core.contract import HANDLER
 from local import paths
 from tests.faults.report import OnProgress
 from tests.support.channel import API_KEY, MODEL
@@ -25,6 +29,14 @@ WARM_UP_BATCHES = 3
 COUNTED_BATCHES = 5
 """Processor time is reported in ticks of 10 ms, hence measured over several batches."""
 LONG_RUN_WARM_UP_MESSAGES = 100
+OPERATOR_COMMANDS = ("--help", "status")
+OPERATOR_CONTESTANTS = {
+    "ours": "",
+    "everything": "import boto3, openai.types, lambda_src.utils.context_processor;"
+    " from ops.cli import build_app; build_app(); ",
+}
+"""What is imported before the operator CLI: nothing, or what some of its commands need."""
+OPERATOR_TITLE = "Start of the operator CLI"
 EMPTY_APP = "from aws_cdk import App, Stack; app = App(); Stack(app, 'Empty'); app.synth()"
 
 
@@ -166,6 +178,70 @@ def synthesis(rounds: int, on_progress: OnProgress) -> Figure:
     return Figure("cdk synth, warm, nothing changed", "s", seconds, (Goal(1.5, "limit"),))
 
 
+def operator_cli(backend: Backend, rounds: int, on_progress: OnProgress) -> list[Figure]:
+    """Measure the operator CLI's processor time, also after importing everything.
+
+    It waits for AWS as well, but as long as before.
+    """
+    _create_channel(backend)
+    seconds: dict[str, dict[str, list[float]]] = {
+        name: {contestant: [] for contestant in OPERATOR_CONTESTANTS} for name in OPERATOR_COMMANDS
+    }
+    with tempfile.TemporaryDirectory() as bytecode:
+        environment = os.environ | {"PYTHONPYCACHEPREFIX": bytecode}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for number in range(rounds + 1):
+            for name, measured in seconds.items():
+                for contestant, imports in OPERATOR_CONTESTANTS.items():
+                    program = f"{imports}from ops import main; main()"
+                    before = _cpu_seconds_of_children()
+                    _run([sys.executable, "-c", program, name], environment)
+                    if number:  # the first round writes the bytecode
+                        measured[contestant].append(_cpu_seconds_of_children() - before)
+            on_progress(number, rounds)
+    goal = Goal(0.5, "everything")
+    return [
+        Figure(f"ops {name}, processor time", "s", measured, (goal,))
+        for name, measured in seconds.items()
+    ]
+
+
+def _create_channel(backend: Backend) -> None:
+    """Create what `ops status` finds of a channel: a stack with outputs, and its function."""
+    variables = {
+        **backend.environment,
+        "HANDOFF_QUEUE_URL": backend.environment["QUEUE_URL"],
+        "POWERTOOLS_METRICS_NAMESPACE": "bench",
+    }
+    name = "whatsapp-channel-processor-dev"
+    role = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    functions = boto3.client("lambda")
+    functions.create_function(
+        FunctionName=name,
+        Role=role["Role"]["Arn"],
+        Runtime="python3.13",
+        Handler=HANDLER,
+        Code={"ZipFile": b"none"},
+        Environment={
+            "Variables": {each: variables[each] for each in variables if "AWS_" not in each}
+        },
+        Publish=True,
+    )
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    outputs = {
+        "FunctionName": name,
+        "FunctionAlias": "live",
+        "DeadLetterQueueUrl": variables["QUEUE_URL"],
+    }
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {each: {"Value": value} for each, value in outputs.items()},
+    }
+    boto3.client("cloudformation").create_stack(
+        StackName="ai-multi-comms-whatsapp-dev", TemplateBody=json.dumps(template)
+    )
+
+
 def _start(
     backend: Backend, contestants: Sequence[Bundle], running: ExitStack
 ) -> Mapping[str, Function]:
@@ -199,12 +275,19 @@ def _ai_seconds(backend: Backend) -> float:
 
 def _synthesize(directory: Path, output: Path, *arguments: str) -> float:
     command = [str(paths.CDK), "synth", "--no-notices", "--quiet", "--output", str(output)]
+    path = f"{paths.VENV_BIN}{os.pathsep}{os.environ['PATH']}"
+    return _run([*command, *arguments], {**os.environ, "PATH": path}, directory)
+
+
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], directory: Path = paths.ROOT
+) -> float:
+    """Run a command that must succeed; return its duration in seconds."""
     started = time.perf_counter()
-    subprocess.run(  # noqa: S603 - our own arguments
-        [*command, *arguments],
-        cwd=directory,
-        env={**os.environ, "PATH": f"{paths.VENV_BIN}{os.pathsep}{os.environ['PATH']}"},
-        check=True,
-        capture_output=True,
-    )
+    subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True)  # noqa: S603 - our own arguments
     return time.perf_counter() - started
+
+
+def _cpu_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -1,5 +1,5 @@
 """`python -m ops`."""
 
-from ops.cli import app
+from ops import main
 
-app()
+main()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from lambda_src.core import Metric, OpenWork
 from lambda_src.core.contract import ENDS
 from lambda_src.services.dynamodb_service import OpenWorkTable
+from ops.console import NextStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
@@ -89,30 +90,39 @@ class ChannelStatus:
         """The alarms in the state ALARM."""
         return tuple(alarm for alarm in self.alarms if alarm.state == "ALARM")
 
-    def next_steps(self) -> Iterator[str]:
-        """Yield what the operator should do, the most important first."""
+    def next_steps(self, command_line: Callable[..., str]) -> Iterator[str | NextStep]:
+        """Yield what the operator should do, the most important first.
+
+        Args:
+            command_line: Returns a command for this channel, to be pasted into a shell.
+        """
         for alarm in self.active_alarms:
             yield f"{alarm.name} is in ALARM: {_runbook_section(alarm.name)}"
         if self.mapping != "Enabled":
             yield f"the event source mapping is {self.mapping}: docs/runbook.md, Pausing"
         if self.unknown:
-            yield f"{self.unknown} sends have an unknown outcome: unknown list"
+            text = f"{self.unknown} sends have an unknown outcome"
+            yield NextStep(text, command_line("unknown", "list"))
         if self.drafts:
-            yield f"{self.drafts} drafts wait for a decision: approvals list"
+            text = f"{self.drafts} drafts wait for a decision"
+            yield NextStep(text, command_line("approvals", "list"))
         if self.dead_letters:
-            yield f"{self.dead_letters} dead-letter messages: dlq list"
+            text = f"{self.dead_letters} dead-letter messages"
+            yield NextStep(text, command_line("dlq", "list"))
         if (self.oldest_seconds or 0) > MAX_AGE_SECONDS:
             yield "messages wait too long: docs/runbook.md#oldestmessage"
-        yield from self._steps_of_events()
+        yield from self._steps_of_events(command_line)
 
-    def _steps_of_events(self) -> Iterator[str]:
+    def _steps_of_events(self, command_line: Callable[..., str]) -> Iterator[str | NextStep]:
         if self.events_mapping not in {None, "Enabled"}:
             state = self.events_mapping
             yield f"the events worker's mapping is {state}: docs/runbook.md#oldestevent"
         if self.events_dead_letters:
-            yield f"{self.events_dead_letters} dead-letter events: dlq list --events"
+            text = f"{self.events_dead_letters} dead-letter events"
+            yield NextStep(text, command_line("dlq", "list", "--events"))
         if undelivered := self.reports.get(Metric.MESSAGES_UNDELIVERED):
-            yield f"{undelivered} messages were not delivered: conversation undelivered"
+            text = f"{undelivered} messages were not delivered"
+            yield NextStep(text, command_line("conversation", "undelivered"))
 
 
 def read_status(deployment: Deployment, hours: float, now: float) -> ChannelStatus:
@@ -214,7 +224,7 @@ def _latest(
 ) -> float | None:
     """Return a metric's latest value of the last minutes; None if it has none."""
     values = _values(deployment, [query], now - minutes * 60, now)[query["Id"]]
-    return values[0] if values else None
+    return values[max(values)] if values else None
 
 
 def _sums(
@@ -223,7 +233,7 @@ def _sums(
     ids = {f"m{number}": metric for number, metric in enumerate(metrics)}
     queries = [_query(id_, _namespace(deployment), name, "Sum", 300) for id_, name in ids.items()]
     values = _values(deployment, queries, now - hours * 3600, now)
-    return {str(metric): int(sum(values[id_])) for id_, metric in ids.items()}
+    return {str(metric): int(sum(values[id_].values())) for id_, metric in ids.items()}
 
 
 def _alarms(deployment: Deployment) -> tuple[Alarm, ...]:
@@ -251,12 +261,14 @@ def _query(  # noqa: PLR0917 - the parts of CloudWatch's metric identity
 
 def _values(
     deployment: Deployment, queries: Sequence[MetricDataQueryTypeDef], start: float, end: float
-) -> dict[str, list[float]]:
-    """Return each query's values, the newest first."""
-    results = deployment.aws.cloudwatch.get_metric_data(
+) -> dict[str, dict[datetime, float]]:
+    """Return each query's values by their times, in no particular order."""
+    pages = deployment.aws.cloudwatch.get_paginator("get_metric_data").paginate(
         MetricDataQueries=queries,
         StartTime=datetime.fromtimestamp(start, UTC),
         EndTime=datetime.fromtimestamp(end, UTC) + timedelta(minutes=1),
-        ScanBy="TimestampDescending",
-    )["MetricDataResults"]
-    return {result["Id"]: result["Values"] for result in results}
+    )
+    found: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
+    for result in (result for page in pages for result in page["MetricDataResults"]):
+        found[result["Id"]].update(zip(result["Timestamps"], result["Values"], strict=True))
+    return found

@@ -12,7 +12,8 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_src.core import ConfigurationError, ProcessingError
-from ops.console import MASK, UNCHANGED, Console, mask_recipient, mask_record
+from ops import INTERRUPTED
+from ops.console import MASK, UNCHANGED, Console, NextStep, mask_recipient, mask_record
 from ops.errors import Declined, OperatorError
 from ops.session import PROJECT, Session
 
@@ -20,6 +21,7 @@ __all__ = [
     "MASK",
     "Console",
     "DryRun",
+    "NextStep",
     "OperatorError",
     "Reason",
     "Recipient",
@@ -33,7 +35,6 @@ __all__ = [
     "require_reason",
 ]
 
-INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
 END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 TARGET_PANEL = "Target"
 NO_ANSWER = "no answer: add --yes to continue without a question, or --dry-run to look only"

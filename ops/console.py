@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import os
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import rich.console
 import typer
 import typer.core
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +26,8 @@ from ops.errors import Declined, OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from rich.progress import Progress
 
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -42,11 +44,14 @@ ASCII = {"…": "...", "•": "*", "·": "-", "–": "-", "→": "->", "✓": "+
 UNCHANGED = "nothing was changed"
 RESUMABLE = "completed work is kept: run the same command again to continue"
 
-PADDING_LEFT, PADDING_RIGHT = 2, 1
-"""Columns of space beside a cell."""
+PADDING = 2
+"""Columns of space before a cell."""
+UNITS = (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48), ("days", 86400, math.inf))
+"""Units of durations: name, seconds, and from how many of them on the next unit is used."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Characters by which a text could hide or change what a terminal shows of another one."""
+NO_VALUE = "–"
 MASK = "•••"
 PUBLIC_FIELDS = frozenset(
     {
@@ -130,6 +135,20 @@ def decode_text(content: bytes, name: str) -> str:
         ) from None
 
 
+def read_text(file: BinaryIO) -> str:
+    """Read a text from a file that is open, or from standard input.
+
+    Raises:
+        OperatorError: It cannot be read, or has no encoding of Unicode.
+    """
+    name = getattr(file, "name", "standard input")
+    try:
+        content = file.read()
+    except OSError as error:
+        raise OperatorError(f"{name}: cannot be read: {error.strerror}") from None
+    return decode_text(content, str(name))
+
+
 def replace_unencodable(error: UnicodeError) -> tuple[str, int]:
     """Replace characters that an output cannot encode, as an error handler of `codecs`."""
     if not isinstance(error, UnicodeEncodeError):
@@ -151,6 +170,34 @@ class CommandGroup(typer.core.TyperGroup):
         """Run the command that the arguments name."""
         print_in_any_encoding()
         return super().main(*args, **kwargs)
+
+
+class Hours(float):
+    """A duration in hours, with one decimal in JSON; people see a fitting unit.
+
+    Attributes:
+        seconds: The exact duration.
+    """
+
+    seconds: float
+
+    @classmethod
+    def of(cls, seconds: float) -> Hours:
+        """Return a duration that is given in seconds."""
+        hours = cls(round(seconds / 3600, 1))
+        hours.seconds = seconds
+        return hours
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do next, and the command that does it, to be pasted into a shell unchanged."""
+
+    text: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.command}"
 
 
 class UninterruptedOutput(rich.console.Console):
@@ -215,30 +262,36 @@ class Console:
         if not rows:
             self.say(empty, "dim")
             return
-        columns = [_column(name, [row[name] for row in rows]) for name in rows[0]]
-        if sum(column.min_width + PADDING_LEFT + PADDING_RIGHT for column in columns) <= (
-            self.output.width
-        ):
-            self.output.print(_table(columns))
+        columns = {name: _column(name, [row[name] for row in rows]) for name in rows[0]}
+        # A column without any value only takes the place of others.
+        columns = {name: each for name, each in columns.items() if not each.is_empty} or columns
+        width = self.output.width
+        if sum(each.min_width + PADDING for each in columns.values()) <= width:
+            is_wide = sum(each.full_width + PADDING for each in columns.values()) <= width
+            self.output.print(_table([*columns.values()], wraps_headings=not is_wide))
             return
         for number, row in enumerate(rows):
             if number:
                 self.output.print()
-            self.fields(row)
+            self.fields({name: row[name] for name in columns})
 
     def fields(self, fields: Mapping[str, object]) -> None:
         """Print named values, one a line; nested values as JSON."""
         if not self.as_json:
-            pairs = ((_words(name), _to_text(value)) for name, value in fields.items())
+            pairs = ((_words(name, value), _to_text(value)) for name, value in fields.items())
             self.output.print(fields_table(pairs))
 
-    def steps(self, texts: Iterable[str], title: str = "next steps") -> None:
-        """Print what to do next."""
-        texts = [] if self.as_json else list(texts)
-        if texts:
+    def steps(self, steps: Iterable[str | NextStep], title: str = "next steps") -> None:
+        """Print what to do next; a command has a line of its own, to be copied and pasted."""
+        steps = [] if self.as_json else list(steps)
+        if steps:
             self.heading(title)
-        for text in texts:  # never wrapped, so that the commands in them can be copied
-            self.output.print(_visible_text(f"  → {text}"), soft_wrap=True)
+        for step in steps:
+            text, command = (step.text, step.command) if isinstance(step, NextStep) else (step, "")
+            if text:
+                self.output.print(_visible_text(f"  → {text}"), soft_wrap=True)
+            if command:
+                self.output.print(_visible_text(f"    {command}"), soft_wrap=True)
 
     def error(self, text: str) -> None:
         """Print what went wrong; the terminal wraps it."""
@@ -250,6 +303,15 @@ class Console:
 
     def progress(self) -> Progress:
         """Return a transient progress bar, which only terminals show."""
+        # Imported here: most commands have none.
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         return Progress(
             TextColumn("  {task.description}"),
             BarColumn(),
@@ -270,6 +332,13 @@ class Console:
         if not yes and not typer.confirm(question, err=True):
             raise Declined(UNCHANGED)
         self.if_interrupted = RESUMABLE
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in a fitting unit: `90 s`, `15 min`, `3 h`, `2 days`."""
+    fitting = (unit for unit in UNITS if round(seconds / unit[1]) < unit[2])
+    name, size, _ = next(fitting)
+    return f"{round(seconds / size)} {name}"
 
 
 def fields_table(pairs: Iterable[tuple[str, str]]) -> Table:
@@ -328,27 +397,39 @@ class _Column:
     is_number: bool
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no cell has a value."""
+        return all(cell == NO_VALUE for cell in self.cells)
+
+    @property
     def is_prose(self) -> bool:
         """Whether a cell has several words, and may be wrapped between them."""
-        return any(" " in cell for cell in self.cells)
+        return not self.is_number and any(" " in cell for cell in self.cells)
 
     @property
     def min_width(self) -> int:
         """Length of the longest word."""
-        words = [word for text in (self.name, *self.cells) for word in text.split()]
+        cells = [[cell] if self.is_number else cell.split() for cell in self.cells]
+        words = [word for texts in (self.name.split(), *cells) for word in texts]
         return max(map(len, words), default=0)
+
+    @property
+    def full_width(self) -> int:
+        """Length of the longest line if nothing is wrapped."""
+        return max(map(len, (self.name, *self.cells)))
 
 
 def _column(name: str, values: Sequence[object]) -> _Column:
-    is_number = isinstance(values[0], int | float)
-    return _Column(_words(name), [_to_text(value) for value in values], is_number)
+    example = next((value for value in values if value is not None), None)
+    is_number = isinstance(example, int | float)
+    return _Column(_words(name, example), [_to_text(value) for value in values], is_number)
 
 
-def _table(columns: Sequence[_Column]) -> Table:
-    table = Table(box=None, padding=(0, PADDING_RIGHT, 0, PADDING_LEFT), header_style="dim")
+def _table(columns: Sequence[_Column], *, wraps_headings: bool) -> Table:
+    table = Table(box=None, padding=(0, 0, 0, PADDING), header_style="dim")
     for column in columns:
         heading = column.name
-        if not column.is_prose:
+        if wraps_headings and not column.is_prose:
             heading = "\n".join(wrap(heading, column.min_width))
         table.add_column(
             Text(heading),
@@ -366,20 +447,30 @@ def _visible_text(text: str, style: str = "") -> Text:
     return Text(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text), style)
 
 
-def _words(name: str) -> str:
+def _words(name: str, value: object) -> str:
+    if isinstance(value, Hours):  # shown with its unit
+        name = name.removesuffix("_hours").removeprefix("hours_")
     return name.replace("_", " ")
 
 
 def _to_text(value: object) -> str:
     if value is None or value == "" or value in ([], {}, ()):
-        return "–"
+        return NO_VALUE
     if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
         return ", ".join(value)
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, default=_to_json, ensure_ascii=False)
+    return _scalar_to_text(value)
+
+
+def _scalar_to_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(_to_json(value) if isinstance(value, Decimal | datetime) else value)
+    if isinstance(value, Hours):
+        return duration(value.seconds)
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return str(_to_json(value) if isinstance(value, Decimal) else value)
 
 
 def _to_json(value: Any) -> object:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_src.core import (
@@ -30,10 +31,11 @@ from lambda_src.services.dynamodb import (
 )
 from lambda_src.services.dynamodb_service import map_errors, too_large
 from ops.audit import ACTIONS, APPEND_ENTRY, entry_values
+from ops.console import Hours
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -59,6 +61,8 @@ FINAL_STATUSES = frozenset(
 APPROVAL_FIELDS = frozenset({"approved_by", "approved_at", "edited"})
 """What an approval adds to `written_by`; the draft may have been held again since."""
 DRAFT_IS_HELD = "conversation_status = :awaiting AND draft_id = :draft_id"
+MAX_NAMED = 5
+"""How many conversations an error names."""
 POLL_SECONDS = 0.5
 
 
@@ -149,40 +153,76 @@ class ConversationRepository:
         )
         return (deserialize(row) for page in pages for row in page["Items"])
 
+    def of_recipient(self, spellings: Sequence[str]) -> Iterator[ConversationRecord]:
+        """Yield the records of a recipient with these spellings of their address."""
+        for spelling in spellings:
+            yield from self._query("primary_channel = :recipient", {":recipient": spelling})
+
     def find(
-        self, conversation_id: str, spellings: tuple[str, ...] = ()
+        self, named: str, spellings: tuple[str, ...] = (), *, is_whole: bool = False
     ) -> list[ConversationRecord]:
         """Return the records of a conversation, one for each recipient.
 
         Args:
-            conversation_id: The conversation's id.
+            named: The conversation's id, or its first characters if no other one begins with them.
             spellings: Addresses of one recipient; if empty, the whole table is read.
+            is_whole: Whether only a whole id is accepted.
 
         Raises:
-            OperatorError: There is none.
+            OperatorError: There is none, or several conversations begin with these characters.
         """
-        if spellings:
-            read = (self.read(RecordKey(each, conversation_id)) for each in spellings)
-            found = [record for record in read if record]
-        else:
-            found = list(self.scan(conversation_id=conversation_id))
-        if not found:
-            raise OperatorError(
-                f"no record of the conversation {conversation_id}"
-                + (" with that recipient: try without --recipient" if spellings else "")
-            )
-        return found
+        if not named:
+            raise OperatorError("the conversation's id is empty")
+        whole, begins, ids = [], [], set()
+        for record in self._beginning_with(named, spellings):
+            ids.add(record.key.conversation_id)
+            if record.key.conversation_id == named:
+                whole.append(record)
+            elif len(ids) == 1:
+                begins.append(record)
+        if whole:
+            return whole
+        if len(ids) == 1 and not is_whole:
+            return begins
+        raise OperatorError(_not_found(named, ids, has_recipient=bool(spellings)))
 
-    def find_one(self, conversation_id: str, spellings: tuple[str, ...] = ()) -> ConversationRecord:
-        """Return the only record of a conversation.
+    def find_one(
+        self, named: str, spellings: tuple[str, ...] = (), *, is_whole: bool = False
+    ) -> ConversationRecord:
+        """Return the only record of a conversation; the arguments are those of `find`.
 
         Raises:
             OperatorError: There is none, or there are several.
         """
-        found = self.find(conversation_id, spellings)
+        found = self.find(named, spellings, is_whole=is_whole)
         if len(found) > 1:
             raise OperatorError(f"{len(found)} records have that id: choose one with --recipient")
         return found[0]
+
+    def _beginning_with(self, named: str, spellings: Sequence[str]) -> Iterator[ConversationRecord]:
+        condition, values = "begins_with(conversation_id, :named)", {":named": named}
+        if not spellings:
+            pages = self._client.get_paginator("scan").paginate(
+                TableName=self._table_name,
+                FilterExpression=f"attribute_exists({STATUS}) AND {condition}",
+                ExpressionAttributeValues=serialize(values),
+            )
+            yield from (
+                ConversationRecord.from_item(row) for page in pages for row in page["Items"]
+            )
+        for spelling in spellings:
+            keys = f"primary_channel = :recipient AND {condition}"
+            yield from self._query(keys, {":recipient": spelling, **values})
+
+    def _query(self, keys: str, values: Mapping[str, str]) -> Iterator[ConversationRecord]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table_name,
+            KeyConditionExpression=keys,
+            FilterExpression=f"attribute_exists({STATUS})",
+            ExpressionAttributeValues=serialize(values),
+            ConsistentRead=True,
+        )
+        return (ConversationRecord.from_item(row) for page in pages for row in page["Items"])
 
     def apply(self, update: Update, entry: Mapping[str, str] | None = None) -> None:
         """Make one conditional update; append an audit entry in the same write."""
@@ -264,6 +304,17 @@ class ConversationRepository:
                 **(options if values else {}),
             ),
         )
+
+
+def _not_found(named: str, ids: Collection[str], *, has_recipient: bool) -> str:
+    """Return why no conversation is meant; `ids` are those that begin with the name."""
+    if len(ids) > 1:
+        shown = ", ".join(nsmallest(MAX_NAMED, ids)) + (", …" if len(ids) > MAX_NAMED else "")
+        return f"{len(ids)} conversations begin with {named}: {shown}"
+    missing = f"no record of the conversation {named}"
+    if ids:
+        return f"{missing}; {min(ids)} begins with it: a change with --yes needs the whole id"
+    return missing + (" with that recipient: try without --recipient" if has_recipient else "")
 
 
 def release(seen: LedgerRecord, at: float) -> Update:
@@ -357,9 +408,9 @@ def annotate(key: RecordKey, at: float) -> Update:
     return Update(Step.RECORD, key, "SET updated_at = :at", exists, values)
 
 
-def age_hours(then: float, now: float) -> float | None:
-    """Return the hours between two epoch times, with one decimal; None if `then` is 0."""
-    return round((now - then) / 3600, 1) if then else None
+def age_hours(then: float, now: float) -> Hours | None:
+    """Return the time between two epoch times; None if `then` is 0."""
+    return Hours.of(now - then) if then else None
 
 
 def poll(  # noqa: PLR0917 - the clock's parts, for tests

@@ -7,16 +7,19 @@ those of an erasure. The channel's vendor is asked by the channel's own parts.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import openai
+from botocore.exceptions import ClientError
 
 from lambda_src.core import (
     ConfigurationRefused,
     PermanentFailure,
     ProcessingError,
     SecretField,
+    TransientFailure,
 )
 from lambda_src.core.ai.errors import classify_status
 from lambda_src.services import secrets_manager_service as secrets
@@ -25,10 +28,11 @@ from ops.errors import OperatorError, VendorUnreachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import openai
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from openai.types import Model
 
-    from lambda_src.core import Settings
+    from lambda_src.core import Credentials, Settings
     from ops.deployment import Deployment
 
 T = TypeVar("T")
@@ -54,7 +58,11 @@ class OpenAILookup:
     def of_channel(cls, store: SecretStore) -> OpenAILookup:
         """Use the channel's own key."""
         deployment = store.deployment
-        secret = store.read(deployment.settings.secret_prefixes[0])
+        name = deployment.settings.secret_prefixes[0]
+        try:
+            secret = store.read(name)
+        except ClientError as error:
+            raise OperatorError(f"{name}: {refused_secret(name, error)}") from None
         return cls(secrets.openai_key(secret), deployment.settings.openai_base_url)
 
     def model(self, name: str) -> Model:
@@ -105,6 +113,8 @@ class OpenAILookup:
         return self._delete(lambda client: client.beta.threads.delete(thread))
 
     def _delete(self, request: Callable[[openai.OpenAI], object]) -> bool:
+        import openai  # noqa: PLC0415 - see _request
+
         def delete(client: openai.OpenAI) -> bool:
             try:
                 request(client)
@@ -115,6 +125,9 @@ class OpenAILookup:
         return self._request(delete)
 
     def _request(self, request: Callable[[openai.OpenAI], T]) -> T:
+        # Imported here: it takes as long as all other imports, and few commands ask OpenAI.
+        import openai  # noqa: PLC0415
+
         client = openai.OpenAI(
             api_key=self.api_key,
             base_url=self.base_url or None,
@@ -185,13 +198,40 @@ class SecretStore:
 
     def names(self) -> Iterator[str]:
         """Yield the names of the channel's secrets."""
+        return (name for name, _ in self._listed())
+
+    def is_stored(self, name: str) -> bool:
+        """Return whether there is a secret with a name or ARN.
+
+        Raises:
+            ClientError: Access is denied.
+        """
+        if any(name in listed for listed in self._listed()):
+            return True
+        try:  # the list may be behind
+            self.client.get_secret_value(SecretId=name)
+        except self.client.exceptions.ResourceNotFoundException:
+            return False
+        return True
+
+    def nearest(self, name: str) -> str:
+        """Return the stored secret whose name is likely meant by a misspelled one; may be empty."""
+        folder, _, tenant = name.rpartition("/")
+        stored = (each.rpartition("/") for each in self.names())
+        tenants = {last.casefold(): last for first, _, last in stored if first == folder}
+        close = get_close_matches(tenant.casefold(), tenants, n=1)
+        return f"{folder}/{tenants[close[0]]}" if close else ""
+
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        """Yield name and ARN of the channel's secrets."""
         for prefix in self.deployment.settings.secret_prefixes:
             pages = self.client.get_paginator("list_secrets").paginate(
                 Filters=[{"Key": "name", "Values": [prefix]}], IncludePlannedDeletion=True
             )
-            found = (secret["Name"] for page in pages for secret in page["SecretList"])
-            # Secrets Manager's filter ignores case and matches the start of any part of a name.
-            yield from filter(self.deployment.is_own_secret, found)
+            for secret in (secret for page in pages for secret in page["SecretList"]):
+                # The filter ignores case and matches the start of any part of a name.
+                if self.deployment.is_own_secret(secret["Name"]):
+                    yield secret["Name"], secret["ARN"]
 
     def kind_of(self, name: str) -> SecretKind:
         """Return the kind of one of the channel's secrets, by its name or ARN.
@@ -234,24 +274,70 @@ class SecretStore:
         """
         return secrets.stored_secret(self.client.get_secret_value(SecretId=name))
 
-    def write(self, name: str, value: Any) -> str:
-        """Store a value as a new version; create the secret if needed.
+    def write(self, name: str, value: Any, *, is_new: bool = False) -> str:
+        """Store a value as a new version, or create the secret.
 
         Returns:
             `created` or `stored`.
 
         Raises:
-            OperatorError: The secret is scheduled for deletion.
+            OperatorError: It is scheduled for deletion, or was created or deleted by now.
         """
-        text = json.dumps(value)
+        text, errors = json.dumps(value), self.client.exceptions
         try:
+            if is_new:
+                self.client.create_secret(Name=name, SecretString=text)
+                return "created"
             self.client.put_secret_value(SecretId=name, SecretString=text)
-        except self.client.exceptions.ResourceNotFoundException:
-            self.client.create_secret(Name=name, SecretString=text)
-            return "created"
-        except self.client.exceptions.InvalidRequestException:
+        except (errors.ResourceNotFoundException, errors.ResourceExistsException):
+            raise OperatorError(
+                f"not stored: {name} was created or deleted in the meantime: run the command again"
+            ) from None
+        except errors.InvalidRequestException:
             raise OperatorError(f"not stored: {scheduled_for_deletion(name)}") from None
         return "stored"
+
+
+class NamedSecrets(ChannelSecrets):
+    """A channel's secrets, whose errors say which secret is meant.
+
+    An operator may read the name; the runtime leaves it out, because it is a value of a message.
+    """
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> NamedSecrets:
+        """Return the secrets of a channel."""
+        return cls(
+            deployment.aws.secretsmanager,
+            deployment.settings.secret_prefixes,
+            deployment.parts.read_credentials,
+        )
+
+    def openai_key(self, reference: str, *, fresh: bool = False) -> str:
+        """Return the OpenAI API key."""
+        with self._named(reference):
+            return super().openai_key(reference, fresh=fresh)
+
+    def credentials(self, reference: str, *, fresh: bool = False) -> Credentials:
+        """Return a tenant's credentials for the channel's vendor."""
+        with self._named(reference):
+            return super().credentials(reference, fresh=fresh)
+
+    @contextmanager
+    def _named(self, reference: str) -> Iterator[None]:
+        try:
+            yield
+        except TransientFailure as error:
+            detail = f"{reference}: {error.detail}" if error.detail else reference
+            raise type(error)(error.code, error.step, detail) from error
+
+
+def refused_secret(name: str, error: ClientError) -> str:
+    """Return why Secrets Manager does not return a secret."""
+    code = error.response["Error"]["Code"]
+    if code == "InvalidRequestException":
+        return scheduled_for_deletion(name)
+    return f"Secrets Manager refused it: {code}"
 
 
 def scheduled_for_deletion(name: str) -> str:

@@ -22,14 +22,13 @@ from lambda_src.core import (
 )
 from lambda_src.services.dynamodb import Retention
 from lambda_src.services.secrets_manager_service import is_within
-from lambda_src.utils.context_processor import ContextParser
-from lambda_src.utils.context_schema import WRONG_CHANNEL
 from ops.delivery_events import QueuedEvent
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lambda_src.utils.context_processor import ContextParser
     from ops.endpoints import AwsClients, Endpoints
 
 ENTRY_POINTS = "ai_multi_comms.channels"
@@ -186,10 +185,15 @@ class Deployment:
     @cached_property
     def parse(self) -> ContextParser:
         """Parses a body as the deployed function does."""
+        # Imported here, with pydantic: most commands parse nothing.
+        from lambda_src.utils.context_processor import ContextParser  # noqa: PLC0415
+
         return ContextParser.for_channel(self.channel, self.parts, self.is_own_secret)
 
     def is_other_channels(self, body: str) -> bool:
         """Return whether a message is a context object of another channel."""
+        from lambda_src.utils.context_schema import WRONG_CHANNEL  # noqa: PLC0415 - as above
+
         try:
             self.parse(body)
         except RejectedContext as rejected:

@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
 from lambda_src.core import TWILIO_BASE_URL, Variable
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from botocore.session import Session
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,12 +29,24 @@ if TYPE_CHECKING:
 STATE_FILE = Path(__file__).parents[1] / ".cache" / "local" / "running.json"
 """Where `make local` writes its `LocalCloudState` as JSON while it runs."""
 
-CLIENT_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=30,  # longer than a long poll
-    max_pool_connections=32,
-    retries={"mode": "standard", "total_max_attempts": 4},
-)
+CLIENT_OPTIONS = {
+    "connect_timeout": 5,
+    "read_timeout": 30,  # longer than a long poll
+    "max_pool_connections": 32,
+    "retries": {"mode": "standard", "total_max_attempts": 4},
+}
+"""The configuration of every AWS client."""
+
+
+def new_session() -> Session:
+    """Return an AWS session with the default credentials.
+
+    It is imported here, because a help text needs none; and not through boto3, a layer above it
+    whose import takes as long again.
+    """
+    from botocore.session import get_session  # noqa: PLC0415
+
+    return get_session()
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ class Endpoints:
         list_lag_seconds: How late a fake may list a message; None: as late as its vendor.
     """
 
-    session: boto3.Session
+    session: Session
     aws_url: str | None = None
     base_urls: Mapping[str, str] = field(default_factory=dict)
     list_lag_seconds: float | None = None
@@ -115,8 +125,9 @@ class Endpoints:
         """
         twilio = environment.get(TWILIO_BASE_URL)
         base_urls = {TWILIO_BASE_URL: twilio} if twilio else {}
-        # Like the AWS CLI; boto3 by itself reads AWS_DEFAULT_REGION only.
-        session = boto3.Session(region_name=environment.get("AWS_REGION") or None)
+        session = new_session()
+        if region := environment.get("AWS_REGION"):  # the SDK reads AWS_DEFAULT_REGION only
+            session.set_config_variable("region", region)
         return cls(session, base_urls=base_urls)
 
     @classmethod
@@ -131,11 +142,10 @@ class Endpoints:
             raise OperatorError(
                 "no local cloud is running: start one with `make local` in another terminal"
             )
-        session = boto3.Session(
-            aws_access_key_id=f"local-cloud-{state.account}",
-            aws_secret_access_key="local-cloud",  # noqa: S106 - the embedded AWS accepts any
-            region_name=state.region,
-        )
+        session = new_session()
+        # The embedded AWS accepts any secret.
+        session.set_credentials(f"local-cloud-{state.account}", "local-cloud")
+        session.set_config_variable("region", state.region)
         return cls(session, state.endpoint, state.base_urls, state.list_lag_seconds)
 
 
@@ -197,9 +207,11 @@ class AwsClients:
         Raises:
             OperatorError: The configured endpoint is not a URL, or the region not a name.
         """
+        from botocore.config import Config  # noqa: PLC0415 - as in new_session
+
         session, url = self._endpoints.session, self._endpoints.aws_url
         try:
-            return session.client(service, endpoint_url=url, config=CLIENT_CONFIG)  # type: ignore[call-overload]  # any service's name
+            return session.create_client(service, endpoint_url=url, config=Config(**CLIENT_OPTIONS))
         except ValueError as error:
             # Only the SDK knows where it read it: a variable of the environment, or a profile.
             raise OperatorError(

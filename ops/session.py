@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lambda_src.core import ChannelParts
     from ops.console import Console
+    from ops.conversations import ConversationRecord
 
 INSTALLED = "ai-comms"
 """The command of the published package."""
@@ -112,6 +113,28 @@ class Session:
         table_name = self.deployment.settings.conversations_table
         addressing = self.deployment.parts.addressing
         return Suppressions(self.aws.dynamodb, table_name, self.channel, addressing)
+
+    def conversation(
+        self, named: str, recipient: str = "", *, is_whole: bool = False
+    ) -> ConversationRecord:
+        """Return the only record of one of the channel's conversations.
+
+        Args:
+            named: The conversation's id, or its first characters.
+            recipient: The recipient as the operator typed it; empty for any.
+            is_whole: Whether only a whole id is accepted.
+
+        Raises:
+            OperatorError: There is none, there are several, or it is on another channel.
+        """
+        spelled = self.spellings(recipient)
+        record = self.conversations.find_one(named, spelled, is_whole=is_whole)
+        if record.ledger and not record.ledger.may_be_on(self.channel):
+            other = record.ledger.channel
+            raise OperatorError(
+                f"the conversation is on the channel {other}: add --channel {shlex.quote(other)}"
+            )
+        return record
 
     def recipient(self, typed: str) -> str:
         """Return a recipient's address, as the operator typed it, in the channel's format.

@@ -41,7 +41,7 @@ SANDBOX = "a sandbox or a trial account writes to its own numbers only: use the 
 CONTENT = "compare the template, its limits and its variables with the assistant's definition"
 _ADVICE: Mapping[str, tuple[int, ...]] = {
     "use a utility template, or another channel, for US numbers": (63049,),
-    "store the tenant's twilio_template_sid: secrets set": (63016,),
+    "store the tenant's twilio_template_sid (secrets set)": (63016,),
     "try another sender: this one has no route to the recipient": (21612,),
     "do not write again: the recipient or the carrier blocks the sender": (30004,),
     "spam filter: change the text and its links; register the sender": (30007,),
@@ -56,7 +56,7 @@ _ADVICE: Mapping[str, tuple[int, ...]] = {
 ADVICE_BY_CODE = {str(code): advice for advice, codes in _ADVICE.items() for code in codes}
 """What an operator does about a code; another one has the advice of its class of errors."""
 ADVICE_BY_CLASS: Mapping[type[ProcessingError], str] = {
-    RecipientOptedOut: "do not write again: the recipient is suppressed: suppression list",
+    RecipientOptedOut: "do not write again: the recipient is suppressed (suppression list)",
     AccountRefused: "others fail as well: docs/runbook.md#vendoraccountrefused",
     RateLimited: "lower maximum_concurrency, or have the sender's limit raised",
 }

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_src.core import DeliveryEvent, OutgoingMessage, SentRecord, Status
+from lambda_src.core.delivery.reconciliation import match_sid
 from lambda_src.core.time_budget import CLOCK_SKEW_SECONDS
 from lambda_src.services.dynamodb_service import ConversationsTable
-from lambda_src.services.secrets_manager_service import ChannelSecrets
 from ops import conversations
+from ops.console import duration
+from ops.credential_checks import NamedSecrets
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -131,6 +133,8 @@ class Findings:
         not_sent_from: From when a message that is not listed was not sent, in epoch seconds.
         candidates: What the vendor has of each message with matching content, the oldest first.
         recorded: Vendor ids that the recipient's other conversations have.
+        certain: The one of the candidates that is this conversation's message by the runtime's own
+            rule; empty if there is none, or another conversation may have sent it.
     """
 
     vendor: str
@@ -138,6 +142,7 @@ class Findings:
     not_sent_from: float
     candidates: tuple[DeliveryEvent, ...]
     recorded: frozenset[str]
+    certain: str = ""
 
     @property
     def unassigned(self) -> frozenset[str]:
@@ -159,30 +164,27 @@ class Findings:
                 f" check it in the console of {self.vendor}, then resolve with --sent"
             )
         if now < self.not_sent_from:
-            minutes = (self.not_sent_from - now) / 60
             reason = (
                 f"the list of {self.vendor} may lag" if self.has_list else "it may be under way"
             )
             raise OperatorError(
                 f"too early to decide: {reason}. Try again in"
-                f" {minutes:.0f} minutes; waiting loses nothing"
+                f" {duration(self.not_sent_from - now)}; waiting loses nothing"
             )
 
 
 class VendorLookup:
-    """Looks up an unknown send at the vendor, with the runtime's own matching.
+    """Looks up unknown sends at the vendor, with the runtime's own matching.
 
     The vendor is asked only what it offers: without a list of messages and without a lookup by id,
-    the tenant's credentials are not even read.
+    the tenants' credentials are not even read. Threads may share one.
 
     Args:
         deployment: The channel.
-        unknown: The send.
     """
 
-    def __init__(self, deployment: Deployment, unknown: UnknownSend) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         settings, parts = deployment.settings, deployment.parts
-        self._unknown = unknown
         self._operator, self._has_credentials = parts.operator, parts.has_credentials
         self._sender = parts.make_sender(settings) if parts.has_message_list else None
         lag = deployment.list_lag_seconds
@@ -194,9 +196,17 @@ class VendorLookup:
             settings.version,
             channel=deployment.channel,
         )
-        self._secrets = ChannelSecrets(
-            deployment.aws.secretsmanager, settings.secret_prefixes, parts.read_credentials
-        )
+        self._secrets = NamedSecrets.of(deployment)
+
+    @property
+    def vendor(self) -> str:
+        """The vendor's name."""
+        return self._operator.vendor
+
+    @property
+    def has_list(self) -> bool:
+        """Whether the vendor can be asked for its messages."""
+        return self._sender is not None
 
     @property
     def has_status_lookup(self) -> bool:
@@ -213,27 +223,35 @@ class VendorLookup:
         if not expected.pattern.fullmatch(vendor_id):
             raise OperatorError(f"--sent: expected {expected.description}")
 
-    def findings(self) -> Findings:
+    def findings(self, unknown: UnknownSend) -> Findings:
         """Find the messages with matching content, and the ids of other conversations."""
-        unknown = self._unknown
+        candidates = self._candidates(unknown)
         related = self._table.related_records(unknown.ledger.key)
+        ids = [found.vendor_id for found in candidates]
         return Findings(
-            vendor=self._operator.vendor,
-            has_list=self._sender is not None,
+            vendor=self.vendor,
+            has_list=self.has_list,
             not_sent_from=unknown.ended_by + (self._list_lag_seconds if self._sender else 0.0),
-            candidates=self._candidates(),
+            candidates=candidates,
             recorded=frozenset(record.vendor_id for record in related if record.vendor_id),
+            certain=match_sid(ids, unknown.ledger, related) or "",
         )
 
-    def check_sent(self, vendor_id: str, findings: Findings) -> None:
+    def is_still_certain(self, unknown: UnknownSend, findings: Findings) -> bool:
+        """Return whether the same message is certain, with the table's present content."""
+        related = self._table.related_records(unknown.ledger.key)
+        ids = [found.vendor_id for found in findings.candidates]
+        return match_sid(ids, unknown.ledger, related) == findings.certain
+
+    def check_sent(self, unknown: UnknownSend, vendor_id: str, findings: Findings) -> None:
         """Check that nothing contradicts that the message was sent with that vendor id.
 
         Raises:
             OperatorError: The vendor does not have it, or it does not belong to this conversation.
         """
-        vendor, recipient = findings.vendor, self._unknown.ledger.key.primary_channel
+        vendor, recipient = findings.vendor, unknown.ledger.key.primary_channel
         if self._by_id:
-            found = self._by_id.look_up(self._credentials, vendor_id)
+            found = self._by_id.look_up(self._credentials(unknown), vendor_id)
             if found is None:
                 raise OperatorError(f"the tenant's account at {vendor} has no message with that id")
             if found.recipient != recipient:
@@ -245,10 +263,10 @@ class VendorLookup:
         if vendor_id in findings.recorded:
             raise OperatorError("the message with that id belongs to another conversation")
 
-    def _candidates(self) -> tuple[DeliveryEvent, ...]:
+    def _candidates(self, unknown: UnknownSend) -> tuple[DeliveryEvent, ...]:
         if self._sender is None:
             return ()
-        unknown, credentials = self._unknown, self._credentials
+        credentials = self._credentials(unknown)
         vendor_ids = self._sender.find(credentials, unknown.message, since=unknown.since)
         if self._by_id is None:
             recipient = unknown.ledger.key.primary_channel
@@ -256,7 +274,6 @@ class VendorLookup:
         found = (self._by_id.look_up(credentials, vendor_id) for vendor_id in vendor_ids)
         return tuple(each for each in found if each)
 
-    @property
-    def _credentials(self) -> Credentials:
-        reference = self._unknown.credentials_reference if self._has_credentials else ""
+    def _credentials(self, unknown: UnknownSend) -> Credentials:
+        reference = unknown.credentials_reference if self._has_credentials else ""
         return self._secrets.credentials(reference)

@@ -14,8 +14,7 @@ from lambda_src.core import (
     TransientFailure,
 )
 from lambda_src.core.models import RESPONSE_PREFIX
-from lambda_src.services.secrets_manager_service import ChannelSecrets
-from ops.credential_checks import OpenAILookup
+from ops.credential_checks import NamedSecrets, OpenAILookup
 from ops.errors import OperatorError, VendorUnreachable
 
 if TYPE_CHECKING:
@@ -76,14 +75,7 @@ class VendorCopies:
 
     def __init__(self, *deployments: Deployment) -> None:
         self._deployments = {each.channel: each for each in deployments}
-        self._secrets = {
-            each.channel: ChannelSecrets(
-                each.aws.secretsmanager,
-                each.settings.secret_prefixes,
-                each.parts.read_credentials,
-            )
-            for each in deployments
-        }
+        self._secrets = {each.channel: NamedSecrets.of(each) for each in deployments}
 
     def find(self, record: Mapping[str, Any]) -> list[VendorCopy]:
         """Return what the ids of a record refer to, without asking the vendors."""

@@ -239,7 +239,6 @@ class FinalUpdateFailed(ProcessingError):
 
 JSON_TYPES: dict[type, str] = {
     str: "a string",
-    bool: "a boolean",
     int: "a number",
     float: "a number",
     list: "an array",
@@ -249,7 +248,12 @@ JSON_TYPES: dict[type, str] = {
 
 
 def json_type(value: object) -> str:
-    """Return the kind of a JSON value in words, for an error that must not contain the value."""
+    """Return the kind of a JSON value in words, for an error that must not contain the value.
+
+    A boolean is no personal data, and is named itself.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
     return "an empty string" if value == "" else JSON_TYPES.get(type(value), "another value")
 
 

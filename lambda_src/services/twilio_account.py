@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lambda_src.core import (
     AccountRefused,
+    ConfigurationRefused,
     OperatorParts,
     SecretField,
     Step,
@@ -34,18 +35,23 @@ minutes, rarely after 14 days (https://www.twilio.com/docs/api/errors/20009)."""
 
 
 def check_credentials(settings: Settings, credentials: TwilioCredentials) -> None:
-    """Check the credentials, and the account's status if they are its auth token.
+    """Check the credentials, the template, and the account's status if they are its auth token.
 
     Messages are listed, which reconciliation needs too: only an auth token or a main API key may
     read the account.
 
     Raises:
-        ProcessingError: Twilio refuses the credentials or cannot be reached, or the account is not
-            active.
+        ProcessingError: Twilio refuses the credentials or cannot be reached, the account is not
+            active, or has no such template.
     """
     client = _client(settings, credentials)
     if _request(lambda: client.messages.list(limit=1)) is None:
         raise _not_active("missing")
+    template_id = credentials.template_id
+    if template_id and _request(lambda: client.content.v1.contents(template_id).fetch()) is None:
+        raise ConfigurationRefused(
+            "twilio_template_missing", Step.SETTLE, "the account has no such twilio_template_sid"
+        )
     if credentials.api_key_sid:
         return
     account = _request(lambda: client.api.accounts(credentials.account_sid).fetch())

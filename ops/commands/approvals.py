@@ -1,6 +1,6 @@
 """`approvals`: list the drafts that wait for an operator, show one, and decide."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from ops.approvals import (
 from ops.command import (
     MASK,
     DryRun,
+    NextStep,
     OperatorError,
     Reason,
     Recipient,
@@ -30,7 +31,7 @@ from ops.command import (
     command,
     mask_recipient,
 )
-from ops.console import decode_text
+from ops.console import read_text
 from ops.conversations import ConversationRecord, age_hours
 
 app = typer.Typer(
@@ -42,7 +43,9 @@ QUEUED_LATER = (
     " to the scheduled job"
 )
 
-ConversationId = Annotated[str, typer.Argument(help="The conversation's id.")]
+ConversationId = Annotated[
+    str, typer.Argument(help="The conversation's id, or its first characters.")
+]
 DraftId = Annotated[
     str,
     typer.Option(
@@ -101,7 +104,9 @@ def show_list(
     rows = [_row(record, since, now, show=show_personal_data) for since, record in held]
     session.console.result(rows)
     session.console.rows(rows, empty="no drafts wait for a decision")
-    session.console.steps(f"approvals show '{row['conversation']}'" for row in rows)
+    session.console.steps(
+        NextStep("", session.command_line("approvals", "show", row["conversation"])) for row in rows
+    )
 
 
 @command(app, "show")
@@ -115,9 +120,9 @@ def show(
 
     python -m ops approvals show 'demo-company#spring-intake#req-0001' --show-personal-data
     """
-    review = Review.of(_find(session, conversation, recipient))
+    review = Review.of(session.conversation(conversation, recipient))
     session.console.result(_show(session, review, show=show_personal_data))
-    session.console.steps(_options(review), "decide")
+    session.console.steps(_options(session, review), "decide")
 
 
 @command(app, "approve")
@@ -144,7 +149,7 @@ def approve(  # noqa: PLR0917 - options, passed by name
         return request.as_it_is(answer)
 
     choice = _Choice(Decision.APPROVE, draft, reason, show_personal_data, dry_run, yes, compose)
-    _decide(session, _find(session, conversation, recipient), choice)
+    _decide(session, session.conversation(conversation, recipient, is_whole=yes), choice)
 
 
 @command(app, "edit")
@@ -174,7 +179,7 @@ def edit(  # noqa: PLR0917 - options, passed by name
     if text is not None and file is not None:
         raise OperatorError("give --text or --file, not both")
     if file is not None:
-        text = decode_text(file.read(), getattr(file, "name", "standard input"))
+        text = read_text(file)
     values = _variables(variable or ())
 
     def compose(request: DraftRequest, answer: Answer) -> Answer:
@@ -185,7 +190,7 @@ def edit(  # noqa: PLR0917 - options, passed by name
         return edited
 
     choice = _Choice(Decision.EDIT, draft, reason, show_personal_data, dry_run, yes, compose)
-    _decide(session, _find(session, conversation, recipient), choice)
+    _decide(session, session.conversation(conversation, recipient, is_whole=yes), choice)
 
 
 @command(app, "reject")
@@ -204,7 +209,7 @@ def reject(  # noqa: PLR0917 - options, passed by name
     python -m ops approvals reject req-0001 --draft Wd3f0a8h --reason 'withdrawn'
     """
     choice = _Choice(Decision.REJECT, draft, reason, show_personal_data, dry_run, yes)
-    _decide(session, _find(session, conversation, recipient), choice)
+    _decide(session, session.conversation(conversation, recipient, is_whole=yes), choice)
 
 
 def _decide(session: Session, record: ConversationRecord, choice: _Choice) -> None:
@@ -341,10 +346,6 @@ def _check(session: Session, problems: list[str], *, accepted: bool, show: bool)
         )
 
 
-def _find(session: Session, conversation: str, recipient: str) -> ConversationRecord:
-    return session.conversations.find_one(conversation, session.spellings(recipient))
-
-
 def _variables(pairs: list[str] | tuple[()]) -> dict[str, str]:
     values: dict[str, str] = {}
     for pair in pairs:
@@ -406,15 +407,17 @@ def _texts(answer: Answer, *, show: bool) -> dict[str, str]:
     return {name: text if show or not text else MASK for name, text in texts.items()}
 
 
-def _options(review: Review) -> list[str]:
-    call = f"'{review.record.key.conversation_id}' --draft {review.draft.id}"
-    text = "--variable NAME=TEXT" if review.draft.answer.variables else "--text TEXT"
-    approve_step = [f"send it as it is: approvals approve {call}"] if _has_text(review) else []
-    return [
-        *approve_step,
-        f"send another text: approvals edit {call} {text}",
-        f"send nothing: approvals reject {call}",
-    ]
+def _options(session: Session, review: Review) -> Iterator[NextStep]:
+    id_, draft = review.record.key.conversation_id, review.draft
+
+    def decide(decision: str, *options: str) -> str:
+        return session.command_line("approvals", decision, id_, "--draft", draft.id, *options)
+
+    text = ("--variable", "NAME=TEXT") if draft.answer.variables else ("--text", "TEXT")
+    if _has_text(review):
+        yield NextStep("send it as it is", decide("approve"))
+    yield NextStep("send another text", decide("edit", *text))
+    yield NextStep("send nothing", decide("reject"))
 
 
 def _has_text(review: Review) -> bool:

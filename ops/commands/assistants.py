@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from openai.types import Model
 
 from lambda_src.core import (
     CHARACTERS,
@@ -26,6 +25,9 @@ from lambda_src.core import (
 from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.command import Session, ShowPersonalData, command
 from ops.credential_checks import OpenAILookup, SecretStore
+
+if TYPE_CHECKING:
+    from openai.types import Model
 
 app = typer.Typer(
     no_args_is_help=True, help="Assistant definitions: valid, and their models available."
@@ -235,7 +237,7 @@ def check_file(path: Path, rules: TextRules) -> DefinitionCheck:
     return checked
 
 
-def check_model(checked: DefinitionCheck, model: Model, today: date, days: int) -> None:
+def check_model(checked: DefinitionCheck, model: "Model", today: date, days: int) -> None:
     """Add what OpenAI's description of a model means for its definition.
 
     Args:

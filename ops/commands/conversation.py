@@ -1,21 +1,63 @@
 """`conversation`: show one record, list many, and explain what was not delivered."""
 
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from heapq import nlargest
+from operator import itemgetter
 from typing import Annotated, Any
 
 import typer
 
 from lambda_src.core import DeliveryStatus, Status
-from ops.command import Recipient, Session, ShowPersonalData, command, mask_recipient, mask_record
+from ops.command import (
+    NextStep,
+    Recipient,
+    Session,
+    ShowPersonalData,
+    command,
+    mask_recipient,
+    mask_record,
+)
 from ops.conversations import ConversationRecord, age_hours
 from ops.undelivered import FIELDS, Cause, Undelivered, by_cause
+
+STATE = (
+    "conversation_id",
+    "primary_channel",
+    "channel_method",
+    "company_id",
+    "project_id",
+    "request_id",
+    "conversation_status",
+    "failure",
+    "message_sid",
+    "delivery_status",
+    "delivery_error_code",
+    "hand_off_to_human_reason",
+    "draft_id",
+    "updated_at",
+    "expires_at",
+)
+"""The fields of a record that a screen begins with."""
+EVENTS = ("created_at", "send_intent_at", "delivery_events", "operator_actions")
+"""Those that are shown as what happened."""
+TIMES = frozenset(
+    {
+        *("created_at", "updated_at", "expires_at", "delivery_updated_at", "lease_expires_at"),
+        *("send_intent_at", "send_deadline", "open_since", "initial_request_timestamp"),
+    }
+)
+"""Those that are times, as epoch seconds or in ISO 8601 form."""
+SECRET_FAILURES = frozenset({"secret_missing", "secret_malformed"})
 
 app = typer.Typer(
     no_args_is_help=True, help="Records of conversations: show one, list many, explain."
 )
 
-ConversationId = Annotated[str, typer.Argument(help="The conversation's id.")]
+ConversationId = Annotated[
+    str, typer.Argument(help="The conversation's id, or its first characters.")
+]
 Statuses = Annotated[list[Status] | None, typer.Option("--status", help="Only this status.")]
 Deliveries = Annotated[
     list[DeliveryStatus] | None, typer.Option("--delivery", help="Only this delivery status.")
@@ -28,7 +70,9 @@ Hours = Annotated[float, typer.Option("--hours", min=0.1, help="The period of th
 EachMessage = Annotated[
     bool, typer.Option("--messages", help="List each message in addition to the causes.")
 ]
+OnlyRecipient = Annotated[str, typer.Option("--recipient", help="Only this recipient.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Maximum number of records.")]
+Skip = Annotated[int, typer.Option("--skip", min=0, help="Leave out this many records first.")]
 
 
 @command(app, "show")
@@ -38,21 +82,25 @@ def show(
     recipient: Recipient = "",
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Show one conversation's record: its status, failure, delivery status and audit entries.
+    """Show one conversation's record: its state, what happened in the order of time, and the rest.
 
     python -m ops conversation show 'demo-company#spring-intake#req-0001'
     python -m ops conversation show req-0001 --recipient +447700900123 --show-personal-data
     """
     found = session.conversations.find(conversation, session.spellings(recipient))
     documents = [mask_record(each.attributes, show=show_personal_data) for each in found]
-    session.console.result(documents)
+    console = session.console
+    console.result(documents)
     for document in documents:
-        session.console.fields(dict(sorted(document.items())))
-    callbacks = session.deployment.parts.callbacks
-    causes = dict.fromkeys(Cause.of(each.attributes, callbacks) for each in found)
-    is_held = any(each.status == Status.AWAITING_APPROVAL for each in found)
-    steps = [f"approvals show '{conversation}'"] if is_held else []
-    session.console.steps([*steps, *map(_advice, filter(None, causes))])
+        rest = {name: document[name] for name in sorted(document.keys() - {*STATE, *EVENTS})}
+        console.heading("the conversation")
+        console.fields(_readable({name: document[name] for name in STATE if name in document}))
+        console.heading("what happened")
+        console.rows([{"at": at, "what": what} for at, what in _story(document)])
+        console.heading("its other fields")
+        console.fields(_readable(rest))
+    steps = (step for each in found for step in _steps(session, each))
+    console.steps(dict.fromkeys(steps))
 
 
 @command(app, "list")
@@ -61,28 +109,47 @@ def show_list(  # noqa: PLR0917 - options, passed by name
     status: Statuses = None,
     delivery: Deliveries = None,
     company: Company = "",
+    recipient: OnlyRecipient = "",
     older_than: OlderThan = 0,
     limit: Limit = 50,
+    skip: Skip = 0,
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
 ) -> None:
-    """List conversations by status, delivery, tenant and age. Reads the whole table.
+    """List conversations by status, delivery, tenant, recipient and age, the latest change first.
 
-    python -m ops conversation list --status send_unknown --status sending
-    python -m ops conversation list --delivery undelivered --delivery failed
-    python -m ops conversation list --company demo-company --older-than 24 --json
+    Reads the whole table, except with --recipient.
+
+        python -m ops conversation list --status send_unknown --status sending
+        python -m ops conversation list --delivery undelivered --delivery failed
+        python -m ops conversation list --recipient +447700900123
+        python -m ops conversation list --company demo-company --older-than 24 --json
     """
-    now = session.clock()
-    records = session.conversations.scan(**({"company_id": company} if company else {}))
-    selected = (
-        record
-        for record in records
-        if (not status or record.status in status)
-        and (not delivery or record.attributes.get("delivery_status") in delivery)
-        and (not older_than or record.updated_at < now - older_than * 3600)
-    )
-    rows = [_row(record, now, show=show_personal_data) for record in islice(selected, limit)]
-    session.console.result(rows)
-    session.console.rows(rows, empty="no such conversations")
+    now, console = session.clock(), session.console
+    if recipient:
+        records = session.conversations.of_recipient(session.spellings(recipient))
+    else:
+        records = session.conversations.scan(**({"company_id": company} if company else {}))
+    total = 0
+
+    def selected() -> Iterator[ConversationRecord]:
+        nonlocal total
+        for record in records:
+            if (
+                (not status or record.status in status)
+                and (not delivery or record.attributes.get("delivery_status") in delivery)
+                and (not company or record.attributes.get("company_id") == company)
+                and (not older_than or record.updated_at < now - older_than * 3600)
+            ):
+                total += 1
+                yield record
+
+    latest = nlargest(skip + limit, selected(), key=lambda record: record.updated_at)[skip:]
+    rows = [_row(record, now, show=show_personal_data) for record in latest]
+    console.result(rows)
+    console.rows(rows, empty="no such conversations")
+    if more := total - skip - len(rows):
+        last = skip + len(rows)
+        console.note(f"{skip + 1} to {last} of {total}: {more} more with --skip {last}, or --limit")
 
 
 @command(app, "undelivered")
@@ -134,6 +201,88 @@ def undelivered(
 
 def _advice(cause: Cause) -> str:
     return f"{cause.code or 'no code'}: {cause.advice}"
+
+
+def _steps(session: Session, record: ConversationRecord) -> Iterator[str | NextStep]:
+    """Yield what to do about a conversation."""
+    name, command_line = record.key.conversation_id, session.command_line
+    failure_code = record.ledger.failure_code if record.ledger else ""
+    if record.status == Status.AWAITING_APPROVAL:
+        yield NextStep("its draft waits for a decision", command_line("approvals", "show", name))
+    if record.status == Status.SEND_UNKNOWN:
+        yield NextStep("decide what happened", command_line("unknown", "resolve", name))
+    if failure_code in SECRET_FAILURES and (names := _secrets(session, record)):
+        yield NextStep(failure_code, command_line("secrets", "check", *names))
+    if cause := Cause.of(record.attributes, session.deployment.parts.callbacks):
+        yield _advice(cause)
+
+
+def _secrets(session: Session, record: ConversationRecord) -> list[str]:
+    """Return the names of the channel's secrets that a record uses."""
+    configs = (
+        (("ai_config", "openai_config"), "api_key_reference"),
+        (("channel_config",), f"{session.channel}_credentials_id"),
+    )
+    found: list[str] = []
+    for path, name in configs:
+        config: Any = record.attributes
+        for part in (*path, session.channel, name):
+            config = config.get(part) if isinstance(config, Mapping) else None
+        if isinstance(config, str) and session.deployment.is_own_secret(config):
+            found.append(config)
+    return found
+
+
+def _story(document: Mapping[str, Any]) -> list[tuple[datetime, str]]:
+    """Return what happened to a conversation, in the order of time."""
+    failure = document.get("failure")
+    events: list[tuple[object, str]] = [
+        (document.get("created_at"), "recorded by the processor"),
+        (document.get("send_intent_at"), "the send was about to begin"),
+        *((each.get("timestamp"), "sent") for each in _entries(document, "messages")),
+        *((each.get("at"), _report(each)) for each in _entries(document, "delivery_events")),
+        *((each.get("at"), _action(each)) for each in _entries(document, "operator_actions")),
+    ]
+    if isinstance(failure, Mapping):
+        events.append((failure.get("at"), f"{failure.get('code')} at {failure.get('step')}"))
+    if document.get("draft_id"):
+        events.append((document.get("open_since"), f"draft {document['draft_id']} was held"))
+    dated = ((_time(at), what) for at, what in events)
+    return sorted(((at, what) for at, what in dated if at), key=itemgetter(0))
+
+
+def _entries(document: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    stored = document.get(name)
+    entries = stored if isinstance(stored, list | tuple) else ()
+    return (each for each in entries if isinstance(each, Mapping))
+
+
+def _report(entry: Mapping[str, Any]) -> str:
+    code = entry.get("error_code")
+    return f"reported as {entry.get('status')}" + (f" ({code})" if code else "")
+
+
+def _action(entry: Mapping[str, Any]) -> str:
+    what, who, why = (entry.get(name) for name in ("what", "who", "why"))
+    return f"{what}, by {who}" + (f": {why}" if why else "")
+
+
+def _readable(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with their times as such."""
+    return {
+        name: _time(value) or value if name in TIMES else value for name, value in fields.items()
+    }
+
+
+def _time(value: object) -> datetime | None:
+    """Return a stored time: epoch seconds or ISO 8601; None if it is neither, or masked."""
+    try:
+        if isinstance(value, Decimal):
+            return datetime.fromtimestamp(float(value), UTC)
+        found = datetime.fromisoformat(str(value))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _row(record: ConversationRecord, now: float, *, show: bool) -> dict[str, Any]:

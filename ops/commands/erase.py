@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ops.command import Console, DryRun, Reason, Session, Yes, command, require_reason
+from ops.command import (
+    Console,
+    DryRun,
+    NextStep,
+    Reason,
+    Session,
+    Yes,
+    command,
+    require_reason,
+)
 from ops.erasure import Erasure, Progress, Receipt
 
 
@@ -61,7 +70,7 @@ def erase(  # noqa: PLR0917 - options, passed by name
     survey = erasure.survey().receipt(audit, is_similar_kept=is_kept)
     if dry_run:
         _show(console, survey, "would be erased", is_complete=survey.is_complete)
-        console.steps(_next_steps(survey))
+        console.steps(_next_steps(session, survey))
         return
     if not yes:
         _print(console, survey, "to be erased")
@@ -76,7 +85,7 @@ def erase(  # noqa: PLR0917 - options, passed by name
     receipt = progress.receipt(audit, is_similar_kept=is_kept)
     _show(console, receipt, "receipt", is_complete=receipt.is_complete)
     if not receipt.is_complete:
-        console.steps(_next_steps(receipt))
+        console.steps(_next_steps(session, receipt))
         console.error(_incomplete(receipt))
         raise typer.Exit(1)
 
@@ -109,11 +118,12 @@ def _counts(messages: Mapping[str, int]) -> list[str]:
     return [f"{number} in {queue}" for queue, number in messages.items() if number]
 
 
-def _next_steps(receipt: Receipt) -> Iterator[str]:
+def _next_steps(session: Session, receipt: Receipt) -> Iterator[str | NextStep]:
     if not receipt.is_found:
         yield "nothing was found: compare the number with the request, digit by digit"
     for conversation in receipt.open:
-        yield f"conversation show '{conversation}': if it is send_unknown, unknown resolve it"
+        show = session.command_line("conversation", "show", conversation)
+        yield NextStep("this record stays until its send, worker or vendor is ready", show)
     if any(receipt.in_flight.values()):
         yield "messages in flight may be about them: repeat the command when they are visible"
     if any(not each.is_temporary for each in receipt.remaining):

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.channel_status import ChannelStatus, read_status
 from ops.command import Console, Session, command, describe
+from ops.console import duration
 
 Hours = Annotated[float, typer.Option("--hours", min=0.1, help="The period of the outcomes.")]
 Every = Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two updates.")]
@@ -32,7 +33,7 @@ def status(session: Session, hours: Hours = 3) -> None:
     python -m ops status --env prod
     python -m ops status --local --hours 1 --json
     """
-    _show(session.console, read_status(session.deployment, hours, session.clock()))
+    _show(session, read_status(session.deployment, hours, session.clock()))
 
 
 def watch(session: Session, hours: Hours = 3, every: Every = 5, times: Times = 0) -> None:
@@ -52,7 +53,7 @@ def watch(session: Session, hours: Hours = 3, every: Every = 5, times: Times = 0
             channel_status = read_status(session.deployment, hours, session.clock())
             if console.output.is_terminal:
                 console.output.clear()
-            _show(console, channel_status)
+            _show(session, channel_status)
 
 
 @contextmanager
@@ -63,9 +64,9 @@ def _report_errors(console: Console) -> Iterator[None]:
         console.error(f"{describe(error)}; trying again")
 
 
-def _show(console: Console, channel_status: ChannelStatus) -> None:
-    steps = list(channel_status.next_steps())
-    console.result({**asdict(channel_status), "next": steps})
+def _show(session: Session, channel_status: ChannelStatus) -> None:
+    console, steps = session.console, list(channel_status.next_steps(session.command_line))
+    console.result({**asdict(channel_status), "next": list(map(str, steps))})
     console.heading("queue")
     console.fields(
         {
@@ -76,7 +77,7 @@ def _show(console: Console, channel_status: ChannelStatus) -> None:
             "event source mapping": channel_status.mapping,
         }
     )
-    console.heading(f"deliveries of the last {channel_status.hours:g} h")
+    console.heading(f"deliveries of the last {duration(channel_status.hours * 3600)}")
     console.fields(_by_outcome(channel_status.outcomes))
     if channel_status.drafts is not None:
         console.heading("drafts that wait for a decision")
@@ -92,7 +93,7 @@ def _show(console: Console, channel_status: ChannelStatus) -> None:
 
 
 def _show_events(console: Console, channel_status: ChannelStatus) -> None:
-    console.heading(f"delivery status reported in the last {channel_status.hours:g} h")
+    console.heading(f"delivery status reported in the last {duration(channel_status.hours * 3600)}")
     console.fields(
         {
             **_by_outcome(channel_status.reports),
@@ -110,7 +111,4 @@ def _by_outcome(numbers: Mapping[str, int]) -> dict[str, int]:
 
 
 def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
+    return "" if seconds is None else duration(seconds)

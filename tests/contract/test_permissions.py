@@ -358,7 +358,7 @@ def _commands(
         *2 * [(f"{TWILIO_SECRET}-2", {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN})],
         *((name, {"ai_api_key": API_KEY}) for name in (OPENAI_SECRET, f"{OPENAI_SECRET}/second")),
     ):
-        yield f"secrets set {secret} --yes", json.dumps(value)
+        yield f"secrets set {secret} --new --yes", json.dumps(value)
     yield from ((command, None) for command in LATER_COMMANDS)
     to_erase = context(to(NUMBER), conversation_id="to be erased")
     operator.channel.deliver(to_erase)

@@ -3,7 +3,6 @@
 import sys
 from contextlib import redirect_stdout
 from threading import Lock
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -26,8 +25,8 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     channel.twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
     monkeypatch.setattr(deployment, "entry_points", lambda **_: ())  # reads all packages' metadata
-    one_session = SimpleNamespace(Session=lambda **_: boto3.DEFAULT_SESSION)
-    monkeypatch.setattr(endpoints, "boto3", one_session)  # a new session parses AWS's models again
+    # A new session parses AWS's models again.
+    monkeypatch.setattr(endpoints, "new_session", lambda: boto3.DEFAULT_SESSION._session)
     names = ("dead-letters", "events", "events-dead-letters", "hand-off")
     urls = [channel.sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
     outputs = ("DeadLetterQueueUrl", "EventsQueueUrl", "EventsDeadLetterQueueUrl")

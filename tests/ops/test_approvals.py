@@ -167,7 +167,7 @@ def test_a_draft_is_shown_beside_its_input(operator: OperatorChannel) -> None:
     assert 2 == shown["written_by"]["requests"]
     output = " ".join(operator.run(*call).stdout.split())
     for command in ("approve", "edit", "reject"):
-        assert f"approvals {command} '{CONVERSATION}' --draft {draft}" in output
+        assert f"python -m ops approvals {command} {CONVERSATION} --draft {draft}" in output
 
     (record,) = operator.succeed("conversation", "show", CONVERSATION)
     assert (MASK, "checks_failed", "awaiting_approval", draft) == tuple(
@@ -177,7 +177,7 @@ def test_a_draft_is_shown_beside_its_input(operator: OperatorChannel) -> None:
     status = operator.succeed("status")
     assert (1, True) == (status["drafts"], 0 <= status["oldest_draft_seconds"] < 600)
     assert (
-        "1 drafts wait for a decision: approvals list"
+        "1 drafts wait for a decision\n    python -m ops approvals list"
         in operator.run("watch", "--times", "1").stdout
     )
 

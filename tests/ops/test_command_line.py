@@ -16,8 +16,9 @@ import typer
 from typer.testing import CliRunner
 
 from lambda_src.services.sqs_service import message_group
+from ops import INTERRUPTED, main
 from ops.command import handle_errors
-from ops.console import CommandGroup, Console
+from ops.console import CommandGroup, Console, Hours, NextStep
 from ops.conversations import poll
 from ops.dlq.runner import Cancelled, RateLimiter
 from ops.endpoints import Endpoints, LocalCloudState
@@ -99,7 +100,8 @@ def test_a_running_local_cloud_is_found(tmp_path: Path) -> None:
         found = LocalCloudState.find(state_file)
         assert found
         endpoints = Endpoints.from_local_cloud(state_file)
-    assert (endpoint, "r-1") == (endpoints.aws_url, endpoints.session.region_name)
+    region = endpoints.session.get_config_variable("region")
+    assert (endpoint, "r-1") == (endpoints.aws_url, region)
     assert 120 == endpoints.list_lag_seconds
     assert not found.is_alive()
 
@@ -138,7 +140,8 @@ def test_ids_are_not_broken(width: int) -> None:
 
 def test_rows_are_a_table_or_blocks() -> None:
     """A table wraps only prose and headings; a narrow terminal gets a line for each field."""
-    assert f"  {ID}   {SID}     2.0   asked" in "\n".join(shown(100))
+    assert f"  {ID}  {SID}    2.0  asked" in "\n".join(shown(100))
+    assert 3 == len(shown(200))  # one heading, one line for each row
     lines = shown(70)
     assert f"  conversation        {ID}" == lines[0]
     assert "  hours since send    2.0" == lines[2]
@@ -146,10 +149,29 @@ def test_rows_are_a_table_or_blocks() -> None:
 
 
 def test_steps_are_not_wrapped() -> None:
-    """A command in a step can be copied from a narrow terminal."""
+    """A command has a line of its own, which can be copied from a narrow terminal."""
     screen, output = console(40)
-    screen.steps([f"unknown resolve '{ID}' --sent {SID}"])
-    assert f"  → unknown resolve '{ID}' --sent {SID}\n" in output.getvalue()
+    screen.steps([NextStep("it was sent", f"unknown resolve '{ID}' --sent {SID}")])
+    assert f"  → it was sent\n    unknown resolve '{ID}' --sent {SID}\n" in output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (90, "90 s"),
+        (119.6, "2 min"),
+        (900, "15 min"),
+        (7200, "2 h"),
+        (172800, "2 days"),
+    ],
+)
+def test_durations_have_a_fitting_unit(seconds: float, text: str) -> None:
+    """On screens; a program gets hours with one decimal."""
+    screen, output = console(80)
+    screen.rows([{"age_hours": Hours.of(seconds), "hours_since_send": None}])
+    assert ["age", text] == [line.strip() for line in output.getvalue().splitlines()]
+    assert str(round(seconds / 3600, 1)) == json.dumps(Hours.of(seconds))
 
 
 def test_programs_get_only_the_document(capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,7 +215,7 @@ def test_a_command_continues_without_a_reader() -> None:
     """What it changes does not depend on who reads its output, as in `dlq redrive | head`."""
     script = """
 import sys
-from ops.console import CommandGroup, Console
+from ops.console import CommandGroup, Console, Hours, NextStep
 screen = Console()
 for number in range(3):
     screen.say(str(number))
@@ -206,6 +228,42 @@ sys.exit(7)
     ended = subprocess.run(command, check=False, stdout=writer)  # noqa: S603 - our own code
     os.close(writer)
     assert 7 == ended.returncode
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["status"]])
+def test_a_command_imports_only_what_it_needs(arguments: list[str]) -> None:
+    """Neither a help text nor the status takes the time that the vendors' SDKs take."""
+    script = """
+import atexit, sys
+atexit.register(lambda: print("imported:", *sys.modules))
+from ops import main
+main()
+"""
+    # Without a scheme, no client of AWS is created: all imports are done, and nothing is requested.
+    environment = os.environ | {"AWS_ENDPOINT_URL": "localhost:1", "AWS_REGION": "eu-west-1"}
+    command = [sys.executable, "-c", script, *arguments]
+    ended = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)  # noqa: S603 - our own code
+    _, _, imported = ended.stdout.partition("imported: ")
+    assert "ops.channel_status" in imported.split()
+    assert not {"openai", "twilio", "requests", "boto3", "s3transfer"} & {*imported.split()}
+
+
+def test_ctrl_c_during_the_start_has_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever is being imported."""
+
+    class Interrupted:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "ops.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "ops.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    expected = (INTERRUPTED, "interrupted: nothing was changed\n")
+    assert expected == (ended.value.code, capsys.readouterr().err)
 
 
 def test_an_answer_in_another_encoding_is_not_quoted() -> None:

@@ -18,6 +18,7 @@ from lambda_src.services.dynamodb import Update
 from ops import conversations
 from ops.commands import secrets
 from ops.commands.assistants import DefinitionCheck, check_file, check_model
+from ops.console import read_text
 from ops.conversations import ConversationRepository
 from ops.credential_checks import SecretStore
 from ops.endpoints import Endpoints
@@ -37,6 +38,7 @@ RESOLVE = ("unknown", "resolve", "lost", "--yes", "--reason", "looked at the con
 CREDENTIALS = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN}
 GOOD = 'model = "gpt-6-luna"\ninstructions = "Write."\n'
 VARIABLE = '[variables.1]\ndescription = "{}"\nmax_length = {}'
+SMS = "ai-multi-comms-sms-dev"
 REASON = ("--reason", "request 17", "--yes")
 ERASE = ("erase", "--recipient", RECIPIENT, *REASON)
 
@@ -111,6 +113,29 @@ def test_a_release_needs_time_and_the_answer(lost: OperatorChannel) -> None:
     assert "lacks the message's text" in lost.refused(*RESOLVE, "--not-sent")
 
 
+def test_an_erased_recipient_is_erased_again(lost: OperatorChannel) -> None:
+    """What the erasure left until the decision; a redrive would send nothing."""
+    lost.refused(*ERASE)
+    output = " ".join(lost.run(*RESOLVE, "--not-sent", "--show-personal-data").output.split())
+    assert f"erase them again python -m ops erase --recipient {RECIPIENT} --reason" in output
+    assert "dlq redrive" not in output
+
+
+def test_the_missing_secret_is_named(lost: OperatorChannel) -> None:
+    """Where a command needs it, and where the record has it as the cause of the failure."""
+    lost.channel.secretsmanager.delete_secret(
+        SecretId=TWILIO_SECRET, ForceDeleteWithoutRecovery=True
+    )
+    assert f"secret_missing at secrets: {TWILIO_SECRET}" in lost.refused(*RESOLVE[:3])
+    assert (
+        f"secret_missing at secrets: {TWILIO_SECRET}"
+        == (lost.succeed("unknown", "list")[0]["vendor_lists"])
+    )
+    lost.channel.set_fields("lost", failure={"code": "secret_missing", "step": "secrets"})
+    step = f"python -m ops secrets check {OPENAI_SECRET} {TWILIO_SECRET}"
+    assert step in lost.run("conversation", "show", "lost").stdout
+
+
 @pytest.fixture
 def unlisted(operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch) -> OperatorChannel:
     """Return a channel of a vendor that can only send."""
@@ -183,6 +208,27 @@ def test_another_encoding_is_refused_in_one_line(operator: OperatorChannel, file
     assert [error] == operator.refused("send", str(file), "--yes").splitlines()
 
 
+def test_a_context_object_of_another_channel_suggests_the_option(
+    operator: OperatorChannel, file: Path
+) -> None:
+    """If there is such a channel; another value may be anything, and is not shown."""
+    operator.deployments.add({"QUEUE_URL": ""}, {"DeadLetterQueueUrl": ""}, SMS)
+    other = file.with_name("another one.json")
+    for named, is_shown in (("sms", True), ("Amara", False)):
+        other.write_text(file.read_text().replace('"whatsapp"', f'"{named}"', 1))
+        output = operator.run("send", str(other), "--env", "dev").output
+        assert is_shown == (f"python -m ops send '{other}' --env dev --channel sms\n" in output)
+        assert "Amara" not in output
+
+
+def test_a_file_that_cannot_be_read_is_reported() -> None:
+    """In one line with its name and the reason."""
+    broken = Mock(read=Mock(side_effect=OSError(5, "Input/output error")))
+    broken.name = "x.json"
+    with pytest.raises(OperatorError, match=r"^x\.json: cannot be read: Input/output error$"):
+        read_text(broken)
+
+
 @pytest.mark.parametrize(("code", "exit_code"), [("", 0), ("21211", 1)])
 def test_a_message_is_followed_to_its_end(
     operator: OperatorChannel,
@@ -227,6 +273,11 @@ def stored(operator: OperatorChannel, name: str) -> object:
         (OPENAI_SECRET, '{"ai_api_key": "another-key"}', "openai_invalid_api_key"),
         (TWILIO_SECRET, "not JSON", "secret_malformed"),
         (TWILIO_SECRET, json.dumps({**CREDENTIALS, "twilio_auth_token": "old"}), "twilio_20003"),
+        (
+            TWILIO_SECRET,
+            json.dumps({**CREDENTIALS, "twilio_template_sid": f"HX{9:032}"}),
+            "twilio_template_missing",
+        ),
         (f"{TWILIO_SECRET}-missing", None, "ResourceNotFoundException"),
     ],
 )
@@ -400,7 +451,7 @@ def test_messages_of_both_queues_are_erased(operator: OperatorChannel) -> None:
     output = operator.refused(*ERASE)
     assert "run the same command again in an hour" in output
     assert "1 in whatsapp queue, 1 in whatsapp dead letters" in output
-    assert "conversation show 'lost'" in output
+    assert "conversation show lost" in output
     assert ([], []) == (operator.queued(), operator.dead_letters())
     assert operator.channel.record("sent") is None
     assert Status.SEND_UNKNOWN == operator.status("lost")

@@ -6,10 +6,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_src.core.contract import Status
+from lambda_src.services.dynamodb import Update
 from local.fakes import Fault, TwilioSettings
 from ops.console import RESUMABLE, UNCHANGED
+from ops.conversations import ConversationRepository
 from tests.ops.conversation_states import DRAFT
-from tests.ops.operator_channel import OperatorChannel
+from tests.ops.operator_channel import OperatorChannel, to
 from tests.ops.tool import commands
 from tests.support.channel import (
     ACCOUNT,
@@ -47,6 +49,7 @@ CHANGES = {
     "dlq redrive": ((), "UpdateItem"),
     "dlq drop": (("--company", "demo-company", *REASON), "DeleteMessage"),
     "unknown resolve": (("unknown", "--not-sent", *REASON), "UpdateItem"),
+    "unknown resolve-listed": ((), "UpdateItem"),
     "approvals approve": (("held", "--draft", DRAFT), "UpdateItem"),
     "approvals edit": (("held", "--draft", DRAFT, "--variable", "2=Hello"), "UpdateItem"),
     "approvals reject": (("held", "--draft", DRAFT), "UpdateItem"),
@@ -61,8 +64,10 @@ INPUTS = {"secrets set": SECRET, "send": context(conversation_id="by-hand")}
 
 
 @pytest.fixture
-def prepared(operator: OperatorChannel) -> OperatorChannel:
+def prepared(operator: OperatorChannel, request: pytest.FixtureRequest) -> OperatorChannel:
     """Return a channel on which each command has something to do."""
+    if "resolve-listed" in request.node.name:
+        lose_answer(operator, "listed")
     operator.dead_letter(operator.conversation("waiting"))
     operator.conversation("unknown", OTHER)
     operator.conversation("held", OTHER)
@@ -177,17 +182,26 @@ def test_an_invalid_context_object_is_not_sent(operator: OperatorChannel) -> Non
 
 
 def test_a_context_object_that_is_sent_again_is_sent_once(operator: OperatorChannel) -> None:
-    """The second run says what is recorded already."""
+    """The second run says what is recorded already; waiting for it fails, since nothing is sent."""
     for status in ("", Status.SENT):
         sent = operator.succeed("send", "-", "--yes", answer=context())
         assert status == sent["recorded_already"]
         operator.process_queue()
+    assert "it was sent before" in operator.refused(
+        "send", "-", "--yes", "--follow", answer=context()
+    )
     assert 1 == len(operator.channel.phone())
 
 
 def test_a_new_secret_is_created(operator: OperatorChannel) -> None:
-    """Once; then its value is changed. What is incomplete is not stored."""
-    call = ("secrets", "set", f"{PREFIXES[1]}new-tenant", "--yes")
+    """Once, if it is asked for: a name may be misspelled. What is incomplete is not stored."""
+    misspelled = ("secrets", "set", TWILIO_SECRET.replace("company", "compny"))
+    assert f"(the nearest is {TWILIO_SECRET})" in operator.refused(
+        *misspelled, "--yes", answer=SECRET
+    )
+    planned = operator.succeed(*misspelled, "--dry-run", answer=SECRET)
+    assert (True, TWILIO_SECRET) == (planned["is_new"], planned["nearest"])
+    call = ("secrets", "set", f"{PREFIXES[1]}new-tenant", "--yes", "--new")
     incomplete = json.dumps({"twilio_account_sid": ACCOUNT})
     for value in ("{", incomplete):
         assert "secret_malformed" in operator.refused(*call, answer=value)
@@ -212,9 +226,9 @@ def test_a_lifted_suppression_lets_the_dead_letter_be_sent(operator: OperatorCha
     assert 1 == len(operator.channel.phone())
 
 
-def lose_answer(operator: OperatorChannel, conversation: str) -> str:
+def lose_answer(operator: OperatorChannel, conversation: str, recipient: str = RECIPIENT) -> str:
     """Let Twilio accept a message that it lists too late; return its sid."""
-    channel, body = operator.channel, context(conversation_id=conversation)
+    channel, body = operator.channel, context(to(recipient), conversation_id=conversation)
     channel.twilio.fail_next(Fault.reset(effect_applied=True))
     channel.twilio.settings = TwilioSettings(list_lag_requests=9)
     channel.deliver(body)
@@ -244,3 +258,47 @@ def test_a_message_that_was_sent_is_recorded(operator: OperatorChannel) -> None:
     assert 1 == len(operator.channel.phone())
     whats = [entry["what"] for entry in operator.channel.record("lost")["operator_actions"]]
     assert f"recorded as sent: {sid}" == whats[0]
+
+
+def test_what_is_certain_is_recorded_at_once(
+    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only that, by two operators at the same time, each of whom sees what Twilio lists by now."""
+    sid = lose_answer(operator, "listed")
+    operator.conversation("unknown", OTHER)
+    rows = operator.succeed("unknown", "list")
+    assert {"listed": sid, "unknown": "nothing"} == {
+        row["conversation"]: row["vendor_lists"] for row in rows
+    }
+    offline = operator.succeed("unknown", "list", "--offline")
+    assert {""} == {row["vendor_lists"] for row in offline}
+    bulk, apply = ("unknown", "resolve-listed", *REASON), ConversationRepository.apply
+
+    def race(self: ConversationRepository, update: Update, entry: dict[str, str]) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(ConversationRepository, "apply", apply)
+            operator.succeed("unknown", "resolve", "listed", "--sent", sid, "--yes")
+        apply(self, update, entry)
+
+    monkeypatch.setattr(ConversationRepository, "apply", race)
+    document = operator.succeed(*bulk, "--yes")
+    assert (["listed"], {}, 1) == tuple(
+        document[name] for name in ("recorded", "left", "undecided")
+    )
+    assert 1 == len(operator.channel.record("listed")["operator_actions"])
+    assert "no unknown send is certain" in operator.refused(*bulk, "--yes")
+
+
+def test_a_message_of_two_conversations_is_certain_for_neither(operator: OperatorChannel) -> None:
+    """Both have the same text, and only one was sent."""
+    sid = lose_answer(operator, "one")
+    lose_answer(operator, "two")
+    operator.channel.twilio.clear_state()
+    assert "nothing" == operator.succeed("unknown", "list")[0]["vendor_lists"]
+    operator.channel.deliver(context())
+    (message,) = operator.channel.twilio.messages()
+    operator.channel.set_fields(message_sid="")
+    assert sid != message["sid"]
+    assert {"1 that may be it"} == {
+        row["vendor_lists"] for row in operator.succeed("unknown", "list")
+    }

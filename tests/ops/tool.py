@@ -8,8 +8,10 @@ import typer.main
 from typer.core import TyperGroup
 from typer.testing import CliRunner, Result
 
-from ops.cli import app
-from ops.command import INTERRUPTED
+from ops import INTERRUPTED
+from ops.cli import build_app
+
+APP = build_app()
 
 
 class Tool:
@@ -17,7 +19,7 @@ class Tool:
 
     def run(self, *arguments: str, answer: str | None = None) -> Result:
         """Run a command; `answer` is its standard input."""
-        return CliRunner().invoke(app, list(arguments), input=answer)
+        return CliRunner().invoke(APP, list(arguments), input=answer)
 
     def succeed(self, *arguments: str, answer: str | None = None) -> Any:
         """Run a command with --json that must succeed; return the document."""
@@ -42,7 +44,7 @@ class Tool:
 
 def commands(group: TyperGroup | None = None, *path: str) -> Iterator[tuple[str, str]]:
     """Yield every command, such as `dlq list`, of the tool or a group of it, with its help text."""
-    for name, command in (group or typer.main.get_group(app)).commands.items():
+    for name, command in (group or typer.main.get_group(APP)).commands.items():
         if isinstance(command, TyperGroup):
             yield from commands(command, *path, name)
         else:
@@ -59,7 +61,7 @@ def check_call(arguments: Sequence[str]) -> None:
         KeyError: There is no such command.
         UsageError: An option is unknown, missing or malformed; typer's own.
     """
-    command, rest = typer.main.get_command(app), list(arguments)
+    command, rest = typer.main.get_command(APP), list(arguments)
     while isinstance(command, TyperGroup):
         name, *rest = rest
         command = command.commands[name]

@@ -121,7 +121,7 @@ def with_twice(once: str, first: str) -> str:
         (with_project_text("]" * 100_000), SYNTAX, None),
         ("[]", f"{OBJECT}an array", None), (f'["{MARK}"]', f"{OBJECT}an array", None),
         (f'"{MARK}"', f"{OBJECT}a string", None), ("7", f"{OBJECT}a number", None),
-        ("null", f"{OBJECT}null", None), ("true", f"{OBJECT}a boolean", None),
+        ("null", f"{OBJECT}null", None), ("true", f"{OBJECT}true", None),
         # Python writes and reads these, although they are not JSON.
         *((with_project_text(x), SYNTAX, KEY) for x in ("NaN", "Infinity", "-Infinity")),
         *((with_project_text(x), DIGITS, KEY) for x in ("9" * 4301, "-" + "9" * 5000)),
@@ -154,7 +154,7 @@ def test_required_fields_are_checked(path: str) -> None:
     """A missing, empty or wrongly typed field is named by its path, and nothing is coerced."""
     assert {path: "nothing"} == problems(without(path))
     assert {path: "an empty string"} == problems(changed(path, ""))
-    wrong: dict[str, object] = {"null": None, "a number": 7, "a boolean": True}
+    wrong: dict[str, object] = {"null": None, "a number": 7, "true": True}
     for found, value in ({"an array": []} if path == CONSENT else wrong).items():
         assert {path: found} == problems(changed(path, value))
 

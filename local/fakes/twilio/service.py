@@ -30,7 +30,7 @@ _FAILED_STATUS = {FaultKind.UNDELIVERED: "undelivered", FaultKind.DELIVERY_FAILE
 
 
 class FakeTwilio(FakeService[TwilioSettings]):
-    """Twilio on loopback: send, fetch, list and delete messages, check credentials, callbacks.
+    """Twilio on loopback: messages, content templates, credentials and status callbacks.
 
     Faults of kinds in `CALLBACK_FAULTS` apply to status callbacks, the others to requests.
 
@@ -144,6 +144,7 @@ class FakeTwilio(FakeService[TwilioSettings]):
         application.get(f"{account}/Messages.json")(self._list)
         application.get(f"{account}/Messages/<sid>.json")(self._fetch)
         application.delete(f"{account}/Messages/<sid>.json")(self._delete)
+        application.get("/v1/Content/<sid>")(self._fetch_template)
         application.register_error_handler(TwilioError, TwilioError.response)
         for kind, code in ((NotFound, 20404), (MethodNotAllowed, 20004)):
             error = TwilioError(code)
@@ -179,6 +180,17 @@ class FakeTwilio(FakeService[TwilioSettings]):
     def _fetch(self, account_sid: str, sid: str) -> dict[str, Any]:
         message = self._store.get(account_sid, sid)
         return message.resource(self._store.clock(), self.settings)
+
+    def _fetch_template(self, sid: str) -> dict[str, Any]:
+        """Return a content template (https://www.twilio.com/docs/content/content-api-resources)."""
+        if sid not in self._templates:
+            raise TwilioError(20404)
+        return {
+            "sid": sid,
+            "friendly_name": "Fake template",
+            "types": {"twilio/text": {"body": self._templates[sid]}},
+            "url": f"https://content.twilio.com/v1/Content/{sid}",
+        }
 
     def _delete(self, account_sid: str, sid: str) -> tuple[str, int]:
         self._store.delete(account_sid, sid, self.settings)

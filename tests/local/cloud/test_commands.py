@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -24,8 +23,7 @@ from local.emulator.queue_metrics import queued_messages
 from local.fakes import Fault, Match
 from local.lifecycle import wait_for
 from local.vendors import FakeVendors
-from ops import endpoints, queues
-from ops.command import INTERRUPTED
+from ops import INTERRUPTED, endpoints, queues
 from ops.console import RESUMABLE, UNCHANGED
 from ops.queues import QueueScanner
 from tests.local.cloud.messages import (
@@ -60,7 +58,7 @@ def tool(cloud: LocalCloud, environment: dict[str, str], monkeypatch: pytest.Mon
     access_key, region = f"local-cloud-{cloud.aws.account}", cloud.aws.region
     session = boto3.Session(access_key, DUMMY_SECRET, None, region)
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # one process holds the whole queue
-    monkeypatch.setattr(endpoints, "boto3", SimpleNamespace(Session=lambda **_: session))
+    monkeypatch.setattr(endpoints, "new_session", lambda: session._session)
     return Tool()
 
 
