@@ -298,7 +298,7 @@ class SecretStore:
         return "stored"
 
 
-class NamedSecrets(ChannelSecrets):
+class NamedSecrets(secrets.ChannelSecrets):
     """A channel's secrets, whose errors say which secret is meant.
 
     An operator may read the name; the runtime leaves it out, because it is a value of a message.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STATE_FILE = Path(__file__).parents[1] / ".cache" / "local" / "running.json"
 """Where `make local` writes its `LocalCloudState` as JSON while it runs."""
 
-CLIENT_OPTIONS = {
+CLIENT_OPTIONS: dict[str, Any] = {
     "connect_timeout": 5,
     "read_timeout": 30,  # longer than a long poll
     "max_pool_connections": 32,

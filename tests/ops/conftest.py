@@ -25,8 +25,6 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     channel.twilio.settings = TwilioSettings(sent_after_seconds=0, delivered_after_seconds=0)
     monkeypatch.setattr(queues, "POLL_SECONDS", 0)  # no other consumer
     monkeypatch.setattr(deployment, "entry_points", lambda **_: ())  # reads all packages' metadata
-    # A new session parses AWS's models again.
-    monkeypatch.setattr(endpoints, "new_session", lambda: boto3.DEFAULT_SESSION._session)
     names = ("dead-letters", "events", "events-dead-letters", "hand-off")
     urls = [channel.sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
     outputs = ("DeadLetterQueueUrl", "EventsQueueUrl", "EventsDeadLetterQueueUrl")
@@ -38,6 +36,8 @@ def operator(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> OperatorChann
     deployments.add(deployed, dict(zip(outputs, urls, strict=False)))
 
     session = boto3.Session()
+    # A new session parses AWS's models again.
+    monkeypatch.setattr(endpoints, "new_session", lambda: session._session)
     deployments.register(session.events)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
     found, is_processing = OperatorChannel(channel, deployments, *urls), Lock()
