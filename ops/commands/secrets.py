@@ -45,6 +45,8 @@ def check(session: Session, names: Names = None) -> None:
         if row["note"]:
             session.console.say(f"{row['secret']}: {row['note']}")
     invalid = [row for row in rows if row["problem"]]
+    if rows and not invalid:
+        session.console.say(f"{len(rows)} valid", "green")
     session.console.steps(
         NextStep("", session.command_line("secrets", "set", str(row["secret"]))) for row in invalid
     )

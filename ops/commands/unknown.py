@@ -160,12 +160,12 @@ def resolve_listed(
         "undecided": len(looked_up) - len(certain),
     }
     console.rows(document["certain"], empty="no unknown send is certain")  # type: ignore[arg-type]  # its rows
-    if not looked_up or not certain or dry_run:
+    if not certain or dry_run:
         console.result({**document, "recorded": [], "changed": False})
-        console.say(
-            f"would be recorded as sent: {len(certain)}; undecided: {document['undecided']}"
-        )
+        if certain:
+            console.say(f"would be recorded as sent: {len(certain)}")
         if looked_up and not certain:
+            console.error(f"nothing was recorded: {len(looked_up)} sends need a decision each")
             raise typer.Exit(1)
         return
     console.confirm(f"Record {len(certain)} conversations as sent?", yes=yes)
