@@ -46,7 +46,8 @@ class LocalCloud:
         workdir: the directory of the parts' logs.
         step: called for each step of starting, and for stopping.
         project: the app; this repository's own by default.
-        port: the embedded AWS's if it is free; by default any.
+        port: the embedded AWS's, and the one before that of the proxy, if they are free; by default
+            any.
 
     Attributes:
         aws: the embedded AWS.
@@ -74,6 +75,7 @@ class LocalCloud:
         account, region = _account_and_region(self._project)
         self.aws = Aws(f"http://{HOST}:{free_port(port)}", account, region)
         self.dynamodb_proxy = DynamoDBProxy(self.aws.endpoint)
+        self.dynamodb_proxy.prefer_port(port and port + 1)
         self.vendors = vendors
         self._workdir = workdir
         self._step = step

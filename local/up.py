@@ -34,9 +34,9 @@ STATE_FILE = paths.CACHE / "running.json"
 """Read by `local send` and by the operator's tool (`ops.endpoints`)."""
 
 AWS_PORT = 4566
-"""The one that other emulators of AWS use, too."""
-PORTS = {AWS: 4567, "openai": 4568, "twilio": 4569, "ses": 4570}
-"""Of what faults can be injected into; another one is used where one is not free."""
+"""The one that other emulators of AWS use, too; the proxy of DynamoDB has the next one."""
+PORTS = {"openai": 4568, "twilio": 4569, "ses": 4570}
+"""Of the fakes; another one is used where one is not free."""
 START_SECONDS = 300
 """Longer than a start takes, the synthesis included, on a busy machine."""
 LOCK_SECONDS = 2
@@ -152,9 +152,7 @@ def _cloud(screen: Screen, environment: Mapping[str, str]) -> LocalCloud:
     vendors = select_vendors(environment, screen)
     for name, fake in vendors.by_name().items():
         fake.prefer_port(PORTS.get(name, 0))
-    cloud = LocalCloud(vendors, workdir=WORKDIR, step=screen.step, port=AWS_PORT)
-    cloud.dynamodb_proxy.prefer_port(PORTS[AWS])
-    return cloud
+    return LocalCloud(vendors, workdir=WORKDIR, step=screen.step, port=AWS_PORT)
 
 
 @contextmanager

@@ -78,8 +78,11 @@ def test_send_shows_failure(cloud: LocalCloud, fakes: FakeVendors, screen: Recor
     assert "comms_consent" in screen.text()
 
 
-def test_events_are_shown_once(cloud: LocalCloud, screen: RecordedScreen) -> None:
+def test_events_are_shown_once(
+    cloud: LocalCloud, screen: RecordedScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`up` shows each event and each message once."""
+    monkeypatch.setattr(up_command, "BURST_MESSAGES", 1_000)
     number = recipient("watched")
     tracker = MessageTracker.send(cloud.channel, context("whatsapp", number))
     wait_until(MessageState.SENT, tracker)
@@ -97,7 +100,7 @@ def test_send_uses_the_running_local_cloud(
     state_file, sender = tmp_path / "running.json", RecordedScreen()
     for command in (up_command, send_command):
         monkeypatch.setattr(command, "LocalCloud", lambda *_, **__: nullcontext(cloud))
-        monkeypatch.setattr(command, "STATE_FILE", state_file)
+    monkeypatch.setattr(up_command, "STATE_FILE", state_file)
 
     def sleep(_: float) -> None:
         """Send, then interrupt as soon as the message is shown."""
