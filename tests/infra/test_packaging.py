@@ -115,10 +115,10 @@ def test_invalid_definitions_stop_the_build(project: Path) -> None:
     known = "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity, checks"
     with pytest.raises(PackageError) as raised:
         _build(project, additions=Additions(packages=(project / "added",)))
-    one = "lambda_src/assistants/one.toml"
+    one, hint = "lambda_src/assistants/one.toml", " (did you mean variables?)"
     assert [
         f"{one}: max_lenght: expected only the keys {known}, found a number",
-        f"{one}: variable: expected only the keys {known}, found an object",
+        f"{one}: variable: expected only the keys {known}, found an object{hint}",
         "added/assistants/two.toml: expected TOML in UTF-8, found another encoding (byte 1)",
     ] == str(raised.value).splitlines()
 
