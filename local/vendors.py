@@ -407,7 +407,8 @@ def assistant_definitions(directory: Path = ASSISTANTS) -> dict[Path, AssistantD
     Raises:
         LocalCloudError: some are invalid; the text has a line for each problem.
     """
-    found, problems = {}, []
+    found: dict[Path, AssistantDefinition] = {}
+    problems: list[str] = []
     for path in sorted(directory.rglob("[!.]*.toml")):
         try:
             found[path] = read_definition(path)
