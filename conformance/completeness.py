@@ -55,6 +55,6 @@ def _missing_in_assistant(channel: str, example: str, root: Path) -> Iterator[st
             yield f"{file}: write the assistant that the example names"
             return
         try:
-            parse_definition_file((root / file).read_bytes())
+            parse_definition_file((root / file).read_bytes(), file)
         except InvalidDefinition as error:
-            yield f"{file}: {error}"
+            yield from map(str, error.problems)

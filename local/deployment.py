@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -60,6 +60,31 @@ class Project:
 
 def _is_excluded(name: str) -> bool:
     return name in EXCLUDED_DIRECTORIES or name.startswith(".")
+
+
+class SourceWatch:
+    """Reports which sources of an app were changed since this was created.
+
+    Args:
+        project: the app.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._contents = self._read()
+
+    def changed(self) -> list[str]:
+        """Return the files that were changed, added or removed since the last call."""
+        before, self._contents = self._contents, self._read()
+        names = sorted(before.keys() | self._contents.keys())
+        return [name for name in names if before.get(name) != self._contents.get(name)]
+
+    def _read(self) -> dict[str, bytes]:
+        contents = {}
+        for path in self._project.source_files():
+            with suppress(FileNotFoundError):  # an editor may replace it at this moment
+                contents[str(path.relative_to(self._project.root))] = path.read_bytes()
+        return contents
 
 
 def default_project() -> Project:

@@ -17,7 +17,7 @@ from local.aws import Aws
 from local.channel import deployed_channels
 from local.cloud import LocalCloud
 from local.contexts import EXAMPLE
-from local.deployment import default_project
+from local.deployment import SourceWatch, default_project
 from local.emulator.function_logs import LogLine
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
@@ -25,7 +25,7 @@ from local.fakes import FakeService, InboxMessage
 from local.fault_injection import AWS
 from local.lifecycle import wait_for
 from local.screen import Screen
-from local.vendors import FakeVendors, RealVendors, select_vendors
+from local.vendors import FakeVendors, RealVendors, assistant_definitions, select_vendors
 from ops.endpoints import LocalCloudState
 
 WORKDIR = paths.CACHE / "up"
@@ -64,6 +64,7 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         LocalCloudError: one is running or being started already, or it could not be started.
         KeyboardInterrupt: at the end, once everything is stopped.
     """
+    sources = SourceWatch(default_project())
     with exclusive_lock(), _cloud(screen, environment) as cloud, state_file(cloud, STATE_FILE):
         for channel in cloud.channels.values():
             channel.start_scheduled_job()  # alarms last until its first run
@@ -71,7 +72,22 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         monitor = EventMonitor(cloud, screen)
         while True:
             monitor.show_new()
+            show_source_changes(screen, sources)
             time.sleep(POLL_SECONDS)
+
+
+def show_source_changes(screen: Screen, sources: SourceWatch) -> None:
+    """Show that changed sources are not deployed, and what is wrong with changed assistants."""
+    if changed := sources.changed():
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        restart = "press Ctrl-C and run `make local` again to deploy the change"
+        screen.say(f"CHANGED  {changed[0]}{more}: {restart}", "yellow")
+        if any(name.endswith(".toml") for name in changed):
+            try:
+                assistant_definitions()
+            except LocalCloudError as error:
+                for problem in str(error).splitlines():
+                    screen.say(f"INVALID  {problem}", "red")
 
 
 def request_lookups(screen: Screen) -> None:

@@ -17,7 +17,7 @@ from lambda_src.core import (
     TWILIO_BASE_URL,
     AssistantDefinition,
     InvalidDefinition,
-    parse_definition_file,
+    read_definition,
 )
 from local import paths
 from local.aws import Aws
@@ -259,7 +259,8 @@ class FakeVendors(_ChannelFakes):
 
     def __init__(self) -> None:
         super().__init__(VENDORS, FAKE_CREDENTIALS)
-        self.openai = FakeOpenAI(keys={FAKE_CREDENTIALS.openai_api_key}, models=_models())
+        models = sorted({definition.model for definition in assistant_definitions().values()})
+        self.openai = FakeOpenAI(keys={FAKE_CREDENTIALS.openai_api_key}, models=models)
         self.twilio = self._fake(FakeTwilio)
         self.ses = self._fake(FakeSes)
 
@@ -396,17 +397,23 @@ def template_text() -> str:
 
 
 def _writes_variables(assistant: str) -> bool:
-    path = ASSISTANTS / f"{assistant}.toml"
-    return path.exists() and bool(_definition(path).variables)
+    definition = assistant_definitions().get(ASSISTANTS / f"{assistant}.toml")
+    return bool(definition and definition.variables)
 
 
-def _models() -> list[str]:
-    """Return the models that the assistants name."""
-    return sorted({_definition(path).model for path in ASSISTANTS.rglob("*.toml")})
+def assistant_definitions(directory: Path = ASSISTANTS) -> dict[Path, AssistantDefinition]:
+    """Return the definitions in and below a directory.
 
-
-def _definition(path: Path) -> AssistantDefinition:
-    try:
-        return parse_definition_file(path.read_bytes())
-    except InvalidDefinition as error:
-        raise LocalCloudError(f"{path}: {error}") from None
+    Raises:
+        LocalCloudError: some are invalid; the text has a line for each problem.
+    """
+    found: dict[Path, AssistantDefinition] = {}
+    problems: list[str] = []
+    for path in sorted(directory.rglob("[!.]*.toml")):
+        try:
+            found[path] = read_definition(path)
+        except InvalidDefinition as error:
+            problems.extend(map(str, error.problems))
+    if problems:
+        raise LocalCloudError("\n".join(problems))
+    return found

@@ -6,6 +6,7 @@ from lambda_src.core.ai.definitions import (
     InvalidDefinition,
     parse_definition,
     parse_definition_file,
+    read_definition,
 )
 from lambda_src.core.contract import (
     APPROVED_QUEUED_AFTER_SECONDS,
@@ -205,4 +206,5 @@ __all__ = [
     "json_type",
     "parse_definition",
     "parse_definition_file",
+    "read_definition",
 ]

@@ -1,7 +1,7 @@
 """Errors, named by what must happen next with the message and its record."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from logging import CRITICAL, ERROR, INFO, WARNING
@@ -255,6 +255,14 @@ def json_type(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "an empty string" if value == "" else JSON_TYPES.get(type(value), "another value")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the known name that a misspelled one resembles; empty if none does."""
+    import difflib  # noqa: PLC0415 - not at each cold start
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,9 @@ class Assistants(Protocol):
     def find(self, assistant_id: str) -> AssistantDefinition | None:
         """Return the definition with that id, or None."""
 
+    def names(self) -> Iterable[str]:
+        """Return the ids of all definitions."""
+
 
 class TextGenerator(Protocol):
     """The AI."""

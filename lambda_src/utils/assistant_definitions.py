@@ -8,7 +8,7 @@ from lambda_src.core import (
     ConfigurationRefused,
     InvalidDefinition,
     Step,
-    parse_definition_file,
+    read_definition,
 )
 
 DIRECTORY = Path(__file__).parent.parent / "assistants"
@@ -28,7 +28,12 @@ class AssistantFiles:
         if path.parent != self._directory or not path.is_file():
             return None
         try:
-            return parse_definition_file(path.read_bytes())
+            return read_definition(path)
         except InvalidDefinition as error:
-            problem = str(error.problems[0])
-            raise ConfigurationRefused("assistant_definition_invalid", Step.AI, problem) from None
+            problem, rest = str(error.problems[0]), len(error.problems) - 1
+            detail = f"{problem}; and {rest} more" if rest else problem
+            raise ConfigurationRefused("assistant_definition_invalid", Step.AI, detail) from None
+
+    def names(self) -> list[str]:
+        """Return the ids of all definitions."""
+        return sorted(path.stem for path in self._directory.glob("*.toml"))

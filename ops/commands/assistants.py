@@ -20,7 +20,7 @@ from lambda_src.core import (
     ProcessingError,
     TextRules,
     parse_definition,
-    parse_definition_file,
+    read_definition,
 )
 from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.command import Session, ShowPersonalData, command
@@ -226,9 +226,7 @@ def check_file(path: Path, rules: TextRules) -> DefinitionCheck:
     """Check a definition for a channel with these rules, without asking OpenAI."""
     checked = DefinitionCheck(path.stem)
     try:
-        definition = parse_definition_file(path.read_bytes())
-    except OSError as error:
-        checked.problems.append(f"cannot be read: {error.strerror}")
+        definition = read_definition(path)
     except InvalidDefinition as error:
         checked.problems.extend(map(str, error.problems))
     else:

@@ -158,16 +158,19 @@ def read_sources(runtime: Path, additions: Additions) -> Sources:
 def _read(package: Path) -> Iterator[tuple[Path, bytes]]:
     for path in sorted(package.rglob("*")):
         if path.is_file() and not any(map(_is_ignored, path.relative_to(package).parts)):
-            yield path.relative_to(package.parent), path.read_bytes()
+            try:
+                yield path.relative_to(package.parent), path.read_bytes()
+            except OSError as error:
+                raise PackageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _definition_problems(files: Mapping[Path, bytes]) -> Iterator[str]:
     for path, content in files.items():
         if path.suffix == ".toml" and DEFINITIONS in path.parent.parts:
             try:
-                parse_definition_file(content)
+                parse_definition_file(content, path.as_posix())
             except InvalidDefinition as error:
-                yield from (f"{path.as_posix()}: {problem}" for problem in error.problems)
+                yield from map(str, error.problems)
 
 
 def _is_ignored(name: str) -> bool:

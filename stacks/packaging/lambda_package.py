@@ -2,7 +2,8 @@
 
 A package is a directory named after a fingerprint of its input. It is built in a temporary
 directory and renamed in one step, so that an existing directory is complete and several processes
-may build at the same time.
+may build at the same time. The dependencies, most of a package, are installed once in a directory
+of their own, to whose files packages have hard links: after an edit only our modules are written.
 
 Lambda's task root is read-only, so Python cannot write bytecode there: the package contains it.
 Dependencies are packed as bytecode only, because both forms together are twice as large. Our own
@@ -19,7 +20,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,9 @@ RECEIVER_MODULES = ("__init__.py", "receiver.py")
 _OUTPUT_LINES_SHOWN = 8
 _INSTALL_SECONDS = 600
 _COMPILE_SECONDS = 300
-_KEEP_UNUSED_SECONDS = 7 * 24 * 3600
+_KEPT_BUILDS = 8
+_IN_USE_SECONDS = 3600
+"""For how long after its last use a build may still be read by the process that requested it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,17 +174,29 @@ def build_receiver(*, project: Path, runtime: Path = RUNTIME) -> LambdaPackage:
     return package
 
 
+def remove_replaced_assets(assembly: Path) -> None:
+    """Remove assets from a cloud assembly's directory that none of its stacks has."""
+    manifests = "".join(path.read_text("utf-8") for path in assembly.glob("*.assets.json"))
+    for asset in assembly.glob("asset.*"):
+        if asset.name not in manifests:
+            shutil.rmtree(asset, ignore_errors=True)
+
+
 def _package(builds: Path, sources: Sources, target: Target, *, form: str) -> LambdaPackage:
-    fingerprint = _fingerprint(sources, target, form)
+    files = (part for path, text in sources.files.items() for part in (str(path).encode(), text))
+    fingerprint = _digest([*_dependency_parts(sources, target, form), *files])
     return LambdaPackage(builds / f"package-{fingerprint[:16]}", fingerprint)
 
 
-def _fingerprint(sources: Sources, target: Target, form: str) -> str:
+def _dependency_parts(sources: Sources, target: Target, form: str) -> list[bytes]:
+    """Return everything that a package's dependencies are made of."""
     builder = (Path(__file__), Path(contents.__file__))
     parts = [f"{form}: {target}".encode(), importlib.metadata.version("uv").encode()]
     parts += [path.read_bytes() for path in (*sources.locks, *builder)]
-    parts += [" ".join(sorted(sources.services)).encode()]
-    parts += [part for path, text in sources.files.items() for part in (str(path).encode(), text)]
+    return [*parts, " ".join(sorted(sources.services)).encode()]
+
+
+def _digest(parts: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(hashlib.sha256(part).digest())
@@ -197,24 +212,45 @@ def _build(package: Path, sources: Sources, target: Target, python: Sequence[str
     sys.stderr.write(f"building the Lambda package for {target} …\n")
     package.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=package.parent, prefix="unfinished-") as scratch:
-        _move_into_place(_assemble(Path(scratch), sources, target, python), package)
+        unfinished = Path(scratch, "package")
+        dependencies = _dependencies(package.parent, Path(scratch), sources, target, python)
+        shutil.copytree(dependencies, unfinished, copy_function=_link)
+        _write(unfinished, sources.files)
+        if python:
+            _compile_own(unfinished, python, target, {path.parts[0] for path in sources.files})
+        _make_readable(unfinished)
+        _move_into_place(unfinished, package)
     _remove_unused(package.parent)
 
 
-def _assemble(scratch: Path, sources: Sources, target: Target, python: Sequence[str]) -> Path:
-    package = scratch / "package"
-    _install(scratch, package, sources, target)
-    _remove_excluded(package, sources.services)
-    _write(package, sources.files)
-    if python:
-        _compile(package, python, target, ours={path.parts[0] for path in sources.files})
-    _make_readable(package)
-    return package
+def _dependencies(
+    builds: Path, scratch: Path, sources: Sources, target: Target, python: Sequence[str]
+) -> Path:
+    """Return a directory with a package's dependencies; build it if it does not exist."""
+    parts = _dependency_parts(sources, target, "bytecode" if python else "sources")
+    dependencies = builds / f"dependencies-{_digest(parts)[:16]}"
+    if not dependencies.is_dir():
+        unfinished = scratch / "dependencies"
+        _install(scratch, unfinished, sources, target)
+        _remove_excluded(unfinished, sources.services)
+        if python:
+            _compile_dependencies(unfinished, python, target)
+        _move_into_place(unfinished, dependencies)
+    os.utime(dependencies)
+    return dependencies
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copy(source, target)
 
 
 def _write(package: Path, files: Mapping[Path, bytes]) -> None:
     for path, content in files.items():
         (package / path).parent.mkdir(parents=True, exist_ok=True)
+        (package / path).unlink(missing_ok=True)  # it may be a link to a dependency's file
         (package / path).write_bytes(content)
 
 
@@ -272,24 +308,32 @@ def _interpreter(version: str) -> tuple[str, ...]:
     return uv_run if _run_python([*uv_run, "-c", ""], version).returncode == 0 else ()
 
 
-def _compile(package: Path, python: Sequence[str], target: Target, *, ours: set[str]) -> None:
-    """Compile every module of a package; the folders named in `ours` keep their sources.
+def _compile_own(package: Path, python: Sequence[str], target: Target, names: set[str]) -> None:
+    """Compile our modules, in the folders with these names; they keep their sources.
 
     Raises:
-        PackageError: One of our modules does not compile.
+        PackageError: One of them does not compile.
     """
-    # Bytecode that is never compared with its source, since files of a package do not change.
-    command = [*python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode"]
-    command += ["unchecked-hash", "-s", str(package), "-p", TASK_ROOT]
-    own = [str(package / name) for name in sorted(ours)]
-    done = _run_python([*command, *own], target.python)
+    folders = [str(package / name) for name in sorted(names)]
+    done = _compile(package, python, target, *folders)
     if done.returncode:
         raise PackageError(f"it cannot be compiled for {target}:\n{done.stdout}{done.stderr}")
-    others = [str(path) for path in sorted(package.iterdir()) if path.name not in ours]
+
+
+def _compile_dependencies(directory: Path, python: Sequence[str], target: Target) -> None:
     # Some distributions contain files for other versions of Python, which are left as they are.
-    _run_python([*command, "-b", *others], target.python)
-    for bytecode in package.rglob("*.pyc"):
+    _compile(directory, python, target, "-b", *map(str, sorted(directory.iterdir())))
+    for bytecode in directory.rglob("*.pyc"):
         bytecode.with_suffix(".py").unlink(missing_ok=True)
+
+
+def _compile(
+    root: Path, python: Sequence[str], target: Target, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    # Bytecode that is never compared with its source, since files of a package do not change.
+    command = [*python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode"]
+    command += ["unchecked-hash", "-s", str(root), "-p", TASK_ROOT, *arguments]
+    return _run_python(command, target.python)
 
 
 def _run_python(command: Sequence[str], version: str) -> subprocess.CompletedProcess[str]:
@@ -318,7 +362,10 @@ def _move_into_place(built: Path, package: Path) -> None:
 
 
 def _remove_unused(builds: Path) -> None:
+    used = {}
     for build in builds.iterdir():
         with contextlib.suppress(FileNotFoundError):  # another process may remove it too
-            if build.stat().st_mtime < time.time() - _KEEP_UNUSED_SECONDS:
-                shutil.rmtree(build)
+            used[build] = build.stat().st_mtime
+    for build in sorted(used, key=lambda build: used[build], reverse=True)[_KEPT_BUILDS:]:
+        if used[build] < time.time() - _IN_USE_SECONDS:
+            shutil.rmtree(build, ignore_errors=True)

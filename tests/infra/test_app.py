@@ -47,13 +47,18 @@ def test_invalid_definition_stops_synth(tmp_path: Path) -> None:
     assert 1 == done.returncode
     assert (
         "error: lambda_src/assistants/first_contact.toml: variables.1.max_lenght: expected only"
-        " the keys description, max_length, found a number\n" == done.stderr
+        " the keys description, max_length, found a number (did you mean max_length?)\n"
+        == done.stderr
     )
 
 
 @pytest.mark.usefixtures("host_package")
 def test_synth_has_no_findings(tmp_path: Path) -> None:
-    """A synth with all validation and without credentials prints and reports nothing."""
+    """A synth with all validation and without credentials prints and reports nothing.
+
+    Of the assets in the directory only its own are left.
+    """
+    (tmp_path / "asset.of-an-earlier-synth").mkdir()
     done = synthesis.run_app(tmp_path, env="dev", package_for="host")
     lines = done.stderr.splitlines()
     output = [line for line in lines if not line.startswith("building the Lambda")]

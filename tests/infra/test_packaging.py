@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,10 +116,10 @@ def test_invalid_definitions_stop_the_build(project: Path) -> None:
     known = "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity, checks"
     with pytest.raises(PackageError) as raised:
         _build(project, additions=Additions(packages=(project / "added",)))
-    one = "lambda_src/assistants/one.toml"
+    one, hint = "lambda_src/assistants/one.toml", " (did you mean variables?)"
     assert [
         f"{one}: max_lenght: expected only the keys {known}, found a number",
-        f"{one}: variable: expected only the keys {known}, found an object",
+        f"{one}: variable: expected only the keys {known}, found an object{hint}",
         "added/assistants/two.toml: expected TOML in UTF-8, found another encoding (byte 1)",
     ] == str(raised.value).splitlines()
 
@@ -174,21 +175,39 @@ def test_concurrent_builds(project: Path) -> None:
         packages = set(pool.map(lambda _: _build(project), range(4)))
     (package,) = packages
     assert {"six.pyc", "lambda_src/index.py"} <= _contents(package.directory)
-    assert [package.directory] == list((project / ".build").iterdir())
+    kinds = [path.name.partition("-")[0] for path in (project / ".build").iterdir()]
+    assert ["dependencies", "package"] == sorted(kinds)
 
 
-def test_unused_packages_are_removed(project: Path) -> None:
-    """A build removes packages that were not used for a week; a use counts like a build."""
-    unused, kept = _build(project), project / ".build" / "package-kept"
-    kept.mkdir()
-    CHANGES["edited source"](project)
-    used = _build(project)
-    os.utime(unused.directory, (0, 0))
-    os.utime(used.directory, (0, 0))
+def test_old_builds_are_removed(project: Path) -> None:
+    """A build keeps the 8 that were used last, and all of the last hour, which may be in use."""
+    first = _build(project).directory
+    for number, hours in enumerate([0] * 6 + [2] * 8):
+        (build := first.with_name(f"other-{number}")).mkdir()
+        os.utime(build, (time.time() - hours * 3600,) * 2)
+    os.utime(first, (0, 0))
     _build(project)
+    CHANGES["edited source"](project)
+    _build(project)
+    recent = list(first.parent.iterdir())
+    assert (6 + 3, True) == (len(recent), first in recent)
+    for build in recent:
+        os.utime(build, (0, 0))
     CHANGES["added data"](project)
-    built = _build(project)
-    assert {kept, used.directory, built.directory} == set((project / ".build").iterdir())
+    _build(project)
+    assert 8 == len(list(first.parent.iterdir()))
+
+
+def test_dependencies_are_installed_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an edit only our modules are written, and those of the package before it stay."""
+    first = _build(project).directory
+    (project / "lambda_src" / "index.py").write_text("HANDLED = 1\n")
+    for variable in ("UV_OFFLINE", "UV_NO_CACHE"):
+        monkeypatch.setenv(variable, "1")
+    second = _build(project).directory
+    assert (first / "six.pyc").samefile(second / "six.pyc")
+    assert "HANDLED = True\n" == (first / "lambda_src" / "index.py").read_text()
+    assert "HANDLED = 1\n" == (second / "lambda_src" / "index.py").read_text()
 
 
 def test_additions_of_another_app(project: Path) -> None:

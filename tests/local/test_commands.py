@@ -39,6 +39,7 @@ from local.vendors import (
     Credentials,
     FakeVendors,
     RealVendors,
+    assistant_definitions,
     select_vendors,
     template_text,
 )
@@ -533,6 +534,20 @@ def test_complete_credentials_select_the_real_vendors(screen: RecordedScreen) ->
     assert "made-up-template" == vendors.credentials.template_sid
     with vendors:
         assert not [name for name in vendors.function_environment() if name.endswith("BASE_URL")]
+
+
+def test_invalid_assistants_are_one_error(tmp_path: Path) -> None:
+    """The local cloud names each invalid file and field; editors' hidden files are not read."""
+    valid = 'model = "m"\ninstructions = "i"\n'
+    for name, text in {"a.toml": valid, "b/b.toml": f"{valid}x = 1", ".#a.toml": "="}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "b" / "gone.toml").symlink_to("nowhere")
+    with pytest.raises(LocalCloudError) as raised:
+        assistant_definitions(tmp_path)
+    first, second = str(raised.value).splitlines()
+    assert first.startswith(f"{tmp_path}/b/b.toml: x: expected only the keys ")
+    assert f"{tmp_path}/b/gone.toml: expected a readable file, found one that is not: No" in second
 
 
 def test_secrets_have_their_documented_form() -> None:

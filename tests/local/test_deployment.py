@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,10 +10,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from local import paths
-from local.deployment import CloudAssembly
+from local import paths, up
+from local.deployment import CloudAssembly, SourceWatch, default_project
 from local.emulator.metric_math import MathMetric, evaluate, parse
 from local.errors import LocalCloudError
+from local.up import show_source_changes
+from local.vendors import assistant_definitions
+from tests.local.recorded_screen import RecordedScreen
 
 APP = """
 import json, os, pathlib
@@ -101,6 +105,25 @@ def test_changes_need_a_synthesis(root: Path, tmp_path: Path, source: str, chang
     (root / source).parent.mkdir(exist_ok=True)
     (root / source).write_text("changed")
     assert changes == (before != CloudAssembly(tmp_path).directory())
+
+
+def test_changed_sources_are_shown_once(
+    root: Path, screen: RecordedScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A running local cloud says that they need a restart, and what is wrong with an assistant."""
+    sources, assistants = SourceWatch(default_project()), root / "lambda_src" / "assistants"
+    show_source_changes(screen, sources)
+    assert "" == screen.text()
+    assistants.mkdir()
+    (assistants / "own.toml").write_text("model = 1")
+    (root / "app.py").unlink()
+    monkeypatch.setattr(up, "assistant_definitions", lambda: assistant_definitions(assistants))
+    for _ in range(2):
+        show_source_changes(screen, sources)
+    restart = "press Ctrl-C and run `make local` again to deploy the change"
+    first, *problems = screen.text().splitlines()
+    assert f"  CHANGED  app.py and 1 more: {restart}" == first
+    assert ["model", "instructions"] == [re.findall(r"toml: (\w+):", each)[0] for each in problems]
 
 
 @pytest.mark.usefixtures("fake_cdk")

@@ -180,6 +180,9 @@ class FakeAssistants:
     def find(self, assistant_id: str) -> AssistantDefinition | None:
         return self.definitions.get(assistant_id)
 
+    def names(self) -> list[str]:
+        return list(self.definitions)
+
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:

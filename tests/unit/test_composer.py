@@ -75,6 +75,17 @@ def test_an_assistant_may_be_defined_on_its_server(runtime: FakeRuntime) -> None
 
 
 @pytest.mark.parametrize(
+    ("name", "hint"), [("first_contakt", r" \(did you mean first_contact\?\)"), ("any", "")]
+)
+def test_an_unknown_assistant_names_its_field(runtime: FakeRuntime, name: str, hint: str) -> None:
+    """The error has the field, and the id that a misspelled one resembles, but not the field's."""
+    field = "company_data_payload.ai_config.openai_config.whatsapp.assistant_id_template_sender"
+    text = f"{field}: expected the id of an assistant definition, found another{hint}$"
+    with pytest.raises(ConfigurationRefused, match=text):
+        _compose(runtime, replace(CONTEXT, assistant_id=name))
+
+
+@pytest.mark.parametrize(
     ("template_id", "definition"),
     [(None, FIRST_CONTACT), ("", FIRST_CONTACT), ("HX1", FREE_TEXT)],
 )
@@ -446,15 +457,20 @@ KEYS = "model, instructions, variables, max_output_tokens, reasoning_effort, ver
 BASE = 'model = "m"\ninstructions = "i"\n'
 MANY = "".join(f'[variables.{number}]\ndescription = "d"\n' for number in range(101))
 INVALID_FILES = [
-    ("model = ", "expected TOML, found other text: Invalid value (at end of document)"),
+    ('model = "m"\nx = ', "expected TOML, found other text: Invalid value (at the end, line 2)"),
+    ("model = \n", "expected TOML, found other text: Invalid value (at line 1, column 9)"),
+    (f"x = {'9' * 5000}", "expected TOML, found other text: Exceeds the limit (4300 digits)"),
     ('model = "m"', "instructions: expected a non-empty string, found nothing"),
     ('model = ""\ninstructions = "i"', "model: expected a non-empty string, found an empty str"),
     (f"{BASE}max_output_tokens = -1", "max_output_tokens: expected a whole number of at"),
     (f"{BASE}max_lenght = 5", "max_lenght: expected only the keys model, instructions, "),
-    (f"{BASE}[variable.2]", f"variable: expected only the keys {KEYS}, found an object"),
+    (
+        f"{BASE}[variable.2]",
+        f"variable: expected only the keys {KEYS}, found an object (did you mean variables?)",
+    ),
     (
         f'{BASE}[variables.1]\ndescription = "d"\nmax_lenght = 5',
-        "variables.1.max_lenght: expected only the keys description, max_length, found a number",
+        "variables.1.max_lenght: expected only the keys description, max_length, found a number (d",
     ),
     (
         f'{BASE}[variables."first name"]\ndescription = "d"',
@@ -470,8 +486,9 @@ def test_an_invalid_file_is_a_refused_configuration(
     tmp_path: Path, content: str, problem: str
 ) -> None:
     """Every message that names it is retried until a deployment corrects it."""
-    (tmp_path / "broken.toml").write_text(content)
-    expected = re.escape(f"assistant_definition_invalid at ai: {problem}")
+    path = tmp_path / "broken.toml"
+    path.write_text(content)
+    expected = re.escape(f"assistant_definition_invalid at ai: {path}: {problem}")
     with pytest.raises(ConfigurationRefused, match=expected):
         AssistantFiles(tmp_path).find("broken")
 

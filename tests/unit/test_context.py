@@ -204,21 +204,18 @@ def test_a_problem_has_field_expectation_and_kind(path: str, value: object, expe
 
 
 @pytest.mark.parametrize(
-    ("parent", "known"),
+    ("parent", "known", "hint"),
     [
-        (
-            ASSISTANT,
-            DEFINITION_KEYS,
-        ),
-        (f"{VARIABLES}.1", "description, max_length"),
+        (ASSISTANT, DEFINITION_KEYS, ""),
+        (f"{VARIABLES}.1", "description, max_length", " (did you mean max_length?)"),
     ],
 )
-def test_a_misspelled_key_of_a_definition_is_an_error(parent: str, known: str) -> None:
+def test_a_misspelled_key_of_a_definition_is_an_error(parent: str, known: str, hint: str) -> None:
     """It would have no effect; the key itself is not quoted, since it is not the schema's."""
     error = _rejection(changed(f"{parent}.max_lenght", 5, complete()))
     place = parent.replace(f"{VARIABLES}.1", f"{VARIABLES}.?")
     (problem,) = error.problems
-    assert f"{place}.?: expected only the keys {known}, found a number" == str(problem)
+    assert f"{place}.?: expected only the keys {known}, found a number{hint}" == str(problem)
 
 
 def test_one_error_lists_all_problems() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambda_src.channels import parts_of
-from lambda_src.core.ai.definitions import parse_definition_file
+from lambda_src.core.ai.definitions import read_definition
 from lambda_src.core.ai.request import prompt, variables_schema
 from lambda_src.core.drafts.facts import Fact, FactKind, KnownFacts, leaf_texts
 from lambda_src.utils.assistant_definitions import DIRECTORY
@@ -232,7 +232,7 @@ def test_the_shipped_examples_pass(path: Path) -> None:
     channel = document["frontend_payload"]["request_data"]["channel_method"]
     parse = ContextParser.for_channel(channel, parts_of(channel), lambda _: True)
     context = parse(json.dumps(document))
-    for definition in map(parse_definition_file, map(Path.read_bytes, DEFINITIONS)):
+    for definition in map(read_definition, DEFINITIONS):
         properties = variables_schema(definition)["properties"]
         descriptions = {name: each["description"] for name, each in properties.items()}
         output = generate([prompt(context.prompt_context)], descriptions or None, None, None)

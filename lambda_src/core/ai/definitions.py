@@ -6,10 +6,11 @@ Standard library only: synth checks the files where the runtime's dependencies a
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from lambda_src.core.errors import json_type
+from lambda_src.core.errors import MAX_LISTED_PROBLEMS, did_you_mean, json_type
 from lambda_src.core.models import AssistantDefinition, CheckRules, VariableRule
 
 MIN_OUTPUT_TOKENS = 16
@@ -20,6 +21,8 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Reasoning efforts of OpenAI's models; each model supports some of them."""
 VERBOSITIES = ("low", "medium", "high")
 
+_ROOT = Path(__file__).parents[3]
+"""The directory of the runtime's package; the files below it are named by their paths in it."""
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]{1,16}")
 """WhatsApp's limit is 16 characters."""
 
@@ -28,16 +31,18 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]{1,16}")
 class DefinitionProblem:
     """One invalid key of a definition: its path, what was expected, what kind was found.
 
-    Parts of the path that are not in `DEFINITION_KEYS` are the definition's own text.
+    Parts of the path that are not in `DEFINITION_KEYS` are the definition's own text. `file` is
+    empty for an inline definition.
     """
 
     path: tuple[str, ...]
     expected: str
     found: str
+    file: str = ""
 
     def __str__(self) -> str:
-        place = f"{'.'.join(self.path)}: " if self.path else ""
-        return f"{place}expected {self.expected}, found {self.found}"
+        places = filter(None, (self.file, ".".join(self.path)))
+        return ": ".join([*places, f"expected {self.expected}, found {self.found}"])
 
 
 class InvalidDefinition(ValueError):
@@ -144,21 +149,41 @@ def _check_rules(keys: Mapping[str, Any]) -> CheckRules:
     )
 
 
-def parse_definition_file(content: bytes) -> AssistantDefinition:
+def read_definition(path: Path) -> AssistantDefinition:
+    """Read and parse a file.
+
+    Raises:
+        InvalidDefinition: It cannot be read, or is not a definition.
+    """
+    file = str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) else str(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        found = f"one that is not: {error.strerror}"
+        raise InvalidDefinition([DefinitionProblem((), "a readable file", found, file)]) from None
+    return parse_definition_file(content, file)
+
+
+def parse_definition_file(content: bytes, file: str) -> AssistantDefinition:
     """Parse the content of a TOML file; a byte order mark is ignored.
 
     Raises:
-        InvalidDefinition: It is not TOML in UTF-8, or not a definition.
+        InvalidDefinition: It is not TOML in UTF-8, or not a definition; each problem has the name
+            of the file.
     """
     try:
-        document = tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        return parse_definition(tomllib.loads(text))
     except UnicodeDecodeError as error:
         found = f"another encoding (byte {error.start + 1})"
-        raise InvalidDefinition([DefinitionProblem((), "TOML in UTF-8", found)]) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = f"other text: {error}"
-        raise InvalidDefinition([DefinitionProblem((), "TOML", found)]) from None
-    return parse_definition(document)
+        problems = [DefinitionProblem((), "TOML in UTF-8", found)]
+    except InvalidDefinition as error:
+        problems = list(error.problems)
+    except (ValueError, RecursionError) as error:  # tomllib's own errors, and a number's length
+        line = f"at the end, line {len(text.splitlines())}"
+        found = f"other text: {str(error).replace('at end of document', line)}"
+        problems = [DefinitionProblem((), "TOML", found)]
+    raise InvalidDefinition([replace(problem, file=file) for problem in problems])
 
 
 def _problems_of(
@@ -176,8 +201,9 @@ def _problems_of(
         elif name in _PARTS and value[name]:
             yield from _PARTS[name](value[name], (*path, name))
     expected = f"only the keys {', '.join(rules)}"
-    for name in [name for name in value if name not in rules]:
-        yield DefinitionProblem((*path, name), expected, json_type(value[name]))
+    for number, name in enumerate(name for name in value if name not in rules):
+        hint = did_you_mean(name, rules) if number < MAX_LISTED_PROBLEMS else ""
+        yield DefinitionProblem((*path, name), expected, json_type(value[name]) + hint)
 
 
 def _problems_of_checks(checks: object, path: tuple[str, ...]) -> Iterator[DefinitionProblem]:

@@ -22,6 +22,7 @@ from lambda_src.core.errors import (
     CredentialsRefused,
     InvalidAnswer,
     TransientFailure,
+    did_you_mean,
 )
 from lambda_src.core.ledger import HeldDraft, Lease, LeaseManager, RejectedDraft
 from lambda_src.core.models import (
@@ -111,7 +112,7 @@ class MessageComposer:
         delivery.step = Step.AI
         definition = self._definition(context)
         if definition is None and context.engine is Engine.RESPONSES:
-            raise _assistant_unknown()
+            raise self._unknown_assistant(context)
         self._check_variables(definition.variables if definition else {}, template_id)
         question = _Question(delivery, context, definition, lease, check_lease)
         rejected = lease.drafts.rejected
@@ -174,7 +175,7 @@ class MessageComposer:
             return answer
         self._check_variables(values, template_id)
         if definition is None and context.engine is Engine.RESPONSES and not stored.checked:
-            raise _assistant_unknown()
+            raise self._unknown_assistant(context)
         if definition is None or stored.checked == self._stamp(definition):
             return self._reviewed(answer, context, template_id)
         delivery.step = Step.COMPOSE
@@ -187,6 +188,13 @@ class MessageComposer:
 
     def _definition(self, context: ContextObject) -> AssistantDefinition | None:
         return context.assistant or self.assistants.find(context.assistant_id)
+
+    def _unknown_assistant(self, context: ContextObject) -> ConfigurationRefused:
+        config = f"company_data_payload.ai_config.openai_config.{context.channel}"
+        found = f"another{did_you_mean(context.assistant_id, self.assistants.names())}"
+        expected = f"expected the id of an assistant definition, found {found}"
+        detail = f"{config}.assistant_id_template_sender: {expected}"
+        return ConfigurationRefused("assistant_unknown", Step.AI, detail)
 
     def _check_variables(self, names: Collection[str], template_id: str | None) -> None:
         """Check that the variables fit the channel and the secret, before a request is billed.
@@ -390,10 +398,6 @@ class MessageComposer:
             return answer
         finally:
             self.metrics.record({Metric.AI_SECONDS: self.stopwatch() - started, **measured})
-
-
-def _assistant_unknown() -> ConfigurationRefused:
-    return ConfigurationRefused("assistant_unknown", Step.AI, "no definition of that id")
 
 
 def _tokens(usage: Usage) -> dict[Metric, float]:
