@@ -135,12 +135,12 @@ def exclusive_lock() -> Iterator[None]:
     Raises:
         LocalCloudError: another process holds it.
     """
+    if running := LocalCloudState.find(STATE_FILE):
+        raise LocalCloudError(f"a local cloud is running already, in process {running.pid}")
     with _lock_file() as lock:
         # Longer than `_is_locked` of another process holds it.
         if not wait_for(lambda: _acquire(lock), LOCK_SECONDS):
-            running = LocalCloudState.find(STATE_FILE)
-            where = f"running already, in process {running.pid}" if running else "being started"
-            raise LocalCloudError(f"a local cloud is {where}")
+            raise LocalCloudError("a local cloud is being started already")
         yield
 
 

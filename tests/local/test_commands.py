@@ -164,7 +164,7 @@ def test_a_start_is_waited_for(
         monkeypatch.setattr(LocalCloudState, "find", lambda _: next(found))
         assert state == find_running_cloud(screen)
         monkeypatch.setattr(LocalCloudState, "find", lambda _: None)
-        with pytest.raises(LocalCloudError, match="a local cloud is being started"):
+        with pytest.raises(LocalCloudError, match="a local cloud is being started already"):
             keep_running(screen, {})
     assert "wait for the local cloud" in screen.text()
     assert find_running_cloud(screen) is None  # the start has failed
