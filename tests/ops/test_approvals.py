@@ -90,7 +90,7 @@ def test_a_decision_decides_what_is_sent(
 
     for _ in range(2):
         operator.dead_letter(*operator.channel.deliver(context()))
-        operator.succeed("dlq", "redrive", "--fixed-cause", REJECTED_BY_OPERATOR, "--yes")
+        operator.run("dlq", "redrive", "--fixed-cause", REJECTED_BY_OPERATOR, "--yes")
         operator.process_queue()
     record = operator.channel.record()
     assert (status, [template(text)] if text else []) == (
