@@ -356,7 +356,10 @@ def _commands(
     yield from ((command.format(file=file), None) for command in COMMANDS)
     for secret, value in (
         *2 * [(f"{TWILIO_SECRET}-2", {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN})],
-        *((name, {"ai_api_key": API_KEY}) for name in (OPENAI_SECRET, f"{OPENAI_SECRET}/second")),
+        *(
+            (name, {"ai_api_key": API_KEY})
+            for name in (OPENAI_SECRET, *2 * [f"{OPENAI_SECRET}/second"])
+        ),
     ):
         yield f"secrets set {secret} --new --yes", json.dumps(value)
     yield from ((command, None) for command in LATER_COMMANDS)
