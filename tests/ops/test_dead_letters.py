@@ -291,10 +291,15 @@ def test_messages_in_flight_are_reported(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_terminated_command_releases_what_it_holds(
-    operator: OperatorChannel, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    operator: OperatorChannel,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    number: signal.Signals,
 ) -> None:
     """It ends as after Ctrl-C, and the next one sees all messages."""
     operator.dead_letter(*(context(conversation_id=f"c{each}") for each in range(3)))
+    before = signal.signal(number, signal.SIG_DFL)  # `nohup` ignores SIGHUP
+    request.addfinalizer(lambda: signal.signal(number, before))
     with monkeypatch.context() as patch:
         patch.setattr(ConversationRepository, "read", lambda *_: os.kill(os.getpid(), number))
         assert "interrupted: nothing was changed" in operator.interrupted("dlq", "list")

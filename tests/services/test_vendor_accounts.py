@@ -253,7 +253,8 @@ def test_a_secret_that_is_scheduled_for_deletion_is_reported(channel: Channel) -
 
 def test_a_standard_key_may_list_messages_but_not_read_the_account() -> None:
     """As at Twilio, so a check of credentials must not read the account."""
-    with FakeTwilio(accounts={ACCOUNT: TOKEN}, api_keys={KEY_SID: (ACCOUNT, KEY_SECRET)}) as twilio:
+    accounts, keys = {ACCOUNT: TOKEN}, {KEY_SID: (ACCOUNT, KEY_SECRET)}
+    with FakeTwilio(accounts=accounts, api_keys=keys, templates={TEMPLATE: "{{1}}"}) as twilio:
         required = ("CHANNEL", "QUEUE_URL", "CONVERSATIONS_TABLE", "SECRET_PREFIXES")
         environment = dict.fromkeys(required, "whatsapp") | {"TWILIO_BASE_URL": twilio.origin}
         settings = Settings.from_environment(environment)
