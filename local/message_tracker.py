@@ -20,7 +20,7 @@ class MessageState(Enum):
     AWAITING_RETRY = "waiting for a retry"
     SENT = "sent"
     ALREADY_SENT = "acknowledged: a message of its conversation had been sent before"
-    HELD = "held: its draft waits for an operator (python -m ops approvals list)"
+    HELD = "held: its draft waits for an operator (python -m ops approvals list --local)"
     DEAD_LETTER = "in the dead-letter queue"
     NOT_STARTED = "not processed, because the function cannot start"
 

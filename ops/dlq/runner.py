@@ -438,7 +438,8 @@ class Runner(Generic[D]):
         document = {title: counts.rows(), "acted": counts.acted}
         self.console.result(document | report.in_flight(plan.in_flight, self.clock()))
         self.console.heading(title)
-        empty = "no messages are selected" if plan.seen else "no message is visible"
+        # If all messages are in flight, the run has ended with an error before.
+        empty = "no messages are selected" if plan.seen else "no dead-letter messages"
         self.console.rows(counts.rows(), empty=empty)
 
 
