@@ -10,6 +10,7 @@ from lambda_src.core.ai.definitions import (
 )
 from lambda_src.core.contract import (
     APPROVED_QUEUED_AFTER_SECONDS,
+    APPROVED_QUEUED_AGAIN_AFTER_SECONDS,
     CONVERTED_VALUES,
     EXPIRES_AT,
     FIRST_ASKED_AT,
@@ -111,6 +112,7 @@ from lambda_src.core.settings import ConfigurationError, Settings
 
 __all__ = [
     "APPROVED_QUEUED_AFTER_SECONDS",
+    "APPROVED_QUEUED_AGAIN_AFTER_SECONDS",
     "BY_PHONE",
     "CHARACTERS",
     "CONVERTED_VALUES",

@@ -107,6 +107,9 @@ SCHEDULE_SECONDS = 900
 """Time between two runs of the scheduled job."""
 LOOKUP_DELAYS_SECONDS = (3_600, 21_600, 86_400, 259_200)
 """When the vendor is asked about a message whose delivery status is open, after its send."""
+APPROVED_QUEUED_AGAIN_AFTER_SECONDS = 86_400
+"""How long after a worker acquired an approved message the scheduled job queues it again, unless it
+was sent or failed: the worker's own queue message may have been deleted."""
 APPROVED_QUEUED_AFTER_SECONDS = 600
 """How long after its approval, or after it was last put on the channel's queue, the scheduled job
 puts a message there that still is not processed."""

@@ -323,8 +323,9 @@ class OpenWorkTable:
         record = deserialize(found.get("Item", {}))
         mark = updates.open_values(self._channel, OpenWork.APPROVED, key, since)
         # Version 1.x, to which a deployment may be rolled back, keeps the mark of what it has sent.
-        seen = (record.get("conversation_status"), record.get(OPEN_WORK), record.get(OPEN_SINCE))
-        is_due = seen == (Status.RETRY, mark[":open_work"], mark[":open_since"])
+        seen = (record.get(OPEN_WORK), record.get(OPEN_SINCE))
+        is_unsent = record.get("conversation_status") in updates.APPROVED_UNSENT
+        is_due = is_unsent and seen == (mark[":open_work"], mark[":open_since"])
         return record if is_due else None
 
     def postpone_approved(self, key: RecordKey, since: float, until: float) -> None:

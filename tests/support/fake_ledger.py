@@ -9,6 +9,7 @@ from typing import Any
 
 from lambda_src.core.contract import (
     APPROVED_QUEUED_AFTER_SECONDS,
+    APPROVED_QUEUED_AGAIN_AFTER_SECONDS,
     LOOKUP_DELAYS_SECONDS,
     DeliveryStatus,
     OpenWork,
@@ -153,7 +154,9 @@ class FakeLedgerStore:
     def take_over(self, lease: Lease, found: LedgerRecord) -> None:
         """Write a new lease into an unchanged record, if the recipient may be written to."""
         check = partial(self._check_recipient, lease)
-        changes = {"status": Status.PROCESSING, "open_work": None, **_held_by(lease)}
+        due = _ms(lease.started_at + APPROVED_QUEUED_AGAIN_AFTER_SECONDS)
+        mark = (OpenWork.APPROVED, due) if found.drafts.approved_by else None
+        changes = {"status": Status.PROCESSING, "open_work": mark, **_held_by(lease)}
         self._update("take_over", lease.key, _unchanged(found), check, **changes)
 
     def renew(self, lease: Lease, expires_at: float) -> None:
@@ -243,7 +246,8 @@ class FakeLedgerStore:
 
         def changed(found: Record) -> Record | None:
             kept = _with_discarded(found, failure.openai_ids)
-            failed = replace(kept, status=failure.status, failure=failure)
+            work = None if failure.status is Status.FAILED else kept.open_work
+            failed = replace(kept, status=failure.status, failure=failure, open_work=work)
             return failed if is_ours(found) else None
 
         self._change("record_failure", lease.key, changed, suppress)
@@ -447,7 +451,8 @@ def _as_sent(found: Record, vendor_id: str) -> Record:
 
 
 def _is_approved(record: Record, since: float) -> bool:
-    return record.status is Status.RETRY and record.open_work == (OpenWork.APPROVED, since)
+    is_unsent = record.status in {Status.RETRY, Status.PROCESSING, Status.SENDING}
+    return is_unsent and record.open_work == (OpenWork.APPROVED, since)
 
 
 def _is_held(record: Record, held: HeldDraft) -> bool:

@@ -206,9 +206,10 @@ def match_sid(
     taken = {other.vendor_id for other in related}
     free = [vendor_id for vendor_id in vendor_ids if vendor_id not in taken]
     same_text = [other for other in unresolved if _has_same_text(other, record.answer)]
-    if len(free) <= len(same_text):
+    times = [_intent_time(other) for other in same_text]
+    if len(free) <= len(same_text) or _intent_time(record) in times:
         return None
-    return free[sum(_intent_time(other) < _intent_time(record) for other in same_text)]
+    return free[sum(other < _intent_time(record) for other in times)]
 
 
 def _has_same_text(other: LedgerRecord, answer: Answer) -> bool:

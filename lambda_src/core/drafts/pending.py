@@ -29,7 +29,7 @@ class ApprovedRecords(OpenWorkIndex, Protocol):
         """Return a record's attributes, read consistently.
 
         Returns:
-            None if its mark is another by now, or it is not in `retry`.
+            None if its mark is another by now, or it was sent.
         """
 
     def postpone_approved(self, key: RecordKey, since: float, until: float) -> None:
@@ -80,10 +80,11 @@ class HeldDrafts:
 
 @dataclass(frozen=True, slots=True)
 class ApprovedDrafts:
-    """Puts messages on the channel's queue that were approved and not processed since.
+    """Puts messages on the channel's queue that were approved and not sent since.
 
     A second copy is harmless, since the ledger decides about each delivery. The mark of a record is
-    removed by the worker that acquires it; until then each run that finds it due sends a copy.
+    moved by a day by the worker that acquires it, whose own queue message may be deleted by then.
+    It is removed when the message is sent or fails; each run that finds it due sends a copy.
 
     Attributes:
         records: The channel's records.

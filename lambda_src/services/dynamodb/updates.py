@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from lambda_src.core import (
+    APPROVED_QUEUED_AGAIN_AFTER_SECONDS,
     EXPIRES_AT,
     LOOKUP_DELAYS_SECONDS,
     OPEN_SINCE,
@@ -44,6 +45,8 @@ REMOVE_DRAFT = "draft, draft_id, draft_template_id, hand_off_to_human_reason"
 SET_FAILURE = "SET conversation_status = :status, failure = :failure, updated_at = :at"
 SET_OPEN = f"{OPEN_WORK} = :open_work, {OPEN_SINCE} = :open_since"
 REMOVE_OPEN = f"{OPEN_WORK}, {OPEN_SINCE}"
+APPROVED_UNSENT = (Status.RETRY, Status.PROCESSING, Status.SENDING)
+"""Statuses of an approved message whose queue message may be missing."""
 SHARDS_OF_OPEN_WORK = "0123456789abcdef"
 """A channel's records with the same kind of open work are in as many partitions of the index."""
 
@@ -135,15 +138,24 @@ NO_EXPIRY = Retention(None)
 
 
 def take_over(lease: Lease, found: LedgerRecord) -> Update:
-    """Write a new lease into a record, if it is unchanged since it was found."""
+    """Write a new lease into a record, if it is unchanged since it was found.
+
+    An approved message stays marked: its queue message may be deleted before it is sent.
+    """
+    open_change, opened = f" REMOVE {REMOVE_OPEN}", dict[str, Any]()
+    if found.drafts.approved_by:
+        due = lease.started_at + APPROVED_QUEUED_AGAIN_AFTER_SECONDS
+        opened = open_values(found.channel, OpenWork.APPROVED, lease.key, due)
+        open_change = f", {SET_OPEN}"
     taken = Update(
         Step.CLAIM,
         lease.key,
         "SET conversation_status = :processing, lease_owner = :owner, attempt = :attempt,"
-        f" lease_expires_at = :expires, updated_at = :at REMOVE {REMOVE_OPEN}",
+        f" lease_expires_at = :expires, updated_at = :at{open_change}",
         "",
         {
             **_lease_values(lease),
+            **opened,
             ":expires": items.to_decimal(lease.expires_at),
             ":at": items.timestamp(lease.started_at),
         },
@@ -369,10 +381,13 @@ def schedule_lookup(found: DeliveryRecord, at: float | None) -> Update:
 def postpone_approved(channel: str, key: RecordKey, since: float, until: float) -> Update:
     """Change when an approved record is due, if its mark is unchanged since it was found."""
     values = open_values(channel, OpenWork.APPROVED, key, until)
-    values |= {":found_since": items.to_decimal(since), ":retry": Status.RETRY}
+    values[":found_since"] = items.to_decimal(since)
+    names = {f":unsent_{number}": status for number, status in enumerate(APPROVED_UNSENT)}
     condition = (
-        f"conversation_status = :retry AND {OPEN_WORK} = :open_work AND {OPEN_SINCE} = :found_since"
+        f"conversation_status IN ({', '.join(names)})"
+        f" AND {OPEN_WORK} = :open_work AND {OPEN_SINCE} = :found_since"
     )
+    values |= names
     return Update(Step.DELIVERY, key, f"SET {OPEN_SINCE} = :open_since", condition, values)
 
 
@@ -395,6 +410,8 @@ def record_failure(lease: Lease, failure: Failure) -> Update:
     if failure.openai_ids:
         discarded, discarded_values = keep_discarded(failure.openai_ids)
         expression, values = f"{SET_FAILURE}, {discarded}", {**values, **discarded_values}
+    if failure.status is Status.FAILED:
+        expression = f"{expression} REMOVE {REMOVE_OPEN}"
     return Update(
         Step.RECORD,
         lease.key,

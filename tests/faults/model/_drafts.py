@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from lambda_src.core.contract import (
-    APPROVED_QUEUED_AFTER_SECONDS,
     CheckMode,
     OpenWork,
     Status,
@@ -187,14 +186,16 @@ class DraftsEnvironment(EventsEnvironment):
         """Wait for the scheduled job to queue what was approved, and return whether it did."""
         if not self.has_approved:
             return False
-        self.clock.advance(APPROVED_QUEUED_AFTER_SECONDS + 1)
+        work = [record.open_work for record in self.store.records.values()]
+        due = min(since for kind, since in filter(None, work) if kind is OpenWork.APPROVED)
+        self.clock.advance(max(0.0, due - self.clock()) + 1)
         before = len(self.queue.messages)
         self.do_queue_approved(0)
         return len(self.queue.messages) > before
 
     @property
     def has_approved(self) -> bool:
-        """Whether a message was approved and not acquired since."""
+        """Whether a message was approved, and is neither sent nor failed since."""
         work = [record.open_work for record in self.store.records.values()]
         return OpenWork.APPROVED in [one[0] for one in work if one]
 
