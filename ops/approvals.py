@@ -245,7 +245,7 @@ def is_held(record: ConversationRecord) -> bool:
 
 
 def waits_for_queue(record: ConversationRecord) -> bool:
-    """Return whether an approved message has not been acquired since."""
+    """Return whether an approved message is neither sent nor processed now."""
     kind = str(record.attributes.get("open_work", "")).split("#")[1:2]
     return record.status == Status.RETRY and kind == [OpenWork.APPROVED]
 

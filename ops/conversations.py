@@ -62,7 +62,7 @@ APPROVAL_FIELDS = frozenset({"approved_by", "approved_at", "edited"})
 """What an approval adds to `written_by`; the draft may have been held again since."""
 DRAFT_IS_HELD = "conversation_status = :awaiting AND draft_id = :draft_id"
 MAX_NAMED = 5
-"""How many conversations an error names."""
+"""How many ids an error names."""
 POLL_SECONDS = 0.5
 
 
@@ -309,12 +309,17 @@ class ConversationRepository:
 def _not_found(named: str, ids: Collection[str], *, has_recipient: bool) -> str:
     """Return why no conversation is meant; `ids` are those that begin with the name."""
     if len(ids) > 1:
-        shown = ", ".join(nsmallest(MAX_NAMED, ids)) + (", …" if len(ids) > MAX_NAMED else "")
-        return f"{len(ids)} conversations begin with {named}: {shown}"
+        return ambiguous("conversations", named, ids)
     missing = f"no record of the conversation {named}"
     if ids:
         return f"{missing}; {min(ids)} begins with it: a change with --yes needs the whole id"
     return missing + (" with that recipient: try without --recipient" if has_recipient else "")
+
+
+def ambiguous(what: str, named: str, ids: Collection[str]) -> str:
+    """Return the refusal of the first characters of an id with which several ids begin."""
+    shown = ", ".join(nsmallest(MAX_NAMED, ids)) + (", …" if len(ids) > MAX_NAMED else "")
+    return f"{len(ids)} {what} begin with {named}: {shown}"
 
 
 def release(seen: LedgerRecord, at: float) -> Update:
@@ -442,25 +447,13 @@ def wait_for_outcome(
     return poll(lambda: conversations.read(key), is_final, seconds, POLL_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of an update's expression, with its values."""
-
-    expression: str
-    values: Mapping[str, Any]
-
-
 def _held_values(held: HeldDraft) -> dict[str, Any]:
     return {":awaiting": Status.AWAITING_APPROVAL, ":draft_id": held.id}
 
 
-def _discarded(held: HeldDraft, used: Sequence[str]) -> _Part:
+def _discarded(held: HeldDraft, used: Sequence[str]) -> updates.Part:
     """Keep the ids of what OpenAI stores of an answer that is not used, so that it is erased."""
-    ids = [id_ for id_ in held.answer.openai_ids if id_ not in used]
-    if not ids:
-        return _Part("", {})
-    assignment, values = updates.keep_discarded(ids)
-    return _Part(f", {assignment}", values)
+    return updates.keep_discarded([id_ for id_ in held.answer.openai_ids if id_ not in used])
 
 
 def _with_entry(update: Update, entry: Mapping[str, str]) -> Update:

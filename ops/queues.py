@@ -116,7 +116,7 @@ class QueueScanner:
     def in_flight(self) -> int:
         """Return the approximate number of messages that others have received, or are delayed.
 
-        While another process has them, nobody else can receive them. If it was killed, they are
+        While another process has them, no other one can receive them. If it was killed, they are
         visible after `SCAN_VISIBILITY_SECONDS` at the latest.
         """
         counts = self._counts()

@@ -15,7 +15,7 @@ from ops.credential_checks import NamedSecrets
 from ops.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from lambda_src.core import Answer, Credentials, LedgerRecord
@@ -227,21 +227,19 @@ class VendorLookup:
         """Find the messages with matching content, and the ids of other conversations."""
         candidates = self._candidates(unknown)
         related = self._table.related_records(unknown.ledger.key)
-        ids = [found.vendor_id for found in candidates]
         return Findings(
             vendor=self.vendor,
             has_list=self.has_list,
             not_sent_from=unknown.ended_by + (self._list_lag_seconds if self._sender else 0.0),
             candidates=candidates,
             recorded=frozenset(record.vendor_id for record in related if record.vendor_id),
-            certain=match_sid(ids, unknown.ledger, related) or "",
+            certain=_certain(unknown, candidates, related),
         )
 
     def is_still_certain(self, unknown: UnknownSend, findings: Findings) -> bool:
         """Return whether the same message is certain, with the table's present content."""
         related = self._table.related_records(unknown.ledger.key)
-        ids = [found.vendor_id for found in findings.candidates]
-        return match_sid(ids, unknown.ledger, related) == findings.certain
+        return _certain(unknown, findings.candidates, related) == findings.certain
 
     def check_sent(self, unknown: UnknownSend, vendor_id: str, findings: Findings) -> None:
         """Check that nothing contradicts that the message was sent with that vendor id.
@@ -277,3 +275,11 @@ class VendorLookup:
     def _credentials(self, unknown: UnknownSend) -> Credentials:
         reference = unknown.credentials_reference if self._has_credentials else ""
         return self._secrets.credentials(reference)
+
+
+def _certain(
+    unknown: UnknownSend, candidates: Iterable[DeliveryEvent], related: Sequence[LedgerRecord]
+) -> str:
+    """Return the one message of the candidates that is the conversation's, or nothing."""
+    ids = [found.vendor_id for found in candidates]
+    return match_sid(ids, unknown.ledger, related) or ""

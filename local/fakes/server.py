@@ -135,7 +135,9 @@ class LoopbackServer:
         """
         self._wait.enable()
         # Werkzeug exits the process if the port is in use; a listening socket raises instead.
-        port = self._requested_port or free_port(self._preferred_port)
+        port = self._requested_port
+        if not port and self._preferred_port:
+            port = free_port(self._preferred_port)
         with socket.create_server((HOST, port)) as listener:
             self._server = _Server(HOST, 0, self._application, _Handler, fd=listener.fileno())
         self._thread = threading.Thread(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from lambda_src.core import Answer, ConditionFailed
+from lambda_src.services.dynamodb import items
 from ops.approvals import (
     Decision,
     DraftRequest,
@@ -242,9 +243,8 @@ def _decide(session: Session, record: ConversationRecord, choice: _Choice) -> No
         if found is None:
             raise OperatorError("the record is gone: the recipient was erased") from None
         # The SDK repeats a write whose answer was lost, and then finds the write itself.
-        _require_own(
-            found, review.draft.id, choice.decision, audit.who, answer, audit.entry("")["at"]
-        )
+        at = items.timestamp(audit.at)
+        _require_own(found, review.draft.id, choice.decision, audit.who, answer, at)
     if request:
         _queue(session, record, request)
     console.say(f"done: {what}", "green")

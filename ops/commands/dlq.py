@@ -1,11 +1,13 @@
 """`dlq`: list dead-letter messages with their causes, redrive them, or discard them."""
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
 
 from ops.command import (
     DryRun,
+    NextStep,
     OperatorError,
     Reason,
     Session,
@@ -14,13 +16,11 @@ from ops.command import (
     command,
     require_reason,
 )
+from ops.conversations import ambiguous
 from ops.dlq import report
 from ops.dlq.actions import Discard, Redrive
 from ops.dlq.inspection import Filter, Inspection
 from ops.dlq.runner import RateLimiter, Runner
-
-MAX_NAMED = 5
-"""How many ids the refusal of an ambiguous one lists."""
 
 app = typer.Typer(
     no_args_is_help=True, help="Dead-letter messages: see the causes, redrive, or discard."
@@ -100,10 +100,7 @@ def show_list(
     if rows:
         console.heading("messages")
         console.rows(rows)
-    console.steps(
-        "\n".join((f"{cause['cause']}: {cause['advice']}", *map(_indented, cause["commands"])))
-        for cause in causes
-    )
+    console.steps(step for cause in causes for step in _steps(cause))
     if in_flight and not causes:
         raise OperatorError(report.in_flight_text(in_flight, now))
     if in_flight:
@@ -135,10 +132,9 @@ def show(
         listing = session.command_line("dlq", "list", "--messages", *(["--events"] * events))
         raise OperatorError(f"no such dead-letter message is visible: {unseen or listing}")
     found = [each for each in found if message in _ids(each)] or found
-    ids = sorted({each.conversation_id or each.message.message_id for each in found})
+    ids = {each.conversation_id or each.message.message_id for each in found}
     if len(ids) > 1 and not any(message in _ids(each) for each in found):
-        shown = ", ".join(ids[:MAX_NAMED]) + (", …" if len(ids) > MAX_NAMED else "")
-        raise OperatorError(f"{len(ids)} ids begin with {message}: {shown}")
+        raise OperatorError(ambiguous("ids", message, ids))
     console, now = session.console, session.clock()
     documents = [report.details(each, now, show=show_personal_data) for each in found]
     console.result(documents)
@@ -245,5 +241,8 @@ def _ids(inspection: Inspection) -> tuple[str, str]:
     return inspection.message.message_id, inspection.conversation_id
 
 
-def _indented(command: str) -> str:
-    return f"    {command}"
+def _steps(cause: Mapping[str, Any]) -> Iterator[NextStep]:
+    """Yield the advice about a cause with its commands."""
+    first, *others = cause["commands"]
+    yield NextStep(f"{cause['cause']}: {cause['advice']}", first)
+    yield from (NextStep("", command_line) for command_line in others)

@@ -5,7 +5,7 @@ and late enough: the sender's request is no longer in flight, and the vendor lis
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -130,10 +130,7 @@ class Approvals:
 
     def request(self, key: RecordKey) -> DraftRequest:
         """Return the message that a draft is for, rebuilt from its record."""
-        attributes = self.store.records[key].stored_attributes()
-        body = rebuild_context(attributes)
-        asked_at = first_asked_at(attributes)
-        return DraftRequest(body, asked_at, contexts.parser(body), self.definition, TEXT_RULES)
+        return _draft_request(self.store.records[key].stored_attributes(), self.definition)
 
     def compose(self, key: RecordKey, draft: HeldDraft, decision: str) -> Answer:
         """Return the answer to approve.
@@ -185,16 +182,21 @@ def approve_held_draft(
     record = repository.read(key)
     if record is None or not is_held(record):
         return None
-    review, body = Review.of(record), rebuild_context(record.attributes)
-    context = contexts.parser(body)
-    definition = context.assistant or AssistantFiles().find(context.assistant_id)
-    asked_at = first_asked_at(record.attributes)
-    answer = DraftRequest(body, asked_at, context, definition, TEXT_RULES).as_it_is(
-        review.draft.answer
-    )
+    review, request = Review.of(record), _draft_request(record.attributes)
+    answer = request.as_it_is(review.draft.answer)
     audit = AuditContext("arn:aws:iam::123456789012:user/dana", "the amount is true", at)
     repository.apply(review.approve(answer, "whatsapp", audit))
-    return body
+    return request.body
+
+
+def _draft_request(
+    attributes: Mapping[str, Any], definition: AssistantDefinition | None = None
+) -> DraftRequest:
+    """Rebuild a draft's message; by default with the shipped definition that it names."""
+    body = rebuild_context(attributes)
+    context = contexts.parser(body)
+    definition = definition or context.assistant or AssistantFiles().find(context.assistant_id)
+    return DraftRequest(body, first_asked_at(attributes), context, definition, TEXT_RULES)
 
 
 def should_redrive(evidence: Evidence) -> bool:

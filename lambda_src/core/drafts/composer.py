@@ -260,15 +260,14 @@ class MessageComposer:
             ProcessingError: Moderation did not answer; the answer is stored.
         """
         definition, context = question.definition, question.context
-        results: list[CheckResult] = []
         try:
             answer = validate_output(answer, definition, self.text_rules)
         except InvalidAnswer as invalid:
             invalid.problems = (invalid.detail,)
-            invalid.answer = self._with_provenance(question, answer, results)
+            invalid.answer = self._with_provenance(question, answer)
             raise
         if definition is None:
-            return self._with_provenance(question, answer, results)
+            return self._with_provenance(question, answer)
         results = check_texts(answer, context, definition)
         if not is_stored:
             answer = self._with_provenance(question, answer, results)
@@ -341,7 +340,7 @@ class MessageComposer:
         return _digest([asdict(definition.checks), limits, others, self.check_mode])
 
     def _with_provenance(
-        self, question: _Question, answer: Answer, results: Sequence[CheckResult]
+        self, question: _Question, answer: Answer, results: Sequence[CheckResult] = ()
     ) -> Answer:
         context, definition = question.context, question.definition
         written_by: dict[str, Any] = {

@@ -51,14 +51,24 @@ SHARDS_OF_OPEN_WORK = "0123456789abcdef"
 """A channel's records with the same kind of open work are in as many partitions of the index."""
 
 
-def keep_discarded(ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Return an assignment and its values that keep ids at OpenAI until an erasure or a deletion.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Further assignments of an update's expression, with their values; by default none."""
+
+    expression: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def keep_discarded(ids: Sequence[str]) -> Part:
+    """Return what keeps ids at OpenAI until an erasure or a deletion, if there are any.
 
     They are of answers that are not used, see `Answer.openai_ids`.
     """
+    if not ids:
+        return Part()
     append = "list_append(if_not_exists(discarded_threads, :no_threads), :threads)"
     values = {":no_threads": [], ":threads": list(ids)}
-    return f"discarded_threads = {append}", values
+    return Part(f", discarded_threads = {append}", values)
 
 
 def open_partition(channel: str, kind: OpenWork, shard: str) -> str:
@@ -177,15 +187,15 @@ def renew(lease: Lease, expires_at: float) -> Update:
 
 def reject_draft(lease: Lease, rejected: RejectedDraft) -> Update:
     """Store what was wrong with the AI's first answer, while `processing` under the same lease."""
-    discarded, discarded_values = keep_discarded(rejected.openai_ids)
+    discarded = keep_discarded(rejected.openai_ids)
     return Update(
         Step.AI,
         lease.key,
-        f"SET rejected_draft = :rejected, {discarded}",
+        f"SET rejected_draft = :rejected{discarded.expression}",
         f"conversation_status = :processing AND {SAME_LEASE}",
         {
             **_lease_values(lease),
-            **discarded_values,
+            **discarded.values,
             ":rejected": items.rejected_attributes(rejected),
         },
     )
@@ -355,10 +365,9 @@ def record_delivery(found: DeliveryRecord, change: DeliveryChange) -> Update:
         updates[0] = f"{SET_SENT}, hand_off_to_human = :no, {updates[0].removeprefix('SET ')}"
         if proven.answer:
             updates.append("messages = :messages")
-        if found.draft_ids:
-            discarded, discarded_values = keep_discarded(found.draft_ids)
-            updates.append(discarded)
-            values |= discarded_values
+        discarded = keep_discarded(found.draft_ids)
+        updates[-1] += discarded.expression
+        values |= discarded.values
         removed += [REMOVE_ATTEMPT, REMOVE_DRAFT]
     expression = ", ".join(updates) + (f" REMOVE {', '.join(removed)}" if removed else "")
     condition = " AND ".join(conditions)
@@ -406,18 +415,19 @@ def _proven_values(proven: ProvenSend) -> dict[str, Any]:
 
 def record_failure(lease: Lease, failure: Failure) -> Update:
     """Write `failed` or `retry`, while `processing` or `sending` under the same lease."""
-    expression, values = SET_FAILURE, _failure_values(failure)
-    if failure.openai_ids:
-        discarded, discarded_values = keep_discarded(failure.openai_ids)
-        expression, values = f"{SET_FAILURE}, {discarded}", {**values, **discarded_values}
-    if failure.status is Status.FAILED:
-        expression = f"{expression} REMOVE {REMOVE_OPEN}"
+    discarded = keep_discarded(failure.openai_ids)
+    removal = f" REMOVE {REMOVE_OPEN}" if failure.status is Status.FAILED else ""
     return Update(
         Step.RECORD,
         lease.key,
-        expression,
+        f"{SET_FAILURE}{discarded.expression}{removal}",
         f"conversation_status IN (:processing, :sending, :status) AND {SAME_LEASE}",
-        {**_lease_values(lease), **values, ":sending": Status.SENDING},
+        {
+            **_lease_values(lease),
+            **_failure_values(failure),
+            **discarded.values,
+            ":sending": Status.SENDING,
+        },
         retained_from=failure.at,
     )
 
@@ -487,19 +497,11 @@ def _equals(attribute: str, value_name: str, value: str | float) -> str:
     return condition if value else f"(attribute_not_exists({attribute}) OR {condition})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of an update's expression, with its values."""
-
-    expression: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _written_by(answer: Answer) -> _Part:
+def _written_by(answer: Answer) -> Part:
     # An answer of version 1.x has none.
     if not answer.written_by:
-        return _Part()
-    return _Part(", written_by = :written_by", {":written_by": dict(answer.written_by)})
+        return Part()
+    return Part(", written_by = :written_by", {":written_by": dict(answer.written_by)})
 
 
 def _lease_values(lease: Lease) -> dict[str, Any]:

@@ -186,9 +186,7 @@ class DraftsEnvironment(EventsEnvironment):
         """Wait for the scheduled job to queue what was approved, and return whether it did."""
         if not self.has_approved:
             return False
-        work = [record.open_work for record in self.store.records.values()]
-        due = min(since for kind, since in filter(None, work) if kind is OpenWork.APPROVED)
-        self.clock.advance(max(0.0, due - self.clock()) + 1)
+        self.clock.advance(max(0.0, min(self._approved_since()) - self.clock()) + 1)
         before = len(self.queue.messages)
         self.do_queue_approved(0)
         return len(self.queue.messages) > before
@@ -196,8 +194,12 @@ class DraftsEnvironment(EventsEnvironment):
     @property
     def has_approved(self) -> bool:
         """Whether a message was approved, and is neither sent nor failed since."""
-        work = [record.open_work for record in self.store.records.values()]
-        return OpenWork.APPROVED in [one[0] for one in work if one]
+        return bool(self._approved_since())
+
+    def _approved_since(self) -> list[float]:
+        """Return when the scheduled job queues each of these messages."""
+        work = (record.open_work for record in self.store.records.values())
+        return [since for kind, since in filter(None, work) if kind is OpenWork.APPROVED]
 
     def approve_what_waits(self) -> bool:
         """Approve every draft that waits, without queueing its message; return whether any did."""
