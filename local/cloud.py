@@ -1,11 +1,12 @@
 """The local cloud: the app on an embedded AWS, and everything that a message passes through."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from lambda_src.core.contract import Variable
 from local import paths
@@ -26,11 +27,16 @@ from local.emulator.metric_math import MathMetric
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import AWS_LOG, MiniStack, map_connection_errors
 from local.emulator.queue_metrics import queue_metric
+from local.fakes import FakeService
 from local.fakes.server import HOST, free_port
-from local.vendors import RealVendors, Vendors
+from local.fault_injection import AWS
+from local.vendors import FakeVendors, RealVendors, Vendors
+from ops.endpoints import LocalCloudState
 
 FASTER: Mapping[str, str] = {Variable.SETTLE_DELAYS_SECONDS: "5,10,20"}
 """Variables with which a send of unknown outcome, at a fake, soon waits for an operator."""
+LIST_LAG_SECONDS = 120
+"""How long an operator waits before a message that a fake does not list counts as not sent."""
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
@@ -51,7 +57,8 @@ class LocalCloud:
 
     Attributes:
         aws: the embedded AWS.
-        dynamodb_proxy: between the deployed function and DynamoDB.
+        dynamodb_proxy: between the deployed functions and DynamoDB.
+        operator_proxy: between operators and DynamoDB; no fault is injected into it.
         vendors: as given.
         ministack: the embedded AWS's process; set on entry.
         channels: the channels by name; set on entry.
@@ -76,6 +83,7 @@ class LocalCloud:
         self.aws = Aws(f"http://{HOST}:{free_port(port)}", account, region)
         self.dynamodb_proxy = DynamoDBProxy(self.aws.endpoint)
         self.dynamodb_proxy.prefer_port(port and port + 1)
+        self.operator_proxy = DynamoDBProxy(self.aws.endpoint)
         self.vendors = vendors
         self._workdir = workdir
         self._step = step
@@ -90,6 +98,29 @@ class LocalCloud:
     def resources(self) -> Resources:
         """The names of the default channel's resources."""
         return self.channel.resources
+
+    @property
+    def fakes(self) -> dict[str, FakeService[Any]]:
+        """What faults can be injected into, by name."""
+        vendors = self.vendors
+        fakes = vendors.by_name() if isinstance(vendors, FakeVendors | RealVendors) else {}
+        return {**fakes, AWS: self.dynamodb_proxy}
+
+    def state(self) -> LocalCloudState:
+        """Return how other programs reach it, such as the operator's commands."""
+        inbox, is_real = self.vendors.inbox, isinstance(self.vendors, RealVendors)
+        return LocalCloudState(
+            pid=os.getpid(),
+            endpoint=self.aws.endpoint,
+            account=self.aws.account,
+            region=self.aws.region,
+            inboxes=list(inbox.origins) if inbox else [],
+            has_real_vendors=is_real,
+            base_urls={} if is_real else self.vendors.function_environment(),
+            list_lag_seconds=None if is_real else LIST_LAG_SECONDS,
+            fakes={name: fake.origin for name, fake in self.fakes.items()},
+            dynamodb=self.operator_proxy.origin,
+        )
 
     def __enter__(self) -> Self:
         try:
@@ -132,6 +163,7 @@ class LocalCloud:
         with self._step("start the embedded AWS and the vendors"):
             starting.enter_context(self.vendors)
             starting.enter_context(self.dynamodb_proxy)
+            starting.enter_context(self.operator_proxy)
             self.ministack = MiniStack(
                 self.aws,
                 workdir=self._workdir,

@@ -21,7 +21,7 @@ from local.deployment import SourceWatch, default_project
 from local.emulator.function_logs import LogLine
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
-from local.fakes import FakeService, InboxMessage
+from local.fakes import InboxMessage
 from local.fault_injection import AWS
 from local.lifecycle import wait_for
 from local.screen import Screen
@@ -40,8 +40,6 @@ PORTS = {"openai": 4568, "twilio": 4569, "ses": 4570}
 START_SECONDS = 300
 """Longer than a start takes, the synthesis included, on a busy machine."""
 LOCK_SECONDS = 2
-LIST_LAG_SECONDS = 120
-"""How long an operator waits before a message that a fake does not list counts as not sent."""
 POLL_SECONDS = 0.5
 ID_FIELDS = (
     *("conversation_id", "message_sid", "failure_code", "failure_step"),
@@ -174,20 +172,8 @@ def _cloud(screen: Screen, environment: Mapping[str, str]) -> LocalCloud:
 @contextmanager
 def state_file(cloud: LocalCloud, path: Path) -> Iterator[None]:
     """Let commands in other terminals find a local cloud for the length of a `with` block."""
-    inbox, is_real = cloud.vendors.inbox, isinstance(cloud.vendors, RealVendors)
-    state = LocalCloudState(
-        pid=os.getpid(),
-        endpoint=cloud.aws.endpoint,
-        account=cloud.aws.account,
-        region=cloud.aws.region,
-        inboxes=list(inbox.origins) if inbox else [],
-        has_real_vendors=is_real,
-        base_urls={} if is_real else cloud.vendors.function_environment(),
-        list_lag_seconds=None if is_real else LIST_LAG_SECONDS,
-        fakes={name: fake.origin for name, fake in _fakes(cloud).items()},
-    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(state)), "utf-8")
+    path.write_text(json.dumps(asdict(cloud.state())), "utf-8")
     try:
         yield
     finally:
@@ -366,13 +352,6 @@ class EventMonitor:
                 self._screen.say(f"OK       {alert.alarm}", "magenta")
 
 
-def _fakes(cloud: LocalCloud) -> dict[str, FakeService[Any]]:
-    """Return what faults can be injected into, by name."""
-    vendors = cloud.vendors
-    fakes = vendors.by_name() if isinstance(vendors, FakeVendors | RealVendors) else {}
-    return {**fakes, AWS: cloud.dynamodb_proxy}
-
-
 def _show_endpoints(screen: Screen, cloud: LocalCloud) -> None:
     is_real = isinstance(cloud.vendors, RealVendors)
     screen.heading("The local cloud is running; press Ctrl-C to stop it")
@@ -386,7 +365,7 @@ def _show_endpoints(screen: Screen, cloud: LocalCloud) -> None:
     screen.say("  python -m ops status --local             the operator CLI")
     screen.say("  python -m local fail --list              let them fail: docs/local-cloud.md")
     screen.say(f"embedded AWS at {cloud.aws.endpoint}", "dim")
-    for name, fake in _fakes(cloud).items():
+    for name, fake in cloud.fakes.items():
         what = "DynamoDB, as the functions reach it" if name == AWS else f"fake of {name}"
         screen.say(f"{what}, at {fake.origin}", "dim")
     for name, channel in cloud.channels.items():

@@ -61,6 +61,12 @@ def queued_messages(aws: Aws, queue_url: str) -> list[QueuedMessage]:
     return sorted(messages, key=lambda message: message.sent_at)
 
 
+def message_count(aws: Aws, queue_url: str) -> int:
+    """Return the number of a queue's messages, visible and in flight."""
+    found = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=COUNTED)["Attributes"]
+    return sum(int(found[name]) for name in COUNTED)
+
+
 class QueueDepthMetric:
     """Publishes the number of a queue's messages, from the first message on.
 
@@ -79,10 +85,7 @@ class QueueDepthMetric:
 
     def update(self) -> None:
         """Publish the number if it has changed, or was published `PUBLISH_SECONDS` ago."""
-        attributes = self._aws.sqs.get_queue_attributes(
-            QueueUrl=self._queue_url, AttributeNames=COUNTED
-        )["Attributes"]
-        count, now = sum(int(attributes[name]) for name in COUNTED), self._clock()
+        count, now = message_count(self._aws, self._queue_url), self._clock()
         if count != self._published or now >= self._next:
             _publish(self._aws, self._queue_url, "ApproximateNumberOfMessagesVisible", count)
             self._published, self._next = count, now + PUBLISH_SECONDS

@@ -250,12 +250,21 @@ class RecordedRequest:
     fault: FaultKind | None = None
 
 
+RequestListener = Callable[[RecordedRequest, float], None]
+"""Is called with a request after its response, and with its duration in seconds."""
+
+
 class RequestLog:
-    """All requests in the order of arrival; thread-safe."""
+    """All requests in the order of arrival; thread-safe.
+
+    Attributes:
+        listeners: Each is called after every response, in the thread of the request.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: list[RecordedRequest] = []
+        self.listeners: list[RequestListener] = []
 
     def begin(self, request: Request) -> RecordedRequest:
         """Record the arrival of a request."""
@@ -277,6 +286,8 @@ class RequestLog:
         with self._lock:
             if self._requests[request.number : request.number + 1] == [request]:
                 self._requests[request.number] = outcome
+        for listener in list(self.listeners):
+            listener(outcome, time.time() - request.at)
 
     def all(self) -> list[RecordedRequest]:
         """Return the requests so far."""
@@ -378,6 +389,11 @@ class FaultPlan:
         """Return the rules that can still apply, as they were added."""
         with self._lock:
             return [active.rule for active in self._active]
+
+    def remove(self, applies_to: Callable[[Fault], bool]) -> None:
+        """Remove the rules of some faults."""
+        with self._lock:
+            self._active = [each for each in self._active if not applies_to(each.rule.fault)]
 
     def clear(self) -> None:
         """Remove all rules."""

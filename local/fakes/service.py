@@ -1,7 +1,7 @@
 """The base of every fake: a vendor's Flask application with fault injection and a control API."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -18,6 +18,7 @@ from local.fakes.faults import (
     FaultPlan,
     Match,
     RecordedRequest,
+    RequestListener,
     Rule,
 )
 from local.fakes.server import CONTROL_PREFIX, FaultInjectionMiddleware, LoopbackServer
@@ -116,6 +117,11 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         return self.application.log.all()
 
     @property
+    def listeners(self) -> list[RequestListener]:
+        """What is called after each request to the vendor's API; may be appended to."""
+        return self.application.log.listeners
+
+    @property
     def pending_faults(self) -> list[Rule]:
         """The rules that can still apply to a request or a report."""
         return self.application.plan.pending() + self.event_plan.pending()
@@ -167,6 +173,11 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         is_of_requests = fault.kind in self.vendor_faults - self.event_faults
         return self.vendor_requests if is_of_requests else ANY_REQUEST
 
+    def remove_faults(self, applies_to: Callable[[Fault], bool]) -> None:
+        """Remove the rules of some faults."""
+        self.application.plan.remove(applies_to)
+        self.event_plan.remove(applies_to)
+
     def clear_faults(self) -> None:
         """Remove all rules."""
         self.application.plan.clear()
@@ -189,6 +200,16 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
     def inboxes(self) -> Mapping[str, Sequence[InboxMessage]]:
         """Return what recipients have received, by address, oldest first; by default nothing."""
         return {}
+
+    def accepted(self, number: int) -> Sequence[tuple[str, InboxMessage]]:  # noqa: ARG002 - for fakes that send
+        """Return the latest accepted messages with their recipients' addresses, the newest first.
+
+        Those that do not reach their recipient are among them.
+
+        Args:
+            number: How many at most.
+        """
+        return ()
 
     @abstractmethod
     def error_response(self, fault: Fault) -> Response:

@@ -99,18 +99,14 @@ class FakeSes(FakeService[SesSettings]):
         """Return what recipients have received, by address, oldest first."""
         found: dict[str, list[InboxMessage]] = {}
         for message in filter(lambda message: message.arrives, self.messages()):
-            email = message.email
-            found.setdefault(email.recipient, []).append(
-                InboxMessage(
-                    message.message_id,
-                    email.sender,
-                    email.text,
-                    message.at,
-                    application="E-mail",
-                    subject=email.subject,
-                )
-            )
+            found.setdefault(message.email.recipient, []).append(_shown(message))
         return found
+
+    def accepted(self, number: int) -> list[tuple[str, InboxMessage]]:
+        """Return the latest accepted messages with their recipients' addresses, newest first."""
+        with self._lock:
+            newest = self._messages[: -number - 1 : -1]
+        return [(message.email.recipient, _shown(message)) for message in newest]
 
     def start(self) -> None:
         """Listen and serve, and publish events.
@@ -171,3 +167,15 @@ def _check_signature() -> None:
         return
     if not _SIGNED_FOR_SES.fullmatch(request.headers.get("Authorization", "")):
         raise SesError("MissingAuthenticationToken")
+
+
+def _shown(message: Message) -> InboxMessage:
+    email = message.email
+    return InboxMessage(
+        message.message_id,
+        email.sender,
+        email.text,
+        message.at,
+        application="E-mail",
+        subject=email.subject,
+    )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from email.utils import formatdate
+from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -215,6 +216,12 @@ class MessageStore:
             for message in self.oldest_first()
             if number_of(message.request.to) == number and message.failure is None
         ]
+
+    def latest(self, number: int) -> list[tuple[str, InboxMessage]]:
+        """Return the latest messages with their recipients' numbers, the newest first."""
+        with self._lock:
+            newest = list(islice(reversed(self._messages.values()), number))
+        return [(number_of(message.request.to), _shown(message)) for message in newest]
 
 
 def _shown(message: Message) -> InboxMessage:

@@ -90,6 +90,10 @@ class FakeTwilio(FakeService[TwilioSettings]):
         numbers = sorted({number_of(message["to"]) for message in self.messages()})
         return {number: self.inbox(number) for number in numbers}
 
+    def accepted(self, number: int) -> list[tuple[str, InboxMessage]]:
+        """Return the latest accepted messages with their recipients' numbers, the newest first."""
+        return self._store.latest(number)
+
     def messages(self) -> list[dict[str, Any]]:
         """Return the JSON of every accepted message, oldest first, regardless of list lag."""
         now = self._store.clock()
