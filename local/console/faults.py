@@ -77,6 +77,7 @@ DURING_DRAFT: Mapping[FaultKind, str] = {
     FaultKind.REASONING_ONLY: REWRITTEN,
 }
 """What follows from a kind of fault of OpenAI."""
+TITLES = {"openai": "OpenAI", "twilio": "Twilio", "ses": "Amazon SES", AWS: "DynamoDB"}
 DURING_WRITE = "the write is retried; if it was the last one, an alarm, and nothing is sent twice"
 
 
@@ -91,6 +92,7 @@ class Switch:
         meaning: what happens to the request.
         effect: what follows for the message.
         active: the rules that are in force, as texts.
+        is_code: whether it is one of the vendor's error codes.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Switch:
     meaning: str
     effect: str
     active: tuple[str, ...]
+    is_code: bool
 
 
 def register(views: Blueprint, parts: "Parts") -> None:
@@ -131,8 +134,7 @@ def register(views: Blueprint, parts: "Parts") -> None:
 def read(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
     """Return the switches of each target, and the form's last content."""
     targets = {name: list(_switches(name, fake)) for name, fake in parts.cloud.fakes.items()}
-    groups = {name: list(fake.request_groups) for name, fake in parts.cloud.fakes.items()}
-    return {"targets": targets, "groups": groups, "form": request.form}
+    return {"targets": targets, "titles": TITLES, "form": request.form}
 
 
 def _render(parts: "Parts", problem: str = "") -> str:
@@ -151,7 +153,6 @@ def _switch_on(parts: "Parts", target: str, name: str) -> None:
         fault=name,
         value=form.get("value", "").strip(),
         contains=form.get("contains", "").strip(),
-        requests=form.get("requests", ""),
         times=_positive(form.get("times", "")),
         takes_effect=bool(form.get("takes_effect")),
     )
@@ -183,6 +184,7 @@ def _switches(target: str, fake: FakeService[Any]) -> Iterator[Switch]:
             meaning=meaning.replace("`", ""),
             effect=_effect(target, fake, name),
             active=tuple(active.get(name, ())),
+            is_code=name in fake.named_faults,
         )
 
 

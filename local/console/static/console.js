@@ -3,10 +3,9 @@ const outcome = document.getElementById("outcome");
 let isChanged = false;
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id === "outcome-content") {
-    isChanged = isChanged || event.detail.requestConfig?.parameters?.yes === "1";
-    if (!outcome.open) outcome.showModal();
-  }
+  if (event.detail.target?.id !== "outcome-content") return;
+  isChanged ||= new URLSearchParams(event.detail.requestConfig.formData).has("yes");
+  if (!outcome.open) outcome.showModal();
 });
 
 outcome.addEventListener("click", (event) => {
