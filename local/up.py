@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from local import paths
 from local.aws import Aws
 from local.channel import deployed_channels
 from local.cloud import LocalCloud
+from local.console import web_console
 from local.contexts import EXAMPLE
 from local.deployment import SourceWatch, default_project
 from local.emulator.function_logs import LogLine
@@ -25,7 +25,7 @@ from local.fakes import InboxMessage
 from local.fault_injection import AWS
 from local.lifecycle import wait_for
 from local.screen import Screen
-from local.vendors import FakeVendors, RealVendors, assistant_definitions, select_vendors
+from local.vendors import RealVendors, assistant_definitions, select_vendors
 from ops.endpoints import LocalCloudState
 
 WORKDIR = paths.CACHE / "up"
@@ -63,7 +63,12 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         KeyboardInterrupt: at the end, once everything is stopped.
     """
     sources = SourceWatch(default_project())
-    with exclusive_lock(), _cloud(screen, environment) as cloud, state_file(cloud, STATE_FILE):
+    with (
+        exclusive_lock(),
+        _cloud(screen, environment) as cloud,
+        state_file(cloud, STATE_FILE),
+        web_console(cloud, screen),
+    ):
         for channel in cloud.channels.values():
             channel.start_scheduled_job()  # alarms last until its first run
         _show_endpoints(screen, cloud)

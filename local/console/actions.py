@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from ops.commands import approvals, dlq, unknown
 
 if TYPE_CHECKING:
-    from local.console.server import Parts
+    from local.console.operator import Parts
 
 VARIABLE = "variable:"
 """Prefix of the form's fields with a template's variables."""

@@ -26,7 +26,7 @@ from local.fakes import FakeService, Fault, FaultKind
 from local.fault_injection import AWS, FaultControl, FaultRequest, known_faults, rule
 
 if TYPE_CHECKING:
-    from local.console.server import Parts
+    from local.console.operator import Parts
 
 FAILS = "the conversation fails, and its message is in the dead-letter queue"
 RETRIED = "retried until the fault is switched off; after five deliveries a dead letter"
@@ -53,7 +53,7 @@ DURING_SEND: Mapping[FaultKind, str] = {
     FaultKind.ERROR: "by its status: refused, retried or looked up",
     FaultKind.UNDELIVERED: "recorded as undelivered, with the code and advice",
     FaultKind.DELIVERY_FAILED: "recorded as failed, with the code and advice",
-    FaultKind.CALLBACK_LOST: "the status stays; a scheduled lookup finds it (python -m local lookups)",
+    FaultKind.CALLBACK_LOST: "the status stays until a lookup (python -m local lookups)",
     FaultKind.CALLBACK_DELAYED: "the status is recorded late, and never regresses",
     FaultKind.CALLBACK_REPEATED: "the second callback changes nothing",
     FaultKind.CALLBACK_FORGED: "rejected, and counted",

@@ -1,8 +1,8 @@
 """What happened to each conversation, from the requests that reach DynamoDB and the vendors.
 
-Every step of the ledger is a write to DynamoDB, which passes through the proxy in front of it, and
-every draft and send is a request to a fake. So nothing is polled, and what is not kept by the record
-is known, such as how long each step took and which writes were refused.
+Every step of the ledger is a write to DynamoDB, which passes through a proxy in front of it, and
+every draft and send is a request to a fake. So nothing is polled, and what no record keeps is known
+too, such as how long each step took and which writes were refused.
 """
 
 import base64
@@ -13,13 +13,16 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambda_src.core import DeliveryStatus, RecordKey, Status
 from lambda_src.services.dynamodb import deserialize, suppression
 from local.fakes import FakeService, RecordedRequest
-from local.fakes.faults import RequestListener
+
+if TYPE_CHECKING:
+    from local.fakes.faults import RequestListener
 
 MAX_CONVERSATIONS = 12_000
 """The conversations that are remembered, the latest; `ops conversation list --local` has all."""
@@ -31,17 +34,17 @@ AT_WORK = frozenset({Status.PROCESSING, Status.SENDING})
 DYNAMODB = "DynamoDB"
 STATUS_STEPS: Mapping[str, str] = {
     Status.PROCESSING: "lease acquired",
-    Status.SENDING: "intent to send recorded",
+    Status.SENDING: "draft checked, intent to send recorded",
     Status.SENT: "recorded as sent",
     Status.RETRY: "recorded for a retry",
     Status.FAILED: "recorded as failed",
     Status.SEND_UNKNOWN: "recorded as a send of unknown outcome",
-    Status.AWAITING_APPROVAL: "draft held for an operator",
+    Status.AWAITING_APPROVAL: "draft checked, and held for an operator",
 }
 """What a write that sets a status does."""
 FIELD_STEPS: Mapping[str, str] = {
     "rejected_draft": "first draft failed its checks",
-    "ai_answer": "draft stored, its checks passed",
+    "ai_answer": "draft checked and stored",
     "delivery_status": "delivery recorded",
     "settle_looks": "lookup counted",
     "lease_expires_at": "lease renewed",
@@ -59,6 +62,7 @@ VENDOR_STEPS = (
 READ_FIELDS = frozenset(
     {"conversation_status", "attempt", "message_sid", "channel_method", "company_name"}
     | {"delivery_status", "delivery_error_code", "failure", "hand_off_to_human_reason"}
+    | {"written_by"}
 )
 """The attributes whose values are read from a write."""
 
@@ -165,12 +169,18 @@ class _Write:
         Args:
             attempt: the number of the record's leases.
         """
-        if not self.status:
-            delivery = self.fields.get("delivery_status")
-            step = next((what for name, what in FIELD_STEPS.items() if name in self.fields), "")
-            return f"{step}: {delivery}" if delivery else step or "record updated"
-        step = STATUS_STEPS.get(self.status, self.status)
-        return f"{step}, attempt {attempt}" if self.status == Status.PROCESSING else step
+        named = (what for name, what in FIELD_STEPS.items() if name in self.fields)
+        step = STATUS_STEPS.get(self.status) or next(named, "record updated")
+        if self.status == Status.PROCESSING:
+            return f"{step}, attempt {attempt}"
+        delivery = "" if self.status else self.fields.get("delivery_status")
+        details = filter(None, (delivery, *self._checks()))
+        return ": ".join([step, ", ".join(details)]).removesuffix(": ")
+
+    def _checks(self) -> Iterator[str]:
+        """Yield the results of the draft's checks, if the write has them."""
+        for check in (self.fields.get("written_by") or {}).get("checks", ()):
+            yield f"{check['name']} {'passed' if check['passed'] else 'failed'}"
 
 
 class Journal:
@@ -319,7 +329,7 @@ def _problem(request: RecordedRequest) -> str:
     injected = f"injected fault: {request.fault}" if request.fault else ""
     if request.status is None:
         return f"no response ({injected})" if injected else "no response"
-    if request.status < 400:
+    if request.status < HTTPStatus.BAD_REQUEST:
         return injected
     return f"HTTP {request.status}" + (f" ({injected})" if injected else "")
 

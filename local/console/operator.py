@@ -1,4 +1,4 @@
-"""The operator's commands for the page: the same functions as on the command line."""
+"""What the pages work with; the operator's commands are the functions of the command line."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ import rich.console
 import typer
 
 from local.cloud import LocalCloud
+from local.console.journal import Journal
 from local.deployment import ENVIRONMENT
 from ops.command import handle_errors
 from ops.console import Console
@@ -115,3 +116,18 @@ class _PageConsole(Console):
         if not yes:
             raise ConfirmationNeeded(question)
         super().confirm(question, yes=yes)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the pages work with.
+
+    Attributes:
+        cloud: the local cloud.
+        journal: what happened to each conversation.
+        operator: the operator's commands.
+    """
+
+    cloud: LocalCloud
+    journal: Journal
+    operator: Operator

@@ -1,5 +1,6 @@
 """The views of the web console: what each shows, read when it is rendered."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from lambda_src.core import LogEvent, RecordKey, Status
+from local import paths
 from local.console import faults, send
 from local.console.journal import Conversation, Step
 from local.emulator.function_logs import LogLine
@@ -22,7 +24,7 @@ from ops.commands import approvals, dlq, unknown
 
 if TYPE_CHECKING:
     from local.channel import Channel
-    from local.console.server import Parts
+    from local.console.operator import Parts
 
 MAX_PHONES = 24
 """Recipients whose inboxes are shown, those with the latest messages."""
@@ -31,7 +33,7 @@ MAX_MESSAGES = 300
 MAX_ROWS = 60
 """Conversations in the list."""
 STATUS_HOURS = 1
-RUNBOOK = "docs/runbook.md"
+RUNBOOK = paths.ROOT / "docs" / "runbook.md"
 
 TICKS: Mapping[str, tuple[str, str]] = {
     "": ("⋯", "not recorded yet"),
@@ -223,8 +225,8 @@ def _log_row(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "at": datetime.fromisoformat(fields["timestamp"]).timestamp(),
         "seconds": None,
-        "where": "log",
-        "what": f"{fields['level']} {fields['event']}",
+        "where": f"log, {fields['level']}",
+        "what": fields["event"],
         "problem": "" if fields["level"] == "INFO" else fields["message"],
         "style": styles.get(fields["level"], "info"),
     }
@@ -281,6 +283,20 @@ def _per_channel(
     return {name: parts.operator.run(command, name, options) for name in names}
 
 
+def _runbook(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+    """Return the runbook's section about an alarm, whose heading is the alarm's subject."""
+    wanted = arguments.get("section", "").casefold()
+    sections = re.split(r"^(?=#{2,4} )", RUNBOOK.read_text("utf-8"), flags=re.MULTILINE)
+    found = (each for each in sections if each.splitlines()[:1] and _slug(each) == wanted)
+    return {"text": next(found, ""), "path": RUNBOOK.relative_to(paths.ROOT)}
+
+
+def _slug(section: str) -> str:
+    """Return the anchor of a section's heading."""
+    heading = section.splitlines()[0].lstrip("# ").casefold()
+    return re.sub(r"[^\w -]", "", heading).replace(" ", "-")
+
+
 @dataclass(frozen=True)
 class View:
     """A view of the console.
@@ -309,6 +325,7 @@ VIEWS: Mapping[str, View] = {
     "unknown": View("Unknown sends", _unknown, is_live=False),
     "dead-letters": View("Dead letters", _dead_letters, is_live=False),
     "system": View("System", _system),
+    "runbook": View("Runbook", _runbook, is_live=False, parent="system"),
 }
 """The views by their names in the page's address."""
 MENU = [(name, view.title) for name, view in VIEWS.items() if not view.parent]
@@ -326,7 +343,7 @@ def clock_time(value: object) -> str:
 def runbook_link(description: str) -> Markup:
     """Return an alarm's description as HTML, with a link to its section of the runbook."""
     text, _, address = description.rpartition("Runbook: ")
-    url = address if address.startswith("https://") else f"/{address}"
+    url = url_for("console.page", view="runbook", section=address.partition("#")[2])
     return Markup('{} <a class="link" href="{}">runbook</a>').format(text, url)
 
 
@@ -342,12 +359,10 @@ def plain(value: Any) -> Any:
 
 
 def seconds_text(value: float | None) -> str:
-    """Return a duration: `12 ms`, `3.4 s`, `5 min`."""
+    """Return a duration: `12 ms`, `3.4 s`."""
     if value is None:
         return ""
-    if value < 1:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 
 FILTERS: Mapping[str, Callable[..., object]] = {

@@ -14,7 +14,7 @@ from local.contexts import read_context, with_new_ids, with_numbered_recipient
 from ops.commands.send import send
 
 if TYPE_CHECKING:
-    from local.console.server import Parts
+    from local.console.operator import Parts
 
 TEXT, AS_JSON = "text:", "json:"
 """Prefixes of the form's fields: a text, or any other value as JSON."""
@@ -112,7 +112,8 @@ def _form(example: str, given: Mapping[str, str], problems: Mapping[str, str]) -
     """Return what the template needs to show a form."""
     parts: dict[str, list[dict[str, Any]]] = {}
     left = dict(problems)
-    for field, text in given.items():
+    missing = [path for path in problems if "." in path and not _has_field(given, path)]
+    for field, text in (*given.items(), *((f"{TEXT}{path}", "") for path in missing)):
         kind, separator, path = field.partition(":")
         if separator:
             parent, _, name = path.rpartition(".")
@@ -140,6 +141,10 @@ def _form(example: str, given: Mapping[str, str], problems: Mapping[str, str]) -
     }
 
 
+def _has_field(given: Mapping[str, str], path: str) -> bool:
+    return f"{TEXT}{path}" in given or f"{AS_JSON}{path}" in given
+
+
 def _send(parts: "Parts", body: str) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """Send a context object as `ops send` does; return what it says, and the problems by field."""
     channel = channel_for(body, parts.cloud.channels)
@@ -156,4 +161,9 @@ def _send(parts: "Parts", body: str) -> tuple[dict[str, Any] | None, dict[str, s
     for index in range(1, int(number)):
         channel.send(with_new_ids(with_numbered_recipient(body, index)))
     parts.journal.touch()
-    return {"text": outcome.text, "number": int(number), "failed": outcome.exit_code}, {}
+    return {
+        "text": outcome.text,
+        "number": int(number),
+        "failed": outcome.exit_code,
+        "key": record_key(body, channel.addressing),
+    }, {}

@@ -2,9 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
 from hmac import compare_digest
-from pathlib import Path
 from typing import Any
 
 from flask import (
@@ -24,9 +23,11 @@ from local import paths
 from local.cloud import LocalCloud
 from local.console import actions, faults, pages, send
 from local.console.journal import Journal
-from local.console.operator import Operator
+from local.console.operator import Operator, Parts
 from local.fakes.server import HOST, InterruptibleWait, LoopbackServer
 from local.fault_injection import AWS
+from local.screen import Screen
+from local.vendors import RealVendors
 
 PORT = 4571
 """Another one is used where it is not free."""
@@ -59,26 +60,11 @@ HEADERS = {
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 LIVE_SECONDS = 0.8
-"""How often a live region is rendered without a sign of a change; changes by operators have none."""
+"""How often a live region is rendered without a sign of a change: queues and alarms give none."""
 LIVE_PAUSE_SECONDS = 0.2
 """The shortest time between two renderings of a live region."""
 REGIONS = ("status", "view")
 """What the page replaces while it is open: the counts in its head, and the view's own content."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the pages work with.
-
-    Attributes:
-        cloud: the local cloud.
-        journal: what happened to each conversation.
-        operator: the operator's commands.
-    """
-
-    cloud: LocalCloud
-    journal: Journal
-    operator: Operator
 
 
 class ConsoleServer(LoopbackServer):
@@ -117,10 +103,22 @@ class ConsoleServer(LoopbackServer):
         super().stop()
 
 
-def console_server(cloud: LocalCloud) -> ConsoleServer | None:
-    """Return the web console of a local cloud; None where its libraries are not installed."""
-    installed = all((MODULES / path).exists() for path in LIBRARIES.values())
-    return ConsoleServer(cloud) if installed else None
+@contextmanager
+def web_console(cloud: LocalCloud, screen: Screen) -> Iterator[None]:
+    """Serve the web console of a local cloud for the length of a `with` block; show its address.
+
+    With the real vendors there is none: it shows the texts and addresses of all recipients.
+    """
+    if isinstance(cloud.vendors, RealVendors):
+        yield
+    elif not all((MODULES / path).exists() for path in LIBRARIES.values()):
+        names = sorted({path.partition("/")[0] for path in LIBRARIES.values()})
+        screen.say(f"no web console: run `npm install {' '.join(names)}`", "dim")
+        yield
+    else:
+        with ConsoleServer(cloud) as console:
+            screen.say(f"watch it in a browser: {console.url}", "bold")
+            yield
 
 
 def _application(parts: Parts, wait: InterruptibleWait, token: Callable[[], str]) -> Flask:
@@ -209,7 +207,7 @@ def _library_routes(views: Blueprint) -> None:
     def library(name: str) -> Response:
         if name not in LIBRARIES:
             abort(404)
-        path: Path = MODULES / LIBRARIES[name]
+        path = MODULES / LIBRARIES[name]
         kind = "text/css" if path.suffix == ".css" else "text/javascript"
         # The browser keeps them while the page is open; each start has another token and page.
         headers = {"Cache-Control": "private, max-age=86400"}
