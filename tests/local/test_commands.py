@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,6 +57,12 @@ ALL = dict.fromkeys(("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"
 
 def _run(*arguments: str) -> Any:
     return CliRunner().invoke(cli.app, arguments, env=dict.fromkeys(REQUIRED, ""))
+
+
+def test_the_commands_need_no_cdk() -> None:
+    """The commands do not import the CDK, which takes 350 MB and some seconds."""
+    code = "import sys, local.cli; sys.exit('aws_cdk' in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=False).returncode
 
 
 def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
