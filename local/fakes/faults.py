@@ -15,6 +15,8 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from werkzeug.wrappers import Request
 
+from local.fakes.history import History
+
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 """For values that also arrive over HTTP: an unknown name is an error."""
 
@@ -250,23 +252,17 @@ class RecordedRequest:
     fault: FaultKind | None = None
 
 
-class RequestLog:
-    """All requests in the order of arrival; thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests: list[RecordedRequest] = []
+class RequestLog(History[RecordedRequest]):
+    """The requests in the order of arrival; thread-safe."""
 
     def begin(self, request: Request) -> RecordedRequest:
         """Record the arrival of a request."""
         body, query = _body(request), request.args.to_dict()
-        with self._lock:
-            number = len(self._requests)
-            recorded = RecordedRequest(
+        return self.append(
+            lambda number: RecordedRequest(
                 number, request.method, request.path, query, body, at=time.time()
             )
-            self._requests.append(recorded)
-        return recorded
+        )
 
     def finish(
         self, request: RecordedRequest, fault: Fault | None, *, status: int | None = None
@@ -274,19 +270,7 @@ class RequestLog:
         """Record the outcome of a request, unless the log was cleared since."""
         kind = fault.kind if fault else None
         outcome = dataclasses.replace(request, status=status, fault=kind)
-        with self._lock:
-            if self._requests[request.number : request.number + 1] == [request]:
-                self._requests[request.number] = outcome
-
-    def all(self) -> list[RecordedRequest]:
-        """Return the requests so far."""
-        with self._lock:
-            return list(self._requests)
-
-    def clear(self) -> None:
-        """Remove all requests."""
-        with self._lock:
-            self._requests.clear()
+        self.replace(request.number, request, outcome)
 
 
 def _body(request: Request) -> Mapping[str, Any]:
