@@ -38,7 +38,8 @@ FAILED_RESOURCE = "Failed to load resource"
 ABORTED = "net::ERR_ABORTED"
 """What becomes of the requests of a page that is left."""
 HEIGHT = 800
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 90_000
+"""The longest wait, even on a slow machine; most take less than a second."""
 SETTINGS = (
     "--disable-gpu",
     "--disable-quic",
