@@ -23,6 +23,7 @@ from local.deployment import (
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import AlertSubscription
 from local.emulator.callback_urls import callback_base_url, with_callback_url
+from local.emulator.feed import Feed
 from local.emulator.metric_math import MathMetric
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import AWS_LOG, MiniStack, map_connection_errors
@@ -81,6 +82,7 @@ class LocalCloud:
         self._project = project or default_project()
         account, region = _account_and_region(self._project)
         self.aws = Aws(f"http://{HOST}:{free_port(port)}", account, region)
+        self.feed = Feed(self.aws)
         self.dynamodb_proxy = DynamoDBProxy(self.aws.endpoint)
         self.dynamodb_proxy.prefer_port(port and port + 1)
         self.operator_proxy = DynamoDBProxy(self.aws.endpoint)
@@ -184,10 +186,10 @@ class LocalCloud:
     def _metric_updates(self) -> Iterator[Callable[[], object]]:
         for stack in self._project.channel_stacks.values():
             for log_group in physical_ids(self.aws, stack, "AWS::Logs::LogGroup"):
-                yield MetricRelay(self.aws, log_group).update
+                yield MetricRelay(self.aws, log_group, self.feed).update
             for queue_url in physical_ids(self.aws, stack, "AWS::SQS::Queue"):
-                yield queue_metric(self.aws, queue_url).update
-        for metric in MathMetric.of_assembly(self.aws, self._workdir / "assembly"):
+                yield queue_metric(self.aws, queue_url, self.feed).update
+        for metric in MathMetric.of_assembly(self.aws, self._workdir / "assembly", self.feed):
             yield metric.update
 
 

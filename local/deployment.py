@@ -71,20 +71,32 @@ class SourceWatch:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._contents = self._read()
+        self._versions: dict[str, tuple[int, int]] = {}
+        self._digests: dict[str, bytes] = {}
+        self.changed()
 
     def changed(self) -> list[str]:
-        """Return the files that were changed, added or removed since the last call."""
-        before, self._contents = self._contents, self._read()
-        names = sorted(before.keys() | self._contents.keys())
-        return [name for name in names if before.get(name) != self._contents.get(name)]
+        """Return the files that were changed, added or removed since the last call.
 
-    def _read(self) -> dict[str, bytes]:
-        contents = {}
+        Only files whose time or size differs are read.
+        """
+        before, self._versions = self._versions, dict(self._read_versions())
+        names = sorted(before.keys() | self._versions.keys())
+        touched = [name for name in names if before.get(name) != self._versions.get(name)]
+        return [name for name in touched if self._has_changed(name)]
+
+    def _read_versions(self) -> Iterator[tuple[str, tuple[int, int]]]:
         for path in self._project.source_files():
             with suppress(FileNotFoundError):  # an editor may replace it at this moment
-                contents[str(path.relative_to(self._project.root))] = path.read_bytes()
-        return contents
+                found = path.stat()
+                yield str(path.relative_to(self._project.root)), (found.st_mtime_ns, found.st_size)
+
+    def _has_changed(self, name: str) -> bool:
+        before = self._digests.pop(name, None)
+        with suppress(FileNotFoundError):
+            content = (self._project.root / name).read_bytes()
+            self._digests[name] = hashlib.sha256(content).digest()
+        return before != self._digests.get(name)
 
 
 def default_project() -> Project:

@@ -18,6 +18,7 @@ from local.cloud import LocalCloud
 from local.console import web_console
 from local.contexts import EXAMPLE
 from local.deployment import SourceWatch, default_project
+from local.emulator.feed import Changes
 from local.emulator.function_logs import LogLine
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
@@ -25,7 +26,12 @@ from local.fakes import InboxMessage
 from local.fault_injection import AWS
 from local.lifecycle import wait_for
 from local.screen import Screen
-from local.vendors import RealVendors, assistant_definitions, select_vendors
+from local.vendors import (
+    InboxPosition,
+    RealVendors,
+    assistant_definitions,
+    select_vendors,
+)
 from ops.endpoints import LocalCloudState
 
 WORKDIR = paths.CACHE / "up"
@@ -48,6 +54,13 @@ ID_FIELDS = (
 DISTINCT_FIELDS = ("sqs_message_id", "event", "failure_code")
 BURST_MESSAGES, BURST_LOOKS = 3, 20
 """More messages than this in this number of looks are a burst."""
+KEPT_EVENTS = 10_000
+"""Log events that are recognized when they are logged again."""
+KEPT_REQUESTS = 500
+"""Of each fake, besides the faults: tests in one process keep all."""
+KEPT_MESSAGES = {"openai": 1_000}
+"""Conversations; a message needs its own only until it is sent."""
+MOST_MESSAGES = 50_000
 STYLES = {"INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
 
@@ -167,11 +180,17 @@ def _acquire(lock: IO[bytes]) -> bool:
 
 
 def _cloud(screen: Screen, environment: Mapping[str, str]) -> LocalCloud:
-    """Return a local cloud whose ports are the same at each start, as far as they are free."""
+    """Return a local cloud whose ports are the same at each start, as far as they are free.
+
+    It may run for days, so its fakes forget old requests and messages.
+    """
     vendors = select_vendors(environment, screen)
     for name, fake in vendors.by_name().items():
         fake.prefer_port(PORTS.get(name, 0))
-    return LocalCloud(vendors, workdir=WORKDIR, step=screen.step, port=AWS_PORT)
+    cloud = LocalCloud(vendors, workdir=WORKDIR, step=screen.step, port=AWS_PORT)
+    for name, fake in {**cloud.fakes, "operators": cloud.operator_proxy}.items():
+        fake.limit_history(KEPT_REQUESTS, KEPT_MESSAGES.get(name, MOST_MESSAGES))
+    return cloud
 
 
 @contextmanager
@@ -247,9 +266,14 @@ class EventMonitor:
     def __init__(self, cloud: LocalCloud, screen: Screen) -> None:
         self._cloud = cloud
         self._screen = screen
-        self._read_lines: Counter[str] = Counter()
-        self._shown_events: set[tuple[object, ...]] = set()
-        self._shown_messages: set[str] = set()
+        self._logs = [
+            (name if position == 0 else f"delivery of {name}", position > 0, reader)
+            for name, channel in cloud.channels.items()
+            for position, reader in enumerate(channel.log_readers({}))
+        ]
+        self._dropped_lines = 0
+        self._shown_events: dict[int, None] = {}
+        self._inbox_position: InboxPosition = ()
         self._recent = deque([0], maxlen=BURST_LOOKS)
         self._is_burst = False
         self._counted_dead_letters: Counter[str] = Counter()
@@ -259,7 +283,8 @@ class EventMonitor:
 
     def show_new(self) -> None:
         """Show what has happened since the last call."""
-        events, inboxes = list(self._new_events()), self._new_messages()
+        changes = self._cloud.feed.changes()
+        events, inboxes = list(self._new_events(changes)), self._new_messages()
         in_events = len({event.message for event in events})
         self._recent.append(max(in_events, sum(map(len, inboxes.values()))))
         self._recognize_burst()
@@ -270,8 +295,9 @@ class EventMonitor:
                 self._screen.say(event.line, event.style)
             for address, messages in inboxes.items():
                 self._screen.inbox(address, messages)
-        self._show_dead_letters()
-        self._show_alerts()
+        self._show_dropped_lines()
+        self._show_dead_letters(changes)
+        self._show_alerts(changes)
 
     def _recognize_burst(self) -> None:
         was_burst, self._is_burst = self._is_burst, sum(self._recent) > BURST_MESSAGES
@@ -298,14 +324,11 @@ class EventMonitor:
             counts = ", ".join(f"{count} {status or 'other'}" for status, count in reports.items())
             self._screen.line(f"{'INFO':8} {LogEvent.DELIVERY_RECORDED}  {counts}")
 
-    def _new_events(self) -> Iterator[_Event]:
+    def _new_events(self, changes: Changes) -> Iterator[_Event]:
         """Yield the functions' events about messages, each once however often it is logged."""
-        for name, channel in self._cloud.channels.items():
-            logs = {name: channel.log(), f"delivery of {name}": channel.delivery_log()}
-            for log, lines in logs.items():
-                new = lines[self._read_lines[log] :]
-                self._read_lines[log] = len(lines)
-                yield from self._events(log, new, is_report=log != name)
+        for name, is_report, reader in self._logs:
+            if changes.log_end(reader.log_group) > reader.position:
+                yield from self._events(name, reader.new_lines(), is_report=is_report)
 
     def _events(self, log: str, lines: Sequence[LogLine], *, is_report: bool) -> Iterator[_Event]:
         for line in lines:
@@ -317,24 +340,34 @@ class EventMonitor:
                 yield _Event(message, fields, is_report)
 
     def _is_new(self, *event: object) -> bool:
-        is_new = event not in self._shown_events
-        self._shown_events.add(event)
+        identity = hash(event)
+        is_new = identity not in self._shown_events
+        self._shown_events[identity] = None
+        if len(self._shown_events) > KEPT_EVENTS:
+            del self._shown_events[next(iter(self._shown_events))]
         return is_new
 
     def _new_messages(self) -> dict[str, list[InboxMessage]]:
         """Return the messages that recipients have received since the last call, by address."""
-        inbox = self._cloud.vendors.inbox
-        found = {
-            address: [message for message in messages if message.sid not in self._shown_messages]
-            for address, messages in (inbox.all() if inbox else {}).items()
-        }
-        self._shown_messages.update(message.sid for new in found.values() for message in new)
-        return {address: new for address, new in found.items() if new}
+        found: dict[str, list[InboxMessage]] = {}
+        if inbox := self._cloud.vendors.inbox:
+            self._inbox_position, messages = inbox.since(self._inbox_position)
+            for message in messages:
+                found.setdefault(message.recipient, []).append(message)
+        return found
 
-    def _show_dead_letters(self) -> None:
+    def _show_dropped_lines(self) -> None:
+        """Show that log lines were dropped before they could be read and shown."""
+        dropped = sum(reader.dropped for _, _, reader in self._logs)
+        if dropped > self._dropped_lines:
+            self._screen.say(f"{dropped - self._dropped_lines} older log lines were dropped", "dim")
+            self._dropped_lines = dropped
+
+    def _show_dead_letters(self, changes: Changes) -> None:
         """Show how many there are once no more arrive, so that many arrivals are one line."""
         for name, channel in self._cloud.channels.items():
-            count, shown = len(channel.dead_letters()), self._shown_dead_letters[name]
+            count = changes.queue_depth(channel.resources.dead_letter_queue_url)
+            shown = self._shown_dead_letters[name]
             still_arriving = count > self._counted_dead_letters[name]
             self._counted_dead_letters[name] = count
             if count > shown and not still_arriving:
@@ -344,9 +377,9 @@ class EventMonitor:
             if count < shown or not still_arriving:
                 self._shown_dead_letters[name] = count
 
-    def _show_alerts(self) -> None:
+    def _show_alerts(self, changes: Changes) -> None:
         """Show alarms that went off or ended, but not their initial state OK."""
-        alerts = self._cloud.alerts.all_alerts()
+        alerts = self._cloud.alerts.all_alerts(changes)
         new, self._alerts = alerts[self._alerts :], len(alerts)
         for alert in new:
             if alert.is_alarm:

@@ -10,15 +10,18 @@ import json
 import re
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.core import DeliveryStatus, RecordKey, Status
+from lambda_src.core import DeliveryStatus, LogEvent, RecordKey, Status
 from lambda_src.services.dynamodb import deserialize, suppression
+from local.channel import Channels
+from local.emulator.feed import Feed
+from local.emulator.function_logs import LogLine
 from local.fakes import FakeService, RecordedRequest
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ MAX_CONVERSATIONS = 12_000
 """The conversations that are remembered, the latest; `ops conversation list --local` has all."""
 MAX_STEPS = 60
 """The steps of one conversation that are remembered, the latest."""
+MAX_LINES = 20_000
+"""The lines of each log that are searched, the latest."""
+BATCH_RECEIVED = f'"{LogEvent.BATCH_RECEIVED}"'
 AT_WORK = frozenset({Status.PROCESSING, Status.SENDING})
 """While a conversation has one of these, a request to a vendor may be about it."""
 
@@ -362,3 +368,45 @@ def _fields(parameters: Mapping[str, Any]) -> dict[str, Any]:
         name: deserialize({name: value})[name] if name in READ_FIELDS and value else None
         for name, value in fields.items()
     }
+
+
+class LogBook:
+    """The latest log lines of the channels' functions, read as they grow; thread-safe.
+
+    Args:
+        channels: the deployed channels.
+        feed: says which logs have new lines.
+    """
+
+    def __init__(self, channels: Channels, feed: Feed) -> None:
+        self._feed = feed
+        self._lock = threading.Lock()
+        self._logs = [
+            (reader, deque[LogLine](maxlen=MAX_LINES))
+            for channel in channels.values()
+            for reader in channel.log_readers({})
+        ]
+
+    def lines_of(self, conversation_id: str) -> list[dict[str, Any]]:
+        """Return the fields of the lines about a conversation and of the beginnings of its batches.
+
+        They are in the order of each log.
+        """
+        changes, found = self._feed.changes(), list[dict[str, Any]]()
+        with self._lock:
+            for reader, lines in self._logs:
+                while changes.log_end(reader.log_group) > reader.position:
+                    lines.extend(reader.new_lines())
+                found += _lines_about(conversation_id, lines)
+        return found
+
+
+def _lines_about(conversation_id: str, lines: Collection[LogLine]) -> Iterator[dict[str, Any]]:
+    # Most lines are about others: their JSON is not parsed.
+    named = (line for line in lines if conversation_id in line.text)
+    own = [line for line in named if line.fields.get("conversation_id") == conversation_id]
+    batches = {line.stream for line in own}
+    for line in lines:
+        is_beginning = line.stream in batches and BATCH_RECEIVED in line.text
+        if line in own or is_beginning:
+            yield line.fields

@@ -10,7 +10,7 @@ import rich.console
 import typer
 
 from local.cloud import LocalCloud
-from local.console.journal import Journal
+from local.console.journal import Journal, LogBook
 from local.deployment import ENVIRONMENT
 from ops.command import handle_errors
 from ops.console import Console
@@ -125,9 +125,11 @@ class Parts:
     Attributes:
         cloud: the local cloud.
         journal: what happened to each conversation.
+        logs: what the functions have logged.
         operator: the operator's commands.
     """
 
     cloud: LocalCloud
     journal: Journal
+    logs: LogBook
     operator: Operator

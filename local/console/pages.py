@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,18 +12,15 @@ from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from lambda_src.core import LogEvent, RecordKey, Status
+from lambda_src.core import RecordKey, Status
 from local import paths
 from local.console import faults, send
 from local.console.journal import Conversation, Step
-from local.emulator.function_logs import LogLine
-from local.emulator.queue_metrics import message_count
 from local.fakes import InboxMessage
 from ops.channel_status import read_status
 from ops.commands import approvals, dlq, unknown
 
 if TYPE_CHECKING:
-    from local.channel import Channel
     from local.console.operator import Parts
 
 MAX_PHONES = 24
@@ -106,10 +103,10 @@ def render_region(parts: "Parts", region: str, view: str, arguments: Mapping[str
 
 
 def _status(parts: "Parts") -> dict[str, Any]:
-    counts = parts.journal.counts()
-    cloud = parts.cloud
+    counts, cloud = parts.journal.counts(), parts.cloud
+    changes = cloud.feed.changes()
     letters = sum(
-        message_count(cloud.aws, channel.resources.dead_letter_queue_url)
+        changes.queue_depth(channel.resources.dead_letter_queue_url)
         for channel in cloud.channels.values()
     )
     alarms = cloud.aws.cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
@@ -152,9 +149,9 @@ class Message:
 def _inboxes(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
     found: defaultdict[tuple[str, str], list[Message]] = defaultdict(list)
     accepted = [each for fake in parts.cloud.fakes.values() for each in fake.accepted(MAX_MESSAGES)]
-    for address, shown in sorted(accepted, key=lambda each: -each[1].at):
+    for shown in sorted(accepted, key=lambda each: -each.at):
         message = Message(shown, parts.journal.of_vendor_id(shown.sid))
-        found[address, shown.application].append(message)
+        found[shown.recipient, shown.application].append(message)
     latest = list(found.items())[:MAX_PHONES]
     return {"phones": [(*phone, messages[::-1]) for phone, messages in latest]}
 
@@ -174,7 +171,7 @@ def _conversation(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any
     known = parts.journal.find(key)
     channels = parts.cloud.channels
     channel = channels.get(known.channel if known else "", parts.cloud.channel)
-    lines = list(_log_lines(channel, key.conversation_id))
+    lines = parts.logs.lines_of(key.conversation_id)
     return {
         "key": key,
         "known": known,
@@ -182,22 +179,6 @@ def _conversation(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any
         "record": channel.record(key),
         "lines": lines,
     }
-
-
-def _log_lines(channel: "Channel", conversation_id: str) -> Iterator[dict[str, Any]]:
-    """Yield the fields of the log lines about a conversation and of its batches' beginnings."""
-    lines = [*channel.log(), *channel.delivery_log()]
-    own = [line for line in lines if _is_about(line, conversation_id)]
-    batches = {line.stream for line in own}
-    for line in lines:
-        is_beginning = line.fields.get("event") == LogEvent.BATCH_RECEIVED
-        if line in own or (line.stream in batches and is_beginning):
-            yield line.fields
-
-
-def _is_about(line: LogLine, conversation_id: str) -> bool:
-    # Most lines are about others: their JSON is not parsed.
-    return conversation_id in line.text and line.fields.get("conversation_id") == conversation_id
 
 
 def _steps(known: Conversation | None, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -249,7 +230,7 @@ def _system(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # 
         "statuses": statuses,
         "alarms": alarms,
         "hours": STATUS_HOURS,
-        "handoff": message_count(aws, handoff_url) if handoff_url else 0,
+        "handoff": parts.cloud.feed.changes().queue_depth(handoff_url),
     }
 
 

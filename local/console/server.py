@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 from local import paths
 from local.cloud import LocalCloud
 from local.console import actions, faults, pages, send
-from local.console.journal import Journal
+from local.console.journal import Journal, LogBook
 from local.console.operator import Operator, Parts
 from local.fakes.server import HOST, InterruptibleWait, LoopbackServer
 from local.fault_injection import AWS
@@ -83,7 +83,7 @@ class ConsoleServer(LoopbackServer):
         vendors = {name: fake for name, fake in cloud.fakes.items() if name != AWS}
         self._journal = Journal(vendors, databases)
         wait = InterruptibleWait()
-        parts = Parts(cloud, self._journal, Operator(cloud))
+        parts = Parts(cloud, self._journal, LogBook(cloud.channels, cloud.feed), Operator(cloud))
         application = _application(parts, wait, lambda: self.token)
         super().__init__(application, name="console", wait=wait)
         self.prefer_port(PORT)

@@ -8,6 +8,10 @@
   lines never ends. Here alarms are evaluated as CloudWatch documents it (docs/local-cloud.md).
 * A function that cannot start logs nothing there. At AWS its log has the error.
 * An HTTP API without CORS answers OPTIONS with 403 there, and as any unknown route with 404 at AWS.
+* What has changed there can only be found out with many requests. Here `CHANGES_PATH` has it in
+  one, and `LOG_PATH` the lines of a log group after a position (see `local.emulator.feed`).
+* Log lines are kept without a limit there. Here a log group keeps the latest `KEPT_LINES`,
+  compressed; CloudWatch Logs' own API has the latest `KEPT_EVENTS` of them.
 
 Run as a script by the interpreter of .venv-cloud, which has MiniStack but not this project.
 """
@@ -23,9 +27,21 @@ import select
 import termios
 import threading
 import time
-from collections.abc import Callable, Sequence
+import zlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
+from urllib.parse import parse_qsl
+
+CHANGES_PATH = "/_local-cloud/changes"
+LOG_PATH = "/_local-cloud/log"
+KEPT_LINES = 100_000
+"""Of each log group: those of some ten thousand messages, in about 10 MB."""
+KEPT_EVENTS = 2_000
+CHUNK_LINES = 500
+MAX_LINES = 5_000
+"""In one response."""
 
 CHUNK_BYTES = 65_536
 END_SECONDS = 1
@@ -89,6 +105,145 @@ def _unread_bytes(descriptor: int) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(descriptor, termios.FIONREAD, count)
     return count[0]
+
+
+Line = tuple[int, str, str]
+"""Time in milliseconds, stream and text of a log line."""
+
+
+class LineHistory:
+    """The latest log lines of a log group, in the order in which they were stored.
+
+    A line's position is the number of lines before it, dropped ones included.
+
+    Attributes:
+        end: the position of the next line.
+    """
+
+    def __init__(self) -> None:
+        self.end = 0
+        self._lock = threading.Lock()
+        self._open: list[Line] = []
+        self._chunks: deque[bytes] = deque(maxlen=KEPT_LINES // CHUNK_LINES)
+
+    def append(self, lines: Sequence[Line]) -> None:
+        """Add lines."""
+        with self._lock:
+            self._open += lines
+            self.end += len(lines)
+            while len(self._open) >= CHUNK_LINES:
+                full, self._open = self._open[:CHUNK_LINES], self._open[CHUNK_LINES:]
+                self._chunks.append(zlib.compress(json.dumps(full).encode()))
+
+    def read(self, after: int) -> tuple[int, list[Line]]:
+        """Return lines from a position on, not more than `MAX_LINES`.
+
+        Returns:
+            The position of the first line, which is later than `after` if lines before it were
+            dropped, and the lines.
+        """
+        with self._lock:
+            first_open = self.end - len(self._open)
+            oldest = first_open - CHUNK_LINES * len(self._chunks)
+            first = max(oldest, min(after, self.end))
+            skipped, offset = divmod(first - oldest, CHUNK_LINES)
+            needed = -(-(offset + MAX_LINES) // CHUNK_LINES)
+            chunks = [*self._chunks][skipped : skipped + needed]
+            rest = self._open if skipped + needed > len(self._chunks) else []
+            if skipped >= len(self._chunks):
+                offset = first - first_open
+        lines = [line for chunk in chunks for line in json.loads(zlib.decompress(chunk))]
+        return first, [*lines, *rest][offset : offset + MAX_LINES]
+
+
+class LogGroups:
+    """The histories of all log groups, filled by what passes lines on to subscription filters.
+
+    Args:
+        cloudwatch_logs: MiniStack's service.
+    """
+
+    def __init__(self, cloudwatch_logs: Any) -> None:
+        self._service = cloudwatch_logs
+        self._pass_on = cloudwatch_logs._fanout_to_subscription_filters
+        self._histories: dict[str, LineHistory] = {}
+
+    def record(self, group: str, stream: str, events: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the new lines of a log group, after MiniStack has stored them itself."""
+        lines = [(event["timestamp"], stream, event["message"]) for event in events]
+        self._histories.setdefault(group, LineHistory()).append(lines)
+        self._pass_on(group, stream, events)
+        self._forget_old_events(group)
+
+    def _forget_old_events(self, group: str) -> None:
+        """Remove the oldest streams: each invocation has its own."""
+        with self._service._log_events_lock:
+            streams = self._service._log_groups[group]["streams"]
+            kept = 0
+            for name in reversed([*streams]):
+                events = streams[name]["events"]
+                if kept >= KEPT_EVENTS:
+                    del streams[name]
+                elif kept + len(events) > KEPT_EVENTS:
+                    streams[name]["events"] = events[kept - KEPT_EVENTS :]
+                kept += len(events)
+
+    def ends(self) -> dict[str, int]:
+        """Return the position of the next line of each log group."""
+        return {name: history.end for name, history in [*self._histories.items()]}
+
+    def read(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Return the lines of a log group after a position."""
+        name = query["group"]
+        if name not in {key[-1] for key in [*self._service._log_groups.to_dict()]}:
+            raise LookupError(f"there is no log group {name}")
+        first, lines = self._histories.get(name, LineHistory()).read(int(query["after"]))
+        return {"first": first, "lines": lines}
+
+
+Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+"""An ASGI application."""
+
+
+def serve_documents(
+    application: Application, documents: Mapping[str, Callable[[Mapping[str, str]], object]]
+) -> Application:
+    """Return an application that serves JSON documents at some paths, besides what it serves.
+
+    Args:
+        application: what serves all other paths.
+        documents: returns a path's document for the parameters of the query; a LookupError is a
+            response with the status 404.
+    """
+
+    async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        document = documents.get(scope.get("path", ""))
+        if document is None:
+            await application(scope, receive, send)
+            return
+        status = 200
+        try:
+            content = document(dict(parse_qsl(scope["query_string"].decode())))
+        except LookupError as error:
+            status, content = 404, {"error": error.args[0]}
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+
+    return serve
+
+
+class Counter:
+    """Counts the calls of a function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.count = 0
+        self._function = function
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function."""
+        self.count += 1
+        return self._function(*arguments, **named)
 
 
 def log_failed_starts(execute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -188,7 +343,10 @@ if __name__ == "__main__":
     from ministack.services import (  # type: ignore[import-not-found]
         apigateway,
         cloudwatch,
+        cloudwatch_logs,
+        dynamodb,
         lambda_svc,
+        sqs,
     )
 
     Worker._read_stderr = read_log
@@ -196,4 +354,25 @@ if __name__ == "__main__":
     apigateway._cors_preflight_response = answer_preflight(apigateway)
     cloudwatch._evaluate_alarm = evaluate_alarms(cloudwatch)
     lambda_svc._execute_function_warm = log_failed_starts(lambda_svc._execute_function_warm)
+    log_groups = LogGroups(cloudwatch_logs)
+    cloudwatch_logs._fanout_to_subscription_filters = log_groups.record
+    cloudwatch._metric_bucket = data_points = Counter(cloudwatch._metric_bucket)
+    cloudwatch._record_history = alarms = Counter(cloudwatch._record_history)
+    dynamodb._set_item = puts = Counter(dynamodb._set_item)
+    dynamodb._remove_item = deletions = Counter(dynamodb._remove_item)
+
+    changes: dict[str, Callable[[], object]] = {
+        "logs": log_groups.ends,
+        "queues": lambda: {
+            queue["name"]: len(queue["messages"]) for queue in [*sqs._queues.to_dict().values()]
+        },
+        "data_points": lambda: data_points.count,
+        "alarms": lambda: alarms.count,
+        "records": lambda: puts.count + deletions.count,
+    }
+    documents = {
+        CHANGES_PATH: lambda _: {name: value() for name, value in changes.items()},
+        LOG_PATH: log_groups.read,
+    }
+    app.app = serve_documents(app.app, documents)
     app.main()

@@ -42,6 +42,7 @@ class InboxMessage:
         at: When the vendor accepted it, in seconds since the epoch.
         application: What shows it, such as `WhatsApp`.
         subject: An e-mail's subject; empty where messages have none.
+        recipient: The recipient's address; empty if it is not known.
     """
 
     sid: str
@@ -50,6 +51,7 @@ class InboxMessage:
     at: float
     application: str
     subject: str = ""
+    recipient: str = ""
 
 
 class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
@@ -122,6 +124,22 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         return self.application.log.listeners
 
     @property
+    def forgotten_requests(self) -> int:
+        """The number of requests before those, see `limit_history`."""
+        return self.application.log.forgotten
+
+    def limit_history(self, requests: int, messages: int) -> None:
+        """Keep only the latest requests, reports and messages from now on.
+
+        Args:
+            requests: How many requests, and reports that the vendor has sent.
+            messages: How many accepted messages, or conversations; the vendor does not know older
+                ones any more.
+        """
+        self.application.log.limit(requests)
+        self._limit_state(requests, messages)
+
+    @property
     def pending_faults(self) -> list[Rule]:
         """The rules that can still apply to a request or a report."""
         return self.application.plan.pending() + self.event_plan.pending()
@@ -189,6 +207,9 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         self.application.log.clear()
         self.clear_state()
 
+    def _limit_state(self, reports: int, messages: int) -> None:
+        """Keep only the latest reports and messages from now on; by default all."""
+
     @abstractmethod
     def clear_state(self) -> None:
         """Clear the vendor's state."""
@@ -201,8 +222,8 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         """Return what recipients have received, by address, oldest first; by default nothing."""
         return {}
 
-    def accepted(self, number: int) -> Sequence[tuple[str, InboxMessage]]:  # noqa: ARG002 - for fakes that send
-        """Return the latest accepted messages with their recipients' addresses, the newest first.
+    def accepted(self, number: int) -> Sequence[InboxMessage]:  # noqa: ARG002 - for fakes that send
+        """Return the latest accepted messages, the newest first.
 
         Those that do not reach their recipient are among them.
 
@@ -210,6 +231,14 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
             number: How many at most.
         """
         return ()
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the present position, and what recipients have received since an earlier one.
+
+        Args:
+            position: 0 for everything that there still is, oldest first.
+        """
+        return position, []
 
     @abstractmethod
     def error_response(self, fault: Fault) -> Response:
@@ -221,7 +250,7 @@ def _control_routes(service: FakeService[Any]) -> Blueprint:
 
     `POST faults` adds a rule (`{"fault": {"kind": …} or "<name>", "match": {…}, "times": 1, …}`),
     `GET faults` lists the active rules, `DELETE faults` removes them; `GET requests`, `GET state`,
-    `GET inboxes`;
+    `GET inboxes`, all or those since the `position` of an earlier response (`?since=`);
     `PATCH settings` changes some settings; `DELETE state` clears everything but the settings.
     """
     routes = Blueprint("control", __name__, url_prefix=CONTROL_PREFIX.rstrip("/"))
@@ -259,7 +288,9 @@ def _fault_routes(routes: Blueprint, service: FakeService[Any]) -> None:
 def _state_routes(routes: Blueprint, service: FakeService[Any]) -> None:
     @routes.get("/requests")
     def list_requests() -> Response:
-        return jsonify([asdict(recorded) for recorded in service.requests])
+        found = jsonify([asdict(recorded) for recorded in service.requests])
+        found.headers["X-Forgotten"] = str(service.forgotten_requests)
+        return found
 
     @routes.get("/state")
     def show_state() -> Response:
@@ -267,6 +298,9 @@ def _state_routes(routes: Blueprint, service: FakeService[Any]) -> None:
 
     @routes.get("/inboxes")
     def show_inboxes() -> Response:
+        if "since" in request.args:
+            position, found = service.inbox_since(int(request.args["since"]))
+            return jsonify({"position": position, "messages": [asdict(one) for one in found]})
         inboxes = service.inboxes().items()
         return jsonify({address: [asdict(one) for one in inbox] for address, inbox in inboxes})
 

@@ -18,7 +18,7 @@ from lambda_src.core.contract import (
     Variable,
 )
 from lambda_src.core.settings import ConfigurationError, SchedulerSettings, Settings
-from stacks.config import Environment, Tier
+from stacks.config.environments import Environment, Tier
 
 METADATA = "Invariants"
 """The key of a template's metadata that holds `StackMetadata`, and of a function's metadata."""
