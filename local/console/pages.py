@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -79,7 +80,7 @@ def _page(parts: "Parts", view: str) -> str:
     return render_template(
         "page.html",
         title=VIEWS[view].title,
-        live=url_for("console.live", view=view, **arguments),
+        live=f"/live/{view}?{urlencode(arguments)}",
         is_live=VIEWS[view].is_live,
         status=render_region(parts, "status", view, arguments),
         content=render_region(parts, "view", view, arguments),
