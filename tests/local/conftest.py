@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.local.recorded_screen import RecordedScreen
-from tests.support.browser import BrowserMissing, chromium, open_page
+from tests.support.browser import BrowserMissing, chromium
 
 
 @pytest.fixture
@@ -26,10 +26,3 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """Open a page that fails the test on errors."""
-    with open_page(browser) as page:
-        yield page

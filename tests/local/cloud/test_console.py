@@ -30,6 +30,7 @@ from tests.support.browser import VIEWS, View, check_accessibility, open_page
 pytestmark = several_waits
 UNDELIVERED_CODE = "63016"
 EDITED_TEXT = "Your application has arrived."
+on_a_phone = pytest.mark.parametrize("visitor", [VIEWS[3]], ids=str, indirect=True)
 MENU = (
     *("Inboxes", "Conversations", "Send", "Faults", "Approvals", "Unknown sends"),
     *("Dead letters", "System"),
@@ -45,11 +46,15 @@ def console(cloud: LocalCloud, fakes: FakeVendors) -> Iterator[ConsoleServer]:
 
 
 @pytest.fixture
-def visitor(page: Page, console: ConsoleServer) -> Visitor:
-    """Open the console."""
-    return Visitor(page, console.url)
+def visitor(
+    browser: Browser, console: ConsoleServer, request: pytest.FixtureRequest
+) -> Iterator[Visitor]:
+    """Open the console, which fails the test on errors; on a screen, or as the test says."""
+    with open_page(browser, getattr(request, "param", VIEWS[0])) as page:
+        yield Visitor(page, console.url)
 
 
+@on_a_phone
 def test_a_context_object_is_composed_and_sent(visitor: Visitor) -> None:
     """Its steps are shown while they happen; then its bubble, with what the vendor reports."""
     visitor.send("whatsapp", SENT)
@@ -81,10 +86,12 @@ def test_a_fault_is_switched_on_and_off(visitor: Visitor) -> None:
     expect(visitor.fault(fault)).not_to_contain_text(UNDELIVERED)
 
 
+@on_a_phone
 def test_a_draft_is_approved_or_edited(visitor: Visitor) -> None:
     """The recipient receives the text that the AI or the operator wrote."""
     visitor.open_draft(APPROVED)
     text = visitor.text.input_value()
+    check_accessibility(visitor.page)
     visitor.operate(visitor.page.get_by_role("button", name="Approve as it was"))
     visitor.open_draft(EDITED)
     visitor.text.fill(EDITED_TEXT)
