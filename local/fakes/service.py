@@ -196,7 +196,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         self.application.log.clear()
         self.clear_state()
 
-    def _limit_state(self, reports: int, messages: int) -> None:  # noqa: B027 - optional
+    def _limit_state(self, reports: int, messages: int) -> None:
         """Keep only the latest reports and messages from now on; by default all."""
 
     @abstractmethod
