@@ -562,6 +562,7 @@ if __name__ == "__main__":
     dynamodb._ttl_settings = seldom_expired(dynamodb._ttl_settings)
     dynamodb._scan = scan_decompressed(dynamodb._scan)
     dynamodb._txn_token_store = store_digests(dynamodb._txn_token_store)
+    cloudwatch._evict_old_metrics = lambda: None  # it copies all values at each request
     cloudwatch._record_history = alarms = Counter(cloudwatch._record_history)
     dynamodb._set_item = puts = Counter(compress_items(dynamodb._set_item))
     dynamodb._remove_item = deletions = Counter(dynamodb._remove_item)
