@@ -87,9 +87,10 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         _show_endpoints(screen, cloud)
         monitor = EventMonitor(cloud, screen)
         while True:
-            monitor.show_new()
             show_source_changes(screen, sources)
-            time.sleep(POLL_SECONDS)
+            for _ in range(2):
+                monitor.show_new()
+                time.sleep(POLL_SECONDS)
 
 
 def show_source_changes(screen: Screen, sources: SourceWatch) -> None:

@@ -372,6 +372,14 @@ def test_a_burst_is_one_line_for_each_message(screen: RecordedScreen) -> None:
     assert not [line for line in shown if "A long text" in line]
 
 
+def test_dropped_log_lines_are_mentioned(screen: RecordedScreen) -> None:
+    """Log lines that were dropped before they could be shown are counted, once."""
+    cloud: Any = MonitoredCloud()
+    monitor = EventMonitor(cloud, screen)
+    cloud.logs[0].dropped = 7
+    assert ["7 older log lines were dropped"] == _show(monitor, screen)
+
+
 def test_dead_letters_are_counted_once_they_have_arrived(screen: RecordedScreen) -> None:
     """Their number is shown when no more arrive, once, and again when it grows after a redrive."""
     cloud: Any = MonitoredCloud()
