@@ -195,9 +195,9 @@ def test_environments_violate_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"assistants_base_url": "https://assistants.example.com/v1", "log_level": "DEBUG"},
-        {"batch_size": 1, "maximum_concurrency": 1_000, "snap_start": True},
-        {"function_timeout_seconds": 900, "max_receive_count": 26},
+        {"assistants_base_url": "https://assistants.example.com/v1", "log_level": "DEBUG"}
+        | {"batch_size": 1, "maximum_concurrency": 1_000, "snap_start": True}
+        | {"function_timeout_seconds": 900, "max_receive_count": 26},
         {"function_timeout_seconds": 160, "max_receive_count": 17, "tenants": ["a", "b"]},
     ],
     ids=" ".join,
