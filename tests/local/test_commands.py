@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
@@ -19,8 +19,8 @@ from local import cli, paths, up
 from local.aws import Aws
 from local.channel import record_key
 from local.contexts import EXAMPLE, company_id, example, read_context, with_new_ids
-from local.demo.run import report
-from local.demo.scenarios import Checks, writes_message_sid
+from local.demo import run as demo
+from local.demo.scenarios import Checks, Scenario, writes_message_sid
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import Alert
 from local.emulator.function_logs import LogLine
@@ -379,12 +379,23 @@ def test_demo_names_wrong_claims(screen: RecordedScreen, condition: Callable[[],
     """The exit code is 1 after a claim that is false or about a missing value, which is named."""
     checks = Checks(screen)
     checks.check("water is wet", lambda: True)
-    assert 0 == report(screen, checks)
+    assert 0 == demo.report(screen, checks)
     assert "✓ water is wet" in screen.text()
     checks.check("stones swim", condition)
-    assert 1 == report(screen, checks)
+    assert 1 == demo.report(screen, checks)
     assert ["stones swim"] == checks.failed
     assert "✗ stones swim" in screen.text()
+
+
+def test_a_failed_first_message_ends_the_demo(
+    screen: RecordedScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other scenarios, which could only fail too, are skipped."""
+    checks, none = Checks(screen), cast("Any", None)
+    monkeypatch.setattr(demo, "delivery", lambda each: each.checks.check("sent", lambda: False))
+    demo.run_scenarios(Scenario(none, none, screen, checks))
+    assert ["sent"] == checks.failed
+    assert "the other scenarios are skipped" in screen.text()
 
 
 @pytest.mark.parametrize(
