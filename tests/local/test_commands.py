@@ -24,10 +24,9 @@ from local.demo.scenarios import Checks, Scenario, writes_message_sid
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import Alert
 from local.emulator.function_logs import LogLine
-from local.emulator.ministack import map_connection_errors
 from local.errors import LocalCloudError
 from local.fakes import FaultKind, InboxMessage
-from local.fakes.server import HOST, free_port
+from local.fakes.server import free_port
 from local.fault_injection import FaultControl, FaultRequest, known_faults, rule, targets
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.screen import Screen
@@ -234,18 +233,6 @@ def test_a_free_port_is_the_preferred_one() -> None:
         vendors.ses.prefer_port(vendors.twilio.port)
         vendors.ses.start()
         assert vendors.ses.port != vendors.twilio.port
-
-
-def test_unconnected_aws_is_one_error() -> None:
-    """A request to an AWS that does not respond is one error with the log's name."""
-    aws = Aws(f"http://{HOST}:{free_port()}", ACCOUNT, "eu-west-1")
-    with (
-        pytest.raises(LocalCloudError, match=r"no longer responds.*aws\.log"),
-        map_connection_errors(Path("aws.log")),
-    ):
-        aws.sqs.list_queues()
-    with pytest.raises(KeyError), map_connection_errors(Path("aws.log")):
-        raise KeyError
 
 
 def test_configuration_is_the_local_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from twilio.request_validator import RequestValidator
 
-from lambda_src.core.contract import DeliveryStatus, DropReason, LogEvent, Metric, Status
+from lambda_src.core.contract import DeliveryStatus, LogEvent, Metric, Status
 from local.channel import Channel
 from local.cloud import LocalCloud
 from local.emulator.alerts import alarms_on_line
@@ -33,11 +33,6 @@ pytestmark = several_waits
 Trackers = Mapping[str, MessageTracker]
 LAST = {"whatsapp": DeliveryStatus.READ, "sms": DeliveryStatus.DELIVERED}
 """The last status of a message that arrives, by channel."""
-DROPPED_FOR = {
-    "whatsapp": {DropReason.SIGNATURE_INVALID},
-    "sms": {DropReason.SIGNATURE_INVALID, DropReason.FOREIGN_ACCOUNT},
-}
-"""Why a channel's forged callbacks are dropped."""
 MAX_BODY_BYTES = 65_536
 
 
