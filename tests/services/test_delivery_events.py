@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from moto.sqs.models import sqs_backends
 
 from lambda_src import events
@@ -27,6 +26,7 @@ from tests.support.channel import (
     TWILIO_SECRET,
     context,
     expire_send_deadline,
+    failing_operation,
 )
 
 OTHER_SID = "SM" + "9" * 32
@@ -117,10 +117,7 @@ def test_a_message_is_delivered_and_read(callbacks: Callbacks, sid: str) -> None
 
 FAILURES: dict[str, tuple[str, str]] = {
     "63049": ("permanent", ""),
-    "63024": ("permanent", ""),
-    "30008": ("permanent", ""),
     "63018": ("rate_limited", ""),
-    "63027": ("account_refused", "vendor_account_refused"),
     "63112": ("account_refused", "vendor_account_refused"),
     "": ("permanent", ""),
 }
@@ -143,22 +140,6 @@ def test_a_late_failure_is_classified(callbacks: Callbacks, sid: str, code: str)
         each["event"] for each in callbacks.channel.read_log() if each["level"] == "CRITICAL"
     ]
     assert [alarm] * bool(alarm) == critical
-
-
-def test_a_missing_code_is_filled_in(callbacks: Callbacks, sid: str) -> None:
-    """The first failure and its code stay."""
-    callbacks.report("failed", sid)
-    callbacks.report("undelivered", sid, ErrorCode="63024")
-    callbacks.report("undelivered", sid, ErrorCode="63049")
-    assert ("failed", "63024") == callbacks.delivery()
-
-
-def test_a_history_is_bounded(callbacks: Callbacks, sid: str) -> None:
-    """Events beyond it still count, but change nothing."""
-    for code in range(63100, 63125):
-        callbacks.report("failed", sid, ErrorCode=str(code))
-    assert 20 == len(callbacks.channel.record()["delivery_events"])
-    assert ("failed", "63100") == callbacks.delivery()
 
 
 @pytest.mark.parametrize("is_full", [False, True])
@@ -237,7 +218,7 @@ def test_a_callback_may_precede_the_answer(
     assert "final_db_update_failed" not in callbacks.channel.events()
 
 
-@pytest.mark.parametrize("status", ["processing", "retry", "failed", "awaiting_approval"])
+@pytest.mark.parametrize("status", ["failed", "awaiting_approval"])
 def test_what_was_sent_is_not_sent_again(callbacks: Callbacks, status: str) -> None:
     """A record that says otherwise is corrected, with an alarm; an erasure still finds a draft."""
     sid = _lose_answer(callbacks)
@@ -458,29 +439,20 @@ def test_a_rotated_token_is_read_once(callbacks: Callbacks, sid: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "code"),
+    ("operation", "code"),
     [
-        ("dynamodb", "GetItem", "AccessDeniedException"),
-        ("dynamodb", "UpdateItem", "ProvisionedThroughputExceededException"),
-        ("secretsmanager", "GetSecretValue", "InternalServiceError"),
+        ("GetItem", "AccessDeniedException"),
+        ("UpdateItem", "ProvisionedThroughputExceededException"),
+        ("GetSecretValue", "InternalServiceError"),
     ],
 )
 def test_a_fault_of_aws_delivers_the_event_again(
-    callbacks: Callbacks, sid: str, service: str, operation: str, code: str
+    callbacks: Callbacks, sid: str, operation: str, code: str
 ) -> None:
     """After a backoff; a later delivery records it."""
-    recorder = callbacks.worker().recorder
-    part: Any = recorder.store if service == "dynamodb" else recorder.secrets
-    bus = part._client.meta.events
-
-    def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": RECIPIENT}}, operation)
-
-    name = f"before-call.{service}.{operation}"
-    bus.register(name, refuse)
     callbacks.post(callbacks.request("delivered", sid))
-    assert 1 == callbacks.work()
-    bus.unregister(name, refuse)
+    with failing_operation(callbacks.channel, operation, code):
+        assert 1 == callbacks.work()
     assert ("queued", None) == callbacks.delivery()
     assert RECIPIENT[1:] not in _log_text(callbacks)
     (event,) = _hidden()

@@ -210,15 +210,30 @@ def test_an_earlier_requests_error_does_not_classify_this_one() -> None:
 
 @each_kind
 def test_a_message_is_found_among_others(sender: TwilioSender, message: OutgoingMessage) -> None:
-    """By its text, among others to the same recipient; not if it is older than the intent."""
+    """By text and sender, among others to the recipient; not if it is older than the intent."""
     since = time.time()
     sender.send(CREDENTIALS, replace(TEXT, body="Something else."))
     other = {"1": "Amara", "2": "Another message to the same person."}
     sender.send(CREDENTIALS, replace(BY_TEMPLATE, variables=other))
+    sender.send(CREDENTIALS, replace(message, sender="+15550100009"))
     sid = sender.send(CREDENTIALS, message)
     wanted = replace(message, template_id="")
     assert (sid,) == sender.find(CREDENTIALS, wanted, since=since)
     assert () == sender.find(CREDENTIALS, wanted, since=time.time() + 60)
+
+
+def test_an_undelivered_message_is_found_on_any_page(
+    sender: TwilioSender, twilio: FakeTwilio
+) -> None:
+    """It was accepted and has a sid; the list is read to its end, however small its pages are."""
+    twilio.settings = TwilioSettings(max_page_size=2)
+    twilio.fail_next(Fault.undelivered(63016))
+    sids = [sender.send(CREDENTIALS, replace(TEXT, body=f"Text {n}.")) for n in range(5)]
+    found = [
+        sender.find(CREDENTIALS, replace(TEXT, body=f"Text {number}."), since=0)
+        for number in range(5)
+    ]
+    assert [(sid,) for sid in sids] == found
 
 
 def test_equal_messages_are_found_oldest_first(sender: TwilioSender, twilio: FakeTwilio) -> None:

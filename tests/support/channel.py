@@ -225,8 +225,8 @@ def failing_call(operation: str, failure: BaseException, *, containing: str = ""
 def failing_operation(
     _: Channel, operation: str, code: str, *, containing: str = ""
 ) -> Iterator[None]:
-    """Let AWS refuse an operation whose parameters contain a text."""
-    error = ClientError({"Error": {"Code": code, "Message": "made to fail"}}, operation)
+    """Let AWS refuse an operation whose parameters contain a text; the error quotes the number."""
+    error = ClientError({"Error": {"Code": code, "Message": f"no {RECIPIENT}"}}, operation)
     with failing_call(operation, error, containing=containing):
         yield
 
