@@ -14,10 +14,13 @@ from urllib.parse import quote
 import pytest
 
 from lambda_src import index
+from lambda_src.core.ai.errors import classify_status
+from lambda_src.core.contract import Step
 from lambda_src.core.errors import ProcessingError
 from lambda_src.core.ledger import LeaseManager
 from lambda_src.core.models import ContextObject
 from lambda_src.core.openai_processor import OpenAIProcessor
+from lambda_src.services.twilio.errors import classify
 from lambda_src.services.twilio_service import TwilioSender
 from lambda_src.utils.context_processor import ContextParser
 from local.fakes.faults import Fault
@@ -169,9 +172,10 @@ def send(channel: Channel) -> None:
 
 
 def openai_errors(channel: Channel) -> None:
-    """OpenAI responds with each of its errors, with texts that quote the message."""
+    """OpenAI responds with an error of each class, with texts that quote the message."""
+    by_class = {type(classify_status(f.status, f.code)): f for f in OPENAI_ERRORS.values()}
     for engine, faults in (
-        ("responses", (*OPENAI_ERRORS.values(), *BROKEN)),
+        ("responses", (*by_class.values(), *BROKEN)),
         ("assistants", (OPENAI_ERRORS["invalid_value"], OPENAI_ERRORS["server_error"], *BROKEN)),
     ):
         for fault in faults:
@@ -190,8 +194,9 @@ def invalid_answers(channel: Channel) -> None:
 
 
 def twilio_errors(channel: Channel) -> None:
-    """Twilio responds with each of its errors, with texts that quote the number."""
-    faults = (*TWILIO_ERRORS.values(), *BROKEN)
+    """Twilio responds with an error of each class, with texts that quote the number."""
+    by_class = {type(classify(f.status, int(f.code), Step.SEND)): f for f in TWILIO_ERRORS.values()}
+    faults = (*by_class.values(), *BROKEN)
     for fault in faults:
         channel.twilio.fail_next(quoting(fault))
     deliver(channel, [body() for _ in faults])

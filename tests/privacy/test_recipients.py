@@ -72,18 +72,12 @@ def records_of(channel: Channel, recipient: str = RECIPIENT) -> int:
     return sum(item["primary_channel"]["S"] == recipient for item in items(channel))
 
 
-def outcome(channel: Channel, recipient: str = RECIPIENT) -> tuple[str, str]:
-    """Return status and failure code of the record."""
-    record = channel.record(recipient=recipient)
-    return record["conversation_status"], record["failure"]["code"]
-
-
 def test_opt_out_suppresses(channel: Channel, suppressions: Suppressions) -> None:
     """If Twilio reports an opt-out, the record fails and the recipient is suppressed."""
     channel.twilio.fail_next("21610")
     assert [context()] == channel.deliver(context())
 
-    assert ("failed", "twilio_21610") == outcome(channel)
+    assert ("failed", "twilio_21610") == channel.status()
     (suppression,) = suppressions.all()
     expected = (recipient_digest("whatsapp", RECIPIENT), "twilio_21610")
     assert expected == (suppression.digest, suppression.reason)
@@ -98,13 +92,12 @@ def test_suppressed_recipient_gets_nothing(channel: Channel, suppressions: Suppr
     suppressions.add(RECIPIENT, AUDIT)
 
     assert [waiting] == channel.deliver(waiting, receive_count=2)
-    record = channel.record("waiting")
-    assert REJECTED == (record["conversation_status"], record["failure"]["code"])
+    assert REJECTED == channel.status("waiting")
     assert "recipient_suppressed" in channel.events()
     assert [context()] == channel.deliver(context())
     line = channel.events()["recipient_suppressed"]
     assert ("ERROR", "claim") == (line["level"], line["failure_step"])
-    assert REJECTED == outcome(channel)
+    assert REJECTED == channel.status()
     assert [context()] == channel.deliver(context(), receive_count=2)
     assert {"already_ended"} == set(channel.events()) & {"already_ended", "recipient_suppressed"}
     assert calls == channel.vendor_calls()
@@ -117,14 +110,6 @@ def test_other_suppressions_have_no_effect(channel: Channel, suppressions: Suppr
 
     assert [] == channel.deliver(context())
     assert 1 == len(channel.phone())
-
-
-def test_consent_is_checked_first(channel: Channel, suppressions: Suppressions) -> None:
-    """A message without consent is rejected for that reason, also if suppressed."""
-    suppressions.add(RECIPIENT, AUDIT)
-    channel.deliver(context(lambda document: recipient_data(document).update(comms_consent=False)))
-
-    assert "consent_not_given" == channel.record()["failure"]["code"]
 
 
 def test_lifted_suppression_allows_messages(channel: Channel, suppressions: Suppressions) -> None:
@@ -276,19 +261,6 @@ def test_messages_in_flight_are_counted(channel: Channel, erasure: Eraser) -> No
     assert (1, False) == (receipt.in_flight["whatsapp queue"], receipt.is_complete)
 
 
-@pytest.mark.parametrize("has_consent", [True, False])
-def test_later_copy_is_rejected(channel: Channel, erasure: Eraser, *, has_consent: bool) -> None:
-    """A copy that was in flight is rejected without a record, at each of its deliveries."""
-    erasure.erase(RECIPIENT, AUDIT)
-    body = context(lambda d: recipient_data(d).update(comms_consent=has_consent))
-
-    for receive_count in (1, 2):
-        assert [body] == channel.deliver(body, receive_count=receive_count)
-        assert "ERROR" == channel.events()["recipient_erased"]["level"]
-
-    assert (0, 0) == (records_of(channel), channel.vendor_calls())
-
-
 def test_later_request_is_sent(channel: Channel, erasure: Eraser) -> None:
     """A message that was requested after the erasure is sent."""
     erasure.erase(RECIPIENT, AuditContext(AUDIT.who, AUDIT.why, 1.0))
@@ -412,7 +384,7 @@ def test_both_spellings_of_a_handset_are_suppressed(
     for recipient in (one, other):
         body = context(to(recipient))
         assert [body] == channel.deliver(body)
-        assert REJECTED == outcome(channel, recipient)
+        assert REJECTED == channel.status(recipient=recipient)
     assert calls == channel.vendor_calls()
 
     assert suppressions.lift(other, AUDIT)
@@ -432,7 +404,7 @@ def test_a_suppression_of_one_spelling_applies_to_both(
         TableName=channel.table, Item={**item, "suppressed_at": {"S": "2026-01-01"}}
     )
     channel.deliver(context(to(other)))
-    assert REJECTED == outcome(channel, other)
+    assert REJECTED == channel.status(recipient=other)
     assert suppressions.find(other)
 
 

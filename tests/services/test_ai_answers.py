@@ -5,12 +5,10 @@ from typing import Any
 
 import pytest
 
-from lambda_src import index
-from lambda_src.core import time_budget
 from lambda_src.core.ai.request import COMMENTARY, FINAL_ANSWER, final_text
 from lambda_src.core.errors import InvalidAnswer
 from local.fakes.faults import Fault, Match, RecordedRequest
-from local.fakes.openai.model import REASONING_TOKENS, OpenAISettings
+from local.fakes.openai.model import REASONING_TOKENS
 from tests.support.channel import (
     ASSISTANT,
     Channel,
@@ -161,33 +159,6 @@ def test_what_a_failed_request_leaves_at_openai_is_recorded(
     state = channel.openai.state()
     left = [each["id"] for each in (*state["conversations"], *state["threads"])]
     assert [*left, *state["responses"]] == channel.record()["discarded_threads"]
-
-
-def test_without_time_for_a_second_request_the_message_is_retried_at_once(
-    channel: Channel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The next delivery asks again, with the problem named."""
-    monkeypatch.setattr(time_budget, "MIN_AI_SECONDS", 17.5)
-    channel.openai.fail_next(Fault.wrong_output())
-    channel.openai.settings = OpenAISettings(answer_seconds=1)
-    reserve = index.batch_handler().flow.sender.times.acquire_reserve
-    channel.deliver(context(), seconds_left=reserve + 0.4)
-    assert ("retry", "out_of_time") == channel.status()
-    assert 1 == len(_questions(channel))
-    assert [] == channel.deliver(context(), receive_count=2)
-    assert 1 == len(channel.phone())
-    assert "Your previous answer" in instructions(_questions(channel)[1])
-
-
-@each_engine
-def test_the_record_has_the_tokens_of_both_requests(channel: Channel, engine: str) -> None:
-    """The discarded answer is billed as well, and both are in the metrics."""
-    channel.openai.fail_next(Fault.wrong_output("an answer that is not JSON"))
-    channel.deliver(body(engine))
-    (entry,) = channel.record()["messages"]
-    (line,) = channel.read_metrics()
-    assert entry["prompt_tokens"] == sum(line["PromptTokens"])
-    assert entry["completion_tokens"] == sum(line["CompletionTokens"])
 
 
 @pytest.mark.parametrize(("engine", "effort"), [("responses", "low"), ("assistants", "high")])

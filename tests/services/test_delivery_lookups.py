@@ -403,19 +403,6 @@ def test_a_run_without_due_lookups_publishes_zeros(callbacks: Callbacks) -> None
     assert [] == _requested()
 
 
-def test_a_message_without_callbacks_is_found_delivered(callbacks: Callbacks) -> None:
-    """From the send through job and worker, without an endpoint."""
-    callbacks.channel.twilio.settings = DELIVERED
-    callbacks.send()
-    _age(callbacks, HOUR)
-    callbacks.schedule()
-    assert [(CONVERSATION, 0)] == _requested()
-    assert 0 == callbacks.work()
-    assert ("delivered", None) == callbacks.delivery()
-    callbacks.schedule()
-    assert [] == _requested()
-
-
 @pytest.mark.parametrize(
     ("operation", "seconds_left"),
     [("Query", 60), ("GetQueueAttributes", 60), ("SendMessageBatch", 60), ("none", 1)],

@@ -58,7 +58,7 @@ def with_project_data(text: str, expectation: Expectation, padding: int = 0) -> 
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     database=None,
     derandomize=True,

@@ -168,9 +168,11 @@ class Channel:
         found = self.dynamodb.get_item(TableName=self.table, Key=key)
         return deserialize(found["Item"]) if "Item" in found else None
 
-    def status(self, conversation_id: str = CONVERSATION) -> tuple[str, str | None]:
+    def status(
+        self, conversation_id: str = CONVERSATION, recipient: str = RECIPIENT
+    ) -> tuple[str, str | None]:
         """Return the record's status, and its failure code if it has one."""
-        record = self.record(conversation_id)
+        record = self.record(conversation_id, recipient)
         return record["conversation_status"], record.get("failure", {}).get("code")
 
     def set_fields(self, conversation: str = CONVERSATION, **fields: object) -> None:
