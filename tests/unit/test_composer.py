@@ -295,11 +295,6 @@ def test_the_longest_answers_are_valid(answer: Answer, definition: AssistantDefi
     assert answer == _validate(answer, definition)
 
 
-def test_characters_are_counted_in_utf16() -> None:
-    """An emoji is two units or more, a letter one."""
-    assert [1, 1, 2, 5] == [utf16_length(text) for text in ("a", "é", "🎂", "👩‍🚀")]
-
-
 def test_the_rest_of_the_answer_is_kept() -> None:
     """Ids, tokens and time; what the message does not use is dropped."""
     answer = replace(ANSWER, text="by the way", variables={"a": " x "})
