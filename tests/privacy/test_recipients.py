@@ -25,7 +25,6 @@ from tests.support.channel import (
     TWILIO_SECRET,
     Channel,
     context,
-    failing_operation,
     openai_config,
     recipient_data,
 )
@@ -140,18 +139,6 @@ def test_lifted_suppression_allows_messages(channel: Channel, suppressions: Supp
     item = channel.record(*location)
     assert "expires_at" not in item
     assert RECIPIENT[1:] not in str(item)
-
-
-def test_failure_and_suppression_are_atomic(channel: Channel, suppressions: Suppressions) -> None:
-    """If the write is refused, neither the record fails nor is the recipient suppressed."""
-    channel.twilio.fail_next("21610")
-    with failing_operation(
-        channel, "TransactWriteItems", "AccessDeniedException", containing="suppressed_for"
-    ):
-        channel.deliver(context())
-
-    assert "sending" == channel.record()["conversation_status"]
-    assert [] == list(suppressions.all())
 
 
 def test_lease_and_check_are_one_call(channel: Channel, suppressions: Suppressions) -> None:
