@@ -49,9 +49,13 @@ if TYPE_CHECKING:
         Settings,
         TextGenerator,
     )
+    from lambda_src.core.contract import CheckMode
     from lambda_src.core.delivery.events import EventBatchHandler
     from lambda_src.core.delivery.scheduled_job import JobPart, ScheduledJob
+    from lambda_src.core.drafts.composer import Checkpoints
+    from lambda_src.core.ports import Metrics, Secrets
     from lambda_src.core.settings import SchedulerSettings
+    from lambda_src.core.time_budget import TimeBudget
 
 AWS_CLIENT = Config(
     connect_timeout=time_budget.AWS_CONNECT_SECONDS,
@@ -207,6 +211,40 @@ def build_scheduler(settings: SchedulerSettings) -> ScheduledJob:
     return ScheduledJob(parts, clock)
 
 
+def build_composer(
+    parts: ChannelParts,
+    *,
+    leases: Checkpoints,
+    secrets: Secrets,
+    generator: TextGenerator,
+    metrics: Metrics,
+    times: TimeBudget,
+    check_mode: CheckMode,
+) -> MessageComposer:
+    """Build a channel's composer, for its handler or for a preview that stores nothing.
+
+    Args:
+        parts: The channel's own parts.
+        leases: Stores checkpoints.
+        secrets: The channel's secrets.
+        generator: The AI.
+        metrics: Receives its times and tokens.
+        times: The timeouts of the flow.
+        check_mode: Whether a failed check holds a draft.
+    """
+    return MessageComposer(
+        leases=leases,
+        secrets=secrets,
+        assistants=AssistantFiles(parts.assistants or DIRECTORY),
+        generator=generator,
+        metrics=metrics,
+        clock=time.time,
+        times=times,
+        text_rules=parts.text_rules,
+        check_mode=check_mode,
+    )
+
+
 def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
     """Build a channel's handler, to be kept for the life of the container.
 
@@ -231,15 +269,13 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         times=times,
         callback_base_url=settings.callback_base_url if parts.callbacks else "",
     )
-    composer = MessageComposer(
+    composer = build_composer(
+        parts,
         leases=leases,
         secrets=secrets,
-        assistants=AssistantFiles(parts.assistants or DIRECTORY),
         generator=_LazyGenerator(settings),
         metrics=metrics,
-        clock=clock,
         times=times,
-        text_rules=parts.text_rules,
         check_mode=settings.draft_checks,
     )
     flow = MessageFlow(

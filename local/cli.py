@@ -1,4 +1,4 @@
-"""The local cloud's commands: demo, up, send, lookups, fail, heal."""
+"""The local cloud's commands: demo, up, send, preview, lookups, fail, heal."""
 
 import os
 import signal
@@ -13,6 +13,7 @@ import typer
 from local.demo.run import run
 from local.errors import LocalCloudError
 from local.fault_injection import FaultControl, FaultRequest, rule, show_active, show_known
+from local.preview import preview as preview_context
 from local.screen import Screen
 from local.send import send as send_context
 from local.up import request_lookups, require_running_cloud
@@ -59,6 +60,17 @@ def send(
     path = Path(context) if context else None
     with _clean_exit(screen):
         raise typer.Exit(send_context(path, screen, os.environ, is_new=new))
+
+
+@app.command()
+def preview(
+    context: Annotated[str, typer.Argument(help="File with a context object, JSON.")] = "",
+) -> None:
+    """Show what the AI would write for a context object; nothing is sent and nothing recorded."""
+    screen = Screen()
+    path = Path(context) if context else None
+    with _clean_exit(screen):
+        raise typer.Exit(preview_context(path, screen, os.environ))
 
 
 @app.command()

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+API_KEY = "OPENAI_API_KEY"
+"""The SDK's own variable of the environment; with it the commands that ask OpenAI need no AWS."""
 OPENAI_TIMEOUT_SECONDS = 15.0
 OPENAI_NAME_PART = "/openai-api-key/"
 """In the name of a secret that holds an OpenAI key; all others hold a tenant's credentials."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
-from planner.prices import PRICES, Price
+from ops.prices import PRICES, Price
 from stacks.capacity import SECRET_SECONDS, SUPPRESSION_UNITS
 
 KB = 1_024

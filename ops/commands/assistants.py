@@ -24,7 +24,7 @@ from lambda_src.core import (
 )
 from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.command import Session, ShowPersonalData, command
-from ops.credential_checks import OpenAILookup, SecretStore
+from ops.credential_checks import API_KEY, OpenAILookup, SecretStore
 
 if TYPE_CHECKING:
     from openai.types import Model
@@ -33,7 +33,6 @@ app = typer.Typer(
     no_args_is_help=True, help="Assistant definitions: valid, and their models available."
 )
 
-API_KEY = "OPENAI_API_KEY"  # the SDK's own variable
 MAX_SCHEMA_TEXT = 120_000
 """Characters that all texts of a strict schema may have together
 (https://platform.openai.com/docs/guides/structured-outputs)."""

@@ -41,6 +41,7 @@ READS = {
     "approvals list": ((), "Query"),
     "approvals show": (("held",), "Scan"),
     "secrets check": ((OPENAI_SECRET,), "GetSecretValue"),
+    "preview": (("-",), "GetSecretValue"),
     "assistants check": ((), "GetSecretValue"),
     "suppression list": ((), "Query"),
 }
@@ -60,7 +61,9 @@ CHANGES = {
     "send": (("-",), "SendMessage"),
 }
 """The same for each that changes something, and the call that does it."""
-INPUTS = {"secrets set": SECRET, "send": context(conversation_id="by-hand")}
+INPUTS = {"secrets set": SECRET} | dict.fromkeys(
+    ("send", "preview"), context(conversation_id="by-hand")
+)
 
 
 @pytest.fixture
