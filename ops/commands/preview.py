@@ -8,7 +8,7 @@ import typer
 
 from lambda_src.core import RejectedContext
 from ops.command import Console, OperatorError, Session, command, show_problems
-from ops.console import read_text
+from ops.console import format_dollars, read_text
 from ops.credential_checks import API_KEY
 from ops.drafting import Draft, Drafter
 
@@ -107,11 +107,6 @@ def _show_answer(console: Console, draft: Draft) -> None:
             "duration": f"{draft.seconds} s",
         }
     )
-
-
-def format_dollars(dollars: float | None) -> str:
-    """Return an amount with enough digits for one answer; the price of some models is not known."""
-    return "not known" if dollars is None else f"${dollars:.6f}"
 
 
 def _drafter(session: Session) -> Drafter:

@@ -43,6 +43,7 @@ READS = {
     "secrets check": ((OPENAI_SECRET,), "GetSecretValue"),
     "preview": (("-",), "GetSecretValue"),
     "assistants check": ((), "GetSecretValue"),
+    "assistants test": ((), "GetSecretValue"),
     "suppression list": ((), "Query"),
 }
 """The arguments of each command that changes nothing, and a call of AWS that it makes."""
