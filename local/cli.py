@@ -1,4 +1,4 @@
-"""The local cloud's commands: demo, up, send, preview, lookups, fail, heal."""
+"""The commands of the local cloud."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from local.fault_injection import FaultControl, FaultRequest, rule, show_active,
 from local.preview import preview as preview_context
 from local.screen import Screen
 from local.send import send as send_context
-from local.up import request_lookups, require_running_cloud
+from local.up import check_vendors, request_lookups, require_running_cloud
 from local.up import up as keep_running
 from ops.console import CommandGroup
 
@@ -79,6 +79,14 @@ def lookups() -> None:
     screen = Screen()
     with _clean_exit(screen):
         request_lookups(screen)
+
+
+@app.command("check-vendors")
+def check_vendors_now() -> None:
+    """Check now, in `up`, which models and templates the vendors retire."""
+    screen = Screen()
+    with _clean_exit(screen):
+        check_vendors(screen)
 
 
 @app.command()

@@ -22,14 +22,14 @@ from lambda_src.core import (
     parse_definition,
     read_definition,
 )
+from lambda_src.core.contract import RETIREMENT_DAYS
+from lambda_src.core.retirement import days_left
 from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.command import Console, Session, ShowPersonalData, command
 from ops.console import format_dollars
 from ops.credential_checks import API_KEY, OpenAILookup, SecretStore
 
 if TYPE_CHECKING:
-    from openai.types import Model
-
     from ops.golden import CaseResult
 
 app = typer.Typer(
@@ -118,7 +118,7 @@ def check(  # noqa: PLR0917 - options, passed by name
     session: Session,
     directory: Directory = None,
     offline: Offline = False,  # noqa: FBT002 - an option
-    days: Days = 30,
+    days: Days = RETIREMENT_DAYS,
     records: Records = False,  # noqa: FBT002 - an option
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
 ) -> None:
@@ -319,19 +319,19 @@ def check_file(path: Path, rules: TextRules) -> DefinitionCheck:
     return checked
 
 
-def check_model(checked: DefinitionCheck, model: "Model", today: date, days: int) -> None:
-    """Add what OpenAI's description of a model means for its definition.
+def check_model(checked: DefinitionCheck, shutdown: date | None, today: date, days: int) -> None:
+    """Add what the end of a model means for its definition.
 
     Args:
         checked: The definition.
-        model: OpenAI's description of its model.
+        shutdown: When its model is shut down; None if no date is announced.
         today: The current date.
         days: How many days it must still be available.
     """
-    if model.shutdown_date is None:
+    if shutdown is None:
         return
-    left = (date.fromisoformat(model.shutdown_date[:10]) - today).days
-    text = f"{checked.model} shuts down on {model.shutdown_date[:10]}, in {left} days"
+    left = days_left(shutdown, today)
+    text = f"{checked.model} shuts down on {shutdown}, in {left} days"
     (checked.problems if left < days else checked.warnings).append(text)
 
 
@@ -346,11 +346,11 @@ def _look_up_model(lookup: OpenAILookup, checked: DefinitionCheck, days: int) ->
     if not checked.model:
         return
     try:
-        model = lookup.model(checked.model)
+        shutdown = lookup.shutdown_date(checked.model)
     except ProcessingError as error:
         checked.problems.append(f"{checked.model}: {error}")
     else:
-        check_model(checked, model, datetime.now(UTC).date(), days)
+        check_model(checked, shutdown, datetime.now(UTC).date(), days)
 
 
 def _variable_problems(definition: AssistantDefinition, rules: TextRules) -> Iterator[str]:
