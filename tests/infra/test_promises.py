@@ -51,6 +51,7 @@ LOGICAL_IDS = {
         "ScheduledJobLogGroupE957FD6E": LOG_GROUP,
         "SecretsOpenAiA5031F3F": SECRET,
         "SecretsTenantsdemocompanyB58F711B": SECRET,
+        "VendorCheckLogGroupD2A1F7D5": LOG_GROUP,
     },
 }
 """Never edit an id of a deployed stack: a new id is a new, empty resource, or a topic without its
@@ -276,7 +277,7 @@ def test_everything_at_rest_is_encrypted_with_the_key(dev: Synthesized) -> None:
         ("WhatsApp", QUEUE, "KmsMasterKeyId", 2),
         ("Shared", QUEUE, "KmsMasterKeyId", 1),
         ("Shared", TOPIC, "KmsMasterKeyId", 1),
-        ("WhatsApp", LOG_GROUP, "KmsKeyId", 2),
+        ("WhatsApp", LOG_GROUP, "KmsKeyId", 3),
         ("Shared", TABLE, "SSESpecification", 1),
     ):
         resources = with_key.resources(stack, kind)
