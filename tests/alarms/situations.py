@@ -192,5 +192,6 @@ EVENT_SITUATIONS: Mapping[str, Situation] = {
         ("retired", check_vendors, {}),
     )
 }
-"""Situations after the send, and the vendor check. The log is the worker's from its start on, since
-both functions run in one process here, so that only the first send is counted as the processor's."""
+"""Situations after the send, and the vendor check. The log is the worker's from its start on, as
+both functions run in one process here, so that only the first send is counted as the processor's.
+"""
