@@ -78,6 +78,7 @@ def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
     ("arguments", "text"),
     [
         (["send"], "name a context object"),
+        (["preview"], "name a context object"),
         (["send", "nowhere.json"], "cannot read"),
         (["fail", "twilo", "21606"], "no target: did you mean twilio"),
         (["fail", "twilio"], "name a fault"),
@@ -471,6 +472,13 @@ def test_a_context_is_sent_unchanged_and_an_example_in_its_own_conversation() ->
     data = "company_data_payload"
     assert json.loads(original)[data] == json.loads(varied)[data]
     assert "demo-company" == company_id(varied) == company_id(original)
+
+
+@pytest.mark.parametrize("name", ["whatsapp", "whatsapp-free-text", "sms", "email"])
+def test_a_preview_needs_no_cloud(name: str) -> None:
+    """The fake writes the example of each channel, and no AWS is deployed."""
+    result = _run("preview", f"examples/contexts/{name}.json")
+    assert (0, True) == (result.exit_code, "it would be sent" in result.output), result.output
 
 
 def test_new_ids() -> None:
