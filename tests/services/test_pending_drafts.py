@@ -23,6 +23,7 @@ from tests.support.channel import (
     Channel,
     context,
     failing_operation,
+    recipient_data,
 )
 
 AGE = 700
@@ -88,6 +89,38 @@ def test_an_approved_message_is_queued_until_a_worker_acquires_it(callbacks: Cal
     assert 1 == len(channel.receive_all())
     assert [] == channel.deliver(message["Body"])
     assert "initial_message_sent" == channel.record()["conversation_status"]
+
+
+@pytest.mark.parametrize(
+    ("lease", "is_rebuilt", "status"),
+    [
+        ({}, True, "failed"),
+        # Its worker ended without a trace; the lease has expired.
+        ({"conversation_status": "processing", "lease_expires_at": 1}, True, "failed"),
+        ({"conversation_status": "processing"}, True, "processing"),
+        ({"conversation_status": "sending"}, True, "sending"),
+        ({}, False, "retry"),
+    ],
+    ids=str,
+)
+def test_an_approved_message_that_is_rejected_fails_and_is_not_queued_again(
+    callbacks: Callbacks, lease: dict[str, Any], *, is_rebuilt: bool, status: str
+) -> None:
+    """Unless a worker may be sending it, or the router sent what was rejected."""
+    channel = callbacks.channel
+    _approve(channel)
+    approved = {"written_by": {"approved_by": "dana"}, "comms_consent": False}
+    channel.set_fields(
+        CONVERSATION, **approved | {"lease_expires_at": round(time.time()) + 60} | lease
+    )
+    callbacks.schedule()
+    (rebuilt,) = channel.receive_all()
+    refused = context(lambda document: recipient_data(document).update(comms_consent=False))
+    assert 1 == len(channel.deliver(rebuilt["Body"] if is_rebuilt else refused))
+    record = channel.record()
+    assert status == record["conversation_status"]
+    assert (status == "failed") == (record["failure"]["code"] == "consent_not_given")
+    assert (status == "failed") == ("open_work" not in record)
 
 
 @pytest.mark.parametrize(
