@@ -57,6 +57,7 @@ DURING_SEND: Mapping[FaultKind, str] = {
     FaultKind.CALLBACK_DELAYED: "the status is recorded late, and never regresses",
     FaultKind.CALLBACK_REPEATED: "the second callback changes nothing",
     FaultKind.CALLBACK_FORGED: "rejected, and counted",
+    FaultKind.TEMPLATE_STATE: "the alarm TemplatesNotApproved (python -m local check-vendors)",
     FaultKind.CALLBACK_WITHOUT_CODE: "the missing code is filled in by a later event",
 }
 """What follows from a kind of fault of a vendor that sends."""
@@ -75,6 +76,7 @@ DURING_DRAFT: Mapping[FaultKind, str] = {
     FaultKind.COMMENTARY: UNAFFECTED,
     FaultKind.REPEATED: UNAFFECTED,
     FaultKind.REASONING_ONLY: REWRITTEN,
+    FaultKind.RETIRING: "the alarm ModelsRetiring (python -m local check-vendors)",
 }
 """What follows from a kind of fault of OpenAI."""
 TITLES = {"openai": "OpenAI", "twilio": "Twilio", "ses": "Amazon SES", AWS: "DynamoDB"}
