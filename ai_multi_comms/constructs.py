@@ -19,13 +19,11 @@ from stacks.channel_stack import ChannelStack
 from stacks.config import (
     Channel,
     ChannelNames,
-    Environment,
     LogMetricNames,
     Privilege,
     SharedNames,
-    Tier,
-    load_environment,
 )
+from stacks.config.environments import Environment, Tier, load_environment
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.delivery_events import DeliveryEvents

@@ -106,18 +106,24 @@ class Channel:
         aws: where it is deployed.
         resources: its names.
         addressing: where its context objects contain the recipient's address.
+        log_ends: with it, `log` and `delivery_log` have later lines only.
 
     Attributes:
         resources: as given.
         addressing: as given.
     """
 
-    def __init__(self, aws: Aws, resources: Resources, addressing: Addressing = BY_PHONE) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        resources: Resources,
+        addressing: Addressing = BY_PHONE,
+        log_ends: Mapping[str, int] | None = None,
+    ) -> None:
         self.resources = resources
         self.addressing = addressing
         self._aws = aws
-        self._reader = LogReader(aws, resources.log_group)
-        self._delivery_readers = [LogReader(aws, each) for each in resources.delivery_log_groups]
+        self._reader, *self._delivery_readers = self.log_readers(log_ends or {})
         self._lines: list[LogLine] = []
         self._delivery_lines: list[LogLine] = []
 
@@ -192,6 +198,16 @@ class Channel:
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
             )
 
+    def log_readers(self, log_ends: Mapping[str, int]) -> list[LogReader]:
+        """Return readers of the logs: the processor's, then those of the delivery functions.
+
+        Args:
+            log_ends: positions of the first lines to be read, of log groups by name, such as
+                `Changes.logs`; the others are read from their beginning.
+        """
+        names = (self.resources.log_group, *self.resources.delivery_log_groups)
+        return [LogReader(self._aws, name, log_ends.get(name, 0)) for name in names]
+
     def log(self) -> list[LogLine]:
         """Return every line that the function has logged since the local cloud was started."""
         self._lines += self._reader.new_lines()
@@ -231,12 +247,23 @@ Channels = Mapping[str, Channel]
 """Channels by name, in the order of their registration."""
 
 
-def deployed_channels(aws: Aws, project: Project) -> Channels:
-    """Return all channels of a project, by the outputs of their stacks."""
+def deployed_channels(
+    aws: Aws, project: Project, log_ends: Mapping[str, int] | None = None
+) -> Channels:
+    """Return all channels of a project, by the outputs of their stacks.
+
+    Args:
+        aws: where they are deployed.
+        project: their app.
+        log_ends: with it, the channels' logs have later lines only.
+    """
     names = project.channel_stacks
     return {
         name: Channel(
-            aws, Resources.deployed(aws, project, name), project.addressing.get(name, BY_PHONE)
+            aws,
+            Resources.deployed(aws, project, name),
+            project.addressing.get(name, BY_PHONE),
+            log_ends,
         )
         for name in names
     }

@@ -14,7 +14,8 @@ from stacks.alarms.notifier import AlarmNotifier
 from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config import Channel, ChannelNames, Environment
+from stacks.config import Channel, ChannelNames
+from stacks.config.environments import Environment
 from stacks.delivery_events import DeliveryEvents
 from stacks.grants import fill_placeholders, grant_sender
 from stacks.processor import Processor

@@ -101,6 +101,9 @@ FIRST_ASKED_AT = "first_asked_at"
 """Attribute of a message that the project puts on a channel's queue again: when its context object
 was first asked for, in epoch milliseconds."""
 
+REBUILT = "rebuilt"
+"""Name in a context object's `metadata`: true if it was rebuilt from its record."""
+
 DELIVERY_LOOKUPS_PER_SECOND = "DELIVERY_LOOKUPS_PER_SECOND"
 """The highest rate of lookups at the vendor; a variable of the scheduled job only."""
 DEFAULT_LOOKUPS_PER_SECOND = 5

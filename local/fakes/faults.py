@@ -15,6 +15,8 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from werkzeug.wrappers import Request
 
+from local.fakes.history import History
+
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 """For values that also arrive over HTTP: an unknown name is an error."""
 
@@ -264,23 +266,29 @@ class RecordedRequest:
     fault: FaultKind | None = None
 
 
-class RequestLog:
-    """All requests in the order of arrival; thread-safe."""
+RequestListener = Callable[[RecordedRequest, float], None]
+"""Is called with a request after its response, and with its duration in seconds."""
+
+
+class RequestLog(History[RecordedRequest]):
+    """The requests in the order of arrival; thread-safe.
+
+    Attributes:
+        listeners: Each is called after every response, in the thread of the request.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests: list[RecordedRequest] = []
+        super().__init__()
+        self.listeners: list[RequestListener] = []
 
     def begin(self, request: Request) -> RecordedRequest:
         """Record the arrival of a request."""
         body, query = _body(request), request.args.to_dict()
-        with self._lock:
-            number = len(self._requests)
-            recorded = RecordedRequest(
+        return self.append(
+            lambda number: RecordedRequest(
                 number, request.method, request.path, query, body, at=time.time()
             )
-            self._requests.append(recorded)
-        return recorded
+        )
 
     def finish(
         self, request: RecordedRequest, fault: Fault | None, *, status: int | None = None
@@ -288,19 +296,9 @@ class RequestLog:
         """Record the outcome of a request, unless the log was cleared since."""
         kind = fault.kind if fault else None
         outcome = dataclasses.replace(request, status=status, fault=kind)
-        with self._lock:
-            if self._requests[request.number : request.number + 1] == [request]:
-                self._requests[request.number] = outcome
-
-    def all(self) -> list[RecordedRequest]:
-        """Return the requests so far."""
-        with self._lock:
-            return list(self._requests)
-
-    def clear(self) -> None:
-        """Remove all requests."""
-        with self._lock:
-            self._requests.clear()
+        self.replace(request.number, request, outcome)
+        for listener in list(self.listeners):
+            listener(outcome, time.time() - request.at)
 
 
 def _body(request: Request) -> Mapping[str, Any]:
@@ -392,6 +390,11 @@ class FaultPlan:
         """Return the rules that can still apply, as they were added."""
         with self._lock:
             return [active.rule for active in self._active]
+
+    def remove(self, applies_to: Callable[[Fault], bool]) -> None:
+        """Remove the rules of some faults."""
+        with self._lock:
+            self._active = [each for each in self._active if not applies_to(each.rule.fault)]
 
     def clear(self) -> None:
         """Remove all rules."""

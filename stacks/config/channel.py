@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lambda_src.core.contract import EVENTS_HANDLER, HANDLER
-from stacks.config.environments import Environment
+
+if TYPE_CHECKING:  # it imports the CDK
+    from stacks.config.environments import Environment
 
 TWILIO_CREDENTIALS = (
     '{"twilio_account_sid": "AC…", "twilio_auth_token": "…", '
@@ -67,19 +70,19 @@ class Channel:
     has_status_lookup: bool = True
     has_template_approval: bool = False
 
-    def receives_callbacks(self, environment: Environment) -> bool:
+    def receives_callbacks(self, environment: "Environment") -> bool:
         """Return whether the channel has a receiver of callbacks in an environment."""
         return environment.delivery_webhook and self.has_callbacks
 
-    def receives_vendor_events(self, environment: Environment) -> bool:
+    def receives_vendor_events(self, environment: "Environment") -> bool:
         """Return whether the channel has a topic of its vendor's events in an environment."""
         return environment.delivery_webhook and self.has_vendor_events
 
-    def looks_up(self, environment: Environment) -> bool:
+    def looks_up(self, environment: "Environment") -> bool:
         """Return whether the scheduled job requests lookups in an environment."""
         return environment.delivery_sweep and self.has_status_lookup
 
-    def has_delivery_events(self, environment: Environment) -> bool:
+    def has_delivery_events(self, environment: "Environment") -> bool:
         """Return whether the channel has an events queue and an events worker."""
         return (
             self.receives_callbacks(environment)

@@ -24,7 +24,7 @@ from lambda_src.core.settings import (
     Settings,
     VendorCheckSettings,
 )
-from stacks.config import Environment, Tier
+from stacks.config.environments import Environment, Tier
 
 METADATA = "Invariants"
 """The key of a template's metadata that holds `StackMetadata`, and of a function's metadata."""

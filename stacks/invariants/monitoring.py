@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_src.core.contract import LOG_LEVELS, LOGGED_AT, METRICS_NAMESPACE, LogEvent, Metric
-from stacks.config import Tier
+from stacks.config.environments import Tier
 from stacks.invariants.assembly import (
     ALARM,
     FUNCTION,

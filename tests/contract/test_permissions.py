@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
-from botocore.exceptions import ClientError
 
 from lambda_src import index, receiver, scheduler, vendor_check
 from lambda_src.core import OpenWork, RecordKey
@@ -33,6 +32,7 @@ from tests.support.channel import (
     TWILIO_SECRET,
     Channel,
     context,
+    failing_operation,
     openai_config,
 )
 
@@ -237,9 +237,8 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
     _record_calls(receiver.receiver().sqs.meta.events, calls[RECEIVER_ROLE])
     worker = callbacks.worker()
     parts: list[Any] = [worker.recorder.store, worker.queue, worker.recorder.secrets]
-    buses = [part._client.meta.events for part in parts]
-    for bus in buses:
-        _record_calls(bus, calls[WORKER_ROLE])
+    for part in parts:
+        _record_calls(part._client.meta.events, calls[WORKER_ROLE])
     job: Any = scheduler.scheduler()
     _, approved, lookups = job.parts
     for part in (approved.records, approved.queue, lookups.queue):
@@ -255,9 +254,9 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
     assert 0 == callbacks.work()
     callbacks.report("delivered", sid)
     callbacks.report("undelivered", sid, ErrorCode="63033")
-    buses[0].register("before-call.dynamodb.GetItem", _refuse)
     callbacks.post(callbacks.request("read", sid))
-    assert 1 == callbacks.work()
+    with failing_operation(callbacks.channel, "GetItem", "AccessDeniedException"):
+        assert 1 == callbacks.work()
     webhook = synthesize(**DELIVERY)
     table = callbacks.channel.table
     names = {"events": EVENTS, table: TABLE, f"{table}/index/open-work": INDEX}
@@ -281,10 +280,6 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
         for template, and_key in ((webhook, set()), (with_key, of_key[role])):
             allowed = {(p.action, p.resource) for p in _of_roles(template) if p.who == role}
             assert expected | and_key == allowed, role
-
-
-def _refuse(**_: object) -> None:
-    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetItem")
 
 
 def _log_writes(log_group: str) -> set[Call]:

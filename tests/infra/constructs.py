@@ -15,7 +15,8 @@ from stacks.alarms.notifier import AlarmNotifier
 from stacks.callback_endpoint import CallbackEndpoint, CallbackReceiver
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config import Channel, ChannelNames, Environment, SharedNames
+from stacks.config import Channel, ChannelNames, SharedNames
+from stacks.config.environments import Environment
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.hand_off_queue import HandOffQueue

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -132,9 +132,9 @@ def _no_throughput_alarm(stack: Stack) -> None:
     NoThroughputAlarm(stack, "NoMessageSent", names=NAMES, queue=queue, **props)
 
 
-def _channel_dashboard(stack: Stack) -> None:
+def _channel_dashboard(stack: Stack) -> ChannelDashboard:
     code: Any = {"code": synthesis.stub_package().code(), "handler": "push.handler"}
-    ChannelDashboard(
+    return ChannelDashboard(
         stack,
         "ChannelDashboard",
         names=NAMES,
@@ -287,6 +287,22 @@ def test_construct(construct: str, json_snapshot: SnapshotAssertion) -> None:
     assert json_snapshot == _resources(Template.from_stack(stack).to_json())
     assert METADATA in (stack.template_options.metadata or {})
     assert stack.node.root.node.try_find_child(Invariants.ID)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "console.aws.amazon.com"),
+        ("cn-north-1", "console.amazonaws.cn"),
+        ("us-gov-west-1", "console.amazonaws-us-gov.com"),
+        ("eusc-de-east-1", "console.amazonaws-eusc.eu"),
+    ],
+)
+def test_the_dashboards_link_leads_to_the_partitions_console(region: str, host: str) -> None:
+    """Each partition of AWS has its own console."""
+    stack = Stack(synthesis.new_app(), "Stack", env=Environment(region=region))
+    url = json.dumps(stack.resolve(_channel_dashboard(stack).url))
+    assert f".{host}/cloudwatch/home" in url
 
 
 @pytest.mark.parametrize("stack", [*STACKS, "Email"])

@@ -67,6 +67,9 @@ class FakeOpenAI(FakeService[OpenAISettings]):
         """The value of `OPENAI_BASE_URL`."""
         return f"{self.origin}/v1"
 
+    def _limit_state(self, reports: int, messages: int) -> None:  # noqa: ARG002 - it sends none
+        self._responses.limit = self._threads.limit = messages
+
     def clear_state(self) -> None:
         """Remove all conversations, responses and threads."""
         self._responses.clear()

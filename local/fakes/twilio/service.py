@@ -93,8 +93,14 @@ class FakeTwilio(FakeService[TwilioSettings]):
 
     def inboxes(self) -> dict[str, list[InboxMessage]]:
         """Return what recipients have received, by bare number, oldest first."""
-        numbers = sorted({number_of(message["to"]) for message in self.messages()})
-        return {number: self.inbox(number) for number in numbers}
+        found: dict[str, list[InboxMessage]] = {}
+        for message in self.inbox_since(0)[1]:
+            found.setdefault(message.recipient, []).append(message)
+        return dict(sorted(found.items()))
+
+    def accepted(self, number: int) -> list[InboxMessage]:
+        """Return the latest accepted messages, the newest first."""
+        return self._store.latest(number)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the JSON of every accepted message, oldest first, regardless of list lag."""
@@ -103,7 +109,7 @@ class FakeTwilio(FakeService[TwilioSettings]):
 
     def callbacks(self) -> list[SentCallback]:
         """Return every status callback so far, in the order of their ends."""
-        return self._callbacks.all()
+        return self._callbacks.sent.all()
 
     def send_due_callbacks(self) -> None:
         """Send the status callbacks that are due, one after the other."""
@@ -123,6 +129,14 @@ class FakeTwilio(FakeService[TwilioSettings]):
         """Stop listening, abort open requests and callbacks, and join every thread."""
         self._callbacks.stop()
         super().stop()
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the present position, and what recipients have received since an earlier one."""
+        return self._store.inbox_since(position)
+
+    def _limit_state(self, reports: int, messages: int) -> None:
+        self._callbacks.sent.limit(reports)
+        self._store.limit = messages
 
     def clear_state(self) -> None:
         """Remove all messages and callbacks."""
