@@ -1,5 +1,5 @@
-// Follows the system's color scheme; loaded before the page is drawn.
-const isDark = matchMedia("(prefers-color-scheme: dark)");
-const follow = () => { document.documentElement.dataset.theme = isDark.matches ? "dark" : "light"; };
-follow();
-isDark.addEventListener("change", follow);
+// Sets the theme by the system's color scheme, before the page is drawn; daisyUI has no rule for it.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const setTheme = () => { document.documentElement.dataset.theme = dark.matches ? "dark" : "light"; };
+dark.addEventListener("change", setTheme);
+setTheme();
