@@ -172,6 +172,15 @@ def test_asking_again_is_counted_for_who_knew_the_answer(worker: int, expected: 
     assert expected == history_of(events).asked_again
 
 
+def test_answer_that_is_followed_by_another_request_is_counted() -> None:
+    """It cost a request, although its worker never stored it."""
+    asked = Event(0.0, Attempt(1, ASK), Happening.ARRIVED, OURS, OURS)
+    answered = replace(asked, what=Happening.ANSWERED, status=200)
+    assert [0, 1] == [
+        history_of(events).ai_answers for events in ([asked, answered], [asked, answered, asked])
+    ]
+
+
 def test_trace_leaves_out_what_follows_from_another_line() -> None:
     """A call that is answered at once as the service answers takes one line."""
     arrived = replace(ACQUIRED, what=Happening.ARRIVED, after=NOTHING, status=0)

@@ -16,7 +16,7 @@ import pytest
 from aws_cdk import App
 
 from app import build, main
-from stacks.config import Environment, load_environment
+from stacks.config.environments import Environment, load_environment
 from stacks.packaging.lambda_package import LambdaPackage
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -38,6 +38,7 @@ from stacks.processor import Processor
 from stacks.scheduled_job import ScheduledJob
 from stacks.ses_sending import SesSending
 from stacks.shared_stack import SharedStack
+from stacks.vendor_check import VendorCheck
 from stacks.vendor_topic import VendorTopic
 from tests.infra import synthesis
 from tests.infra.constructs import PUSH
@@ -232,6 +233,15 @@ CONSTRUCTS: dict[str, Callable[[Stack], object]] = {
     "delivery_events": _delivery_events,
     "hand_off_queue": _hand_off_queue,
     "scheduled_job": _scheduled_job,
+    "vendor_check": lambda stack: VendorCheck(
+        stack,
+        "VendorCheck",
+        names=replace(NAMES, channel=replace(NAMES.channel, has_template_approval=True)),
+        environment=environment(),
+        code=synthesis.stub_package().code(),
+        secrets=_secrets(stack),
+        notifier=_notifier(stack),
+    ),
     "vendor_topic": _vendor_topic,
     "ses_sending": lambda stack: SesSending(
         stack,

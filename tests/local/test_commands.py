@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +25,7 @@ from local.demo import run as demo
 from local.demo.scenarios import Checks, Scenario, writes_message_sid
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import Alert
+from local.emulator.feed import Changes
 from local.emulator.function_logs import LogLine
 from local.errors import LocalCloudError
 from local.fakes import FaultKind, InboxMessage
@@ -37,6 +40,7 @@ from local.vendors import (
     REQUIRED,
     Credentials,
     FakeVendors,
+    Inbox,
     RealVendors,
     assistant_definitions,
     select_vendors,
@@ -56,6 +60,13 @@ def _run(*arguments: str) -> Any:
     return CliRunner().invoke(cli.app, arguments, env=dict.fromkeys(REQUIRED, ""))
 
 
+def test_the_commands_need_no_cdk() -> None:
+    """The commands do not import the CDK, which takes 350 MB and some seconds."""
+    code = "import sys, local.cli; sys.exit('aws_cdk' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    assert 0 == subprocess.run(command, cwd=paths.ROOT, check=False).returncode  # noqa: S603 - our own command
+
+
 def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
     """Let commands find a running local cloud with this inbox."""
     inboxes = [inbox] if inbox else []
@@ -67,6 +78,7 @@ def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
     ("arguments", "text"),
     [
         (["send"], "name a context object"),
+        (["preview"], "name a context object"),
         (["send", "nowhere.json"], "cannot read"),
         (["fail", "twilo", "21606"], "no target: did you mean twilio"),
         (["fail", "twilio"], "name a fault"),
@@ -257,21 +269,47 @@ def test_sentences_are_not_wrapped_in_a_file(capsys: pytest.CaptureFixture[str])
     assert (f"  {LONG}\n", f"{LONG}\n") == capsys.readouterr()
 
 
+class Log:
+    """A log group and its reader."""
+
+    def __init__(self, log_group: str) -> None:
+        self.log_group, self.position, self.dropped = log_group, 0, 0
+        self.lines: list[LogLine] = []
+
+    def new_lines(self) -> list[LogLine]:
+        """Return the lines since the last call."""
+        new, self.position = self.lines[self.position :], len(self.lines)
+        return new
+
+
 class MonitoredCloud:
     """A local cloud as its monitor sees it, with one channel."""
 
+    origin = ENDPOINT
+
     def __init__(self) -> None:
-        self.lines: list[LogLine] = []
-        self.delivery_lines: list[LogLine] = []
+        self.logs = Log("processor"), Log("events worker")
+        self.lines, self.delivery_lines = (log.lines for log in self.logs)
         self.messages: list[InboxMessage] = []
-        self.dead: dict[str, str] = {}
+        self.dead = 0
         self.received: list[Alert] = []
-        self.alerts = SimpleNamespace(all_alerts=self.received.copy)
-        self.vendors = SimpleNamespace(inbox=SimpleNamespace(all=lambda: {"+44": self.messages}))
+        self.alerts = SimpleNamespace(all_alerts=lambda _: self.received.copy())
+        self.vendors = SimpleNamespace(inbox=Inbox(self))
+        self.feed = self
         channel = SimpleNamespace(
-            log=self.lines.copy, delivery_log=self.delivery_lines.copy, dead_letters=self.dead.copy
+            log_readers=lambda _: self.logs,
+            resources=SimpleNamespace(dead_letter_queue_url=f"{ENDPOINT}/dead"),
         )
         self.channels = {"sms": channel}
+
+    def changes(self) -> Changes:
+        """Return what has changed."""
+        ends = {log.log_group: len(log.lines) for log in self.logs}
+        return Changes(ends, {"dead": self.dead}, data_points=0, alarms=0, records=0)
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the inbox's end, and the messages after a position."""
+        return len(self.messages), self.messages[position:]
 
     def send(self, number: int) -> None:
         """Let a message be sent, be received, and be reported three times."""
@@ -288,7 +326,7 @@ class MonitoredCloud:
         code = {"failure_code": "twilio_21606", "failure_step": "send"}
         self.lines.append(_log_line(event="send_failed", level="ERROR", **ids, **code))
         self.lines.append(_log_line(event="already_ended", level="WARNING", **ids, **code))
-        self.dead[str(number)] = ""
+        self.dead += 1
 
 
 def _log_line(*, level: str = "INFO", **fields: str) -> LogLine:
@@ -322,14 +360,21 @@ def test_a_burst_is_one_line_for_each_message(screen: RecordedScreen) -> None:
     assert not [line for line in shown if "A long text" in line]
 
 
+def test_dropped_log_lines_are_mentioned(screen: RecordedScreen) -> None:
+    """Log lines that were dropped before they could be shown are counted, once."""
+    cloud: Any = MonitoredCloud()
+    monitor = EventMonitor(cloud, screen)
+    cloud.logs[0].dropped = 7
+    assert ["7 older log lines were dropped"] == _show(monitor, screen)
+
+
 def test_dead_letters_are_counted_once_they_have_arrived(screen: RecordedScreen) -> None:
     """Their number is shown when no more arrive, once, and again when it grows after a redrive."""
     cloud: Any = MonitoredCloud()
     monitor = EventMonitor(cloud, screen)
     shown: list[str] = []
     for numbers in (range(5), range(9), range(9), range(2), range(3), range(3), range(3)):
-        cloud.dead.clear()
-        cloud.dead.update(dict.fromkeys(map(str, numbers), ""))
+        cloud.dead = len(numbers)
         monitor.show_new()
         shown += [line for line in screen.text().splitlines() if "DEAD" in line][len(shown) :]
     assert ["9", "3"] == [line.rpartition(" ")[2] for line in shown]
@@ -427,6 +472,13 @@ def test_a_context_is_sent_unchanged_and_an_example_in_its_own_conversation() ->
     data = "company_data_payload"
     assert json.loads(original)[data] == json.loads(varied)[data]
     assert "demo-company" == company_id(varied) == company_id(original)
+
+
+@pytest.mark.parametrize("name", ["whatsapp", "whatsapp-free-text", "sms", "email"])
+def test_a_preview_needs_no_cloud(name: str) -> None:
+    """The fake writes the example of each channel, and no AWS is deployed."""
+    result = _run("preview", f"examples/contexts/{name}.json")
+    assert (0, True) == (result.exit_code, "it would be sent" in result.output), result.output
 
 
 def test_new_ids() -> None:

@@ -41,7 +41,9 @@ READS = {
     "approvals list": ((), "Query"),
     "approvals show": (("held",), "Scan"),
     "secrets check": ((OPENAI_SECRET,), "GetSecretValue"),
+    "preview": (("-",), "GetSecretValue"),
     "assistants check": ((), "GetSecretValue"),
+    "assistants test": ((), "GetSecretValue"),
     "suppression list": ((), "Query"),
 }
 """The arguments of each command that changes nothing, and a call of AWS that it makes."""
@@ -60,7 +62,9 @@ CHANGES = {
     "send": (("-",), "SendMessage"),
 }
 """The same for each that changes something, and the call that does it."""
-INPUTS = {"secrets set": SECRET, "send": context(conversation_id="by-hand")}
+INPUTS = {"secrets set": SECRET} | dict.fromkeys(
+    ("send", "preview"), context(conversation_id="by-hand")
+)
 
 
 @pytest.fixture

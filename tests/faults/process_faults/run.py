@@ -210,22 +210,22 @@ class CellRun:
     def _evidence(self, *, is_final: bool) -> Evidence:
         environment = self._environment
         record, history = environment.record, history_of(environment.events)
+        history.hand_offs = environment.queue.count_hand_offs()
+        history.sent_unapproved = (
+            0 if self._is_approved else environment.services.count_sent(INVENTED)
+        )
         lines = [line for worker in environment.workers for line in worker.lines()]
         return Evidence(
             sids=environment.services.sids(),
             locations=tuple(environment.queue.location(message) for message in self._messages),
             status=record.status,
+            history=history,
             recorded_sid=record.sid,
             failure_code=record.failure,
             alarms=frozenset(str(ln.get("event")) for ln in lines if ln.get("level") == "CRITICAL"),
             releases=self._operator.releases[KEY],
-            asked_again=history.asked_again,
-            acts_without_lease=tuple(history.acts_without_lease),
             is_final=is_final,
-            hand_offs=environment.queue.count_hand_offs(),
             is_approved=self._is_approved,
-            sent_unapproved=0 if self._is_approved else environment.services.count_sent(INVENTED),
-            ai_answers=history.ai_answers,
             is_refused=self._cell.is_refused,
             redelivered_after=self._redelivered_after,
         )
