@@ -29,7 +29,7 @@ CLOUD := $(VENV)/.run .venv-cloud/.ready node_modules/.ready
 DEPTRY := $(BIN)/deptry --config deptry.toml --requirements-files-dev /dev/null --no-ansi
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send ops synth test plan faults bench drill package docs surface check format lock clean
+.PHONY: help setup demo local send preview ops synth test plan faults bench drill package docs surface check format lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ local: $(CLOUD) ## run the local cloud until Ctrl-C
 
 send: $(CLOUD) ## CONTEXT=path/to/context.json [NEW=1]: send one context object through the local cloud
 	@$(BIN)/python -m local send "$(CONTEXT)" $(if $(NEW),--new)
+
+preview: $(VENV)/.run ## CONTEXT=path/to/context.json: what the AI would write for it; sends and stores nothing
+	@$(BIN)/python -m local preview "$(CONTEXT)"
 
 ops: $(VENV)/.run ## ARGS='status --env dev': the operator CLI (ARGS=--help lists its commands)
 	@$(BIN)/python -m ops $(ARGS)

@@ -42,6 +42,7 @@ from stacks.processor import Processor
 from stacks.scheduled_job import ScheduledJob
 from stacks.ses_sending import SesSending
 from stacks.shared_stack import SharedStack
+from stacks.vendor_check import VendorCheck
 from stacks.vendor_topic import VendorTopic
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "SynthesisError",
     "Target",
     "Tier",
+    "VendorCheck",
     "VendorTopic",
     "build_package",
     "build_receiver",

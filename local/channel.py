@@ -38,6 +38,7 @@ class Resources:
         topic_arn: the alerts topic.
         delivery_log_groups: those of the channel's functions for delivery events.
         scheduler: the scheduled job, which requests lookups; empty if there is none.
+        vendor_check: the check of what vendors retire; empty if there is none.
     """
 
     channel: str
@@ -49,6 +50,7 @@ class Resources:
     topic_arn: str
     delivery_log_groups: tuple[str, ...] = ()
     scheduler: str = ""
+    vendor_check: str = ""
 
     @classmethod
     def deployed(cls, aws: Aws, project: Project, channel: str) -> "Resources":
@@ -65,6 +67,7 @@ class Resources:
         shared = _outputs(aws, project.shared_stack)
         stack = project.channel_stacks[channel]
         own, log_groups = _outputs(aws, stack), physical_ids(aws, stack, "AWS::Logs::LogGroup")
+        rules = physical_ids(aws, stack, "AWS::Events::Rule")
         return cls(
             channel=channel,
             queue_url=own["QueueUrl"],
@@ -74,8 +77,9 @@ class Resources:
             table=shared["TableName"],
             topic_arn=shared["TopicArn"],
             delivery_log_groups=tuple(set(log_groups) - {own["LogGroupName"]}),
-            # The rule that invokes the scheduled job has its name.
-            scheduler="".join(physical_ids(aws, stack, "AWS::Events::Rule")),
+            # A rule has the name of the function that it invokes.
+            scheduler=next((name for name in rules if "-scheduler-" in name), ""),
+            vendor_check=next((name for name in rules if "-vendor-check-" in name), ""),
         )
 
 
@@ -160,14 +164,27 @@ class Channel:
         found = list(index.due(OpenWork.DELIVERY, time.time() + LONGER_THAN_LOOKUPS))
         for _, key in found:
             self._make_due(key)
-        answer = self._aws.functions.invoke(FunctionName=names.scheduler)
-        if error := answer.get("FunctionError"):
-            raise LocalCloudError(f"{names.scheduler}: {error}")
+        self._run(names.scheduler)
         return len(found)
 
-    def start_scheduled_job(self) -> None:
-        """Start a run of the scheduled job, if there is one, without waiting for its end."""
-        if name := self.resources.scheduler:
+    def check_vendors(self) -> bool:
+        """Run the check of what vendors retire now; return False if there is none.
+
+        Raises:
+            LocalCloudError: the check failed.
+        """
+        if name := self.resources.vendor_check:
+            self._run(name)
+        return bool(name)
+
+    def _run(self, function: str) -> None:
+        answer = self._aws.functions.invoke(FunctionName=function)
+        if error := answer.get("FunctionError"):
+            raise LocalCloudError(f"{function}: {error}")
+
+    def start_scheduled_jobs(self) -> None:
+        """Start a run of each job that has a schedule, without waiting for its end."""
+        for name in filter(None, (self.resources.scheduler, self.resources.vendor_check)):
             self._aws.functions.invoke(FunctionName=name, InvocationType="Event")
 
     def _make_due(self, key: RecordKey) -> None:

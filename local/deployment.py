@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 import platform
 import shutil
 import sys
@@ -53,9 +54,15 @@ class Project:
         """Yield every file that a synthesis reads."""
         for source in self.sources:
             path = self.root / source
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                if file.is_file() and not any(map(_is_excluded, file.relative_to(path).parts)):
-                    yield file
+            if path.is_file():
+                yield path
+            for directory, subdirectories, names in os.walk(path):
+                subdirectories[:] = sorted(
+                    each for each in subdirectories if not _is_excluded(each)
+                )
+                yield from (
+                    Path(directory, each) for each in sorted(names) if not _is_excluded(each)
+                )
 
 
 def _is_excluded(name: str) -> bool:
@@ -71,8 +78,8 @@ class SourceWatch:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._versions: dict[str, tuple[int, int]] = {}
-        self._digests: dict[str, bytes] = {}
+        self._versions: dict[Path, tuple[int, int]] = {}
+        self._digests: dict[Path, bytes] = {}
         self.changed()
 
     def changed(self) -> list[str]:
@@ -81,22 +88,21 @@ class SourceWatch:
         Only files whose time or size differs are read.
         """
         before, self._versions = self._versions, dict(self._read_versions())
-        names = sorted(before.keys() | self._versions.keys())
-        touched = [name for name in names if before.get(name) != self._versions.get(name)]
-        return [name for name in touched if self._has_changed(name)]
+        touched = {path for path, _ in before.items() ^ self._versions.items()}
+        changed = sorted(path for path in touched if self._has_changed(path))
+        return [str(path.relative_to(self._project.root)) for path in changed]
 
-    def _read_versions(self) -> Iterator[tuple[str, tuple[int, int]]]:
+    def _read_versions(self) -> Iterator[tuple[Path, tuple[int, int]]]:
         for path in self._project.source_files():
             with suppress(FileNotFoundError):  # an editor may replace it at this moment
-                found = path.stat()
-                yield str(path.relative_to(self._project.root)), (found.st_mtime_ns, found.st_size)
+                found = os.stat(path)  # noqa: PTH116 - twice as fast
+                yield path, (found.st_mtime_ns, found.st_size)
 
-    def _has_changed(self, name: str) -> bool:
-        before = self._digests.pop(name, None)
+    def _has_changed(self, path: Path) -> bool:
+        before = self._digests.pop(path, None)
         with suppress(FileNotFoundError):
-            content = (self._project.root / name).read_bytes()
-            self._digests[name] = hashlib.sha256(content).digest()
-        return before != self._digests.get(name)
+            self._digests[path] = hashlib.sha256(path.read_bytes()).digest()
+        return before != self._digests.get(path)
 
 
 def default_project() -> Project:

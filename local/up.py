@@ -83,13 +83,14 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         web_console(cloud, screen),
     ):
         for channel in cloud.channels.values():
-            channel.start_scheduled_job()  # alarms last until its first run
+            channel.start_scheduled_jobs()  # alarms last until their first run
         _show_endpoints(screen, cloud)
         monitor = EventMonitor(cloud, screen)
         while True:
-            monitor.show_new()
             show_source_changes(screen, sources)
-            time.sleep(POLL_SECONDS)
+            for _ in range(2):
+                monitor.show_new()
+                time.sleep(POLL_SECONDS)
 
 
 def show_source_changes(screen: Screen, sources: SourceWatch) -> None:
@@ -120,6 +121,23 @@ def request_lookups(screen: Screen) -> None:
         aws = Aws(running.endpoint, running.account, running.region)
         for name, channel in deployed_channels(aws, default_project()).items():
             screen.say(f"{name}: {channel.request_lookups()} lookups at the vendor are due")
+
+
+def check_vendors(screen: Screen) -> None:
+    """Run the checks of what vendors retire in the local cloud in another terminal.
+
+    Args:
+        screen: where the checked channels are shown.
+
+    Raises:
+        LocalCloudError: none is running, or a check failed.
+    """
+    running = require_running_cloud(screen)
+    with map_connection_errors(WORKDIR / AWS_LOG):
+        aws = Aws(running.endpoint, running.account, running.region)
+        for name, channel in deployed_channels(aws, default_project()).items():
+            if channel.check_vendors():
+                screen.say(f"{name}: models and templates are checked; its log has the findings")
 
 
 def require_running_cloud(screen: Screen) -> LocalCloudState:

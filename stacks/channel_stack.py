@@ -21,6 +21,7 @@ from stacks.grants import fill_placeholders, grant_sender
 from stacks.processor import Processor
 from stacks.scheduled_job import ScheduledJob
 from stacks.shared_stack import SharedStack
+from stacks.vendor_check import VendorCheck
 
 
 class ChannelStack(Stack):
@@ -43,6 +44,7 @@ class ChannelStack(Stack):
         delivery_events: What happens to sent messages; None if neither `delivery_webhook` nor
             `delivery_sweep` reports it for this channel.
         scheduled_job: The job that looks after held and approved drafts, and requests lookups.
+        vendor_check: The check of what vendors retire.
         router: The managed policy of senders to the queue.
         operator: The managed policy of the channel's operators.
     """
@@ -157,7 +159,17 @@ class ChannelStack(Stack):
             else None,
             encryption_key=shared.encryption_key,
         )
-        alarms += self.scheduled_job.alarms
+        self.vendor_check = VendorCheck(
+            self,
+            "VendorCheck",
+            names=names,
+            environment=environment,
+            code=code,
+            secrets=self.secrets,
+            notifier=notifier,
+            encryption_key=shared.encryption_key,
+        )
+        alarms += (*self.scheduled_job.alarms, *self.vendor_check.alarms)
         dashboard = self._add_dashboard(names, environment, alarms)
         self._add_outputs(dashboard, shared)
 
@@ -217,6 +229,7 @@ class ChannelStack(Stack):
             alarms=alarms,
             delivery_events=self.delivery_events,
             scheduled_job=self.scheduled_job,
+            vendor_check=self.vendor_check,
         )
 
     def _add_outputs(self, dashboard: ChannelDashboard, shared: SharedStack) -> None:

@@ -290,6 +290,7 @@ class RejectedContext(PermanentFailure):
         problems: Every problem found; the text lists the first `MAX_LISTED_PROBLEMS`.
         key: The record's key, if the body contains it.
         request_id: The router's request id, if the body contains it.
+        is_rebuilt: Whether the body was rebuilt from that record.
     """
 
     def __init__(
@@ -299,11 +300,13 @@ class RejectedContext(PermanentFailure):
         *,
         key: RecordKey | None = None,
         request_id: str | None = None,
+        is_rebuilt: bool = False,
     ) -> None:
         super().__init__(code, Step.PARSE, _listed(problems))
         self.problems = tuple(problems)
         self.key = key
         self.request_id = request_id
+        self.is_rebuilt = is_rebuilt
 
 
 def unexpected_error(error: Exception, step: Step) -> ProcessingError:

@@ -32,8 +32,10 @@ from lambda_src.core.ledger import (
     LeaseManager,
     LedgerRecord,
     LedgerStore,
+    NextAction,
     RecipientSuppressed,
     SentRecord,
+    next_action,
 )
 from lambda_src.core.log import log_failure, log_unrecorded_failure
 from lambda_src.core.models import Answer, ContextObject, Delivery, Outcome, RecordKey
@@ -75,21 +77,42 @@ class FailureRecorder:
     ) -> None:
         """Record a message that was refused before its lease was acquired.
 
+        The record of an earlier message of the conversation stays unchanged. An approved one fails
+        if the message was rebuilt from it: each further copy would be rejected as well.
+
         Raises:
             RecipientErased: The recipient was erased after the request: nothing is recorded.
         """
         failure = self._failure(error, Status.FAILED)
         try:
-            if isinstance(error, RecipientSuppressed) and error.record:
-                self.store.mark_failed_if_unchanged(error.record, failure)
-            else:
-                self.store.record_rejection(key, failure, request_id, requested_at)
+            if found := self._reject(key, error, failure, request_id, requested_at):
+                self.store.mark_failed_if_unchanged(found, failure)
         except ConditionFailed:
-            pass  # the record of an earlier message of this conversation stays unchanged
+            pass  # another worker has changed the record
         except RecipientErased:
             raise
         except ProcessingError as unrecorded:
             log_unrecorded_failure(unrecorded)
+
+    def _reject(
+        self,
+        key: RecordKey,
+        error: PermanentFailure,
+        failure: Failure,
+        request_id: str | None,
+        requested_at: float,
+    ) -> LedgerRecord | None:
+        """Write the record of a refused message, or return the existing one that fails instead."""
+        if isinstance(error, RecipientSuppressed) and error.record:
+            return error.record
+        try:
+            self.store.record_rejection(key, failure, request_id, requested_at)
+        except ConditionFailed as failed:
+            found = failed.record
+            if found and isinstance(error, RejectedContext) and error.is_rebuilt:
+                is_free = next_action(found, "", failure.at) is NextAction.TAKE_OVER
+                return found if found.drafts.approved_by and is_free else None
+        return None
 
     def _record(self, lease: Lease, error: ProcessingError, delivery: Delivery) -> None:
         if error.recorded_status is None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from lambda_src.core import (
     BY_PHONE,
+    REBUILT,
     Addressing,
     ChannelParts,
     ContextObject,
@@ -148,6 +149,7 @@ class ContextParser:
             request_id=_text(
                 document, MAX_ID_BYTES, "frontend_payload", "request_data", "request_id"
             ),
+            is_rebuilt=_value(document, "metadata", REBUILT) is True,
         )
 
 
@@ -185,12 +187,17 @@ def _readable_part(body: str) -> Any:
 
 def _text(document: Any, max_bytes: int, *path: str) -> str | None:
     """Return the text at a path; None if it is not valid Unicode text of 1 to `max_bytes` bytes."""
+    text = _value(document, *path)
+    if not isinstance(text, str):
+        return None
+    encoded = text.encode(errors="ignore")
+    return text if 0 < len(encoded) <= max_bytes and encoded.decode() == text else None
+
+
+def _value(document: Any, *path: str) -> Any:
     for name in path:
         document = document.get(name) if isinstance(document, dict) else None
-    if not isinstance(document, str):
-        return None
-    encoded = document.encode(errors="ignore")
-    return document if 0 < len(encoded) <= max_bytes and encoded.decode() == document else None
+    return document
 
 
 def _summary_code(problems: Sequence[Problem]) -> str:

@@ -57,6 +57,7 @@ DURING_SEND: Mapping[FaultKind, str] = {
     FaultKind.CALLBACK_DELAYED: "the status is recorded late, and never regresses",
     FaultKind.CALLBACK_REPEATED: "the second callback changes nothing",
     FaultKind.CALLBACK_FORGED: "rejected, and counted",
+    FaultKind.TEMPLATE_STATE: "the alarm TemplatesNotApproved (python -m local check-vendors)",
     FaultKind.CALLBACK_WITHOUT_CODE: "the missing code is filled in by a later event",
 }
 """What follows from a kind of fault of a vendor that sends."""
@@ -75,6 +76,7 @@ DURING_DRAFT: Mapping[FaultKind, str] = {
     FaultKind.COMMENTARY: UNAFFECTED,
     FaultKind.REPEATED: UNAFFECTED,
     FaultKind.REASONING_ONLY: REWRITTEN,
+    FaultKind.RETIRING: "the alarm ModelsRetiring (python -m local check-vendors)",
 }
 """What follows from a kind of fault of OpenAI."""
 TITLES = {"openai": "OpenAI", "twilio": "Twilio", "ses": "Amazon SES", AWS: "DynamoDB"}
@@ -133,7 +135,7 @@ def register(views: Blueprint, parts: "Parts") -> None:
 
 def read(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
     """Return the switches of each target, and the form's last content."""
-    targets = {name: list(_switches(name, fake)) for name, fake in parts.cloud.fakes.items()}
+    targets = {name: list(switches(name, fake)) for name, fake in parts.cloud.fakes.items()}
     return {"targets": targets, "titles": TITLES, "form": request.form}
 
 
@@ -168,7 +170,8 @@ def _positive(text: str) -> int | None:
     return int(text)
 
 
-def _switches(target: str, fake: FakeService[Any]) -> Iterator[Switch]:
+def switches(target: str, fake: FakeService[Any]) -> Iterator[Switch]:
+    """Yield a switch for each fault of a target."""
     active: dict[str, list[str]] = {}
     for each in fake.pending_faults:
         match = each.match.contains

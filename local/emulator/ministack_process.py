@@ -10,6 +10,14 @@
 * An HTTP API without CORS answers OPTIONS with 403 there, and as any unknown route with 404 at AWS.
 * What has changed there can only be found out with many requests. Here `CHANGES_PATH` has it in
   one, and `LOG_PATH` the lines of a log group after a position (see `local.emulator.feed`).
+* The first process of each function lives as long as MiniStack there, with its memory and its
+  unpacked package. Here one that was idle for `IDLE_SECONDS` is ended, as AWS does, only later.
+* A table's item takes 30 KB there, and a transaction's request as much for ten minutes. Here items
+  are compressed, and a request is kept as its digest.
+* The tasks of a closed connection live for 75 seconds there, until Hypercorn's timeout. Here they
+  end with it.
+* Each value of a metric is kept there, and read at each evaluation of an alarm. Here equal values
+  of a minute are one with a count, and a metric keeps the latest `KEPT_VALUES`.
 * Log lines are kept without a limit there. Here a log group keeps the latest `KEPT_LINES`,
   compressed; CloudWatch Logs' own API has the latest `KEPT_EVENTS` of them.
 
@@ -20,6 +28,7 @@ Run as a script by the interpreter of .venv-cloud, which has MiniStack but not t
 
 import array
 import fcntl
+import hashlib
 import json
 import operator
 import os
@@ -31,7 +40,8 @@ import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 CHANGES_PATH = "/_local-cloud/changes"
@@ -39,9 +49,16 @@ LOG_PATH = "/_local-cloud/log"
 KEPT_LINES = 100_000
 """Of each log group: those of some ten thousand messages, in about 10 MB."""
 KEPT_EVENTS = 2_000
+KEPT_VALUES = 20_000
+"""Of each metric."""
 CHUNK_LINES = 500
 MAX_LINES = 5_000
 """In one response."""
+
+KEPT_SCAN_SECONDS = 10
+EXPIRY_SECONDS = 900
+IDLE_SECONDS = 60
+REAP_SECONDS = 5
 
 CHUNK_BYTES = 65_536
 END_SECONDS = 1
@@ -246,6 +263,188 @@ class Counter:
         return self._function(*arguments, **named)
 
 
+def decompress(item: bytes) -> Any:
+    """Return a compressed item."""
+    return json.loads(zlib.decompress(item))
+
+
+class Items(dict[str, Any]):
+    """The items of a table's partition by their sort keys, compressed: to a fifteenth."""
+
+    decompress: ClassVar[Callable[[bytes], Any]] = decompress
+
+    def __setitem__(self, key: str, item: Any) -> None:
+        super().__setitem__(key, zlib.compress(json.dumps(item).encode(), 1))
+
+    def __getitem__(self, key: str) -> Any:
+        return Items.decompress(super().__getitem__(key))
+
+    def __deepcopy__(self, memo: object) -> "Items":
+        copied = Items()
+        dict.update(copied, dict(super().items()))
+        return copied
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return an item."""
+        item = super().get(key)
+        return default if item is None else Items.decompress(item)
+
+    def pop(self, key: str, default: Any = None) -> Any:
+        """Remove and return an item."""
+        item = self.get(key, default)
+        super().pop(key, None)
+        return item
+
+    def values(self) -> Any:
+        """Return the items."""
+        return [self[key] for key in self]
+
+    def items(self) -> Any:
+        """Return the sort keys with their items."""
+        return [(key, self[key]) for key in self]
+
+
+def seldom_expired(settings: Any) -> Any:
+    """Return the tables' settings of items' expiry, with which items are seldom looked at.
+
+    MiniStack does it each minute; AWS takes days to delete an expired item.
+    """
+    next_at = time.monotonic() + EXPIRY_SECONDS
+
+    def all_items(self: Any) -> list[Any]:
+        nonlocal next_at
+        if time.monotonic() < next_at:
+            return []
+        next_at = time.monotonic() + EXPIRY_SECONDS
+        return [*self.to_dict().items()]
+
+    seldom = type("SeldomExpired", (type(settings),), {"all_items": all_items})()
+    seldom.update(settings)
+    return seldom
+
+
+def scan_decompressed(scan: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what scans a table; each of many pages reads all items, which are kept for a while."""
+    keep = lru_cache(maxsize=None)(decompress)
+    repeat(keep.cache_clear, KEPT_SCAN_SECONDS)
+
+    def run(*arguments: Any) -> Any:
+        Items.decompress = keep
+        try:
+            return scan(*arguments)
+        finally:
+            Items.decompress = decompress
+
+    return run
+
+
+def compress_items(set_item: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what stores an item of a table, for partitions that are compressed."""
+
+    def set_compressed(table: dict[str, Any], partition: str, *key_and_item: Any) -> Any:
+        table["items"].setdefault(partition, Items())
+        return set_item(table, partition, *key_and_item)
+
+    return set_compressed
+
+
+class Payload:
+    """The digest of a transaction's request, instead of the request: is equal to an equal one."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._digest = self._hash(request)
+
+    def __eq__(self, request: object) -> bool:
+        return self._digest == self._hash(request)
+
+    __hash__ = None  # type: ignore[assignment]  # compared only
+
+    @staticmethod
+    def _hash(request: object) -> bytes:
+        return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).digest()
+
+
+def store_digests(store_token: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what keeps a transaction's token, for ten minutes, without the request."""
+    return lambda token, entry: store_token(
+        token, entry | {"signature": Payload(entry["signature"])}
+    )
+
+
+def close_connections(tcp_server: Any) -> Callable[[Any], Awaitable[None]]:
+    """Return what reads a connection of the server, and ends its tasks with it."""
+    read = tcp_server._read_data
+
+    async def read_data(connection: Any) -> None:
+        await read(connection)
+        await connection.idle_task.stop()
+
+    return read_data
+
+
+class Values(list[dict[str, Any]]):
+    """The latest values of a metric; equal ones of a minute are one with a count.
+
+    That changes no statistic, nor a percentile: CloudWatch keeps one value a minute, too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._minute = 0
+        self._of_minute: dict[tuple[str, float], dict[str, Any]] = {}
+
+    def append(self, point: dict[str, Any]) -> None:
+        """Add a value."""
+        minute = int(point["Timestamp"] // 60)
+        if minute != self._minute:
+            self._minute, self._of_minute = minute, {}
+        if "_stat" not in point:
+            same = self._of_minute.setdefault((point["Unit"], point["Value"]), point)
+            if same is not point:
+                same["Count"] = same.get("Count", 1.0) + point.get("Count", 1.0)
+                return
+        if self:
+            point["Dimensions"] = self[0]["Dimensions"]  # equal, and kept once
+        super().append(point)
+        if len(self) > KEPT_VALUES:
+            del self[: KEPT_VALUES // 10]
+
+
+def bounded_values(metrics: Any) -> Callable[[tuple[str, str, str]], Values]:
+    """Return what finds the values of a metric, or creates their list."""
+    return lambda key: metrics.get(key) or metrics.setdefault(key, Values())
+
+
+def end_idle_processes(lambda_runtime: Any) -> None:
+    """End the functions' processes that were idle for `IDLE_SECONDS`.
+
+    One whose last log lines belong to no invocation yet is kept.
+    """
+    idle: list[Any] = []
+    since = time.time() - IDLE_SECONDS
+    with lambda_runtime._lock:
+        for key, workers in [*lambda_runtime._workers.items()]:
+            idle += (ended := [each for each in workers if _is_idle(each, since)])
+            lambda_runtime._workers[key] = [each for each in workers if each not in ended]
+    lambda_runtime.kill_workers(idle)
+
+
+def _is_idle(worker: Any, since: float) -> bool:
+    is_logged = not worker._stderr_queue.qsize()
+    return is_logged and not worker.in_use and worker.last_used < since
+
+
+def repeat(action: Callable[[], object], seconds: float) -> None:
+    """Repeat an action in a thread until the process ends."""
+
+    def run() -> None:
+        while True:
+            time.sleep(seconds)
+            action()
+
+    threading.Thread(target=run, daemon=True).start()
+
+
 def log_failed_starts(execute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Return what invokes a function, with the error of a failed start as the invocation's log."""
 
@@ -338,8 +537,9 @@ def decide(
 
 
 if __name__ == "__main__":
+    from hypercorn.asyncio import tcp_server  # type: ignore[import-not-found]
     from ministack import app  # type: ignore[import-not-found]
-    from ministack.core.lambda_runtime import Worker  # type: ignore[import-not-found]
+    from ministack.core import lambda_runtime  # type: ignore[import-not-found]
     from ministack.services import (  # type: ignore[import-not-found]
         apigateway,
         cloudwatch,
@@ -349,16 +549,22 @@ if __name__ == "__main__":
         sqs,
     )
 
-    Worker._read_stderr = read_log
-    Worker._drain_stderr_bounded = log_of_invocation
+    lambda_runtime.Worker._read_stderr = read_log
+    lambda_runtime.Worker._drain_stderr_bounded = log_of_invocation
+    repeat(lambda: end_idle_processes(lambda_runtime), REAP_SECONDS)
     apigateway._cors_preflight_response = answer_preflight(apigateway)
     cloudwatch._evaluate_alarm = evaluate_alarms(cloudwatch)
     lambda_svc._execute_function_warm = log_failed_starts(lambda_svc._execute_function_warm)
     log_groups = LogGroups(cloudwatch_logs)
     cloudwatch_logs._fanout_to_subscription_filters = log_groups.record
-    cloudwatch._metric_bucket = data_points = Counter(cloudwatch._metric_bucket)
+    cloudwatch._metric_bucket = data_points = Counter(bounded_values(cloudwatch._metrics))
+    tcp_server.TCPServer._read_data = close_connections(tcp_server.TCPServer)
+    dynamodb._ttl_settings = seldom_expired(dynamodb._ttl_settings)
+    dynamodb._scan = scan_decompressed(dynamodb._scan)
+    dynamodb._txn_token_store = store_digests(dynamodb._txn_token_store)
+    cloudwatch._evict_old_metrics = lambda: None  # it copies all values at each request
     cloudwatch._record_history = alarms = Counter(cloudwatch._record_history)
-    dynamodb._set_item = puts = Counter(dynamodb._set_item)
+    dynamodb._set_item = puts = Counter(compress_items(dynamodb._set_item))
     dynamodb._remove_item = deletions = Counter(dynamodb._remove_item)
 
     changes: dict[str, Callable[[], object]] = {

@@ -43,9 +43,12 @@ class FaultKind(StrEnum):
     REPEATED = "repeated"
     REASONING_ONLY = "reasoning_only"
 
+    RETIRING = "retiring"
+
     # Twilio only
     UNDELIVERED = "undelivered"
     DELIVERY_FAILED = "delivery_failed"
+    TEMPLATE_STATE = "template_state"
 
     # Instead of requests: for status callbacks (Twilio) and, the first three, events (SES)
     CALLBACK_LOST = "callback_lost"
@@ -71,7 +74,7 @@ FORGERIES = ("signature", "unsigned", "body", "account")
 """What is wrong with a forged callback: it is signed with another token, not signed, signed for
 other parameters, or signed by another account."""
 
-_LATE_FAILURES = {FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED}
+_NUMBERED = {FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED, FaultKind.RETIRING}
 _MIN_STATUS = {FaultKind.ERROR: 400, FaultKind.NOT_JSON: 200}
 
 
@@ -82,7 +85,8 @@ class Fault:
     Attributes:
         kind: What goes wrong.
         status: HTTP status of an abnormal response; 0 where none is sent.
-        code: The vendor's error code, the reason of an incomplete response, or one of `FORGERIES`.
+        code: The vendor's error code, the reason of an incomplete response, days until a model's
+            end, a template's state, or one of `FORGERIES`.
         message: The vendor's error text; empty for the fake's default.
         retry_after: Value of the Retry-After header in seconds; None for no header.
         seconds: Duration of a slow response, of the model's thinking, or of a callback's delay.
@@ -102,7 +106,7 @@ class Fault:
         minimum = _MIN_STATUS.get(self.kind, 0)
         if self.status < minimum:
             raise ValueError(f"status: {self.kind} needs at least {minimum}")
-        if self.kind in _LATE_FAILURES and not self.code.isdecimal():
+        if self.kind in _NUMBERED and not self.code.isdecimal():
             raise ValueError(f"code: {self.kind} needs a number")
         if self.kind is FaultKind.CALLBACK_FORGED and self.code not in FORGERIES:
             raise ValueError(f"code: {self.kind} needs one of {', '.join(FORGERIES)}")
@@ -185,6 +189,16 @@ class Fault:
     def reasoning_only(cls) -> "Fault":
         """OpenAI: a completed response without a message."""
         return cls(FaultKind.REASONING_ONLY)
+
+    @classmethod
+    def retiring(cls, days: int = 20) -> "Fault":
+        """OpenAI: every model has a shutdown date, in so many days."""
+        return cls(FaultKind.RETIRING, code=str(days))
+
+    @classmethod
+    def template_state(cls, state: str = "paused") -> "Fault":
+        """Twilio: every template has this approval state at WhatsApp."""
+        return cls(FaultKind.TEMPLATE_STATE, code=state)
 
     @classmethod
     def undelivered(cls, code: int = 63016) -> "Fault":

@@ -65,6 +65,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         wait: How requests wait.
         vendor_faults: Kinds of faults that this vendor's application applies itself.
         vendor_requests: The requests that these faults apply to by default.
+        own_requests: The requests of those of these faults that apply to others.
         request_groups: Groups of requests by name, to which rules can be limited; the first one is
             meant where none is named. Empty for requests of one kind only.
         named_faults: An error response for each of the vendor's error codes, by the code.
@@ -75,6 +76,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
 
     vendor_faults: ClassVar[frozenset[FaultKind]] = frozenset()
     vendor_requests: ClassVar[Match] = ANY_REQUEST
+    own_requests: ClassVar[Mapping[FaultKind, Match]] = {}
     event_faults: ClassVar[frozenset[FaultKind]] = frozenset()
     request_groups: ClassVar[Mapping[str, Match]] = {}
     selector: ClassVar[tuple[str, str]] = (".+", "a text")
@@ -188,6 +190,8 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
 
     def default_match(self, fault: Fault) -> Match:
         """Return the requests, or the reports, that a fault applies to by default."""
+        if fault.kind in self.own_requests:
+            return self.own_requests[fault.kind]
         is_of_requests = fault.kind in self.vendor_faults - self.event_faults
         return self.vendor_requests if is_of_requests else ANY_REQUEST
 

@@ -52,6 +52,7 @@ class Channel:
         has_callbacks: Whether the vendor reports by signed HTTP requests to the receiver.
         has_vendor_events: Whether the vendor puts events on the events queue through a topic.
         has_status_lookup: Whether the vendor can be asked for the status of a message.
+        has_template_approval: Whether messages use templates that somebody has to approve.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Channel:
     has_callbacks: bool = True
     has_vendor_events: bool = False
     has_status_lookup: bool = True
+    has_template_approval: bool = False
 
     def receives_callbacks(self, environment: "Environment") -> bool:
         """Return whether the channel has a receiver of callbacks in an environment."""

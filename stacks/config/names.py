@@ -156,6 +156,16 @@ class ChannelNames:
         return f"/aws/lambda/{self.scheduler}"
 
     @property
+    def vendor_check(self) -> str:
+        """The check of what vendors retire, and the rule that invokes it."""
+        return f"{self.channel.name}-vendor-check-{self.environment.name}"
+
+    @property
+    def vendor_check_log_group(self) -> str:
+        """The vendor check's log group."""
+        return f"/aws/lambda/{self.vendor_check}"
+
+    @property
     def events(self) -> "EventsNames":
         """Names of the queue and the worker of delivery events."""
         return EventsNames(self.channel, self.environment, self.project)

@@ -172,6 +172,15 @@ def test_asking_again_is_counted_for_who_knew_the_answer(worker: int, expected: 
     assert expected == history_of(events).asked_again
 
 
+def test_answer_that_is_followed_by_another_request_is_counted() -> None:
+    """It cost a request, although its worker never stored it."""
+    asked = Event(0.0, Attempt(1, ASK), Happening.ARRIVED, OURS, OURS)
+    answered = replace(asked, what=Happening.ANSWERED, status=200)
+    assert [0, 1] == [
+        history_of(events).ai_answers for events in ([asked, answered], [asked, answered, asked])
+    ]
+
+
 def test_trace_leaves_out_what_follows_from_another_line() -> None:
     """A call that is answered at once as the service answers takes one line."""
     arrived = replace(ACQUIRED, what=Happening.ARRIVED, after=NOTHING, status=0)
@@ -202,16 +211,8 @@ def test_outcome_is_short(result: CellResult, expected: str) -> None:
     assert expected == result.outcome
 
 
-def test_results_are_counted_by_what_went_wrong() -> None:
-    """Lost, duplicated, wrong and unresolved are counts of cells; one may be several."""
-    result = CellsResult.of(
-        "ours",
-        (
-            REACHED,
-            replace(REACHED, broken=(Rule.AT_MOST_ONCE, Rule.RECORD_IS_TRUE)),
-            replace(REACHED, broken=(Rule.SENT_IN_THE_END,), is_unresolved=True),
-            replace(REACHED, operator_actions=2),
-        ),
-    )
-    assert ((1, 1, 1, 1), 1) == (result.counts, result.operator_needed)
-    assert [f'python -m tests.faults cell "{NAME}"'] * 2 == [v.replay for v in result.violations]
+def test_violation_names_the_command_that_repeats_its_cell() -> None:
+    """Only a cell that is not kept is a violation."""
+    broken = replace(REACHED, broken=(Rule.AT_MOST_ONCE,))
+    result = CellsResult.of("ours", (REACHED, broken, replace(REACHED, operator_actions=2)))
+    assert [f'python -m tests.faults cell "{NAME}"'] == [v.replay for v in result.violations]

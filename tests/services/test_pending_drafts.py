@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from lambda_src import index, scheduler
 from lambda_src.core import (
@@ -18,7 +17,14 @@ from lambda_src.core.delivery.scheduled_job import JobFailed
 from lambda_src.services.dynamodb import serialize
 from lambda_src.services.dynamodb.updates import open_values
 from tests.support.callbacks import Callbacks
-from tests.support.channel import CONVERSATION, RECIPIENT, Channel, context
+from tests.support.channel import (
+    CONVERSATION,
+    RECIPIENT,
+    Channel,
+    context,
+    failing_operation,
+    recipient_data,
+)
 
 AGE = 700
 HELD, APPROVED = OpenWork.HELD, OpenWork.APPROVED
@@ -86,6 +92,38 @@ def test_an_approved_message_is_queued_until_a_worker_acquires_it(callbacks: Cal
 
 
 @pytest.mark.parametrize(
+    ("lease", "is_rebuilt", "status"),
+    [
+        ({}, True, "failed"),
+        # Its worker ended without a trace; the lease has expired.
+        ({"conversation_status": "processing", "lease_expires_at": 1}, True, "failed"),
+        ({"conversation_status": "processing"}, True, "processing"),
+        ({"conversation_status": "sending"}, True, "sending"),
+        ({}, False, "retry"),
+    ],
+    ids=str,
+)
+def test_an_approved_message_that_is_rejected_fails_and_is_not_queued_again(
+    callbacks: Callbacks, lease: dict[str, Any], *, is_rebuilt: bool, status: str
+) -> None:
+    """Unless a worker may be sending it, or the router sent what was rejected."""
+    channel = callbacks.channel
+    _approve(channel)
+    approved = {"written_by": {"approved_by": "dana"}, "comms_consent": False}
+    channel.set_fields(
+        CONVERSATION, **approved | {"lease_expires_at": round(time.time()) + 60} | lease
+    )
+    callbacks.schedule()
+    (rebuilt,) = channel.receive_all()
+    refused = context(lambda document: recipient_data(document).update(comms_consent=False))
+    assert 1 == len(channel.deliver(rebuilt["Body"] if is_rebuilt else refused))
+    record = channel.record()
+    assert status == record["conversation_status"]
+    assert (status == "failed") == (record["failure"]["code"] == "consent_not_given")
+    assert (status == "failed") == ("open_work" not in record)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {},
@@ -117,33 +155,20 @@ def test_a_mark_that_has_changed_since_is_not_acted_upon(
         job.parts[1].records.postpone_approved(key_, since, time.time())
 
 
-def _refuse(client: Any, service: str, operation: str) -> None:
-    def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "InternalError", "Message": RECIPIENT}}, operation)
-
-    client.meta.events.register(f"before-call.{service}.{operation}", refuse)
-
-
 @pytest.mark.parametrize("fault", ["record", "GetItem", "UpdateItem", "SendMessage"])
 def test_one_part_of_the_job_does_not_prevent_the_others(callbacks: Callbacks, fault: str) -> None:
     """A message that cannot be queued is named, stays due, and ends the run with an error."""
     channel = callbacks.channel
     _approve(channel, "broken")
     _approve(channel, "whole")
-    job: Any = scheduler.scheduler()
-    approved = job.parts[1]
     if fault == "record":
         broken = {"primary_channel": RECIPIENT, "conversation_id": "broken"}
         channel.dynamodb.update_item(
             TableName=channel.table, Key=serialize(broken), UpdateExpression="REMOVE ai_config"
         )
-    elif fault == "SendMessage":
-        _refuse(approved.queue._client, "sqs", fault)
-    else:
-        _refuse(approved.records._client, "dynamodb", fault)
     channel.read_log()
     channel.read_metrics()
-    with pytest.raises(JobFailed):
+    with failing_operation(channel, fault, "InternalError"), pytest.raises(JobFailed):
         callbacks.schedule()
     queued = [json.loads(message["Body"])["conversation_data"] for message in channel.receive_all()]
     expected = {"record": ["whole"], "UpdateItem": ["broken", "whole"]}.get(fault, [])
@@ -155,6 +180,6 @@ def test_one_part_of_the_job_does_not_prevent_the_others(callbacks: Callbacks, f
     published = {name for line in channel.read_metrics() for name in line}
     ages = {"OldestHeldDraftSeconds", "OldestLookupDueSeconds", "ApprovedDraftsQueued"}
     assert ages <= published
-    assert "broken" in [
-        key.conversation_id for _, key in approved.records.due(APPROVED, time.time())
-    ]
+    job: Any = scheduler.scheduler()
+    due = job.parts[1].records.due(APPROVED, time.time())
+    assert "broken" in [key.conversation_id for _, key in due]

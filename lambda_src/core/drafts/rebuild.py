@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from lambda_src.core.contract import CONVERTED_VALUES, Step
+from lambda_src.core.contract import CONVERTED_VALUES, REBUILT, Step
 from lambda_src.core.errors import UnrecognizedRecord
 
 RECORDED_PREFIXES = ("auto_queue_", "rate_limits")
@@ -40,7 +40,8 @@ def rebuild_context(record: Mapping[str, Any]) -> str:
     """Return the context object of a record as JSON text.
 
     Its parser returns for it what it returned for the message itself. Fields that are not recorded
-    are left out: unknown ones, the router's `api_key` and `conversation_status`.
+    are left out: unknown ones, the router's `api_key` and `conversation_status`. The metadata say
+    that it was rebuilt.
 
     Args:
         record: The record's attributes, with numbers as decimals.
@@ -64,7 +65,7 @@ def rebuild_context(record: Mapping[str, Any]) -> str:
         if name in COMPANY_FIELDS or name.startswith(RECORDED_PREFIXES)
     }
     document = {
-        "metadata": _some(fields, "router_version"),
+        "metadata": {**_some(fields, "router_version"), REBUILT: True},
         "conversation_data": _some(fields, "conversation_id"),
         "frontend_payload": {
             "company_data": _some(fields, "company_id", "project_id"),

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, request
@@ -121,12 +122,14 @@ class ResponseRoutes:
 
     def _retrieve_model(self, name: str) -> dict[str, Any]:
         check_model(name, self._models)
+        fault = injected_fault(request.environ)
+        end = datetime.now(UTC).date() + timedelta(int(fault.code)) if fault else None
         return {
             "id": name,
             "object": "model",
             "created": 0,
             "owned_by": "system",
-            "shutdown_date": None,
+            "shutdown_date": end and end.isoformat(),
         }
 
     def _moderate(self) -> dict[str, Any]:

@@ -33,9 +33,12 @@ class FakeOpenAI(FakeService[OpenAISettings]):
     vendor_faults = frozenset(
         {FaultKind.THINKING, FaultKind.REFUSAL, FaultKind.INCOMPLETE}
         | {FaultKind.FAILED, FaultKind.WRONG_OUTPUT, FaultKind.COMMENTARY}
-        | {FaultKind.REPEATED, FaultKind.REASONING_ONLY}
+        | {FaultKind.REPEATED, FaultKind.REASONING_ONLY, FaultKind.RETIRING}
     )
     vendor_requests = Match(method="POST", paths=("/v1/responses", "/v1/threads/*/runs"))
+    own_requests: ClassVar[Mapping[FaultKind, Match]] = {
+        FaultKind.RETIRING: Match(method="GET", paths=("/v1/models/*",))
+    }
     request_groups: ClassVar[Mapping[str, Match]] = {
         "answers": vendor_requests,
         "all": ANY_REQUEST,

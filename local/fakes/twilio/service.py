@@ -45,7 +45,13 @@ class FakeTwilio(FakeService[TwilioSettings]):
         port: Where to listen; 0 for any free port.
     """
 
-    vendor_faults = frozenset({FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED}) | CALLBACK_FAULTS
+    vendor_faults = (
+        frozenset({FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED, FaultKind.TEMPLATE_STATE})
+        | CALLBACK_FAULTS
+    )
+    own_requests: ClassVar[Mapping[FaultKind, Match]] = {
+        FaultKind.TEMPLATE_STATE: Match(method="GET", paths=("/v1/Content/*/ApprovalRequests",))
+    }
     event_faults = CALLBACK_FAULTS
     vendor_requests = Match(method="POST", paths=(f"{API}/Accounts/*/Messages.json",))
     request_groups: ClassVar[Mapping[str, Match]] = {
@@ -159,6 +165,7 @@ class FakeTwilio(FakeService[TwilioSettings]):
         application.get(f"{account}/Messages/<sid>.json")(self._fetch)
         application.delete(f"{account}/Messages/<sid>.json")(self._delete)
         application.get("/v1/Content/<sid>")(self._fetch_template)
+        application.get("/v1/Content/<sid>/ApprovalRequests")(self._fetch_approval)
         application.register_error_handler(TwilioError, TwilioError.response)
         for kind, code in ((NotFound, 20404), (MethodNotAllowed, 20004)):
             error = TwilioError(code)
@@ -204,6 +211,23 @@ class FakeTwilio(FakeService[TwilioSettings]):
             "friendly_name": "Fake template",
             "types": {"twilio/text": {"body": self._templates[sid]}},
             "url": f"https://content.twilio.com/v1/Content/{sid}",
+        }
+
+    def _fetch_approval(self, sid: str) -> dict[str, Any]:
+        """Return a template's approval by WhatsApp; documented where the template is."""
+        if sid not in self._templates:
+            raise TwilioError(20404)
+        fault = injected_fault(request.environ)
+        return {
+            "sid": sid,
+            "whatsapp": {
+                "type": "whatsapp",
+                "name": "fake_template",
+                "category": "MARKETING",
+                "status": fault.code if fault else "approved",
+                "rejection_reason": "",
+            },
+            "url": f"https://content.twilio.com/v1/Content/{sid}/ApprovalRequests",
         }
 
     def _delete(self, account_sid: str, sid: str) -> tuple[str, int]:

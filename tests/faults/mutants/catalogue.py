@@ -266,6 +266,23 @@ def _failures_not_reported(batch: BatchHandler, deliveries: Sequence[Delivery]) 
     return []
 
 
+def _mark_removed(store: Around, lease: Lease, found: LedgerRecord) -> None:
+    unapproved = replace(found.drafts, approved_by="")
+    store.port.take_over(lease, replace(found, drafts=unapproved))
+
+
+def _equal_times_ordered(
+    part: Reconciler,
+    delivery: Delivery,
+    context: ContextObject,
+    record: LedgerRecord,
+    **is_final: bool,
+) -> str | None:
+    if record.intent:  # less than the millisecond to which the table rounds
+        record = replace(record, intent=replace(record.intent, at=record.intent.at - 1e-6))
+    return Reconciler._lookup(part, delivery, context, record, **is_final)
+
+
 def _unlisted_is_unsent(
     part: Reconciler, delivery: Delivery, record: LedgerRecord, code: str
 ) -> None:
@@ -412,8 +429,18 @@ BOTH_SHOWN = "kill_at 0 after:hand_off.put; show 0 0; show 1 0"
 """A new container, which has cached no secret, gets the next message."""
 PROCESSOR_ONLY = "cells have the processor only"
 
-NO_FLAWS = "cells have no drafts that fail their checks"
-NO_APPROVALS = "cells have no operator who approves"
+NO_CHANGES = "cells have no answers of version 1.x, and no change of a template"
+ONE_OPERATOR = "a cell has one operator, who approves each draft as it is"
+AT_REST = "the operator waits for the end of all workers"
+OVERTAKES = "the worker that takes over ends before a frozen one goes on"
+LATE_WORKER = "old_record 0 1; deliver 1; redeliver 0; run_to -1 after:mapping.delete; show 1 0; decide 1 edit 1"
+"""What one worker held is approved, before another one acquires it whose queue message is deleted."""
+ANSWER_LOST = "fail_at 0 sender.send accepted-answer-lost"
+EQUAL_TIMES = (
+    "begin 3 1 0 0 0 1; arrive 1; old_record 0 1; write_badly 4 0; deliver 1; "
+    f"{ANSWER_LOST}; fail_at 0 generator.generate openai_400; deliver 2; {ANSWER_LOST}"
+)
+"""Two messages of one text are sent at the same moment, and both answers are lost."""
 BAD = f"write_badly 2 0; {schedules.DELIVERED}"
 
 LOST = frozenset(
@@ -432,7 +459,7 @@ _ALL = (
     Mutant("no_fence", "A worker's writes do not require owner, attempt and lease.",
            OVERTAKEN, around_store(**UNFENCED),
            (Rule.SILENT_WITHOUT_LEASE, f"{schedules.TWO_AT_THE_AI}; wait 95; redeliver 0; run_to -1 before:generator.generate; finish 0"),
-           no_cell="the worker that takes over ends before a frozen one goes on"),
+           no_cell=OVERTAKES),
     Mutant("unclaimed", "Nothing is written before the AI is asked.",
            frozenset({Rule.AI_NOT_ASKED_AGAIN, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END}), around_store(create=_create_later, record_intent=_create_with_intent),
            (Rule.SENT_IN_THE_END, "arrive 0; arrive 0"),
@@ -469,7 +496,7 @@ _ALL = (
     Mutant("stall_ignored", "A worker that was delayed after its intent sends, whatever was decided meanwhile.",
            frozenset({Rule.RECORD_IS_TRUE, Rule.SILENT_WITHOUT_LEASE}), override(AtMostOnceSender, _is_too_late=lambda *_: False),
            (Rule.RECORD_IS_TRUE, f"{schedules.INTENT_RECORDED}; wait 20; redeliver 0; finish -1; operator 0"),
-           no_cell="the operator waits for the end of all workers"),
+           no_cell=AT_REST),
     Mutant("send_repeated", "A send whose answer was lost is repeated at once, as SDKs do.",
            DUPLICATED, around_sender(_sent_again),
            (Rule.AT_MOST_ONCE, f"{schedules.FAILING_SEND} accepted-answer-lost"),
@@ -512,6 +539,9 @@ _ALL = (
            LOST, around_store(related_records=lambda *_: ()),
            (Rule.RECORD_IS_TRUE, f"arrive 1; {schedules.FAILING_SEND} never-arrived"),
            no_cell="a cell has one conversation"),
+    Mutant("equal_times_ordered", "Messages of one text and one time are assigned to conversations.",
+           frozenset({Rule.RECORD_IS_TRUE}), override(Reconciler, _lookup=_equal_times_ordered),
+           (Rule.RECORD_IS_TRUE, EQUAL_TIMES), no_cell="a cell has one conversation"),
     Mutant("not_verified", "A callback's signature and account are not verified.",
            FALSE, override(EventRecorder, _verify=lambda *_: None),
            (Rule.FORGERY_HAS_NO_EFFECT, f"{schedules.DELIVERED}; finish 0; forge 0 0 read; {schedules.WORKED}"),
@@ -543,47 +573,51 @@ _ALL = (
     Mutant("held_unfenced", "A draft is held without the condition of the lease.",
            OVERTAKEN, around_store(hold_draft=_unfenced("hold_draft")),
            (Rule.SILENT_WITHOUT_LEASE, f"{BAD}; run_to 0 before:store.hold_draft; wait 95; redeliver 0; run_to -1 before:generator.generate; finish 0"),
-           no_cell=NO_FLAWS),
+           no_cell=OVERTAKES),
     Mutant("copy_ignored", "A held message is acknowledged although its copy was not put on the hand-off queue.",
            LOST, override(MessageFlow, _hand_off=_copy_ignored),
            (Rule.DELETED_ONLY_IF_SENT, f"{BAD}; fail_at 0 hand_off.put hand_off_unavailable; finish 0"),
-           no_cell=NO_FLAWS),
+           cell=(Rule.DELETED_ONLY_IF_SENT, "draft held / sqs.SendMessage#1 / server error / alone")),
     Mutant("problem_not_stored", "That the AI's first answer failed is not stored before the second request.",
            frozenset({Rule.TWO_REQUESTS}), around_store(reject_draft=lambda *_: None),
            (Rule.TWO_REQUESTS, f"{BAD}; run_to 0 after:generator.generate; advance 0 0 1; fail_at 0 generator.generate openai_500; finish 0"),
-           no_cell=NO_FLAWS),
+           cell=(Rule.TWO_REQUESTS, "draft held / openai.POST responses#2 / throttled / redelivered")),
     Mutant("approved_checked", "An approved text is checked and reviewed like any other.",
            frozenset({Rule.SENT_AS_APPROVED, Rule.APPROVAL_SUFFICES}), override(MessageComposer, reuse=_checked_again),
            (Rule.SENT_AS_APPROVED, f"{schedules.SHOWN}; decide 0 edit_badly 0"),
-           no_cell=NO_APPROVALS),
+           no_cell=ONE_OPERATOR),
     Mutant("any_template", "An approved text is sent although the template has changed.",
            frozenset({Rule.SENT_AS_APPROVED}), override(MessageComposer, reuse=_in_any_template),
            (Rule.SENT_AS_APPROVED, schedules.Situation.TEMPLATE_CHANGED.schedule.replace("change_template", "change_template; kill 0")),
-           no_cell=NO_APPROVALS),
+           no_cell=NO_CHANGES),
     Mutant("stored_unchecked", "A stored answer is sent without the stamp of its checks.",
            frozenset({Rule.ONLY_APPROVED}), override(MessageComposer, _checked=_sent_unchecked),
            (Rule.ONLY_APPROVED, schedules.Situation.OLD_HELD.schedule),
-           no_cell=NO_FLAWS),
+           no_cell=NO_CHANGES),
     Mutant("approvals_not_queued", "The scheduled job does not queue what was approved.",
            frozenset({Rule.APPROVAL_SUFFICES}), override(ApprovedDrafts, _queue=lambda *_: False),
            (Rule.APPROVAL_SUFFICES, schedules.APPROVED_UNQUEUED),
-           no_cell=NO_APPROVALS, of=ApprovedDrafts),
+           no_cell="cells have no scheduled job", of=ApprovedDrafts),
+    Mutant("mark_removed", "The worker that acquires an approved message removes its mark at once.",
+           frozenset({Rule.APPROVAL_SUFFICES}), around_store(take_over=_mark_removed),
+           (Rule.APPROVAL_SUFFICES, f"{LATE_WORKER}; kill_at 0 after:store.take_over"),
+           no_cell=AT_REST),
     Mutant("any_draft_approved", "An approval applies to whatever draft waits, not to the one that was shown.",
            frozenset({Rule.CAN_BE_DECIDED, Rule.SENT_AS_APPROVED}), override(Approvals, approve=_whatever_is_held),
            (Rule.CAN_BE_DECIDED, f"{BAD}; {BOTH_SHOWN}; change_template; decide 1 edit 0; deliver 1; finish 0; decide 0 approve 0"),
-           no_cell=NO_APPROVALS, of=Approvals),
+           no_cell=ONE_OPERATOR, of=Approvals),
     Mutant("copies_listed", "Drafts are listed from the hand-off queue, whose copies expire.",
            frozenset({Rule.CAN_BE_DECIDED}), override(Approvals, list_held=_copies_listed),
            (Rule.CAN_BE_DECIDED, schedules.Situation.COPY_EXPIRED.schedule),
-           no_cell=NO_APPROVALS, of=Approvals),
+           no_cell=ONE_OPERATOR, of=Approvals),
     Mutant("rejection_released", "A redrive releases a conversation whose draft was rejected.",
            frozenset({Rule.REJECTION_IS_FINAL, Rule.TWO_REQUESTS}), override(Approvals, redrive_decision=_rejection_released),
            (Rule.REJECTION_IS_FINAL, "begin 2 0 0 0; old_record 0 1; deliver 1; finish 0; show 0 0; decide 0 reject 0; arrive 0"),
-           no_cell=NO_APPROVALS, of=Approvals),
+           no_cell=ONE_OPERATOR, of=Approvals),
     Mutant("thread_kept", "The record of an edited text names the AI's conversation, which does not contain it.",
            frozenset({Rule.RECORD_IS_TRUE}), override(Approvals, compose=_thread_kept),
            (Rule.RECORD_IS_TRUE, f"{schedules.SHOWN}; decide 0 edit 0"),
-           no_cell=NO_APPROVALS, of=Approvals),
+           no_cell=ONE_OPERATOR, of=Approvals),
 )
 # fmt: on
 

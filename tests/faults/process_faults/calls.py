@@ -253,6 +253,7 @@ def history_of(events: Iterable[Event]) -> History:
 
 def _note_generation(history: History, event: Event) -> None:
     if event.what is Happening.ARRIVED:
+        history.begins_to_ask(str(event.worker))
         history.asked(str(event.worker), has_answer=event.before.has_answer)
     elif event.what is Happening.ANSWERED and event.status < 300:
         history.answered(str(event.worker))

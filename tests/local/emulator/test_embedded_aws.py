@@ -32,12 +32,10 @@ from local.emulator.feed import Feed
 from local.emulator.filter_patterns import UnsupportedPatternError
 from local.emulator.function_logs import LogReader
 from local.emulator.metric_relay import MetricRelay, RelayThread
-from local.emulator.ministack import MiniStack
 from local.emulator.ministack_process import log_of_invocation, read_log
 from local.emulator.queue_metrics import PUBLISH_SECONDS, QueueAgeMetric, QueueDepthMetric
 from local.errors import LocalCloudError
 from local.fakes import Fault, FaultKind, Match, Rule
-from local.fakes.server import HOST, free_port
 from local.message_tracker import MessageState, MessageTracker
 from local.vendors import Credentials, store_secrets
 from tests.support.metrics import metric_sum
@@ -49,14 +47,6 @@ MATCHING = json.dumps({"level": "CRITICAL", "event": "lost"})
 OTHER = json.dumps({"level": "INFO", "event": "lost"})
 MAX_EVENTS = 5_000  # in a request
 ITEM: Any = {"id": {"S": "a"}}
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """Run an embedded AWS without the app."""
-    aws = Aws(f"http://{HOST}:{free_port()}", ACCOUNT, REGION)
-    with MiniStack(aws, workdir=tmp_path_factory.mktemp("aws"), function_environment={}):
-        yield aws
 
 
 class LogGroup:
