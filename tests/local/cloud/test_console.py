@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from lambda_src.core import RecordKey, Status
+from lambda_src.core import Status
 from local.cloud import LocalCloud
 from local.console import ConsoleServer
 from local.lifecycle import wait_for
@@ -20,15 +20,16 @@ from tests.local.console.visitor import (
     REJECTED,
     SENT,
     UNDELIVERED,
+    UNDELIVERED_CODE,
     UNKNOWN,
     Visitor,
     conversation,
     send_with_faults,
+    status,
 )
 from tests.support.browser import VIEWS, View, check_accessibility, open_page
 
 pytestmark = several_waits
-UNDELIVERED_CODE = "63016"
 EDITED_TEXT = "Your application has arrived."
 on_a_phone = pytest.mark.parametrize("visitor", [VIEWS[3]], ids=str, indirect=True)
 MENU = (
@@ -112,7 +113,7 @@ def test_a_draft_is_rejected_by_the_keyboard(visitor: Visitor, cloud: LocalCloud
     visitor.tab_to(page.get_by_role("button", name="Reject"))
     press("Enter")
     visitor.confirm(visitor.press_focused)
-    assert Status.FAILED == _status(cloud, REJECTED)
+    assert Status.FAILED == status(cloud, REJECTED)
 
 
 def test_a_dead_letter_is_redriven(visitor: Visitor) -> None:
@@ -133,11 +134,11 @@ def test_an_unknown_send_is_resolved(
 ) -> None:
     """Released as not sent, once the vendor's list cannot lag any more, it is for a retry."""
     monkeypatch.setattr("local.cloud.LIST_LAG_SECONDS", 0)
-    assert wait_for(lambda: Status.SEND_UNKNOWN == _status(cloud, UNKNOWN), TIMEOUT_SECONDS)
+    assert wait_for(lambda: Status.SEND_UNKNOWN == status(cloud, UNKNOWN), TIMEOUT_SECONDS)
     visitor.visit("Unknown sends")
     send = visitor.page.get_by_role("article").filter(has_text=conversation(UNKNOWN))
     visitor.operate(send.get_by_role("button", name="It was not sent"))
-    assert Status.RETRY == _status(cloud, UNKNOWN)
+    assert Status.RETRY == status(cloud, UNKNOWN)
 
 
 @pytest.mark.parametrize("view", [VIEWS[0], VIEWS[3]], ids=str)
@@ -166,8 +167,3 @@ def test_colors_follow_the_system(visitor: Visitor) -> None:
 def _check(page: Page, view: View) -> None:
     check_accessibility(page)
     assert view.width >= page.evaluate("document.documentElement.scrollWidth")
-
-
-def _status(cloud: LocalCloud, number: str) -> str:
-    record = cloud.channel.record(RecordKey(number, conversation(number)))
-    return str(record.get("conversation_status"))
