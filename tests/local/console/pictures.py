@@ -54,6 +54,7 @@ def main() -> None:
 def _use(visitor: Visitor) -> None:
     page = visitor.page
     visitor.switch_on("twilio undelivered", value=UNDELIVERED_CODE, contains=UNDELIVERED)
+    visitor.fault("twilio undelivered").evaluate("row => row.scrollIntoView({block: 'center'})")
     _save(page, "faults")
     visitor.send("whatsapp", UNDELIVERED)
     visitor.send("sms", SENT)
