@@ -29,7 +29,7 @@ CLOUD := $(VENV)/.run .venv-cloud/.ready node_modules/.ready
 DEPTRY := $(BIN)/deptry --config deptry.toml --requirements-files-dev /dev/null --no-ansi
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local send ops synth test plan faults bench drill package docs surface check format lock clean
+.PHONY: help setup demo local send preview ops synth test plan faults bench drill package docs surface check format lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -64,7 +64,16 @@ node_modules/.ready: $(VENV)/.synth package.json package-lock.json
 	@npm ci --loglevel error --no-audit --no-fund --no-update-notifier --fetch-retry-mintimeout 1000 >/dev/null $(OR_HINT)
 	@touch $@
 
-setup: $(VENV)/.dev .venv-cloud/.ready node_modules/.ready ## install everything (each command installs what it needs)
+# Chromium is packed for AWS Lambda, whose runtime's name makes the package unpack its libraries too.
+tests/node_modules/.ready: $(VENV)/.synth tests/package.json tests/package-lock.json
+	@echo "setting up the browser of the tests …"
+	@cd tests && npm ci --loglevel error --no-audit --no-fund --no-update-notifier --fetch-retry-mintimeout 1000 >/dev/null $(OR_HINT)
+	@cd tests && mkdir node_modules/.chromium && TMPDIR=node_modules/.chromium AWS_LAMBDA_JS_RUNTIME=nodejs24.x \
+		node --input-type=module -e 'await (await import("@sparticuz/chromium")).default.executablePath()' $(OR_HINT)
+	@rm -r tests/node_modules/@sparticuz/chromium/bin # what has been unpacked
+	@touch $@
+
+setup: $(VENV)/.dev .venv-cloud/.ready node_modules/.ready tests/node_modules/.ready ## install everything (each command installs what it needs)
 
 demo: $(CLOUD) ## deploy to the embedded AWS; messages are sent, fail and are recovered
 	@$(BIN)/python -m local demo
@@ -74,6 +83,9 @@ local: $(CLOUD) ## run the local cloud until Ctrl-C
 
 send: $(CLOUD) ## CONTEXT=path/to/context.json [NEW=1]: send one context object through the local cloud
 	@$(BIN)/python -m local send "$(CONTEXT)" $(if $(NEW),--new)
+
+preview: $(VENV)/.run ## CONTEXT=path/to/context.json: what the AI would write for it; sends and stores nothing
+	@$(BIN)/python -m local preview "$(CONTEXT)"
 
 ops: $(VENV)/.run ## ARGS='status --env dev': the operator CLI (ARGS=--help lists its commands)
 	@$(BIN)/python -m ops $(ARGS)
@@ -132,4 +144,4 @@ lock: $(VENV)/.synth ## write constraints.txt and the other lock files
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes -o lambda_src/requirements.lock lambda_src/requirements.txt
 
 clean: ## remove everything that the commands created
-	@rm -rf $(VENV) .venv-cloud .venv-function node_modules cdk.out .build .cache
+	@rm -rf $(VENV) .venv-cloud .venv-function node_modules tests/node_modules cdk.out .build .cache

@@ -14,7 +14,8 @@ from cdk_nag import AwsSolutionsChecks
 
 from stacks.channel_stack import ChannelStack
 from stacks.channels import CHANNELS, add_resources
-from stacks.config import PROJECT, Environment, load_environment
+from stacks.config import PROJECT
+from stacks.config.environments import Environment, load_environment
 from stacks.errors import SynthesisError
 from stacks.packaging.contents import Additions
 from stacks.packaging.lambda_package import (

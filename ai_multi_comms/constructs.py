@@ -19,13 +19,11 @@ from stacks.channel_stack import ChannelStack
 from stacks.config import (
     Channel,
     ChannelNames,
-    Environment,
     LogMetricNames,
     Privilege,
     SharedNames,
-    Tier,
-    load_environment,
 )
+from stacks.config.environments import Environment, Tier, load_environment
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.delivery_events import DeliveryEvents
@@ -44,6 +42,7 @@ from stacks.processor import Processor
 from stacks.scheduled_job import ScheduledJob
 from stacks.ses_sending import SesSending
 from stacks.shared_stack import SharedStack
+from stacks.vendor_check import VendorCheck
 from stacks.vendor_topic import VendorTopic
 
 __all__ = [
@@ -82,6 +81,7 @@ __all__ = [
     "SynthesisError",
     "Target",
     "Tier",
+    "VendorCheck",
     "VendorTopic",
     "build_package",
     "build_receiver",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import bundles, callbacks, local_cloud, measurements
+from benchmarks import bundles, callbacks, local_cloud, measurements, running_cloud
 from benchmarks.backend import backend
 from benchmarks.figures import Figure, figure_table
 from local.paths import ROOT
@@ -44,6 +44,9 @@ def bench(
             ),
             local_cloud.measure(messages, on_progress),
         ]
+    with report.progress(console, "running local cloud") as on_progress:
+        idle = running_cloud.measure(messages, on_progress)
+        tables.append(running_cloud.idle_table(idle))
     for table in tables:
         report.show(console, table)
     if write:
@@ -56,7 +59,7 @@ def bench(
         figure.is_met(goal)
         for figure in [*figures, *callback_figures, *operator_figures]
         for goal in figure.goals
-    )
+    ) and all(each.is_met for each in idle)
     raise typer.Exit(0 if is_met else 1)
 
 

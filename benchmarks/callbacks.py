@@ -26,10 +26,10 @@ from benchmarks.runtime import Function, FunctionError
 from lambda_src import events, receiver
 from lambda_src.core.delivery.sending import callback_path
 from lambda_src.services.dynamodb import deserialize, exceeds_size, serialize
+from ops.prices import dollars
 from planner.document import MEMORY_MB, standard_plan
 from planner.plan import BYTES_PER_GB
 from planner.plan import Function as PlannedFunction
-from planner.prices import dollars
 from planner.usage import KB
 from stacks.callback_endpoint import RECEIVER_MEMORY_MB
 from tests.faults.report import OnProgress, Table

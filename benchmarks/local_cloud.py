@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from local.cloud import LocalCloud
 from local.contexts import example
 from local.fakes import Fault, Rule
@@ -91,6 +93,7 @@ class _Load:
         self._vendors = vendors
         self._on_progress = on_progress
         self._processes = FunctionProcesses(cloud.ministack.pid, port=0)
+        (self._aws,) = psutil.Process(cloud.ministack.pid).children()
         self._enqueued = 0
 
     def process(self, size: int) -> Run:
@@ -133,5 +136,8 @@ class _Load:
                 raise TimeoutError(f"{sent} of {size} messages were sent within the time")
 
     def _cpu_seconds(self) -> float:
+        """Return the processor time of the function's processes, ended ones included."""
         times = [process.cpu_times() for process in self._processes.living()]
-        return sum(each.user + each.system for each in times)
+        ended = self._aws.cpu_times()
+        living = sum(each.user + each.system for each in times)
+        return living + ended.children_user + ended.children_system

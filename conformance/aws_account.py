@@ -142,6 +142,12 @@ def _models() -> Loader:
     return create_loader()
 
 
+@cache
+def _client(service: str) -> Any:
+    """Return a client that creates resources; it serves all accounts."""
+    return _session().create_client(service)
+
+
 def _session() -> Any:  # botocore's stubs do not distinguish the services' clients
     # All sessions share AWS's models: reading them takes longer than a test.
     session = Session()
@@ -168,12 +174,10 @@ def aws_account(
         patch("moto.sqs.models.unix_time_millis", lambda: clock() * 1000),
         patch("lambda_src.bootstrap.get_session", lambda: observed),
     ):
-        session = _session()
-        aws.create_conversations_table(session.create_client("dynamodb"))
-        aws.create_queues(session.create_client("sqs"), max_receive_count)
-        secrets_manager = session.create_client("secretsmanager")
+        aws.create_conversations_table(_client("dynamodb"))
+        aws.create_queues(_client("sqs"), max_receive_count)
         for name, value in secrets.items():
-            secrets_manager.create_secret(Name=name, SecretString=json.dumps(value))
+            _client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(value))
         calls.observe(observed)
         yield Account(clock, calls)
         moto_api_backend.reset()

@@ -259,6 +259,9 @@ def _expected(subject: Subject, assembly: _Assembly, name: str) -> Iterator[Gran
             yield from _queue_grants(subject, assembly, events, actions, SEND_KEY)
         yield from _table_grants(subject, assembly, f"{table}/index/{OPEN_WORK_INDEX}", ("Query",))
         yield from _table_grants(subject, assembly, table, QUEUE_APPROVED)
+    elif name == names.vendor_check:
+        secrets = (*credentials, *readable_secrets(names.openai_secret))
+        yield Grant("secretsmanager:ListSecrets", "*")
     elif name == names.events.function:
         secrets = credentials
         yield from _queue_grants(subject, assembly, events, CONSUME, ("Decrypt",))

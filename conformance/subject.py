@@ -86,6 +86,7 @@ class Subject:
             names.events.function: channel.has_delivery_events(environment),
             names.receiver: channel.receives_callbacks(environment),
             names.scheduler: True,
+            names.vendor_check: True,
         }
         return tuple(name for name, exists in found.items() if exists)
 

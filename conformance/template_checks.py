@@ -25,6 +25,7 @@ ALARMS = (
     "FunctionNearTimeout",
     "NoMessageSent",
     "OldestHeldDraft",
+    "ModelsRetiring",
     "SchedulerErrors",
 )
 """Subjects of the alarms besides those of log lines."""
@@ -36,6 +37,7 @@ EVENT_ALARMS = (
 """Subjects of the alarms over delivery events."""
 WEBHOOK_ALARMS = ("ReceiverErrors", "ReceiverThrottles", "NoCallbacks")
 SWEEP_ALARMS = ("OldestLookupDue",)
+TEMPLATE_ALARM = "TemplatesNotApproved"
 
 
 def check_resource_names(subject: Subject) -> Iterator[str]:
@@ -53,6 +55,7 @@ def check_resource_names(subject: Subject) -> Iterator[str]:
     alarms |= {*WEBHOOK_ALARMS} if channel.receives_callbacks(environment) else set()
     alarms |= {WEBHOOK_ALARMS[-1]} if has_topic else set()
     alarms |= {*SWEEP_ALARMS} if channel.looks_up(environment) else set()
+    alarms |= {TEMPLATE_ALARM} if channel.has_template_approval else set()
     functions = subject.functions
     expected = {
         ("AWS::SQS::Queue", "QueueName"): queues,
@@ -109,6 +112,7 @@ def check_environment(subject: Subject) -> Iterator[str]:
     own: dict[str, set[str]] = {
         names.receiver: {Variable.CHANNEL, EVENTS_QUEUE_URL, Variable.CALLBACK_BASE_URL},
         names.scheduler: job,
+        names.vendor_check: {Variable.CHANNEL, Variable.SECRET_PREFIXES},
     }
     runtime: set[str] = {*Variable} - UNSET_VARIABLES
     no_secrets = {names.events.function} if names.channel.credentials_form is None else set()
@@ -145,6 +149,12 @@ def check_delivery_events(subject: Subject) -> Iterator[str]:
             channel.looks_up(environment),
             "make_status_lookup",
             parts.make_status_lookup,
+        ),
+        (
+            "has_template_approval",
+            channel.has_template_approval,
+            "template_state",
+            parts.template_state,
         ),
     ):
         if is_used and part is None:

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.config import Config
 from botocore.session import get_session
 
-from lambda_src.core import ConfigurationError, LeaseManager, Variable, time_budget
+from lambda_src.core import (
+    ConfigurationError,
+    InvalidDefinition,
+    LeaseManager,
+    Variable,
+    read_definition,
+    time_budget,
+)
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
@@ -49,9 +56,13 @@ if TYPE_CHECKING:
         Settings,
         TextGenerator,
     )
+    from lambda_src.core.contract import CheckMode
     from lambda_src.core.delivery.events import EventBatchHandler
     from lambda_src.core.delivery.scheduled_job import JobPart, ScheduledJob
-    from lambda_src.core.settings import SchedulerSettings
+    from lambda_src.core.drafts.composer import Checkpoints
+    from lambda_src.core.ports import Metrics, Secrets
+    from lambda_src.core.settings import SchedulerSettings, VendorCheckSettings
+    from lambda_src.core.time_budget import TimeBudget
 
 AWS_CLIENT = Config(
     connect_timeout=time_budget.AWS_CONNECT_SECONDS,
@@ -67,6 +78,8 @@ Parameter validation and botocore's own user agent are off: they are computed an
 took a twelfth of a message's processor time. AWS validates every request itself.
 """
 
+PACKAGE = DIRECTORY.parents[1]
+"""The directory with the runtime and, in Lambda, with the packages that an app adds."""
 GENERATOR = "lambda_src.core.openai_processor"
 """Half of all imports, needed only when the AI is asked."""
 ON_DEMAND = "on-demand"
@@ -127,7 +140,7 @@ def _adapters(settings: Settings, parts: ChannelParts) -> _Adapters:
     )
 
 
-def _metrics(settings: Settings | SchedulerSettings) -> CloudWatchMetrics:
+def _metrics(settings: Settings | SchedulerSettings | VendorCheckSettings) -> CloudWatchMetrics:
     return CloudWatchMetrics(
         settings.powertools_metrics_namespace or f"AIComms/{settings.channel}-channel-processor"
     )
@@ -207,6 +220,94 @@ def build_scheduler(settings: SchedulerSettings) -> ScheduledJob:
     return ScheduledJob(parts, clock)
 
 
+def build_vendor_check(settings: VendorCheckSettings, parts: ChannelParts | None) -> ScheduledJob:
+    """Build a channel's vendor check, to be kept for the life of the container.
+
+    Args:
+        settings: The function's configuration.
+        parts: The channel's own parts; None for another repository's channel, whose assistants are
+            those of its package, and whose templates are not checked.
+
+    Raises:
+        ConfigurationError: A deployed assistant definition is invalid.
+    """
+    # Imported here, because the processor's start does not need them.
+    from lambda_src.core.delivery.scheduled_job import ScheduledJob  # noqa: PLC0415
+    from lambda_src.core.openai_processor import OpenAIProcessor  # noqa: PLC0415
+    from lambda_src.core.retirement import RetiringModels, UnapprovedTemplates  # noqa: PLC0415
+
+    service = f"{settings.channel}-vendor-check"
+    logging_config.configure(settings.log_level, service, settings.version)
+    aws: Any = get_session()  # its stubs do not distinguish the services
+    secrets = ChannelSecrets(
+        aws.create_client("secretsmanager", config=AWS_CLIENT),
+        settings.secret_prefixes,
+        parts.read_credentials if parts else None,
+    )
+    openai_prefix, *credentials_prefixes = settings.secret_prefixes
+    metrics, clock = _metrics(settings), time.time
+    catalog = OpenAIProcessor(settings.openai_base_url)
+    checks: list[JobPart] = [
+        RetiringModels(deployed_models(parts), catalog, secrets, openai_prefix, metrics, clock)
+    ]
+    if parts and parts.template_state:
+        state = partial(parts.template_state, settings)
+        checks += [
+            UnapprovedTemplates(state, secrets, prefix, metrics, clock)
+            for prefix in credentials_prefixes
+        ]
+    return ScheduledJob(checks, clock)
+
+
+def deployed_models(parts: ChannelParts | None) -> list[str]:
+    """Return the models of the assistant definitions that are deployed with a channel.
+
+    Raises:
+        ConfigurationError: A definition is invalid.
+    """
+    own = (parts.assistants or DIRECTORY,) if parts else PACKAGE.glob(f"*/{DIRECTORY.name}")
+    try:
+        return sorted(
+            {read_definition(path).model for folder in own for path in folder.glob("*.toml")}
+        )
+    except InvalidDefinition as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def build_composer(
+    parts: ChannelParts,
+    *,
+    leases: Checkpoints,
+    secrets: Secrets,
+    generator: TextGenerator,
+    metrics: Metrics,
+    times: TimeBudget,
+    check_mode: CheckMode,
+) -> MessageComposer:
+    """Build a channel's composer, for its handler or for a preview that stores nothing.
+
+    Args:
+        parts: The channel's own parts.
+        leases: Stores checkpoints.
+        secrets: The channel's secrets.
+        generator: The AI.
+        metrics: Receives its times and tokens.
+        times: The timeouts of the flow.
+        check_mode: Whether a failed check holds a draft.
+    """
+    return MessageComposer(
+        leases=leases,
+        secrets=secrets,
+        assistants=AssistantFiles(parts.assistants or DIRECTORY),
+        generator=generator,
+        metrics=metrics,
+        clock=time.time,
+        times=times,
+        text_rules=parts.text_rules,
+        check_mode=check_mode,
+    )
+
+
 def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
     """Build a channel's handler, to be kept for the life of the container.
 
@@ -231,15 +332,13 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         times=times,
         callback_base_url=settings.callback_base_url if parts.callbacks else "",
     )
-    composer = MessageComposer(
+    composer = build_composer(
+        parts,
         leases=leases,
         secrets=secrets,
-        assistants=AssistantFiles(parts.assistants or DIRECTORY),
         generator=_LazyGenerator(settings),
         metrics=metrics,
-        clock=clock,
         times=times,
-        text_rules=parts.text_rules,
         check_mode=settings.draft_checks,
     )
     flow = MessageFlow(

@@ -38,6 +38,7 @@ class Resources:
         topic_arn: the alerts topic.
         delivery_log_groups: those of the channel's functions for delivery events.
         scheduler: the scheduled job, which requests lookups; empty if there is none.
+        vendor_check: the check of what vendors retire; empty if there is none.
     """
 
     channel: str
@@ -49,6 +50,7 @@ class Resources:
     topic_arn: str
     delivery_log_groups: tuple[str, ...] = ()
     scheduler: str = ""
+    vendor_check: str = ""
 
     @classmethod
     def deployed(cls, aws: Aws, project: Project, channel: str) -> "Resources":
@@ -65,6 +67,7 @@ class Resources:
         shared = _outputs(aws, project.shared_stack)
         stack = project.channel_stacks[channel]
         own, log_groups = _outputs(aws, stack), physical_ids(aws, stack, "AWS::Logs::LogGroup")
+        rules = physical_ids(aws, stack, "AWS::Events::Rule")
         return cls(
             channel=channel,
             queue_url=own["QueueUrl"],
@@ -74,8 +77,9 @@ class Resources:
             table=shared["TableName"],
             topic_arn=shared["TopicArn"],
             delivery_log_groups=tuple(set(log_groups) - {own["LogGroupName"]}),
-            # The rule that invokes the scheduled job has its name.
-            scheduler="".join(physical_ids(aws, stack, "AWS::Events::Rule")),
+            # A rule has the name of the function that it invokes.
+            scheduler=next((name for name in rules if "-scheduler-" in name), ""),
+            vendor_check=next((name for name in rules if "-vendor-check-" in name), ""),
         )
 
 
@@ -102,18 +106,24 @@ class Channel:
         aws: where it is deployed.
         resources: its names.
         addressing: where its context objects contain the recipient's address.
+        log_ends: with it, `log` and `delivery_log` have later lines only.
 
     Attributes:
         resources: as given.
         addressing: as given.
     """
 
-    def __init__(self, aws: Aws, resources: Resources, addressing: Addressing = BY_PHONE) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        resources: Resources,
+        addressing: Addressing = BY_PHONE,
+        log_ends: Mapping[str, int] | None = None,
+    ) -> None:
         self.resources = resources
         self.addressing = addressing
         self._aws = aws
-        self._reader = LogReader(aws, resources.log_group)
-        self._delivery_readers = [LogReader(aws, each) for each in resources.delivery_log_groups]
+        self._reader, *self._delivery_readers = self.log_readers(log_ends or {})
         self._lines: list[LogLine] = []
         self._delivery_lines: list[LogLine] = []
 
@@ -154,14 +164,27 @@ class Channel:
         found = list(index.due(OpenWork.DELIVERY, time.time() + LONGER_THAN_LOOKUPS))
         for _, key in found:
             self._make_due(key)
-        answer = self._aws.functions.invoke(FunctionName=names.scheduler)
-        if error := answer.get("FunctionError"):
-            raise LocalCloudError(f"{names.scheduler}: {error}")
+        self._run(names.scheduler)
         return len(found)
 
-    def start_scheduled_job(self) -> None:
-        """Start a run of the scheduled job, if there is one, without waiting for its end."""
-        if name := self.resources.scheduler:
+    def check_vendors(self) -> bool:
+        """Run the check of what vendors retire now; return False if there is none.
+
+        Raises:
+            LocalCloudError: the check failed.
+        """
+        if name := self.resources.vendor_check:
+            self._run(name)
+        return bool(name)
+
+    def _run(self, function: str) -> None:
+        answer = self._aws.functions.invoke(FunctionName=function)
+        if error := answer.get("FunctionError"):
+            raise LocalCloudError(f"{function}: {error}")
+
+    def start_scheduled_jobs(self) -> None:
+        """Start a run of each job that has a schedule, without waiting for its end."""
+        for name in filter(None, (self.resources.scheduler, self.resources.vendor_check)):
             self._aws.functions.invoke(FunctionName=name, InvocationType="Event")
 
     def _make_due(self, key: RecordKey) -> None:
@@ -174,6 +197,16 @@ class Channel:
                 ConditionExpression=f"attribute_exists({OPEN_WORK})",
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
             )
+
+    def log_readers(self, log_ends: Mapping[str, int]) -> list[LogReader]:
+        """Return readers of the logs: the processor's, then those of the delivery functions.
+
+        Args:
+            log_ends: positions of the first lines to be read, of log groups by name, such as
+                `Changes.logs`; the others are read from their beginning.
+        """
+        names = (self.resources.log_group, *self.resources.delivery_log_groups)
+        return [LogReader(self._aws, name, log_ends.get(name, 0)) for name in names]
 
     def log(self) -> list[LogLine]:
         """Return every line that the function has logged since the local cloud was started."""
@@ -214,12 +247,23 @@ Channels = Mapping[str, Channel]
 """Channels by name, in the order of their registration."""
 
 
-def deployed_channels(aws: Aws, project: Project) -> Channels:
-    """Return all channels of a project, by the outputs of their stacks."""
+def deployed_channels(
+    aws: Aws, project: Project, log_ends: Mapping[str, int] | None = None
+) -> Channels:
+    """Return all channels of a project, by the outputs of their stacks.
+
+    Args:
+        aws: where they are deployed.
+        project: their app.
+        log_ends: with it, the channels' logs have later lines only.
+    """
     names = project.channel_stacks
     return {
         name: Channel(
-            aws, Resources.deployed(aws, project, name), project.addressing.get(name, BY_PHONE)
+            aws,
+            Resources.deployed(aws, project, name),
+            project.addressing.get(name, BY_PHONE),
+            log_ends,
         )
         for name in names
     }

@@ -1,4 +1,4 @@
-"""The local cloud's commands: demo, up, send, lookups, fail, heal."""
+"""The commands of the local cloud."""
 
 import os
 import signal
@@ -13,9 +13,10 @@ import typer
 from local.demo.run import run
 from local.errors import LocalCloudError
 from local.fault_injection import FaultControl, FaultRequest, rule, show_active, show_known
+from local.preview import preview as preview_context
 from local.screen import Screen
 from local.send import send as send_context
-from local.up import request_lookups, require_running_cloud
+from local.up import check_vendors, request_lookups, require_running_cloud
 from local.up import up as keep_running
 from ops.console import CommandGroup
 
@@ -62,11 +63,30 @@ def send(
 
 
 @app.command()
+def preview(
+    context: Annotated[str, typer.Argument(help="File with a context object, JSON.")] = "",
+) -> None:
+    """Show what the AI would write for a context object; nothing is sent and nothing recorded."""
+    screen = Screen()
+    path = Path(context) if context else None
+    with _clean_exit(screen):
+        raise typer.Exit(preview_context(path, screen, os.environ))
+
+
+@app.command()
 def lookups() -> None:
     """Let all scheduled lookups of `up` be due, and run the scheduled jobs now."""
     screen = Screen()
     with _clean_exit(screen):
         request_lookups(screen)
+
+
+@app.command("check-vendors")
+def check_vendors_now() -> None:
+    """Check now, in `up`, which models and templates the vendors retire."""
+    screen = Screen()
+    with _clean_exit(screen):
+        check_vendors(screen)
 
 
 @app.command()

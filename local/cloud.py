@@ -1,11 +1,12 @@
 """The local cloud: the app on an embedded AWS, and everything that a message passes through."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from lambda_src.core.contract import Variable
 from local import paths
@@ -22,15 +23,21 @@ from local.deployment import (
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import AlertSubscription
 from local.emulator.callback_urls import callback_base_url, with_callback_url
+from local.emulator.feed import Feed
 from local.emulator.metric_math import MathMetric
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import AWS_LOG, MiniStack, map_connection_errors
 from local.emulator.queue_metrics import queue_metric
+from local.fakes import FakeService
 from local.fakes.server import HOST, free_port
-from local.vendors import RealVendors, Vendors
+from local.fault_injection import AWS
+from local.vendors import FakeVendors, RealVendors, Vendors
+from ops.endpoints import LocalCloudState
 
 FASTER: Mapping[str, str] = {Variable.SETTLE_DELAYS_SECONDS: "5,10,20"}
 """Variables with which a send of unknown outcome, at a fake, soon waits for an operator."""
+LIST_LAG_SECONDS = 120
+"""How long an operator waits before a message that a fake does not list counts as not sent."""
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
@@ -51,7 +58,8 @@ class LocalCloud:
 
     Attributes:
         aws: the embedded AWS.
-        dynamodb_proxy: between the deployed function and DynamoDB.
+        dynamodb_proxy: between the deployed functions and DynamoDB.
+        operator_proxy: between operators and DynamoDB; no fault is injected into it.
         vendors: as given.
         ministack: the embedded AWS's process; set on entry.
         channels: the channels by name; set on entry.
@@ -74,8 +82,10 @@ class LocalCloud:
         self._project = project or default_project()
         account, region = _account_and_region(self._project)
         self.aws = Aws(f"http://{HOST}:{free_port(port)}", account, region)
+        self.feed = Feed(self.aws)
         self.dynamodb_proxy = DynamoDBProxy(self.aws.endpoint)
         self.dynamodb_proxy.prefer_port(port and port + 1)
+        self.operator_proxy = DynamoDBProxy(self.aws.endpoint)
         self.vendors = vendors
         self._workdir = workdir
         self._step = step
@@ -90,6 +100,29 @@ class LocalCloud:
     def resources(self) -> Resources:
         """The names of the default channel's resources."""
         return self.channel.resources
+
+    @property
+    def fakes(self) -> dict[str, FakeService[Any]]:
+        """What faults can be injected into, by name."""
+        vendors = self.vendors
+        fakes = vendors.by_name() if isinstance(vendors, FakeVendors | RealVendors) else {}
+        return {**fakes, AWS: self.dynamodb_proxy}
+
+    def state(self) -> LocalCloudState:
+        """Return how other programs reach it, such as the operator's commands."""
+        inbox, is_real = self.vendors.inbox, isinstance(self.vendors, RealVendors)
+        return LocalCloudState(
+            pid=os.getpid(),
+            endpoint=self.aws.endpoint,
+            account=self.aws.account,
+            region=self.aws.region,
+            inboxes=list(inbox.origins) if inbox else [],
+            has_real_vendors=is_real,
+            base_urls={} if is_real else self.vendors.function_environment(),
+            list_lag_seconds=None if is_real else LIST_LAG_SECONDS,
+            fakes={name: fake.origin for name, fake in self.fakes.items()},
+            dynamodb=self.operator_proxy.origin,
+        )
 
     def __enter__(self) -> Self:
         try:
@@ -132,6 +165,7 @@ class LocalCloud:
         with self._step("start the embedded AWS and the vendors"):
             starting.enter_context(self.vendors)
             starting.enter_context(self.dynamodb_proxy)
+            starting.enter_context(self.operator_proxy)
             self.ministack = MiniStack(
                 self.aws,
                 workdir=self._workdir,
@@ -152,10 +186,10 @@ class LocalCloud:
     def _metric_updates(self) -> Iterator[Callable[[], object]]:
         for stack in self._project.channel_stacks.values():
             for log_group in physical_ids(self.aws, stack, "AWS::Logs::LogGroup"):
-                yield MetricRelay(self.aws, log_group).update
+                yield MetricRelay(self.aws, log_group, self.feed).update
             for queue_url in physical_ids(self.aws, stack, "AWS::SQS::Queue"):
-                yield queue_metric(self.aws, queue_url).update
-        for metric in MathMetric.of_assembly(self.aws, self._workdir / "assembly"):
+                yield queue_metric(self.aws, queue_url, self.feed).update
+        for metric in MathMetric.of_assembly(self.aws, self._workdir / "assembly", self.feed):
             yield metric.update
 
 

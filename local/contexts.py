@@ -64,6 +64,19 @@ def with_new_ids(body: str) -> str:
     return json.dumps(context)
 
 
+def with_numbered_recipient(body: str, number: int) -> str:
+    """Return a context object for another recipient, the same one for the same number.
+
+    Of a phone number the last three digits are replaced; an e-mail address gets a tag.
+    """
+    context = json.loads(body)
+    field = parts_of(channel_name(body)).addressing.recipient_field
+    recipient = context["frontend_payload"]["recipient_data"]
+    local, at, domain = recipient[field].partition("@")
+    recipient[field] = f"{local}+{number}@{domain}" if at else f"{local[:-3]}{number % 1000:03}"
+    return json.dumps(context)
+
+
 def company_id(body: str) -> str:
     """Return the company id of a context object; empty if it does not contain one."""
     return text_at(body, "frontend_payload", "company_data", "company_id")

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from flask import Flask, request
 from werkzeug import Response
 
 from local.fakes.faults import ANY_REQUEST, Fault, Match, Rule
+from local.fakes.history import History
 from local.fakes.server import CONTROL_PREFIX, HOST
 from local.fakes.service import FakeService
 
@@ -91,8 +91,7 @@ class DynamoDBProxy(FakeService[None]):
 
     def __init__(self, upstream: str) -> None:
         self._upstream = urlsplit(upstream)
-        self._forwarded: list[ForwardedRequest] = []
-        self._lock = threading.Lock()
+        self._forwarded = History[ForwardedRequest]()
         application = Flask("dynamodb", static_folder=None)
         application.post("/<operation>")(self._forward)
         named_faults = {error.name.lower(): error.fault() for error in DynamoDBError}
@@ -101,8 +100,7 @@ class DynamoDBProxy(FakeService[None]):
     @property
     def forwarded(self) -> list[ForwardedRequest]:
         """Every request that DynamoDB has responded to, in the order of the responses."""
-        with self._lock:
-            return list(self._forwarded)
+        return self._forwarded.all()
 
     @property
     def failed_count(self) -> int:
@@ -132,8 +130,10 @@ class DynamoDBProxy(FakeService[None]):
 
     def clear_state(self) -> None:
         """Forget the forwarded requests."""
-        with self._lock:
-            self._forwarded.clear()
+        self._forwarded.clear()
+
+    def _limit_state(self, reports: int, messages: int) -> None:  # noqa: ARG002 - it has none
+        self._forwarded.limit(reports)
 
     def state(self) -> dict[str, Any]:
         """Return nothing: the state is DynamoDB's."""
@@ -165,8 +165,7 @@ class DynamoDBProxy(FakeService[None]):
             upstream.close()
         parameters = json.loads(request.get_data())
         forwarded = ForwardedRequest(time.time(), operation, parameters, response.status)
-        with self._lock:
-            self._forwarded.append(forwarded)
+        self._forwarded.append(lambda _: forwarded)
         return Response(content, response.status, _end_to_end(response.getheaders()))
 
 

@@ -12,12 +12,13 @@ from local.channel import Channels, channel_for, deployed_channels, record_key
 from local.cloud import LocalCloud
 from local.contexts import EXAMPLE, read_context, with_new_ids
 from local.deployment import default_project
+from local.emulator.feed import Feed
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.screen import Screen
 from local.up import WORKDIR, find_running_cloud
-from local.vendors import Inbox, RealVendors, Vendors, select_vendors
+from local.vendors import Inbox, RealVendors, RemoteInbox, Vendors, select_vendors
 
 FOLLOW_SECONDS = 60
 """Enough for one or two retries."""
@@ -86,8 +87,9 @@ def _running_cloud(vendors: Vendors, screen: Screen) -> Iterator[tuple[Channels,
         screen.say("using the local cloud that runs in another terminal", "dim")
         with map_connection_errors(WORKDIR / AWS_LOG):
             aws = Aws(running.endpoint, running.account, running.region)
-            channels = deployed_channels(aws, default_project())
-            yield channels, Inbox(*running.inboxes) if running.inboxes else None
+            ends = Feed(aws).changes().logs  # earlier lines are about other messages
+            channels = deployed_channels(aws, default_project(), ends)
+            yield channels, Inbox(*map(RemoteInbox, running.inboxes)) if running.inboxes else None
     else:
         screen.say(
             "no local cloud is running (`make local` keeps one running): starting one", "dim"

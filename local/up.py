@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,16 +15,23 @@ from local import paths
 from local.aws import Aws
 from local.channel import deployed_channels
 from local.cloud import LocalCloud
+from local.console import web_console
 from local.contexts import EXAMPLE
 from local.deployment import SourceWatch, default_project
+from local.emulator.feed import Changes
 from local.emulator.function_logs import LogLine
 from local.emulator.ministack import AWS_LOG, map_connection_errors
 from local.errors import LocalCloudError
-from local.fakes import FakeService, InboxMessage
+from local.fakes import InboxMessage
 from local.fault_injection import AWS
 from local.lifecycle import wait_for
 from local.screen import Screen
-from local.vendors import FakeVendors, RealVendors, assistant_definitions, select_vendors
+from local.vendors import (
+    InboxPosition,
+    RealVendors,
+    assistant_definitions,
+    select_vendors,
+)
 from ops.endpoints import LocalCloudState
 
 WORKDIR = paths.CACHE / "up"
@@ -40,8 +46,6 @@ PORTS = {"openai": 4568, "twilio": 4569, "ses": 4570}
 START_SECONDS = 300
 """Longer than a start takes, the synthesis included, on a busy machine."""
 LOCK_SECONDS = 2
-LIST_LAG_SECONDS = 120
-"""How long an operator waits before a message that a fake does not list counts as not sent."""
 POLL_SECONDS = 0.5
 ID_FIELDS = (
     *("conversation_id", "message_sid", "failure_code", "failure_step"),
@@ -50,6 +54,13 @@ ID_FIELDS = (
 DISTINCT_FIELDS = ("sqs_message_id", "event", "failure_code")
 BURST_MESSAGES, BURST_LOOKS = 3, 20
 """More messages than this in this number of looks are a burst."""
+KEPT_EVENTS = 10_000
+"""Log events that are recognized when they are logged again."""
+KEPT_REQUESTS = 500
+"""Of each fake, besides the faults: tests in one process keep all."""
+KEPT_MESSAGES = {"openai": 1_000}
+"""Conversations; a message needs its own only until it is sent."""
+MOST_MESSAGES = 50_000
 STYLES = {"INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
 
@@ -65,15 +76,21 @@ def up(screen: Screen, environment: Mapping[str, str]) -> None:
         KeyboardInterrupt: at the end, once everything is stopped.
     """
     sources = SourceWatch(default_project())
-    with exclusive_lock(), _cloud(screen, environment) as cloud, state_file(cloud, STATE_FILE):
+    with (
+        exclusive_lock(),
+        _cloud(screen, environment) as cloud,
+        state_file(cloud, STATE_FILE),
+        web_console(cloud, screen),
+    ):
         for channel in cloud.channels.values():
-            channel.start_scheduled_job()  # alarms last until its first run
+            channel.start_scheduled_jobs()  # alarms last until their first run
         _show_endpoints(screen, cloud)
         monitor = EventMonitor(cloud, screen)
         while True:
-            monitor.show_new()
             show_source_changes(screen, sources)
-            time.sleep(POLL_SECONDS)
+            for _ in range(2):
+                monitor.show_new()
+                time.sleep(POLL_SECONDS)
 
 
 def show_source_changes(screen: Screen, sources: SourceWatch) -> None:
@@ -104,6 +121,23 @@ def request_lookups(screen: Screen) -> None:
         aws = Aws(running.endpoint, running.account, running.region)
         for name, channel in deployed_channels(aws, default_project()).items():
             screen.say(f"{name}: {channel.request_lookups()} lookups at the vendor are due")
+
+
+def check_vendors(screen: Screen) -> None:
+    """Run the checks of what vendors retire in the local cloud in another terminal.
+
+    Args:
+        screen: where the checked channels are shown.
+
+    Raises:
+        LocalCloudError: none is running, or a check failed.
+    """
+    running = require_running_cloud(screen)
+    with map_connection_errors(WORKDIR / AWS_LOG):
+        aws = Aws(running.endpoint, running.account, running.region)
+        for name, channel in deployed_channels(aws, default_project()).items():
+            if channel.check_vendors():
+                screen.say(f"{name}: models and templates are checked; its log has the findings")
 
 
 def require_running_cloud(screen: Screen) -> LocalCloudState:
@@ -164,30 +198,24 @@ def _acquire(lock: IO[bytes]) -> bool:
 
 
 def _cloud(screen: Screen, environment: Mapping[str, str]) -> LocalCloud:
-    """Return a local cloud whose ports are the same at each start, as far as they are free."""
+    """Return a local cloud whose ports are the same at each start, as far as they are free.
+
+    It may run for days, so its fakes forget old requests and messages.
+    """
     vendors = select_vendors(environment, screen)
     for name, fake in vendors.by_name().items():
         fake.prefer_port(PORTS.get(name, 0))
-    return LocalCloud(vendors, workdir=WORKDIR, step=screen.step, port=AWS_PORT)
+    cloud = LocalCloud(vendors, workdir=WORKDIR, step=screen.step, port=AWS_PORT)
+    for name, fake in {**cloud.fakes, "operators": cloud.operator_proxy}.items():
+        fake.limit_history(KEPT_REQUESTS, KEPT_MESSAGES.get(name, MOST_MESSAGES))
+    return cloud
 
 
 @contextmanager
 def state_file(cloud: LocalCloud, path: Path) -> Iterator[None]:
     """Let commands in other terminals find a local cloud for the length of a `with` block."""
-    inbox, is_real = cloud.vendors.inbox, isinstance(cloud.vendors, RealVendors)
-    state = LocalCloudState(
-        pid=os.getpid(),
-        endpoint=cloud.aws.endpoint,
-        account=cloud.aws.account,
-        region=cloud.aws.region,
-        inboxes=list(inbox.origins) if inbox else [],
-        has_real_vendors=is_real,
-        base_urls={} if is_real else cloud.vendors.function_environment(),
-        list_lag_seconds=None if is_real else LIST_LAG_SECONDS,
-        fakes={name: fake.origin for name, fake in _fakes(cloud).items()},
-    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(state)), "utf-8")
+    path.write_text(json.dumps(asdict(cloud.state())), "utf-8")
     try:
         yield
     finally:
@@ -256,9 +284,14 @@ class EventMonitor:
     def __init__(self, cloud: LocalCloud, screen: Screen) -> None:
         self._cloud = cloud
         self._screen = screen
-        self._read_lines: Counter[str] = Counter()
-        self._shown_events: set[tuple[object, ...]] = set()
-        self._shown_messages: set[str] = set()
+        self._logs = [
+            (name if position == 0 else f"delivery of {name}", position > 0, reader)
+            for name, channel in cloud.channels.items()
+            for position, reader in enumerate(channel.log_readers({}))
+        ]
+        self._dropped_lines = 0
+        self._shown_events: dict[int, None] = {}
+        self._inbox_position: InboxPosition = ()
         self._recent = deque([0], maxlen=BURST_LOOKS)
         self._is_burst = False
         self._counted_dead_letters: Counter[str] = Counter()
@@ -268,7 +301,8 @@ class EventMonitor:
 
     def show_new(self) -> None:
         """Show what has happened since the last call."""
-        events, inboxes = list(self._new_events()), self._new_messages()
+        changes = self._cloud.feed.changes()
+        events, inboxes = list(self._new_events(changes)), self._new_messages()
         in_events = len({event.message for event in events})
         self._recent.append(max(in_events, sum(map(len, inboxes.values()))))
         self._recognize_burst()
@@ -279,8 +313,9 @@ class EventMonitor:
                 self._screen.say(event.line, event.style)
             for address, messages in inboxes.items():
                 self._screen.inbox(address, messages)
-        self._show_dead_letters()
-        self._show_alerts()
+        self._show_dropped_lines()
+        self._show_dead_letters(changes)
+        self._show_alerts(changes)
 
     def _recognize_burst(self) -> None:
         was_burst, self._is_burst = self._is_burst, sum(self._recent) > BURST_MESSAGES
@@ -307,14 +342,11 @@ class EventMonitor:
             counts = ", ".join(f"{count} {status or 'other'}" for status, count in reports.items())
             self._screen.line(f"{'INFO':8} {LogEvent.DELIVERY_RECORDED}  {counts}")
 
-    def _new_events(self) -> Iterator[_Event]:
+    def _new_events(self, changes: Changes) -> Iterator[_Event]:
         """Yield the functions' events about messages, each once however often it is logged."""
-        for name, channel in self._cloud.channels.items():
-            logs = {name: channel.log(), f"delivery of {name}": channel.delivery_log()}
-            for log, lines in logs.items():
-                new = lines[self._read_lines[log] :]
-                self._read_lines[log] = len(lines)
-                yield from self._events(log, new, is_report=log != name)
+        for name, is_report, reader in self._logs:
+            if changes.log_end(reader.log_group) > reader.position:
+                yield from self._events(name, reader.new_lines(), is_report=is_report)
 
     def _events(self, log: str, lines: Sequence[LogLine], *, is_report: bool) -> Iterator[_Event]:
         for line in lines:
@@ -326,24 +358,34 @@ class EventMonitor:
                 yield _Event(message, fields, is_report)
 
     def _is_new(self, *event: object) -> bool:
-        is_new = event not in self._shown_events
-        self._shown_events.add(event)
+        identity = hash(event)
+        is_new = identity not in self._shown_events
+        self._shown_events[identity] = None
+        if len(self._shown_events) > KEPT_EVENTS:
+            del self._shown_events[next(iter(self._shown_events))]
         return is_new
 
     def _new_messages(self) -> dict[str, list[InboxMessage]]:
         """Return the messages that recipients have received since the last call, by address."""
-        inbox = self._cloud.vendors.inbox
-        found = {
-            address: [message for message in messages if message.sid not in self._shown_messages]
-            for address, messages in (inbox.all() if inbox else {}).items()
-        }
-        self._shown_messages.update(message.sid for new in found.values() for message in new)
-        return {address: new for address, new in found.items() if new}
+        found: dict[str, list[InboxMessage]] = {}
+        if inbox := self._cloud.vendors.inbox:
+            self._inbox_position, messages = inbox.since(self._inbox_position)
+            for message in messages:
+                found.setdefault(message.recipient, []).append(message)
+        return found
 
-    def _show_dead_letters(self) -> None:
+    def _show_dropped_lines(self) -> None:
+        """Show that log lines were dropped before they could be read and shown."""
+        dropped = sum(reader.dropped for _, _, reader in self._logs)
+        if dropped > self._dropped_lines:
+            self._screen.say(f"{dropped - self._dropped_lines} older log lines were dropped", "dim")
+            self._dropped_lines = dropped
+
+    def _show_dead_letters(self, changes: Changes) -> None:
         """Show how many there are once no more arrive, so that many arrivals are one line."""
         for name, channel in self._cloud.channels.items():
-            count, shown = len(channel.dead_letters()), self._shown_dead_letters[name]
+            count = changes.queue_depth(channel.resources.dead_letter_queue_url)
+            shown = self._shown_dead_letters[name]
             still_arriving = count > self._counted_dead_letters[name]
             self._counted_dead_letters[name] = count
             if count > shown and not still_arriving:
@@ -353,9 +395,9 @@ class EventMonitor:
             if count < shown or not still_arriving:
                 self._shown_dead_letters[name] = count
 
-    def _show_alerts(self) -> None:
+    def _show_alerts(self, changes: Changes) -> None:
         """Show alarms that went off or ended, but not their initial state OK."""
-        alerts = self._cloud.alerts.all_alerts()
+        alerts = self._cloud.alerts.all_alerts(changes)
         new, self._alerts = alerts[self._alerts :], len(alerts)
         for alert in new:
             if alert.is_alarm:
@@ -364,13 +406,6 @@ class EventMonitor:
             elif alert.alarm in self._alarms:
                 self._alarms.remove(alert.alarm)
                 self._screen.say(f"OK       {alert.alarm}", "magenta")
-
-
-def _fakes(cloud: LocalCloud) -> dict[str, FakeService[Any]]:
-    """Return what faults can be injected into, by name."""
-    vendors = cloud.vendors
-    fakes = vendors.by_name() if isinstance(vendors, FakeVendors | RealVendors) else {}
-    return {**fakes, AWS: cloud.dynamodb_proxy}
 
 
 def _show_endpoints(screen: Screen, cloud: LocalCloud) -> None:
@@ -386,7 +421,7 @@ def _show_endpoints(screen: Screen, cloud: LocalCloud) -> None:
     screen.say("  python -m ops status --local             the operator CLI")
     screen.say("  python -m local fail --list              let them fail: docs/local-cloud.md")
     screen.say(f"embedded AWS at {cloud.aws.endpoint}", "dim")
-    for name, fake in _fakes(cloud).items():
+    for name, fake in cloud.fakes.items():
         what = "DynamoDB, as the functions reach it" if name == AWS else f"fake of {name}"
         screen.say(f"{what}, at {fake.origin}", "dim")
     for name, channel in cloud.channels.items():

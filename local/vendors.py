@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -36,6 +37,7 @@ from local.lifecycle import Composite
 from local.screen import Screen
 from stacks.channels import CHANNELS
 
+INBOX_SECONDS = 5
 READ_AFTER_SECONDS = 0.5
 """How soon the fake's recipients read a WhatsApp message; short, for the demo."""
 REQUIRED = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
@@ -160,19 +162,54 @@ VENDORS: Mapping[str, ChannelVendor] = {
 """The vendors by the names that the channels' entries have in `stacks/channels`."""
 
 
-class Inbox:
-    """The messages that recipients have received, read from vendors' fakes in any process.
+InboxPosition = tuple[int, ...]
+"""How far an inbox was read: a number for each vendor."""
 
-    Args:
-        origins: each fake's scheme, host and port.
+
+class InboxSource(Protocol):
+    """What has messages of recipients, such as a fake in this process."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the fake."""
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the present position, and the messages since an earlier one, oldest first."""
+
+
+@dataclass(frozen=True)
+class RemoteInbox:
+    """The messages of a fake in another process.
 
     Attributes:
-        origins: as given.
+        origin: the fake's scheme, host and port.
     """
 
-    def __init__(self, *origins: str) -> None:
-        self.origins = origins
-        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    origin: str
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the present position, and the messages since an earlier one, oldest first."""
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        url = f"{self.origin}/_control/inboxes?since={position}"
+        with direct.open(url, timeout=INBOX_SECONDS) as response:
+            found = json.load(response)
+        return found["position"], [InboxMessage(**one) for one in found["messages"]]
+
+
+class Inbox:
+    """The messages that recipients have received, of several vendors' fakes.
+
+    Args:
+        sources: the fakes.
+    """
+
+    def __init__(self, *sources: InboxSource) -> None:
+        self._sources = sources
+
+    @property
+    def origins(self) -> list[str]:
+        """Each fake's scheme, host and port."""
+        return [source.origin for source in self._sources]
 
     def messages(self, address: str) -> list[InboxMessage]:
         """Return the messages of one recipient, oldest first of each vendor."""
@@ -181,11 +218,26 @@ class Inbox:
     def all(self) -> dict[str, list[InboxMessage]]:
         """Return the messages of all recipients, by address."""
         found: dict[str, list[InboxMessage]] = {}
-        for origin in self.origins:
-            with self._direct.open(f"{origin}/_control/inboxes", timeout=5) as response:
-                for address, messages in json.load(response).items():
-                    found.setdefault(address, []).extend(InboxMessage(**one) for one in messages)
+        for message in self.since(InboxPosition())[1]:
+            found.setdefault(message.recipient, []).append(message)
         return found
+
+    def since(self, position: InboxPosition) -> tuple[InboxPosition, list[InboxMessage]]:
+        """Return the present position, and the messages since an earlier one.
+
+        Without new messages this takes no request and hardly any time where the fakes are in this
+        process.
+
+        Args:
+            position: of an earlier call; an empty one for all messages.
+        """
+        present: list[int] = []
+        messages: list[InboxMessage] = []
+        for source, before in zip(self._sources, chain(position, repeat(0)), strict=False):
+            after, new = source.inbox_since(before)
+            present.append(after)
+            messages += new
+        return tuple(present), messages
 
 
 class Vendors(Protocol):
@@ -225,8 +277,7 @@ class _ChannelFakes(Composite):
     def _start_parts(self, starting: ExitStack) -> None:
         for fake in self._fakes.values():
             starting.enter_context(fake)
-        origins = [fake.origin for fake in self._fakes.values()]
-        self.inbox = Inbox(*origins) if origins else None
+        self.inbox = Inbox(*self._fakes.values()) if self._fakes else None
 
     def function_environment(self) -> dict[str, str]:
         """Return the base URLs of the fakes."""

@@ -12,7 +12,7 @@ MODULES = {
     name: name
     for name in (
         *("dlq", "conversation", "approvals", "unknown", "secrets", "assistants", "suppression"),
-        *("erase", "send", "status"),
+        *("erase", "send", "preview", "status"),
     )
 } | {"watch": "status"}
 """The module in `ops.commands` of each command or group of commands."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.core import ConfigurationError, ProcessingError
+from lambda_src.core import ConfigurationError, ProcessingError, RejectedContext
 from ops import INTERRUPTED
 from ops.console import MASK, UNCHANGED, Console, NextStep, mask_recipient, mask_record
 from ops.errors import Declined, OperatorError
@@ -33,6 +33,7 @@ __all__ = [
     "mask_recipient",
     "mask_record",
     "require_reason",
+    "show_problems",
 ]
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -191,6 +192,16 @@ def describe(error: ProcessingError | ClientError | BotoCoreError | UnicodeError
     if isinstance(error, BotoCoreError):
         return f"AWS cannot be reached: {type(error).__name__}: {error}"
     return str(error)
+
+
+def show_problems(console: Console, rejected: RejectedContext) -> None:
+    """Show every problem of a context object; none of them quotes a value."""
+    problems = [
+        {"field": each.field, "expected": each.expected, "found": each.found}
+        for each in rejected.problems
+    ]
+    console.result({"code": rejected.code, "problems": problems})
+    console.rows(problems)
 
 
 def require_reason(reason: str) -> None:

@@ -341,6 +341,11 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / size)} {name}"
 
 
+def format_dollars(dollars: float | None) -> str:
+    """Return an amount with enough digits for one answer; the price of some models is not known."""
+    return "not known" if dollars is None else f"${dollars:.6f}"
+
+
 def fields_table(pairs: Iterable[tuple[str, str]]) -> Table:
     """Return a table of named values, one a line."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))

@@ -27,16 +27,18 @@ from ops.errors import OperatorError, VendorUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import date
 
     import openai
     from mypy_boto3_secretsmanager import SecretsManagerClient
-    from openai.types import Model
 
     from lambda_src.core import Credentials, Settings
     from ops.deployment import Deployment
 
 T = TypeVar("T")
 
+API_KEY = "OPENAI_API_KEY"
+"""The SDK's own variable of the environment; with it the commands that ask OpenAI need no AWS."""
 OPENAI_TIMEOUT_SECONDS = 15.0
 OPENAI_NAME_PART = "/openai-api-key/"
 """In the name of a secret that holds an OpenAI key; all others hold a tenant's credentials."""
@@ -65,14 +67,17 @@ class OpenAILookup:
             raise OperatorError(f"{name}: {refused_secret(name, error)}") from None
         return cls(secrets.openai_key(secret), deployment.settings.openai_base_url)
 
-    def model(self, name: str) -> Model:
-        """Return a model that the key may use (`GET /v1/models/{model}`, free of charge).
+    def shutdown_date(self, model: str) -> date | None:
+        """Return when a model is shut down (`GET /v1/models/{model}`, free of charge).
 
         Raises:
-            ProcessingError: OpenAI refuses the key, or has no such model.
-            OperatorError: OpenAI cannot be reached.
+            ProcessingError: OpenAI refuses the key, has no such model, or cannot be reached.
         """
-        return self._request(lambda client: client.models.retrieve(name))
+        # Imported here, as in _request.
+        from lambda_src.core.openai_processor import OpenAIProcessor  # noqa: PLC0415
+
+        processor = OpenAIProcessor(self.base_url)
+        return processor.shutdown_date(self.api_key, model, OPENAI_TIMEOUT_SECONDS)
 
     def check(self) -> None:
         """Check that the key may create responses; a restricted key need not have other rights.
@@ -225,13 +230,7 @@ class SecretStore:
     def _listed(self) -> Iterator[tuple[str, str]]:
         """Yield name and ARN of the channel's secrets."""
         for prefix in self.deployment.settings.secret_prefixes:
-            pages = self.client.get_paginator("list_secrets").paginate(
-                Filters=[{"Key": "name", "Values": [prefix]}], IncludePlannedDeletion=True
-            )
-            for secret in (secret for page in pages for secret in page["SecretList"]):
-                # The filter ignores case and matches the start of any part of a name.
-                if self.deployment.is_own_secret(secret["Name"]):
-                    yield secret["Name"], secret["ARN"]
+            yield from secrets.listed_secrets(self.client, prefix, with_deleted=True)
 
     def kind_of(self, name: str) -> SecretKind:
         """Return the kind of one of the channel's secrets, by its name or ARN.

@@ -63,6 +63,8 @@ class LocalCloudState:
         base_urls: Vendors' base URLs by environment variable; empty for the real vendors.
         list_lag_seconds: How late a fake may list a message; None: as late as its vendor.
         fakes: Origins of what faults can be injected into, by name.
+        dynamodb: URL of DynamoDB for operators, whose requests no fault is injected into; empty for
+            the embedded AWS's own.
     """
 
     pid: int
@@ -74,6 +76,7 @@ class LocalCloudState:
     base_urls: Mapping[str, str] = field(default_factory=dict)
     list_lag_seconds: float | None = None
     fakes: Mapping[str, str] = field(default_factory=dict)
+    dynamodb: str = ""
 
     @classmethod
     def find(cls, state_file: Path = STATE_FILE) -> LocalCloudState | None:
@@ -104,12 +107,14 @@ class Endpoints:
         aws_url: URL of an AWS emulator; None lets the SDK decide (`AWS_ENDPOINT_URL` or region).
         base_urls: Vendors' base URLs by environment variable; a missing one is the vendor's own.
         list_lag_seconds: How late a fake may list a message; None: as late as its vendor.
+        dynamodb_url: URL of DynamoDB, if it is not that of the emulator; else empty.
     """
 
     session: Session
     aws_url: str | None = None
     base_urls: Mapping[str, str] = field(default_factory=dict)
     list_lag_seconds: float | None = None
+    dynamodb_url: str = ""
 
     @property
     def openai_base_url(self) -> str:
@@ -142,11 +147,16 @@ class Endpoints:
             raise OperatorError(
                 "no local cloud is running: start one with `make local` in another terminal"
             )
+        return cls.of(state)
+
+    @classmethod
+    def of(cls, state: LocalCloudState) -> Endpoints:
+        """Use this local cloud."""
         session = new_session()
         # The embedded AWS accepts any secret.
         session.set_credentials(f"local-cloud-{state.account}", "local-cloud")
         session.set_config_variable("region", state.region)
-        return cls(session, state.endpoint, state.base_urls, state.list_lag_seconds)
+        return cls(session, state.endpoint, state.base_urls, state.list_lag_seconds, state.dynamodb)
 
 
 class AwsClients:
@@ -174,7 +184,7 @@ class AwsClients:
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """The conversations table."""
-        client: DynamoDBClient = self._client("dynamodb")
+        client: DynamoDBClient = self._client("dynamodb", self._endpoints.dynamodb_url)
         return client
 
     @cached_property
@@ -201,17 +211,18 @@ class AwsClients:
         client: STSClient = self._client("sts")
         return client
 
-    def _client(self, service: str) -> Any:
-        """Create a client.
+    def _client(self, service: str, url: str = "") -> Any:
+        """Create a client, for another URL than the others' if one is given.
 
         Raises:
             OperatorError: The configured endpoint is not a URL, or the region not a name.
         """
         from botocore.config import Config  # noqa: PLC0415 - as in new_session
 
-        session, url = self._endpoints.session, self._endpoints.aws_url
+        session, options = self._endpoints.session, Config(**CLIENT_OPTIONS)
+        url_in_use = url or self._endpoints.aws_url
         try:
-            return session.create_client(service, endpoint_url=url, config=Config(**CLIENT_OPTIONS))
+            return session.create_client(service, endpoint_url=url_in_use, config=options)
         except ValueError as error:
             # Only the SDK knows where it read it: a variable of the environment, or a profile.
             raise OperatorError(

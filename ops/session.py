@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lambda_src.core import ChannelParts
     from ops.console import Console
     from ops.conversations import ConversationRecord
+    from ops.endpoints import LocalCloudState
 
 INSTALLED = "ai-comms"
 """The command of the published package."""
@@ -47,6 +48,7 @@ class Session:
         import_path: Where the channel's parts are, for another repository's channel; empty for an
             own one, and for one that an installed package declares.
         target_options: The options of the command line that say so, such as `--env`, `prod`.
+        local_cloud: The local cloud to use; None for the one that `make local` keeps running.
     """
 
     environment: str
@@ -57,6 +59,7 @@ class Session:
     project: str = PROJECT
     import_path: str = ""
     target_options: tuple[str, ...] = ()
+    local_cloud: LocalCloudState | None = None
 
     def command_line(self, *arguments: str, channel: str = "") -> str:
         """Return a command for the same target, to be pasted into a shell unchanged.
@@ -76,6 +79,8 @@ class Session:
     @cached_property
     def endpoints(self) -> Endpoints:
         """Where AWS and the vendors are reached."""
+        if self.local_cloud:
+            return Endpoints.of(self.local_cloud)
         return Endpoints.from_local_cloud() if self.is_local else Endpoints.from_environment()
 
     @cached_property

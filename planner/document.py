@@ -6,8 +6,8 @@ from dataclasses import astuple
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ops.prices import PRICES, Source, dollars
 from planner.plan import Function, Plan, PlanRequest, plan
-from planner.prices import PRICES, Source, dollars
 from planner.usage import CALLS, CHANNEL_RESOURCES, EXAMPLE
 from stacks.capacity import Load, Quota, ServiceTime, VendorLimits, limits
 

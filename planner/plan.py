@@ -6,7 +6,7 @@ OpenAI and Twilio bill separately, and far more than AWS.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from planner.prices import dollars
+from ops.prices import dollars
 from planner.usage import INDEX_UNITS, Sizes, calls_per_batch
 from stacks.capacity import (
     HOUR,

@@ -14,7 +14,8 @@ from lambda_src.core.contract import (
     RELEASE,
     Variable,
 )
-from stacks.config import ChannelNames, Environment, SharedNames
+from stacks.config import ChannelNames, SharedNames
+from stacks.config.environments import Environment
 from stacks.functions import logged_function
 from stacks.invariants import attach_rules
 

@@ -13,6 +13,7 @@ from lambda_src.core.contract import Metric
 from stacks.config import ChannelNames
 from stacks.delivery_events import DeliveryEvents
 from stacks.scheduled_job import ScheduledJob
+from stacks.vendor_check import VendorCheck
 
 WIDTH, HEIGHT = 8, 6
 """A graph's size in the dashboard's grid, which has 24 columns: three graphs in a row."""
@@ -55,6 +56,7 @@ class ChannelDashboard(Construct):
         alarms: The alarms in the first row.
         delivery_events: What happens to sent messages; None: there are no such rows.
         scheduled_job: What it finds, in the last rows; None: there are none.
+        vendor_check: What it finds, likewise.
 
     Attributes:
         dashboard: The dashboard.
@@ -75,6 +77,7 @@ class ChannelDashboard(Construct):
         alarms: Sequence[cloudwatch.IAlarm],
         delivery_events: DeliveryEvents | None = None,
         scheduled_job: ScheduledJob | None = None,
+        vendor_check: VendorCheck | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         messages = _MessageGraphs(names.metrics_namespace)
@@ -104,6 +107,7 @@ class ChannelDashboard(Construct):
                 ],
                 *(_delivery_rows(messages, delivery_events) if delivery_events else ()),
                 *(_scheduled_rows(messages, scheduled_job) if scheduled_job else ()),
+                *([_vendor_row(messages, vendor_check)] if vendor_check else ()),
             ],
         )
         partition = RegionInfo.get(Stack.of(self).region).partition or "aws"
@@ -191,6 +195,14 @@ class _MessageGraphs:
         age = self._metric(metric, "Maximum", "Oldest draft", cloudwatch.Color.BROWN)
         return _graph("Age of the oldest held draft", "seconds", left=[age])
 
+    def retired(self, *, has_templates: bool) -> cloudwatch.GraphWidget:
+        """Return the models that end soon, and the templates that are not approved."""
+        found = {Metric.MODELS_RETIRING: ("Models", cloudwatch.Color.ORANGE)}
+        if has_templates:
+            found[Metric.TEMPLATES_NOT_APPROVED] = ("Templates", cloudwatch.Color.RED)
+        lines = [self._metric(metric, "Maximum", *shown) for metric, shown in found.items()]
+        return _graph("Retired by vendors", "number", left=lines, width=HALF_WIDTH)
+
     def tokens(self) -> cloudwatch.GraphWidget:
         """Return the AI's tokens, which are billed."""
         tokens = {Metric.PROMPT_TOKENS: "Prompt", Metric.COMPLETION_TOKENS: "Completion"}
@@ -252,6 +264,13 @@ def _scheduled_rows(
         yield [messages.lookups_requested(), messages.oldest_lookup()]
 
 
+def _vendor_row(messages: _MessageGraphs, check: VendorCheck) -> list[cloudwatch.IWidget]:
+    return [
+        messages.retired(has_templates=check.checks_templates),
+        _invocations(check.function, title="Vendor check", width=HALF_WIDTH),
+    ]
+
+
 def _percentiles() -> list[tuple[str, str, str]]:
     """Return statistic, label and colour of each percentile that is drawn."""
     return [(name, name, color) for name, color in PERCENTILES.items()]
@@ -291,12 +310,16 @@ def _dead_letters(queue: sqs.IQueue, title: str = "Dead-letter queue") -> cloudw
 
 
 def _invocations(
-    function: lambda_.IFunction, *failures: cloudwatch.IMetric, title: str = "Function"
+    function: lambda_.IFunction,
+    *failures: cloudwatch.IMetric,
+    title: str = "Function",
+    width: int = WIDTH,
 ) -> cloudwatch.GraphWidget:
     invocations = function.metric_invocations(label="Invocations", color=cloudwatch.Color.BLUE)
     errors = function.metric_errors(label="Errors", color=cloudwatch.Color.RED)
     throttles = function.metric_throttles(label="Throttles", color=cloudwatch.Color.ORANGE)
-    return _graph(title, "calls", left=[invocations], right=[errors, throttles, *failures])
+    problems = [errors, throttles, *failures]
+    return _graph(title, "calls", left=[invocations], right=problems, width=width)
 
 
 def _duration(function: lambda_.IFunction, timeout: Duration) -> cloudwatch.GraphWidget:

@@ -70,6 +70,14 @@ class ChannelSecrets(Construct):
         arns = [self._arns[pattern] for each in patterns for pattern in each]
         return self._grant(grantee, arns, "secretsmanager:GetSecretValue")
 
+    def grant_check(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow a vendor check to find the channel's secrets by their names, and to read them.
+
+        IAM allows the listing of names on all resources only.
+        """
+        self._grant(grantee, ["*"], "secretsmanager:ListSecrets")
+        return self.grant_read(grantee)
+
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow an operator to read and write these secrets, and to create one below a prefix."""
         self._grant(grantee, self._below_prefix, "secretsmanager:CreateSecret")

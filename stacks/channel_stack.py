@@ -14,12 +14,14 @@ from stacks.alarms.notifier import AlarmNotifier
 from stacks.channel_dashboard import ChannelDashboard
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config import Channel, ChannelNames, Environment
+from stacks.config import Channel, ChannelNames
+from stacks.config.environments import Environment
 from stacks.delivery_events import DeliveryEvents
 from stacks.grants import fill_placeholders, grant_sender
 from stacks.processor import Processor
 from stacks.scheduled_job import ScheduledJob
 from stacks.shared_stack import SharedStack
+from stacks.vendor_check import VendorCheck
 
 
 class ChannelStack(Stack):
@@ -42,6 +44,7 @@ class ChannelStack(Stack):
         delivery_events: What happens to sent messages; None if neither `delivery_webhook` nor
             `delivery_sweep` reports it for this channel.
         scheduled_job: The job that looks after held and approved drafts, and requests lookups.
+        vendor_check: The check of what vendors retire.
         router: The managed policy of senders to the queue.
         operator: The managed policy of the channel's operators.
     """
@@ -156,7 +159,17 @@ class ChannelStack(Stack):
             else None,
             encryption_key=shared.encryption_key,
         )
-        alarms += self.scheduled_job.alarms
+        self.vendor_check = VendorCheck(
+            self,
+            "VendorCheck",
+            names=names,
+            environment=environment,
+            code=code,
+            secrets=self.secrets,
+            notifier=notifier,
+            encryption_key=shared.encryption_key,
+        )
+        alarms += (*self.scheduled_job.alarms, *self.vendor_check.alarms)
         dashboard = self._add_dashboard(names, environment, alarms)
         self._add_outputs(dashboard, shared)
 
@@ -216,6 +229,7 @@ class ChannelStack(Stack):
             alarms=alarms,
             delivery_events=self.delivery_events,
             scheduled_job=self.scheduled_job,
+            vendor_check=self.vendor_check,
         )
 
     def _add_outputs(self, dashboard: ChannelDashboard, shared: SharedStack) -> None:

@@ -10,7 +10,8 @@ from stacks.alarms.notifier import AlarmNotifier
 from stacks.callback_endpoint import CallbackEndpoint, CallbackReceiver
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config import ChannelNames, Environment
+from stacks.config import ChannelNames
+from stacks.config.environments import Environment
 from stacks.conversations_table import ConversationsTable
 from stacks.processor import Processor
 from stacks.vendor_topic import VendorTopic

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.config import Environment
+from stacks.config.environments import Environment
 
 
 class LoggedFunction(NamedTuple):

@@ -7,7 +7,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.channel_queue import CONSUME, DEAD_LETTER_RETENTION
-from stacks.config import Environment
+from stacks.config.environments import Environment
 from stacks.grants import grant_key_use
 from stacks.invariants import attach_rules
 

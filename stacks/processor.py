@@ -10,7 +10,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, RELEASE, Variable
-from stacks.config import ChannelNames, Environment
+from stacks.config import ChannelNames
+from stacks.config.environments import Environment
 from stacks.functions import logged_function
 from stacks.invariants import attach_rules
 from stacks.invariants.assembly import CHANNEL_VARIABLES, METADATA

@@ -20,7 +20,8 @@ from lambda_src.core.contract import (
 from stacks.alarms.notifier import AlarmNotifier
 from stacks.alarms.scheduled_job_alarms import add_scheduled_job_alarms
 from stacks.channel_queue import ChannelQueue
-from stacks.config import ChannelNames, Environment
+from stacks.config import ChannelNames
+from stacks.config.environments import Environment
 from stacks.conversations_table import ConversationsTable
 from stacks.functions import logged_function
 from stacks.invariants import attach_rules

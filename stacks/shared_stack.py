@@ -6,7 +6,8 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.callback_endpoint import CallbackEndpoint
-from stacks.config import Environment, SharedNames
+from stacks.config import SharedNames
+from stacks.config.environments import Environment
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.encryption_key import EncryptionKey

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 TABLE = "table"
 """Name of the property with a table that a test records for the terminal summary."""
 
-SHARING = ("tests/local/cloud/", "tests/local/emulator/", "tests/conformance/")
+SHARING = (
+    "tests/local/cloud/",
+    "tests/local/console/",
+    "tests/local/emulator/",
+    "tests/conformance/",
+)
 """Directories whose tests all run in one process, since they share what it has started."""
 
 LONGEST_FIRST = (

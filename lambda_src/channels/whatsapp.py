@@ -1,9 +1,11 @@
 """WhatsApp through Twilio: addresses are phone numbers prefixed with the channel's name."""
 
+from dataclasses import replace
+
 from lambda_src.core import ChannelParts, OutgoingMessage, Settings
 from lambda_src.services.secrets_manager_service import twilio_credentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
-from lambda_src.services.twilio_account import OPERATOR
+from lambda_src.services.twilio_account import OPERATOR, check_with_approval, template_state
 from lambda_src.services.twilio_service import (
     PRELOAD_MODULES,
     TEXT_RULES,
@@ -36,6 +38,7 @@ PARTS = ChannelParts(
     text_rules=TEXT_RULES,
     callbacks=CALLBACKS,
     make_status_lookup=make_status_lookup,
-    operator=OPERATOR,
+    template_state=template_state,
+    operator=replace(OPERATOR, check_credentials=check_with_approval),
     preload_modules=PRELOAD_MODULES,
 )

@@ -16,6 +16,9 @@ EVENTS_HANDLER = "lambda_src.events.lambda_handler"
 SCHEDULER_HANDLER = "lambda_src.scheduler.lambda_handler"
 """The handler of the scheduled job."""
 
+VENDOR_CHECK_HANDLER = "lambda_src.vendor_check.lambda_handler"
+"""The handler of the check of what vendors retire."""
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """Values of `level` in the log, in increasing severity."""
 
@@ -108,6 +111,10 @@ MAX_LOOKUPS_PER_SECOND = 100
 
 SCHEDULE_SECONDS = 900
 """Time between two runs of the scheduled job."""
+VENDOR_CHECK_SECONDS = 3_600
+"""Time between two runs of the vendor check."""
+RETIREMENT_DAYS = 30
+"""How many days before its end a model in use counts as retiring."""
 LOOKUP_DELAYS_SECONDS = (3_600, 21_600, 86_400, 259_200)
 """When the vendor is asked about a message whose delivery status is open, after its send."""
 APPROVED_QUEUED_AGAIN_AFTER_SECONDS = 86_400
@@ -262,6 +269,9 @@ class LogEvent(StrEnum):
     DELIVERY_EVENT_DROPPED = "delivery_event_dropped"
     LOOKUPS_SCHEDULED = "lookups_scheduled"
     APPROVED_DRAFTS_QUEUED = "approved_drafts_queued"
+    MODEL_RETIRING = "model_retiring"
+    TEMPLATE_NOT_APPROVED = "template_not_approved"
+    TEMPLATE_UNCHECKED = "template_unchecked"
     SECOND_MESSAGE_SUSPECTED = "second_message_suspected"
     CALLBACK_CONTRADICTS_RECORD = "callback_contradicts_record"
 
@@ -295,6 +305,9 @@ LOGGED_AT: Mapping[LogEvent, tuple[str, ...]] = {
     LogEvent.DELIVERY_EVENT_DROPPED: ("WARNING",),
     LogEvent.LOOKUPS_SCHEDULED: ("INFO",),
     LogEvent.APPROVED_DRAFTS_QUEUED: ("INFO",),
+    LogEvent.MODEL_RETIRING: ("WARNING",),
+    LogEvent.TEMPLATE_NOT_APPROVED: ("WARNING",),
+    LogEvent.TEMPLATE_UNCHECKED: ("WARNING",),
     LogEvent.SECOND_MESSAGE_SUSPECTED: ("CRITICAL",),
     LogEvent.CALLBACK_CONTRADICTS_RECORD: ("CRITICAL",),
 }
@@ -365,6 +378,8 @@ class Metric(StrEnum):
     OLDEST_LOOKUP_SECONDS = "OldestLookupDueSeconds"
     OLDEST_DRAFT_SECONDS = "OldestHeldDraftSeconds"
     APPROVED_QUEUED = "ApprovedDraftsQueued"
+    MODELS_RETIRING = "ModelsRetiring"
+    TEMPLATES_NOT_APPROVED = "TemplatesNotApproved"
 
     @property
     def unit(self) -> Unit:

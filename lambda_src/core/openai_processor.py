@@ -17,6 +17,7 @@ from lambda_src.core.ai.responses import (
     delete_response,
     generate_with_responses,
     moderate,
+    shutdown_date,
 )
 from lambda_src.core.ai.threads import delete_thread, generate_with_threads
 from lambda_src.core.contract import Step
@@ -27,6 +28,7 @@ from lambda_src.core.time_budget import AI_GRACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
 
     from lambda_src.core.models import Answer, GenerationRequest
 
@@ -86,6 +88,15 @@ class OpenAIProcessor:
         """
         client = self._client(Engine.RESPONSES, api_key)
         return _call(timeout, lambda: moderate(client, texts, timeout))
+
+    def shutdown_date(self, api_key: str, model: str, timeout: float) -> date | None:
+        """Return when a model is shut down; None if no date is announced.
+
+        Raises:
+            ProcessingError: OpenAI has no such model, refused, or did not answer in time.
+        """
+        client = self._client(Engine.RESPONSES, api_key)
+        return _call(timeout, lambda: shutdown_date(client, model, timeout))
 
     def discard(self, api_key: str, engine: Engine, openai_id: str, timeout: float) -> bool:
         """Delete a conversation, response or thread; return False if it may still exist.

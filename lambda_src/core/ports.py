@@ -381,6 +381,18 @@ class SecretField:
     note: str = ""
 
 
+class VendorAccess(Protocol):
+    """How a channel's vendor is reached: a part of the settings of each function that asks it."""
+
+    @property
+    def send_timeout_seconds(self) -> int:
+        """Timeout of a request in seconds."""
+
+    @property
+    def twilio_base_url(self) -> str:
+        """Scheme and host of a local Twilio; empty for Twilio itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorParts:
     """What the operator's command line needs of a channel; no function uses any of it.
@@ -425,6 +437,8 @@ class ChannelParts:
         has_message_list: Whether the vendor lists the messages that it accepted, so that `find` of
             the sender can find them. Otherwise a send with an unknown outcome is not looked up: its
             first reconciliation marks it, and an operator decides.
+        template_state: Asks the vendor for the approval state of the template that credentials
+            name: `approved`, or why it is not delivered. None: templates need no approval.
         operator: What the operator's command line needs.
         check_context: Yields what a context object lacks that only this channel requires, before
             the AI is asked; each problem has the channel's own failure code. None: nothing.
@@ -443,6 +457,7 @@ class ChannelParts:
     vendor_events: VendorEvents | None = None
     make_status_lookup: Callable[[Settings], StatusLookup] | None = None
     has_message_list: bool = True
+    template_state: Callable[[VendorAccess, Any], str] | None = None
     operator: OperatorParts = OperatorParts()
     check_context: Callable[[ContextObject], Iterable[Problem]] | None = None
     max_conversation_id_bytes: int | None = None

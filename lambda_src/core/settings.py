@@ -117,6 +117,29 @@ class SchedulerSettings:
         return cls(**_values(_SCHEDULER_READERS, environment))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorCheckSettings:
+    """The environment variables of the vendor check's function."""
+
+    channel: str
+    secret_prefixes: tuple[str, ...]
+    openai_base_url: str
+    send_timeout_seconds: int
+    twilio_base_url: str
+    log_level: str
+    version: str
+    powertools_metrics_namespace: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings.
+
+        Raises:
+            ConfigurationError: A variable is missing, empty or invalid; lists all of them.
+        """
+        return cls(**_values(_VENDOR_CHECK_READERS, environment))
+
+
 def _values(
     readers: Mapping[str, Callable[[str], object]], environment: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -267,4 +290,18 @@ _SCHEDULER_READERS: Mapping[str, Callable[[str], object]] = {
             METRICS_NAMESPACE,
         )
     },
+}
+
+_VENDOR_CHECK_READERS: Mapping[str, Callable[[str], object]] = {
+    name: _READERS[name]
+    for name in (
+        Variable.CHANNEL,
+        Variable.SECRET_PREFIXES,
+        Variable.OPENAI_BASE_URL,
+        Variable.TWILIO_TIMEOUT_SECONDS,
+        TWILIO_BASE_URL,
+        Variable.LOG_LEVEL,
+        Variable.VERSION,
+        METRICS_NAMESPACE,
+    )
 }

@@ -29,7 +29,7 @@ from lambda_src.core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
@@ -176,6 +176,25 @@ def is_within(reference: str, prefixes: tuple[str, ...]) -> bool:
     return name in prefixes or name.startswith(folders)
 
 
+def listed_secrets(
+    client: SecretsManagerClient, prefix: str, *, with_deleted: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Yield name and ARN of the secrets within a prefix, in the order of Secrets Manager.
+
+    Args:
+        client: A Secrets Manager client.
+        prefix: As in `is_within`.
+        with_deleted: Whether secrets that are scheduled for deletion are among them.
+    """
+    pages = client.get_paginator("list_secrets").paginate(
+        Filters=[{"Key": "name", "Values": [prefix]}], IncludePlannedDeletion=with_deleted
+    )
+    for secret in (secret for page in pages for secret in page["SecretList"]):
+        # The filter ignores case and matches the start of any part of a name.
+        if is_within(secret["Name"], (prefix,)):
+            yield secret["Name"], secret["ARN"]
+
+
 class ChannelSecrets:
     """Implements the port `Secrets` on Secrets Manager.
 
@@ -211,6 +230,13 @@ class ChannelSecrets:
             return NoCredentials()
         return self._read_credentials(self._read(reference, fresh=fresh))
 
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of the secrets within one of the channel's prefixes."""
+        try:
+            return sorted(name for name, _ in listed_secrets(self._client, prefix))
+        except (BotoCoreError, ClientError) as error:
+            raise _unavailable(error) from error
+
     def _read(self, reference: str, *, fresh: bool) -> object:
         if not is_within(reference, self._prefixes):
             raise PermanentFailure("secret_reference_refused", Step.SECRETS)
@@ -239,12 +265,17 @@ class ChannelSecrets:
             code = error.response["Error"]["Code"]
             if code in MISSING:
                 raise ConfigurationRefused("secret_missing", Step.SECRETS, MISSING[code]) from error
-            raise TransientFailure("secrets_unavailable", Step.SECRETS, code) from error
+            raise _unavailable(error) from error
         except BotoCoreError as error:
-            raise TransientFailure(
-                "secrets_unavailable", Step.SECRETS, type(error).__name__
-            ) from error
+            raise _unavailable(error) from error
         return stored_secret(response)
+
+
+def _unavailable(error: BotoCoreError | ClientError) -> TransientFailure:
+    code = type(error).__name__
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+    return TransientFailure("secrets_unavailable", Step.SECRETS, code)
 
 
 class SingleFlight(Generic[T]):

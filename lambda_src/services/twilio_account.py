@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_src.core import (
     AccountRefused,
@@ -14,6 +16,7 @@ from lambda_src.core import (
     TextFormat,
     TransientFailure,
 )
+from lambda_src.core.retirement import APPROVED
 from lambda_src.services.twilio.callbacks import MESSAGE_SID
 from lambda_src.services.twilio.errors import classify
 from lambda_src.services.twilio.http import DeadlineHttpClient
@@ -25,10 +28,13 @@ if TYPE_CHECKING:
     from twilio.rest import Client
 
     from lambda_src.core import Settings
+    from lambda_src.core.ports import VendorAccess
     from lambda_src.services.secrets_manager_service import TwilioCredentials
 
 T = TypeVar("T")
 
+CONTENT_URL = "https://content.twilio.com/v1/Content"
+_STATE = re.compile(r"[a-z_]{1,32}")
 MESSAGE_IN_PROGRESS = 20009
 """Twilio deletes a message only after all of its systems have finished with it: usually after
 minutes, rarely after 14 days (https://www.twilio.com/docs/api/errors/20009)."""
@@ -60,6 +66,40 @@ def check_credentials(settings: Settings, credentials: TwilioCredentials) -> Non
         raise _not_active(status)
 
 
+def template_state(access: VendorAccess, credentials: TwilioCredentials) -> str:
+    """Return the approval state of the template that the credentials name.
+
+    `approved`, `pending`, `rejected`, `paused`, `disabled` and others are WhatsApp's; `missing` is
+    a template that the account does not have
+    (https://www.twilio.com/docs/content/content-api-resources#fetch-an-approval-status-request).
+
+    Raises:
+        ProcessingError: Twilio refuses the credentials or cannot be reached.
+    """
+    client = _client(access, credentials)
+    # Not through the SDK's content API, which the Lambda package does not contain.
+    url = f"{CONTENT_URL}/{credentials.template_id}/ApprovalRequests"
+    answer = _request(lambda: _get(client, url))
+    if answer is None:
+        return "missing"
+    status = (answer.get("whatsapp") or {}).get("status")
+    return status if isinstance(status, str) and _STATE.fullmatch(status) else "unknown"
+
+
+def check_with_approval(settings: Settings, credentials: TwilioCredentials) -> None:
+    """Check the credentials and, if they name a template, that it is approved.
+
+    Raises:
+        ProcessingError: As `check_credentials`, or the template is not approved.
+    """
+    check_credentials(settings, credentials)
+    state = template_state(settings, credentials) if credentials.template_id else APPROVED
+    if state != APPROVED:
+        raise ConfigurationRefused(
+            "twilio_template_not_approved", Step.SETTLE, f"the template is {state} at WhatsApp"
+        )
+
+
 def delete_message(settings: Settings, credentials: TwilioCredentials, sid: str) -> bool:
     """Delete a message with its text and numbers; return False if not found.
 
@@ -71,9 +111,18 @@ def delete_message(settings: Settings, credentials: TwilioCredentials, sid: str)
     return _request(lambda: client.messages(sid).delete()) is not None
 
 
-def _client(settings: Settings, credentials: TwilioCredentials) -> Client:
-    http_client = DeadlineHttpClient(settings.send_timeout_seconds, settings.twilio_base_url)
+def _client(access: VendorAccess, credentials: TwilioCredentials) -> Client:
+    http_client = DeadlineHttpClient(access.send_timeout_seconds, access.twilio_base_url)
     return http_client.sdk_client(credentials)
+
+
+def _get(client: Client, url: str) -> dict[str, Any]:
+    """Return the JSON of a resource, with the errors of the SDK's own resources."""
+    response = client.request("GET", url)
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        raise client.api.v2010.exception("GET", url, response, "unable to fetch")
+    document: dict[str, Any] = json.loads(response.text)
+    return document
 
 
 def _request(call: Callable[[], T]) -> T | None:

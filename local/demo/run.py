@@ -4,6 +4,7 @@ import time
 
 from local import paths
 from local.cloud import LocalCloud
+from local.console import web_console
 from local.demo.scenarios import (
     Checks,
     Scenario,
@@ -32,7 +33,10 @@ def run(screen: Screen) -> int:
     start = time.monotonic()
     checks, vendors = Checks(screen), FakeVendors()
     screen.heading("Start everything on 127.0.0.1, with fakes of all vendors")
-    with LocalCloud(vendors, workdir=WORKDIR, step=screen.step) as cloud:
+    with (
+        LocalCloud(vendors, workdir=WORKDIR, step=screen.step) as cloud,
+        web_console(cloud, screen),
+    ):
         run_scenarios(Scenario(cloud, vendors, screen, checks))
     screen.heading("Result")
     screen.say(f"everything is stopped; {time.monotonic() - start:.0f} s in total")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.aws import Aws
+from local.emulator.feed import Changes
 from local.emulator.filter_patterns import FilterPattern
 
 QUEUE_NAME = "local-alerts-inbox"
@@ -121,8 +122,14 @@ class AlertSubscription:
         )
         aws.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
 
-    def all_alerts(self) -> list[Alert]:
-        """Return the notifications since the subscription, oldest first."""
+    def all_alerts(self, changes: Changes | None = None) -> list[Alert]:
+        """Return the notifications since the subscription, oldest first.
+
+        Args:
+            changes: with these, nothing is requested if the queue is empty.
+        """
+        if changes and not changes.queue_depth(self._queue_url):
+            return list(self._received)
         received = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
         for message in received.get("Messages", []):
             self._sqs.delete_message(

@@ -1,24 +1,13 @@
-"""The deployed function's log, read as it grows."""
+"""The deployed functions' logs, read as they grow."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.aws import Aws
-from local.emulator.ministack_process import FAILED_START
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
-
-MAX_EVENTS = 10_000
-"""Events in one response:
-https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html"""
-OVERLAP_MS = 60_000
-"""The embedded AWS gives an invocation's lines the time of its end, but stores those of concurrent
-invocations in another order, and on a busy machine seconds later."""
+from local.emulator.feed import fetch
+from local.emulator.ministack_process import FAILED_START, LOG_PATH, MAX_LINES
 
 
 @dataclass(frozen=True)
@@ -52,45 +41,33 @@ class LogLine:
 
 
 class LogReader:
-    """Reads each event of a log group once, oldest first.
+    """Reads each line of a log group once, in the order in which they were stored.
 
     Args:
         aws: where the log group is.
         log_group: its name.
+        position: the position of the first line to be read; `Changes.log_end` for later lines only.
+
+    Attributes:
+        log_group: as given.
+        position: the position of the next line to be read; those of a log group count from 0.
+        dropped: the number of lines that the embedded AWS had dropped before they were read.
     """
 
-    def __init__(self, aws: Aws, log_group: str) -> None:
-        self._logs = aws.logs
-        self._log_group = log_group
-        self._newest = 0
-        self._seen: set[tuple[str, int, int]] = set()
+    def __init__(self, aws: Aws, log_group: str, position: int = 0) -> None:
+        self.log_group = log_group
+        self.position = position
+        self.dropped = 0
+        self._aws = aws
 
     def new_lines(self) -> list[LogLine]:
         """Return the lines that have been added since the last call."""
-        since = max(0, self._newest - OVERLAP_MS)
-        self._seen = {identity for identity in self._seen if identity[1] >= since}
-        lines: list[LogLine] = []
+        found: list[LogLine] = []
         while True:
-            events = self._events(since)
-            lines += self._unseen(events)
-            if len(events) < MAX_EVENTS:
-                return lines
-            since = max(since + 1, events[-1]["timestamp"])  # the response may be incomplete
-
-    def _events(self, since: int) -> list["FilteredLogEventTypeDef"]:
-        pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=self._log_group, startTime=since
-        )
-        return [event for page in pages for event in page["events"]]
-
-    def _unseen(self, events: list["FilteredLogEventTypeDef"]) -> Iterator[LogLine]:
-        # The embedded AWS's events have no id: stream, time and position among equals identify one.
-        positions: Counter[tuple[str, int]] = Counter()
-        for event in events:
-            place = (event["logStreamName"], event["timestamp"])
-            identity = (*place, positions[place])
-            positions[place] += 1
-            if identity not in self._seen:
-                self._seen.add(identity)
-                self._newest = max(self._newest, event["timestamp"])
-                yield LogLine(event["timestamp"], event["message"], event["logStreamName"])
+            page = fetch(self._aws, LOG_PATH, group=self.log_group, after=self.position)
+            lines = page["lines"]
+            self.dropped += page["first"] - self.position
+            self.position = page["first"] + len(lines)
+            found += [LogLine(timestamp, text, stream) for timestamp, stream, text in lines]
+            if len(lines) < MAX_LINES:
+                return found

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.aws import Aws
+from local.emulator.feed import Feed
 from local.errors import LocalCloudError
 
 NAMESPACE = "LocalCloud/MetricMath"
@@ -68,30 +69,38 @@ class MathMetric:
         aws: where the metrics are.
         name: its name.
         queries: the alarm's metric data queries.
+        feed: what has changed in this AWS.
     """
 
-    def __init__(self, aws: Aws, name: str, queries: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, aws: Aws, name: str, queries: Sequence[Mapping[str, Any]], feed: Feed
+    ) -> None:
         self._aws = aws
+        self._feed = feed
         self._name = name
         self._queries = [query for query in queries if "MetricStat" in query]
         (expression,) = [each["Expression"] for each in queries if "Expression" in each]
         # Once, before there are threads: Python 3.11 cannot parse in two at the same time.
         self._expression = parse(expression)
         self._published: tuple[Value, float] = (None, 0.0)
+        self._evaluated: tuple[int, float] = (0, 0.0)
 
     @classmethod
-    def of_assembly(cls, aws: Aws, assembly: Path) -> Iterator["MathMetric"]:
+    def of_assembly(cls, aws: Aws, assembly: Path, feed: Feed) -> Iterator["MathMetric"]:
         """Yield the metrics of an assembly whose values can be computed."""
         for _, template in _templates(assembly):
             for resource in template.get("Resources", {}).values():
                 queries = resource.get("Metadata", {}).get(METADATA, [])
                 stats = [query["MetricStat"] for query in queries if "MetricStat" in query]
                 if stats and not any(stat["Metric"].get("Dimensions") for stat in stats):
-                    yield cls(aws, resource["Properties"]["MetricName"], queries)
+                    yield cls(aws, resource["Properties"]["MetricName"], queries, feed)
 
     def update(self) -> None:
         """Publish the expression's value, if it has one that is new."""
-        now = time.time()
+        now, data_points = time.time(), self._feed.changes().data_points
+        if data_points == self._evaluated[0] and now - self._evaluated[1] < REPEAT_SECONDS:
+            return
+        self._evaluated = data_points, now
         value = evaluate(self._expression, {each["Id"]: self._read(each) for each in self._queries})
         before, at = self._published
         if value is None or (value == before and now - at < REPEAT_SECONDS):

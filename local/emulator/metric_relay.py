@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from local.aws import Aws
+from local.emulator.feed import Feed
 from local.emulator.filter_patterns import FilterPattern
 from local.emulator.function_logs import LogLine, LogReader
 from local.errors import LocalCloudError
@@ -32,11 +33,13 @@ class MetricRelay:
     Args:
         aws: where the log group, its filters and the metrics are.
         log_group: the log group's name.
+        feed: what has changed in this AWS.
     """
 
-    def __init__(self, aws: Aws, log_group: str) -> None:
+    def __init__(self, aws: Aws, log_group: str, feed: Feed) -> None:
         self._aws = aws
         self._log_group = log_group
+        self._feed = feed
         self._reader = LogReader(aws, log_group)
 
     def update(self) -> int:
@@ -50,6 +53,8 @@ class MetricRelay:
             LocalCloudError: a deployed filter's value is not a number, or a line lacks a metric
                 that it declares.
         """
+        if self._feed.changes().log_end(self._log_group) <= self._reader.position:
+            return 0
         lines = self._reader.new_lines()
         by_namespace: dict[str, list[MetricDatumTypeDef]] = defaultdict(list)
         for namespace, datum in self._data(lines):
@@ -82,7 +87,6 @@ class RelayThread:
     """
 
     _INTERVAL_SECONDS = 1.0
-    """A round is a request per queue and log group: four rounds a second kept a core half busy."""
 
     def __init__(self, *updates: Callable[[], object]) -> None:
         self._updates = updates

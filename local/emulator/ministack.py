@@ -129,9 +129,9 @@ def map_connection_errors(log: Path) -> Iterator[None]:
         log: the embedded AWS's log.
 
     Raises:
-        LocalCloudError: instead of botocore's connection errors, naming the log.
+        LocalCloudError: instead of connection errors of botocore and urllib, naming the log.
     """
     try:
         yield
-    except (BotocoreConnectionError, HTTPClientError) as error:
+    except (BotocoreConnectionError, HTTPClientError, urllib.error.URLError) as error:
         raise LocalCloudError(f"the embedded AWS no longer responds; its log: {log}") from error

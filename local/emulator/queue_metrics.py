@@ -1,28 +1,20 @@
 """Metrics of queues, which SQS publishes and the embedded AWS does not: depth and age."""
 
-import json
 import math
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.aws import Aws
+from local.emulator.feed import Feed, fetch
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricDatumTypeDef
-    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-COUNTED: tuple["QueueAttributeNameType", ...] = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-)
-"""Includes messages that are being read: on AWS that is shorter than the metric's minute."""
 PUBLISH_SECONDS = 30
 """Between two values of a metric that does not change; AWS publishes one a minute."""
-REQUEST_SECONDS = 10
+MESSAGES_PATH = "/_ministack/sqs/messages"
 
 
 @dataclass(frozen=True)
@@ -45,16 +37,12 @@ def queued_messages(aws: Aws, queue_url: str) -> list[QueuedMessage]:
 
     The embedded AWS has an endpoint of its own for this; AWS has none.
     """
-    query = urllib.parse.urlencode({"account": aws.account, "QueueUrl": queue_url})
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    url = f"{aws.endpoint}/_ministack/sqs/messages?{query}"
-    with direct.open(url, timeout=REQUEST_SECONDS) as response:
-        by_account = json.load(response)["messages"]
+    found = fetch(aws, MESSAGES_PATH, account=aws.account, QueueUrl=queue_url)
     messages = [
         QueuedMessage(
             each["MessageId"], each["Body"], int(each["Attributes"]["SentTimestamp"]) / 1000
         )
-        for by_region in by_account.values()
+        for by_region in found["messages"].values()
         for by_queue in by_region.values()
         for each in by_queue[queue_url]
     ]
@@ -64,25 +52,28 @@ def queued_messages(aws: Aws, queue_url: str) -> list[QueuedMessage]:
 class QueueDepthMetric:
     """Publishes the number of a queue's messages, from the first message on.
 
+    It includes messages that are being read: on AWS that is shorter than the metric's minute.
+
     Args:
         aws: where the queue is.
         queue_url: its URL.
+        feed: what has changed in this AWS.
         clock: epoch seconds.
     """
 
-    def __init__(self, aws: Aws, queue_url: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, aws: Aws, queue_url: str, feed: Feed, clock: Callable[[], float] = time.time
+    ) -> None:
         self._aws = aws
         self._queue_url = queue_url
+        self._feed = feed
         self._clock = clock
         self._published = 0
         self._next = math.inf
 
     def update(self) -> None:
         """Publish the number if it has changed, or was published `PUBLISH_SECONDS` ago."""
-        attributes = self._aws.sqs.get_queue_attributes(
-            QueueUrl=self._queue_url, AttributeNames=COUNTED
-        )["Attributes"]
-        count, now = sum(int(attributes[name]) for name in COUNTED), self._clock()
+        count, now = self._feed.changes().queue_depth(self._queue_url), self._clock()
         if count != self._published or now >= self._next:
             _publish(self._aws, self._queue_url, "ApproximateNumberOfMessagesVisible", count)
             self._published, self._next = count, now + PUBLISH_SECONDS
@@ -117,14 +108,14 @@ class QueueAgeMetric:
         _publish(self._aws, self._queue_url, "ApproximateAgeOfOldestMessage", age)
 
 
-def queue_metric(aws: Aws, queue_url: str) -> QueueDepthMetric | QueueAgeMetric:
+def queue_metric(aws: Aws, queue_url: str, feed: Feed) -> QueueDepthMetric | QueueAgeMetric:
     """Return the metric that matters: a queue's age, or the depth of a dead-letter queue.
 
     A queue that has a dead-letter queue is not one itself.
     """
     found = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
     is_source = "RedrivePolicy" in found.get("Attributes", {})
-    return QueueAgeMetric(aws, queue_url) if is_source else QueueDepthMetric(aws, queue_url)
+    return QueueAgeMetric(aws, queue_url) if is_source else QueueDepthMetric(aws, queue_url, feed)
 
 
 def _publish(aws: Aws, queue_url: str, metric: str, value: float) -> None:

@@ -15,6 +15,8 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from werkzeug.wrappers import Request
 
+from local.fakes.history import History
+
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 """For values that also arrive over HTTP: an unknown name is an error."""
 
@@ -41,9 +43,12 @@ class FaultKind(StrEnum):
     REPEATED = "repeated"
     REASONING_ONLY = "reasoning_only"
 
+    RETIRING = "retiring"
+
     # Twilio only
     UNDELIVERED = "undelivered"
     DELIVERY_FAILED = "delivery_failed"
+    TEMPLATE_STATE = "template_state"
 
     # Instead of requests: for status callbacks (Twilio) and, the first three, events (SES)
     CALLBACK_LOST = "callback_lost"
@@ -69,7 +74,7 @@ FORGERIES = ("signature", "unsigned", "body", "account")
 """What is wrong with a forged callback: it is signed with another token, not signed, signed for
 other parameters, or signed by another account."""
 
-_LATE_FAILURES = {FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED}
+_NUMBERED = {FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED, FaultKind.RETIRING}
 _MIN_STATUS = {FaultKind.ERROR: 400, FaultKind.NOT_JSON: 200}
 
 
@@ -80,7 +85,8 @@ class Fault:
     Attributes:
         kind: What goes wrong.
         status: HTTP status of an abnormal response; 0 where none is sent.
-        code: The vendor's error code, the reason of an incomplete response, or one of `FORGERIES`.
+        code: The vendor's error code, the reason of an incomplete response, days until a model's
+            end, a template's state, or one of `FORGERIES`.
         message: The vendor's error text; empty for the fake's default.
         retry_after: Value of the Retry-After header in seconds; None for no header.
         seconds: Duration of a slow response, of the model's thinking, or of a callback's delay.
@@ -100,7 +106,7 @@ class Fault:
         minimum = _MIN_STATUS.get(self.kind, 0)
         if self.status < minimum:
             raise ValueError(f"status: {self.kind} needs at least {minimum}")
-        if self.kind in _LATE_FAILURES and not self.code.isdecimal():
+        if self.kind in _NUMBERED and not self.code.isdecimal():
             raise ValueError(f"code: {self.kind} needs a number")
         if self.kind is FaultKind.CALLBACK_FORGED and self.code not in FORGERIES:
             raise ValueError(f"code: {self.kind} needs one of {', '.join(FORGERIES)}")
@@ -185,6 +191,16 @@ class Fault:
         return cls(FaultKind.REASONING_ONLY)
 
     @classmethod
+    def retiring(cls, days: int = 20) -> "Fault":
+        """OpenAI: every model has a shutdown date, in so many days."""
+        return cls(FaultKind.RETIRING, code=str(days))
+
+    @classmethod
+    def template_state(cls, state: str = "paused") -> "Fault":
+        """Twilio: every template has this approval state at WhatsApp."""
+        return cls(FaultKind.TEMPLATE_STATE, code=state)
+
+    @classmethod
     def undelivered(cls, code: int = 63016) -> "Fault":
         """Twilio: the message is accepted and later becomes `undelivered` with this code."""
         return cls(FaultKind.UNDELIVERED, code=str(code))
@@ -250,23 +266,29 @@ class RecordedRequest:
     fault: FaultKind | None = None
 
 
-class RequestLog:
-    """All requests in the order of arrival; thread-safe."""
+RequestListener = Callable[[RecordedRequest, float], None]
+"""Is called with a request after its response, and with its duration in seconds."""
+
+
+class RequestLog(History[RecordedRequest]):
+    """The requests in the order of arrival; thread-safe.
+
+    Attributes:
+        listeners: Each is called after every response, in the thread of the request.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests: list[RecordedRequest] = []
+        super().__init__()
+        self.listeners: list[RequestListener] = []
 
     def begin(self, request: Request) -> RecordedRequest:
         """Record the arrival of a request."""
         body, query = _body(request), request.args.to_dict()
-        with self._lock:
-            number = len(self._requests)
-            recorded = RecordedRequest(
+        return self.append(
+            lambda number: RecordedRequest(
                 number, request.method, request.path, query, body, at=time.time()
             )
-            self._requests.append(recorded)
-        return recorded
+        )
 
     def finish(
         self, request: RecordedRequest, fault: Fault | None, *, status: int | None = None
@@ -274,19 +296,9 @@ class RequestLog:
         """Record the outcome of a request, unless the log was cleared since."""
         kind = fault.kind if fault else None
         outcome = dataclasses.replace(request, status=status, fault=kind)
-        with self._lock:
-            if self._requests[request.number : request.number + 1] == [request]:
-                self._requests[request.number] = outcome
-
-    def all(self) -> list[RecordedRequest]:
-        """Return the requests so far."""
-        with self._lock:
-            return list(self._requests)
-
-    def clear(self) -> None:
-        """Remove all requests."""
-        with self._lock:
-            self._requests.clear()
+        self.replace(request.number, request, outcome)
+        for listener in list(self.listeners):
+            listener(outcome, time.time() - request.at)
 
 
 def _body(request: Request) -> Mapping[str, Any]:
@@ -378,6 +390,11 @@ class FaultPlan:
         """Return the rules that can still apply, as they were added."""
         with self._lock:
             return [active.rule for active in self._active]
+
+    def remove(self, applies_to: Callable[[Fault], bool]) -> None:
+        """Remove the rules of some faults."""
+        with self._lock:
+            self._active = [each for each in self._active if not applies_to(each.rule.fault)]
 
     def clear(self) -> None:
         """Remove all rules."""

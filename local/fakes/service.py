@@ -1,7 +1,7 @@
 """The base of every fake: a vendor's Flask application with fault injection and a control API."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -18,6 +18,7 @@ from local.fakes.faults import (
     FaultPlan,
     Match,
     RecordedRequest,
+    RequestListener,
     Rule,
 )
 from local.fakes.server import CONTROL_PREFIX, FaultInjectionMiddleware, LoopbackServer
@@ -41,6 +42,7 @@ class InboxMessage:
         at: When the vendor accepted it, in seconds since the epoch.
         application: What shows it, such as `WhatsApp`.
         subject: An e-mail's subject; empty where messages have none.
+        recipient: The recipient's address; empty if it is not known.
     """
 
     sid: str
@@ -49,6 +51,7 @@ class InboxMessage:
     at: float
     application: str
     subject: str = ""
+    recipient: str = ""
 
 
 class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
@@ -62,6 +65,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         wait: How requests wait.
         vendor_faults: Kinds of faults that this vendor's application applies itself.
         vendor_requests: The requests that these faults apply to by default.
+        own_requests: The requests of those of these faults that apply to others.
         request_groups: Groups of requests by name, to which rules can be limited; the first one is
             meant where none is named. Empty for requests of one kind only.
         named_faults: An error response for each of the vendor's error codes, by the code.
@@ -72,6 +76,7 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
 
     vendor_faults: ClassVar[frozenset[FaultKind]] = frozenset()
     vendor_requests: ClassVar[Match] = ANY_REQUEST
+    own_requests: ClassVar[Mapping[FaultKind, Match]] = {}
     event_faults: ClassVar[frozenset[FaultKind]] = frozenset()
     request_groups: ClassVar[Mapping[str, Match]] = {}
     selector: ClassVar[tuple[str, str]] = (".+", "a text")
@@ -114,6 +119,27 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
     def requests(self) -> list[RecordedRequest]:
         """Every request to the vendor's API so far, in the order of arrival."""
         return self.application.log.all()
+
+    @property
+    def listeners(self) -> list[RequestListener]:
+        """What is called after each request to the vendor's API; may be appended to."""
+        return self.application.log.listeners
+
+    @property
+    def forgotten_requests(self) -> int:
+        """The number of requests before those, see `limit_history`."""
+        return self.application.log.forgotten
+
+    def limit_history(self, requests: int, messages: int) -> None:
+        """Keep only the latest requests, reports and messages from now on.
+
+        Args:
+            requests: How many requests, and reports that the vendor has sent.
+            messages: How many accepted messages, or conversations; the vendor does not know older
+                ones any more.
+        """
+        self.application.log.limit(requests)
+        self._limit_state(requests, messages)
 
     @property
     def pending_faults(self) -> list[Rule]:
@@ -164,8 +190,15 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
 
     def default_match(self, fault: Fault) -> Match:
         """Return the requests, or the reports, that a fault applies to by default."""
+        if fault.kind in self.own_requests:
+            return self.own_requests[fault.kind]
         is_of_requests = fault.kind in self.vendor_faults - self.event_faults
         return self.vendor_requests if is_of_requests else ANY_REQUEST
+
+    def remove_faults(self, applies_to: Callable[[Fault], bool]) -> None:
+        """Remove the rules of some faults."""
+        self.application.plan.remove(applies_to)
+        self.event_plan.remove(applies_to)
 
     def clear_faults(self) -> None:
         """Remove all rules."""
@@ -177,6 +210,9 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         self.clear_faults()
         self.application.log.clear()
         self.clear_state()
+
+    def _limit_state(self, reports: int, messages: int) -> None:
+        """Keep only the latest reports and messages from now on; by default all."""
 
     @abstractmethod
     def clear_state(self) -> None:
@@ -190,6 +226,24 @@ class FakeService(LoopbackServer, ABC, Generic[SettingsT]):
         """Return what recipients have received, by address, oldest first; by default nothing."""
         return {}
 
+    def accepted(self, number: int) -> Sequence[InboxMessage]:  # noqa: ARG002 - for fakes that send
+        """Return the latest accepted messages, the newest first.
+
+        Those that do not reach their recipient are among them.
+
+        Args:
+            number: How many at most.
+        """
+        return ()
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the present position, and what recipients have received since an earlier one.
+
+        Args:
+            position: 0 for everything that there still is, oldest first.
+        """
+        return position, []
+
     @abstractmethod
     def error_response(self, fault: Fault) -> Response:
         """Return the vendor's error response for a fault of kind `error`."""
@@ -200,7 +254,7 @@ def _control_routes(service: FakeService[Any]) -> Blueprint:
 
     `POST faults` adds a rule (`{"fault": {"kind": …} or "<name>", "match": {…}, "times": 1, …}`),
     `GET faults` lists the active rules, `DELETE faults` removes them; `GET requests`, `GET state`,
-    `GET inboxes`;
+    `GET inboxes`, all or those since the `position` of an earlier response (`?since=`);
     `PATCH settings` changes some settings; `DELETE state` clears everything but the settings.
     """
     routes = Blueprint("control", __name__, url_prefix=CONTROL_PREFIX.rstrip("/"))
@@ -238,7 +292,9 @@ def _fault_routes(routes: Blueprint, service: FakeService[Any]) -> None:
 def _state_routes(routes: Blueprint, service: FakeService[Any]) -> None:
     @routes.get("/requests")
     def list_requests() -> Response:
-        return jsonify([asdict(recorded) for recorded in service.requests])
+        found = jsonify([asdict(recorded) for recorded in service.requests])
+        found.headers["X-Forgotten"] = str(service.forgotten_requests)
+        return found
 
     @routes.get("/state")
     def show_state() -> Response:
@@ -246,6 +302,9 @@ def _state_routes(routes: Blueprint, service: FakeService[Any]) -> None:
 
     @routes.get("/inboxes")
     def show_inboxes() -> Response:
+        if "since" in request.args:
+            position, found = service.inbox_since(int(request.args["since"]))
+            return jsonify({"position": position, "messages": [asdict(one) for one in found]})
         inboxes = service.inboxes().items()
         return jsonify({address: [asdict(one) for one in inbox] for address, inbox in inboxes})
 

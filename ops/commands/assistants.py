@@ -1,8 +1,8 @@
-"""`assistants check`: check the assistant definitions of this checkout before a deployment."""
+"""`assistants`: check the definitions of this checkout, and test what they write."""
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -22,18 +22,21 @@ from lambda_src.core import (
     parse_definition,
     read_definition,
 )
+from lambda_src.core.contract import RETIREMENT_DAYS
+from lambda_src.core.retirement import days_left
 from lambda_src.utils.assistant_definitions import DIRECTORY
-from ops.command import Session, ShowPersonalData, command
-from ops.credential_checks import OpenAILookup, SecretStore
+from ops.command import Console, Session, ShowPersonalData, command
+from ops.console import format_dollars
+from ops.credential_checks import API_KEY, OpenAILookup, SecretStore
 
 if TYPE_CHECKING:
-    from openai.types import Model
+    from ops.golden import CaseResult
 
 app = typer.Typer(
-    no_args_is_help=True, help="Assistant definitions: valid, and their models available."
+    no_args_is_help=True,
+    help="Assistant definitions: valid, their models available, their drafts as expected.",
 )
 
-API_KEY = "OPENAI_API_KEY"  # the SDK's own variable
 MAX_SCHEMA_TEXT = 120_000
 """Characters that all texts of a strict schema may have together
 (https://platform.openai.com/docs/guides/structured-outputs)."""
@@ -56,6 +59,15 @@ Records = Annotated[
     typer.Option(
         "--records",
         help="Instead of files, check the tenants' inline definitions in the channel's records.",
+    ),
+]
+
+Golden = Annotated[
+    Path | None,
+    typer.Option(
+        "--directory",
+        file_okay=False,
+        help="Where the cases are; by default golden/CHANNEL in the working directory.",
     ),
 ]
 
@@ -106,7 +118,7 @@ def check(  # noqa: PLR0917 - options, passed by name
     session: Session,
     directory: Directory = None,
     offline: Offline = False,  # noqa: FBT002 - an option
-    days: Days = 30,
+    days: Days = RETIREMENT_DAYS,
     records: Records = False,  # noqa: FBT002 - an option
     show_personal_data: ShowPersonalData = False,  # noqa: FBT002 - an option
 ) -> None:
@@ -134,6 +146,78 @@ def check(  # noqa: PLR0917 - options, passed by name
         for each in checks:
             _look_up_model(lookup, each, days)
     _show(session, checks, empty="no definitions")
+
+
+@command(app, "test")
+def run_golden_set(session: Session, directory: Golden = None) -> None:
+    """Have the AI write a draft for each case of a golden set, and compare it.
+
+    A draft is made as by `preview`, with the definitions of this checkout; nothing is sent. The key
+    is OPENAI_API_KEY, or else the channel's own secret; with --local the fake of the local cloud
+    writes. Exit code 1 means that a case is not as expected.
+
+        OPENAI_API_KEY=… python -m ops assistants test
+        OPENAI_API_KEY=… python -m ops assistants test --channel email --json
+        python -m ops assistants test --local --directory golden/whatsapp
+    """
+    # Imported here, with the composer: `check` needs neither.
+    from ops.drafting import Drafter  # noqa: PLC0415
+    from ops.golden import read_cases  # noqa: PLC0415
+
+    lookup = _lookup(session)
+    drafter = Drafter.of_key(session.channel, session.parts, lookup.api_key, lookup.base_url)
+    cases = read_cases(directory or Path("golden", session.channel), drafter)
+    with session.console.progress() as progress:
+        results = [case.run(drafter) for case in progress.track(cases, description="cases")]
+    show_results(session.console, results)
+    if any(result.reasons for result in results):
+        raise typer.Exit(1)
+
+
+def show_results(console: Console, results: Sequence["CaseResult"]) -> None:
+    """Show each case with what is not as expected, and the tokens and the price of all."""
+    rows = [
+        {
+            "case": each.name,
+            "result": "failed" if each.reasons else "passed",
+            "outcome": each.draft.outcome,
+            "model": each.draft.model,
+            "prompt_tokens": each.draft.usage.prompt_tokens,
+            "completion_tokens": each.draft.usage.completion_tokens,
+            "dollars": each.draft.dollars,
+            "seconds": each.draft.seconds,
+        }
+        for each in results
+    ]
+    prices = [each.draft.dollars for each in results]
+    known = [price for price in prices if price is not None]
+    total = sum(known) if len(known) == len(prices) else None
+    failed = [each for each in results if each.reasons]
+    console.result(
+        {
+            "cases": [
+                {**row, "reasons": each.reasons} for row, each in zip(rows, results, strict=True)
+            ],
+            "failed": len(failed),
+            "prompt_tokens": sum(each.draft.usage.prompt_tokens for each in results),
+            "completion_tokens": sum(each.draft.usage.completion_tokens for each in results),
+            "dollars": total,
+        }
+    )
+    console.rows(
+        [{**row, "dollars": format_dollars(price)} for row, price in zip(rows, prices, strict=True)]
+    )
+    for each in failed:
+        console.heading(f"{each.name}: not as expected")
+        for reason in each.reasons:
+            console.say(f"• {reason}")
+        console.say(each.draft.content, "dim")
+    tokens = sum(each.draft.usage.total_tokens for each in results)
+    outcome = (
+        f"{len(failed)} of {len(results)} cases failed" if failed else f"{len(results)} passed"
+    )
+    style = "red" if failed else "green"
+    console.say(f"{outcome}; {tokens:,} tokens, {format_dollars(total)}", style)
 
 
 def _check_records(session: Session, *, show: bool) -> None:
@@ -235,19 +319,19 @@ def check_file(path: Path, rules: TextRules) -> DefinitionCheck:
     return checked
 
 
-def check_model(checked: DefinitionCheck, model: "Model", today: date, days: int) -> None:
-    """Add what OpenAI's description of a model means for its definition.
+def check_model(checked: DefinitionCheck, shutdown: date | None, today: date, days: int) -> None:
+    """Add what the end of a model means for its definition.
 
     Args:
         checked: The definition.
-        model: OpenAI's description of its model.
+        shutdown: When its model is shut down; None if no date is announced.
         today: The current date.
         days: How many days it must still be available.
     """
-    if model.shutdown_date is None:
+    if shutdown is None:
         return
-    left = (date.fromisoformat(model.shutdown_date[:10]) - today).days
-    text = f"{checked.model} shuts down on {model.shutdown_date[:10]}, in {left} days"
+    left = days_left(shutdown, today)
+    text = f"{checked.model} shuts down on {shutdown}, in {left} days"
     (checked.problems if left < days else checked.warnings).append(text)
 
 
@@ -262,11 +346,11 @@ def _look_up_model(lookup: OpenAILookup, checked: DefinitionCheck, days: int) ->
     if not checked.model:
         return
     try:
-        model = lookup.model(checked.model)
+        shutdown = lookup.shutdown_date(checked.model)
     except ProcessingError as error:
         checked.problems.append(f"{checked.model}: {error}")
     else:
-        check_model(checked, model, datetime.now(UTC).date(), days)
+        check_model(checked, shutdown, datetime.now(UTC).date(), days)
 
 
 def _variable_problems(definition: AssistantDefinition, rules: TextRules) -> Iterator[str]:

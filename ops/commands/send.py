@@ -15,6 +15,7 @@ from ops.command import (
     Yes,
     command,
     mask_recipient,
+    show_problems,
 )
 from ops.console import read_text
 from ops.conversations import FINAL_STATUSES, wait_for_outcome
@@ -91,16 +92,11 @@ def _parse(session: Session, body: str, file_name: str) -> ContextObject:
     try:
         return session.deployment.parse(body)
     except RejectedContext as rejected:
-        problems = [
-            {"field": each.field, "expected": each.expected, "found": each.found}
-            for each in rejected.problems
-        ]
-        session.console.result({"code": rejected.code, "problems": problems})
-        session.console.rows(problems)
+        show_problems(session.console, rejected)
         if session.deployment.is_other_channels(body):
             _suggest_channel(session, body, file_name)
         raise OperatorError(
-            f"rejected: {rejected.code}, {len(problems)} problem(s); nothing was sent"
+            f"rejected: {rejected.code}, {len(rejected.problems)} problem(s); nothing was sent"
         ) from None
 
 

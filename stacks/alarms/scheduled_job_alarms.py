@@ -7,7 +7,8 @@ from constructs import Construct
 
 from lambda_src.core.contract import SCHEDULE_SECONDS, Metric
 from stacks.alarms.notifier import AlarmNotifier, AlarmRule
-from stacks.config import ChannelNames, Environment
+from stacks.config import ChannelNames
+from stacks.config.environments import Environment
 
 MAX_LOOKUP_AGE = Duration.hours(2)
 """A lookup is requested a quarter of an hour after it is due at the latest, and made within the

@@ -7,4 +7,5 @@ CHANNEL = Channel(
     display="WhatsApp",
     metric_filter_part="",
     credentials_form=TWILIO_CREDENTIALS,
+    has_template_approval=True,
 )

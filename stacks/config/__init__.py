@@ -1,7 +1,10 @@
-"""What an app is configured with: environments, channels and the names that follow from both."""
+"""What an app is configured with: environments, channels and the names that follow from both.
+
+Environments are in `stacks.config.environments` only, which imports the CDK: the local cloud needs
+the channels' entries alone, and would otherwise hold 350 MB more.
+"""
 
 from stacks.config.channel import TWILIO_CREDENTIALS, Channel, Privilege
-from stacks.config.environments import Environment, Tier, load_environment
 from stacks.config.names import PROJECT, ChannelNames, LogMetricNames, SharedNames
 
 __all__ = [
@@ -9,10 +12,7 @@ __all__ = [
     "TWILIO_CREDENTIALS",
     "Channel",
     "ChannelNames",
-    "Environment",
     "LogMetricNames",
     "Privilege",
     "SharedNames",
-    "Tier",
-    "load_environment",
 ]

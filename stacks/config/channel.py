@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lambda_src.core.contract import EVENTS_HANDLER, HANDLER
-from stacks.config.environments import Environment
+
+if TYPE_CHECKING:  # it imports the CDK
+    from stacks.config.environments import Environment
 
 TWILIO_CREDENTIALS = (
     '{"twilio_account_sid": "AC…", "twilio_auth_token": "…", '
@@ -49,6 +52,7 @@ class Channel:
         has_callbacks: Whether the vendor reports by signed HTTP requests to the receiver.
         has_vendor_events: Whether the vendor puts events on the events queue through a topic.
         has_status_lookup: Whether the vendor can be asked for the status of a message.
+        has_template_approval: Whether messages use templates that somebody has to approve.
     """
 
     name: str
@@ -64,20 +68,21 @@ class Channel:
     has_callbacks: bool = True
     has_vendor_events: bool = False
     has_status_lookup: bool = True
+    has_template_approval: bool = False
 
-    def receives_callbacks(self, environment: Environment) -> bool:
+    def receives_callbacks(self, environment: "Environment") -> bool:
         """Return whether the channel has a receiver of callbacks in an environment."""
         return environment.delivery_webhook and self.has_callbacks
 
-    def receives_vendor_events(self, environment: Environment) -> bool:
+    def receives_vendor_events(self, environment: "Environment") -> bool:
         """Return whether the channel has a topic of its vendor's events in an environment."""
         return environment.delivery_webhook and self.has_vendor_events
 
-    def looks_up(self, environment: Environment) -> bool:
+    def looks_up(self, environment: "Environment") -> bool:
         """Return whether the scheduled job requests lookups in an environment."""
         return environment.delivery_sweep and self.has_status_lookup
 
-    def has_delivery_events(self, environment: Environment) -> bool:
+    def has_delivery_events(self, environment: "Environment") -> bool:
         """Return whether the channel has an events queue and an events worker."""
         return (
             self.receives_callbacks(environment)

@@ -1,10 +1,13 @@
 """Physical names of resources, which people and other systems type; each follows from one rule."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stacks.config.channel import Channel
-from stacks.config.environments import Environment
 from stacks.errors import ConfigurationError
+
+if TYPE_CHECKING:  # it imports the CDK
+    from stacks.config.environments import Environment
 
 PROJECT = "ai-multi-comms"
 """The prefix of names in this repository's app."""
@@ -17,7 +20,7 @@ class SharedNames:
     Another repository passes its own `project`, or overrides single properties.
     """
 
-    environment: Environment
+    environment: "Environment"
     project: str = PROJECT
 
     @property
@@ -73,7 +76,7 @@ class ChannelNames:
     """
 
     channel: Channel
-    environment: Environment
+    environment: "Environment"
     project: str = PROJECT
 
     def fill(self, text: str, *, partition: str, region: str, account: str) -> str:
@@ -151,6 +154,16 @@ class ChannelNames:
     def scheduler_log_group(self) -> str:
         """The scheduled job's log group."""
         return f"/aws/lambda/{self.scheduler}"
+
+    @property
+    def vendor_check(self) -> str:
+        """The check of what vendors retire, and the rule that invokes it."""
+        return f"{self.channel.name}-vendor-check-{self.environment.name}"
+
+    @property
+    def vendor_check_log_group(self) -> str:
+        """The vendor check's log group."""
+        return f"/aws/lambda/{self.vendor_check}"
 
     @property
     def events(self) -> "EventsNames":

@@ -15,10 +15,16 @@ from lambda_src.core.contract import (
     RECEIVER_HANDLER,
     REQUIRED_VARIABLES,
     SCHEDULER_HANDLER,
+    VENDOR_CHECK_HANDLER,
     Variable,
 )
-from lambda_src.core.settings import ConfigurationError, SchedulerSettings, Settings
-from stacks.config import Environment, Tier
+from lambda_src.core.settings import (
+    ConfigurationError,
+    SchedulerSettings,
+    Settings,
+    VendorCheckSettings,
+)
+from stacks.config.environments import Environment, Tier
 
 METADATA = "Invariants"
 """The key of a template's metadata that holds `StackMetadata`, and of a function's metadata."""
@@ -348,7 +354,7 @@ class Function:
     def is_processor(self) -> bool:
         """Whether the function runs our runtime: it sends messages or records delivery events."""
         handler = self.resource.value("Handler")
-        if handler == RECEIVER_HANDLER or self.is_scheduler:
+        if handler == RECEIVER_HANDLER or self.is_scheduled:
             return False
         return handler in {HANDLER, EVENTS_HANDLER} or Variable.CHANNEL in self.variables
 
@@ -356,6 +362,11 @@ class Function:
     def is_scheduler(self) -> bool:
         """Whether the function is the scheduled job."""
         return bool(self.resource.value("Handler") == SCHEDULER_HANDLER)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether a schedule invokes the function: the scheduled job or the vendor check."""
+        return self.is_scheduler or self.resource.value("Handler") == VENDOR_CHECK_HANDLER
 
     @property
     def is_events_worker(self) -> bool:
@@ -408,9 +419,10 @@ class Function:
             return str(error)
         return ""
 
-    def _read(self) -> Settings | SchedulerSettings:
-        if self.is_scheduler:
-            return SchedulerSettings.from_environment(self.variables)
+    def _read(self) -> Settings | SchedulerSettings | VendorCheckSettings:
+        if self.is_scheduled:
+            kind = SchedulerSettings if self.is_scheduler else VendorCheckSettings
+            return kind.from_environment(self.variables)
         required = {str(name): DEPLOYED for name in REQUIRED_VARIABLES}
         return Settings.from_environment(required | self.variables)
 
@@ -451,10 +463,10 @@ def processor_functions(assembly: Assembly) -> Iterator[Function]:
     return (function for function in found if function.is_processor)
 
 
-def scheduler_functions(assembly: Assembly) -> Iterator[Function]:
-    """Yield the checked scheduled jobs."""
+def scheduled_functions(assembly: Assembly) -> Iterator[Function]:
+    """Yield the checked scheduled jobs and vendor checks."""
     found = (Function(resource) for resource in assembly.resources(FUNCTION))
-    return (function for function in found if function.is_scheduler)
+    return (function for function in found if function.is_scheduled)
 
 
 def consumers(assembly: Assembly) -> Iterator[Consumer]:

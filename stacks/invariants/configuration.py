@@ -34,7 +34,7 @@ from stacks.invariants.assembly import (
     covers,
     processor_functions,
     retention,
-    scheduler_functions,
+    scheduled_functions,
 )
 from stacks.invariants.invariant import Finding, Severity, invariant
 
@@ -90,7 +90,7 @@ def variables_are_read(assembly: Assembly) -> Iterator[Finding]:
 )
 def variables_are_valid(assembly: Assembly) -> Iterator[Finding]:
     """The runtime's own settings read the values."""
-    for function in (*processor_functions(assembly), *scheduler_functions(assembly)):
+    for function in (*processor_functions(assembly), *scheduled_functions(assembly)):
         if function.settings_error:
             problem = f"are rejected by the runtime: {function.settings_error}"
             yield Finding(function.resource, VARIABLES, problem)
@@ -193,13 +193,16 @@ def _sources_of_services(policies: Iterable[Statement]) -> Iterator[object]:
 @invariant(
     "scheduled-jobs-run",
     holds=(
-        f"A scheduled job has an enabled schedule, a table with the index `{OPEN_WORK_INDEX}`, and"
-        " queues that feed functions."
+        "A scheduled job and a vendor check have an enabled schedule; the job also a table with the"
+        f" index `{OPEN_WORK_INDEX}`, and queues that feed functions."
     ),
-    remedy="Use `ScheduledJob` as it is, with `ConversationsTable` and each `ChannelQueue`.",
+    remedy=(
+        "Use `VendorCheck` as it is, and `ScheduledJob` with `ConversationsTable` and each"
+        " `ChannelQueue`."
+    ),
 )
 def scheduled_jobs_run(assembly: Assembly) -> Iterator[Finding]:
-    """Without one of them approved messages are not sent, or statuses stay unknown."""
+    """Without one, approved messages are not sent, statuses unknown, or retirements not noticed."""
     scheduled = {
         assembly.resolve(rule.template, target.get("Arn"), FUNCTION)
         for rule in assembly.resources(RULE)
@@ -207,7 +210,7 @@ def scheduled_jobs_run(assembly: Assembly) -> Iterator[Finding]:
         for target in rule.value("Targets", [])
     }
     fed = [consumer.queue for consumer in consumers(assembly)]
-    for function in (each.resource for each in scheduler_functions(assembly)):
+    for function in (each.resource for each in scheduled_functions(assembly)):
         if function not in scheduled:
             yield Finding(function, "Schedule", "is missing or disabled, so that it never runs")
         for path in (CHANNEL_QUEUE, EVENTS_QUEUE):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from lambda_src.core.contract import EXPIRES_AT, Variable
-from stacks.config import Tier
+from stacks.config.environments import Tier
 from stacks.invariants.assembly import (
     KEY,
     LOG_GROUP,

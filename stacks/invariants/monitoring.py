@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_src.core.contract import LOG_LEVELS, LOGGED_AT, METRICS_NAMESPACE, LogEvent, Metric
-from stacks.config import Tier
+from stacks.config.environments import Tier
 from stacks.invariants.assembly import (
     ALARM,
     FUNCTION,
@@ -18,7 +18,7 @@ from stacks.invariants.assembly import (
     Resource,
     allows,
     processor_functions,
-    scheduler_functions,
+    scheduled_functions,
 )
 from stacks.invariants.invariant import Finding, Severity, invariant
 
@@ -233,6 +233,6 @@ def _filtered(assembly: Assembly) -> Iterator[NamedMetric]:
 
 
 def _emitted(assembly: Assembly) -> Iterator[NamedMetric]:
-    for function in (*processor_functions(assembly), *scheduler_functions(assembly)):
+    for function in (*processor_functions(assembly), *scheduled_functions(assembly)):
         if namespace := function.variables.get(METRICS_NAMESPACE):
             yield from ((namespace, metric.value) for metric in Metric)

@@ -23,7 +23,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from lambda_src.core.contract import RELEASE
-from stacks.config import Environment
+from stacks.config.environments import Environment
 from stacks.invariants import capacity, configuration, data_protection, delivery, monitoring
 from stacks.invariants.assembly import METADATA, Assembly, Resource, StackMetadata, Template
 from stacks.invariants.invariant import Finding, Invariant, Severity

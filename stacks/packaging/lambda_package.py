@@ -28,7 +28,7 @@ from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 from uv import find_uv_bin
 
-from stacks.config import Environment
+from stacks.config.environments import Environment
 from stacks.errors import ConfigurationError, PackageError
 from stacks.packaging import contents
 from stacks.packaging.contents import NO_ADDITIONS, RUNTIME, Additions, Sources, read_sources

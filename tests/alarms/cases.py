@@ -28,11 +28,12 @@ DEAD_LETTERS = Metric.of("AWS/SQS", "ApproximateNumberOfMessagesVisible", DEAD_L
 ERRORS, THROTTLES, DURATION = (
     Metric.of("AWS/Lambda", name, FUNCTION) for name in ("Errors", "Throttles", "Duration")
 )
-DELIVERED, UNDELIVERED, SENT, OLDEST_LOOKUP, OLDEST_DRAFT = (
+DELIVERED, UNDELIVERED, SENT, OLDEST_LOOKUP, OLDEST_DRAFT, MODELS, TEMPLATES = (
     Metric("AIComms/WhatsAppProcessor/Dev", name)
     for name in (
         *("MessagesDelivered", "MessagesUndelivered", "MessagesSent"),
         *("OldestLookupDueSeconds", "OldestHeldDraftSeconds"),
+        *("ModelsRetiring", "TemplatesNotApproved"),
     )
 )
 CALLBACKS = Metric.of("AWS/Lambda", "Invocations", RECEIVER)
@@ -326,6 +327,32 @@ def age_published(metric: Metric, limit: int) -> Callable[[Lines], Iterable[Scen
     return scenarios
 
 
+def found_hourly(metric: Metric) -> Callable[[Lines], Iterable[Scenario]]:
+    """Return scenarios of a number that each run of the vendor check publishes."""
+
+    def run(until: int, *found: int, since: int = 0) -> list[Event]:
+        return [
+            DataPoint(m, metric, value)
+            for m in range(since, until, 60)
+            for value in (int(m in found), 0)
+        ]
+
+    def scenarios(_: Lines) -> Iterable[Scenario]:
+        return (
+            ("it never runs", [], 150, (State.ALARM,)),
+            ("nothing is found", run(300), 290, NEVER),
+            ("one is found", run(420, 120, 180), 400, ONCE),
+            ("only in one run", run(420, 120), 400, NEVER),
+            ("in two runs that are far apart", run(480, 120, 300), 470, NEVER),
+            ("it misses a run", [*run(120), *run(300, since=180)], 290, NEVER),
+            ("it stops", run(120), 300, (State.OK, State.ALARM)),
+            ("it stops for a while", [*run(120), *run(600, since=420)], 590, ONCE),
+            ("twice", run(600, 60, 120, 360, 420), 590, TWICE),
+        )
+
+    return scenarios
+
+
 CASES: Sequence[AlarmCase] = (
     *(
         AlarmCase(subject=subject, log_events=(event,), notify_on_ok=False)
@@ -430,6 +457,20 @@ EVENT_CASES: Sequence[AlarmCase] = (
         missing="breaching",
         has_dimensions=False,
         own_scenarios=age_published(OLDEST_DRAFT, 86_400),
+    ),
+    *(
+        AlarmCase(
+            subject=metric.name,
+            metric=metric,
+            is_gauge=True,
+            minutes=60,
+            breaching=2,
+            periods=2,
+            missing="breaching",
+            has_dimensions=False,
+            own_scenarios=found_hourly(metric),
+        )
+        for metric in (MODELS, TEMPLATES)
     ),
     AlarmCase(
         subject="SchedulerErrors",

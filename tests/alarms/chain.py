@@ -62,6 +62,7 @@ class AlarmChain:
     resources: list[Resource]
 
     @classmethod
+    @cache
     def of(cls, synthesized: Synthesized) -> "AlarmChain":
         """Read the templates of a synth."""
         resources = synthesized.resolved()
@@ -234,6 +235,7 @@ def _filter(metric_filter: Properties, lines: Sequence[LogLine], metrics: Metric
             metrics.put(Metric.of(namespace, name, dimensions), line.minute, float(value))
 
 
+@cache
 def filters_by_name(synthesized: Synthesized) -> dict[str, Properties]:
     filters = [f.properties for f in synthesized.resolved(METRIC_FILTER) if f.stack == "WhatsApp"]
     return {each["FilterName"]: each for each in filters}

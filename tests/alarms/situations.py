@@ -1,11 +1,14 @@
 """Situations of messages, and the log lines that the runtime really writes in each."""
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from lambda_src import vendor_check
 from local.fakes.faults import Fault
 from tests.support.callbacks import Callbacks
 from tests.support.channel import (
+    TWILIO_SECRET,
     Channel,
     context,
     expire_send_deadline,
@@ -133,6 +136,19 @@ def report_as_usual(callbacks: Callbacks) -> None:
     callbacks.schedule()
 
 
+def check_vendors(callbacks: Callbacks) -> None:
+    """A model is shut down soon, a template is paused, and another tenant cannot be checked."""
+    channel = callbacks.channel
+    channel.openai.fail_next(Fault.retiring())
+    channel.twilio.fail_next(Fault.template_state(), times=2)
+    name = f"{TWILIO_SECRET}-2"
+    channel.secretsmanager.create_secret(Name=name, SecretString="{}")
+    vendor_check.vendor_check.cache_clear()
+    context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+    vendor_check.lambda_handler({}, context)
+    vendor_check.vendor_check.cache_clear()
+
+
 def _filters(counted: Mapping[str, int]) -> Mapping[str, int]:
     return {f"{subject}Filter-Dev": lines for subject, lines in counted.items()}
 
@@ -173,7 +189,9 @@ EVENT_SITUATIONS: Mapping[str, Situation] = {
             {"LateVendorAccountRefused": 1},
         ),
         ("reported", report_as_usual, {}),
+        ("retired", check_vendors, {}),
     )
 }
-"""Situations after the send. The log is the worker's from its start on, since both functions run in
-one process here, so that only the first send is counted as the processor's."""
+"""Situations after the send, and the vendor check. The log is the worker's from its start on, as
+both functions run in one process here, so that only the first send is counted as the processor's.
+"""

@@ -23,8 +23,12 @@ SAME_BEHAVIOUR = {
             *("ReceiverErrors", "ReceiverThrottles", "SchedulerErrors"),
         )
     },
-    ("DeadLetters", "alarm: statistic Sum"): THRESHOLD_OF_ONE,
-    ("EventsDeadLetters", "alarm: statistic Sum"): THRESHOLD_OF_ONE,
+    **{
+        (subject, "alarm: statistic Sum"): THRESHOLD_OF_ONE
+        for subject in (
+            *("DeadLetters", "EventsDeadLetters", "ModelsRetiring", "TemplatesNotApproved"),
+        )
+    },
     ("NoMessageSent", "math: Maximum of MessageSentCount"): THRESHOLD_OF_ONE,
     ("NoCallbacks", "math: Maximum of Invocations"): THRESHOLD_OF_ONE,
     ("NoMessageSent", "math: Average of NumberOfMessagesSent"): ANY_VALUE,

@@ -22,7 +22,6 @@ from conformance import CHECKS, Check, Subject, missing_parts, vendor_file
 from conformance.runner import running
 from conformance.subject import Vendor
 from conformance.twilio_vendor import TwilioVendor
-from lambda_src import bootstrap
 from lambda_src.channels import parts_of
 from lambda_src.processors import OutgoingMessage, PermanentFailure, Settings, Step
 from local import paths
@@ -32,7 +31,7 @@ from stacks import channels
 from stacks.channels import CHANNELS
 from stacks.channels.email import CHANNEL as EMAIL
 from stacks.channels.sms import CHANNEL as SMS
-from stacks.config import Channel, ChannelNames, Privilege
+from stacks.config import Channel, ChannelNames
 from tests.conformance.amazon_sns_vendor import AmazonSnsVendor
 from tests.infra.synthesis import DELIVERY, assemble, environment, stub_package, synthesize
 
@@ -165,33 +164,6 @@ def test_a_broken_sender_does_not_conform(
 
     parts = replace(working.parts, make_sender=make_sender)
     assert problem in " ".join(BY_NAME[check](replace(working, parts=parts)))
-
-
-def _through_aws(settings: Settings) -> Any:
-    sender = parts_of("sms").make_sender(settings)
-    ses = vars(bootstrap)["get_session"]().create_client("ses")  # as observed by the kit
-
-    def send(*arguments: Any) -> str:
-        ses.get_send_quota()
-        return sender.send(*arguments)
-
-    return SimpleNamespace(send=send)  # without `find`: the vendor has no list
-
-
-@each_check
-def test_a_channel_of_an_aws_service_without_a_list_conforms(check: Check, tmp_path: Path) -> None:
-    """Calls to it are not the ledger's, its privileges are expected, and nothing is looked up."""
-    working = subject_of(SMS)
-    template = json.loads(working.template.read_text("utf-8"))
-    statement = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "arn:aws:ses:x"}
-    _statements(template).append(statement)
-    parts = replace(working.parts, make_sender=_through_aws, has_message_list=False)
-    subject = _with_template(working, template, tmp_path)
-    privilege = Privilege(actions=("ses:SendEmail",), resources=("arn:{partition}:ses:x",))
-    channel = replace(SMS, sender_privileges=(privilege,))
-    names = replace(subject.names, channel=channel)
-    subject = replace(subject, parts=parts, names=names)
-    assert [] == list(check(subject))
 
 
 def _first(template: dict[str, Any], kind: str, named: str = "") -> Any:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
-from botocore.exceptions import ClientError
 
-from lambda_src import index, receiver, scheduler
+from lambda_src import index, receiver, scheduler, vendor_check
 from lambda_src.core import OpenWork, RecordKey
 from lambda_src.services.dynamodb.updates import open_values
+from local.fakes import Match
 from stacks.channels import CHANNELS
 from tests.alarms.situations import SITUATIONS
 from tests.contract.conftest import runtime_clients
@@ -32,6 +32,7 @@ from tests.support.channel import (
     TWILIO_SECRET,
     Channel,
     context,
+    failing_operation,
     openai_config,
 )
 
@@ -54,11 +55,13 @@ STACK, TABLE = "ai-multi-comms-whatsapp-dev", "conversations-dev"
 QUEUE, DEAD_LETTERS = "ai-multi-comms-whatsapp-queue-dev", "ai-multi-comms-whatsapp-dlq-dev"
 OPERATOR, ROUTER = "ai-multi-comms-whatsapp-operator-dev", "ai-multi-comms-whatsapp-router-dev"
 LOG = "/aws/lambda/whatsapp-channel-processor-dev"
+VENDOR_CHECK_LOG = "/aws/lambda/whatsapp-vendor-check-dev"
 KEY = "EncryptionKey3A692D6E"
 FUNCTION_ROLE = "ProcessorRole00D2607C"
 RECEIVER_ROLE = "DeliveryEventsReceiverRole3CF594AE"
 WORKER_ROLE = "DeliveryEventsWorkerRole6E788FAE"
 SCHEDULER_ROLE = "ScheduledJobRole31C53E45"
+VENDOR_CHECK_ROLE = "VendorCheckRole2C7F4ADD"
 INDEX = f"{TABLE}/index/open-work"
 EVENTS = "ai-multi-comms-whatsapp-events-queue-dev"
 EVENTS_DEAD_LETTERS = "ai-multi-comms-whatsapp-events-dlq-dev"
@@ -212,7 +215,8 @@ def test_function_has_the_permissions_that_it_uses(channel: Channel, dev: Synthe
     change = lambda body: openai_config(body).update(api_key_reference=second)  # noqa: E731
     channel.deliver(context(change, conversation_id="second-key"))
     names = {channel.queue_url.rpartition("/")[2]: QUEUE, channel.table: TABLE}
-    secrets = [p.resource for p in _of_roles(dev) if p.action.startswith("secretsmanager:")]
+    own = [p for p in _of_roles(dev) if p.who == FUNCTION_ROLE]
+    secrets = [p.resource for p in own if p.action.startswith("secretsmanager:")]
     used = BY_AWS | FOR_DRAFTS | _with_deployed_names(calls, names, secrets)
     with_key = synthesize(customer_managed_key=True)
     for template, expected in ((dev, used), (with_key, used | WITH_KEY | SEND_WITH_KEY)):
@@ -233,9 +237,8 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
     _record_calls(receiver.receiver().sqs.meta.events, calls[RECEIVER_ROLE])
     worker = callbacks.worker()
     parts: list[Any] = [worker.recorder.store, worker.queue, worker.recorder.secrets]
-    buses = [part._client.meta.events for part in parts]
-    for bus in buses:
-        _record_calls(bus, calls[WORKER_ROLE])
+    for part in parts:
+        _record_calls(part._client.meta.events, calls[WORKER_ROLE])
     job: Any = scheduler.scheduler()
     _, approved, lookups = job.parts
     for part in (approved.records, approved.queue, lookups.queue):
@@ -251,9 +254,9 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
     assert 0 == callbacks.work()
     callbacks.report("delivered", sid)
     callbacks.report("undelivered", sid, ErrorCode="63033")
-    buses[0].register("before-call.dynamodb.GetItem", _refuse)
     callbacks.post(callbacks.request("read", sid))
-    assert 1 == callbacks.work()
+    with failing_operation(callbacks.channel, "GetItem", "AccessDeniedException"):
+        assert 1 == callbacks.work()
     webhook = synthesize(**DELIVERY)
     table = callbacks.channel.table
     names = {"events": EVENTS, table: TABLE, f"{table}/index/open-work": INDEX}
@@ -279,29 +282,56 @@ def test_delivery_functions_have_the_permissions_that_they_use(callbacks: Callba
             assert expected | and_key == allowed, role
 
 
-def _refuse(**_: object) -> None:
-    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetItem")
-
-
 def _log_writes(log_group: str) -> set[Call]:
     return {(f"logs:{action}", log_group) for action in ("CreateLogStream", "PutLogEvents")}
 
 
-def test_only_its_schedule_invokes_the_scheduled_job() -> None:
-    """EventBridge may invoke one function, for its own rule."""
-    permission = synthesize().properties("WhatsApp", "AWS::Lambda::Permission")
-    assert ("events.amazonaws.com", "lambda:InvokeFunction") == (
-        permission["Principal"],
-        permission["Action"],
-    )
-    assert ["ScheduledJobScheduleC471AC8C", "Arn"] == permission["SourceArn"]["Fn::GetAtt"]
+def test_vendor_check_has_the_permissions_that_it_uses(channel: Channel, dev: Synthesized) -> None:
+    """It lists and reads secrets, and may use no table, queue or key."""
+    vendor_check.vendor_check.cache_clear()
+    job: Any = vendor_check.vendor_check()
+    calls: set[Call] = set()
+    for part in job.parts:
+        _record_calls(part.secrets._client.meta.events, calls)
+    second = f"{OPENAI_SECRET}/second"
+    channel.secretsmanager.create_secret(Name=second, SecretString="{}")
+    channel.openai.fail_next("model_not_found", match=Match(paths=("/v1/models/*",)))
+    job.run(60_000)
+    vendor_check.vendor_check.cache_clear()
+    permissions = [p for p in _of_roles(dev) if p.who == VENDOR_CHECK_ROLE]
+    secrets = [p.resource for p in permissions if "Get" in p.action]
+    listed = {("secretsmanager:ListSecrets", "")}
+    assert listed < calls
+    used = _with_deployed_names(calls - listed, {}, secrets)
+    used |= {("secretsmanager:ListSecrets", "*"), *_log_writes(VENDOR_CHECK_LOG)}
+    for template in (dev, synthesize(customer_managed_key=True)):
+        allowed = {
+            (p.action, p.resource) for p in _of_roles(template) if p.who == VENDOR_CHECK_ROLE
+        }
+        assert used == allowed
+
+
+def test_only_its_schedule_invokes_a_job() -> None:
+    """EventBridge may invoke each of two functions, for its own rule."""
+    found = {}
+    for resource in synthesize().resources("WhatsApp", "AWS::Lambda::Permission"):
+        permission = resource["Properties"]
+        assert ("events.amazonaws.com", "lambda:InvokeFunction") == (
+            permission["Principal"],
+            permission["Action"],
+        )
+        rule, function = permission["SourceArn"], permission["FunctionName"]
+        found[rule["Fn::GetAtt"][0]] = function["Fn::GetAtt"][0]
+    parts = {re.split("Schedule[0-9A-F]{8}", rule)[0]: function for rule, function in found.items()}
+    assert {"ScheduledJob", "VendorCheck"} == set(parts)
+    assert all(function.startswith(f"{part}Function") for part, function in parts.items())
 
 
 def test_there_is_no_other_role(dev: Synthesized) -> None:
-    """Only the function and the scheduled job have a role, and no managed policy adds to it."""
+    """Only the function and the two jobs have a role, and no managed policy adds to it."""
     resources = [each for stack in STACKS for each in dev.template(stack)["Resources"].items()]
     roles = {name: each["Properties"] for name, each in resources if each["Type"] == ROLE}
-    assert {FUNCTION_ROLE, SCHEDULER_ROLE} == set(roles)
+    assert {FUNCTION_ROLE, SCHEDULER_ROLE, VENDOR_CHECK_ROLE} == set(roles)
     assert not any({"ManagedPolicyArns", "Policies"} & set(role) for role in roles.values())
 
 

@@ -262,12 +262,16 @@ def test_code_on_page_uses_public_names() -> None:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the example with the tools that its README names."""
+    """Return a copy of the example with the tools that its README names, and this project's builds.
+
+    The names of builds say what they are made of.
+    """
     real_package(Target.of_host())  # skips if the function's packages are not available
     copy = tmp_path_factory.mktemp("repository") / "push-notifications"
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "cdk.out"))
-    for tool in (".venv-cloud", "node_modules"):
-        (copy / tool).symlink_to(ROOT / tool)
+    (copy / ".cache" / "local").mkdir(parents=True)
+    for shared in (".venv-cloud", "node_modules", ".build", ".cache/local/node"):
+        (copy / shared).symlink_to(ROOT / shared)
     return copy
 
 

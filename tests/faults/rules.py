@@ -77,38 +77,24 @@ class Location(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What can be observed of one conversation at one moment."""
+@dataclass
+class History:
+    """What happened to one conversation so far: the evidence that depends on the order."""
 
-    sids: tuple[str, ...]  # its messages that the vendor accepted, oldest first
-    locations: tuple[Location, ...]  # where each of its queue messages is
-    status: str | None  # `conversation_status` of its record; None if there is no record
-    recorded_sid: str = ""  # the sid in its record
-    failure_code: str = ""  # why the record says that it failed
-    alarms: frozenset[str] = frozenset()  # events of the lines at CRITICAL about it
-    releases: int = 0  # how often an operator released it to be sent (again)
+    holders: set[str] = field(default_factory=set)  # who has, or must have, held the lease
     asked_again: int = 0  # how often the AI was asked although the record held its answer
     # Applied writes and sent messages of workers that had lost the lease; a sid may be recorded.
-    acts_without_lease: tuple[str, ...] = ()
+    acts_without_lease: list[str] = field(default_factory=list)
     # How often it was acquired although a record said that the recipient had opted out.
     acquired_after_opt_out: int = 0
-    is_at_rest: bool = True  # whether no worker is at it
-    is_final: bool = False  # whether, besides, every fault has passed and every delivery was made
-    is_refused: bool = False  # whether it cannot be sent, however often it is tried
-    # Seconds until a message is visible again whose worker crashed after a first heartbeat.
-    redelivered_after: float | None = None
-    delivery_statuses: tuple[str, ...] = ()  # that its record had, in their order
-    reported: frozenset[str] = frozenset()  # that its messages have had at the vendor
+    delivery_statuses: list[str] = field(default_factory=list)  # of its record, in their order
     changed_by_forgery: int = 0  # applied writes of forged and foreign callbacks
-    # The vendor's last status, once a day has passed in which callbacks may have been lost.
-    due_status: str | None = None
     is_proven: bool = False  # whether a callback about it was accepted
     sent_after_callback: int = 0  # requests to send it, after a callback about it was accepted
     hand_offs: int = 0  # copies of it that were put on the hand-off queue
-    # Whether an operator approved it; whether its sent text is in the thread of its record.
-    is_approved: bool = False
-    is_in_thread: bool = True
+    # The texts and the template that an operator approved.
+    approved: tuple[Mapping[str, str], str] | None = field(default=None, repr=False)
+    is_rejected: bool = False
     sent_unapproved: int = 0  # requests to send a text that was neither good enough nor approved
     # Requests to send another text or template than the approved one, and holds of an approved
     # draft whose template was unchanged.
@@ -119,33 +105,6 @@ class Evidence:
     undecidable: int = 0
     decided_unseen: int = 0
     ai_answers: int = 0  # answers of the AI that were stored, or followed by another request
-
-    @property
-    def delivery_status(self) -> str:
-        """The delivery status of its record; empty if it has none."""
-        return self.delivery_statuses[-1] if self.delivery_statuses else ""
-
-    @property
-    def is_alarmed(self) -> bool:
-        """Whether an operator was called: about an unknown send, by that very event."""
-        if self.status == Status.SEND_UNKNOWN:
-            return LogEvent.SEND_OUTCOME_UNKNOWN in self.alarms
-        return bool(self.alarms & OPEN_SEND_ALARMS)
-
-
-@dataclass
-class History:
-    """What workers did to one conversation, in order: the evidence that depends on the order."""
-
-    holders: set[str] = field(default_factory=set)  # who has, or must have, held the lease
-    asked_again: int = 0
-    acts_without_lease: list[str] = field(default_factory=list)
-    ai_answers: int = 0
-    approved: tuple[Mapping[str, str], str] | None = None  # texts and template
-    is_rejected: bool = False
-    sent_unapproved: int = 0
-    not_as_approved: int = 0
-    sent_after_rejection: int = 0
     _holder: str = ""
     _may_ask: set[str] = field(default_factory=set)
     _unstored: Counter[str] = field(default_factory=Counter)  # answers by worker
@@ -213,9 +172,46 @@ class History:
             self.acts_without_lease.append(action)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What can be observed of one conversation at one moment."""
+
+    sids: tuple[str, ...]  # its messages that the vendor accepted, oldest first
+    locations: tuple[Location, ...]  # where each of its queue messages is
+    status: str | None  # `conversation_status` of its record; None if there is no record
+    history: History = field(default_factory=History)
+    recorded_sid: str = ""  # the sid in its record
+    failure_code: str = ""  # why the record says that it failed
+    alarms: frozenset[str] = frozenset()  # events of the lines at CRITICAL about it
+    releases: int = 0  # how often an operator released it to be sent (again)
+    is_at_rest: bool = True  # whether no worker is at it
+    is_final: bool = False  # whether, besides, every fault has passed and every delivery was made
+    is_refused: bool = False  # whether it cannot be sent, however often it is tried
+    # Seconds until a message is visible again whose worker crashed after a first heartbeat.
+    redelivered_after: float | None = None
+    reported: frozenset[str] = frozenset()  # statuses that its messages have had at the vendor
+    # The vendor's last status, once a day has passed in which callbacks may have been lost.
+    due_status: str | None = None
+    is_approved: bool = False  # whether an operator approved its draft
+    is_in_thread: bool = True  # whether its sent text is in the thread of its record
+
+    @property
+    def delivery_status(self) -> str:
+        """The delivery status of its record; empty if it has none."""
+        return self.history.delivery_statuses[-1] if self.history.delivery_statuses else ""
+
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether an operator was called: about an unknown send, by that very event."""
+        if self.status == Status.SEND_UNKNOWN:
+            return LogEvent.SEND_OUTCOME_UNKNOWN in self.alarms
+        return bool(self.alarms & OPEN_SEND_ALARMS)
+
+
 def broken_rules(evidence: Evidence) -> tuple[Rule, ...]:
     """Return each rule that the evidence breaks, in their order."""
-    return tuple(rule for rule, is_kept in _judge(evidence) if not is_kept)
+    judged = _judge(evidence, evidence.history)
+    return tuple(rule for rule, is_kept in judged if not is_kept)
 
 
 def is_unresolved(evidence: Evidence) -> bool:
@@ -224,46 +220,45 @@ def is_unresolved(evidence: Evidence) -> bool:
     A dead-letter message counts only if the record says why it failed, a held draft only if other
     systems were notified of it.
     """
-    is_held = evidence.status == Status.AWAITING_APPROVAL and evidence.hand_offs > 0
+    is_held = evidence.status == Status.AWAITING_APPROVAL and evidence.history.hand_offs > 0
     is_dead = set(evidence.locations) <= {Location.DEAD, Location.DELETED}
     is_explained = is_dead and bool(evidence.failure_code)
     is_sent = evidence.status == Status.SENT
     return not (is_sent or is_held or evidence.is_alarmed or is_explained)
 
 
-def _judge(evidence: Evidence) -> Iterator[tuple[Rule, bool]]:
-    after = evidence.redelivered_after
+def _judge(evidence: Evidence, history: History) -> Iterator[tuple[Rule, bool]]:
     yield Rule.AT_MOST_ONCE, len(evidence.sids) <= 1 + evidence.releases
-    is_deleted = Location.DELETED in evidence.locations
-    may_be_deleted = bool(evidence.sids) or evidence.hand_offs > 0
-    yield Rule.DELETED_ONLY_IF_SENT, may_be_deleted or not is_deleted
+    may_be_deleted = bool(evidence.sids) or history.hand_offs > 0
+    yield Rule.DELETED_ONLY_IF_SENT, may_be_deleted or Location.DELETED not in evidence.locations
     yield Rule.RECORD_IS_TRUE, _is_true(evidence)
     is_ended = _is_ended(evidence)
     yield Rule.SENT_IN_THE_END, is_ended or evidence.is_approved
-    yield Rule.AI_NOT_ASKED_AGAIN, not evidence.asked_again
-    yield Rule.SILENT_WITHOUT_LEASE, not evidence.acts_without_lease
-    yield Rule.BACK_SOON, after is None or after <= REDELIVERY_SECONDS
-    yield Rule.OPT_OUT_IS_HEEDED, not evidence.acquired_after_opt_out
-    ranks = [RANKS[status] for status in evidence.delivery_statuses]
+    yield Rule.AI_NOT_ASKED_AGAIN, not history.asked_again
+    yield Rule.SILENT_WITHOUT_LEASE, not history.acts_without_lease
+    yield Rule.BACK_SOON, (evidence.redelivered_after or 0.0) <= REDELIVERY_SECONDS
+    yield Rule.OPT_OUT_IS_HEEDED, not history.acquired_after_opt_out
+    ranks = [RANKS[status] for status in history.delivery_statuses]
     yield Rule.STATUS_ADVANCES, all(b > a for a, b in pairwise(ranks))
-    yield (
-        Rule.FORGERY_HAS_NO_EFFECT,
-        not evidence.changed_by_forgery
-        and (set(evidence.delivery_statuses) <= {"", DeliveryStatus.QUEUED} | evidence.reported),
-    )
+    known = {"", DeliveryStatus.QUEUED} | evidence.reported
+    is_reported = known.issuperset(history.delivery_statuses)
+    yield Rule.FORGERY_HAS_NO_EFFECT, is_reported and not history.changed_by_forgery
+    yield Rule.FOUND_WITHIN_A_DAY, _is_found(evidence)
+    yield Rule.CALLBACK_PROVES, not history.is_proven or evidence.status == Status.SENT
+    yield Rule.CALLBACK_SENDS_NOTHING, not history.sent_after_callback
+    yield Rule.ONLY_APPROVED, not history.sent_unapproved
+    yield Rule.SENT_AS_APPROVED, not history.not_as_approved
+    yield Rule.REJECTION_IS_FINAL, not history.sent_after_rejection
+    yield Rule.CAN_BE_DECIDED, not (history.undecidable or history.decided_unseen)
+    yield Rule.TWO_REQUESTS, history.ai_answers <= MAX_AI_ANSWERS
+    yield Rule.APPROVAL_SUFFICES, is_ended or not evidence.is_approved
+
+
+def _is_found(evidence: Evidence) -> bool:
     # After `delivered`, the vendor is not asked whether the message was read.
-    is_found = evidence.due_status in {None, evidence.delivery_status}
     is_delivered = evidence.delivery_status == DeliveryStatus.DELIVERED
     is_read = evidence.due_status == DeliveryStatus.READ
-    yield Rule.FOUND_WITHIN_A_DAY, is_found or (is_delivered and is_read)
-    yield Rule.CALLBACK_PROVES, not evidence.is_proven or evidence.status == Status.SENT
-    yield Rule.CALLBACK_SENDS_NOTHING, not evidence.sent_after_callback
-    yield Rule.ONLY_APPROVED, not evidence.sent_unapproved
-    yield Rule.SENT_AS_APPROVED, not evidence.not_as_approved
-    yield Rule.REJECTION_IS_FINAL, not evidence.sent_after_rejection
-    yield Rule.CAN_BE_DECIDED, not (evidence.undecidable or evidence.decided_unseen)
-    yield Rule.TWO_REQUESTS, evidence.ai_answers <= MAX_AI_ANSWERS
-    yield Rule.APPROVAL_SUFFICES, is_ended or not evidence.is_approved
+    return evidence.due_status in {None, evidence.delivery_status} or (is_delivered and is_read)
 
 
 def _is_true(evidence: Evidence) -> bool:

@@ -15,12 +15,14 @@ from stacks.alarms.notifier import AlarmNotifier
 from stacks.callback_endpoint import CallbackEndpoint, CallbackReceiver
 from stacks.channel_queue import ChannelQueue
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config import Channel, ChannelNames, Environment, SharedNames
+from stacks.config import Channel, ChannelNames, SharedNames
+from stacks.config.environments import Environment
 from stacks.conversations_table import ConversationsTable
 from stacks.critical_alerts_topic import CriticalAlertsTopic
 from stacks.hand_off_queue import HandOffQueue
 from stacks.processor import Processor
 from stacks.scheduled_job import ScheduledJob
+from stacks.vendor_check import VendorCheck
 from tests.infra import synthesis
 
 PUSH = Channel(name="push", display="Push", metric_filter_part="Push", credentials_form="{}")
@@ -122,6 +124,20 @@ class SampleStack:
             channel_queue=queue,
             notifier=AlarmNotifier(topic=self.topic(), runbook="docs/runbook.md"),
             events=queue,
+        )
+
+    def vendor_check(self) -> VendorCheck:
+        """Create a vendor check with its secrets."""
+        environment = self.environment()
+        names = ChannelNames(PUSH, environment)
+        return VendorCheck(
+            self.stack,
+            "VendorCheck",
+            names=names,
+            environment=environment,
+            code=synthesis.stub_package().code(),
+            secrets=self.secrets(names),
+            notifier=AlarmNotifier(topic=self.topic(), runbook="docs/runbook.md"),
         )
 
     def hand_off_queue(self, *granted: Processor, queue: sqs.Queue | None = None) -> HandOffQueue:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from aws_cdk import App
 
-from app import build
-from stacks.config import Environment, load_environment
+from app import build, main
+from stacks.config.environments import Environment, load_environment
 from stacks.packaging.lambda_package import LambdaPackage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,11 +187,10 @@ def _values(name: str | None, changes: dict[str, Any]) -> dict[str, Any]:
     return (CONTEXT["environments"][name] if name else SAMPLE) | changes
 
 
-def new_app() -> App:
-    """Return an empty app with the feature flags of deployments."""
-    return App(
-        context=CONTEXT, outdir=tempfile.mkdtemp(dir=_SCRATCH.name), analytics_reporting=False
-    )
+def new_app(**context: object) -> App:
+    """Return an empty app with the feature flags of deployments, and changes of the context."""
+    outdir = tempfile.mkdtemp(dir=_SCRATCH.name)
+    return App(context=CONTEXT | context, outdir=outdir, analytics_reporting=False)
 
 
 def stub_package(edition: int = 0) -> LambdaPackage:
@@ -219,12 +219,11 @@ def assemble(environment: Environment, package: LambdaPackage) -> Synthesized:
     return Synthesized(Path(app.synth().directory))
 
 
-def run_app(output: Path, root: Path = ROOT, **context: object) -> subprocess.CompletedProcess[str]:
+def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]:
     """Run app.py as the CDK's command line does, which passes context and output as variables.
 
     Args:
         output: The directory of the cloud assembly.
-        root: The directory of app.py.
         context: Changes of the context in `cdk.json`.
     """
     variables = {name: os.environ[name] for name in ("PATH", "HOME", "JSII_NODE")} | {
@@ -233,8 +232,16 @@ def run_app(output: Path, root: Path = ROOT, **context: object) -> subprocess.Co
     }
     command = [sys.executable, "app.py"]
     return subprocess.run(  # noqa: S603 - our own arguments
-        command, cwd=root, env=variables, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def synthesis_error(monkeypatch: pytest.MonkeyPatch, **context: object) -> object:
+    """Run the app's main function in this process; return the message with which it exits."""
+    monkeypatch.setattr("app.App", lambda: new_app(**context))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
 
 
 def violations(directory: Path) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ ALL = CONTEXT["environments"]
 LISTED = "give one of dev, prod, staging, as in `-c env=dev`"
 NO_ENVIRONMENTS: tuple[object, ...] = (None, {}, "dev")
 NAMES = "1 to 16 lower-case letters and digits"
+ASSISTANTS_URL = "https://assistants.example.com/v1"
 IN_DEV = "environment 'dev' in cdk.json:\n  "
 
 
@@ -186,10 +187,13 @@ def _processor(synthesized: Synthesized) -> Any:
     return next(each["Properties"] for each in functions if "channel-processor" in str(each))
 
 
-def test_function_keys(dev: Synthesized) -> None:
-    """Runtime, architecture, memory, timeout, SnapStart and variables are the environment's."""
-    url = "https://assistants.example.com/v1"
-    changed = synthesize(
+@pytest.fixture(scope="module")
+def changed() -> Synthesized:
+    """Return the templates with other values of all these keys."""
+    return synthesize(
+        account="111122223333",
+        region="eu-west-1",
+        deletion_protection=True,
         function_runtime="python3.14",
         function_architecture="x86_64",
         function_memory_mb=1_024,
@@ -197,32 +201,38 @@ def test_function_keys(dev: Synthesized) -> None:
         snap_start=True,
         batch_size=3,
         log_level="DEBUG",
-        assistants_base_url=url,
+        assistants_base_url=ASSISTANTS_URL,
         conversation_retention_days=45,
     )
+
+
+def test_function_keys(dev: Synthesized, changed: Synthesized) -> None:
+    """Runtime, architecture, memory, timeout, SnapStart and variables are the environment's."""
     function, variables = _processor(changed), changed.variables()
     assert ("python3.14", ["x86_64"]) == (function["Runtime"], function["Architectures"])
     assert (1_024, 240) == (function["MemorySize"], function["Timeout"])
     assert {"ApplyOn": "PublishedVersions"} == function["SnapStart"]
     assert "SnapStart" not in _processor(dev)
     assert ("3", "DEBUG") == (variables[Variable.MAX_CONCURRENCY], variables[Variable.LOG_LEVEL])
-    assert url == variables[Variable.ASSISTANTS_BASE_URL]
+    assert ASSISTANTS_URL == variables[Variable.ASSISTANTS_BASE_URL]
     assert "45" == variables[Variable.CONVERSATION_RETENTION_DAYS]
     assert 3 == changed.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")["BatchSize"]
 
 
-def test_account_and_region() -> None:
+def test_account_and_region(changed: Synthesized) -> None:
     """The stacks of an environment go to its account and region."""
-    there = synthesize(account="111122223333", region="eu-west-1")
-    assert {"aws://111122223333/eu-west-1"} == {there.artifact(s)["environment"] for s in STACKS}
+    places = {changed.artifact(stack)["environment"] for stack in STACKS}
+    assert {"aws://111122223333/eu-west-1"} == places
     assert "arn:aws:secretsmanager:eu-west-1:111122223333:secret:" in str(
-        there.template("WhatsApp")
+        changed.template("WhatsApp")
     )
 
 
-@pytest.mark.parametrize("protection", [True, False])
-def test_deletion_protection(protection: bool) -> None:
+def test_deletion_protection(dev: Synthesized, changed: Synthesized) -> None:
     """Deletion protection includes the stacks."""
-    synthesized = synthesize(deletion_protection=protection)
-    protected = [synthesized.artifact(s)["properties"].get("terminationProtection") for s in STACKS]
-    assert [protection] * len(STACKS) == [bool(value) for value in protected]
+    for stack in STACKS:
+        protected = [
+            each.artifact(stack)["properties"].get("terminationProtection", False)
+            for each in (dev, changed)
+        ]
+        assert [False, True] == protected

@@ -29,17 +29,33 @@ def _locked(name: str) -> str:
     return entry[0]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Return a project with a runtime that has one small dependency."""
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a built project whose runtime has one small dependency; no test changes it."""
     real_package(HOST)  # so that the dependency is available, or the test is skipped
-    source = tmp_path / "lambda_src"
+    project = tmp_path_factory.mktemp("built")
+    source = project / "lambda_src"
     source.mkdir()
     (source / "__init__.py").touch()
     (source / "index.py").write_text("HANDLED = True\n")
     (source / "requirements.txt").write_text("six\n")
     (source / "requirements.lock").write_text(_locked("six"))
+    _build(project)
+    return project
+
+
+@pytest.fixture
+def unbuilt(built: Path, tmp_path: Path) -> Path:
+    """Return a copy of the project without its build."""
+    shutil.copytree(built / "lambda_src", tmp_path / "lambda_src")
     return tmp_path
+
+
+@pytest.fixture
+def project(built: Path, unbuilt: Path) -> Path:
+    """Return a copy of the project with its build, whose files are never changed."""
+    shutil.copytree(built / ".build", unbuilt / ".build", copy_function=os.link)
+    return unbuilt
 
 
 def _build(project: Path, target: Target = HOST, **options: Additions) -> LambdaPackage:
@@ -50,7 +66,7 @@ def _contents(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
 
 
-def test_contents(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contents(unbuilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package has our sources and bytecode, and its dependencies as bytecode only.
 
     Caches, hidden files, requirements and installers' files are left out. Every user can read it,
@@ -58,12 +74,12 @@ def test_contents(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a link into a cache, whatever uv is configured to do.
     """
     monkeypatch.setenv("UV_LINK_MODE", "symlink")
-    cache = project / "lambda_src" / "__pycache__"
+    cache = unbuilt / "lambda_src" / "__pycache__"
     cache.mkdir()
     (cache / "index.cpython-27.pyc").touch()
-    (project / "lambda_src" / ".index.py.swp").touch()
+    (unbuilt / "lambda_src" / ".index.py.swp").touch()
 
-    package = _build(project).directory
+    package = _build(unbuilt).directory
 
     contents = _contents(package)
     version = f"cpython-{HOST.python.replace('.', '')}"
@@ -156,26 +172,26 @@ def test_another_target_makes_another_package(project: Path) -> None:
     assert 3 == len({_build(project, target).fingerprint for target in targets})
 
 
-def test_failed_build_leaves_nothing(project: Path) -> None:
+def test_failed_build_leaves_nothing(unbuilt: Path) -> None:
     """A dependency that does not match its hash stops the build and leaves no partial package."""
-    lock = project / "lambda_src" / "requirements.lock"
+    lock = unbuilt / "lambda_src" / "requirements.lock"
     lock.write_text(re.sub("sha256:[0-9a-f]{4}", "sha256:0000", lock.read_text()))
     with pytest.raises(PackageError) as error:
-        _build(project)
+        _build(unbuilt)
     message = str(error.value)
     assert f"the Lambda package for {HOST} cannot be built from {lock}" in message
     assert re.search(r"six.*hash|hash.*six", message, re.IGNORECASE | re.DOTALL)
     assert "run `make lock`" in message
-    assert [] == list((project / ".build").iterdir())
+    assert [] == list((unbuilt / ".build").iterdir())
 
 
-def test_concurrent_builds(project: Path) -> None:
+def test_concurrent_builds(unbuilt: Path) -> None:
     """Concurrent builds result in one complete package and nothing else."""
     with ThreadPoolExecutor(4) as pool:
-        packages = set(pool.map(lambda _: _build(project), range(4)))
+        packages = set(pool.map(lambda _: _build(unbuilt), range(4)))
     (package,) = packages
     assert {"six.pyc", "lambda_src/index.py"} <= _contents(package.directory)
-    kinds = [path.name.partition("-")[0] for path in (project / ".build").iterdir()]
+    kinds = [path.name.partition("-")[0] for path in (unbuilt / ".build").iterdir()]
     assert ["dependencies", "package"] == sorted(kinds)
 
 

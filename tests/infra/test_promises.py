@@ -51,6 +51,7 @@ LOGICAL_IDS = {
         "ScheduledJobLogGroupE957FD6E": LOG_GROUP,
         "SecretsOpenAiA5031F3F": SECRET,
         "SecretsTenantsdemocompanyB58F711B": SECRET,
+        "VendorCheckLogGroupD2A1F7D5": LOG_GROUP,
     },
 }
 """Never edit an id of a deployed stack: a new id is a new, empty resource, or a topic without its
@@ -61,8 +62,8 @@ PARTS_OF_DELIVERY = ("allbacks", "allback", "elivery", "ublish", "vents", "chedu
 
 ALARMS = (
     "DeadLetters FinalDbUpdateFailure FunctionErrors FunctionNearTimeout FunctionThrottles"
-    " HeartbeatFailure MoreDeadLetters NoMessageSent OldestHeldDraft OldestMessage RepeatedFailure"
-    " SchedulerErrors SendOutcomeUnknown VendorAccountRefused"
+    " HeartbeatFailure ModelsRetiring MoreDeadLetters NoMessageSent OldestHeldDraft OldestMessage"
+    " RepeatedFailure SchedulerErrors SendOutcomeUnknown TemplatesNotApproved VendorAccountRefused"
 )
 NAMES = {
     ("Shared", TABLE, "TableName"): "conversations-dev",
@@ -71,9 +72,12 @@ NAMES = {
     ("WhatsApp", QUEUE, "QueueName"): (
         "ai-multi-comms-whatsapp-dlq-dev ai-multi-comms-whatsapp-queue-dev"
     ),
-    ("WhatsApp", FUNCTION, "FunctionName"): "whatsapp-channel-processor-dev whatsapp-scheduler-dev",
+    ("WhatsApp", FUNCTION, "FunctionName"): (
+        "whatsapp-channel-processor-dev whatsapp-scheduler-dev whatsapp-vendor-check-dev"
+    ),
     ("WhatsApp", LOG_GROUP, "LogGroupName"): (
         "/aws/lambda/whatsapp-channel-processor-dev /aws/lambda/whatsapp-scheduler-dev"
+        " /aws/lambda/whatsapp-vendor-check-dev"
     ),
     ("WhatsApp", "AWS::Logs::MetricFilter", "FilterName"): (
         "FinalDbUpdateFailureFilter-Dev HeartbeatFailureFilter-Dev MessageSentFilter-Dev"
@@ -241,7 +245,7 @@ def test_delivery_events_only_add(stack: str, keys: tuple[str, ...]) -> None:
     assert not re.search("DeliveryEvents|OldestLookup|EVENTS_|Callbacks", json.dumps(off))
     functions = [r["Properties"] for r in on["Resources"].values() if r["Type"] == FUNCTION]
     roles = {each["FunctionName"].split("-")[1] for each in functions}
-    expected_roles = {"channel", "events", "scheduler"}
+    expected_roles = {"channel", "events", "scheduler", "vendor"}
     expected_roles |= {"receiver"} if "delivery_webhook" in keys else set()
     assert roles == (expected_roles if stack == "WhatsApp" else set())
     before, after = ({**t["Resources"], **t["Outputs"]} for t in (off, on))
@@ -273,7 +277,7 @@ def test_everything_at_rest_is_encrypted_with_the_key(dev: Synthesized) -> None:
         ("WhatsApp", QUEUE, "KmsMasterKeyId", 2),
         ("Shared", QUEUE, "KmsMasterKeyId", 1),
         ("Shared", TOPIC, "KmsMasterKeyId", 1),
-        ("WhatsApp", LOG_GROUP, "KmsKeyId", 2),
+        ("WhatsApp", LOG_GROUP, "KmsKeyId", 3),
         ("Shared", TABLE, "SSESpecification", 1),
     ):
         resources = with_key.resources(stack, kind)

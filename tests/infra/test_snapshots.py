@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -38,6 +38,7 @@ from stacks.processor import Processor
 from stacks.scheduled_job import ScheduledJob
 from stacks.ses_sending import SesSending
 from stacks.shared_stack import SharedStack
+from stacks.vendor_check import VendorCheck
 from stacks.vendor_topic import VendorTopic
 from tests.infra import synthesis
 from tests.infra.constructs import PUSH
@@ -131,9 +132,9 @@ def _no_throughput_alarm(stack: Stack) -> None:
     NoThroughputAlarm(stack, "NoMessageSent", names=NAMES, queue=queue, **props)
 
 
-def _channel_dashboard(stack: Stack) -> None:
+def _channel_dashboard(stack: Stack) -> ChannelDashboard:
     code: Any = {"code": synthesis.stub_package().code(), "handler": "push.handler"}
-    ChannelDashboard(
+    return ChannelDashboard(
         stack,
         "ChannelDashboard",
         names=NAMES,
@@ -232,6 +233,15 @@ CONSTRUCTS: dict[str, Callable[[Stack], object]] = {
     "delivery_events": _delivery_events,
     "hand_off_queue": _hand_off_queue,
     "scheduled_job": _scheduled_job,
+    "vendor_check": lambda stack: VendorCheck(
+        stack,
+        "VendorCheck",
+        names=replace(NAMES, channel=replace(NAMES.channel, has_template_approval=True)),
+        environment=environment(),
+        code=synthesis.stub_package().code(),
+        secrets=_secrets(stack),
+        notifier=_notifier(stack),
+    ),
     "vendor_topic": _vendor_topic,
     "ses_sending": lambda stack: SesSending(
         stack,
@@ -277,6 +287,22 @@ def test_construct(construct: str, json_snapshot: SnapshotAssertion) -> None:
     assert json_snapshot == _resources(Template.from_stack(stack).to_json())
     assert METADATA in (stack.template_options.metadata or {})
     assert stack.node.root.node.try_find_child(Invariants.ID)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "console.aws.amazon.com"),
+        ("cn-north-1", "console.amazonaws.cn"),
+        ("us-gov-west-1", "console.amazonaws-us-gov.com"),
+        ("eusc-de-east-1", "console.amazonaws-eusc.eu"),
+    ],
+)
+def test_the_dashboards_link_leads_to_the_partitions_console(region: str, host: str) -> None:
+    """Each partition of AWS has its own console."""
+    stack = Stack(synthesis.new_app(), "Stack", env=Environment(region=region))
+    url = json.dumps(stack.resolve(_channel_dashboard(stack).url))
+    assert f".{host}/cloudwatch/home" in url
 
 
 @pytest.mark.parametrize("stack", [*STACKS, "Email"])

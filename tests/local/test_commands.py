@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
@@ -19,15 +21,15 @@ from local import cli, paths, up
 from local.aws import Aws
 from local.channel import record_key
 from local.contexts import EXAMPLE, company_id, example, read_context, with_new_ids
-from local.demo.run import report
-from local.demo.scenarios import Checks, writes_message_sid
+from local.demo import run as demo
+from local.demo.scenarios import Checks, Scenario, writes_message_sid
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import Alert
+from local.emulator.feed import Changes
 from local.emulator.function_logs import LogLine
-from local.emulator.ministack import map_connection_errors
 from local.errors import LocalCloudError
 from local.fakes import FaultKind, InboxMessage
-from local.fakes.server import HOST, free_port
+from local.fakes.server import free_port
 from local.fault_injection import FaultControl, FaultRequest, known_faults, rule, targets
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.screen import Screen
@@ -38,6 +40,7 @@ from local.vendors import (
     REQUIRED,
     Credentials,
     FakeVendors,
+    Inbox,
     RealVendors,
     assistant_definitions,
     select_vendors,
@@ -57,6 +60,13 @@ def _run(*arguments: str) -> Any:
     return CliRunner().invoke(cli.app, arguments, env=dict.fromkeys(REQUIRED, ""))
 
 
+def test_the_commands_need_no_cdk() -> None:
+    """The commands do not import the CDK, which takes 350 MB and some seconds."""
+    code = "import sys, local.cli; sys.exit('aws_cdk' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    assert 0 == subprocess.run(command, cwd=paths.ROOT, check=False).returncode  # noqa: S603 - our own command
+
+
 def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
     """Let commands find a running local cloud with this inbox."""
     inboxes = [inbox] if inbox else []
@@ -68,6 +78,7 @@ def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
     ("arguments", "text"),
     [
         (["send"], "name a context object"),
+        (["preview"], "name a context object"),
         (["send", "nowhere.json"], "cannot read"),
         (["fail", "twilo", "21606"], "no target: did you mean twilio"),
         (["fail", "twilio"], "name a fault"),
@@ -236,18 +247,6 @@ def test_a_free_port_is_the_preferred_one() -> None:
         assert vendors.ses.port != vendors.twilio.port
 
 
-def test_unconnected_aws_is_one_error() -> None:
-    """A request to an AWS that does not respond is one error with the log's name."""
-    aws = Aws(f"http://{HOST}:{free_port()}", ACCOUNT, "eu-west-1")
-    with (
-        pytest.raises(LocalCloudError, match=r"no longer responds.*aws\.log"),
-        map_connection_errors(Path("aws.log")),
-    ):
-        aws.sqs.list_queues()
-    with pytest.raises(KeyError), map_connection_errors(Path("aws.log")):
-        raise KeyError
-
-
 def test_configuration_is_the_local_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The user's own is not read; each account has a key, by which the CDK caches accounts."""
     broken = tmp_path / "config"
@@ -270,21 +269,47 @@ def test_sentences_are_not_wrapped_in_a_file(capsys: pytest.CaptureFixture[str])
     assert (f"  {LONG}\n", f"{LONG}\n") == capsys.readouterr()
 
 
+class Log:
+    """A log group and its reader."""
+
+    def __init__(self, log_group: str) -> None:
+        self.log_group, self.position, self.dropped = log_group, 0, 0
+        self.lines: list[LogLine] = []
+
+    def new_lines(self) -> list[LogLine]:
+        """Return the lines since the last call."""
+        new, self.position = self.lines[self.position :], len(self.lines)
+        return new
+
+
 class MonitoredCloud:
     """A local cloud as its monitor sees it, with one channel."""
 
+    origin = ENDPOINT
+
     def __init__(self) -> None:
-        self.lines: list[LogLine] = []
-        self.delivery_lines: list[LogLine] = []
+        self.logs = Log("processor"), Log("events worker")
+        self.lines, self.delivery_lines = (log.lines for log in self.logs)
         self.messages: list[InboxMessage] = []
-        self.dead: dict[str, str] = {}
+        self.dead = 0
         self.received: list[Alert] = []
-        self.alerts = SimpleNamespace(all_alerts=self.received.copy)
-        self.vendors = SimpleNamespace(inbox=SimpleNamespace(all=lambda: {"+44": self.messages}))
+        self.alerts = SimpleNamespace(all_alerts=lambda _: self.received.copy())
+        self.vendors = SimpleNamespace(inbox=Inbox(self))
+        self.feed = self
         channel = SimpleNamespace(
-            log=self.lines.copy, delivery_log=self.delivery_lines.copy, dead_letters=self.dead.copy
+            log_readers=lambda _: self.logs,
+            resources=SimpleNamespace(dead_letter_queue_url=f"{ENDPOINT}/dead"),
         )
         self.channels = {"sms": channel}
+
+    def changes(self) -> Changes:
+        """Return what has changed."""
+        ends = {log.log_group: len(log.lines) for log in self.logs}
+        return Changes(ends, {"dead": self.dead}, data_points=0, alarms=0, records=0)
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the inbox's end, and the messages after a position."""
+        return len(self.messages), self.messages[position:]
 
     def send(self, number: int) -> None:
         """Let a message be sent, be received, and be reported three times."""
@@ -301,7 +326,7 @@ class MonitoredCloud:
         code = {"failure_code": "twilio_21606", "failure_step": "send"}
         self.lines.append(_log_line(event="send_failed", level="ERROR", **ids, **code))
         self.lines.append(_log_line(event="already_ended", level="WARNING", **ids, **code))
-        self.dead[str(number)] = ""
+        self.dead += 1
 
 
 def _log_line(*, level: str = "INFO", **fields: str) -> LogLine:
@@ -335,14 +360,21 @@ def test_a_burst_is_one_line_for_each_message(screen: RecordedScreen) -> None:
     assert not [line for line in shown if "A long text" in line]
 
 
+def test_dropped_log_lines_are_mentioned(screen: RecordedScreen) -> None:
+    """Log lines that were dropped before they could be shown are counted, once."""
+    cloud: Any = MonitoredCloud()
+    monitor = EventMonitor(cloud, screen)
+    cloud.logs[0].dropped = 7
+    assert ["7 older log lines were dropped"] == _show(monitor, screen)
+
+
 def test_dead_letters_are_counted_once_they_have_arrived(screen: RecordedScreen) -> None:
     """Their number is shown when no more arrive, once, and again when it grows after a redrive."""
     cloud: Any = MonitoredCloud()
     monitor = EventMonitor(cloud, screen)
     shown: list[str] = []
     for numbers in (range(5), range(9), range(9), range(2), range(3), range(3), range(3)):
-        cloud.dead.clear()
-        cloud.dead.update(dict.fromkeys(map(str, numbers), ""))
+        cloud.dead = len(numbers)
         monitor.show_new()
         shown += [line for line in screen.text().splitlines() if "DEAD" in line][len(shown) :]
     assert ["9", "3"] == [line.rpartition(" ")[2] for line in shown]
@@ -379,12 +411,23 @@ def test_demo_names_wrong_claims(screen: RecordedScreen, condition: Callable[[],
     """The exit code is 1 after a claim that is false or about a missing value, which is named."""
     checks = Checks(screen)
     checks.check("water is wet", lambda: True)
-    assert 0 == report(screen, checks)
+    assert 0 == demo.report(screen, checks)
     assert "✓ water is wet" in screen.text()
     checks.check("stones swim", condition)
-    assert 1 == report(screen, checks)
+    assert 1 == demo.report(screen, checks)
     assert ["stones swim"] == checks.failed
     assert "✗ stones swim" in screen.text()
+
+
+def test_a_failed_first_message_ends_the_demo(
+    screen: RecordedScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other scenarios, which could only fail too, are skipped."""
+    checks, none = Checks(screen), cast("Any", None)
+    monkeypatch.setattr(demo, "delivery", lambda each: each.checks.check("sent", lambda: False))
+    demo.run_scenarios(Scenario(none, none, screen, checks))
+    assert ["sent"] == checks.failed
+    assert "the other scenarios are skipped" in screen.text()
 
 
 @pytest.mark.parametrize(
@@ -429,6 +472,13 @@ def test_a_context_is_sent_unchanged_and_an_example_in_its_own_conversation() ->
     data = "company_data_payload"
     assert json.loads(original)[data] == json.loads(varied)[data]
     assert "demo-company" == company_id(varied) == company_id(original)
+
+
+@pytest.mark.parametrize("name", ["whatsapp", "whatsapp-free-text", "sms", "email"])
+def test_a_preview_needs_no_cloud(name: str) -> None:
+    """The fake writes the example of each channel, and no AWS is deployed."""
+    result = _run("preview", f"examples/contexts/{name}.json")
+    assert (0, True) == (result.exit_code, "it would be sent" in result.output), result.output
 
 
 def test_new_ids() -> None:

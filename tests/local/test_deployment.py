@@ -159,7 +159,7 @@ def test_metric_math_is_replaced(root: Path, tmp_path: Path) -> None:
     with CloudAssembly(tmp_path / "cache") as assembly:
         directory = assembly.directory()
         stored = json.loads((directory / "Stack.template.json").read_text())
-        found = list(MathMetric.of_assembly(Mock(), directory))
+        found = list(MathMetric.of_assembly(Mock(), directory, Mock()))
 
     properties = stored["Resources"]["Alarm"]["Properties"]
     assert ("math", "Stack/Alarm") == (properties["AlarmName"], properties["MetricName"])

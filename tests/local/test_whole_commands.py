@@ -1,26 +1,23 @@
 """Processes and scratch directories, which are gone at the end whatever happens."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from local import paths
-from local.emulator.ministack import MEMORY_DIRECTORY
-from local.lifecycle import SCRATCH_PREFIX, GuardedProcess, scratch_directory, wait_for
+from local.lifecycle import GuardedProcess, scratch_directory, wait_for
 from local.up import STATE_FILE
 from local.vendors import REQUIRED
 from ops.endpoints import LocalCloudState
+from tests.local.remains import remains
 
 START_SECONDS, STOP_SECONDS = 400, 60
-whole_command = pytest.mark.timeout(600)
 
 PARENT = """
 import subprocess, sys
@@ -99,59 +96,28 @@ def test_scratch_directories_are_removed(tmp_path: Path) -> None:
     assert [] == list((tmp_path / "parent").iterdir())
 
 
-@contextlib.contextmanager
-def _command(name: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command of the local cloud, and terminate it at the latest at the end of the block.
-
-    Test processes take turns, so that they do not find each other's commands.
-    """
-    paths.CACHE.mkdir(parents=True, exist_ok=True)
-    with (paths.CACHE / "whole-commands.lock").open("w") as lock, log.open("wb") as output:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        command = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "local", name],
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(LocalCloudState.find(STATE_FILE) is not None, reason="`make local` is running")
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
+    """Ctrl-C while `up` is starting stops everything within a minute, with exit code 0."""
+    log = tmp_path / "output"
+    with log.open("wb") as output:
+        up = subprocess.Popen(
+            [sys.executable, "-m", "local", "up"],
             cwd=paths.ROOT,
             env={name: value for name, value in os.environ.items() if name not in REQUIRED},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        try:
-            yield command
-        finally:
-            command.terminate()
-            command.wait()
-
-
-def _remains(pid: int) -> list[str]:
-    """Return scratch directories of a command, and processes that work in them."""
-    name = f"{SCRATCH_PREFIX}{pid}-"
-    working = {each.info["cwd"] for each in psutil.process_iter(["cwd"]) if each.info["cwd"]}
-    processes = [directory for directory in working if name in directory]
-    directories = [*paths.CACHE.glob(f"*/{name}*"), *MEMORY_DIRECTORY.glob(f"{name}*")]
-    return [*processes, *map(str, directories)]
-
-
-@whole_command
-def test_the_demo_succeeds_and_leaves_nothing(tmp_path: Path) -> None:
-    """`demo` exits with 0 after all its claims hold, and none of its processes is left."""
-    log = tmp_path / "output"
-    with _command("demo", log) as demo:
-        assert 0 == demo.wait(START_SECONDS), log.read_text("utf-8")
-    assert "all 53 claims hold" in log.read_text("utf-8")
-    assert [] == _remains(demo.pid)
-
-
-@whole_command
-@pytest.mark.skipif(LocalCloudState.find(STATE_FILE) is not None, reason="`make local` is running")
-def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
-    """Ctrl-C while `up` is starting stops everything within a minute, with exit code 0."""
-    log = tmp_path / "output"
-    with _command("up", log) as up:
+    try:
         started = "start the embedded AWS"
         wait_for(lambda: started in log.read_text("utf-8") or up.poll() is not None, START_SECONDS)
-        assert _remains(up.pid), log.read_text("utf-8")
+        assert remains(up.pid), log.read_text("utf-8")
         up.send_signal(signal.SIGINT)
         assert 0 == up.wait(STOP_SECONDS)
-        assert not STATE_FILE.exists()
+    finally:
+        up.kill()
+        up.wait()
+    assert not STATE_FILE.exists()
     assert "stop everything" in log.read_text("utf-8")
-    assert [] == _remains(up.pid)
+    assert [] == remains(up.pid)

@@ -40,6 +40,11 @@ class Deployments:
         self._stacks: dict[str, Any] = {}
         self._functions: dict[tuple[str, str], Any] = {}
 
+    def clear(self) -> None:
+        """Remove all of them."""
+        self._stacks.clear()
+        self._functions.clear()
+
     def add(
         self,
         variables: Mapping[str, str],

@@ -11,7 +11,7 @@ from botocore.client import BaseClient
 from lambda_src.core.contract import REJECTED_BY_OPERATOR, HoldReason, Status
 from local.fakes import Fault
 from ops.commands.approvals import QUEUED_LATER
-from ops.console import MASK, RESUMABLE
+from ops.console import MASK
 from ops.conversations import ConversationRepository
 from tests.ops.operator_channel import OperatorChannel
 from tests.support.callbacks import Callbacks
@@ -108,7 +108,7 @@ def test_a_decision_decides_what_is_sent(
 def test_an_approval_is_recorded(
     operator: OperatorChannel, decision: tuple[str, ...], edited: bool
 ) -> None:
-    """With who and when; an edited text is in no conversation, and the draft's is erased later."""
+    """With who and when; an edited text is in no conversation, and the draft's is still known."""
     draft = hold(operator)
     held = operator.channel.record()
     decide(operator, draft, *decision)
@@ -145,9 +145,6 @@ def test_an_approval_is_recorded(
         )
     else:
         assert (response, thread) == (entry["response_id"], sent["thread_id"])
-    operator.run("erase", "--recipient", RECIPIENT, *REASON, "--yes")
-    assert not any(operator.channel.openai.state().values())
-    assert [] == operator.handed_off()
 
 
 def test_a_draft_is_shown_beside_its_input(operator: OperatorChannel) -> None:
@@ -361,25 +358,17 @@ def _run_job(operator: OperatorChannel, callbacks: Callbacks, _: str) -> None:
 
 
 @pytest.mark.parametrize("complete", [_run_again, _run_job])
-@pytest.mark.parametrize(
-    ("operation", "note"), [("SendMessage", QUEUED_LATER), ("UpdateItem", RESUMABLE)]
-)
 def test_an_interrupted_approval_is_completed(
     operator: OperatorChannel,
     callbacks: Callbacks,
     complete: Callable[[OperatorChannel, Callbacks, str], None],
-    operation: str,
-    note: str,
 ) -> None:
-    """By the same command or, once it is recorded, by the scheduled job; it is sent once."""
+    """By the same command or, since it is recorded, by the scheduled job; it is sent once."""
     draft = hold(operator)
     call = ("approvals", "approve", CONVERSATION, "--draft", draft, "--yes")
-    with failing_call(operation, KeyboardInterrupt()):
-        assert f"interrupted: {note}" in operator.interrupted(*call)
+    with failing_call("SendMessage", KeyboardInterrupt()):
+        assert f"interrupted: {QUEUED_LATER}" in operator.interrupted(*call)
     assert [] == operator.queued()
-    if operation == "UpdateItem" and complete is _run_job:
-        assert Status.AWAITING_APPROVAL == operator.status(CONVERSATION)
-        return
     complete(operator, callbacks, draft)
     operator.process_queue()
     assert (1, Status.SENT) == (len(operator.channel.phone()), operator.status(CONVERSATION))

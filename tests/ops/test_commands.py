@@ -9,7 +9,6 @@ from unittest.mock import Mock
 
 import pytest
 from botocore.stub import Stubber
-from openai.types import Model
 
 from lambda_src.channels import whatsapp
 from lambda_src.core import OperatorParts
@@ -435,9 +434,9 @@ def test_key_of_environment(operator: OperatorChannel, monkeypatch: pytest.Monke
 )
 def test_a_model_must_stay_available(shutdown: str | None, problems: int, warnings: int) -> None:
     """A shutdown within the given days is a problem, a later one a warning."""
-    model = Model(id="m", created=0, object="model", owned_by="o", shutdown_date=shutdown)
     checked = DefinitionCheck("one", "m")
-    check_model(checked, model, date(2026, 11, 22), days=30)
+    end = date.fromisoformat(shutdown) if shutdown else None
+    check_model(checked, end, date(2026, 11, 22), days=30)
     assert (problems, warnings) == (len(checked.problems), len(checked.warnings))
 
 

@@ -41,7 +41,9 @@ READS = {
     "approvals list": ((), "Query"),
     "approvals show": (("held",), "Scan"),
     "secrets check": ((OPENAI_SECRET,), "GetSecretValue"),
+    "preview": (("-",), "GetSecretValue"),
     "assistants check": ((), "GetSecretValue"),
+    "assistants test": ((), "GetSecretValue"),
     "suppression list": ((), "Query"),
 }
 """The arguments of each command that changes nothing, and a call of AWS that it makes."""
@@ -60,7 +62,9 @@ CHANGES = {
     "send": (("-",), "SendMessage"),
 }
 """The same for each that changes something, and the call that does it."""
-INPUTS = {"secrets set": SECRET, "send": context(conversation_id="by-hand")}
+INPUTS = {"secrets set": SECRET} | dict.fromkeys(
+    ("send", "preview"), context(conversation_id="by-hand")
+)
 
 
 @pytest.fixture
@@ -152,23 +156,6 @@ def test_what_cannot_be_meant_is_refused(
     """One message names it."""
     output = operator.refused(*command.split(), answer=SECRET)
     assert message.replace(" ", "") in output.replace(" ", "")
-
-
-def test_dead_letters_are_grouped_by_cause(operator: OperatorChannel) -> None:
-    """Each cause has advice; a redrive leaves what was sent perhaps, and what would fail again."""
-    bodies = [operator.conversation(each) for each in ("unknown", "failed", "waiting", "untouched")]
-    operator.dead_letter(*bodies)
-    found = operator.succeed("dlq", "list", "--messages")
-    assert all(cause["advice"] for cause in found["causes"])
-    causes = {"not_found_at_vendor", "twilio_21211", "openai_500", "no_record"}
-    assert causes == {row["cause"] for row in found["messages"]}
-
-    rows = operator.succeed("dlq", "redrive", "--dry-run")["planned"]
-    assert 2 == sum(row["decision"].startswith("stays: ") for row in rows)
-    operator.succeed("dlq", "redrive", "--yes")
-    assert sorted(bodies[:2]) == sorted(operator.dead_letters())
-    for name in ("unknown", "failed"):
-        assert "operator_actions" not in operator.channel.record(name)
 
 
 def test_an_invalid_context_object_is_not_sent(operator: OperatorChannel) -> None:

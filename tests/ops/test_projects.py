@@ -11,6 +11,7 @@ from ops import deployment
 from ops.console import Console
 from ops.session import Session
 from tests.ops.operator_channel import OperatorChannel
+from tests.support.channel import API_KEY
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "push-notifications"
 PACKAGE = "push_processor"
@@ -59,7 +60,7 @@ def declare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Declare:
 
 @pytest.mark.parametrize("is_declared", [True, False], ids=["entry point", "import path"])
 def test_commands_apply_the_rules_of_the_channels_own_parts(
-    push: OperatorChannel, declare: Declare, *, is_declared: bool
+    push: OperatorChannel, declare: Declare, monkeypatch: pytest.MonkeyPatch, *, is_declared: bool
 ) -> None:
     """Wherever they are found, addresses and context objects are those of the channel."""
     target = TARGET if is_declared else (*TARGET, "--parts", PARTS)
@@ -79,6 +80,8 @@ def test_commands_apply_the_rules_of_the_channels_own_parts(
     assert "expected a device token" in wrong
     (definition,) = push.succeed("assistants", "check", "--offline", *target)
     assert "shift_alert" == definition["name"]
+    monkeypatch.setenv("OPENAI_API_KEY", API_KEY)
+    assert 0 == push.succeed("assistants", "test", *target)["failed"]
 
 
 @pytest.mark.parametrize(

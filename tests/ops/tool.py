@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import typer.main
 from typer.core import TyperGroup
@@ -12,6 +14,8 @@ from ops import INTERRUPTED
 from ops.cli import build_app
 
 APP = build_app()
+# The runner would build the tree of commands again for each call.
+patch("typer.testing._get_command", cache(typer.main.get_command)).start()
 
 
 class Tool:

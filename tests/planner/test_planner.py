@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from ops.prices import PRICES, UNDATED, Price
 from planner.cli import app
 from planner.document import CAPACITY, COST, with_table, with_tables
 from planner.plan import Architecture, Cost, Function, cost_of
-from planner.prices import PRICES, UNDATED, Price
 from planner.usage import CALLS, EXAMPLE, INDEX_UNITS, MonthlyResources
 from stacks.capacity import (
     Footprint,

@@ -102,14 +102,10 @@ def invoke(
 @pytest.mark.parametrize(
     ("name", "pace", "skip"),
     [
-        ("openai", Pace.NEVER, 0), ("openai", Pace.HEADERS_TRICKLE, 0),
-        ("openai", Pace.BODY_TRICKLES, 1), ("twilio", Pace.NEVER, 0), ("twilio", Pace.LOST, 0),
-        ("twilio", Pace.HEADERS_TRICKLE, 0), ("twilio", Pace.BODY_TRICKLES, 0),
-        ("secrets", Pace.NEVER, 0), ("secrets", Pace.BODY_TRICKLES, 1), ("sqs", Pace.NEVER, 0),
-        ("sqs", Pace.HEADERS_TRICKLE, 0), ("dynamodb", Pace.NEVER, 0),
-        ("dynamodb", Pace.LOST, 0), ("dynamodb", Pace.BODY_TRICKLES, 1),
-        ("dynamodb", Pace.LOST, 1), ("dynamodb", Pace.NEVER, 2),
-        ("dynamodb", Pace.HEADERS_TRICKLE, 2),
+        ("openai", Pace.HEADERS_TRICKLE, 0), ("openai", Pace.BODY_TRICKLES, 1),
+        ("twilio", Pace.LOST, 0), ("twilio", Pace.BODY_TRICKLES, 0), ("secrets", Pace.NEVER, 0),
+        ("sqs", Pace.HEADERS_TRICKLE, 0), ("dynamodb", Pace.LOST, 0),
+        ("dynamodb", Pace.BODY_TRICKLES, 1), ("dynamodb", Pace.NEVER, 2),
     ],
 )  # fmt: skip
 def test_a_slow_service_delays_one_message_only(
@@ -157,7 +153,7 @@ def test_a_batch_behind_a_hanging_vendor_ends_in_time(
     assert "out_of_time" in channel.events()
 
 
-@pytest.mark.parametrize("seconds", [0.0, 2.0, 4.0])
+@pytest.mark.parametrize("seconds", [0.0, 4.0])
 def test_with_hardly_any_time_nothing_is_started(
     channel: Channel, proxies: dict[str, SlowProxy], seconds: float
 ) -> None:

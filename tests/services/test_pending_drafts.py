@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from lambda_src import index, scheduler
 from lambda_src.core import (
@@ -18,7 +17,14 @@ from lambda_src.core.delivery.scheduled_job import JobFailed
 from lambda_src.services.dynamodb import serialize
 from lambda_src.services.dynamodb.updates import open_values
 from tests.support.callbacks import Callbacks
-from tests.support.channel import CONVERSATION, RECIPIENT, Channel, context, recipient_data
+from tests.support.channel import (
+    CONVERSATION,
+    RECIPIENT,
+    Channel,
+    context,
+    failing_operation,
+    recipient_data,
+)
 
 AGE = 700
 HELD, APPROVED = OpenWork.HELD, OpenWork.APPROVED
@@ -149,33 +155,20 @@ def test_a_mark_that_has_changed_since_is_not_acted_upon(
         job.parts[1].records.postpone_approved(key_, since, time.time())
 
 
-def _refuse(client: Any, service: str, operation: str) -> None:
-    def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "InternalError", "Message": RECIPIENT}}, operation)
-
-    client.meta.events.register(f"before-call.{service}.{operation}", refuse)
-
-
 @pytest.mark.parametrize("fault", ["record", "GetItem", "UpdateItem", "SendMessage"])
 def test_one_part_of_the_job_does_not_prevent_the_others(callbacks: Callbacks, fault: str) -> None:
     """A message that cannot be queued is named, stays due, and ends the run with an error."""
     channel = callbacks.channel
     _approve(channel, "broken")
     _approve(channel, "whole")
-    job: Any = scheduler.scheduler()
-    approved = job.parts[1]
     if fault == "record":
         broken = {"primary_channel": RECIPIENT, "conversation_id": "broken"}
         channel.dynamodb.update_item(
             TableName=channel.table, Key=serialize(broken), UpdateExpression="REMOVE ai_config"
         )
-    elif fault == "SendMessage":
-        _refuse(approved.queue._client, "sqs", fault)
-    else:
-        _refuse(approved.records._client, "dynamodb", fault)
     channel.read_log()
     channel.read_metrics()
-    with pytest.raises(JobFailed):
+    with failing_operation(channel, fault, "InternalError"), pytest.raises(JobFailed):
         callbacks.schedule()
     queued = [json.loads(message["Body"])["conversation_data"] for message in channel.receive_all()]
     expected = {"record": ["whole"], "UpdateItem": ["broken", "whole"]}.get(fault, [])
@@ -187,6 +180,6 @@ def test_one_part_of_the_job_does_not_prevent_the_others(callbacks: Callbacks, f
     published = {name for line in channel.read_metrics() for name in line}
     ages = {"OldestHeldDraftSeconds", "OldestLookupDueSeconds", "ApprovedDraftsQueued"}
     assert ages <= published
-    assert "broken" in [
-        key.conversation_id for _, key in approved.records.due(APPROVED, time.time())
-    ]
+    job: Any = scheduler.scheduler()
+    due = job.parts[1].records.due(APPROVED, time.time())
+    assert "broken" in [key.conversation_id for _, key in due]

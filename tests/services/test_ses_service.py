@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +10,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from werkzeug.serving import generate_adhoc_ssl_context
 
 from lambda_src.channels import email
 from lambda_src.core import (
@@ -25,16 +23,14 @@ from lambda_src.core import (
     RecipientOptedOut,
     RejectedContext,
     SendOutcomeUnknown,
-    TransientFailure,
 )
-from lambda_src.services.ses_service import MAX_IDLE_SECONDS, SesSender
+from lambda_src.services.ses_service import SesSender
 from lambda_src.utils.context_processor import ContextParser
 from local.fakes import FakeSes, Fault, SesSettings
 from local.fakes.aws import CREDENTIALS
 from local.fakes.clock import VirtualClock
 from local.fakes.ses.events import EICAR
 from tests.support import contexts
-from tests.support.servers import RawServer, json_answer
 
 CONFIGURATION_SET, DOMAIN, OTHERS = "events", "mail.example.com", "others.example.com"
 TEXT = "Dear Amara,\n\nyour <application> has arrived: https://example.com/a?b=1&c=2.\nTom\n"
@@ -59,15 +55,21 @@ CONFIG = f"{COMPANY}.channel_config.email"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "contexts" / "email.json"
 PARSE_EMAIL = ContextParser.for_channel("email", email.PARTS, lambda _: True)
 REFERENCE = "ZGVtby1jb21wYW55I3JlcS0x"
-ACCEPTED = json_answer({"MessageId": "m-1"})
 
 
-@pytest.fixture
-def ses() -> Iterator[FakeSes]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeSes]:
     """SES on loopback with two tenants."""
     tenants, names = {"demo-company": (DOMAIN,), "others": (OTHERS,)}, {CONFIGURATION_SET}
     with FakeSes(tenants=tenants, configuration_sets=names, clock=VirtualClock()) as fake:
         yield fake
+
+
+@pytest.fixture
+def ses(server: FakeSes) -> FakeSes:
+    """SES, empty."""
+    server.reset()
+    return server
 
 
 def _example() -> dict[str, Any]:
@@ -213,41 +215,6 @@ def test_a_failed_send_is_classified_and_not_repeated(
     assert (alarm, 1) == (getattr(raised.value, "alarm", None), len(ses.requests))
 
 
-def test_without_a_connection_or_a_trusted_certificate_nothing_was_sent() -> None:
-    """It may be attempted again."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        with pytest.raises(TransientFailure, match="ses_unreachable"):
-            _send(f"http://127.0.0.1:{unused.getsockname()[1]}")
-    with RawServer(ACCEPTED, tls=generate_adhoc_ssl_context()) as server:
-        with pytest.raises(TransientFailure, match="ses_unreachable"):
-            _send(server.base_url)
-        assert [] == server.headers
-
-
-def test_a_slow_answer_ends_at_the_timeout() -> None:
-    """Which is the whole request's, however many bytes arrive."""
-    parts = [b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n", *([b" "] * 300)]
-    with RawServer(*parts, pause=0.05) as server:
-        started = time.monotonic()
-        with pytest.raises(SendOutcomeUnknown, match="ses_answer_lost"):
-            _send(server.base_url, timeout=1.5)
-    assert time.monotonic() - started < 10
-
-
-def test_an_idle_connection_is_not_used_again() -> None:
-    """A reset on it would leave the outcome unknown."""
-    with RawServer(ACCEPTED) as server:
-        sender = _sender_to(server.base_url)
-        for _ in range(2):
-            sender.send(NoCredentials(), MESSAGE)
-        assert 1 == server.connections
-        later = time.monotonic() + MAX_IDLE_SECONDS + 1
-        with patch("lambda_src.services.ses_service.time.monotonic", return_value=later):
-            sender.send(NoCredentials(), MESSAGE)
-    assert 2 == server.connections
-
-
 def test_the_sender_needs_a_configuration_set() -> None:
     """Without one no event would report a delivery."""
     with pytest.raises(ConfigurationError, match="SES_CONFIGURATION_SET"):
@@ -276,10 +243,10 @@ def test_an_address_has_one_spelling(typed: str, address: str | None) -> None:
             normalize(typed)
 
 
-@pytest.fixture
-def event(ses: FakeSes) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def event(server: FakeSes) -> dict[str, Any]:
     """SES's report that a message was delivered."""
-    return _events(ses, MESSAGE.recipient)["Delivery"]
+    return _events(server, MESSAGE.recipient)["Delivery"]
 
 
 def _events(ses: FakeSes, recipient: str, text: str = TEXT) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Twilio through its real SDK: one request per send, bounded in time, and lookups."""
 
-import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from werkzeug.serving import generate_adhoc_ssl_context
 
 from lambda_src.channels import sms
 from lambda_src.channels.whatsapp import addresses
@@ -115,40 +113,6 @@ def test_unusual_answers_are_classified_without_their_text(
 # --- the HTTP client
 
 
-def test_without_a_connection_nothing_was_sent() -> None:
-    """It may be attempted again."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        sender = _sender_to(f"http://127.0.0.1:{unused.getsockname()[1]}")
-        with pytest.raises(TransientFailure, match="twilio_unreachable"):
-            sender.send(CREDENTIALS, TEXT)
-
-
-def test_without_a_trusted_certificate_nothing_was_sent() -> None:
-    """The handshake precedes the request."""
-    with RawServer(ACCEPTED, tls=generate_adhoc_ssl_context()) as server:
-        with pytest.raises(TransientFailure, match="twilio_unreachable at send"):
-            _sender_to(server.base_url).send(CREDENTIALS, TEXT)
-        assert [] == server.headers
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        [b"HTTP/1.1 201 Created\r\n", *(b"X-Late-%d: 1\r\n" % number for number in range(300))],
-        [b"HTTP/1.1 201 Created\r\nContent-Length: 300\r\n\r\n", *([b" "] * 300)],
-    ],
-    ids=["headers", "body"],
-)
-def test_a_slow_answer_ends_at_the_timeout(parts: list[bytes]) -> None:
-    """Which is the whole request's, however many bytes arrive."""
-    with RawServer(*parts, pause=0.05) as server:
-        started = time.monotonic()
-        with pytest.raises(SendOutcomeUnknown, match="twilio_answer_lost"):
-            _sender_to(server.base_url, 0.4).send(CREDENTIALS, TEXT)
-    assert time.monotonic() - started < 10
-
-
 def test_each_request_on_a_connection_has_the_whole_timeout() -> None:
     """The time of one is not taken from the next."""
     with RawServer(ACCEPTED[:20], ACCEPTED[20:], pause=0.3) as server:
@@ -171,18 +135,6 @@ def long_idle() -> Any:
     """Let connections have been idle for too long, inside the context."""
     later = time.monotonic() + http.MAX_IDLE_SECONDS + 1
     return patch("lambda_src.services.twilio.http.time.monotonic", return_value=later)
-
-
-def test_an_idle_connection_is_not_used_again() -> None:
-    """A reset on it would leave the outcome unknown."""
-    with RawServer(ACCEPTED) as server:
-        sender = _sender_to(server.base_url)
-        for _ in range(2):
-            sender.send(CREDENTIALS, TEXT)
-        assert 1 == server.connections
-        with long_idle():
-            sender.send(CREDENTIALS, TEXT)
-    assert 2 == server.connections
 
 
 def test_idle_connections_are_closed_by_one_thread() -> None:
@@ -210,15 +162,30 @@ def test_an_earlier_requests_error_does_not_classify_this_one() -> None:
 
 @each_kind
 def test_a_message_is_found_among_others(sender: TwilioSender, message: OutgoingMessage) -> None:
-    """By its text, among others to the same recipient; not if it is older than the intent."""
+    """By text and sender, among others to the recipient; not if it is older than the intent."""
     since = time.time()
     sender.send(CREDENTIALS, replace(TEXT, body="Something else."))
     other = {"1": "Amara", "2": "Another message to the same person."}
     sender.send(CREDENTIALS, replace(BY_TEMPLATE, variables=other))
+    sender.send(CREDENTIALS, replace(message, sender="+15550100009"))
     sid = sender.send(CREDENTIALS, message)
     wanted = replace(message, template_id="")
     assert (sid,) == sender.find(CREDENTIALS, wanted, since=since)
     assert () == sender.find(CREDENTIALS, wanted, since=time.time() + 60)
+
+
+def test_an_undelivered_message_is_found_on_any_page(
+    sender: TwilioSender, twilio: FakeTwilio
+) -> None:
+    """It was accepted and has a sid; the list is read to its end, however small its pages are."""
+    twilio.settings = TwilioSettings(max_page_size=2)
+    twilio.fail_next(Fault.undelivered(63016))
+    sids = [sender.send(CREDENTIALS, replace(TEXT, body=f"Text {n}.")) for n in range(5)]
+    found = [
+        sender.find(CREDENTIALS, replace(TEXT, body=f"Text {number}."), since=0)
+        for number in range(5)
+    ]
+    assert [(sid,) for sid in sids] == found
 
 
 def test_equal_messages_are_found_oldest_first(sender: TwilioSender, twilio: FakeTwilio) -> None:

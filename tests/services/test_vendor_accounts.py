@@ -38,19 +38,6 @@ from tests.support.channel import (
     recipient_data,
 )
 
-OPENAI_REFUSALS = [
-    *("insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"),
-    *("project_spend_limit_exceeded", "organization_usage_limit_exceeded"),
-    *("account_deactivated", "organization_restricted"),
-    *("incorrect_hostname", "data_residency_mismatch"),
-    *("invalid_json_schema", "unsupported_parameter", "unsupported_value", "model_not_found"),
-]
-TWILIO_REFUSALS = [
-    *(10001, 20005, 20403, 30002, 63020, 63051, 63112),
-    *(20404, 21212, 21408, 21603, 21606, 63001, 63002, 63007, 63008, 63022),
-    *(21655, 63027, 63028, 63040, 63041, 63042),
-]
-
 
 def check_retried_with_alarm(channel: Channel, code: str, body: str) -> None:
     """Deliver a message, and check its record and its log line."""
@@ -65,8 +52,8 @@ def check_retried_with_alarm(channel: Channel, code: str, body: str) -> None:
 @pytest.mark.parametrize(
     ("vendor", "fault", "code"),
     [
-        *(("openai", code, f"openai_{code}") for code in OPENAI_REFUSALS),
-        *(("twilio", str(code), f"twilio_{code}") for code in TWILIO_REFUSALS),
+        ("openai", "insufficient_quota", "openai_insufficient_quota"),
+        ("twilio", "63112", "twilio_63112"),
         # without a code
         *((vendor, Fault.error(402), f"{vendor}_402") for vendor in ("openai", "twilio")),
     ],
@@ -85,29 +72,20 @@ def test_a_refused_account_is_retried(
     ("code", "ai", "credentials"),
     [
         ("openai_invalid_value", {"assistant": ASSISTANT | {"reasoning_effort": "minimal"}}, {}),
-        ("openai_model_not_found", {"assistant": ASSISTANT | {"model": "gpt-4o"}}, {}),
-        ("assistant_unknown", {"assistant_id_template_sender": "nobody_knows_it"}, {}),
-        ("assistant_template_mismatch", {"assistant": {**ASSISTANT, "variables": {}}}, {}),
-        ("assistants_engine_not_configured", {"engine": "assistants"}, {}),
         ("secret_missing", {}, {"whatsapp_credentials_id": f"{TWILIO_SECRET}-2"}),
     ],
 )
 def test_a_configuration_that_other_messages_use_too_is_retried(
-    channel: Channel,
-    monkeypatch: pytest.MonkeyPatch,
-    code: str,
-    ai: dict[str, Any],
-    credentials: dict[str, Any],
+    channel: Channel, code: str, ai: dict[str, Any], credentials: dict[str, Any]
 ) -> None:
-    """A deployment, a new secret or another context object corrects it; nothing is sent before."""
-    monkeypatch.delenv("ASSISTANTS_BASE_URL", raising=False)
+    """A new secret or another context object corrects it; nothing is sent before."""
     body = context(
         lambda d: openai_config(d).update(ai), lambda d: channel_config(d).update(credentials)
     )
     check_retried_with_alarm(channel, code, body)
 
 
-@pytest.mark.parametrize("receive_count", range(1, 20))
+@pytest.mark.parametrize("receive_count", [1, 2, 5, 6, 19])
 def test_pauses_after_a_refused_account_grow_to_six_hours(receive_count: int) -> None:
     """From a quarter of an hour, with at most a quarter of it random."""
     refused = AccountRefused("openai_402", Step.AI)

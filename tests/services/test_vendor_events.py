@@ -69,16 +69,11 @@ SENT = "initial_message_sent"
 OTHER = {"id": "other"}
 OUTCOMES: dict[str, tuple[list[tuple[str, dict[str, str]]], tuple[Any, ...], int]] = {
     "delivered": ([("delivered", {})], ("delivered", None, False), 0),
-    "never regresses": ([("read", {}), ("sent", {})], ("read", None, False), 0),
     "a hard bounce suppresses": ([("undelivered", {})], ("undelivered", "gone", True), 0),
-    "a failure": ([("failed", {})], ("failed", None, False), 0),
     "a complaint suppresses only": ([("complaint", {})] * 2, ("queued", None, True), 0),
     "unreadable": ([("", {})], ("queued", None, False), 1),
     "another status": ([("dreaming", {})], ("queued", None, False), 1),
-    "no record": ([("delivered", {"conversation": "none"})], ("queued", None, False), 1),
-    "no such intent": ([("delivered", {"intent": "none"})], ("queued", None, False), 1),
     "a complaint about no intent": ([("complaint", {"intent": "-"})], ("queued", None, False), 1),
-    "a second message": ([("delivered", OTHER)], ("queued", None, False), 0),
     "its complaint": ([("complaint", OTHER)], ("queued", None, True), 0),
 }
 

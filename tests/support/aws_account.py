@@ -14,7 +14,9 @@ from unittest.mock import patch
 
 import boto3
 import pytest
-from botocore.session import get_session
+from botocore import handlers
+from botocore.httpsession import create_urllib3_context
+from botocore.session import Session, get_session
 from moto import mock_aws
 from moto.core.responses import BaseResponse
 from moto.core.serialize import AttributePicker, AttributePickerContext
@@ -82,9 +84,11 @@ def mocked_account() -> Iterator[None]:
             monkeypatch.setenv(name, value)
         # No test uses TLS, and reading the machine's CA certificates takes longer than a message.
         monkeypatch.setattr("httpcore2.default_ssl_context", without_certificates)
+        monkeypatch.setattr(
+            "botocore.httpsession.create_urllib3_context", cache(create_urllib3_context)
+        )
         for module in ("requests.sessions", "botocore.endpoint"):  # every server is on loopback
             monkeypatch.setattr(f"{module}.get_environ_proxies", lambda *_, **__: {})
-        # botocore's builtin handlers are registered once per process.
         for module in ("bootstrap", "receiver"):
             monkeypatch.setattr(f"lambda_src.{module}.get_session", _one_session)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SessionWithSharedClients())
@@ -96,7 +100,20 @@ def without_certificates(**_: object) -> SSLContext:
     return SSLContext(PROTOCOL_TLS_CLIENT)
 
 
-_one_session = cache(get_session)
+SERVICES = frozenset({"*", "dynamodb", "sqs", "secretsmanager", "secrets-manager"})
+"""The services of the runtime's clients, as botocore's events name them."""
+
+
+@cache
+def _one_session() -> Session:
+    """Return a session with botocore's handlers for `SERVICES`; each client copies all of them."""
+    used = [
+        spec
+        for spec in handlers.BUILTIN_HANDLERS
+        if "." not in spec[0] or spec[0].split(".")[1] in SERVICES
+    ]
+    with patch.object(handlers, "BUILTIN_HANDLERS", used):
+        return get_session()
 
 
 class _SessionWithSharedClients(boto3.Session):

@@ -168,9 +168,11 @@ class Channel:
         found = self.dynamodb.get_item(TableName=self.table, Key=key)
         return deserialize(found["Item"]) if "Item" in found else None
 
-    def status(self, conversation_id: str = CONVERSATION) -> tuple[str, str | None]:
+    def status(
+        self, conversation_id: str = CONVERSATION, recipient: str = RECIPIENT
+    ) -> tuple[str, str | None]:
         """Return the record's status, and its failure code if it has one."""
-        record = self.record(conversation_id)
+        record = self.record(conversation_id, recipient)
         return record["conversation_status"], record.get("failure", {}).get("code")
 
     def set_fields(self, conversation: str = CONVERSATION, **fields: object) -> None:
@@ -225,8 +227,8 @@ def failing_call(operation: str, failure: BaseException, *, containing: str = ""
 def failing_operation(
     _: Channel, operation: str, code: str, *, containing: str = ""
 ) -> Iterator[None]:
-    """Let AWS refuse an operation whose parameters contain a text."""
-    error = ClientError({"Error": {"Code": code, "Message": "made to fail"}}, operation)
+    """Let AWS refuse an operation whose parameters contain a text; the error quotes the number."""
+    error = ClientError({"Error": {"Code": code, "Message": f"no {RECIPIENT}"}}, operation)
     with failing_call(operation, error, containing=containing):
         yield
 

@@ -23,7 +23,6 @@ from lambda_src.core.models import Delivery, GenerationRequest
 from lambda_src.core.settings import ConfigurationError
 from tests.support.clock import START
 from tests.support.contexts import body, changed, valid
-from tests.support.fakes import Fault, UnexpectedTestError
 from tests.support.logs import LogLines
 from tests.support.runtime import FUNCTION_TIMEOUT, FakeRuntime
 
@@ -73,26 +72,6 @@ def test_one_message_fails_alone(runtime: FakeRuntime, log_lines: LogLines) -> N
         counts[Metric.MESSAGES_SENT],
         counts[Metric.MESSAGES_FAILED],
     )
-
-
-@pytest.mark.parametrize(
-    ("part", "failure"),
-    [
-        ("store", ("create", Fault.UNEXPECTED)),
-        ("store", ("record_intent", Fault.UNEXPECTED)),
-        ("store", ("record_sent", Fault.UNEXPECTED)),
-        ("generator", (UnexpectedTestError(),)),
-        ("sender", (UnexpectedTestError(),)),
-    ],
-)
-def test_an_unexpected_error_fails_one_message(
-    runtime: FakeRuntime, part: str, failure: tuple[Any, ...]
-) -> None:
-    """It never leaves the batch, and the other message is sent."""
-    getattr(runtime, part).fail(*failure)
-    (failed,) = _handle(runtime, _message(runtime, 1), _message(runtime, 2))
-    assert [f"handle-of-{failed}-1"] == list(runtime.queue.delays)
-    assert runtime.sender.sent
 
 
 def test_a_failed_heartbeat_reports_a_message_once(runtime: FakeRuntime) -> None:

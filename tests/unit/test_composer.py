@@ -229,6 +229,20 @@ def test_free_text_keeps_its_line_breaks() -> None:
     assert "Hello,\nAmara ! ?" == _validate(written, None).text
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("We offer moving【4:0†faq.pdf】. When?", "We offer moving. When?"),
+        ("We offer moving 【12†source】 and storage", "We offer moving and storage"),
+        ("We offer moving \ue200cite\ue202turn0search0\ue201. When?", "We offer moving. When?"),
+        ("【Offer】 Moving", "【Offer】 Moving"),
+    ],
+)
+def test_citation_markers_are_not_sent(written: str, sent: str) -> None:
+    """They refer to files that the recipient cannot see."""
+    assert sent == _validate(_text(written), FREE_TEXT).text
+
+
 BLANKS = ["", " ", "\r\n\t", "\x00\x01", "\u2028"]
 A, AB = _template(a=None), _template(a=None, b=None)
 
@@ -279,11 +293,6 @@ def test_a_long_answer_is_read_in_linear_time(part: str) -> None:
 def test_the_longest_answers_are_valid(answer: Answer, definition: AssistantDefinition) -> None:
     """A variable, all variables together, and a text, counted as Twilio does."""
     assert answer == _validate(answer, definition)
-
-
-def test_characters_are_counted_in_utf16() -> None:
-    """An emoji is two units or more, a letter one."""
-    assert [1, 1, 2, 5] == [utf16_length(text) for text in ("a", "é", "🎂", "👩‍🚀")]
 
 
 def test_the_rest_of_the_answer_is_kept() -> None:

@@ -45,6 +45,8 @@ ASSISTANT = f"{OPENAI}.assistant"
 TOKENS = f"{ASSISTANT}.max_output_tokens"
 VARIABLES = f"{ASSISTANT}.variables"
 CHANNEL = f"{COMPANY}.channel_config.whatsapp"
+GUIDANCE = f"{COMPANY}.message_guidance"
+REVIEW = f"{COMPANY}.auto_queue_initial_message"
 DEFINITION_KEYS = (
     "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity, checks"
 )
@@ -195,6 +197,10 @@ def test_optional_fields_are_checked_where_they_are_given(path: str, values: lis
         (f"{OPENAI}.engine", "x", "expected 'responses' or 'assistants', found a string"),
         (TOKENS, "5", "expected a whole number of at least 16, found a string"),
         (TOKENS, 0, "expected a whole number of at least 16, found a number"),
+        (GUIDANCE, "x" * 2001, "expected a string of at most 2,000 characters, found a string"),
+        (GUIDANCE, 1, "expected a string, found a number"),
+        (REVIEW, "yes", "expected a valid boolean, found a string"),
+        (f"{REVIEW}_from_number", "+1", "expected an array, found a string"),
     ],
 )
 def test_a_problem_has_field_expectation_and_kind(path: str, value: object, expected: str) -> None:
@@ -426,6 +432,28 @@ def test_a_context_object_is_complete_and_constant() -> None:
     assert "router-key-1" not in repr(context)
     with pytest.raises(FrozenInstanceError):
         context.recipient = "+15550100999"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("value", "lists", "expected"),
+    [
+        (True, {}, True),
+        (True, {"from_number": []}, True),
+        (True, {"from_number": ["+44 (7700) 900-001"]}, True),
+        (True, {"from_number": ["+15550100002"]}, False),
+        (True, {"from_email": ["a@example.com"]}, True),
+        (False, {"from_number": [contexts.SENDER]}, False),
+        (None, {}, False),
+    ],
+)
+def test_a_review_is_asked_for_by_the_context_object(
+    value: object, lists: dict[str, list[str]], expected: bool
+) -> None:
+    """For every first message, or for those of the listed numbers, however they are typed."""
+    document = changed(REVIEW, value)
+    for name, senders in lists.items():
+        changed(f"{REVIEW}_{name}", senders, document)
+    assert expected is parse(document).needs_review
 
 
 def test_a_null_is_no_value() -> None:

@@ -29,7 +29,6 @@ GOOD = replace(ANSWER, thread_id="conv_good")
 INVENTED = replace(ANSWER, thread_id="conv_bad", variables={"1": "Amara", "2": "Pay £99 today."})
 OTHER = replace(INVENTED, thread_id="conv_worse", variables={"1": "Amara", "2": "Only £98 now."})
 INSTRUCTIONS = "You write the first message that a company sends to a person, warm and brief."
-CHECKED = replace(FIRST_CONTACT, checks=CheckRules(must_not_say=("guarantee",)))
 REVIEWED = replace(CONTEXT, needs_review=True)
 
 

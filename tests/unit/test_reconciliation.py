@@ -8,6 +8,7 @@ import pytest
 from lambda_src.core import errors
 from lambda_src.core.contract import Status, Step
 from lambda_src.core.models import Outcome
+from lambda_src.core.time_budget import CLOCK_SKEW_SECONDS
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fakes import ANSWER, Fault, UnexpectedTestError
@@ -181,6 +182,20 @@ def test_without_the_queues_limit_there_is_no_final_delivery(unresolved: FakeRun
 
 
 # --- matching
+
+
+@pytest.mark.parametrize(("early", "is_found"), [(CLOCK_SKEW_SECONDS, True), (5.0, False)])
+def test_a_message_from_before_the_intent_is_not_taken(
+    unresolved: FakeRuntime, early: float, is_found: bool
+) -> None:
+    """Except for the difference that there may be between the clocks."""
+    intent, (sent,) = unresolved.record.intent, unresolved.sender.sent
+    assert intent
+    unresolved.sender.sent[0] = replace(sent, at=intent.at - early)
+    if is_found:
+        assert Outcome.SETTLED is unresolved.process(receive_count=2)
+    else:
+        assert "not_listed_yet" == _pending(unresolved).code
 
 
 def add_other(runtime: FakeRuntime, **changes: object) -> None:

@@ -23,7 +23,6 @@ from lambda_src.core.contract import (
     Variable,
 )
 from lambda_src.core.errors import ConfigurationRefused
-from lambda_src.core.ports import ChannelParts
 from lambda_src.core.settings import ConfigurationError, Settings
 from lambda_src.services.secrets_manager_service import (
     SingleFlight,
@@ -137,11 +136,6 @@ def test_urls_are_not_rewritten(url: str) -> None:
 
 
 # --- channels
-
-
-def test_a_registered_channel_has_its_parts() -> None:
-    """Its module defines them."""
-    assert isinstance(parts_of("whatsapp"), ChannelParts)
 
 
 @pytest.mark.parametrize("channel", ["pager", "whats-app", "", "..", "os.path"])

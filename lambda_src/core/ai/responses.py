@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import date
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx2
 from openai import NotFoundError
@@ -101,6 +103,22 @@ def moderate(client: OpenAI, texts: Sequence[str], timeout: float) -> tuple[str,
     flagged = (result for result in answer["results"] if result["flagged"])
     found = {name for result in flagged for name, is_so in result["categories"].items() if is_so}
     return tuple(sorted(found))
+
+
+def shutdown_date(client: OpenAI, model: str, timeout: float) -> date | None:
+    """Return when a model is shut down; None if no date is announced.
+
+    Args:
+        client: A client with any key that may use it.
+        model: The model.
+        timeout: Seconds for the answer.
+
+    Raises:
+        openai.APIError: As the SDK raises it; `NotFoundError` if there is no such model.
+    """
+    answer = _request(client.get, f"/models/{quote(model, safe='')}", Deadline(timeout))
+    announced = json.loads(answer.content).get("shutdown_date")
+    return date.fromisoformat(announced[:10]) if announced else None
 
 
 def delete_conversation(client: OpenAI, conversation: str, timeout: float) -> None:

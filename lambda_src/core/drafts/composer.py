@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from secrets import token_urlsafe
-from typing import Any
+from typing import Any, Protocol
 
 from lambda_src.core.contract import CheckMode, HoldReason, LogEvent, Metric, Step
 from lambda_src.core.drafts.checks import (
@@ -24,7 +24,7 @@ from lambda_src.core.errors import (
     TransientFailure,
     did_you_mean,
 )
-from lambda_src.core.ledger import HeldDraft, Lease, LeaseManager, RejectedDraft
+from lambda_src.core.ledger import HeldDraft, Lease, RejectedDraft
 from lambda_src.core.models import (
     Answer,
     AssistantDefinition,
@@ -47,6 +47,22 @@ DISCARD_SECONDS = 5.0
 """Maximum duration of the deletion of a conversation or response that is not used."""
 DRAFT_ID_BYTES = 16
 NOT_BILLED = Usage(0, 0, 0)
+
+
+class Checkpoints(Protocol):
+    """What the composer stores of a draft under the conversation's lease: `LeaseManager`.
+
+    Each method raises `LeaseLost` if another worker holds the lease.
+    """
+
+    def reject_draft(self, lease: Lease, rejected: RejectedDraft) -> None:
+        """Store what was wrong with the AI's first answer."""
+
+    def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
+        """Store an answer that cannot be sent now, so that a later attempt uses it."""
+
+    def clear_discarded(self, lease: Lease) -> None:
+        """Remove the conversations that were deleted at OpenAI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +88,7 @@ class MessageComposer:
     `text_rules` are the channel's; `stopwatch` returns seconds of which only differences matter.
     """
 
-    leases: LeaseManager
+    leases: Checkpoints
     secrets: Secrets
     assistants: Assistants
     generator: TextGenerator

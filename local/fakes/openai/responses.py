@@ -3,12 +3,14 @@
 https://developers.openai.com/api/reference/resources/responses and …/conversations
 """
 
+import math
 import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, request
@@ -69,6 +71,9 @@ class ResponseRoutes:
         models: The models that exist.
         settings: Returns the current settings.
         wait: Returns how requests wait.
+
+    Attributes:
+        limit: Number of conversations, of items of deleted ones, and of responses that are kept.
     """
 
     def __init__(
@@ -82,8 +87,9 @@ class ResponseRoutes:
         self._wait = wait
         self._lock = threading.Lock()
         self._conversations: dict[str, Conversation] = {}
-        self._left_items: list[dict[str, Any]] = []
-        self._stored: set[str] = set()
+        self._left_items: dict[str, dict[str, Any]] = {}
+        self._stored: dict[str, None] = {}
+        self.limit = math.inf
 
     def register(self, application: Flask) -> None:
         """Add the routes to an application."""
@@ -111,17 +117,19 @@ class ResponseRoutes:
                 {**conversation.resource, "items": list(conversation.items)}
                 for conversation in self._conversations.values()
             ]
-            left, responses = list(self._left_items), sorted(self._stored)
+            left, responses = list(self._left_items.values()), sorted(self._stored)
         return {"conversations": conversations, "items": left, "responses": responses}
 
     def _retrieve_model(self, name: str) -> dict[str, Any]:
         check_model(name, self._models)
+        fault = injected_fault(request.environ)
+        end = datetime.now(UTC).date() + timedelta(int(fault.code)) if fault else None
         return {
             "id": name,
             "object": "model",
             "created": 0,
             "owned_by": "system",
-            "shutdown_date": None,
+            "shutdown_date": end and end.isoformat(),
         }
 
     def _moderate(self) -> dict[str, Any]:
@@ -146,13 +154,16 @@ class ResponseRoutes:
         }
         with self._lock:
             self._conversations[id_] = Conversation(resource)
+            self._forget(self._conversations)
         return resource
 
     def _delete_conversation(self, id_: str) -> dict[str, Any]:
         # OpenAI keeps the items of a deleted conversation.
         conversation = self._conversation(id_)
         with self._lock:
-            self._left_items += conversation.items
+            for item in conversation.items:
+                self._left_items[item["id"]] = item
+                self._forget(self._left_items)
             self._conversations.pop(id_, None)
         return {"id": id_, "object": "conversation.deleted", "deleted": True}
 
@@ -172,7 +183,7 @@ class ResponseRoutes:
         with self._lock:
             if id_ not in self._stored:
                 raise OpenAIError.not_found(f"Response with id '{id_}' not found.")
-            self._stored.remove(id_)
+            del self._stored[id_]
         return {"id": id_, "object": "response", "deleted": True}
 
     def _conversation(self, id_: str) -> Conversation:
@@ -217,8 +228,13 @@ class ResponseRoutes:
                 conversation.items.extend([_item("user", "completed", text), *items])
         resource = _response_resource(body, output, items, created)
         with self._lock:
-            self._stored.add(resource["id"])
+            self._stored[resource["id"]] = None
+            self._forget(self._stored)
         return resource
+
+    def _forget(self, known: dict[str, Any]) -> None:
+        if len(known) > self.limit:
+            del known[next(iter(known))]
 
 
 def _moderation(text: str) -> dict[str, Any]:

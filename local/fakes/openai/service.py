@@ -33,9 +33,12 @@ class FakeOpenAI(FakeService[OpenAISettings]):
     vendor_faults = frozenset(
         {FaultKind.THINKING, FaultKind.REFUSAL, FaultKind.INCOMPLETE}
         | {FaultKind.FAILED, FaultKind.WRONG_OUTPUT, FaultKind.COMMENTARY}
-        | {FaultKind.REPEATED, FaultKind.REASONING_ONLY}
+        | {FaultKind.REPEATED, FaultKind.REASONING_ONLY, FaultKind.RETIRING}
     )
     vendor_requests = Match(method="POST", paths=("/v1/responses", "/v1/threads/*/runs"))
+    own_requests: ClassVar[Mapping[FaultKind, Match]] = {
+        FaultKind.RETIRING: Match(method="GET", paths=("/v1/models/*",))
+    }
     request_groups: ClassVar[Mapping[str, Match]] = {
         "answers": vendor_requests,
         "all": ANY_REQUEST,
@@ -63,6 +66,9 @@ class FakeOpenAI(FakeService[OpenAISettings]):
     def base_url(self) -> str:
         """The value of `OPENAI_BASE_URL`."""
         return f"{self.origin}/v1"
+
+    def _limit_state(self, reports: int, messages: int) -> None:  # noqa: ARG002 - it sends none
+        self._responses.limit = self._threads.limit = messages
 
     def clear_state(self) -> None:
         """Remove all conversations, responses and threads."""

@@ -1,5 +1,6 @@
 """Threads of the Assistants API, version 2, which OpenAI has shut down and other vendors serve."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -189,6 +190,9 @@ class ThreadRoutes:
     Args:
         models: The models that exist.
         settings: Returns the current settings.
+
+    Attributes:
+        limit: Number of threads that are kept.
     """
 
     def __init__(self, models: Sequence[str], settings: Callable[[], OpenAISettings]) -> None:
@@ -196,6 +200,7 @@ class ThreadRoutes:
         self._settings = settings
         self._lock = threading.RLock()
         self._threads: dict[str, Thread] = {}
+        self.limit = math.inf
 
     def register(self, application: Flask) -> None:
         """Add the routes to an application."""
@@ -239,6 +244,8 @@ class ThreadRoutes:
         messages = [_message(id_, each.role, _text(each.content)) for each in body.messages]
         with self._lock:
             self._threads[id_] = Thread(resource, messages)
+            if len(self._threads) > self.limit:
+                del self._threads[next(iter(self._threads))]
         return resource
 
     def _delete_thread(self, thread_id: str) -> dict[str, Any]:

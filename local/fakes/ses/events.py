@@ -9,16 +9,17 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from local.fakes.faults import FaultKind, FaultPlan, RecordedRequest
+from local.fakes.history import History
 from local.fakes.ses.requests import ACCOUNT, REGION, Email
 
 SIMULATOR = "simulator.amazonses.com"
 """Domain of SES's mailbox simulator, whose addresses may have a label: `bounce+label@…`."""
 EICAR = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 """Part of the text by which scanners for viruses are tested; SES rejects a message with it."""
-POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +76,30 @@ class EventPublisher:
 
     Attributes:
         publish: Takes each event; None: they are only recorded.
+        sent: Every event so far, in the order of their publication.
     """
 
     def __init__(self, clock: Callable[[], float], plan: FaultPlan) -> None:
         self.publish: Callable[[Mapping[str, Any]], object] | None = None
         self._clock = clock
         self._plan = plan
-        self._lock = threading.Lock()
+        self.sent = History[SentEvent]()
+        self._changed = threading.Condition()
         self._due: list[SentEvent] = []
-        self._sent: list[SentEvent] = []
-        self._stopping = threading.Event()
+        self._is_stopping = False
         self._thread: threading.Thread | None = None
 
     def schedule(self, message: Message, delivery_seconds: float) -> None:
         """Schedule the events of a new e-mail."""
         at = message.at + delivery_seconds
-        with self._lock:
+        with self._changed:
             self._due += [SentEvent(at, event) for event in _events(message, at)]
-
-    def all(self) -> list[SentEvent]:
-        """Return every event so far, in the order of their publication."""
-        with self._lock:
-            return list(self._sent)
+            self._changed.notify_all()
 
     def publish_due(self) -> None:
         """Publish the events that are due."""
         now = self._clock()
-        with self._lock:
+        with self._changed:
             due = [event for event in self._due if event.at <= now]
             self._due = [event for event in self._due if event.at > now]
         for event in due:
@@ -116,7 +114,7 @@ class EventPublisher:
             case FaultKind.CALLBACK_LOST:
                 return
             case FaultKind.CALLBACK_DELAYED if fault:
-                with self._lock:
+                with self._changed:
                     self._due.append(SentEvent(event.at + fault.seconds, event.document))
                 return
             case FaultKind.CALLBACK_REPEATED:
@@ -126,31 +124,42 @@ class EventPublisher:
     def _deliver(self, event: SentEvent) -> None:
         if self.publish is not None:
             self.publish(event.document)
-        with self._lock:
-            self._sent.append(event)
+        self.sent.append(lambda _: event)
 
     def clear(self) -> None:
         """Remove the events that are due, and the list of those published."""
-        with self._lock:
+        with self._changed:
             self._due.clear()
-            self._sent.clear()
+        self.sent.clear()
 
     def start(self) -> None:
         """Publish events in a thread until `stop`."""
-        self._stopping.clear()
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="ses-events", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop, and join the thread; a second call does nothing."""
-        self._stopping.set()
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
         self._thread = None
 
     def _run(self) -> None:
-        while not self._stopping.wait(POLL_SECONDS):
+        while not self._wait():
             self.publish_due()
+
+    def _wait(self) -> bool:
+        """Wait until an event is due or the end; return whether it is the end."""
+        with self._changed:
+            while not self._is_stopping:
+                seconds = min((event.at for event in self._due), default=inf) - self._clock()
+                if seconds <= 0:
+                    return False
+                self._changed.wait(None if seconds == inf else seconds)
+        return True
 
 
 def _events(message: Message, at: float) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The fake of Amazon SES's API 2: SendEmail, and the events of a configuration set."""
 
 import re
-import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -14,6 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
 from local.fakes.faults import STRICT, Fault, FaultKind, Seconds
+from local.fakes.history import History
 from local.fakes.server import CONTROL_PREFIX
 from local.fakes.service import FakeService, InboxMessage
 from local.fakes.ses.errors import NAMED_FAULTS, SesError, error_response
@@ -70,8 +70,7 @@ class FakeSes(FakeService[SesSettings]):
     ) -> None:
         self._account = Account(tenants, configuration_sets)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._messages: list[Message] = []
+        self._messages = History[Message]()
         self._flask = self._build_application()
         super().__init__(
             self._flask, settings=settings or SesSettings(), named_faults=NAMED_FAULTS, port=port
@@ -84,12 +83,11 @@ class FakeSes(FakeService[SesSettings]):
 
     def messages(self) -> list[Message]:
         """Return every accepted message, oldest first."""
-        with self._lock:
-            return list(self._messages)
+        return self._messages.all()
 
     def events(self) -> list[SentEvent]:
         """Return every published event, in the order of publication."""
-        return self._events.all()
+        return self._events.sent.all()
 
     def publish_due_events(self) -> None:
         """Publish the events that are due."""
@@ -98,19 +96,22 @@ class FakeSes(FakeService[SesSettings]):
     def inboxes(self) -> dict[str, list[InboxMessage]]:
         """Return what recipients have received, by address, oldest first."""
         found: dict[str, list[InboxMessage]] = {}
-        for message in filter(lambda message: message.arrives, self.messages()):
-            email = message.email
-            found.setdefault(email.recipient, []).append(
-                InboxMessage(
-                    message.message_id,
-                    email.sender,
-                    email.text,
-                    message.at,
-                    application="E-mail",
-                    subject=email.subject,
-                )
-            )
+        for message in self.inbox_since(0)[1]:
+            found.setdefault(message.recipient, []).append(message)
         return found
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the present position, and what recipients have received since an earlier one."""
+        end, messages = self._messages.since(position)
+        return end, [_shown(message) for message in messages if message.arrives]
+
+    def accepted(self, number: int) -> list[InboxMessage]:
+        """Return the latest accepted messages, the newest first."""
+        return [_shown(message) for message in self._messages.latest(number)]
+
+    def _limit_state(self, reports: int, messages: int) -> None:
+        self._events.sent.limit(reports)
+        self._messages.limit(messages)
 
     def start(self) -> None:
         """Listen and serve, and publish events.
@@ -130,8 +131,7 @@ class FakeSes(FakeService[SesSettings]):
     def clear_state(self) -> None:
         """Remove all messages and events."""
         self._events.clear()
-        with self._lock:
-            self._messages.clear()
+        self._messages.clear()
 
     def state(self) -> dict[str, Any]:
         """Return the accepted messages and the published events."""
@@ -159,11 +159,22 @@ class FakeSes(FakeService[SesSettings]):
     def _send(self) -> Response:
         email = parse_send_request(request.get_json(force=True, silent=True), self._account)
         number = f"{uuid.uuid4().hex[:16]}-{uuid.uuid4()}-000000"
-        message = Message(number, email, self._clock())
-        with self._lock:
-            self._messages.append(message)
+        message = self._messages.append(lambda _: Message(number, email, self._clock()))
         self._events.schedule(message, self.settings.delivered_after_seconds)
         return jsonify({"MessageId": message.message_id})
+
+
+def _shown(message: Message) -> InboxMessage:
+    email = message.email
+    return InboxMessage(
+        message.message_id,
+        email.sender,
+        email.text,
+        message.at,
+        application="E-mail",
+        subject=email.subject,
+        recipient=email.recipient,
+    )
 
 
 def _check_signature() -> None:

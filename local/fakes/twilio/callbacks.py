@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, urldefrag, urlencode, urlsplit
 from twilio.request_validator import RequestValidator
 
 from local.fakes.faults import Fault, FaultKind, FaultPlan, RecordedRequest
+from local.fakes.history import History
 from local.fakes.server import HOST
 from local.fakes.twilio.messages import API, Delivery, Message, TwilioSettings
 from local.fakes.twilio.requests import is_whatsapp, number_of
@@ -101,6 +102,9 @@ class CallbackSender:
         accounts: Auth token of each account by its sid.
         clock: Returns seconds since the epoch.
         plan: Rules for callbacks; a callback has the path, the query and the form of its request.
+
+    Attributes:
+        sent: Every callback so far, in the order of their ends.
     """
 
     def __init__(
@@ -112,7 +116,7 @@ class CallbackSender:
         self._changed = threading.Condition()
         self._scheduled: list[_Scheduled] = []
         self._numbers = itertools.count()
-        self._sent: list[SentCallback] = []
+        self.sent = History[SentCallback]()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._connections: set[http.client.HTTPConnection] = set()
@@ -127,16 +131,11 @@ class CallbackSender:
                 self._add(_Scheduled(delivery.updated, next(self._numbers), message, delivery))
             self._changed.notify_all()
 
-    def all(self) -> list[SentCallback]:
-        """Return every callback so far, in the order of their ends."""
-        with self._changed:
-            return list(self._sent)
-
     def clear(self) -> None:
         """Remove the callbacks that are scheduled, and the list of those sent."""
         with self._changed:
             self._scheduled.clear()
-            self._sent.clear()
+        self.sent.clear()
 
     def start(self) -> None:
         """Send callbacks when they are due, until `stop`."""
@@ -257,8 +256,7 @@ class CallbackSender:
             responses,
             fault,
         )
-        with self._changed:
-            self._sent.append(sent)
+        self.sent.append(lambda _: sent)
 
     def _attempts(
         self, message: Message, form: Mapping[str, str], signature: str | None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from email.utils import formatdate
+from itertools import islice, takewhile
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -78,6 +79,7 @@ class Message:
         created: When it was accepted, in seconds since the epoch.
         failure: How it fails later; None if it is delivered.
         omitted: Number of lists that omitted it.
+        number: Number of messages that were accepted before.
     """
 
     sid: str
@@ -86,6 +88,7 @@ class Message:
     created: float
     failure: LateFailure | None = None
     omitted: int = 0
+    number: int = 0
 
     def deliveries(self, settings: TwilioSettings) -> list[Delivery]:
         """Return all states that the message passes through, in their order."""
@@ -145,14 +148,21 @@ class Message:
 
 
 class MessageStore:
-    """All messages; thread-safe.
+    """The accepted messages; thread-safe.
 
     Args:
         clock: Returns seconds since the epoch.
+
+    Attributes:
+        clock: As given.
+        accepted: Number of messages that were accepted so far.
+        limit: Number of messages that are kept.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
+        self.accepted = 0
+        self.limit = math.inf
         self._lock = threading.Lock()
         self._messages: dict[str, Message] = {}
 
@@ -161,9 +171,14 @@ class MessageStore:
     ) -> Message:
         """Store a new message."""
         sid = f"SM{uuid.uuid4().hex}"
-        message = Message(sid, account_sid, request, self.clock(), failure)
         with self._lock:
+            message = Message(
+                sid, account_sid, request, self.clock(), failure, number=self.accepted
+            )
+            self.accepted += 1
             self._messages[sid] = message
+            if len(self._messages) > self.limit:
+                del self._messages[next(iter(self._messages))]
         return message
 
     def get(self, account_sid: str, sid: str) -> Message:
@@ -208,6 +223,14 @@ class MessageStore:
         with self._lock:
             self._messages.clear()
 
+    def inbox_since(self, number: int) -> tuple[int, list[InboxMessage]]:
+        """Return the next message's number, and the messages that arrive from a number on."""
+        with self._lock:
+            newest_first = reversed(self._messages.values())
+            new = list(takewhile(lambda message: message.number >= number, newest_first))
+            end = self.accepted
+        return end, [_shown(message) for message in reversed(new) if message.failure is None]
+
     def inbox(self, number: str) -> list[InboxMessage]:
         """Return the messages that have reached or will reach a number, oldest first."""
         return [
@@ -216,12 +239,25 @@ class MessageStore:
             if number_of(message.request.to) == number and message.failure is None
         ]
 
+    def latest(self, number: int) -> list[InboxMessage]:
+        """Return the latest messages, the newest first, with those that do not arrive."""
+        with self._lock:
+            newest = list(islice(reversed(self._messages.values()), number))
+        return [_shown(message) for message in newest]
+
 
 def _shown(message: Message) -> InboxMessage:
     request = message.request
     application = "WhatsApp" if is_whatsapp(request.sender) else "SMS"
     sender = number_of(request.sender)
-    return InboxMessage(message.sid, sender, request.body, message.created, application)
+    return InboxMessage(
+        message.sid,
+        sender,
+        request.body,
+        message.created,
+        application,
+        recipient=number_of(request.to),
+    )
 
 
 def segment_count(text: str) -> int:

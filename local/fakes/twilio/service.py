@@ -45,7 +45,13 @@ class FakeTwilio(FakeService[TwilioSettings]):
         port: Where to listen; 0 for any free port.
     """
 
-    vendor_faults = frozenset({FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED}) | CALLBACK_FAULTS
+    vendor_faults = (
+        frozenset({FaultKind.UNDELIVERED, FaultKind.DELIVERY_FAILED, FaultKind.TEMPLATE_STATE})
+        | CALLBACK_FAULTS
+    )
+    own_requests: ClassVar[Mapping[FaultKind, Match]] = {
+        FaultKind.TEMPLATE_STATE: Match(method="GET", paths=("/v1/Content/*/ApprovalRequests",))
+    }
     event_faults = CALLBACK_FAULTS
     vendor_requests = Match(method="POST", paths=(f"{API}/Accounts/*/Messages.json",))
     request_groups: ClassVar[Mapping[str, Match]] = {
@@ -87,8 +93,14 @@ class FakeTwilio(FakeService[TwilioSettings]):
 
     def inboxes(self) -> dict[str, list[InboxMessage]]:
         """Return what recipients have received, by bare number, oldest first."""
-        numbers = sorted({number_of(message["to"]) for message in self.messages()})
-        return {number: self.inbox(number) for number in numbers}
+        found: dict[str, list[InboxMessage]] = {}
+        for message in self.inbox_since(0)[1]:
+            found.setdefault(message.recipient, []).append(message)
+        return dict(sorted(found.items()))
+
+    def accepted(self, number: int) -> list[InboxMessage]:
+        """Return the latest accepted messages, the newest first."""
+        return self._store.latest(number)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the JSON of every accepted message, oldest first, regardless of list lag."""
@@ -97,7 +109,7 @@ class FakeTwilio(FakeService[TwilioSettings]):
 
     def callbacks(self) -> list[SentCallback]:
         """Return every status callback so far, in the order of their ends."""
-        return self._callbacks.all()
+        return self._callbacks.sent.all()
 
     def send_due_callbacks(self) -> None:
         """Send the status callbacks that are due, one after the other."""
@@ -117,6 +129,14 @@ class FakeTwilio(FakeService[TwilioSettings]):
         """Stop listening, abort open requests and callbacks, and join every thread."""
         self._callbacks.stop()
         super().stop()
+
+    def inbox_since(self, position: int) -> tuple[int, list[InboxMessage]]:
+        """Return the present position, and what recipients have received since an earlier one."""
+        return self._store.inbox_since(position)
+
+    def _limit_state(self, reports: int, messages: int) -> None:
+        self._callbacks.sent.limit(reports)
+        self._store.limit = messages
 
     def clear_state(self) -> None:
         """Remove all messages and callbacks."""
@@ -145,6 +165,7 @@ class FakeTwilio(FakeService[TwilioSettings]):
         application.get(f"{account}/Messages/<sid>.json")(self._fetch)
         application.delete(f"{account}/Messages/<sid>.json")(self._delete)
         application.get("/v1/Content/<sid>")(self._fetch_template)
+        application.get("/v1/Content/<sid>/ApprovalRequests")(self._fetch_approval)
         application.register_error_handler(TwilioError, TwilioError.response)
         for kind, code in ((NotFound, 20404), (MethodNotAllowed, 20004)):
             error = TwilioError(code)
@@ -190,6 +211,23 @@ class FakeTwilio(FakeService[TwilioSettings]):
             "friendly_name": "Fake template",
             "types": {"twilio/text": {"body": self._templates[sid]}},
             "url": f"https://content.twilio.com/v1/Content/{sid}",
+        }
+
+    def _fetch_approval(self, sid: str) -> dict[str, Any]:
+        """Return a template's approval by WhatsApp; documented where the template is."""
+        if sid not in self._templates:
+            raise TwilioError(20404)
+        fault = injected_fault(request.environ)
+        return {
+            "sid": sid,
+            "whatsapp": {
+                "type": "whatsapp",
+                "name": "fake_template",
+                "category": "MARKETING",
+                "status": fault.code if fault else "approved",
+                "rejection_reason": "",
+            },
+            "url": f"https://content.twilio.com/v1/Content/{sid}/ApprovalRequests",
         }
 
     def _delete(self, account_sid: str, sid: str) -> tuple[str, int]:

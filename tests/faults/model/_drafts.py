@@ -214,11 +214,11 @@ class DraftsEnvironment(EventsEnvironment):
         """Return what the operator's tool does with a draft's dead letter."""
         return self._approvals.redrive_decision(record)
 
-    def is_undecidable(self, key: RecordKey) -> bool:
+    def is_undecidable(self, record: Record | None) -> bool:
         """Return whether a draft waits that no operator finds."""
-        record = self.store.records.get(key)
-        is_held = record is not None and record.status is Status.AWAITING_APPROVAL
-        return is_held and key not in self._list_held()
+        if record is None or record.status is not Status.AWAITING_APPROVAL:
+            return False
+        return record.key not in self._list_held()
 
     def _list_held(self) -> list[RecordKey]:
         return self._approvals.list_held(self.clock() + LATER)

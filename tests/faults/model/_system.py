@@ -1,7 +1,7 @@
 """The modelled system: queue, observer, shared services, and containers that run the real core."""
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -199,17 +199,9 @@ class Observation(History):
     """What was observed of one conversation."""
 
     sids: list[str] = field(default_factory=list)
-    acquired_after_opt_out: int = 0
     alarms: set[str] = field(default_factory=set)
     is_refused: bool = False
     is_fixable: bool = False
-    delivery_statuses: list[str] = field(default_factory=list)
-    changed_by_forgery: int = 0
-    is_proven: bool = False
-    sent_after_callback: int = 0
-    hand_offs: int = 0
-    undecidable: int = 0
-    decided_unseen: int = 0
 
 
 class Observer(logging.Handler):
@@ -217,13 +209,13 @@ class Observer(logging.Handler):
 
     def __init__(self, store: FakeLedgerStore) -> None:
         super().__init__(logging.CRITICAL)
-        self.observations: dict[RecordKey, Observation] = {}
+        self.observations: defaultdict[RecordKey, Observation] = defaultdict(Observation)
         self.reached: set[Situation] = set()
         self.has_checks = True  # whether drafts that fail their checks are held
         self._store = store
 
     def of(self, key: RecordKey) -> Observation:
-        return self.observations.setdefault(key, Observation())
+        return self.observations[key]
 
     def emit(self, record: logging.LogRecord) -> None:
         conversation = LOG_FIELDS.get({}).get("conversation_id")

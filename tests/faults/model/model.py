@@ -395,7 +395,7 @@ class Model(DraftsEnvironment):
     def _go_on(self, container: Process, task: Task) -> None:
         task.go_on()
         self._note_piece(container, task)
-        if container in self.busy and container.has_no_time:
+        if isinstance(container, Container) and container.is_busy and container.has_no_time:
             self.observer.reached.add(Situation.RAN_TOO_LONG)
         if task.author:
             self._judge(task.author.key)
@@ -479,40 +479,29 @@ class Model(DraftsEnvironment):
     def _evidence_of(self, key: RecordKey, *, is_final: bool = False) -> Evidence:
         # No release is counted: this operator releases only what was certainly not sent.
         observation, record = self.observer.of(key), self.store.records.get(key)
+        vendor_id = record.vendor_id if record else ""
         status = (record.delivery.status if record else None) or ""
         if observation.delivery_statuses[-1:] != [status]:
             observation.delivery_statuses.append(status)
-        own = {*observation.sids, record.vendor_id if record else ""}
+        observation.undecidable += self.is_undecidable(record)
+        own = {*observation.sids, vendor_id}
+        # No other status depends on whether a worker is at it.
+        is_unknown = record is not None and record.status is Status.SEND_UNKNOWN
         return Evidence(
             sids=tuple(observation.sids),
             locations=tuple(self.queue.location(m) for m in self.queue.messages if m.key == key),
             status=record.status if record else None,
+            history=observation,
             recorded_sid=self._recorded_sid(key),
             failure_code=record.failure.code if record and record.failure else "",
             alarms=frozenset(observation.alarms),
-            asked_again=observation.asked_again,
-            acts_without_lease=tuple(observation.acts_without_lease),
-            acquired_after_opt_out=observation.acquired_after_opt_out,
-            is_at_rest=not any(container.is_at(key) for container in self.containers),
+            is_at_rest=not (is_unknown and any(c.is_at(key) for c in self.containers)),
             is_final=is_final,
             is_refused=observation.is_refused,
-            delivery_statuses=tuple(observation.delivery_statuses),
             reported=frozenset(status for sid in own for status in self.statuses.get(sid, ())),
-            changed_by_forgery=observation.changed_by_forgery,
-            hand_offs=observation.hand_offs,
             is_approved=observation.approved is not None,
             is_in_thread=self._is_in_thread(record),
-            sent_unapproved=observation.sent_unapproved,
-            not_as_approved=observation.not_as_approved,
-            sent_after_rejection=observation.sent_after_rejection,
-            undecidable=observation.undecidable + self.is_undecidable(key),
-            decided_unseen=observation.decided_unseen,
-            ai_answers=observation.ai_answers,
-            is_proven=observation.is_proven,
-            sent_after_callback=observation.sent_after_callback,
-            due_status=self.due_status(record.vendor_id)
-            if is_final and record and record.vendor_id
-            else None,
+            due_status=self.due_status(vendor_id) if is_final and vendor_id else None,
         )
 
 

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from tests.faults.operator_decisions import (
     dynamodb_table,
     should_redrive,
 )
-from tests.faults.parallel import process_pool
 from tests.faults.process_faults._clock import SharedTime
 from tests.faults.process_faults._environment import (
     CONTEXT,
@@ -210,22 +209,22 @@ class CellRun:
     def _evidence(self, *, is_final: bool) -> Evidence:
         environment = self._environment
         record, history = environment.record, history_of(environment.events)
+        history.hand_offs = environment.queue.count_hand_offs()
+        history.sent_unapproved = (
+            0 if self._is_approved else environment.services.count_sent(INVENTED)
+        )
         lines = [line for worker in environment.workers for line in worker.lines()]
         return Evidence(
             sids=environment.services.sids(),
             locations=tuple(environment.queue.location(message) for message in self._messages),
             status=record.status,
+            history=history,
             recorded_sid=record.sid,
             failure_code=record.failure,
             alarms=frozenset(str(ln.get("event")) for ln in lines if ln.get("level") == "CRITICAL"),
             releases=self._operator.releases[KEY],
-            asked_again=history.asked_again,
-            acts_without_lease=tuple(history.acts_without_lease),
             is_final=is_final,
-            hand_offs=environment.queue.count_hand_offs(),
             is_approved=self._is_approved,
-            sent_unapproved=0 if self._is_approved else environment.services.count_sent(INVENTED),
-            ai_answers=history.ai_answers,
             is_refused=self._cell.is_refused,
             redelivered_after=self._redelivered_after,
         )
@@ -283,24 +282,22 @@ def driver() -> Iterator[Driver]:
         yield Driver(made, Path(scratch))
 
 
-def all_cells(handler: str = OURS) -> tuple[Cell, ...]:
+def all_cells(pool: Executor, handler: str = OURS) -> tuple[Cell, ...]:
     """Return every cell, for the calls that this handler makes."""
-    with process_pool(DRIVERS) as pool:
-        boundaries = list(pool.map(_boundaries, SCENARIOS, [handler] * len(SCENARIOS)))
+    boundaries = pool.map(_boundaries, SCENARIOS, [handler] * len(SCENARIOS))
     return tuple(cells_of(boundary for part in boundaries for boundary in part))
 
 
 def run_cells(
-    cells: Sequence[Cell], handler: str, on_progress: Callable[[int, int], None]
+    pool: Executor, cells: Sequence[Cell], handler: str, on_progress: Callable[[int, int], None]
 ) -> CellsResult:
     """Run cells with the handler of that name; progress is cells done, of how many."""
     results: dict[Cell, CellResult] = {}
     runs = tuple(fewest_runs(cells).items())
     parts = [runs[start : start + RUNS_PER_TASK] for start in range(0, len(runs), RUNS_PER_TASK)]
-    with process_pool(DRIVERS) as pool:
-        for task in as_completed([pool.submit(_run, part, handler) for part in parts]):
-            results |= {result.cell: result for result in task.result()}
-            on_progress(len(results), len(cells))
+    for task in as_completed([pool.submit(_run, part, handler) for part in parts]):
+        results |= {result.cell: result for result in task.result()}
+        on_progress(len(results), len(cells))
     return CellsResult.of(handler, (results[cell] for cell in cells))
 
 

@@ -124,12 +124,13 @@ def asked_again(writes: Iterable[Write], asks: int) -> int:
     return 0
 
 
-def acts_without_lease(writes: Sequence[Write], sends: Iterable[float]) -> tuple[str, ...]:
-    """Return what workers wrote without the lease, and what they sent without an intent.
+def history_of(writes: Sequence[Write], asks: int, sends: Iterable[float]) -> History:
+    """Return what workers wrote without the lease, sent without an intent, and asked again.
 
     `sends` are the times in epoch seconds at which the vendor was asked to send the message.
     """
     history = History(holders={write.owner for write in writes if write.owner})
+    history.asked_again = asked_again(writes, asks)
     for write in writes:
         if write.is_acquisition:
             history.acquired(write.owner, has_answer=False)
@@ -140,7 +141,7 @@ def acts_without_lease(writes: Sequence[Write], sends: Iterable[float]) -> tuple
         status = statuses[-1] if statuses else "unacquired"
         if status != Status.SENDING:
             history.acts_without_lease.append(f"sent while {status}")
-    return tuple(history.acts_without_lease)
+    return history
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,12 +163,11 @@ class Facts:
             sids=self.sids,
             locations=tuple(self.messages.values()),
             status=self.record.get("conversation_status"),
+            history=history_of(self.writes, self.asks, self.sends),
             recorded_sid=str(self.record.get("message_sid", "")),
             failure_code=str(self.record.get("failure", {}).get("code", "")),
             alarms=self.alarms,
             releases=self.releases,
-            asked_again=asked_again(self.writes, self.asks),
-            acts_without_lease=acts_without_lease(self.writes, self.sends),
             is_final=is_final,
             is_refused=self.expected is not Expected.SENT,
         )

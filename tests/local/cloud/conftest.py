@@ -1,10 +1,12 @@
-"""The whole local cloud; all messages are sent first, so that the waits for retries overlap.
+"""The whole local cloud: the demonstration, and then the messages of all tests.
 
-`test_commands`, which needs few of these messages, is first for the same reason.
-It is stopped after this directory's last test: even without messages it uses half a core.
+They are sent at once, so that the waits for retries overlap. `test_commands`, which needs few of
+them, is first for the same reason.
 """
 
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -12,13 +14,14 @@ import pytest
 
 from local.channel import Channel
 from local.cloud import LocalCloud
+from local.demo import run
 from local.demo.scenarios import writes_message_sid
 from local.dynamodb_proxy import DynamoDBError, Parameters
 from local.lifecycle import wait_for
 from local.message_tracker import MessageTracker
 from local.vendors import FakeVendors
 from tests.local.cloud.messages import (
-    EMAILS,
+    EMAIL,
     METRIC_FILTERS,
     TIMEOUT_SECONDS,
     FailedUpdate,
@@ -26,6 +29,8 @@ from tests.local.cloud.messages import (
     context,
     recipient,
 )
+from tests.local.recorded_screen import RecordedScreen
+from tests.local.remains import remains
 
 DENIED = {recipient("unrecorded", channel) for channel in METRIC_FILTERS}
 """The recipients for whom DynamoDB denies to record a sid, until that has failed."""
@@ -39,13 +44,28 @@ def fakes() -> FakeVendors:
 
 @pytest.fixture(scope="package")
 def cloud(fakes: FakeVendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """Run the local cloud, deployed by the real command line."""
+    """Run the local cloud, deployed by the real command line; nothing of it is left behind."""
     with LocalCloud(fakes, workdir=tmp_path_factory.mktemp("cloud")) as cloud:
         yield cloud
+    assert [] == remains(os.getpid())
+
+
+@pytest.fixture(scope="package")
+def demo(cloud: LocalCloud, fakes: FakeVendors) -> tuple[int, str]:
+    """Run the demonstration while nothing else is sent; return its exit code and its output."""
+    screen = RecordedScreen()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "LocalCloud", lambda *_, **__: nullcontext(cloud))
+        patch.setattr(run, "FakeVendors", lambda: fakes)
+        return run.run(screen), screen.text()
 
 
 @pytest.fixture(scope="package", autouse=True)
-def trackers(cloud: LocalCloud, fakes: FakeVendors) -> Mapping[str, MessageTracker]:
+def trackers(
+    cloud: LocalCloud,
+    fakes: FakeVendors,
+    demo: tuple[int, str],  # noqa: ARG001 - before these messages
+) -> Mapping[str, MessageTracker]:
     """Send a message to each number, each with a fault of its own."""
 
     def is_denied(parameters: Parameters) -> bool:
@@ -58,9 +78,7 @@ def trackers(cloud: LocalCloud, fakes: FakeVendors) -> Mapping[str, MessageTrack
         for channel in METRIC_FILTERS
         for number, body in bodies(channel, fakes).items()
     }
-    for address in EMAILS:
-        body = context("email", address)
-        trackers[address] = MessageTracker.send(cloud.channels["email"], body)
+    trackers[EMAIL] = MessageTracker.send(cloud.channels["email"], context("email", EMAIL))
     number = recipient("free text")
     free_text = MessageTracker.send(cloud.channel, context("whatsapp-free-text", number))
     return {**trackers, number: free_text}

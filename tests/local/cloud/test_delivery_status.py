@@ -9,29 +9,23 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from twilio.request_validator import RequestValidator
 
-from lambda_src.core import RecordKey
-from lambda_src.core.contract import DeliveryStatus, DropReason, LogEvent, Metric, Status
-from lambda_src.services.dynamodb import suppression_key
+from lambda_src.core.contract import DeliveryStatus, LogEvent, Metric, Status
 from local.channel import Channel
 from local.cloud import LocalCloud
-from local.contexts import example
-from local.demo.scenarios import COMPLAINING_RECIPIENT
 from local.emulator.alerts import alarms_on_line
 from local.emulator.function_logs import LogLine
 from local.fakes import FaultKind, SentCallback
 from local.lifecycle import wait_for
-from local.message_tracker import MessageState, MessageTracker
+from local.message_tracker import MessageTracker
 from local.vendors import FakeVendors
 from tests.local.cloud.messages import (
-    EMAILS,
+    EMAIL,
     FORGED,
     LATE_SECONDS,
     TIMEOUT_SECONDS,
-    UNDELIVERED_CODE,
     each_channel,
     recipient,
     several_waits,
-    wait_until,
 )
 from tests.support.metrics import metric_sum
 
@@ -39,11 +33,6 @@ pytestmark = several_waits
 Trackers = Mapping[str, MessageTracker]
 LAST = {"whatsapp": DeliveryStatus.READ, "sms": DeliveryStatus.DELIVERED}
 """The last status of a message that arrives, by channel."""
-DROPPED_FOR = {
-    "whatsapp": {DropReason.SIGNATURE_INVALID},
-    "sms": {DropReason.SIGNATURE_INVALID, DropReason.FOREIGN_ACCOUNT},
-}
-"""Why a channel's forged callbacks are dropped."""
 MAX_BODY_BYTES = 65_536
 
 
@@ -142,63 +131,13 @@ def test_forged_callbacks_are_dropped(
     assert wait_for(lambda: len(_lines(deployed, dropped)) >= len(FORGED[channel]), TIMEOUT_SECONDS)
 
 
-@each_channel
-def test_an_undelivered_message_is_recorded(channel: str, trackers: Trackers) -> None:
-    """The record has the vendor's code; the message counts as sent, and is not sent again."""
-    tracker = trackers[recipient("undelivered", channel)]
-    record = _record(tracker, DeliveryStatus.UNDELIVERED)
-    assert str(UNDELIVERED_CODE) == str(record["delivery_error_code"])
-    assert Status.SENT == record["conversation_status"]
-    assert MessageState.SENT == tracker.status().state
-
-
-@each_channel
-def test_a_callback_proves_a_send(channel: str, trackers: Trackers, fakes: FakeVendors) -> None:
-    """A send whose response was lost, and which no lookup finds, is recorded by its callback."""
-    number = recipient("proven", channel)
-    record = _record(trackers[number], LAST[channel])
-    (message,) = fakes.twilio.inbox(number)
-    assert (Status.SENT, message.sid) == (record["conversation_status"], record["message_sid"])
-    assert [message.sid] == [entry["message_id"] for entry in record["messages"]]
-    wait_until(MessageState.ALREADY_SENT, trackers[number])
-    assert [message] == fakes.twilio.inbox(number)
-
-
-@each_channel
-def test_a_lookup_finds_a_lost_report(channel: str, trackers: Trackers, cloud: LocalCloud) -> None:
-    """The scheduled job requests it, and the worker asks Twilio: no callback has arrived."""
-    tracker = trackers[recipient("unanswered", channel)]
-    assert "open_work" in _record(tracker, DeliveryStatus.QUEUED)
-    assert 1 <= cloud.channels[channel].request_lookups()
-    record = _record(tracker, LAST[channel])
-    assert [LAST[channel]] == [each["status"] for each in record["delivery_events"]]
-    assert "open_work" not in record
-
-
-@pytest.mark.parametrize(
-    ("address", "status"),
-    [*zip(EMAILS, ("delivered", "undelivered", "delivered"), strict=True)],
-)
-def test_an_email_is_reported(
-    address: str, status: DeliveryStatus, trackers: Trackers, fakes: FakeVendors
-) -> None:
-    """SES's events reach the record, whose key is the address in lower case; it is sent once."""
-    record = _record(trackers[address], status)
-    key, recorded = address.lower(), record["conversation_status"]
-    assert (key, Status.SENT) == (record["primary_channel"], recorded)
-    sent = [each for each in fakes.ses.messages() if each.email.recipient == key]
-    assert [record["message_sid"]] == [each.message_id for each in sent]
-
-
-def test_after_a_complaint_nothing_is_sent(cloud: LocalCloud, fakes: FakeVendors) -> None:
-    """The recipient is suppressed on the channel."""
-    address, email = COMPLAINING_RECIPIENT, cloud.channels["email"]
-    suppression = RecordKey(**suppression_key("email", address))
-    assert wait_for(lambda: email.record(suppression), TIMEOUT_SECONDS)
-    body = example("email", conversation_id="the next one", recipient=address)
-    status = wait_until(MessageState.DEAD_LETTER, MessageTracker.send(email, body))
-    assert "recipient_suppressed" == status.record["failure"]["code"]
-    assert 1 == len(fakes.ses.inboxes()[address])
+def test_an_email_is_reported(trackers: Trackers) -> None:
+    """SES's events reach the record, whose key is the address in lower case."""
+    record = _record(trackers[EMAIL], DeliveryStatus.DELIVERED)
+    assert (EMAIL.lower(), Status.SENT) == (
+        record["primary_channel"],
+        record["conversation_status"],
+    )
 
 
 def test_a_second_message_raises_an_alarm(

@@ -14,10 +14,7 @@ from local import send as send_command
 from local import up as up_command
 from local.cloud import LocalCloud
 from local.contexts import EXAMPLE
-from local.demo.run import report, run_scenarios
-from local.demo.scenarios import DELIVERY_RECIPIENT, Checks, Scenario
-from local.emulator.alerts import Alert, alarms_on_line
-from local.fakes import Fault, Match
+from local.emulator.alerts import alarms_on_line
 from local.lifecycle import wait_for
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
 from local.send import send, send_and_follow
@@ -40,6 +37,12 @@ from tests.support.metrics import metric_sum
 
 pytestmark = several_waits
 Trackers = Mapping[str, MessageTracker]
+
+
+def test_the_demo_succeeds(demo: tuple[int, str]) -> None:
+    """All its claims hold: deliveries, faults, bad input, reports, e-mails, a held draft."""
+    exit_code, output = demo
+    assert (0, True) == (exit_code, "all 53 claims hold" in output), output
 
 
 @pytest.mark.skipif(not psutil.LINUX, reason="needs the sockets of all processes")
@@ -135,41 +138,8 @@ def test_one_channels_mapping_is_paused(cloud: LocalCloud) -> None:
     assert wait_for(lambda: are("Enabled"), TIMEOUT_SECONDS), states()
 
 
-def test_demo_can_fail(cloud: LocalCloud, fakes: FakeVendors, screen: RecordedScreen) -> None:
-    """If Twilio rejects the first message, the demonstration shows the reason and stops there."""
-    fakes.twilio.fail_next(Fault.error(400, 21211), match=Match(contains=DELIVERY_RECIPIENT))
-    checks = Checks(screen)
-    run_scenarios(Scenario(cloud, fakes, screen, checks))
-    assert 1 == report(screen, checks)
-    assert "the recipient has exactly one message" in checks.failed
-    assert "it failed, " in screen.text()
-    assert "the other scenarios are skipped" in screen.text()
-    assert "2 ·" not in screen.text()
-
-
 def _status_and_sid(status: MessageStatus) -> tuple[object, object]:
     return status.record["conversation_status"], status.record["message_sid"]
-
-
-@each_channel
-def test_context_becomes_message(channel: str, trackers: Trackers, fakes: FakeVendors) -> None:
-    """A valid context object results in one message on the phone and a complete record."""
-    number = recipient("good", channel)
-    status = wait_until(MessageState.SENT, trackers[number])
-    (message,) = fakes.twilio.inbox(number)
-    assert message.body
-    assert "+15550100001" == message.sender
-    expected = {
-        "conversation_status": Status.SENT,
-        "message_sid": message.sid,
-        "primary_channel": number,
-        "channel_method": channel,
-        "company_name": "Harbour Logistics",
-        "recipient_first_name": "Amara",
-        "router_version": "2.4.0",
-    }
-    assert expected == {name: status.record.get(name) for name in expected}
-    assert ["assistant"] == [entry["role"] for entry in status.record["messages"]]
 
 
 def test_free_text_is_sent_without_a_template(trackers: Trackers, fakes: FakeVendors) -> None:
@@ -189,24 +159,6 @@ def test_a_message_is_sent_once_by_a_later_delivery(
     (message,) = fakes.twilio.inbox(recipient(situation, channel))
     assert (Status.SENT, message.sid) == _status_and_sid(status)
     assert status.deliveries in range(2, 11)
-
-
-@each_channel
-def test_bad_input_is_dead_lettered(channel: str, trackers: Trackers, fakes: FakeVendors) -> None:
-    """An invalid context object becomes a dead letter, and its record contains the reason."""
-    status = wait_until(MessageState.DEAD_LETTER, trackers[recipient("bad", channel)])
-    assert Status.FAILED == status.record["conversation_status"]
-    assert "company_data_payload.company_name" in status.record["failure"]["detail"]
-    assert [] == fakes.twilio.inbox(recipient("bad", channel))
-
-
-def test_a_body_without_a_key_moves_there_too(cloud: LocalCloud) -> None:
-    """A body that is not JSON becomes a dead letter, and the log contains the reason."""
-    tracker = MessageTracker.send(cloud.channel, "not JSON")
-    status = wait_until(MessageState.DEAD_LETTER, tracker)
-    assert {} == status.record
-    assert "JSON" in status.reason
-    assert "not JSON" == cloud.channel.dead_letters()[tracker.message_id]
 
 
 def test_the_functions_metrics_reach_cloudwatch(trackers: Trackers, cloud: LocalCloud) -> None:
@@ -239,7 +191,8 @@ def test_a_failed_final_update_raises_an_alarm_and_is_repaired(
 
     log_group = cloud.channels[channel].resources.log_group
     (alarm,) = alarms_on_line(cloud.aws, log_group, json.dumps(line))
-    alert = _wait_for_alert(cloud, alarm.full_metric)
+    alert = wait_for(lambda: cloud.alerts.alarm_on(alarm.full_metric), TIMEOUT_SECONDS)
+    assert alert
     (alarm,) = alarms_on_line(cloud.aws, log_group, json.dumps(line))
     assert (METRIC_FILTERS[channel], "ALARM") == (alarm.metric_filter, alarm.state)
     assert alarm.alarm == alert.alarm
@@ -247,25 +200,3 @@ def test_a_failed_final_update_raises_an_alarm_and_is_repaired(
     status = wait_until(MessageState.SENT, trackers[number])
     assert (Status.SENT, message.sid) == _status_and_sid(status)
     assert [message] == fakes.twilio.inbox(number)
-
-
-def test_dead_letters_raise_an_alarm(trackers: Trackers, cloud: LocalCloud) -> None:
-    """A message in the dead-letter queue sets off its alarm, whose text names the runbook."""
-    wait_until(MessageState.DEAD_LETTER, trackers[recipient("bad")])
-    metric, name = "ApproximateNumberOfMessagesVisible", "WhatsAppProcessorDeadLettersAlarm-Dev"
-
-    def notified() -> Alert | None:
-        found = (each for each in cloud.alerts.all_alerts() if each.is_alarm)
-        return next((each for each in found if each.alarm == name), None)
-
-    alert = wait_for(notified, TIMEOUT_SECONDS)
-    assert alert
-    assert f"AWS/SQS/{metric}" == alert.metric
-    assert "Runbook: docs/runbook.md#deadletters" in alert.description
-
-
-def _wait_for_alert(cloud: LocalCloud, metric: str) -> Alert:
-    """Return the notification of an alarm on a metric."""
-    alert = wait_for(lambda: cloud.alerts.alarm_on(metric), TIMEOUT_SECONDS)
-    assert alert
-    return alert

@@ -28,34 +28,25 @@ from local.contexts import EXAMPLE
 from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy, Parameters
 from local.emulator import metric_relay
 from local.emulator.alerts import AlertSubscription
+from local.emulator.feed import Feed
 from local.emulator.filter_patterns import UnsupportedPatternError
 from local.emulator.function_logs import LogReader
 from local.emulator.metric_relay import MetricRelay, RelayThread
-from local.emulator.ministack import MiniStack
 from local.emulator.ministack_process import log_of_invocation, read_log
 from local.emulator.queue_metrics import PUBLISH_SECONDS, QueueAgeMetric, QueueDepthMetric
 from local.errors import LocalCloudError
 from local.fakes import Fault, FaultKind, Match, Rule
-from local.fakes.server import HOST, free_port
 from local.message_tracker import MessageState, MessageTracker
 from local.vendors import Credentials, store_secrets
 from tests.support.metrics import metric_sum
 
 MORE_THAN_A_RESPONSE = 10_050
-"""The embedded AWS returns at most 10,000 events, without a token for the rest."""
+"""The embedded AWS returns at most 5,000 lines at a time."""
 PATTERN = '{ ($.level = "CRITICAL") && ($.event = "lost") }'
 MATCHING = json.dumps({"level": "CRITICAL", "event": "lost"})
 OTHER = json.dumps({"level": "INFO", "event": "lost"})
 MAX_EVENTS = 5_000  # in a request
 ITEM: Any = {"id": {"S": "a"}}
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """Run an embedded AWS without the app."""
-    aws = Aws(f"http://{HOST}:{free_port()}", ACCOUNT, REGION)
-    with MiniStack(aws, workdir=tmp_path_factory.mktemp("aws"), function_environment={}):
-        yield aws
 
 
 class LogGroup:
@@ -119,7 +110,7 @@ def test_log_lines_are_read_once(aws: Aws, interval: int) -> None:
 def test_matching_lines_become_data_points(aws: Aws) -> None:
     """Each matching line adds the filter's value once, even if equal ones have the same time."""
     log_group = LogGroup(aws, value="2")
-    relay = MetricRelay(aws, log_group.name)
+    relay = MetricRelay(aws, log_group.name, Feed(aws, 0))
     log_group.write(MATCHING, OTHER, "no JSON", MATCHING)
     assert [2, 0] == [relay.update(), relay.update()]
     log_group.write(MATCHING)
@@ -130,7 +121,7 @@ def test_matching_lines_become_data_points(aws: Aws) -> None:
 def test_embedded_metrics_become_data_points(aws: Aws) -> None:
     """A line with metrics adds all their values, by its dimensions, and once."""
     log_group = LogGroup(aws)
-    relay = MetricRelay(aws, log_group.name)
+    relay = MetricRelay(aws, log_group.name, Feed(aws, 0))
     log_group.write(log_group.embedded({"Sent": [1, 2, 3], "Received": 4}))
     log_group.write(log_group.embedded({"step": "ai", "Failures": [5]}, "step"))
     assert [3, 0] == [relay.update(), relay.update()]
@@ -147,7 +138,7 @@ def test_an_alarm_notifies_its_subscriber(aws: Aws, line: Callable[[LogGroup], s
     topic_arn = aws.sns.create_topic(Name=log_group.name)["TopicArn"]
     subscription = AlertSubscription(aws, topic_arn)
     _put_alarm(aws, log_group.name, AlarmActions=[topic_arn])
-    relay = MetricRelay(aws, log_group.name)
+    relay = MetricRelay(aws, log_group.name, Feed(aws, 0))
     log_group.write(OTHER)
     relay.update()
     assert [] == subscription.all_alerts()
@@ -239,16 +230,16 @@ def test_what_cannot_be_evaluated_is_an_error(
     log_group = LogGroup(aws, **filter_options)
     log_group.write(line(log_group))
     with pytest.raises(error, match=text):
-        MetricRelay(aws, log_group.name).update()
+        MetricRelay(aws, log_group.name, Feed(aws, 0)).update()
 
 
 def test_the_thread_raises_its_error_at_the_end(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error in the relay's thread is raised at the end of its block."""
     monkeypatch.setattr(RelayThread, "_INTERVAL_SECONDS", 0)
-    relay = MetricRelay(aws, "no-such-log-group")
+    reader = LogReader(aws, "no-such-log-group")
     with (
-        pytest.raises(aws.logs.exceptions.ResourceNotFoundException),
-        RelayThread(relay.update) as thread,
+        pytest.raises(LocalCloudError, match="no log group no-such-log-group"),
+        RelayThread(reader.new_lines) as thread,
     ):
         thread.join(60)
 
@@ -265,7 +256,7 @@ def test_data_points_are_published_together(aws: Aws, monkeypatch: pytest.Monkey
 
     event = "provide-client-params.cloudwatch.PutMetricData"
     aws.cloudwatch.meta.events.register(event, record)
-    assert 6 == MetricRelay(aws, log_group.name).update()
+    assert 6 == MetricRelay(aws, log_group.name, Feed(aws, 0)).update()
     aws.cloudwatch.meta.events.unregister(event, record)
     assert [3, 3] == sizes
     assert (4, 3) == (log_group.sum(), log_group.sum("Sent"))
@@ -275,7 +266,7 @@ def test_the_depth_and_the_age_of_a_queue_are_published(aws: Aws) -> None:
     """Both include messages in flight, and are published again while they do not change."""
     url, now = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"], [time.time()]
     clock = partial(now.__getitem__, 0)
-    metrics = QueueDepthMetric(aws, url, clock), QueueAgeMetric(aws, url, clock)
+    metrics = QueueDepthMetric(aws, url, Feed(aws, 0), clock), QueueAgeMetric(aws, url, clock)
 
     def published(after: float) -> list[float]:
         now[0] += after

@@ -4,7 +4,6 @@ import json
 import urllib.error
 import urllib.request
 from base64 import b64decode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +11,8 @@ import pytest
 
 from lambda_src.core.contract import RECEIVER_HANDLER
 from local.aws import Aws
-from local.cloud import ACCOUNT, REGION
+from local.cloud import ACCOUNT
 from local.emulator.callback_urls import OUTPUT, callback_base_url, with_callback_url
-from local.emulator.ministack import MiniStack
-from local.fakes.server import HOST, free_port
 from local.lifecycle import wait_for
 
 CODE = """import json
@@ -75,18 +72,16 @@ class Answer(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """Run an embedded AWS with an HTTP API, deployed as the local cloud deploys one."""
-    aws = Aws(f"http://{HOST}:{free_port()}", ACCOUNT, REGION)
+def aws(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Aws:
+    """Add an HTTP API to the embedded AWS, deployed as the local cloud deploys one."""
     template = _deployable(tmp_path_factory.mktemp("assembly"), callback_base_url(aws.endpoint))
 
     def status() -> str:
         return aws.cloudformation.describe_stacks(StackName="api")["Stacks"][0]["StackStatus"]
 
-    with MiniStack(aws, workdir=tmp_path_factory.mktemp("aws"), function_environment={}):
-        aws.cloudformation.create_stack(StackName="api", TemplateBody=json.dumps(template))
-        assert wait_for(lambda: status() == "CREATE_COMPLETE", 30), status()
-        yield aws
+    aws.cloudformation.create_stack(StackName="api", TemplateBody=json.dumps(template))
+    assert wait_for(lambda: status() == "CREATE_COMPLETE", 30), status()
+    return aws
 
 
 def _deployable(directory: Path, url: str | None, **function: object) -> dict[str, Any]:

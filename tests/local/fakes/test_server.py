@@ -16,6 +16,7 @@ from twilio.rest import Client
 from local.fakes import FakeOpenAI, FakeTwilio, Fault, Match, RecordedRequest, Rule
 from local.fakes.faults import FaultPlan
 from local.lifecycle import wait_for
+from local.vendors import Inbox, InboxPosition, RemoteInbox
 from tests.local.fakes.clients import (
     ACCOUNT,
     KEY,
@@ -36,6 +37,24 @@ def _openai() -> FakeOpenAI:
 
 def _twilio(port: int = 0) -> FakeTwilio:
     return FakeTwilio(accounts={ACCOUNT: TOKEN}, port=port)
+
+
+def test_old_requests_and_messages_are_forgotten() -> None:
+    """With a limit the latest are kept; an inbox is read from a position on, in any process."""
+    with _twilio() as fake:
+        fake.limit_history(requests=3, messages=2)
+        messages, position = twilio_client(fake.base_url).messages, InboxPosition()
+        inboxes = Inbox(fake), Inbox(RemoteInbox(fake.origin))
+        for body in "abc":
+            position, _ = inboxes[0].since(())
+            messages.create(to=RECIPIENT, from_=SENDER, body=body)
+        assert {"b", "c"} == {message.body for message in messages.list()}
+        assert ([1, 2, 3], 1) == ([r.number for r in fake.requests], fake.forgotten_requests)
+        for inbox in inboxes:
+            assert ["b", "c"] == [message.body for message in inbox.since(())[1]]
+            end, found = inbox.since(position)
+            assert ["c"] == [message.body for message in found]
+            assert (end, []) == inbox.since(end)
 
 
 def test_a_stopped_fake_leaves_no_thread() -> None:

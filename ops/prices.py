@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).with_name("prices.toml")
 UNDATED = "undated"
@@ -38,8 +39,7 @@ class Price:
     source: Source
 
 
-def _load(text: str) -> Mapping[str, Price]:
-    document = tomllib.loads(text)
+def _load(document: Mapping[str, Any]) -> Mapping[str, Price]:
     sources = {
         name: Source(
             page=entry["page"], read_at=entry.get("read_at", entry["page"]), as_of=entry["as_of"]
@@ -52,10 +52,20 @@ def _load(text: str) -> Mapping[str, Price]:
     }
 
 
-PRICES = _load(FILE.read_text("utf-8"))
+_DOCUMENT = tomllib.loads(FILE.read_text("utf-8"))
+PRICES = _load(_DOCUMENT)
 """All prices by their key in prices.toml."""
+MODELS: Mapping[str, Mapping[str, str]] = _DOCUMENT["models"]
+"""The keys of the prices of a model's `input` and `output` tokens, by the model."""
 
 
 def dollars(name: str) -> float:
     """Return the price of one unit, by its key in prices.toml."""
     return PRICES[name].dollars
+
+
+def answer_dollars(model: str, input_tokens: int, output_tokens: int) -> float | None:
+    """Return the price of answers of a model; None if prices.toml has no price of it."""
+    if (keys := MODELS.get(model)) is None:
+        return None
+    return input_tokens * dollars(keys["input"]) + output_tokens * dollars(keys["output"])
