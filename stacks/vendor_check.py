@@ -19,7 +19,8 @@ from lambda_src.core.contract import (
 from stacks.alarms.notifier import AlarmNotifier
 from stacks.alarms.vendor_check_alarms import add_vendor_check_alarms
 from stacks.channel_secrets import ChannelSecrets
-from stacks.config import ChannelNames, Environment
+from stacks.config import ChannelNames
+from stacks.config.environments import Environment
 from stacks.functions import logged_function
 from stacks.grants import acknowledge_wildcards
 from stacks.invariants import attach_rules

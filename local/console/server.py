@@ -33,7 +33,6 @@ PORT = 4571
 """Another one is used where it is not free."""
 LIBRARIES: Mapping[str, str] = {
     "daisyui.css": "daisyui/daisyui.css",
-    "themes.css": "daisyui/themes.css",
     "htmx.js": "htmx.org/dist/htmx.min.js",
     "sse.js": "htmx-ext-sse/dist/sse.min.js",
     "morph.js": "idiomorph/dist/idiomorph-ext.min.js",

@@ -543,7 +543,10 @@ ROWS: dict[str, list[Row]] = {
         ("approved messages without a consumer", lambda sample: _consumed(sample, _to_dead_letters),
          _put(FUNCTION, QUEUE_URL, {"Ref": DEAD_LETTER_QUEUE}, JOB)),
         ("job that never runs", lambda sample: _consumed(sample, _without_schedule),
-         _put(RULE, "State", "DISABLED")),
+         _put(RULE, "State", "DISABLED", JOB.removesuffix("Function"))),
+        ("check that never runs",
+         lambda sample: sample.vendor_check().node.try_remove_child("Schedule"),
+         _put(RULE, "State", "DISABLED", "VendorCheck")),
         ("job without an index", lambda sample: _consumed(sample, _without_index),
          _put(TABLE, "GlobalSecondaryIndexes"))],
     "hand-offs-are-kept": [

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask, request
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from local.fakes.server import LoopbackServer
 from tests.support.browser import VIEWS, PageProblem, View, check_accessibility, open_page
@@ -61,8 +61,10 @@ def test_a_problem_fails_the_test(
         page.goto(f"{origin}/?with={content}")
 
 
-def test_an_input_without_label_is_not_accessible(page: Page, origin: str) -> None:
+def test_an_input_without_label_is_not_accessible(browser: Browser, origin: str) -> None:
     """A violation names the rule, the element and what to correct."""
-    page.goto(origin + "/?with=<input class=unlabelled>")
-    with pytest.raises(PageProblem, match=r"label \(critical\)(?s:.*)\.unlabelled: Fix any"):
-        check_accessibility(page)
+    violation = r"label \(critical\)(?s:.*)\.unlabelled: Fix any"
+    with open_page(browser) as page:
+        page.goto(origin + "/?with=<input class=unlabelled>")
+        with pytest.raises(PageProblem, match=violation):
+            check_accessibility(page)
