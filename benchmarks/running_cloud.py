@@ -189,9 +189,8 @@ def _idle(process: psutil.Process, state: LocalCloudState, page: str, messages: 
 
 def _page_seconds(state: LocalCloudState, page: str) -> float:
     """Return the longest time until a new record is on an open page of the web console."""
-    channels = deployed_channels(
-        Aws(state.endpoint, state.account, state.region), default_project()
-    )
+    aws = Aws(state.endpoint, state.account, state.region)
+    channel = deployed_channels(aws, default_project())[CHANNEL]
     origin = page.partition("?")[0]
     direct = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
