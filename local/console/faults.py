@@ -135,7 +135,7 @@ def register(views: Blueprint, parts: "Parts") -> None:
 
 def read(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
     """Return the switches of each target, and the form's last content."""
-    targets = {name: list(_switches(name, fake)) for name, fake in parts.cloud.fakes.items()}
+    targets = {name: list(switches(name, fake)) for name, fake in parts.cloud.fakes.items()}
     return {"targets": targets, "titles": TITLES, "form": request.form}
 
 
@@ -170,7 +170,8 @@ def _positive(text: str) -> int | None:
     return int(text)
 
 
-def _switches(target: str, fake: FakeService[Any]) -> Iterator[Switch]:
+def switches(target: str, fake: FakeService[Any]) -> Iterator[Switch]:
+    """Yield a switch for each fault of a target."""
     active: dict[str, list[str]] = {}
     for each in fake.pending_faults:
         match = each.match.contains

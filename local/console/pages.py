@@ -195,7 +195,7 @@ def _row(step: Step) -> dict[str, Any]:
     return {
         "at": step.at,
         "seconds": step.seconds,
-        "where": step.where,
+        "where": faults.TITLES.get(step.where, step.where),
         "what": step.what,
         "problem": step.problem,
         "style": "error" if step.problem else "success",

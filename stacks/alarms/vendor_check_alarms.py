@@ -16,7 +16,7 @@ MODELS_RETIRING = AlarmRule(
     missing_data_breaches=True,
     description=(
         f"OpenAI shuts down a model of a deployed assistant within {RETIREMENT_DAYS} days, or no"
-        " longer serves it; or the vendor check has not completed for two hours. After that date"
+        " longer serves it; or the vendor check has not completed for four hours. After that date"
         " every message of the assistant fails. Change the model of its definition, test it"
         " (`ops assistants test`) and deploy."
     ),
@@ -29,7 +29,7 @@ TEMPLATES_NOT_APPROVED = AlarmRule(
     missing_data_breaches=True,
     description=(
         "A tenant's secret names a template that is not approved, such as a paused or disabled"
-        " one; or the vendor check has not completed for two hours. The tenant's messages are"
+        " one; or the vendor check has not completed for four hours. The tenant's messages are"
         " refused. Find the tenant with `ops secrets check`."
     ),
 )

@@ -346,7 +346,7 @@ def found_hourly(metric: Metric) -> Callable[[Lines], Iterable[Scenario]]:
             ("in two runs that are far apart", run(480, 120, 300), 470, NEVER),
             ("it misses a run", [*run(120), *run(300, since=180)], 290, NEVER),
             ("it stops", run(120), 300, (State.OK, State.ALARM)),
-            ("it stops for a while", [*run(120), *run(420, since=240)], 400, ONCE),
+            ("it stops for a while", [*run(120), *run(600, since=420)], 590, ONCE),
             ("twice", run(600, 60, 120, 360, 420), 590, TWICE),
         )
 

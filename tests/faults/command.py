@@ -4,6 +4,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,9 +20,10 @@ from tests.faults.model.run import run as run_schedules
 from tests.faults.model.schedules import Situation, read
 from tests.faults.mutant_runs import Caught
 from tests.faults.mutant_runs import run as run_mutants
+from tests.faults.parallel import process_pool
 from tests.faults.process_faults.calls import Fault, Redelivery
 from tests.faults.process_faults.cells import Cell, CellResult, CellsResult
-from tests.faults.process_faults.run import all_cells, driver, run_cells
+from tests.faults.process_faults.run import DRIVERS, all_cells, driver, run_cells
 from tests.faults.process_faults.worker import COMPETITORS, OURS
 from tests.faults.report import OnProgress, Table, progress, show
 from tests.faults.rules import Result, Rule
@@ -87,27 +89,30 @@ class Proof:
         return not (any(found.result.violations for found in self.ours) or self.unproven)
 
     def run(self) -> None:
-        self.ours.append(self._process_faults(OURS, "process faults"))
-        self.ours.append(self._model())
-        bodies = self._timed("extreme bodies", partial(deliver_bodies, self.bodies))
-        self.ours.append(Finding("extreme bodies", *bodies))
-        soak, seconds = self._timed("soak", partial(run_soak, self.messages, self.seed))
-        table = counts_table("What happened in the soak", soak.happened)
-        self.ours.append(Finding("soak", soak, seconds, (table,)))
-        for handler, name in COMPETITORS.items():
-            self.competitors.append(self._process_faults(handler, name))
-        self.mutants, _ = self._timed("mutants", run_mutants)
+        with process_pool(DRIVERS) as pool:
+            self.ours.append(self._process_faults(pool, OURS, "process faults"))
+            self.ours.append(self._model(pool))
+            # Bodies need one core, and the soak waits for most of its time.
+            bodies = pool.submit(_deliver_bodies, self.bodies)
+            soak, seconds = self._timed("soak", partial(run_soak, self.messages, self.seed))
+            self.ours.append(Finding("extreme bodies", *bodies.result()))
+            table = counts_table("What happened in the soak", soak.happened)
+            self.ours.append(Finding("soak", soak, seconds, (table,)))
+            for handler, name in COMPETITORS.items():
+                self.competitors.append(self._process_faults(pool, handler, name))
+            self.mutants, _ = self._timed("mutants", partial(run_mutants, pool))
         missed = [found.part for found in self.competitors if not found.result.violations]
         missed += [caught.mutant.name for caught in self.mutants if not caught.is_caught]
         self.unproven += [f"{name}: not caught" for name in missed]
 
-    def _process_faults(self, handler: str, name: str) -> Finding:
-        cells = all_cells(handler)[:: self.cells_step]
-        result, seconds = self._timed(name, partial(run_cells, cells, handler))
+    def _process_faults(self, pool: Executor, handler: str, name: str) -> Finding:
+        cells = all_cells(pool, handler)[:: self.cells_step]
+        result, seconds = self._timed(name, partial(run_cells, pool, cells, handler))
         return Finding(name, result, seconds, (boundaries_table(name, result),))
 
-    def _model(self) -> Finding:
-        result, seconds = self._timed("model", partial(run_schedules, self.schedules, self.seed))
+    def _model(self, pool: Executor) -> Finding:
+        run = partial(run_schedules, pool, self.schedules, self.seed)
+        result, seconds = self._timed("model", run)
         if result.schedules >= COVERING_SCHEDULES:
             self.unproven += [f"no schedule reached: {missed}" for missed in result.unreached]
         reached = {str(one): result.reached[one] for one in Situation if result.reached[one]}
@@ -141,6 +146,11 @@ class Proof:
                 self.console.print(f"{finding.part}: {violation}", markup=False, style="red")
         for sentence in self.unproven:
             self.console.print(sentence, markup=False, style="red")
+
+
+def _deliver_bodies(bodies: int) -> tuple[Result, float]:
+    begun = time.monotonic()
+    return deliver_bodies(bodies, lambda *_: None), time.monotonic() - begun
 
 
 def summary_table(title: str, findings: Iterable[Finding]) -> Table:

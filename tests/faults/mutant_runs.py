@@ -1,5 +1,6 @@
 """Every mutant, in the cases that are known to show its mistake."""
 
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 from tests.faults.model.model import Played
@@ -24,14 +25,19 @@ class Caught(NamedTuple):
         return not self.mutant.breaks.isdisjoint(self.in_model + self.in_cell)
 
 
-def run(on_progress: OnProgress) -> list[Caught]:
+def run(pool: Executor, on_progress: OnProgress) -> list[Caught]:
     """Run each mutant's schedule and cell."""
     caught: list[Caught] = []
-    with driver() as one:
-        for mutant in MUTANTS.values():
-            caught.append(Caught(mutant, broken_in_model(mutant), broken_in_cell(mutant, one)))
-            on_progress(len(caught), len(MUTANTS))
+    for mutant, broken in zip(MUTANTS.values(), pool.map(_broken_by, MUTANTS), strict=True):
+        caught.append(Caught(mutant, *broken))
+        on_progress(len(caught), len(MUTANTS))
     return caught
+
+
+def _broken_by(name: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    mutant = MUTANTS[name]
+    with driver() as one:
+        return broken_in_model(mutant), broken_in_cell(mutant, one)
 
 
 def broken_in_model(mutant: Mutant) -> tuple[Rule, ...]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from lambda_src.core.contract import REJECTED_BY_OPERATOR, OpenWork, Status, Step
 from lambda_src.core.drafts.rebuild import first_asked_at, rebuild_context
 from lambda_src.core.ledger import (
-    ConditionFailed,
     Failure,
     HeldDraft,
     LedgerRecord,
@@ -42,8 +41,7 @@ class OperatorTable:
     """The conversations table, as far as the operator uses it.
 
     `record_sent` writes the sid, while `sending` or `send_unknown`. `release` makes a record
-    `retry` at a time, without intent and failure; it raises `ConditionFailed` if the record is no
-    longer as seen.
+    `retry` at a time, without intent and failure.
     """
 
     read: Callable[[RecordKey], LedgerRecord | None]
@@ -219,15 +217,13 @@ def dynamodb_table(client: "DynamoDBClient", table_name: str) -> OperatorTable:
 
 
 def in_memory_table(store: FakeLedgerStore) -> OperatorTable:
-    """Return the table in memory, which has no time of a release."""
+    """Return the table in memory, which has no time of a release, and nobody else writes to."""
 
     def read(key: RecordKey) -> LedgerRecord | None:
         record = store.records.get(key)
         return record.ledger_record() if record else None
 
-    def release_unchanged(seen: LedgerRecord, _at: float) -> None:
-        if (found := read(seen.key)) != seen:
-            raise ConditionFailed(found)
+    def release_seen(seen: LedgerRecord, _at: float) -> None:
         store.alter(seen.key, status=Status.RETRY, intent=None, failure=None, lookups=0)
 
-    return OperatorTable(read, store.record_sent, release_unchanged)
+    return OperatorTable(read, store.record_sent, release_seen)

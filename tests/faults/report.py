@@ -2,21 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from string import ascii_lowercase
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
 OnProgress = Callable[[int, int], None]
 """Called with how many cases are done, of how many."""
 
 MAX_TERMINAL_COLUMNS = 8
-"""A table with more is shortened to letters and signs, so that it fits a terminal."""
-SIGNS = {"sent": "✓", "operator": "O", "refused": "R", "open": "?", "not reached": "–"}
+"""A table with more does not fit a terminal."""
 MAX_OPEN_ROWS = 25
 """A table with more is collapsed in the documentation."""
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reliability-results.md"
@@ -59,7 +56,10 @@ def markdown(table: Table) -> str:
 
 
 def show(console: Console, table: Table) -> None:
-    table = table if len(table.columns) <= MAX_TERMINAL_COLUMNS else _shorten(table)
+    """Print a table; one that is too wide for a terminal is in the documentation only."""
+    if len(table.columns) > MAX_TERMINAL_COLUMNS:
+        console.print(f"{table.title}: {len(table.rows)} rows in the documentation", style="bold")
+        return
     drawn = RichTable(
         title=table.title,
         caption=table.caption or None,
@@ -72,24 +72,13 @@ def show(console: Console, table: Table) -> None:
     for column in table.columns:
         drawn.add_column(column, overflow="fold")
     for row in table.rows:
-        drawn.add_row(*(_style(cell) for cell in row))
+        drawn.add_row(*row)
     console.print(drawn)
 
 
 @contextmanager
 def progress(console: Console, what: str) -> Iterator[OnProgress]:
-    """Show the progress of a part, and yield what is to be called with it."""
-    if not console.is_terminal:
-        yield _print_tenths(console, what)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as shown:
-        task = shown.add_task(what, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
-
-
-def _print_tenths(console: Console, what: str) -> OnProgress:
-    """Print a line for every tenth: a file or a pipe cannot show a bar that moves."""
+    """Yield what is to be called with the progress of a part: it prints a line for every tenth."""
     printed = 0
 
     def on_progress(done: int, total: int) -> None:
@@ -99,23 +88,4 @@ def _print_tenths(console: Console, what: str) -> OnProgress:
             printed = tenths
             console.print(f"{what}: {done:,} of {total:,}")
 
-    return on_progress
-
-
-def _shorten(table: Table) -> Table:
-    first, *others = table.columns
-    letters = dict(zip(ascii_lowercase, others, strict=False))
-    columns = "; ".join(f"{letter}: {name}" for letter, name in letters.items())
-    signs = ", ".join(f"{sign} {word}" for word, sign in SIGNS.items())
-    return replace(
-        table,
-        columns=(first, *letters),
-        rows=tuple((row[0], *(SIGNS.get(cell, cell) for cell in row[1:])) for row in table.rows),
-        caption=f"{columns}\n{signs}, ✗ and the numbers of the rules broken",
-    )
-
-
-def _style(cell: str) -> str:
-    if cell.startswith("✗") or cell == SIGNS["open"]:
-        return f"[red]{cell}[/red]"
-    return f"[yellow]{cell}[/yellow]" if cell == SIGNS["operator"] else cell
+    yield on_progress

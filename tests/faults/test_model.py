@@ -28,7 +28,7 @@ KEY = KEYS[0]
 RARE = frozenset({
     Situation.FIXED, Situation.APPLIED_LATE, Situation.LEASE_EXPIRED, Situation.ACCEPTED_LATE,
     Situation.REFUSED, Situation.SUPPRESSED, Situation.FENCED_OFF, Situation.PROVEN_UNKNOWN,
-    Situation.KILLED_MARKING_UNKNOWN,
+    Situation.KILLED_MARKING_UNKNOWN, Situation.SAME_TEXT,
 })  # fmt: skip
 """What a hundred schedules may miss; the full proof's thousands do not."""
 CLEAN = "arrive 0; deliver 1"

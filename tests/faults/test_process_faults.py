@@ -39,8 +39,6 @@ CELLS = (
     f"{FIRST} / dynamodb.TransactWriteItems#1 / answer lost once / concurrent duplicate",
     f"{FIRST} / secretsmanager.GetSecretValue#1 / throttled / redelivered",
     f"{FIRST} / openai.POST responses#1 / server error, yet done / redelivered",
-    f"{FIRST} / twilio.POST Messages#1 / killed after / late duplicate",
-    f"{FIRST} / twilio.POST Messages#1 / timeout / concurrent duplicate",
     f"{FIRST} / dynamodb.UpdateItem#3 / throttled / concurrent duplicate",
     "free text / twilio.POST Messages#1 / answer lost / redelivered",
     "long work / dynamodb.UpdateItem#4 / killed before / redelivered",
@@ -130,7 +128,7 @@ def test_another_worker_takes_over_while_one_is_frozen(cells: Driver) -> None:
 def test_concurrent_duplicate_runs_while_the_first_worker_is_held(cells: Driver) -> None:
     """A concurrent duplicate begins and ends before the fault happens."""
     with cells.environment(SCENARIOS[FIRST]) as environment:
-        run(environment, SEND, Fault.ANSWER_LOST, Redelivery.CONCURRENT)
+        run(environment, SEND, Fault.TIMEOUT, Redelivery.CONCURRENT)
         first = happened(environment, SEND)
         in_order = [e.worker for e in environment.events if e.worker == 2 or e in first]
         assert [2, 1] == list(dict.fromkeys(in_order))
@@ -141,7 +139,7 @@ def test_concurrent_duplicate_runs_while_the_first_worker_is_held(cells: Driver)
 def test_late_duplicate_comes_after_the_end(cells: Driver) -> None:
     """A late duplicate finds that the message was sent."""
     with cells.environment(SCENARIOS[FIRST]) as environment:
-        run(environment, SEND, Fault.ANSWER_LOST, Redelivery.LATE)
+        run(environment, SEND, Fault.KILLED_AFTER, Redelivery.LATE)
         lines = environment.workers[-1].lines()
         assert "already_processed" in [line.get("event") for line in lines]
 

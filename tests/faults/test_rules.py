@@ -1,6 +1,5 @@
 """The rules judge evidence, and the operator decides what no worker may decide."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import boto3
@@ -289,25 +288,3 @@ def test_operator_releases_a_failure_whose_cause_is_fixed(office: Office) -> Non
     office.store.record_failure(NEXT_LEASE, FAILURE)
     assert Decision.RELEASED is office.operator.release_failed(KEY, NOW)
     assert Status.RETRY is office.record().status
-
-
-def release(office: Office) -> None:
-    """Let another operator be faster."""
-    office.table.release(office.record(), NOW)
-
-
-def release_and_take_over(office: Office) -> None:
-    """Let another operator be faster, and a worker after that."""
-    release(office)
-    office.store.take_over(NEXT_LEASE, office.record())
-
-
-@pytest.mark.parametrize("change", [release, release_and_take_over])
-def test_changed_record_is_not_released(office: Office, change: Callable[[Office], None]) -> None:
-    """A release applies to the record that was seen: a second one must not undo later work."""
-    seen = office.record()
-    change(office)
-    before = office.record()
-    with pytest.raises(ConditionFailed):
-        office.table.release(seen, NOW)
-    assert before == office.record()

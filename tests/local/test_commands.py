@@ -22,7 +22,7 @@ from local.aws import Aws
 from local.channel import record_key
 from local.contexts import EXAMPLE, company_id, example, read_context, with_new_ids
 from local.demo import run as demo
-from local.demo.scenarios import Checks, Scenario, writes_message_sid
+from local.demo.scenarios import Checks, Scenario
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import Alert
 from local.emulator.feed import Changes
@@ -428,21 +428,6 @@ def test_a_failed_first_message_ends_the_demo(
     demo.run_scenarios(Scenario(none, none, screen, checks))
     assert ["sent"] == checks.failed
     assert "the other scenarios are skipped" in screen.text()
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ({":sid": {"S": "SM" + "0a" * 16}}, True),
-        ({":sid": {"S": "MM" + "0a" * 16}}, True),
-        ({":status": {"S": "sending"}, ":n": {"N": "1"}}, False),
-        ({":text": {"S": "about SM" + "0a" * 16}}, False),
-    ],
-)
-def test_the_final_update_is_recognized(values: dict[str, Any], expected: bool) -> None:
-    """The final update is the one that writes a message's sid."""
-    assert expected is writes_message_sid({"ExpressionAttributeValues": values})
-    assert not writes_message_sid({})
 
 
 @pytest.mark.parametrize(

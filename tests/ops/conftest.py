@@ -56,8 +56,10 @@ def operator(
     deployed = variables(channel.queue_url, channel.table, channel.openai, channel.twilio)
     session.deployments.clear()
     # On a busy machine the fake may take longer than the function's two seconds.
-    deployed |= {"TWILIO_TIMEOUT_SECONDS": "20", "HANDOFF_QUEUE_URL": urls[-1]}
-    monkeypatch.setenv("HANDOFF_QUEUE_URL", urls[-1])
+    changed = {"TWILIO_TIMEOUT_SECONDS": "20", "HANDOFF_QUEUE_URL": urls[-1]}
+    for name, value in changed.items():
+        monkeypatch.setenv(name, value)
+    deployed |= changed
     session.deployments.add(deployed, dict(zip(outputs, urls, strict=False)))
     monkeypatch.setattr(endpoints, "new_session", lambda: session)
     found, is_processing = OperatorChannel(channel, session.deployments, *urls), Lock()

@@ -4,7 +4,8 @@ Servers and account live for the session and are emptied for each test. A confte
 fixtures that it needs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
@@ -95,23 +96,22 @@ def secrets(aws: None) -> None:  # noqa: ARG001 - the secrets' account
     create_secrets()
 
 
-@pytest.fixture
-def channel(  # noqa: PLR0917 - fixtures are positional
+@contextmanager
+def cold_channel(  # noqa: PLR0917 - what a channel consists of
     queue_url: str,
     table: str,
-    secrets: None,  # noqa: ARG001 - read by the channel
     openai: FakeOpenAI,
     twilio: FakeTwilio,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    read: Callable[[], str],
 ) -> Iterator[Channel]:
-    """A channel whose handler starts cold."""
-    for name, value in variables(queue_url, table, openai, twilio).items():
-        monkeypatch.setenv(name, value)
+    """Yield a channel whose handler starts cold; `read` returns its output since the last call."""
     handoff_url = clients().sqs.create_queue(QueueName="handoff")["QueueUrl"]
-    monkeypatch.setenv("HANDOFF_QUEUE_URL", handoff_url)
+    names = {"HANDOFF_QUEUE_URL": handoff_url, **variables(queue_url, table, openai, twilio)}
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
     index.batch_handler.cache_clear()
-    output = Output(lambda: capsys.readouterr().out)
+    output = Output(read)
     with restore_loggers():  # the handler logs to a stream that is closed after the test
         yield Channel(
             **vars(clients()),
@@ -124,6 +124,22 @@ def channel(  # noqa: PLR0917 - fixtures are positional
             read_metrics=output.metrics,
         )
     index.batch_handler.cache_clear()
+
+
+@pytest.fixture
+def channel(  # noqa: PLR0917 - fixtures are positional
+    queue_url: str,
+    table: str,
+    secrets: None,  # noqa: ARG001 - read by the channel
+    openai: FakeOpenAI,
+    twilio: FakeTwilio,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Channel]:
+    """A channel whose handler starts cold."""
+    ports = (queue_url, table, openai, twilio, monkeypatch)
+    with cold_channel(*ports, lambda: capsys.readouterr().out) as one:
+        yield one
 
 
 @pytest.fixture

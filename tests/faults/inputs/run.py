@@ -20,17 +20,15 @@ from local.fakes.faults import Fault, Match
 from tests.faults.inputs.generators import MARK, Expectation, ExtremeBody, extreme_bodies
 from tests.faults.rules import Result, Rule, Violation
 from tests.support.aws_account import (
-    clients,
     create_queue,
     create_secrets,
     create_table,
     fake_openai,
     fake_twilio,
     mocked_account,
-    variables,
 )
 from tests.support.channel import API_KEY, TOKEN, Channel, context
-from tests.support.logs import Output, restore_loggers
+from tests.support.fixtures import cold_channel
 
 EXTREME, ORDINARY = "conversation-extreme", "conversation-ordinary"
 MAX_LINE_LENGTH = 8_000
@@ -272,40 +270,23 @@ def run(bodies: int, on_progress: Callable[[int, int], None]) -> BodiesResult:
 
 @contextmanager
 def _channel(written: StringIO) -> Iterator[Channel]:
+    def read() -> str:
+        text = written.getvalue()
+        written.seek(0)
+        written.truncate()
+        return text
+
     with (
         mocked_account(),
         fake_openai() as openai,
         fake_twilio() as twilio,
         pytest.MonkeyPatch.context() as patch,
-        restore_loggers(),
     ):
-        queue_url, table = create_queue(), create_table()
         create_secrets()
-        # On a busy machine the fake may take longer than the two seconds of the tests.
-        own = {"TWILIO_TIMEOUT_SECONDS": "20"}
-        for name, value in (variables(queue_url, table, openai, twilio) | own).items():
-            patch.setenv(name, value)
-        handoff_url = clients().sqs.create_queue(QueueName="handoff")["QueueUrl"]
-        patch.setenv("HANDOFF_QUEUE_URL", handoff_url)
-
-        def read() -> str:
-            text = written.getvalue()
-            written.seek(0)
-            written.truncate()
-            return text
-
-        index.batch_handler.cache_clear()
-        output = Output(read)
-        with redirect_stdout(written):
-            index.batch_handler()
-        yield Channel(
-            **vars(clients()),
-            queue_url=queue_url,
-            handoff_url=handoff_url,
-            table=table,
-            openai=openai,
-            twilio=twilio,
-            read_log=output.log,
-            read_metrics=output.metrics,
-        )
-        index.batch_handler.cache_clear()
+        parts = (create_queue(), create_table(), openai, twilio)
+        with cold_channel(*parts, patch, read) as channel:
+            # On a busy machine the fake may take longer than the two seconds of the tests.
+            patch.setenv("TWILIO_TIMEOUT_SECONDS", "20")
+            with redirect_stdout(written):
+                index.batch_handler()
+            yield channel

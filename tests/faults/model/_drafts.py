@@ -216,8 +216,9 @@ class DraftsEnvironment(EventsEnvironment):
 
     def is_undecidable(self, record: Record | None) -> bool:
         """Return whether a draft waits that no operator finds."""
-        is_held = record is not None and record.status is Status.AWAITING_APPROVAL
-        return is_held and record.key not in self._list_held()
+        if record is None or record.status is not Status.AWAITING_APPROVAL:
+            return False
+        return record.key not in self._list_held()
 
     def _list_held(self) -> list[RecordKey]:
         return self._approvals.list_held(self.clock() + LATER)

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import as_completed
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from math import inf
@@ -35,7 +35,7 @@ from tests.faults.model.schedules import (
     written,
 )
 from tests.faults.operator_decisions import DECISIONS
-from tests.faults.parallel import process_pool
+from tests.faults.report import OnProgress
 from tests.faults.rules import Result, Violation
 
 MAX_BUSY = 3
@@ -438,17 +438,13 @@ class SchedulesResult(Result):
 
 
 def run(
-    schedules: int, seed: int, on_progress: Callable[[int, int], None], alter: Alter | None = None
+    pool: Executor, schedules: int, seed: int, on_progress: OnProgress, alter: Alter = unaltered
 ) -> SchedulesResult:
     """Run that many schedules, or a few more."""
-    seeds = range(seed, seed + -(-schedules // SHARD))
-    results = (run_shard(one, alter) for one in seeds) if alter else _in_parallel(seeds)
-    total = SchedulesResult()
-    for result in results:
-        total += result
+    seeds, total = range(seed, seed + -(-schedules // SHARD)), SchedulesResult()
+    for shard in as_completed([pool.submit(run_shard, one, alter) for one in seeds]):
+        total += shard.result()
         on_progress(total.schedules, len(seeds) * SHARD)
-        if alter and total.violations:
-            break
     return total
 
 
@@ -472,12 +468,6 @@ def _counted(reached: Iterable[set[Situation]]) -> Counter[str]:
     return Counter(
         what for each in reached for what in each | (set() if each.isdisjoint(DECIDED) else decided)
     )
-
-
-def _in_parallel(seeds: range) -> Iterator[SchedulesResult]:
-    with process_pool() as pool:
-        for shard in as_completed([pool.submit(run_shard, seed) for seed in seeds]):
-            yield shard.result()
 
 
 def _violation(seed: int, schedule: Schedule, problem: Problem, alter: Alter) -> Violation:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from tests.faults.operator_decisions import (
     dynamodb_table,
     should_redrive,
 )
-from tests.faults.parallel import process_pool
 from tests.faults.process_faults._clock import SharedTime
 from tests.faults.process_faults._environment import (
     CONTEXT,
@@ -283,24 +282,22 @@ def driver() -> Iterator[Driver]:
         yield Driver(made, Path(scratch))
 
 
-def all_cells(handler: str = OURS) -> tuple[Cell, ...]:
+def all_cells(pool: Executor, handler: str = OURS) -> tuple[Cell, ...]:
     """Return every cell, for the calls that this handler makes."""
-    with process_pool(DRIVERS) as pool:
-        boundaries = list(pool.map(_boundaries, SCENARIOS, [handler] * len(SCENARIOS)))
+    boundaries = pool.map(_boundaries, SCENARIOS, [handler] * len(SCENARIOS))
     return tuple(cells_of(boundary for part in boundaries for boundary in part))
 
 
 def run_cells(
-    cells: Sequence[Cell], handler: str, on_progress: Callable[[int, int], None]
+    pool: Executor, cells: Sequence[Cell], handler: str, on_progress: Callable[[int, int], None]
 ) -> CellsResult:
     """Run cells with the handler of that name; progress is cells done, of how many."""
     results: dict[Cell, CellResult] = {}
     runs = tuple(fewest_runs(cells).items())
     parts = [runs[start : start + RUNS_PER_TASK] for start in range(0, len(runs), RUNS_PER_TASK)]
-    with process_pool(DRIVERS) as pool:
-        for task in as_completed([pool.submit(_run, part, handler) for part in parts]):
-            results |= {result.cell: result for result in task.result()}
-            on_progress(len(results), len(cells))
+    for task in as_completed([pool.submit(_run, part, handler) for part in parts]):
+        results |= {result.cell: result for result in task.result()}
+        on_progress(len(results), len(cells))
     return CellsResult.of(handler, (results[cell] for cell in cells))
 
 

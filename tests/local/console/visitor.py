@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from playwright.sync_api import Locator, Page, expect
 
+from lambda_src.core import RecordKey
 from local.cloud import LocalCloud
 from local.contexts import example
 from local.fakes import Fault, Match
@@ -17,12 +18,19 @@ expect.set_options(timeout=TIMEOUT_MS)
 SENT, UNDELIVERED, REFUSED, UNKNOWN = (f"+44770090090{number}" for number in range(4))
 APPROVED, EDITED, REJECTED = (f"+44770090091{number}" for number in range(3))
 REFUSAL = "21612"
+UNDELIVERED_CODE = "63016"
 INVENTED = "Your place is reserved. Call 0800 123 4567."
 
 
 def conversation(number: str) -> str:
     """Return the id of the conversation with a recipient."""
     return f"conversation {number[-3:]}"
+
+
+def status(cloud: LocalCloud, number: str) -> str:
+    """Return the status of the conversation with a recipient."""
+    record = cloud.channel.record(RecordKey(number, conversation(number)))
+    return str(record.get("conversation_status"))
 
 
 def send_with_faults(cloud: LocalCloud, fakes: FakeVendors) -> None:
