@@ -1,17 +1,22 @@
 """What `make local` needs while nothing happens: when it has started, and after many messages."""
 
+import re
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from lambda_src.core import RecordKey
 from local import paths
 from local.aws import Aws, base_environment
 from local.channel import deployed_channels
@@ -33,18 +38,23 @@ BATCH_SIZE = 10
 MAX_QUEUED = 300
 LOAD_SECONDS = 300
 """Longest time in which the queues must become shorter."""
+PAGE_RECIPIENT = "+447700900999"
+PAGE_TIMEOUT_SECONDS = 60
 QUIET_SECONDS = IDLE_SECONDS + 30
 """Then the functions' processes have ended."""
 OBSERVED_SECONDS = 60
-MAX_MEMORY_MB, MAX_PROCESSOR_PERCENT = 300, 3
+MAX_MEMORY_MB, MAX_PROCESSOR_PERCENT, MAX_PAGE_SECONDS = 300, 3, 1
 COLUMNS = (
     *("messages before", "memory (PSS), MB", "RSS, MB", "processor, % of a core"),
-    *("ops status, s", "local send, s", "met"),
+    *("ops status, s", "local send, s", "page, s", "met"),
 )
 CAPTION = (
     f"Goals: at most {MAX_MEMORY_MB} MB and {MAX_PROCESSOR_PERCENT} % of a core, in the sum of all"
-    " processes of `make local`."
+    f" processes of `make local`; a change is on an open page within {MAX_PAGE_SECONDS} s."
 )
+PAGE_UPDATES = 5
+"""Changes whose way to an open page is measured; the slowest counts."""
+PAGE_URL = re.compile(r"http://127\.0\.0\.1:\d+/\?token=\S+")
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,7 @@ class Idle:
         processor_percent: Processor time, in percent of a core.
         status_seconds: Duration of `ops status`.
         send_seconds: Duration of `local send`, until its message is sent.
+        page_seconds: Longest time from the write of a record to an open page of the web console.
     """
 
     messages: int
@@ -66,11 +77,16 @@ class Idle:
     processor_percent: float
     status_seconds: float
     send_seconds: float
+    page_seconds: float
 
     @property
     def is_met(self) -> bool:
         """Whether the goals are met."""
-        return self.pss_mb <= MAX_MEMORY_MB and self.processor_percent <= MAX_PROCESSOR_PERCENT
+        return (
+            self.pss_mb <= MAX_MEMORY_MB
+            and self.processor_percent <= MAX_PROCESSOR_PERCENT
+            and self.page_seconds <= MAX_PAGE_SECONDS
+        )
 
     def row(self) -> tuple[str, ...]:
         """Return the row of the table."""
@@ -81,16 +97,17 @@ class Idle:
             f"{self.processor_percent:.1f}",
             f"{self.status_seconds:.1f}",
             f"{self.send_seconds:.1f}",
+            f"{self.page_seconds:.2f}",
             "yes" if self.is_met else "no",
         )
 
 
 def measure(messages: int, on_progress: OnProgress) -> list[Idle]:
     """Measure `make local` after its start, and after a number of messages."""
-    with _running() as (process, state):
-        before = _idle(process, 0)
+    with _running() as (process, state, page):
+        before = _idle(process, state, page, 0)
         _process(state, messages, on_progress)
-        return [before, _idle(process, messages)]
+        return [before, _idle(process, state, page, messages)]
 
 
 def idle_table(measured: list[Idle]) -> Table:
@@ -100,13 +117,15 @@ def idle_table(measured: list[Idle]) -> Table:
 
 
 @contextmanager
-def _running() -> Iterator[tuple[psutil.Process, LocalCloudState]]:
+def _running() -> Iterator[tuple[psutil.Process, LocalCloudState, str]]:
+    """Run `make local`; yield its process, its state and the address of its web console."""
     with tempfile.TemporaryDirectory() as scratch:
+        log = Path(scratch) / "up.log"
         up = GuardedProcess(
             [sys.executable, "-m", "local", "up"],
             env=base_environment(),
             cwd=paths.ROOT,
-            log=Path(scratch) / "up.log",
+            log=log,
         )
         with up:
             state = wait_for(
@@ -114,7 +133,10 @@ def _running() -> Iterator[tuple[psutil.Process, LocalCloudState]]:
             )
             if state is None:
                 raise RuntimeError(f"`make local` did not start:\n{up.last_lines()}")
-            yield psutil.Process(state.pid), state
+            page = wait_for(lambda: PAGE_URL.search(log.read_text("utf-8")), START_SECONDS)
+            if page is None:
+                raise RuntimeError(f"`make local` serves no web console:\n{up.last_lines()}")
+            yield psutil.Process(state.pid), state, page[0]
 
 
 def _process(state: LocalCloudState, messages: int, on_progress: OnProgress) -> None:
@@ -147,7 +169,7 @@ def _wait_until_queued(feed: Feed, maximum: int) -> None:
         raise TimeoutError(f"{queued()} messages are queued still")
 
 
-def _idle(process: psutil.Process, messages: int) -> Idle:
+def _idle(process: psutil.Process, state: LocalCloudState, page: str, messages: int) -> Idle:
     time.sleep(QUIET_SECONDS)
     processes = [process, *process.children(recursive=True)]
     before, started = _cpu_seconds(processes), time.monotonic()
@@ -161,7 +183,33 @@ def _idle(process: psutil.Process, messages: int) -> Idle:
         processor_percent=100 * used,
         status_seconds=_duration("ops", "status", "--local"),
         send_seconds=_duration("local", "send", str(EXAMPLE), "--new"),
+        page_seconds=_page_seconds(state, page),
     )
+
+
+def _page_seconds(state: LocalCloudState, page: str) -> float:
+    """Return the longest time until a new record is on an open page of the web console."""
+    aws = Aws(state.endpoint, state.account, state.region)
+    channel = deployed_channels(aws, default_project())[CHANNEL]
+    origin = page.partition("?")[0]
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
+    )
+    direct.open(page, timeout=PAGE_TIMEOUT_SECONDS).close()
+    delays = []
+    for _ in range(PAGE_UPDATES):
+        key = RecordKey(PAGE_RECIPIENT, f"page-{uuid.uuid4().hex}")
+        with direct.open(f"{origin}live/conversations", timeout=PAGE_TIMEOUT_SECONDS) as stream:
+            stream.readline()  # the page is open
+            channel.send(
+                example(CHANNEL, conversation_id=key.conversation_id, recipient=key.primary_channel)
+            )
+            while key.conversation_id.encode() not in stream.readline():
+                pass
+            seen = time.time()
+        created = datetime.fromisoformat(channel.record(key)["created_at"])
+        delays.append(seen - created.timestamp())
+    return max(delays)
 
 
 def _cpu_seconds(processes: list[psutil.Process]) -> float:

@@ -31,7 +31,6 @@ LONGEST_FIRST = (
     "tests/distribution/",
     "tests/local/cloud/",
     "tests/local/emulator/",
-    "tests/local/test_whole_commands.py",
     "tests/services/test_handler_time.py",
     "tests/services/test_handler_bodies.py",
     "tests/services/test_handler.py",

@@ -115,6 +115,8 @@ VENDOR_CHECK_SECONDS = 3_600
 """Time between two runs of the vendor check."""
 RETIREMENT_DAYS = 30
 """How many days before its end a model in use counts as retiring."""
+TEMPLATE_APPROVED = "approved"
+"""The approval state of a template that may be sent."""
 LOOKUP_DELAYS_SECONDS = (3_600, 21_600, 86_400, 259_200)
 """When the vendor is asked about a message whose delivery status is open, after its send."""
 APPROVED_QUEUED_AGAIN_AFTER_SECONDS = 86_400

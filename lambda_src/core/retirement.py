@@ -12,7 +12,13 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, Protocol
 
-from lambda_src.core.contract import RETIREMENT_DAYS, LogEvent, Metric, Step
+from lambda_src.core.contract import (
+    RETIREMENT_DAYS,
+    TEMPLATE_APPROVED,
+    LogEvent,
+    Metric,
+    Step,
+)
 from lambda_src.core.deadlines import map_with_deadline
 from lambda_src.core.errors import (
     AccountRefused,
@@ -26,8 +32,6 @@ log = logging.getLogger(__name__)
 
 MODEL_NOT_FOUND = "openai_model_not_found"
 """The failure code of a model that OpenAI does not serve, or not to this key's project."""
-APPROVED = "approved"
-"""The state of a template that may be sent."""
 MAX_KEYS = 5
 """Keys that are asked about a model, until one of them is accepted."""
 REQUEST_SECONDS = 10.0
@@ -171,7 +175,7 @@ class UnapprovedTemplates:
         is_done = map_with_deadline(deadline - self.clock(), check, references, pool)
         if errors and not states:
             raise errors[0]
-        unapproved = sum(state not in {"", APPROVED} for state in states)
+        unapproved = sum(state not in {"", TEMPLATE_APPROVED} for state in states)
         self.metrics.publish({Metric.TEMPLATES_NOT_APPROVED: unapproved}, {})
         if not is_done:
             raise TransientFailure(LogEvent.OUT_OF_TIME, Step.SECRETS)
@@ -182,7 +186,7 @@ class UnapprovedTemplates:
         if not credentials.template_id:
             return ""
         state = self.state(credentials)
-        if state != APPROVED:
+        if state != TEMPLATE_APPROVED:
             log.warning(
                 "a template is not approved: %s",
                 state,

@@ -16,7 +16,7 @@ from lambda_src.core import (
     TextFormat,
     TransientFailure,
 )
-from lambda_src.core.retirement import APPROVED
+from lambda_src.core.contract import TEMPLATE_APPROVED
 from lambda_src.services.twilio.callbacks import MESSAGE_SID
 from lambda_src.services.twilio.errors import classify
 from lambda_src.services.twilio.http import DeadlineHttpClient
@@ -93,8 +93,8 @@ def check_with_approval(settings: Settings, credentials: TwilioCredentials) -> N
         ProcessingError: As `check_credentials`, or the template is not approved.
     """
     check_credentials(settings, credentials)
-    state = template_state(settings, credentials) if credentials.template_id else APPROVED
-    if state != APPROVED:
+    state = template_state(settings, credentials) if credentials.template_id else TEMPLATE_APPROVED
+    if state != TEMPLATE_APPROVED:
         raise ConfigurationRefused(
             "twilio_template_not_approved", Step.SETTLE, f"the template is {state} at WhatsApp"
         )

@@ -31,7 +31,7 @@ MAX_CONVERSATIONS = 12_000
 """The conversations that are remembered, the latest; `ops conversation list --local` has all."""
 MAX_STEPS = 60
 """The steps of one conversation that are remembered, the latest."""
-MAX_LINES = 20_000
+MAX_LINES = 5_000
 """The lines of each log that are searched, the latest."""
 BATCH_RECEIVED = f'"{LogEvent.BATCH_RECEIVED}"'
 AT_WORK = frozenset({Status.PROCESSING, Status.SENDING})

@@ -18,7 +18,8 @@ from local.aws import Aws
 from local.emulator.ministack_process import CHANGES_PATH
 from local.errors import LocalCloudError
 
-REQUEST_SECONDS = 10
+REQUEST_SECONDS = 60
+"""The embedded AWS answers one request after the other, and a scan of many records takes long."""
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -23,6 +23,7 @@ AWS_LOG = "embedded-aws.log"
 START_SECONDS = 30
 POLL_SECONDS = 0.05
 MEMORY_DIRECTORY = Path("/dev/shm")  # noqa: S108 - only for directories with random names
+CONNECTION_ERRORS = BotocoreConnectionError, HTTPClientError, urllib.error.URLError, TimeoutError
 MIN_MEMORY_BYTES = 2 * 1024**3
 
 
@@ -133,5 +134,5 @@ def map_connection_errors(log: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (BotocoreConnectionError, HTTPClientError, urllib.error.URLError) as error:
+    except CONNECTION_ERRORS as error:
         raise LocalCloudError(f"the embedded AWS no longer responds; its log: {log}") from error

@@ -27,6 +27,7 @@ Run as a script by the interpreter of .venv-cloud, which has MiniStack but not t
 # ruff: noqa: SLF001 - the replaced methods are private
 
 import array
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -39,6 +40,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -434,6 +436,12 @@ def _is_idle(worker: Any, since: float) -> bool:
     return is_logged and not worker.in_use and worker.last_used < since
 
 
+def return_memory() -> None:
+    """Return free memory to the system, where the C library can do so."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def repeat(action: Callable[[], object], seconds: float) -> None:
     """Repeat an action in a thread until the process ends."""
 
@@ -552,6 +560,7 @@ if __name__ == "__main__":
     lambda_runtime.Worker._read_stderr = read_log
     lambda_runtime.Worker._drain_stderr_bounded = log_of_invocation
     repeat(lambda: end_idle_processes(lambda_runtime), REAP_SECONDS)
+    repeat(return_memory, IDLE_SECONDS)
     apigateway._cors_preflight_response = answer_preflight(apigateway)
     cloudwatch._evaluate_alarm = evaluate_alarms(cloudwatch)
     lambda_svc._execute_function_warm = log_failed_starts(lambda_svc._execute_function_warm)

@@ -8,7 +8,7 @@ from itertools import permutations, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import boto3
+import pytest
 
 from lambda_src import index, receiver, scheduler, vendor_check
 from lambda_src.core import OpenWork, RecordKey
@@ -18,7 +18,7 @@ from stacks.channels import CHANNELS
 from tests.alarms.situations import SITUATIONS
 from tests.contract.conftest import runtime_clients
 from tests.infra.synthesis import DELIVERY, STACKS, Synthesized, synthesize
-from tests.ops.conftest import operator  # noqa: F401 - a fixture
+from tests.ops.conftest import SharedSession, operator  # noqa: F401 - a fixture
 from tests.ops.conversation_states import DRAFT
 from tests.ops.operator_channel import ALIAS, OperatorChannel, to
 from tests.support.callbacks import Callbacks
@@ -346,15 +346,21 @@ def test_permissions_of_services() -> None:
     assert not _of_services(with_key, "AWS::SQS::QueuePolicy", "PolicyDocument")
 
 
+@pytest.fixture
+def session(account: None) -> SharedSession:  # noqa: ARG001 - where the clients are
+    """Return the tool's session, which has made no client yet."""
+    return SharedSession()
+
+
 def test_operators_have_the_permissions_that_the_tool_uses(
     operator: OperatorChannel,  # noqa: F811 - a fixture
+    session: SharedSession,
     tmp_path: Path,
 ) -> None:
     """Over every command, the tool's calls and the operator policy are the same."""
     index.batch_handler()  # its clients are created before the calls are recorded
     calls: set[Call] = set()
-    session: Any = boto3.DEFAULT_SESSION
-    _record_calls(session.events, calls)
+    _record_calls(session.get_component("event_emitter"), calls)
     for command, answer in _commands(operator, tmp_path / "context.json"):
         result = operator.run(*command.split(), answer=answer)
         assert 0 == result.exit_code, (command, result.output)

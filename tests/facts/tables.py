@@ -39,6 +39,18 @@ NOT_NAMES = (
 """Words of currencies' names that have other meanings before or after a number."""
 HEAD_FIRST = {"fr", "es", "it", "pt_BR", "pl"}
 """Languages that say "pounds British"."""
+ABBREVIATIONS = {
+    "Bs": "BOB VES",
+    "Dhs": "AED",
+    "KSh": "KES",
+    "Ksh": "KES",
+    "Rp": "IDR",
+    "Rs": "INR LKR MUR NPR PKR",
+    "Tk": "BDT",
+}
+"""Abbreviations before an amount, "Rs. 500", as they are written: in capitals they mean others."""
+LOWER_CASE = "brl chf eur gbp inr jpy pln usd"
+"""Codes that are no words in small letters."""
 MINOR_UNITS = (
     "¢ ct cent cents pence penny eurocent eurocents centime centimes céntimo céntimos centesimo"
     " centesimi centavo centavos grosz grosze groszy pfennig rappen øre öre"
@@ -103,6 +115,7 @@ def write_tables() -> None:
         "percent": PERCENT,
         "minor_units": MINOR_UNITS,
         "codes": " ".join(_codes()),
+        "abbreviations": ABBREVIATIONS,
         "symbols": _symbols(),
         "currencies": _currencies(),
         "domains": " ".join(_domains()),
@@ -240,6 +253,8 @@ def _symbols() -> dict[str, str]:
     }.items():
         for symbol in symbols.split():
             found[_symbol_key(symbol)].add(code)
+    for code in LOWER_CASE.split():
+        found[code].add(code.upper())
     return {
         symbol: " ".join(sorted(found[symbol])) for symbol in sorted(found) if symbol not in _UNFIT
     }

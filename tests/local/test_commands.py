@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,9 +21,10 @@ from lambda_src.utils.assistant_definitions import AssistantFiles
 from local import cli, paths, up
 from local.aws import Aws
 from local.channel import record_key
+from local.cloud import LocalCloud
 from local.contexts import EXAMPLE, company_id, example, read_context, with_new_ids
 from local.demo import run as demo
-from local.demo.scenarios import Checks, Scenario, writes_message_sid
+from local.demo.scenarios import Checks, Scenario
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import Alert
 from local.emulator.feed import Changes
@@ -148,7 +150,9 @@ def test_a_running_local_cloud_writes_its_state(tmp_path: Path) -> None:
     with FakeVendors() as vendors:
         aws = Aws(ENDPOINT, ACCOUNT, "us-east-1")
         proxy = SimpleNamespace(origin="proxy")
-        cloud: Any = SimpleNamespace(aws=aws, vendors=vendors, dynamodb_proxy=proxy)
+        named = {**vendors.by_name(), "aws": proxy}
+        cloud: Any = SimpleNamespace(aws=aws, vendors=vendors, fakes=named, operator_proxy=proxy)
+        cloud.state = partial(LocalCloud.state, cloud)
         with state_file(cloud, path):
             state = LocalCloudState(**json.loads(path.read_text("utf-8")))
         urls, origins = vendors.function_environment(), [vendors.twilio.origin, vendors.ses.origin]
@@ -156,7 +160,12 @@ def test_a_running_local_cloud_writes_its_state(tmp_path: Path) -> None:
     fakes = {"openai": urls["OPENAI_BASE_URL"].removesuffix("/v1"), "aws": "proxy"}
     fakes |= dict(zip(("twilio", "ses"), origins, strict=True))
     expected = LocalCloudState(
-        *here, inboxes=origins, base_urls=urls, list_lag_seconds=120, fakes=fakes
+        *here,
+        inboxes=origins,
+        base_urls=urls,
+        list_lag_seconds=120,
+        fakes=fakes,
+        dynamodb="proxy",
     )
     assert expected == state
     assert not path.exists()
@@ -428,21 +437,6 @@ def test_a_failed_first_message_ends_the_demo(
     demo.run_scenarios(Scenario(none, none, screen, checks))
     assert ["sent"] == checks.failed
     assert "the other scenarios are skipped" in screen.text()
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ({":sid": {"S": "SM" + "0a" * 16}}, True),
-        ({":sid": {"S": "MM" + "0a" * 16}}, True),
-        ({":status": {"S": "sending"}, ":n": {"N": "1"}}, False),
-        ({":text": {"S": "about SM" + "0a" * 16}}, False),
-    ],
-)
-def test_the_final_update_is_recognized(values: dict[str, Any], expected: bool) -> None:
-    """The final update is the one that writes a message's sid."""
-    assert expected is writes_message_sid({"ExpressionAttributeValues": values})
-    assert not writes_message_sid({})
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class SharedSession(Session):
 
     def create_client(self, service_name: str, *arguments: Any, **options: Any) -> Any:
         if service_name not in self._shared:
-            made = super().create_client(service_name, *arguments, **options)  # type: ignore[call-overload]  # of any service
+            made = super().create_client(service_name, *arguments, **options)
             self._shared[service_name] = made
         return self._shared[service_name]
 

@@ -50,15 +50,6 @@ def lost(operator: OperatorChannel) -> OperatorChannel:
     return operator
 
 
-def test_without_a_decision_nothing_changes(lost: OperatorChannel) -> None:
-    """The facts and the possible decisions are shown; a dry run says that nothing was changed."""
-    before = lost.channel.record("lost")
-    result = lost.run("unknown", "resolve", "lost")
-    assert "it was not sent (from now on)" in result.stdout
-    assert not lost.succeed("unknown", "resolve", "lost", "--not-sent", "--dry-run")["changed"]
-    assert before == lost.channel.record("lost")
-
-
 def test_only_a_sid_of_this_conversation_is_recorded(lost: OperatorChannel) -> None:
     """Malformed, unknown and other conversations' sids are refused, and so are two decisions."""
     lost.channel.deliver(context(conversation_id="other"))

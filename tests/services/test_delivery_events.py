@@ -146,8 +146,7 @@ def test_a_late_failure_is_classified(callbacks: Callbacks, sid: str, code: str)
 def test_a_late_opt_out_suppresses(callbacks: Callbacks, sid: str, is_full: bool) -> None:
     """In the record's write, or alone; a duplicate does not repeat what an operator lifted."""
     if is_full:
-        entries = [{"status": "sent", "at": "x", "error_code": str(code)} for code in range(20)]
-        callbacks.channel.set_fields(delivery_events=entries, delivery_status="failed")
+        _fill_history(callbacks)
     callbacks.report("undelivered", sid, ErrorCode="63033")
     assert 1 == len(callbacks.channel.deliver(context(conversation_id="the next")))
     assert ("failed", "recipient_suppressed") == callbacks.channel.status("the next")
@@ -155,6 +154,22 @@ def test_a_late_opt_out_suppresses(callbacks: Callbacks, sid: str, is_full: bool
         _lift_suppressions(callbacks)
         callbacks.report("undelivered", sid, ErrorCode="63033")
         callbacks.send("another")
+
+
+def test_an_event_beyond_a_full_history_changes_nothing(callbacks: Callbacks, sid: str) -> None:
+    """The first failure and its code stay."""
+    _fill_history(callbacks)
+    callbacks.channel.set_fields(delivery_error_code="63100")
+    callbacks.report("failed", sid, ErrorCode="63101")  # ends the scheduled lookups
+    before = callbacks.channel.record()
+    callbacks.report("failed", sid, ErrorCode="63102")
+    assert before == callbacks.channel.record()
+    assert ("failed", "63100") == callbacks.delivery()
+
+
+def _fill_history(callbacks: Callbacks) -> None:
+    entries = [{"status": "sent", "at": "x", "error_code": str(code)} for code in range(20)]
+    callbacks.channel.set_fields(delivery_events=entries, delivery_status="failed")
 
 
 def _lift_suppressions(callbacks: Callbacks) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from typing import Any
 from unittest.mock import Mock
@@ -51,9 +52,15 @@ from tests.support.runtime import KEY
 RECORD_KEY = items.key_attributes(KEY)
 
 
+@cache
+def _session() -> boto3.Session:
+    """Return a session of this module's clients, which takes longer to make than a client."""
+    return boto3.Session()
+
+
 def table_on(table: str, client: Any = None, days: int | None = None) -> ConversationsTable:
     """Return the adapter with a client of its own, unless there is one, and a retention."""
-    client = client or boto3.Session().client("dynamodb")
+    client = client or _session().client("dynamodb")
     return ConversationsTable(client, table, "1.0.0", Retention(days), channel="whatsapp")
 
 
@@ -79,7 +86,7 @@ def table_answering(table: str, status: int, body: bytes) -> ConversationsTable:
 
 
 def _intercepted(table: str, answer: Callable[..., Any]) -> ConversationsTable:
-    client = boto3.Session().client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+    client = _session().client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
     client.meta.events.register_first("before-send.dynamodb.*", answer)
     return table_on(table, client)
 
@@ -242,7 +249,7 @@ def test_a_call_without_an_answer_fails_by_its_type(
 
 def test_the_client_identifies_the_product(table: str) -> None:
     """CloudTrail shows it; AWS itself refuses an invalid call, which the SDK does not check."""
-    client = boto3.Session().client("dynamodb", config=AWS_CLIENT)
+    client = _session().client("dynamodb", config=AWS_CLIENT)
     agents: list[str] = []
     client.meta.events.register(
         "before-send.dynamodb.*",

@@ -78,14 +78,25 @@ def test_a_failed_request_is_not_repeated(
 
 
 def test_rate_limits_are_passed_on(processor: OpenAIProcessor, openai: FakeOpenAI) -> None:
-    """With their Retry-After; also that of a run."""
+    """With their Retry-After; also those of a failed response or run."""
     openai.fail_next(Fault.error(429, "rate_limit_exceeded", retry_after=37))
     with pytest.raises(RateLimited) as raised:
         processor.generate(API_KEY, REQUEST)
     assert 37 == raised.value.retry_after
-    openai.fail_next(Fault.failed("rate_limit_exceeded"))
-    with pytest.raises(RateLimited):
-        processor.generate(API_KEY, replace(REQUEST, engine=Engine.ASSISTANTS))
+    for engine in Engine:
+        openai.fail_next(Fault.failed("rate_limit_exceeded"))
+        with pytest.raises(RateLimited):
+            processor.generate(API_KEY, replace(REQUEST, engine=engine))
+
+
+@each_engine
+def test_free_text_is_requested_without_a_schema(
+    processor: OpenAIProcessor, engine: Engine
+) -> None:
+    """The answer has a text and no variables."""
+    definition = replace(DEFINITION, variables={})
+    answer = processor.generate(API_KEY, replace(REQUEST, engine=engine, definition=definition))
+    assert (True, {}) == (bool(answer.text), answer.variables)
 
 
 CANCEL = Match(paths=("*/cancel",))

@@ -73,6 +73,7 @@ OUTCOMES: dict[str, tuple[list[tuple[str, dict[str, str]]], tuple[Any, ...], int
     "a complaint suppresses only": ([("complaint", {})] * 2, ("queued", None, True), 0),
     "unreadable": ([("", {})], ("queued", None, False), 1),
     "another status": ([("dreaming", {})], ("queued", None, False), 1),
+    "no record": ([("delivered", {"conversation": "none"})], ("queued", None, False), 1),
     "a complaint about no intent": ([("complaint", {"intent": "-"})], ("queued", None, False), 1),
     "its complaint": ([("complaint", OTHER)], ("queued", None, True), 0),
 }

@@ -439,6 +439,11 @@ def test_a_file_becomes_a_definition_once(files: AssistantFiles, tmp_path: Path)
     assert first is files.find("valid")
 
 
+def test_the_ids_of_all_files_are_known(files: AssistantFiles) -> None:
+    """For the hint at a misspelled one."""
+    assert ["valid"] == files.names()
+
+
 def test_the_cache_is_bounded(files: AssistantFiles) -> None:
     """The ids come from messages."""
     for number in range(CACHE_SIZE + 10):

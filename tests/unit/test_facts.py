@@ -51,9 +51,11 @@ SUPPORTED = [
     "Gent.ma Sig.ra Rossi, Dott.ssa Bianchi, la marca di 5 prodotti, peso 5 kg; ma 3 sono qui",
     "m.in. 3 osoby, do 10 osób, w tym 2 nowe; 3 livres, 5 real examples, 3 out of 5, 5 may apply",
     "8時間、3日間、2か月",
+    "version 10.1.2.3? 10.0.0.0/8, 1.2.3.4.5/x, 300.1.2.3/x, RS 485, the three Rs",
     # amounts and percentages
     "£12.85, 12,85 €, 12.85 dollars, 12,85 Euro/Stunde, USD12.85, R$ 12,85, 12.85ポンド, zł 12,85",
     "€1,000; 1.000,00 €; EUR 1000; 1 000 euros; 1'000 Euro; €1k; a 1.000-Euro-Gutschein; 1,000.- €",
+    "Rs. 12.85, 12.85\nEUR, €\n1,000\n12 places, 1.000,- €\n12 places",
     "€1.2k to €1.5k, €1,200–€1,500, 1200 bis 1500 Euro, 0,15万ユーロ",
     "5%, 5 percent, 5 %, 5 Prozent, 5パーセント, 7.5 %, 7,5 pour cent",
     # dates
@@ -83,7 +85,8 @@ UNSUPPORTED = {
     FactKind.AMOUNT: "£12.86|12,58 €|13 pounds|€1001|£1.2m|1,5 Mio. €|50 cents|50 ct|$1,000"
     "|$1,200|99p"
     "|6 złotych|1.000 US-Dollar|CHF 1000|25 €|£3.3|１３ ＥＵＲ|¥2025|€1\u200b2"
-    "|20 libras esterlinas",
+    "|20 libras esterlinas|Rs. 500|Rs 500|Rp. 500.000|Bs. 20|500 eur"
+    "|£\n500|500\nEUR|US$\r\n2 Mio.",
     FactKind.PERCENTAGE: "6%|6 Prozent|5.5 %|10 per cent|1000 %|８％|12 por ciento",
     FactKind.DATE: "4 March|Tuesday 3 March|3 April|3 March 2026|2025-03-04|4.3.2025|3/14"
     "|el 4 de marzo"
@@ -103,7 +106,7 @@ UNSUPPORTED = {
     "|https://evil.example/をご覧"
     "|https://harbour.example日本.evil.com/jobs?id=5|whatsapp://send?text=x|evil.соm|EVIL.COM"
     "|https://harbour.example/jobs?id=5#pay|//evil.com|harbour\u2013example.com"
-    "|harbour.example:8/jobs?id=5",
+    "|harbour.example:8/jobs?id=5|10.1.2.3/pay|10.1.2.3:8080|192.168.0.1/?x=1",
     FactKind.EMAIL: "jobs@harbour.examples|evil@harbour.example|jobs@evil.example"
     "|jоbs@harbour.example"
     "|jobs@harbour.example.evil.com|jobs＠evil.com",
@@ -113,6 +116,7 @@ UNSUPPORTED = {
 HOSTILE = (
     "a|1|1.|1 |1-|1,|1'|1/|1:|a.|a-|a@|@|www.|http://|a.a/|(|)|€1|1€|3 March |Mon |+1 |00 |午後"
     "|1月|月|xn--|mil |p. |per |of |US-|a\u3002|\u200b|é|/a.com|1. |1 - |März |_|*|_a|* "
+    "|€\n|1\n|1.1.1.1:"
 )
 
 

@@ -233,6 +233,12 @@ _TOP_DOMAIN = rf"(?:[Xx][Nn]--[A-Za-z0-9-]{{1,59}}|[^\W\d_]{{2,24}})(?!{_LETTER}
 _HOST = rf"(?:{_LETTER}[\w-]{{0,62}}\.){{1,8}}{_TOP_DOMAIN}"
 _EMAIL = re.compile(rf"(?<![\w.%+-])[\w.%+-]{{1,64}}@{_HOST}")
 _DOMAIN = re.compile(rf"(?<!{_LETTER}){_HOST}(?::\d{{1,5}})?(?:[/?#\\][^{_STOP}]*)?")
+# Without a path or port it may be a version or a phone number, and 10.0.0.0/8 is a network.
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IP_ADDRESS = re.compile(
+    rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?::\d{{2,5}}(?!\d)|(?=[/\\](?!\d)|[?#]\w))"
+    rf"(?:[/?#\\][^{_STOP}]*)?"
+)
 _MAX_LABEL = 63
 _TRAILING = ".,;:!?'*_~)}…»”’"
 _ABBREVIATIONS = {"m.in", "p.es", "c.so", "p.za", "n.ro", "asp.net"} | {
@@ -373,6 +379,9 @@ class _Table:
         self.words: dict[str, _Word] = defaultdict(_Word)
         self.domains = {each.translate(_LOOKALIKES) for each in content["domains"].split()}
         self.codes = set(content["codes"].split())
+        self.abbreviations = {
+            name: set(codes.split()) for name, codes in content["abbreviations"].items()
+        }
         self._add_calendar(content)
         self._add_money(content)
         for period, names in content["day_periods"].items():
@@ -421,6 +430,8 @@ class _Table:
         """Return a token's word; None without one."""
         if text in self.codes:
             return _Word(roles={"C", "S"}, codes={text})
+        if codes := self.abbreviations.get(text):
+            return _Word(roles={"S"}, codes=codes)
         if text == "May":
             return _Word(roles={"M", "m", "E"}, months={5})
         folded = text.casefold()
@@ -922,6 +933,9 @@ _RULES: tuple[tuple[_Read, str], ...] = (
             rf"(?:,--?)?[ -]?(?:~F~[ '])?(?P<c>~C~)(?!{_D})"
         ),
     ),
+    # The same, in two lines.
+    (_read_amount, rf"(?P<c>~S~)\.? ?\n{{1,2}} ?(?P<n>{_NUM})(?!:{_D})(?: ?(?P<x>~X~))?"),
+    (_read_amount, rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)? ?\n{{1,2}} ?(?P<c>~C~)(?!{_D})"),
     (_read_minor_amount, rf"(?P<n>{_NUM}) ?~P~"),
     (_read_minor_amount, r"(?<![.,'])(?P<n>2)~p~(?!\.|~L~)"),
     (_read_percentage, rf"(?P<n>{_NUM})(?:-(?P<n2>{_NUM}))? ?(?:%|~%~)"),
@@ -986,7 +1000,7 @@ class _Grammar:
 @cache
 def _grammar() -> _Grammar:
     sets = {frozenset(word.roles) for word in _table().words.values()}
-    sets |= {frozenset("CS"), frozenset("MmE")}
+    sets |= {frozenset("CS"), frozenset("S"), frozenset("MmE")}
     types = {roles: chr(0xE000 + index) for index, roles in enumerate(sorted(sets, key=sorted))}
 
     def expanded(pattern: str) -> re.Pattern[str]:
@@ -1043,7 +1057,12 @@ class _Reader:
             yield from _values(self.slice(*match.span()))
 
     def _find_links(self) -> None:
-        for pattern, read in ((_URL, _read_url), (_EMAIL, _read_email), (_DOMAIN, _read_domain)):
+        for pattern, read in (
+            (_URL, _read_url),
+            (_EMAIL, _read_email),
+            (_DOMAIN, _read_domain),
+            (_IP_ADDRESS, _read_url),
+        ):
             masked = list(self._plain)
             for match in pattern.finditer(_JAPANESE.sub("\0", self._plain)):
                 # As written: all dashes are one in the simplified text, but not in a host.

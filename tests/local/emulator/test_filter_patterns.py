@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.emulator.filter_patterns import FilterPattern, UnsupportedPatternError
@@ -93,6 +93,7 @@ def test_other_lines_than_json_objects_do_not_match(line: str) -> None:
     assert not FilterPattern("{ $.level NOT EXISTS }").matches(line)
 
 
+@settings(max_examples=40)
 @given(name=names, value=texts, event=events)
 def test_equality_of_texts(name: str, value: str, event: dict[str, object]) -> None:
     """A text pattern matches only events with exactly that text under that name."""
@@ -108,6 +109,7 @@ def test_comparison_of_numbers(name: str, symbol: str, left: int, right: int) ->
     assert COMPARISONS[symbol](left, right) is pattern.matches(json.dumps({name: left}))
 
 
+@settings(max_examples=40)
 @given(event=events, first=names, second=names)
 def test_conjunction_and_disjunction(event: dict[str, object], first: str, second: str) -> None:
     """`&&` matches where both sides match, `||` where either does."""

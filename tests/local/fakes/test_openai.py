@@ -21,7 +21,6 @@ from local.fakes import FakeOpenAI, Fault, Match, OpenAISettings
 from local.fakes.openai.errors import NAMED_FAULTS
 from local.fakes.openai.model import generate
 from local.fakes.openai.requests import RequestBody, ResponseBody, RunBody, ThreadBody
-from local.lifecycle import wait_for
 from tests.local.fakes.clients import KEY, MODEL, TIMEOUT
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Assistants API is deprecated")
@@ -358,39 +357,6 @@ def test_every_error_code_reaches_the_sdk(openai: FakeOpenAI, ai: OpenAI, name: 
     assert _respond(ai).output_text
 
 
-@pytest.mark.parametrize(
-    ("fault", "error", "is_created"),
-    [
-        (Fault.error(429, "slow_down", "Slowly", retry_after=1.5), sdk.RateLimitError, False),
-        (Fault.reset(), sdk.APIConnectionError, False),
-        (Fault.reset(effect_applied=True), sdk.APIConnectionError, True),
-        (Fault.hang(), sdk.APITimeoutError, False),
-        (Fault.hang(effect_applied=True), sdk.APITimeoutError, True),
-        (Fault.slow(10, effect_applied=True), sdk.APITimeoutError, True),
-        (Fault.empty(), json.JSONDecodeError, True),
-        (Fault.not_json(503), sdk.InternalServerError, False),
-    ],
-)
-def test_a_failed_request_may_have_taken_effect(
-    openai: FakeOpenAI, ai: OpenAI, fault: Fault, error: type[Exception], is_created: bool
-) -> None:
-    """Each fault raises the SDK's error, whether or not the conversation was created."""
-    openai.fail_next(fault)
-    with pytest.raises(error) as failed:
-        ai.conversations.create(timeout=0.3 if error is sdk.APITimeoutError else TIMEOUT)
-    assert error is type(failed.value)
-    assert wait_for(lambda: is_created == bool(openai.state()["conversations"]), TIMEOUT)
-    if isinstance(failed.value, sdk.RateLimitError):
-        assert "1.5" == failed.value.response.headers["retry-after"]
-        assert "Slowly" in str(failed.value)
-
-
-def test_a_page_with_a_status_of_success_is_a_string(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """For an HTML page with status 200 the SDK returns the page and raises nothing."""
-    openai.fail_next(Fault.not_json(200))
-    assert str is type(_respond(ai))
-
-
 def test_faults_apply_to_matching_requests_only(openai: FakeOpenAI, ai: OpenAI) -> None:
     """A match limits a fault to some requests; a fault of the output needs a request for one."""
     openai.fail_next("server_error", match=Match(method="POST", paths=("/v1/responses",)))
@@ -419,25 +385,6 @@ def test_a_response_can_be_a_refusal_or_fail(openai: FakeOpenAI, ai: OpenAI) -> 
     (part,) = response.output[0].content
     assert ("completed", "") == (response.status, response.output_text)
     assert ("refusal", "No.") == (part.type, part.refusal)
-
-
-@pytest.mark.parametrize("reason", ["max_output_tokens", "content_filter"])
-def test_a_response_can_be_incomplete(openai: FakeOpenAI, ai: OpenAI, reason: str) -> None:
-    """An incomplete response names its reason, and its JSON does not parse."""
-    openai.fail_next(Fault.incomplete(reason))
-    response = _respond(ai, text=_format())
-    assert ("incomplete", reason) == (response.status, response.incomplete_details.reason)
-    with pytest.raises(json.JSONDecodeError):
-        json.loads(response.output_text)
-
-
-def test_an_output_can_be_any_text(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """A wrong output is the fault's text, whatever the schema requires."""
-    openai.fail_next(Fault.wrong_output())
-    openai.fail_next(Fault.wrong_output("not even JSON"))
-    texts = [_respond(ai, text=_format()).output_text for _ in range(3)]
-    assert ['{"unexpected": true}', "not even JSON"] == texts[:2]
-    assert {"1", "2"} == set(json.loads(texts[2]))
 
 
 ASSISTANT = "asst_first_contact"
@@ -515,37 +462,6 @@ def test_run_takes_its_time(openai: FakeOpenAI, ai: OpenAI, thread: Thread, by_f
         openai.settings = OpenAISettings(run_seconds=30, run_polls=1)
     run = _start(ai, thread)
     assert {"in_progress"} == {_poll(ai, run).status for _ in range(5)}
-
-
-@pytest.mark.parametrize(
-    ("fault", "expected"),
-    [
-        (Fault.incomplete("max_output_tokens"), ("incomplete", "text")),
-        (Fault.refusal(), ("completed", "refusal")),
-        (Fault.wrong_output(), ("completed", "text")),
-    ],
-)
-def test_a_run_can_end_without_the_requested_output(
-    openai: FakeOpenAI, ai: OpenAI, thread: Thread, fault: Fault, expected: tuple[str, str]
-) -> None:
-    """An incomplete, refused or wrong output is a message; an incomplete one names its reason."""
-    openai.fail_next(fault)
-    run = _end(ai, _start(ai, thread, response_format=FORMAT))
-    message = _messages(ai, run)[0]
-    assert expected == (run.status, message.content[0].type)
-    assert run.status == message.status
-    if run.incomplete_details and message.incomplete_details:
-        reasons = (run.incomplete_details.reason, message.incomplete_details.reason)
-        assert ("max_completion_tokens", "max_tokens") == reasons
-
-
-def test_a_run_can_fail(openai: FakeOpenAI, ai: OpenAI, thread: Thread) -> None:
-    """A failed run names its error and adds no message."""
-    openai.fail_next(Fault.failed("rate_limit_exceeded"))
-    run = _end(ai, _start(ai, thread))
-    assert run.last_error is not None
-    assert ("failed", "rate_limit_exceeded") == (run.status, run.last_error.code)
-    assert 1 == len(_messages(ai, run))
 
 
 @pytest.mark.parametrize(

@@ -376,23 +376,3 @@ def test_a_failed_send_may_have_taken_effect(
     assert [effect_applied] * 2 == [bool(twilio.inbox(RECIPIENT)), bool(_listed(sms))]
     if isinstance(failed.value, TwilioRestException):  # a page has its status as its code
         assert (failed.value.status, failed.value.code) in {(500, 20500), (502, 502)}
-
-
-def test_a_successful_response_can_be_slow_or_empty(twilio: FakeTwilio, sms: Client) -> None:
-    """A slow one has the sid, whenever the effect came; an empty one an instance without a sid."""
-    for effect_applied in (False, True):
-        twilio.fail_next(Fault.slow(0.05, effect_applied=effect_applied))
-        assert _sid(sms) == twilio.inbox(RECIPIENT)[-1].sid
-    twilio.fail_next(Fault.empty())
-    assert _sid(sms) is None
-    assert 3 == len(twilio.inbox(RECIPIENT))
-
-
-def test_an_accepted_message_can_fail_later(twilio: FakeTwilio, sms: Client) -> None:
-    """A message can be accepted and become undelivered, with a code, not in the inbox."""
-    twilio.fail_next(Fault.undelivered(63016))
-    assert [] == sms.messages.list()
-    fetched = sms.messages(_sid(sms)).fetch()
-    assert ("undelivered", 63016) == (str(fetched.status), fetched.error_code)
-    assert "window" in str(fetched.error_message)
-    assert [] == twilio.inbox(RECIPIENT)
