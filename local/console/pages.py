@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,7 +23,7 @@ from ops.channel_status import read_status
 from ops.commands import approvals, dlq, unknown
 
 if TYPE_CHECKING:
-    from local.console.operator import Parts
+    from local.console.operator import Outcome, Parts
 
 MAX_PHONES = 24
 """Recipients whose inboxes are shown, those with the latest messages."""
@@ -260,9 +261,15 @@ def _unknown(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  #
 
 def _per_channel(
     parts: "Parts", command: Callable[..., None], options: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> dict[str, "Outcome"]:
+    """Run a command for each channel at the same time: some wait for messages."""
+
+    def run(name: str) -> tuple[str, "Outcome"]:
+        return name, parts.operator.run(command, name, options)
+
     names = parts.cloud.channels
-    return {name: parts.operator.run(command, name, options) for name in names}
+    with ThreadPoolExecutor(len(names)) as pool:
+        return dict(pool.map(run, names))
 
 
 def _runbook(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature

@@ -1,6 +1,7 @@
 """The web console's server: access by a token, a strict content security policy, live regions."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hmac import compare_digest
@@ -58,8 +59,10 @@ HEADERS = {
 }
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
-LIVE_SECONDS = 0.8
-"""How often a live region is rendered without a sign of a change: queues and alarms give none."""
+LIVE_SECONDS = 0.5
+"""How often queues, alarms and logs are looked at; writes to records are known at once."""
+REFRESH_SECONDS = 30
+COMMENT = ": nothing has changed\n\n"
 LIVE_PAUSE_SECONDS = 0.2
 """The shortest time between two renderings of a live region."""
 REGIONS = ("status", "view")
@@ -179,13 +182,15 @@ def _live_routes(views: Blueprint, parts: Parts, wait: InterruptibleWait) -> Non
 
         def events() -> Iterator[str]:
             sent: dict[str, str] = {}
+            rendered: object = None
             while True:
                 seen = parts.journal.version
-                for region in REGIONS if pages.VIEWS[view].is_live else REGIONS[:1]:
-                    html = pages.render_region(parts, region, view, arguments)
-                    if sent.get(region) != html:
-                        sent[region] = html
-                        yield _event(region, html)
+                # What depends on the time alone, such as ages, is rendered again now and then.
+                state = (seen, parts.cloud.feed.changes(), time.monotonic() // REFRESH_SECONDS)
+                if state != rendered:
+                    rendered = state
+                    # Without a write the end of the connection is not noticed.
+                    yield from list(_changed(parts, view, arguments, sent)) or [COMMENT]
                 wait.sleep(LIVE_PAUSE_SECONDS)
                 parts.journal.wait_for_change(seen, LIVE_SECONDS)
 
@@ -194,6 +199,17 @@ def _live_routes(views: Blueprint, parts: Parts, wait: InterruptibleWait) -> Non
             content_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
+
+
+def _changed(
+    parts: Parts, view: str, arguments: Mapping[str, str], sent: dict[str, str]
+) -> Iterator[str]:
+    """Yield an event for each region that is not as it was sent before."""
+    for region in REGIONS if pages.VIEWS[view].is_live else REGIONS[:1]:
+        html = pages.render_region(parts, region, view, arguments)
+        if sent.get(region) != html:
+            sent[region] = html
+            yield _event(region, html)
 
 
 def _event(name: str, text: str) -> str:

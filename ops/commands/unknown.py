@@ -99,6 +99,7 @@ def show_list(
     sending = [
         _row(record, now, show=show_personal_data)
         for record in session.conversations.scan(conversation_status=Status.SENDING)
+        if record.ledger and record.ledger.may_be_on(session.channel)
     ]
     looked_up = list(_look_up_all(session, is_offline=offline))
     undecided = [

@@ -111,6 +111,16 @@ def test_an_erased_recipient_is_erased_again(lost: OperatorChannel) -> None:
     assert "dlq redrive" not in output
 
 
+def test_a_send_in_progress_is_listed_on_its_channel(lost: OperatorChannel) -> None:
+    """Only there, and without what the vendor lists: nothing is to be decided yet."""
+    for name, channel in (("own", "whatsapp"), ("other", "sms")):
+        lost.conversation("sending", name=name)
+        lost.channel.set_fields(name, channel_method=channel)
+    rows = {row["conversation"]: row for row in lost.succeed("unknown", "list", "--offline")}
+    assert {"lost", "own"} == rows.keys()
+    assert "sending" == rows["own"]["status"]
+
+
 def test_the_missing_secret_is_named(lost: OperatorChannel) -> None:
     """Where a command needs it, and where the record has it as the cause of the failure."""
     lost.channel.secretsmanager.delete_secret(
