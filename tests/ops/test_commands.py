@@ -114,8 +114,8 @@ def test_an_erased_recipient_is_erased_again(lost: OperatorChannel) -> None:
 def test_a_send_in_progress_is_listed_on_its_channel(lost: OperatorChannel) -> None:
     """Only there, and without what the vendor lists: nothing is to be decided yet."""
     for name, channel in (("own", "whatsapp"), ("other", "sms")):
-        lost.conversation("sending", name=name)
-        lost.channel.set_fields(name, channel_method=channel)
+        lost.conversation("unknown", name=name)
+        lost.channel.set_fields(name, channel_method=channel, conversation_status="sending")
     rows = {row["conversation"]: row for row in lost.succeed("unknown", "list", "--offline")}
     assert {"lost", "own"} == rows.keys()
     assert "sending" == rows["own"]["status"]
