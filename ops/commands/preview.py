@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ from lambda_src.core import RejectedContext
 from ops.command import Console, OperatorError, Session, command, show_problems
 from ops.console import format_dollars, read_text
 from ops.credential_checks import API_KEY
-from ops.drafting import Draft, Drafter
+
+if TYPE_CHECKING:
+    from ops.drafting import Draft, Drafter
 
 File = Annotated[
     typer.FileBinaryRead, typer.Argument(help="A context object as JSON; - for standard input.")
@@ -44,7 +46,7 @@ def preview(session: Session, file: File) -> None:
         raise typer.Exit(1)
 
 
-def draft_message(console: Console, drafter: Drafter, body: str) -> Draft:
+def draft_message(console: Console, drafter: "Drafter", body: str) -> "Draft":
     """Have the AI write the message of a context object.
 
     Raises:
@@ -59,7 +61,7 @@ def draft_message(console: Console, drafter: Drafter, body: str) -> Draft:
         ) from None
 
 
-def show_draft(console: Console, draft: Draft) -> None:
+def show_draft(console: Console, draft: "Draft") -> None:
     """Show a draft with its checks, tokens and price."""
     console.result(asdict(draft))
     console.fields({"assistant": draft.assistant, "model": draft.model})
@@ -77,7 +79,7 @@ def show_draft(console: Console, draft: Draft) -> None:
                 console.say(f"• {problem}")
 
 
-def _show_answer(console: Console, draft: Draft) -> None:
+def _show_answer(console: Console, draft: "Draft") -> None:
     console.heading("draft")
     if draft.variables:
         console.fields(draft.variables)
@@ -109,7 +111,10 @@ def _show_answer(console: Console, draft: Draft) -> None:
     )
 
 
-def _drafter(session: Session) -> Drafter:
+def _drafter(session: Session) -> "Drafter":
+    # Imported here, with the composer and the vendors' SDKs: no other command needs them.
+    from ops.drafting import Drafter  # noqa: PLC0415
+
     key = os.environ.get(API_KEY)
     if key and not session.is_local:
         base_url = session.endpoints.openai_base_url

@@ -106,5 +106,5 @@ def test_change_of_the_code() -> None:
 
 def test_change_of_an_environment() -> None:
     """A change of one key changes one resource of each function."""
-    expected = {"Shared": [], "WhatsApp": 2 * ["AWS::Logs::LogGroup"]}
+    expected = {"Shared": [], "WhatsApp": 3 * ["AWS::Logs::LogGroup"]}
     assert expected == _changes(synthesis.synthesize(log_retention_days=30))

@@ -2,7 +2,7 @@
 const outcome = document.getElementById("outcome");
 let isChanged = false;
 
-document.body.addEventListener("htmx:afterSwap", (event) => {
+document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target?.id !== "outcome-content") return;
   isChanged ||= new URLSearchParams(event.detail.requestConfig.formData).has("yes");
   if (!outcome.open) outcome.showModal();

@@ -101,8 +101,8 @@ def test_send_uses_the_running_local_cloud(
 ) -> None:
     """`up` runs until it is interrupted; meanwhile `send` finds it, and it shows the message."""
     state_file, sender = tmp_path / "running.json", RecordedScreen()
-    for command in (up_command, send_command):
-        monkeypatch.setattr(command, "LocalCloud", lambda *_, **__: nullcontext(cloud))
+    monkeypatch.setattr(up_command, "_cloud", lambda *_: nullcontext(cloud))
+    monkeypatch.setattr(send_command, "LocalCloud", lambda *_, **__: nullcontext(cloud))
     monkeypatch.setattr(up_command, "STATE_FILE", state_file)
 
     def sleep(_: float) -> None:
