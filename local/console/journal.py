@@ -8,6 +8,7 @@ too, such as how long each step took and which writes were refused.
 import base64
 import json
 import re
+import sys
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -27,7 +28,7 @@ from local.fakes import FakeService, RecordedRequest
 if TYPE_CHECKING:
     from local.fakes.faults import RequestListener
 
-MAX_CONVERSATIONS = 12_000
+MAX_CONVERSATIONS = 5_000
 """The conversations that are remembered, the latest; `ops conversation list --local` has all."""
 MAX_STEPS = 60
 """The steps of one conversation that are remembered, the latest."""
@@ -272,7 +273,7 @@ class Journal:
                 if not problem:
                     self._apply(known, write, request.at)
                 what = write.describe(known.attempt)
-                known.add(Step(request.at, seconds, DYNAMODB, what, problem))
+                known.add(Step(request.at, seconds, DYNAMODB, sys.intern(what), problem))
                 self.version += 1
                 self._changed.notify_all()
 
