@@ -178,7 +178,7 @@ def test_an_undelivered_message_is_found_on_any_page(
     sender: TwilioSender, twilio: FakeTwilio
 ) -> None:
     """It was accepted and has a sid; the list is read to its end, however small its pages are."""
-    twilio.settings = TwilioSettings(max_page_size=2)
+    twilio.settings = TwilioSettings(sent_after_seconds=0, max_page_size=2)  # a stable order
     twilio.fail_next(Fault.undelivered(63016))
     sids = [sender.send(CREDENTIALS, replace(TEXT, body=f"Text {n}.")) for n in range(5)]
     found = [
