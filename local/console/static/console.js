@@ -6,6 +6,7 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target?.id !== "outcome-content") return;
   isChanged ||= new URLSearchParams(event.detail.requestConfig.formData).has("yes");
   if (!outcome.open) outcome.showModal();
+  for (const output of outcome.querySelectorAll(".output")) output.scrollTop = output.scrollHeight;
 });
 
 outcome.addEventListener("click", (event) => {
