@@ -241,7 +241,7 @@ class Console:
         """Print the result for programs; the other methods show it to people."""
         if self.as_json:
             is_ascii = not sys.stdout.encoding.lower().startswith("utf")
-            text = json.dumps(document, default=_to_json, ensure_ascii=is_ascii, indent=2)
+            text = json.dumps(document, default=to_json, ensure_ascii=is_ascii, indent=2)
             self.output.out(text, highlight=False)
 
     def heading(self, text: str) -> None:
@@ -464,7 +464,7 @@ def _to_text(value: object) -> str:
     if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
         return ", ".join(value)
     if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, default=_to_json, ensure_ascii=False)
+        return json.dumps(value, default=to_json, ensure_ascii=False)
     return _scalar_to_text(value)
 
 
@@ -475,10 +475,10 @@ def _scalar_to_text(value: object) -> str:
         return duration(value.seconds)
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return str(_to_json(value) if isinstance(value, Decimal) else value)
+    return str(to_json(value) if isinstance(value, Decimal) else value)
 
 
-def _to_json(value: Any) -> object:
+def to_json(value: Any) -> object:
     """Convert what JSON has no type for."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)

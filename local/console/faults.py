@@ -90,7 +90,6 @@ class Switch:
     Attributes:
         name: as on the command line.
         parameter: the name of the value that it needs; empty if it takes none.
-        is_required: whether the value has no default.
         meaning: what happens to the request.
         effect: what follows for the message.
         active: the rules that are in force, as texts.
@@ -99,7 +98,6 @@ class Switch:
 
     name: str
     parameter: str
-    is_required: bool
     meaning: str
     effect: str
     active: tuple[str, ...]
@@ -133,7 +131,7 @@ def register(views: Blueprint, parts: "Parts") -> None:
         return _render(parts)
 
 
-def read(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+def read(parts: "Parts", _: Mapping[str, str]) -> dict[str, Any]:
     """Return the switches of each target, and the form's last content."""
     targets = {name: list(switches(name, fake)) for name, fake in parts.cloud.fakes.items()}
     return {"targets": targets, "titles": TITLES, "form": request.form}
@@ -183,7 +181,6 @@ def switches(target: str, fake: FakeService[Any]) -> Iterator[Switch]:
         yield Switch(
             name=name,
             parameter=value.strip("[]").replace("_", " ").lower(),
-            is_required=bool(value) and not value.startswith("["),
             meaning=meaning.replace("`", ""),
             effect=_effect(target, fake, name),
             active=tuple(active.get(name, ())),

@@ -5,7 +5,6 @@ every draft and send is a request to a fake. So nothing is polled, and what no r
 too, such as how long each step took and which writes were refused.
 """
 
-import base64
 import json
 import re
 import sys
@@ -19,6 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core import DeliveryStatus, LogEvent, RecordKey, Status
+from lambda_src.core.models import encode_reference
 from lambda_src.services.dynamodb import deserialize, suppression
 from local.channel import Channels
 from local.emulator.feed import Feed
@@ -115,7 +115,6 @@ class Conversation:
         company: its tenant.
         status: the record's status after the latest successful write.
         attempt: the number of leases.
-        started_at: when it was first seen, in seconds since the epoch.
         changed_at: when its record was last written.
         vendor_id: the vendor's id of its message; empty until it is sent.
         delivery: what the vendor reported of it, the latest.
@@ -127,7 +126,6 @@ class Conversation:
     """
 
     key: RecordKey
-    started_at: float
     changed_at: float
     channel: str = ""
     company: str = ""
@@ -280,7 +278,7 @@ class Journal:
     def _remember(self, write: _Write, at: float) -> Conversation:
         known = self._known.get(write.key)
         if known is None:
-            known = self._known[write.key] = Conversation(write.key, at, at)
+            known = self._known[write.key] = Conversation(write.key, at)
             if len(self._known) > MAX_CONVERSATIONS:
                 _, oldest = self._known.popitem(last=False)
                 self._at_work.pop(oldest.key, None)
@@ -320,8 +318,8 @@ class Journal:
 
 def _names(text: str, conversation_id: str) -> bool:
     """Return whether a request names a conversation: by its id, or as status callbacks do."""
-    reference = base64.urlsafe_b64encode(conversation_id.encode()).decode().rstrip("=")
-    return json.dumps(conversation_id, ensure_ascii=False)[1:-1] in text or reference in text
+    in_json = json.dumps(conversation_id, ensure_ascii=False)[1:-1]
+    return in_json in text or encode_reference(conversation_id) in text
 
 
 def _vendor_step(name: str, request: RecordedRequest) -> str:

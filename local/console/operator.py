@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from io import StringIO
 from typing import Any
 
@@ -14,6 +15,7 @@ from local.console.journal import Journal, LogBook
 from local.deployment import ENVIRONMENT
 from ops.command import handle_errors
 from ops.console import Console
+from ops.deployment import Deployment
 from ops.session import Session
 
 WIDTH = 100
@@ -51,15 +53,20 @@ class Operator:
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
 
-    def session(self, channel: str, console: Console | None = None) -> Session:
+    @cached_property
+    def deployments(self) -> Mapping[str, Deployment]:
+        """The deployed channels by name."""
+        names = self._cloud.channels
+        return {name: self._session(name, _PageConsole()).deployment for name in names}
+
+    def _session(self, channel: str, console: Console) -> Session:
         """Return a session as the command line creates it for `--local`."""
-        options = ("--channel", channel, "--local")
         return Session(
             ENVIRONMENT,
             channel,
             is_local=True,
-            console=console or _PageConsole(),
-            target_options=options,
+            console=console,
+            target_options=("--channel", channel, "--local"),
             local_cloud=self._cloud.state(),
         )
 
@@ -75,16 +82,15 @@ class Operator:
                 question.
         """
         console = _PageConsole()
-        document, exit_code, question = None, 0, ""
+        exit_code, question = 0, ""
         try:
             with handle_errors(console):
-                inspect.unwrap(command)(self.session(channel, console), **options)
+                inspect.unwrap(command)(self._session(channel, console), **options)
         except ConfirmationNeeded as needed:
             question = str(needed)
         except typer.Exit as ended:
             exit_code = ended.exit_code
-        document = console.document
-        return Outcome(console.text, document, exit_code, question)
+        return Outcome(console.text, console.document, exit_code, question)
 
 
 class _PageConsole(Console):

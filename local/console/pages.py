@@ -1,5 +1,6 @@
 """The views of the web console: what each shows, read when it is rendered."""
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from local.console.journal import Conversation, Step
 from local.fakes import InboxMessage
 from ops.channel_status import read_status
 from ops.commands import approvals, dlq, unknown
+from ops.console import to_json
 
 if TYPE_CHECKING:
     from local.console.operator import Outcome, Parts
@@ -148,7 +150,7 @@ class Message:
         return f"{words}: error {code}" if code else words
 
 
-def _inboxes(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+def _inboxes(parts: "Parts", _: Mapping[str, str]) -> dict[str, Any]:
     found: defaultdict[tuple[str, str], list[Message]] = defaultdict(list)
     accepted = [each for fake in parts.cloud.fakes.values() for each in fake.accepted(MAX_MESSAGES)]
     for shown in sorted(accepted, key=lambda each: -each.at):
@@ -215,19 +217,17 @@ def _log_row(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _system(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+def _system(parts: "Parts", _: Mapping[str, str]) -> dict[str, Any]:
     aws, now = parts.cloud.aws, datetime.now(UTC).timestamp()
-    statuses = {
-        name: read_status(parts.operator.session(name).deployment, STATUS_HOURS, now)
-        for name in parts.cloud.channels
-    }
+    deployments = parts.operator.deployments
+    statuses = {name: read_status(each, STATUS_HOURS, now) for name, each in deployments.items()}
     alarms = [
         alarm
         for page in aws.cloudwatch.get_paginator("describe_alarms").paginate()
         for alarm in page["MetricAlarms"]
     ]
     alarms.sort(key=lambda alarm: (alarm["StateValue"] != "ALARM", alarm["AlarmName"]))
-    handoff_url = parts.operator.session(next(iter(statuses))).deployment.settings.handoff_queue_url
+    handoff_url = next(iter(deployments.values())).settings.handoff_queue_url
     return {
         "statuses": statuses,
         "alarms": alarms,
@@ -236,7 +236,7 @@ def _system(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # 
     }
 
 
-def _approvals(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+def _approvals(parts: "Parts", _: Mapping[str, str]) -> dict[str, Any]:
     return {"rows": parts.journal.latest(MAX_ROWS, status=Status.AWAITING_APPROVAL)}
 
 
@@ -251,11 +251,11 @@ def _approval(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:
     return {"outcome": outcome, "draft": outcome.document, "channel": channel}
 
 
-def _dead_letters(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+def _dead_letters(parts: "Parts", _: Mapping[str, str]) -> dict[str, Any]:
     return {"outcomes": _per_channel(parts, dlq.show_list, {"each": True})}
 
 
-def _unknown(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+def _unknown(parts: "Parts", _: Mapping[str, str]) -> dict[str, Any]:
     return {"outcomes": _per_channel(parts, unknown.show_list, {"show_personal_data": True})}
 
 
@@ -272,7 +272,7 @@ def _per_channel(
         return dict(pool.map(run, names))
 
 
-def _runbook(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+def _runbook(_: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:
     """Return the runbook's section about an alarm, whose heading is the alarm's subject."""
     wanted = arguments.get("section", "").casefold()
     sections = re.split(r"^(?=#{2,4} )", RUNBOOK.read_text("utf-8"), flags=re.MULTILINE)
@@ -336,15 +336,9 @@ def runbook_link(description: str) -> Markup:
     return Markup('{} <a class="link" href="{}">runbook</a>').format(text, url)
 
 
-def plain(value: Any) -> Any:
-    """Return a value of a record as JSON has it."""
-    if isinstance(value, Mapping):
-        return {name: plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
+def json_text(value: object) -> str:
+    """Return a value of a record or a log line as JSON, one field a line."""
+    return json.dumps(value, default=to_json, ensure_ascii=False, indent=2)
 
 
 def seconds_text(value: float | None) -> str:
@@ -356,7 +350,7 @@ def seconds_text(value: float | None) -> str:
 
 FILTERS: Mapping[str, Callable[..., object]] = {
     "clock_time": clock_time,
-    "plain": plain,
+    "json_text": json_text,
     "runbook_link": runbook_link,
     "seconds_text": seconds_text,
     "status_words": lambda status: STATUS_WORDS.get(status, status or "…"),

@@ -35,7 +35,7 @@ def register(views: Blueprint, parts: "Parts") -> None:
     def submit(example: str) -> ResponseReturnValue:
         _check_example(example)
         content, problems = _content(request.form.to_dict())
-        body, result = "", None
+        result = None
         if not problems:
             body = json.dumps(content)
             body = with_new_ids(body) if request.form.get("new_ids") else body
@@ -44,13 +44,10 @@ def register(views: Blueprint, parts: "Parts") -> None:
             "send.html",
             **_form(example, request.form.to_dict(), problems),
             result=result,
-            key=record_key(body, channel_for(body, parts.cloud.channels).addressing)
-            if body
-            else None,
         )
 
 
-def read(parts: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - a view's signature
+def read(_: "Parts", arguments: Mapping[str, str]) -> dict[str, Any]:
     """Return the form of an example."""
     example = arguments.get("example", "whatsapp")
     _check_example(example)
