@@ -1,8 +1,10 @@
-"""A Lambda function with its own log group and a role that may write to it, and nothing else."""
+"""A Lambda function with its own log group and role, and the schedule of one that needs it."""
 
 from typing import Any, NamedTuple, cast
 
-from aws_cdk import Acknowledgment, Validations
+from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -68,3 +70,27 @@ def logged_function(
     resource = cast("lambda_.CfnFunction", function.node.default_child)
     resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
     return LoggedFunction(function, log_group)
+
+
+def add_schedule(
+    scope: Construct, function: lambda_.Function, *, name: str, description: str, seconds: int
+) -> None:
+    """Create `Schedule`, which invokes a function at a rate.
+
+    Args:
+        scope: The construct.
+        function: The function.
+        name: The rule's name.
+        description: What the rule invokes.
+        seconds: The time between two runs.
+    """
+    # A rule needs no role, in contrast to a schedule of EventBridge Scheduler: the function's
+    # policy allows this rule to invoke it.
+    events.Rule(
+        scope,
+        "Schedule",
+        rule_name=name,
+        description=description,
+        schedule=events.Schedule.rate(Duration.seconds(seconds)),
+        targets=[targets.LambdaFunction(function)],
+    )

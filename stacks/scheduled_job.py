@@ -2,8 +2,6 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -23,7 +21,7 @@ from stacks.channel_queue import ChannelQueue
 from stacks.config import ChannelNames
 from stacks.config.environments import Environment
 from stacks.conversations_table import ConversationsTable
-from stacks.functions import logged_function
+from stacks.functions import add_schedule, logged_function
 from stacks.invariants import attach_rules
 
 MEMORY_MB = 256
@@ -102,7 +100,13 @@ class ScheduledJob(Construct):
         channel_queue.grant_send(self.function)
         if events:
             events.grant_request_lookups(self.function)
-        _every_quarter_of_an_hour(self, names, self.function)
+        add_schedule(
+            self,
+            self.function,
+            name=names.scheduler,
+            description=f"Invokes the scheduled job of {names.channel.display}",
+            seconds=SCHEDULE_SECONDS,
+        )
         self.alarms: tuple[cloudwatch.Alarm, ...] = add_scheduled_job_alarms(
             self,
             names=names,
@@ -112,18 +116,3 @@ class ScheduledJob(Construct):
             notifier=notifier,
         )
         attach_rules(self, environment)
-
-
-def _every_quarter_of_an_hour(
-    scope: Construct, names: ChannelNames, function: lambda_.Function
-) -> None:
-    # A rule needs no role, in contrast to a schedule of EventBridge Scheduler: the function's
-    # policy allows this rule to invoke it.
-    events.Rule(
-        scope,
-        "Schedule",
-        rule_name=names.scheduler,
-        description=f"Invokes the scheduled job of {names.channel.display}",
-        schedule=events.Schedule.rate(Duration.seconds(SCHEDULE_SECONDS)),
-        targets=[targets.LambdaFunction(function)],
-    )

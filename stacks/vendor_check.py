@@ -2,8 +2,6 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -21,7 +19,7 @@ from stacks.alarms.vendor_check_alarms import add_vendor_check_alarms
 from stacks.channel_secrets import ChannelSecrets
 from stacks.config import ChannelNames
 from stacks.config.environments import Environment
-from stacks.functions import logged_function
+from stacks.functions import add_schedule, logged_function
 from stacks.grants import acknowledge_wildcards
 from stacks.invariants import attach_rules
 
@@ -34,7 +32,7 @@ class VendorCheck(Construct):
     """Function that asks vendors every hour what they retire, its schedule and its alarms.
 
     It counts the models of the deployed assistants that OpenAI shuts down soon and, on a channel
-    whose templates are approved by somebody, the tenants whose template is not.
+    whose templates need an approval, the tenants whose template has none.
 
     It is a function of its own, since it reads the secrets of all tenants: its role may list and
     read the channel's secrets, and may neither send, nor read or write the table or a queue.
@@ -92,13 +90,12 @@ class VendorCheck(Construct):
         ).function
         secrets.grant_check(self.function)
         acknowledge_wildcards(self, "*", reason="Listing names of secrets, on all resources only.")
-        events.Rule(
+        add_schedule(
             self,
-            "Schedule",
-            rule_name=names.vendor_check,
+            self.function,
+            name=names.vendor_check,
             description=f"Invokes the vendor check of {names.channel.display}",
-            schedule=events.Schedule.rate(Duration.seconds(VENDOR_CHECK_SECONDS)),
-            targets=[targets.LambdaFunction(self.function)],
+            seconds=VENDOR_CHECK_SECONDS,
         )
         self.alarms: tuple[cloudwatch.Alarm, ...] = add_vendor_check_alarms(
             self, names=names, notifier=notifier

@@ -52,7 +52,7 @@ class Channel:
         has_callbacks: Whether the vendor reports by signed HTTP requests to the receiver.
         has_vendor_events: Whether the vendor puts events on the events queue through a topic.
         has_status_lookup: Whether the vendor can be asked for the status of a message.
-        has_template_approval: Whether messages use templates that somebody has to approve.
+        has_template_approval: Whether messages use templates that need an approval.
     """
 
     name: str
