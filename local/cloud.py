@@ -29,7 +29,7 @@ from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack import AWS_LOG, MiniStack, map_connection_errors
 from local.emulator.queue_metrics import queue_metric
 from local.fakes import FakeService
-from local.fakes.server import HOST, free_port
+from local.fakes.server import HOST, reserve_port
 from local.fault_injection import AWS
 from local.vendors import FakeVendors, RealVendors, Vendors
 from ops.endpoints import LocalCloudState
@@ -81,7 +81,9 @@ class LocalCloud:
     ) -> None:
         self._project = project or default_project()
         account, region = _account_and_region(self._project)
-        self.aws = Aws(f"http://{HOST}:{free_port(port)}", account, region)
+        # Other servers with ports of their own are started before the embedded AWS.
+        self._reserved = reserve_port(port)
+        self.aws = Aws(f"http://{HOST}:{self._reserved.getsockname()[1]}", account, region)
         self.feed = Feed(self.aws)
         self.dynamodb_proxy = DynamoDBProxy(self.aws.endpoint)
         self.dynamodb_proxy.prefer_port(port and port + 1)
@@ -174,6 +176,7 @@ class LocalCloud:
                     "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_proxy.base_url,
                 },
             )
+            self._reserved.close()
             starting.enter_context(self.ministack)
             bootstrap(self.aws)
 

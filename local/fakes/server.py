@@ -39,6 +39,14 @@ def free_port(preferred: int = 0) -> int:
     raise OSError("no loopback port is free")
 
 
+def reserve_port(preferred: int = 0) -> socket.socket:
+    """Return a socket with a free port, which no other server gets until the socket is closed."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind((HOST, free_port(preferred)))
+    return reserved
+
+
 class InterruptibleWait:
     """Waits within requests, which `interrupt` ends when the server stops."""
 
