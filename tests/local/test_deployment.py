@@ -3,19 +3,23 @@
 import fcntl
 import json
 import re
+import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
+from urllib.parse import urlsplit
 
 import pytest
 
 from local import paths, up
+from local.cloud import LocalCloud
 from local.deployment import CloudAssembly, SourceWatch, default_project
 from local.emulator.metric_math import MathMetric, evaluate, parse
 from local.errors import LocalCloudError
+from local.fakes.server import HOST
 from local.up import show_source_changes
-from local.vendors import assistant_definitions
+from local.vendors import FakeVendors, assistant_definitions
 from tests.local.recorded_screen import RecordedScreen
 
 APP = """
@@ -182,3 +186,12 @@ def test_metric_math(expression: str, expected: float | None) -> None:
     assert expected == evaluate(parse(expression), {"u": 6.0, "d": 2.0, "none": None})
     with pytest.raises(LocalCloudError, match="metric math not supported"):
         evaluate(parse(f"DIFF({expression})"), {"u": 6.0, "d": 2.0, "none": None})
+
+
+def test_the_port_of_the_embedded_aws_is_reserved(tmp_path: Path) -> None:
+    """No fake that is started before it can have the same one."""
+    cloud = LocalCloud(FakeVendors(), workdir=tmp_path)
+    port = urlsplit(cloud.aws.endpoint).port
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((HOST, port))
+    cloud._reserved.close()
