@@ -1,30 +1,11 @@
-"""The rules judge evidence, and the operator decides what no worker may decide."""
+"""The rules judge evidence: each breach is found, and nothing else is taken for one."""
 
 from dataclasses import replace
 
-import boto3
 import pytest
 
 from lambda_src.core.contract import REJECTED_BY_OPERATOR, LogEvent, Status
-from lambda_src.core.delivery.status import EventAction, event_action
-from lambda_src.core.ledger import ConditionFailed, DeliveryChange, LedgerRecord
-from lambda_src.services.dynamodb_service import ConversationsTable
-from tests.faults.operator_decisions import (
-    Decision,
-    Operator,
-    OperatorTable,
-    dynamodb_table,
-    in_memory_table,
-)
 from tests.faults.rules import Evidence, History, Location, Rule, broken_rules, is_unresolved
-from tests.support import contexts
-from tests.support.clock import START
-from tests.support.fake_ledger import FakeLedgerStore
-from tests.support.fakes import ANSWER
-from tests.support.fixtures import account, aws, table  # noqa: F401 - fixtures
-from tests.support.ledger_contract import PROVEN, UNDELIVERED, Store
-from tests.support.records import HELD_LEASE, INTENT, LEDGER_RECORD, failure, lease
-from tests.support.runtime import KEY
 
 ALARM = frozenset({LogEvent.SEND_OUTCOME_UNKNOWN})
 OTHER_ALARM = frozenset({LogEvent.FINAL_DB_UPDATE_FAILED})
@@ -169,23 +150,6 @@ def test_what_breaks_the_promise_breaks_one_rule(evidence: Evidence, rule: Rule)
     assert (rule,) == broken_rules(evidence)
 
 
-def test_broken_rules_are_in_order() -> None:
-    """Everything that is wrong is reported at once."""
-    evidence = replace(
-        SENT,
-        sids=("SM1", "SM2"),
-        recorded_sid="",
-        history=History(asked_again=1, acts_without_lease=["renew"]),
-    )
-    expected = (
-        Rule.AT_MOST_ONCE,
-        Rule.RECORD_IS_TRUE,
-        Rule.AI_NOT_ASKED_AGAIN,
-        Rule.SILENT_WITHOUT_LEASE,
-    )
-    assert expected == broken_rules(evidence)
-
-
 @pytest.mark.parametrize(
     ("expected", "evidence"),
     [
@@ -204,87 +168,3 @@ def test_unresolved_is_neither_sent_nor_alarmed_nor_dead_with_a_reason(
 ) -> None:
     """A conversation must not end so that somebody has to search for it."""
     assert expected is is_unresolved(evidence)
-
-
-NOW = START + 3600
-CONTEXT = contexts.parse(contexts.valid())
-NEXT_LEASE = lease(owner="another", attempt=2)
-FAILURE = failure(Status.FAILED, "secret_malformed")
-
-
-class Office:
-    """A table whose conversation ended `send_unknown`, and the operator at it."""
-
-    def __init__(self, store: Store, operator_table: OperatorTable) -> None:
-        self.store = store
-        self.table = operator_table
-        self.operator = Operator(operator_table)
-        store.create(CONTEXT, HELD_LEASE)
-        store.record_intent(HELD_LEASE, INTENT, ANSWER)
-        store.mark_unknown(KEY, failure(Status.SEND_UNKNOWN, "not_found_at_vendor"), LEDGER_RECORD)
-
-    def record(self) -> LedgerRecord:
-        record = self.table.read(KEY)
-        assert record
-        return record
-
-
-@pytest.fixture(params=["in memory", "DynamoDB"])
-def office(request: pytest.FixtureRequest) -> Office:
-    if request.param == "in memory":
-        fake = FakeLedgerStore()
-        return Office(fake, in_memory_table(fake))
-    name = request.getfixturevalue("table")
-    client = boto3.client("dynamodb")
-    store = ConversationsTable(client, name, "1.0.0", channel="whatsapp")
-    return Office(store, dynamodb_table(client, name))
-
-
-def test_operator_records_what_the_vendor_has(office: Office) -> None:
-    """The message was sent: its sid ends the conversation."""
-    assert Decision.RECORDED is office.operator.decide(KEY, "SM1", NOW)
-    assert (Status.SENT, "SM1") == (office.record().status, office.record().vendor_id)
-
-
-def test_operator_releases_what_the_vendor_does_not_have(office: Office) -> None:
-    """The message was not sent: the next worker acquires it, with its answer."""
-    assert Decision.RELEASED is office.operator.decide(KEY, "", NOW)
-    released = office.record()
-    assert (Status.RETRY, None) == (released.status, released.intent)
-    assert (0, "") == (released.lookups, released.failure_code)
-    assert 1 == office.operator.releases[KEY]
-    office.store.take_over(NEXT_LEASE, released)
-    assert ANSWER == office.record().answer
-
-
-def test_callback_about_a_released_send_is_recorded(office: Office) -> None:
-    """The operator was misled: what was sent is not sent again."""
-    office.operator.decide(KEY, "", NOW)
-    found = office.store.read_delivery(KEY)
-    assert found
-    assert EventAction.CONTRADICT is event_action(found, INTENT.id, "SM1")
-    office.store.record_delivery(found, DeliveryChange(UNDELIVERED, NOW, PROVEN))
-    assert (Status.SENT, "SM1") == (office.record().status, office.record().vendor_id)
-    with pytest.raises(ConditionFailed):
-        office.store.take_over(NEXT_LEASE, found.ledger)
-
-
-@pytest.mark.parametrize("sid", ["", "SM1"])
-def test_operator_leaves_alone_what_is_not_unknown(office: Office, sid: str) -> None:
-    """A conversation in progress, and one that never began, are not decided."""
-    office.operator.decide(KEY, "", NOW)
-    before = office.record()
-    assert Decision.NOTHING is office.operator.decide(KEY, sid, NOW)
-    assert before == office.record()
-    never_seen = replace(KEY, conversation_id="never-seen")
-    assert Decision.NOTHING is office.operator.decide(never_seen, sid, NOW)
-
-
-def test_operator_releases_a_failure_whose_cause_is_fixed(office: Office) -> None:
-    """A failed conversation is to be tried again; an unknown send is no failure."""
-    assert Decision.NOTHING is office.operator.release_failed(KEY, NOW)
-    office.operator.decide(KEY, "", NOW)
-    office.store.take_over(NEXT_LEASE, office.record())
-    office.store.record_failure(NEXT_LEASE, FAILURE)
-    assert Decision.RELEASED is office.operator.release_failed(KEY, NOW)
-    assert Status.RETRY is office.record().status
