@@ -3,7 +3,7 @@
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,14 +15,12 @@ from rich.console import Console
 
 from tests.faults import report
 from tests.faults.inputs.run import run as deliver_bodies
-from tests.faults.model.model import Played
+from tests.faults.model.model import Played, read
 from tests.faults.model.run import run as run_schedules
-from tests.faults.model.schedules import Situation, read
 from tests.faults.mutant_runs import Caught
 from tests.faults.mutant_runs import run as run_mutants
 from tests.faults.parallel import process_pool
-from tests.faults.process_faults.calls import Fault, Redelivery
-from tests.faults.process_faults.cells import Cell, CellResult, CellsResult
+from tests.faults.process_faults.cells import Cell
 from tests.faults.process_faults.run import DRIVERS, all_cells, driver, run_cells
 from tests.faults.process_faults.worker import COMPETITORS, OURS
 from tests.faults.report import OnProgress, Table, progress, show
@@ -32,32 +30,19 @@ from tests.faults.soak.run import run as run_soak
 MAX_SHOWN = 20
 """Violations of a part that are printed."""
 COVERING_SCHEDULES = 1_000
-"""So many random schedules must reach every situation."""
+"""So many random schedules must reach everything that they are meant to test."""
 FILE_WIDTH = 110
 """Columns where the output is no terminal."""
-
-LEGEND = (
-    "sent: one message, without help. operator: one message, after an operator decided an unknown"
-    " send. refused: what was asked for cannot be sent, and the record says so. ✗ and numbers: the"
-    " rules broken. open: unresolved. empty: cannot happen there."
-)
-
-DECISION_COLUMNS = ("what", "with callbacks", "without callbacks")
-CALLBACKS_LEGEND = (
-    "In a quarter of them, callbacks are lost that the schedule does not deliver itself. A callback"
-    " settles a send that happened; one that did not happen remains for the operator to release."
-)
 
 R = TypeVar("R")
 
 
 class Finding(NamedTuple):
-    """What a part of the proof found, and tables of its own."""
+    """What a part of the proof found."""
 
     part: str
     result: Result
     seconds: float
-    tables: tuple[Table, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -96,8 +81,7 @@ class Proof:
             bodies = pool.submit(_deliver_bodies, self.bodies)
             soak, seconds = self._timed("soak", partial(run_soak, self.messages, self.seed))
             self.ours.append(Finding("extreme bodies", *bodies.result()))
-            table = counts_table("What happened in the soak", soak.happened)
-            self.ours.append(Finding("soak", soak, seconds, (table,)))
+            self.ours.append(Finding("soak", soak, seconds))
             for handler, name in COMPETITORS.items():
                 self.competitors.append(self._process_faults(pool, handler, name))
             self.mutants, _ = self._timed("mutants", partial(run_mutants, pool))
@@ -108,20 +92,15 @@ class Proof:
     def _process_faults(self, pool: Executor, handler: str, name: str) -> Finding:
         cells = all_cells(pool, handler)[:: self.cells_step]
         result, seconds = self._timed(name, partial(run_cells, pool, cells, handler))
-        return Finding(name, result, seconds, (boundaries_table(name, result),))
+        return Finding(name, result, seconds)
 
     def _model(self, pool: Executor) -> Finding:
         run = partial(run_schedules, pool, self.schedules, self.seed)
         result, seconds = self._timed("model", run)
-        if result.schedules >= COVERING_SCHEDULES:
-            self.unproven += [f"no schedule reached: {missed}" for missed in result.unreached]
-        reached = {str(one): result.reached[one] for one in Situation if result.reached[one]}
-        by_frequency = dict(sorted(reached.items(), key=lambda item: (-item[1], item[0])))
-        tables = (
-            decisions_table(result.decisions, result.schedules),
-            counts_table("What the schedules reached", by_frequency),
-        )
-        return Finding("model", result, seconds, tables)
+        if self.schedules >= COVERING_SCHEDULES:
+            missed = [what for what, number in result.happened.items() if not number]
+            self.unproven += [f"no schedule reached: {what}" for what in missed]
+        return Finding("model", result, seconds)
 
     def _timed(self, name: str, run: Callable[[OnProgress], R]) -> tuple[R, float]:
         begun = time.monotonic()
@@ -134,8 +113,10 @@ class Proof:
         yield summary_table("What was found", self.ours)
         yield summary_table("The same faults, other designs", self.competitors)
         yield mutants_table(self.mutants)
-        for finding in (*self.ours, *self.competitors):
-            yield from finding.tables
+        for finding in self.ours:
+            if happened := finding.result.happened:
+                rows = tuple((what, f"{number:,}") for what, number in happened.items())
+                yield Table(f"What happened: {finding.part}", ("what", "how often"), rows)
 
     def print(self) -> None:
         """Print the tables, and everything that was found."""
@@ -165,59 +146,14 @@ def summary_table(title: str, findings: Iterable[Finding]) -> Table:
     return Table(title, columns, tuple(rows))
 
 
-def boundaries_table(handler: str, result: CellsResult) -> Table:
-    """A row per boundary in the order of the calls, a column per fault: the worst of its cells."""
-    cells: dict[str, list[CellResult]] = {}
-    for one in result.cells:
-        cells.setdefault(f"{one.cell.scenario}: {one.cell.call}", []).append(one)
-    rows = tuple(
-        (name, *(_worst([one for one in here if one.cell.fault is fault]) for fault in Fault))
-        for name, here in cells.items()
-    )
-    return Table(f"Boundary by fault: {handler}", ("boundary", *Fault), rows, LEGEND)
-
-
-def decisions_table(decisions: Mapping[str, tuple[int, int]], schedules: int) -> Table:
-    """How often an operator was needed in the same schedules, with callbacks and without."""
-    rows = tuple(
-        (what, *(f"{number:,}" for number in counts)) for what, counts in decisions.items()
-    )
-    caption = f"Of the same {schedules:,} schedules. {CALLBACKS_LEGEND}"
-    return Table("The operator, with and without callbacks", DECISION_COLUMNS, rows, caption)
-
-
-def counts_table(title: str, counted: Mapping[str, int]) -> Table:
-    """How often something happened."""
-    rows = tuple((what.replace("_", " "), f"{count:,}") for what, count in counted.items())
-    return Table(title, ("what", "how often"), rows)
-
-
 def mutants_table(results: Iterable[Caught]) -> Table:
     """Every mutant's mistake, and which rules it was seen to break."""
     rows = tuple(
-        (
-            caught.mutant.what,
-            _numbers(caught.in_model),
-            _numbers(caught.in_cell) or f"none: {caught.mutant.no_cell or 'not caught'}",
-        )
+        (caught.mutant.what, _numbers(caught.in_model), _numbers(caught.in_cell))
         for caught in results
     )
     columns = ("mistake", "rules broken in the model", "rules broken by real processes")
     return Table("Mutants: deliberate mistakes, each caught", columns, rows)
-
-
-def _worst(results: list[CellResult]) -> str:
-    if broken := sorted({rule.split(".")[0] for result in results for rule in result.broken}):
-        return "✗ " + " ".join(broken)
-    if any(result.is_unresolved for result in results):
-        return "open"
-    if any(not result.is_kept for result in results):
-        return "not reached"
-    ended = [result for result in results if result.cell.redelivery is not Redelivery.ALONE]
-    if any(result.operator_actions for result in ended):
-        return "operator"
-    outcomes = {result.outcome for result in ended}
-    return "refused" if outcomes == {"refused"} else "sent" if outcomes else ""
 
 
 def _numbers(rules: Iterable[Rule]) -> str:

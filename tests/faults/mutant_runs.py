@@ -3,8 +3,7 @@
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from tests.faults.model.model import Played
-from tests.faults.model.schedules import read
+from tests.faults.model.model import Played, read
 from tests.faults.mutants.catalogue import MUTANTS, Mutant
 from tests.faults.process_faults.cells import Cell
 from tests.faults.process_faults.run import Driver, driver
@@ -41,9 +40,9 @@ def _broken_by(name: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
 
 
 def broken_in_model(mutant: Mutant) -> tuple[Rule, ...]:
-    problem = Played(read(mutant.schedule[1]), mutant.alter).problem
+    problem = Played(read(mutant.schedule), mutant.alter).problem
     return problem.rules if problem else ()
 
 
 def broken_in_cell(mutant: Mutant, one: Driver) -> tuple[Rule, ...]:
-    return one.run(Cell.parse(mutant.cell[1]), mutant.name).broken if mutant.cell else ()
+    return one.run(Cell.parse(mutant.cell), mutant.name).broken if mutant.cell else ()

@@ -12,8 +12,6 @@ from rich.table import Table as RichTable
 OnProgress = Callable[[int, int], None]
 """Called with how many cases are done, of how many."""
 
-MAX_TERMINAL_COLUMNS = 8
-"""A table with more does not fit a terminal."""
 MAX_OPEN_ROWS = 25
 """A table with more is collapsed in the documentation."""
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reliability-results.md"
@@ -56,10 +54,6 @@ def markdown(table: Table) -> str:
 
 
 def show(console: Console, table: Table) -> None:
-    """Print a table; one that is too wide for a terminal is in the documentation only."""
-    if len(table.columns) > MAX_TERMINAL_COLUMNS:
-        console.print(f"{table.title}: {len(table.rows)} rows in the documentation", style="bold")
-        return
     drawn = RichTable(
         title=table.title,
         caption=table.caption or None,

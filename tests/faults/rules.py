@@ -301,16 +301,9 @@ class Result:
     """What a part of the proof found."""
 
     violations: tuple[Violation, ...] = ()
-
-    @property
-    def size(self) -> str:
-        """How much of it was run."""
-        raise NotImplementedError
-
-    @property
-    def operator_needed(self) -> int | None:
-        """How often an operator had to decide; None where that is not counted."""
-        return None
+    size: str = ""  # how much of it was run
+    operator_needed: int | None = None  # how often an operator decided; None: not counted
+    happened: Mapping[str, int] = field(default_factory=dict)  # what else, and how often
 
     @property
     def counts(self) -> tuple[int, int, int, int]:

@@ -18,7 +18,6 @@ from ops.dlq.policy import RedriveDecision
 from ops.errors import OperatorError
 from tests.faults.model._events import EventsEnvironment
 from tests.faults.model._system import BODIES, FLAWED, KEYS, Alter, NothingToDo, parse, pick
-from tests.faults.model.schedules import Situation
 from tests.faults.operator_decisions import Approvals
 from tests.support import contexts
 from tests.support.fake_ledger import Record
@@ -107,7 +106,6 @@ class DraftsEnvironment(EventsEnvironment):
         if not self.hand_off.copies:
             raise NothingToDo
         self.hand_off.copies.clear()
-        self.observer.reached.add(Situation.COPY_EXPIRED)
 
     def do_show(self, operator: int, which: int) -> None:
         """Let an operator look at one of the drafts that wait."""
@@ -141,19 +139,15 @@ class DraftsEnvironment(EventsEnvironment):
                 self._approvals.approve(key, draft, answer, who, now)
         except ConditionFailed:
             observation.undecidable += is_present
-            self.observer.reached.add(Situation.DECIDED_LATE)
             return False
         except OperatorError:
-            self.observer.reached.add(Situation.ONLY_EDITED)
             return False
         observation.decided_unseen += not is_present
+        self.observer.reached.add(f"draft: {decision}")
         if decision == "reject":
             observation.reject()
-            self.observer.reached.add(Situation.REJECTED)
             return False
         observation.approve(answer.variables, draft.template_id)
-        is_edit = decision != "approve"
-        self.observer.reached.add(Situation.EDITED if is_edit else Situation.APPROVED)
         return True
 
     def do_repeat(self, operator: int) -> None:
@@ -166,7 +160,6 @@ class DraftsEnvironment(EventsEnvironment):
         kind, _ = record.open_work or (None, 0.0)
         if kind is not OpenWork.APPROVED or record.drafts.approved_by != who:
             raise NothingToDo
-        self.observer.reached.add(Situation.QUEUED_AGAIN)
         self._put_rebuilt(key)
 
     def do_queue_approved(self, loses_answers: int) -> None:
@@ -180,7 +173,6 @@ class DraftsEnvironment(EventsEnvironment):
         for conversation_id in sorted(queued):  # the job has threads
             body = queued[conversation_id]
             self.queue.put(parse(body).key, body)
-            self.observer.reached.add(Situation.QUEUED_BY_JOB)
 
     def queue_due_approvals(self) -> bool:
         """Wait for the scheduled job to queue what was approved, and return whether it did."""

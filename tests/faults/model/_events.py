@@ -29,7 +29,6 @@ from tests.faults.model._system import (
     Process,
     pick,
 )
-from tests.faults.model.schedules import Callbacks, Situation
 from tests.faults.rules import RANKS
 from tests.support import contexts
 from tests.support.fakes import SentMessage
@@ -55,7 +54,6 @@ class Report(NamedTuple):
     sent: SentMessage
     status: str
     code: str
-    number: int
 
 
 class Vendor:
@@ -83,8 +81,8 @@ class Vendor:
 class EventsContainer(Process):
     """Records one batch of events at a time, by the real worker."""
 
-    def __init__(self, environment: "EventsEnvironment", alter: Alter) -> None:
-        super().__init__(environment, 0.0)
+    def __init__(self, number: int, environment: "EventsEnvironment", alter: Alter) -> None:
+        super().__init__(f"events worker {number}", environment)
         self.host = environment
         store, secrets = environment.store, environment.cached_secrets()
         self._handler = alter(
@@ -107,9 +105,6 @@ class EventsContainer(Process):
             )
         )
 
-    def fault_of_outage(self, call: str) -> None:
-        """Return no fault: an outage must hit the same calls of processors without callbacks."""
-
     def _fail(self, call: LateEffect, fault: CallFault) -> Any:
         self.host.has_secret_trouble |= call.call == "secrets.credentials"
         return super()._fail(call, fault)
@@ -126,8 +121,6 @@ class EventsContainer(Process):
         ]
         result = self._handler.handle_event({"Records": records}, round(FUNCTION_TIMEOUT * 1000))
         failed = {one["itemIdentifier"] for one in result["batchItemFailures"]}
-        if failed:
-            self.environment.observer.reached.add(Situation.EVENT_RETRIED)
         for delivery in deliveries:
             if delivery.message_id not in failed:
                 author = self.authors[delivery.message_id]
@@ -148,7 +141,7 @@ class EventsEnvironment(Environment):
     def __init__(self, alter: Alter) -> None:
         super().__init__()
         self.callback_base_url = BASE_URL
-        self.callbacks = Callbacks.LOST
+        self.callbacks_arrive = False  # those that no step posts
         self.events_queue = InMemoryQueue(self.clock, "event")
         self.event_workers: list[EventsContainer] = []
         self.statuses: dict[str, list[str]] = {}
@@ -156,7 +149,6 @@ class EventsEnvironment(Environment):
         self.ended_at: dict[str, float] = {}
         self.reports: list[Report] = []
         self.has_secret_trouble = False
-        self._last_posted = -1
         scheduler = LookupScheduler(self.store, self, FakeMetrics(), self.clock, 5)
         self._scheduler: LookupScheduler = alter(scheduler)
 
@@ -167,8 +159,7 @@ class EventsEnvironment(Environment):
     def do_begin(self, *settings: int) -> None:
         """Choose the schedule's settings; the last one may be missing."""
         super().do_begin(*settings[:4])
-        self.callbacks = Callbacks(settings[4] if settings[4:] else Callbacks.LOST)
-        self.callback_base_url = "" if self.callbacks is Callbacks.NOT_REQUESTED else BASE_URL
+        self.callbacks_arrive = any(settings[4:5])
 
     def do_change_token(self) -> None:
         """Let the vendor's token change."""
@@ -178,11 +169,11 @@ class EventsEnvironment(Environment):
     def do_report(self, which: int, status: str) -> None:
         """Let a message get a later status, which the vendor is about to report."""
         sent = pick(self.reported_messages, which)
-        number = self._advance(sent.sid, status)
+        self._advance(sent.sid, status)
         name, code = self.statuses[sent.sid][-1], self.codes.get(sent.sid, "")
-        self.reports.append(Report(sent, name, code, number))
+        self.reports.append(Report(sent, name, code))
 
-    def _advance(self, sid: str, status: str) -> int:
+    def _advance(self, sid: str, status: str) -> None:
         name = "undelivered" if status == "opted_out" else status
         statuses = self.statuses.setdefault(sid, [DeliveryStatus.QUEUED])
         has_arrived = statuses[-1] in {DeliveryStatus.DELIVERED, DeliveryStatus.READ}
@@ -192,7 +183,6 @@ class EventsEnvironment(Environment):
         self.ended_at[sid] = self.clock()
         if status in CODES:
             self.codes[sid] = CODES[status]
-        return sum(map(len, self.statuses.values()))
 
     def do_schedule(self) -> None:
         """Let the scheduled job request the lookups that are due."""
@@ -229,19 +219,13 @@ class EventsEnvironment(Environment):
         report = pick(self.reports, which)
         if not is_kept:
             self.reports.remove(report)
-        reached = self.observer.reached
-        if report.number == self._last_posted:
-            reached.add(Situation.CALLBACK_REPEATED)
-        elif report.number < self._last_posted:
-            reached.add(Situation.CALLBACK_REORDERED)
-        self._last_posted = report.number
         url = report.sent.message.status_callback.partition("#")[0]
         form = _form(report.sent.message.recipient, report.sent.sid, report.status, report.code)
         conversation = self._conversation_at(url)
         if conversation:
             signature = _signature(self.sender.auth_token, url, form)
             message = self.events_queue.put(conversation, self._callback(url, form, signature))
-            self.events[message] = Event(report.sent.sid, url.rpartition("/")[2])
+            self.events[message] = Event(url.rpartition("/")[2])
 
     def do_forge(self, which: int, kind: int, status: str) -> None:
         """Let a stranger who knows the address of an intent report a status to it."""
@@ -266,10 +250,8 @@ class EventsEnvironment(Environment):
             case _:
                 url = signed_url = f"{BASE_URL}{_path(record.key, 'no-such-intent')}"
         callback = self._callback(url, form, _signature(token, signed_url, signed_form))
-        event = Event(sid, intent_id, is_forged=True)
-        self.events[self.events_queue.put(record.key, callback)] = event
-        is_foreign = forgery == "another tenant"
-        self.observer.reached.add(Situation.FOREIGN if is_foreign else Situation.FORGED)
+        message = self.events_queue.put(record.key, callback)
+        self.events[message] = Event(intent_id, is_forged=True)
 
     def _callback(self, url: str, form: dict[str, str], signature: str) -> str:
         body, at = urlencode(form), self.clock()

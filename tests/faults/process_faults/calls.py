@@ -221,24 +221,6 @@ class Event:
             return f"{self.after.status}: taken over"
         return f"{self.after.status}: updated"
 
-    def is_answered_at_once(self, answer: "Event") -> bool:
-        """Return whether that answer is the service's own, without a delay."""
-        is_same = (self.at, self.status) == (answer.at, answer.status)
-        return self.what is Happening.APPLIED and is_same
-
-
-def trace(events: Iterable[Event]) -> tuple[str, ...]:
-    """Return the events as lines, without those that follow from another one."""
-    shown: list[Event] = []
-    for event in events:
-        before = next((e for e in reversed(shown) if e.attempt == event.attempt), None)
-        if event.what is Happening.ANSWERED and before and before.is_answered_at_once(event):
-            continue
-        if event.what is Happening.APPLIED and before and before.at == event.at:
-            shown.remove(before)
-        shown.append(event)
-    return tuple(map(str, shown))
-
 
 def history_of(events: Iterable[Event]) -> History:
     """Return what the workers did, as far as the rules depend on its order."""

@@ -38,20 +38,25 @@ from tests.faults.process_faults.calls import (
     Happening,
     Redelivery,
     history_of,
-    trace,
 )
 from tests.faults.process_faults.cells import (
     SCENARIOS,
     Boundary,
     Cell,
     CellResult,
-    CellsResult,
     Scenario,
     cells_of,
     fewest_runs,
 )
 from tests.faults.process_faults.worker import OURS
-from tests.faults.rules import Evidence, Rule, broken_rules, is_unresolved
+from tests.faults.rules import (
+    Evidence,
+    Result,
+    Rule,
+    Violation,
+    broken_rules,
+    is_unresolved,
+)
 from tests.support.aws_account import clients
 
 FROZEN_SECONDS = 100.0
@@ -141,7 +146,7 @@ class CellRun:
                 operator_actions=self._operator_actions,
                 evidence=evidence,
                 is_reached=self._is_reached,
-                trace=trace(self._environment.events),
+                trace=tuple(map(str, self._environment.events)),
                 log=self._environment.log(),
             )
 
@@ -267,7 +272,7 @@ class Driver:
             try:
                 return tuple(CellRun(cell, environment).results())
             except Exception as error:  # noqa: BLE001 - one cell must not end the others
-                lines, log = trace(environment.events), environment.log()
+                lines, log = tuple(map(str, environment.events)), environment.log()
                 what = f"{type(error).__name__}: {error}"
                 return tuple(CellResult(c, error=what, trace=lines, log=log) for c in cell.covered)
 
@@ -290,15 +295,29 @@ def all_cells(pool: Executor, handler: str = OURS) -> tuple[Cell, ...]:
 
 def run_cells(
     pool: Executor, cells: Sequence[Cell], handler: str, on_progress: Callable[[int, int], None]
-) -> CellsResult:
+) -> Result:
     """Run cells with the handler of that name; progress is cells done, of how many."""
-    results: dict[Cell, CellResult] = {}
+    results: list[CellResult] = []
     runs = tuple(fewest_runs(cells).items())
     parts = [runs[start : start + RUNS_PER_TASK] for start in range(0, len(runs), RUNS_PER_TASK)]
     for task in as_completed([pool.submit(_run, part, handler) for part in parts]):
-        results |= {result.cell: result for result in task.result()}
+        results += task.result()
         on_progress(len(results), len(cells))
-    return CellsResult.of(handler, (results[cell] for cell in cells))
+    return Result(
+        violations=tuple(_violation(result) for result in results if not result.is_kept),
+        size=f"{len(results):,} cells",
+        operator_needed=sum(result.operator_actions > 0 for result in results),
+    )
+
+
+def _violation(result: CellResult) -> Violation:
+    return Violation(
+        subject=str(result.cell),
+        rules=result.broken,
+        what=result.outcome,
+        is_unresolved=result.is_unresolved,
+        replay=f'python -m tests.faults cell "{result.cell}"',
+    )
 
 
 def _boundaries(scenario: str, handler: str) -> tuple[Boundary, ...]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from lambda_src.core.contract import LogEvent, Status
+from lambda_src.core.contract import Status
 from lambda_src.core.models import RecordKey
 from lambda_src.services.dynamodb.suppression import NAMESPACE
 from local.cloud import LocalCloud
@@ -172,12 +172,6 @@ class Facts:
             is_refused=self.expected is not Expected.SENT,
         )
 
-    @property
-    def is_dead_without_reason(self) -> bool:
-        """Whether an unsent message is dead, and the record does not say why."""
-        is_dead = Location.DEAD in self.messages.values()
-        return is_dead and not self.sids and not self.evidence(is_final=False).failure_code
-
 
 def collect(
     cloud: LocalCloud,
@@ -252,9 +246,9 @@ class FunctionLog:
             for one in facts
         ]
 
-    def counts(self) -> Counter[str]:
-        """Return how many lines there are of each event."""
-        return Counter(event for event, _ in self._lines)
+    def count(self, event: str) -> int:
+        """Return how many lines there are of an event."""
+        return sum(found == event for found, _ in self._lines)
 
     def critical(self) -> dict[str, list[LogLine]]:
         """Return the lines at CRITICAL, by their event."""
@@ -263,12 +257,6 @@ class FunctionLog:
             if line.fields.get("level") == "CRITICAL":
                 lines[event].append(line)
         return lines
-
-    def interrupted(self) -> tuple[int, int]:
-        """Return how many invocations ended with their process: in the batch, and before it."""
-        counts, invocations = self.counts(), len({line.stream for _, line in self._lines})
-        begun = counts[LogEvent.BATCH_RECEIVED]
-        return begun - counts[LogEvent.BATCH_FINISHED], invocations - begun
 
 
 class AlarmFacts(NamedTuple):

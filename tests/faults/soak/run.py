@@ -3,8 +3,7 @@
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -158,23 +157,6 @@ class Snapshot(NamedTuple):
     facts: list[Facts]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SoakResult(Result):
-    """What happened how often, in the order of the table."""
-
-    happened: Mapping[str, int]
-
-    @property
-    def size(self) -> str:
-        """How much was run."""
-        return f"{self.happened['messages']:,} messages, {self.happened['kills']:,} kills"
-
-    @property
-    def operator_needed(self) -> int:
-        """How often the operator had to decide."""
-        return self.happened["recorded by operator"] + self.happened["released by operator"]
-
-
 class Soak:
     """A soak through a local cloud that nothing else uses."""
 
@@ -196,7 +178,7 @@ class Soak:
         self._operator = Operator(dynamodb_table(aws.dynamodb, resources.table))
         self._redriven = 0
 
-    def run(self) -> SoakResult:
+    def run(self) -> Result:
         """Run it, and judge every rest; the last one is final.
 
         Raises:
@@ -249,51 +231,42 @@ class Soak:
         arrivals = len(self._plan.arrivals)
         self._on_progress(max(0, arrivals - count), arrivals)
 
-    def _result(self, rests: Sequence[Snapshot], log: FunctionLog) -> SoakResult:
+    def _result(self, rests: Sequence[Snapshot], log: FunctionLog) -> Result:
         final, critical = log.completed(rests[-1].facts), log.critical()
         alarms = [alarm_facts(self._cloud, event, critical[event]) for event in sorted(critical)]
         # The violations at any rest and at the end, each once.
         found = [v for at, facts in rests for v in reconcile(log.completed(facts, at))]
         found += reconcile(final, is_final=True)
         once = {(one.subject, one.rules, one.is_unresolved): one for one in found}
-        return SoakResult(
+        happened, decisions = self._counts(final, log), self._operator.decisions
+        return Result(
             violations=(*once.values(), *silent_alarms(alarms)),
-            happened=self._counts(rests, final, log),
+            size=f"{len(final):,} messages, {happened['kills']:,} kills",
+            operator_needed=decisions[Decision.RECORDED] + decisions[Decision.RELEASED],
+            happened=happened,
         )
 
-    def _counts(
-        self, rests: Sequence[Snapshot], final: Sequence[Facts], log: FunctionLog
-    ) -> dict[str, int]:
-        plan, logged, decisions = self._plan, log.counts(), self._operator.decisions
-        interrupted, cut_short = log.interrupted()
+    def _counts(self, final: Sequence[Facts], log: FunctionLog) -> dict[str, int]:
+        arrivals, decisions = self._plan.arrivals, self._operator.decisions
+        injected = self._processes.injected
         dead = sum(location is Location.DEAD for one in final for location in one.messages.values())
-        statuses = [one.record.get("conversation_status") for one in final]
         return {
-            "messages": len(plan.conversations),
-            "arrivals": len(plan.arrivals),  # with duplicates, but not what was redriven
-            "duplicates": sum(arrival.is_duplicate for arrival in plan.arrivals),
+            "duplicates": sum(arrival.is_duplicate for arrival in arrivals),
             "sent": sum(bool(one.sids) for one in final),
-            "refused": statuses.count(Status.FAILED),
-            "kills": self._processes.injected[ProcessFault.KILL],
-            "freezes": self._processes.injected[ProcessFault.FREEZE],
-            "interrupted": interrupted,  # invocations whose process died in the middle of a batch
-            "cut short": cut_short,  # invocations whose process died before the batch began
-            **{f"faults: {fault}": number for fault, number in self._injection.counts().items()},
+            "kills": injected[ProcessFault.KILL],
+            "freezes": injected[ProcessFault.FREEZE],
+            "failed requests": self._injection.count_failed(),
             "takeovers": sum(write.from_expired for one in final for write in one.writes),
-            "reconciled": logged[LogEvent.SEND_SETTLED],
-            "unknown": logged[LogEvent.SEND_OUTCOME_UNKNOWN],
+            "reconciled": log.count(LogEvent.SEND_SETTLED),
+            "unknown": log.count(LogEvent.SEND_OUTCOME_UNKNOWN),
             "recorded by operator": decisions[Decision.RECORDED],
             "released by operator": decisions[Decision.RELEASED],
             "dead letters": dead + self._redriven,
-            "dead without reason": sum(
-                one.is_dead_without_reason for rest in rests for one in rest.facts
-            ),
             "redriven": self._redriven,
-            **{f"critical: {event}": len(lines) for event, lines in log.critical().items()},
         }
 
 
-def run(messages: int, seed: int, on_progress: Callable[[int, int], None]) -> SoakResult:
+def run(messages: int, seed: int, on_progress: Callable[[int, int], None]) -> Result:
     """Run a soak of so many conversations, whose plan the seed decides, and leave nothing behind.
 
     Raises:
