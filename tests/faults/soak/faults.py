@@ -95,24 +95,21 @@ def _is_of_function(process: psutil.Process) -> bool:
 Probabilities = Mapping[Fault, float]
 """How likely each fault is for a request."""
 
-SENDS: Probabilities = {
+_NETWORK: Probabilities = {
+    **{Fault.slow(1.2, effect_applied=is_applied): 0.06 for is_applied in (False, True)},
+    **{Fault.slow(TOO_LATE, effect_applied=is_applied): 0.02 for is_applied in (False, True)},
+    **{Fault.hang(effect_applied=is_applied): 0.02 for is_applied in (False, True)},
+    **{Fault.reset(effect_applied=is_applied): 0.02 for is_applied in (False, True)},
+    **{Fault.not_json(effect_applied=is_applied): 0.01 for is_applied in (False, True)},
+    Fault.empty(): 0.02,
+}
+SENDS: Probabilities = _NETWORK | {
     Fault.error(429, 20429, retry_after=1): 0.03,
     Fault.error(500, 20500): 0.03,
     Fault.error(500, 20500, effect_applied=True): 0.03,
     Fault.error(503, 20503): 0.02,
     Fault.error(400, 63010): 0.01,
     Fault.error(401, 20003): 0.01,
-    Fault.slow(1.2): 0.06,
-    Fault.slow(1.2, effect_applied=True): 0.06,
-    Fault.slow(TOO_LATE): 0.02,
-    Fault.slow(TOO_LATE, effect_applied=True): 0.02,
-    Fault.hang(): 0.02,
-    Fault.hang(effect_applied=True): 0.02,
-    Fault.reset(): 0.02,
-    Fault.reset(effect_applied=True): 0.02,
-    Fault.empty(): 0.02,
-    Fault.not_json(): 0.01,
-    Fault.not_json(effect_applied=True): 0.01,
     Fault.undelivered(): 0.01,
 }
 LISTS: Probabilities = {
@@ -122,22 +119,18 @@ LISTS: Probabilities = {
     Fault.slow(1.0): 0.05,
     Fault.hang(): 0.02,
     Fault.reset(): 0.02,
-    Fault.empty(): 0.01,
-    Fault.not_json(): 0.01,
 }
 GENERATING: Probabilities = {
     Fault.error(429, "rate_limit_exceeded", retry_after=1): 0.01,
     Fault.error(429, "insufficient_quota"): 0.003,
     Fault.error(401, "invalid_api_key"): 0.01,
     Fault.error(404, "model_not_found"): 0.003,
-    Fault.error(500, "server_error"): 0.02,
-    Fault.error(503, "service_unavailable"): 0.01,
+    Fault.error(500, "server_error"): 0.03,
     Fault.slow(1.5): 0.1,
     Fault.slow(TOO_LATE): 0.01,
     Fault.hang(): 0.01,
     Fault.reset(): 0.02,
-    Fault.empty(): 0.01,
-    Fault.not_json(): 0.01,
+    Fault.empty(): 0.02,
     Fault.failed(): 0.01,
     Fault.thinking(2.0): 0.1,
 }
@@ -146,8 +139,7 @@ TABLE: Probabilities = {
     DynamoDBError.SERVER_ERROR.fault(): 0.03,
     DynamoDBError.SERVER_ERROR.fault(effect_applied=True): 0.03,
     DynamoDBError.ACCESS_DENIED.fault(): 0.01,
-    Fault.slow(0.5): 0.05,
-    Fault.slow(0.5, effect_applied=True): 0.05,
+    Fault.slow(0.5, effect_applied=True): 0.1,
     Fault.slow(TOO_LATE, effect_applied=True): 0.005,
     Fault.hang(): 0.005,
     Fault.reset(): 0.02,

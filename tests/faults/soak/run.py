@@ -256,7 +256,6 @@ class Soak:
             "kills": injected[ProcessFault.KILL],
             "freezes": injected[ProcessFault.FREEZE],
             "failed requests": self._injection.count_failed(),
-            "takeovers": sum(write.from_expired for one in final for write in one.writes),
             "reconciled": log.count(LogEvent.SEND_SETTLED),
             "unknown": log.count(LogEvent.SEND_OUTCOME_UNKNOWN),
             "recorded by operator": decisions[Decision.RECORDED],
