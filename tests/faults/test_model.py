@@ -24,7 +24,7 @@ RUNS = {
 EVENT_RUNS = (
     f"{CLEAN}; finish 0; report 0 delivered; post 0 0",
     f"{RECONCILING}; report 0 opted_out; post 0 0",
-    f"{CLEAN}; finish 0; report 0 undelivered; wait 3700; schedule",
+    f"{CLEAN}; finish 0; report 0 undelivered; look_up",
 )
 _STOP = re.compile(r"(?:before|after):\S+")
 KILL_RUNS = (

@@ -163,7 +163,13 @@ class DraftsEnvironment(EventsEnvironment):
         self._put_rebuilt(key)
 
     def do_queue_approved(self, loses_answers: int) -> None:
-        """Let the scheduled job queue what was approved, perhaps without learning that it did."""
+        """Let the scheduled job queue what was approved, once it is due.
+
+        Perhaps it does not learn that it did.
+        """
+        if not self.has_approved:
+            raise NothingToDo
+        self.clock.advance(max(0.0, min(self._approved_since()) - self.clock()) + 1)
         self._loses_answers = bool(loses_answers)
         with suppress(*(ProcessingError,)[: bool(loses_answers)]):
             self._job.run(self.clock() + FUNCTION_TIMEOUT)
@@ -175,12 +181,10 @@ class DraftsEnvironment(EventsEnvironment):
             self.queue.put(parse(body).key, body)
 
     def queue_due_approvals(self) -> bool:
-        """Wait for the scheduled job to queue what was approved, and return whether it did."""
-        if not self.has_approved:
-            return False
-        self.clock.advance(max(0.0, min(self._approved_since()) - self.clock()) + 1)
+        """Let the scheduled job queue what was approved, and return whether it did."""
         before = len(self.queue.messages)
-        self.do_queue_approved(0)
+        with suppress(NothingToDo):
+            self.do_queue_approved(0)
         return len(self.queue.messages) > before
 
     @property

@@ -184,7 +184,12 @@ class EventsEnvironment(Environment):
         if status in CODES:
             self.codes[sid] = CODES[status]
 
-    def do_schedule(self) -> None:
+    def do_look_up(self) -> None:
+        """Let the scheduled job request the lookups that are due more than an hour later."""
+        self.clock.advance(3700)
+        self.schedule_lookups()
+
+    def schedule_lookups(self) -> None:
         """Let the scheduled job request the lookups that are due."""
         self._scheduler.run(self.clock() + FUNCTION_TIMEOUT)
 

@@ -351,7 +351,7 @@ class Model(DraftsEnvironment):
             at = min((max(self.clock(), one) for one in moments), default=day_over)
             self.clock.now = min(day_over, at) + SCHEDULE_SECONDS
             self.end_messages(LATE_END)
-            self.do_schedule()
+            self.schedule_lookups()
             self._empty_events_queue()
 
     def _empty_queue(self) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, as_completed
 from math import inf
 from random import Random
@@ -37,11 +37,6 @@ MAX_MESSAGES = 6
 MAX_CALLBACKS = 5
 """Callbacks that are drawn in one schedule; others may arrive at its end."""
 FAULTS = [f"{call} {fault.name}" for call, faults in CALL_FAULTS.items() for fault in faults]
-KINDS = (
-    *("kill", "fault", "outage", "lag", "secret", "duplicate", "slow", "heartbeat"),
-    *("callback", "draft"),
-)
-"""Kinds of trouble that a schedule may do without, so that it has more of the others."""
 
 # A container is delayed past its lease, and another one gets its message.
 OVERTAKEN = "wait 95; redeliver {worker}; run_to -1 {stop}"
@@ -49,11 +44,11 @@ OVERTAKEN = "wait 95; redeliver {worker}; run_to -1 {stop}"
 OUTLASTED = "run_to {worker} after:store.record_intent; wait 1000; redeliver {worker}; finish -1; "
 OUTLASTED += "; ".join(f"operator {number}" for number in range(len(KEYS)))
 # A container gets the next message, and is killed if it reconciles a send.
-KILLED_RECONCILING = "wait_for_queue; deliver 1; kill_at -1 {stop}"
+KILLED_RECONCILING = "wait_for_queue; deliver 1; kill_at -1 {reconciling}"
 # A message is accepted, its answer is lost, and the vendor does not list it yet.
 LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
 # The vendor reports a message, and an events worker gets that.
-REPORTED = "report {which} {report}; post -1 {kept}; work 1"
+REPORTED = "report {which} {report}; post -1 {kept}; work 1; {ending}"
 # A callback comes before the answer to the send.
 EARLY = "run_to {worker} after:sender.send; report -1 {report}; post -1 {kept}; work 1; work_on"
 # Two operators look at the same draft, and both decide.
@@ -62,199 +57,124 @@ TWO_DECIDE = "show 0 {which}; show 1 {which}; decide 0 {decision} {killed}; deci
 DECIDED_STALE = "show 0 {which}; show 1 {which}; change_template; decide 1 {decision} 0; "
 DECIDED_STALE += "wait_for_queue; deliver 1; finish -1; decide 0 {other} 0"
 # A worker is killed, or its write goes wrong, when it holds a draft or hands it off.
-KILLED_HOLDING = "write_badly 2 {which}; wait_for_queue; deliver 1; kill_at -1 {stop}"
-# How an events worker goes on: to the end, delayed, killed, or after a call that went wrong.
-EVENT_ENDINGS = (
-    *(4 * len(EVENT_STOPS) * ("work_on",)),
-    *(f"work_to {stop}" for stop in EVENT_STOPS * 2),
-    *(f"work_to {stop}; work_kill" for stop in EVENT_STOPS),
-    *(f"work_fail {fault}; work_on" for fault in ALL_EVENT_FAULTS),
-)
+KILLED_HOLDING = "write_badly 2 {flaw}; wait_for_queue; deliver 1; kill_at -1 {holding}"
 
-Drawn = Sequence[Any]
-When = Callable[["RandomSchedule"], bool]
 FLAG = (0, 1)
-RECONCILING = [
-    stop for stop in STOPS if stop.endswith(("sender.find", "store.count_lookup", "mark_unknown"))
-]
-HOLDING = [stop for stop in STOPS if stop.endswith(("reject_draft", "hold_draft", "hand_off.put"))]
-DRAWN: dict[str, Drawn] = {
+DRAWN: dict[str, Sequence[Any]] = {
     "worker": range(MAX_BUSY),
     "turn": range(3),
     "which": range(10),
+    "most": (1, 2),
+    "pieces": range(1, 13),
+    "calls": range(1, 7),
     # That may pass: within a send's delay, a send, a lease, all lookups, a visibility.
     "seconds": (1, 5, 20, 95, 400, 1000),
     "stop": STOPS,
+    "reconciling": [stop for stop in STOPS if stop.endswith(("find", "lookup", "mark_unknown"))],
+    "holding": [stop for stop in STOPS if stop.endswith(("draft", "hand_off.put"))],
     "fault": FAULTS,
+    "fault_of_store": [fault for fault in FAULTS if fault.startswith("store")],
+    "fault_of_send": [fault for fault in FAULTS if fault.startswith("sender.send")],
+    "fault_of_record": [fault for fault in FAULTS if fault.startswith("store.record_sent")],
     "conversation": range(len(KEYS) - 1),
     "service": SERVICES,
     "report": (*("sent", "delivered", "read") * 2, *CODES),
-    "kept": FLAG,
-    "ending": EVENT_ENDINGS,
+    "forgery": range(len(FORGERIES)),
+    # How an events worker goes on: to the end, delayed, killed, or after a call that went wrong.
+    "ending": (
+        *(4 * len(EVENT_STOPS) * ("work_on",)),
+        *(f"work_to {stop}" for stop in EVENT_STOPS * 2),
+        *(f"work_to {stop}; work_kill" for stop in EVENT_STOPS),
+        *(f"work_fail {fault}; work_on" for fault in ALL_EVENT_FAULTS),
+    ),
     "person": FLAG,
     "decision": DECISIONS,
     "other": DECISIONS,
-    "killed": FLAG,
+    "answers": (1, 2, 2, 4),
+    "flaw": (0, 0, 0, 1),
+    **dict.fromkeys(("kept", "killed", "loses_answer", "is_bad"), FLAG),
 }
-"""What stands for a name in a move, unless the move has its own values."""
-
-
-class Move(NamedTuple):
-    """Some steps that can be done whenever something holds, and the values of their names."""
-
-    steps: str
-    when: When
-    values: Mapping[str, Drawn]
-
-    def drawn(self, random: Random) -> Schedule:
-        """Return the steps with drawn values."""
-        return read(self.steps.format(**{n: random.choice(v) for n, v in self.values.items()}))
-
-
-def move(steps: str, when: When, **values: Drawn) -> Move:
-    names = re.findall(r"{(\w+)}", steps)
-    return Move(steps, when, {name: (DRAWN | values)[name] for name in names})
-
-
-def working(kind: str = "") -> When:
-    """Return whether a container is busy, in a schedule with that kind of trouble."""
-    return lambda schedule: bool(schedule.model.busy) and kind not in schedule.lacks
-
-
-def reporting(schedule: "RandomSchedule") -> bool:
-    """Return whether a message can be reported, in a schedule with callbacks of its own."""
-    is_sent = bool(schedule.model.reported_messages)
-    return schedule.may_report and is_sent and "callback" not in schedule.lacks
-
-
-def drafting(*statuses: Status) -> When:
-    """Return whether a record has such a status, in a schedule with held drafts."""
-    return lambda schedule: "draft" not in schedule.lacks and schedule.has(*statuses)
-
-
-def faults_of(service: str) -> Drawn:
-    """Return each call of a service with what can go wrong with it."""
-    return [fault for fault in FAULTS if fault.startswith(service)]
-
-
-MOVES = (
-    move("arrive {conversation}", lambda m: m.may_arrive),
-    move(
-        "deliver {most}",
-        lambda m: m.may_begin and bool(m.model.queue.visible),
-        most=range(1, 3),
+"""What stands for a name in a move."""
+MOVES = {
+    "": (
+        *("arrive {conversation}", "deliver {most}", "wait_for_queue", "redrive {which}"),
+        *("operator {conversation}", "advance {worker} {turn} 1", "run_to {worker} {stop}"),
+        *("advance {worker} {turn} {pieces}", "finish {worker}", "apply_late {which}"),
+        *("catch_up", "fix_secrets", "work_on", "post {which} {kept}; work 2; work_on"),
+        *("look_up; work 10; {ending}", "decide {person} {decision} {killed}", "expire"),
+        *("repeat {person}", "queue_approved {loses_answer}"),
     ),
-    move("wait_for_queue", lambda m: bool(m.model.queue.on_queue) and not m.model.queue.visible),
-    move(
-        "wait {seconds}",
-        lambda m: not (m.model.busy or m.model.queue.on_queue or m.may_arrive),
+    "duplicate": ("duplicate {which}", "redeliver {worker}; run_to -1 {stop}"),
+    "slow": ("wait {seconds}", OVERTAKEN, OUTLASTED),
+    "heartbeat": ("heartbeat {worker} {pieces}", "hang {worker}"),
+    "kill": ("kill {worker}", "kill_at {worker} {stop}", KILLED_RECONCILING, KILLED_HOLDING),
+    "fault": (
+        *("fail {worker} {turn} {which}", "fail_at {worker} {fault}"),
+        *("fail_at {worker} {fault_of_store}", "fail_at {worker} {fault_of_send}"),
+        "fail_at {worker} {fault_of_record}; finish {worker}",
     ),
-    move("redrive {which}", lambda m: bool(m.model.queue.dead)),
-    move(
-        "operator {conversation}",
-        lambda m: (
-            m.has(Status.SEND_UNKNOWN, Status.FAILED)
-            or (bool(m.model.queue.dead) and m.has(Status.AWAITING_APPROVAL))
-        ),
+    "outage": ("outage {service} {calls}",),
+    "lag": (LOST, "foreign_message"),
+    "secret": ("change_token", "change_key"),
+    "callback": (
+        *("report {which} {report}", REPORTED, EARLY),
+        "forge {which} {forgery} {report}; work 1; work_on",
     ),
-    move("advance {worker} {turn} {pieces}", working(), pieces=(1,)),
-    move("advance {worker} {turn} {pieces}", working(), pieces=range(1, 13)),
-    move("run_to {worker} {stop}", working()),
-    move("finish {worker}", working()),
-    move("duplicate {which}", working("duplicate")),
-    move("redeliver {worker}; run_to -1 {stop}", working("duplicate")),
-    move("wait {seconds}", working("slow")),
-    move(OVERTAKEN, working("slow")),
-    move(OUTLASTED, working("slow")),
-    move("heartbeat {worker} {pieces}", working("heartbeat"), pieces=range(9)),
-    move("hang {worker}", working("heartbeat")),
-    move("kill {worker}", working("kill")),
-    move("kill_at {worker} {stop}", working("kill")),
-    move(
-        KILLED_RECONCILING,
-        lambda m: m.has(Status.SENDING) and m.may_begin and "kill" not in m.lacks,
-        stop=RECONCILING,
-    ),
-    move("fail {worker} {turn} {which}", working("fault")),
-    move("fail_at {worker} {fault}", working("fault")),
-    move("fail_at {worker} {fault}", working("fault"), fault=faults_of("store")),
-    move("fail_at {worker} {fault}", working("fault"), fault=faults_of("sender.send")),
-    move(
-        "fail_at {worker} {fault}; finish {worker}",
-        working("fault"),
-        fault=faults_of("store.record_sent"),
-    ),
-    move("apply_late {which}", lambda m: bool(m.model.late)),
-    move("outage {service} {calls}", working("outage"), calls=range(1, 7)),
-    move(LOST, working("lag")),
-    move("catch_up", lambda m: m.model.sender.listed_until < inf),
-    move("foreign_message", working("lag")),
-    move("change_token", working("secret")),
-    move("change_key", working("secret")),
-    move("fix_secrets", lambda m: not m.model.are_secrets_right),
-    move("report {which} {report}", reporting),
-    move(f"{REPORTED}; {{ending}}", reporting),
-    move(EARLY, lambda m: m.may_report and working("callback")(m)),
-    move(
-        "post {which} {kept}; work 2; work_on",
-        lambda m: bool(m.model.reports) and m.may_report,
-    ),
-    move("work_on", lambda m: bool(m.model.at_events)),
-    move(
-        "forge {which} {kind} {report}; work 1; work_on",
-        reporting,
-        kind=range(len(FORGERIES)),
-    ),
-    move(
-        "wait 3700; schedule; work 10; {ending}",
-        lambda m: m.may_report and m.has(Status.SENT) and not m.model.busy,
-    ),
-    move(f"arrive {KEYS.index(REVIEWED)}", lambda m: m.may_arrive and "draft" not in m.lacks),
-    move(
-        "write_badly {answers} {flaw}",
-        lambda m: "draft" not in m.lacks and not m.model.generator.flaws,
-        answers=(1, 2, 2, 4),
-        flaw=(0, 0, 0, 1),
-    ),
-    move(
-        "old_record {conversation} {is_bad}",
-        lambda m: "draft" not in m.lacks and m.may_arrive,
-        is_bad=FLAG,
-    ),
-    move(
-        KILLED_HOLDING,
-        lambda m: m.may_begin and bool(m.model.queue.on_queue) and not {"draft", "kill"} & m.lacks,
-        stop=HOLDING,
-    ),
-    move(
+    "draft": (
+        *(f"arrive {KEYS.index(REVIEWED)}", "write_badly {answers} {flaw}"),
+        *("old_record {conversation} {is_bad}", "change_template", TWO_DECIDE, DECIDED_STALE),
         "show {person} {which}; decide {person} {decision} {killed}",
-        drafting(Status.AWAITING_APPROVAL),
     ),
-    move("decide {person} {decision} {killed}", lambda m: bool(m.model.shown)),
-    move(TWO_DECIDE, drafting(Status.AWAITING_APPROVAL)),
-    move(DECIDED_STALE, drafting(Status.AWAITING_APPROVAL)),
-    move("change_template", drafting(Status.AWAITING_APPROVAL, Status.RETRY)),
-    move("expire", lambda m: bool(m.model.hand_off.copies)),
-    move("repeat {person}", lambda m: m.model.has_approved),
-    move(
-        "wait 601; queue_approved {loses_answer}",
-        lambda m: m.model.has_approved,
-        loses_answer=FLAG,
+}
+"""By the kind of trouble: a schedule may do without, so that it has more of the others."""
+
+
+def _has(model: Model, *statuses: Status) -> bool:
+    return any(record.status in statuses for record in model.store.records.values())
+
+
+def _may_arrive(model: Model) -> bool:
+    return len(model.queue.messages) < MAX_MESSAGES
+
+
+def _may_report(model: Model) -> bool:
+    is_few = len(model.events_queue.messages) + len(model.reports) < MAX_CALLBACKS
+    return is_few and bool(model.reported_messages)
+
+
+GUARDS: dict[str, Callable[[Model], bool]] = {
+    **dict.fromkeys(("arrive", "old_record"), _may_arrive),
+    **dict.fromkeys(("report", "post", "forge"), _may_report),
+    "deliver": lambda model: len(model.busy) < MAX_BUSY and bool(model.queue.visible),
+    "wait_for_queue": lambda model: len(model.busy) < MAX_BUSY and bool(model.queue.on_queue),
+    "look_up": lambda model: _may_report(model) and not model.busy,
+    "redrive": lambda model: bool(model.queue.dead),
+    "operator": lambda model: (
+        bool(model.queue.dead) or _has(model, Status.SEND_UNKNOWN, Status.FAILED)
     ),
-)
+    "apply_late": lambda model: bool(model.late),
+    "catch_up": lambda model: model.sender.listed_until < inf,
+    "fix_secrets": lambda model: not model.are_secrets_right,
+    "work_on": lambda model: bool(model.at_events),
+    "write_badly": lambda model: not model.generator.flaws,
+    "show": lambda model: _has(model, Status.AWAITING_APPROVAL),
+    "change_template": lambda model: _has(model, Status.AWAITING_APPROVAL, Status.RETRY),
+    "decide": lambda model: bool(model.shown),
+    "expire": lambda model: bool(model.hand_off.copies),
+    **dict.fromkeys(("repeat", "queue_approved"), lambda model: model.has_approved),
+}
+"""When a move can begin with an action; with any other one, while a container is busy."""
 
 
 class RandomSchedule:
     """One schedule, whose decisions are drawn while it is run."""
 
-    model: Model
-    lacks: set[str]
-
     def __init__(self, random: Random, alter: Alter) -> None:
         self.model = Model(alter)
         self.steps: list[Step] = []
-        self.lacks = {kind for kind in KINDS if random.choice(FLAG)}
         self._random = random
+        kinds = ("", *(kind for kind in MOVES if kind and random.choice(FLAG)))
+        self._moves = [move for kind in kinds for move in MOVES[kind]]
 
     def run(self) -> Problem | None:
         """Run it to its end, and return the problem that ended it before."""
@@ -263,8 +183,9 @@ class RandomSchedule:
         try:
             self._do(Step("begin", (draw((10, 5, 3, 2)), *flags)))
             for _ in range(STEPS):
-                for step in draw([one for one in MOVES if one.when(self)]).drawn(self._random):
-                    self._do(step)
+                if possible := list(filter(self._can_begin, self._moves)):
+                    for step in self._drawn(draw(possible)):
+                        self._do(step)
             self.model.come_to_rest()
         except Problem as problem:
             return problem
@@ -272,24 +193,17 @@ class RandomSchedule:
             self.model.close()
         return None
 
+    def _can_begin(self, move: str) -> bool:
+        action = move.replace(";", " ").split(maxsplit=1)[0]
+        return GUARDS.get(action, lambda model: bool(model.busy))(self.model)
+
+    def _drawn(self, move: str) -> Schedule:
+        names = re.findall(r"{(\w+)}", move)
+        return read(move.format(**{name: self._random.choice(DRAWN[name]) for name in names}))
+
     def _do(self, step: Step) -> None:
         self.steps.append(step)
         self.model.do(step)
-
-    @property
-    def may_report(self) -> bool:
-        return len(self.model.events_queue.messages) + len(self.model.reports) < MAX_CALLBACKS
-
-    @property
-    def may_arrive(self) -> bool:
-        return len(self.model.queue.messages) < MAX_MESSAGES
-
-    @property
-    def may_begin(self) -> bool:
-        return len(self.model.busy) < MAX_BUSY
-
-    def has(self, *statuses: Status) -> bool:
-        return any(record.status in statuses for record in self.model.store.records.values())
 
 
 TO_REACH = (
