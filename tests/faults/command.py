@@ -169,7 +169,7 @@ def prove(  # noqa: PLR0917 - typer's parameters are options
     schedules: Annotated[int, typer.Option(help="random schedules of the model")] = 10_000,
     messages: Annotated[int, typer.Option(help="messages of the soak")] = 600,
     bodies: Annotated[int, typer.Option(help="extreme bodies to deliver")] = 2_000,
-    cells_step: Annotated[int, typer.Option(help="run only every n-th cell")] = 1,
+    cells_step: Annotated[int, typer.Option(help="run only every n-th run of cells")] = 1,
     seed: Annotated[int | None, typer.Option(help="repeats a run's schedules and soak")] = None,
     write: Annotated[bool, typer.Option(help="write docs/reliability-results.md")] = True,
 ) -> None:

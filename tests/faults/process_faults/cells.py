@@ -224,24 +224,14 @@ class Cell:
         return self.setup.is_refused or (self.fault is Fault.REFUSED and is_vendors)
 
 
-def cells_of(boundaries: Iterable[Boundary]) -> Iterator[Cell]:
-    """Yield every fault that can happen at each boundary, with every kind of redelivery."""
+def cells_to_run(boundaries: Iterable[Boundary]) -> Iterator[Cell]:
+    """Yield cells that together cover every fault at each boundary, with each redelivery."""
     for scenario, call in boundaries:
         for fault in Fault:
-            if is_applicable(fault, call):
-                for redelivery in Redelivery:
+            alone = [Redelivery.ALONE] if fault in FREEZES else []
+            for redelivery in (*alone, Redelivery.LATE, Redelivery.CONCURRENT):
+                if is_applicable(fault, call):
                     yield Cell(scenario, call, fault, redelivery)
-
-
-def fewest_runs(cells: Iterable[Cell]) -> Mapping[Cell, frozenset[Cell]]:
-    """Return the fewest cells to run so that all of these are tested; each with those it tests."""
-    left = dict.fromkeys(cells)
-    runs: dict[Cell, frozenset[Cell]] = {}
-    for cell in sorted(left, key=lambda cell: len(cell.covered), reverse=True):
-        if cell in left:
-            runs[cell] = frozenset(left.keys() & set(cell.covered))
-            left = {other: None for other in left if other not in runs[cell]}
-    return runs
 
 
 @dataclass(frozen=True, slots=True)
