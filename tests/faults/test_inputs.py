@@ -1,4 +1,4 @@
-"""The check of extreme bodies can fail: each problem is found by its name."""
+"""The check of extreme bodies can fail: each problem is found."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -11,10 +11,10 @@ from tests.faults.inputs.run import (
     EXTREME,
     ORDINARY,
     Aftermath,
-    Wrong,
     differences,
     find_problems,
 )
+from tests.faults.rules import Rule
 from tests.support.channel import RECIPIENT
 
 VALID = edited(EXTREME, [Edit("odd", JsonText("1.50"))])
@@ -40,37 +40,32 @@ def after(
     return Aftermath(**values | changes)
 
 
-def found(body: ExtremeBody, aftermath: Aftermath) -> set[Wrong]:
-    return {wrong for wrong, _ in find_problems(body, aftermath)}
-
-
-def test_clear_failure_is_no_problem() -> None:
-    """A refused body is reported, recorded and logged."""
-    assert set() == found(REFUSED, after(FAILED))
-
-
 @pytest.mark.parametrize(
     ("body", "aftermath", "expected"),
     [
-        (REFUSED, after(FAILED, failed=False), Wrong.LOST),
-        (VALID, after(FAILED), Wrong.LOST),
-        (REFUSED, after(FAILED, sids=2), Wrong.DUPLICATED),
-        (REFUSED, after(None), Wrong.RECORD),
-        (REFUSED, after({**FAILED, "conversation_status": "processing"}), Wrong.RECORD),
-        (REFUSED, after({**FAILED, "primary_channel": "+447700900999"}), Wrong.RECORD),
-        (VALID, after(SENT, sids=1, failed=False), Wrong.RECORD),
-        (REFUSED, after(FAILED, lines=[]), Wrong.SILENT),
-        (REFUSED, after(FAILED, lines=[{**LINE, "level": "INFO"}]), Wrong.SILENT),
-        (REFUSED, after(FAILED, lines=[{**LINE, "event": "unexpected_error"}]), Wrong.SILENT),
-        (REFUSED, after(FAILED, lines=[{**LINE, "message": f"of {MARK}"}]), Wrong.LOGGED),
-        (REFUSED, after(FAILED, lines=[{**LINE, "message": "long" * 5_000}]), Wrong.LOGGED),
-        (REFUSED, after(FAILED, records={EXTREME: FAILED}), Wrong.RECORD),
-        (REFUSED, replace(after(FAILED), sids={}), Wrong.LOST),
+        (REFUSED, after(FAILED, failed=False), Rule.SENT_IN_THE_END),
+        (VALID, after(FAILED), Rule.SENT_IN_THE_END),
+        (REFUSED, after(FAILED, sids=2), Rule.AT_MOST_ONCE),
+        (REFUSED, after(None), Rule.RECORD_IS_TRUE),
+        (REFUSED, after({**FAILED, "conversation_status": "processing"}), Rule.RECORD_IS_TRUE),
+        (REFUSED, after({**FAILED, "primary_channel": "+447700900999"}), Rule.RECORD_IS_TRUE),
+        (VALID, after(SENT, sids=1, failed=False), Rule.RECORD_IS_TRUE),
+        (REFUSED, after(FAILED, lines=[]), Rule.RECORD_IS_TRUE),
+        (REFUSED, after(FAILED, lines=[{**LINE, "level": "INFO"}]), Rule.RECORD_IS_TRUE),
+        (
+            REFUSED,
+            after(FAILED, lines=[{**LINE, "event": "unexpected_error"}]),
+            Rule.RECORD_IS_TRUE,
+        ),
+        (REFUSED, after(FAILED, lines=[{**LINE, "message": f"of {MARK}"}]), Rule.RECORD_IS_TRUE),
+        (REFUSED, after(FAILED, lines=[{**LINE, "message": "long" * 5_000}]), Rule.RECORD_IS_TRUE),
+        (REFUSED, after(FAILED, records={EXTREME: FAILED}), Rule.RECORD_IS_TRUE),
+        (REFUSED, replace(after(FAILED), sids={}), Rule.SENT_IN_THE_END),
     ],
 )
-def test_problem_is_found(body: ExtremeBody, aftermath: Aftermath, expected: Wrong) -> None:
-    """Each by its name."""
-    assert expected in found(body, aftermath)
+def test_problem_is_found(body: ExtremeBody, aftermath: Aftermath, expected: Rule) -> None:
+    """Each as the rule that it breaks."""
+    assert expected in {rule for rule, _ in find_problems(body, aftermath)}
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ KILLS = [f"{run}; kill_at 0 {stop}" for run in KILL_RUNS for stop in stops_of(ru
 TROUBLES = [
     f"{run}; work 1; {trouble}"
     for run in EVENT_RUNS
-    for stop in stops_of(f"{run}; work 1", "work_to")
+    for stop in stops_of(f"{run}; work 1", "run_to events")
     for trouble in (
-        f"work_to {stop}; work_kill",
+        f"kill_at events {stop}",
         *(
-            f"work_fail {fault}; work_on"
+            f"fail_at events {fault}; finish events"
             for fault in ALL_EVENT_FAULTS
             if stop == f"before:{fault.split()[0]}"
         ),

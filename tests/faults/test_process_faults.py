@@ -76,21 +76,6 @@ def test_act_after_a_takeover_is_without_lease(late: Event) -> None:
     assert [str(late)] == acts(ACQUIRED, TAKEN_OVER, late)
 
 
-@pytest.mark.parametrize(
-    "harmless",
-    [
-        event(1, THEIRS, THEIRS),
-        event(1, THEIRS, replace(THEIRS, sid="SM1", fingerprint="4")),
-        event(2, THEIRS, replace(THEIRS, status="sending", fingerprint="4")),
-        event(3, THEIRS, replace(THEIRS, status="sending", fingerprint="4")),
-    ],
-    ids=["refused", "records a sid", "the owner's", "never held it"],
-)
-def test_allowed_act_is_not_without_lease(harmless: Event) -> None:
-    """A refused write, the record of a sid, and the work of others are allowed."""
-    assert [] == acts(ACQUIRED, TAKEN_OVER, harmless)
-
-
 @pytest.mark.parametrize(("worker", "expected"), [(1, 0), (2, 1)])
 def test_asking_again_is_counted_for_who_knew_the_answer(worker: int, expected: int) -> None:
     """A worker that acquired the lease before the answer was stored may ask; no other one may."""

@@ -84,6 +84,8 @@ STOPS = tuple(f"{moment}:{call}" for call in _STOP_CALLS for moment in ("before"
 MAX_DELIVERIES = 200
 """Many more than any schedule's messages may need."""
 MAX_OPERATOR_VISITS = 20
+EVENTS = "events"
+"""Stands for the last busy events worker."""
 FIXED = "released, since its cause was fixed"
 DEAD_LETTER = "a message went to the dead-letter queue"
 RUNTIME_LOG = logging.getLogger("lambda_src")
@@ -93,7 +95,7 @@ class Model(DraftsEnvironment):
     """Does the steps of a schedule; all rules are checked after each piece of work.
 
     Each method `do_…` is an action of schedules. In their arguments, `worker` counts the busy
-    containers and `turn` the tasks of one that can go on.
+    containers, or is the last events worker, and `turn` counts the tasks of one that can go on.
     """
 
     def __init__(self, alter: Alter = unaltered) -> None:
@@ -164,15 +166,15 @@ class Model(DraftsEnvironment):
             self._go_on(container, task)
             pieces -= 1
 
-    def do_run_to(self, worker: int, stop: str) -> None:
-        """Let a container go on until a task stops there, or its batch is over."""
-        self._run_to(pick(self.busy, worker), stop)
+    def do_run_to(self, worker: int | str, stop: str) -> None:
+        """Let a worker go on until a task stops there, or its batch is over."""
+        self._run_to(self._process(worker), stop)
 
-    def do_finish(self, worker: int) -> None:
-        """Let a container go on until its batch is over."""
-        container = pick(self.busy, worker)
-        while container.is_busy:
-            self._go_on(container, container.ready[-1])
+    def do_finish(self, worker: int | str) -> None:
+        """Let a worker go on until its batch is over."""
+        process = self._process(worker)
+        while process.is_busy:
+            self._go_on(process, process.ready[-1])
 
     def do_fail(self, worker: int, turn: int, which: int) -> None:
         """Let the call go wrong before which a task has stopped."""
@@ -183,21 +185,21 @@ class Model(DraftsEnvironment):
             task.fault = pick(CALL_FAULTS[call], which)
             self._go_on(container, task)
 
-    def do_fail_at(self, worker: int, call: str, fault: str) -> None:
-        """Let a container go on until it makes that call, which then goes wrong."""
-        container = pick(self.busy, worker)
-        if task := self._run_to(container, f"before:{call}"):
-            task.fault = next(one for one in CALL_FAULTS[call] if one.name == fault)
-            self._go_on(container, task)
+    def do_fail_at(self, worker: int | str, call: str, fault: str) -> None:
+        """Let a worker go on until it makes that call, which then goes wrong."""
+        process, faults = self._process(worker), EVENT_FAULTS if worker == EVENTS else CALL_FAULTS
+        if task := self._run_to(process, f"before:{call}"):
+            task.fault = next(one for one in faults[call] if one.name == fault)
+            self._go_on(process, task)
 
-    def do_kill_at(self, worker: int, stop: str) -> None:
-        """Let a container go on until a task stops there, and kill it there."""
-        if self._run_to(pick(self.busy, worker), stop):
+    def do_kill_at(self, worker: int | str, stop: str) -> None:
+        """Let a worker go on until a task stops there, and kill it there."""
+        if self._run_to(self._process(worker), stop):
             self.do_kill(worker)
 
-    def do_kill(self, worker: int) -> None:
-        """Kill a container's process, wherever it is."""
-        pick(self.busy, worker).kill()
+    def do_kill(self, worker: int | str) -> None:
+        """Kill a worker's process, wherever it is."""
+        self._process(worker).kill()
 
     def do_heartbeat(self, worker: int, pieces: int) -> None:
         """Let a container make a heartbeat, which goes on up to so many times."""
@@ -224,30 +226,10 @@ class Model(DraftsEnvironment):
             self.event_workers.append(worker)
         worker.begin(received)
 
-    def do_work_to(self, stop: str) -> None:
-        """Let the last events worker go on until it stops there, or its batch is over."""
-        self._run_to(pick(self.at_events, -1), stop)
-
-    def do_work_fail(self, call: str, fault: str) -> None:
-        """Let the last events worker go on until it makes that call, which then goes wrong."""
-        worker = pick(self.at_events, -1)
-        if task := self._run_to(worker, f"before:{call}"):
-            task.fault = next(one for one in EVENT_FAULTS[call] if one.name == fault)
-            self._go_on(worker, task)
-
-    def do_work_kill(self) -> None:
-        """Kill the last events worker, wherever it is."""
-        pick(self.at_events, -1).kill()
-
-    def do_work_on(self) -> None:
-        """Let the last events worker go on until its batch is over."""
-        worker = pick(self.at_events, -1)
-        while worker.is_busy:
-            self._go_on(worker, worker.ready[-1])
-
-    @property
-    def at_events(self) -> list[EventsContainer]:
-        return [worker for worker in self.event_workers if worker.is_busy]
+    def _process(self, worker: int | str) -> Process:
+        if worker == EVENTS:
+            return pick([one for one in self.event_workers if one.is_busy], -1)
+        return pick(self.busy, int(worker))
 
     @property
     def busy(self) -> list[Container]:

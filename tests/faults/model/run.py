@@ -50,7 +50,9 @@ LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
 # The vendor reports a message, and an events worker gets that.
 REPORTED = "report {which} {report}; post -1 {kept}; work 1; {ending}"
 # A callback comes before the answer to the send.
-EARLY = "run_to {worker} after:sender.send; report -1 {report}; post -1 {kept}; work 1; work_on"
+EARLY = (
+    "run_to {worker} after:sender.send; report -1 {report}; post -1 {kept}; work 1; finish events"
+)
 # Two operators look at the same draft, and both decide.
 TWO_DECIDE = "show 0 {which}; show 1 {which}; decide 0 {decision} {killed}; decide 1 {other} 0"
 # An operator decides about what they saw before the template changed, and another one approved it.
@@ -82,10 +84,10 @@ DRAWN: dict[str, Sequence[Any]] = {
     "forgery": range(len(FORGERIES)),
     # How an events worker goes on: to the end, delayed, killed, or after a call that went wrong.
     "ending": (
-        *(4 * len(EVENT_STOPS) * ("work_on",)),
-        *(f"work_to {stop}" for stop in EVENT_STOPS * 2),
-        *(f"work_to {stop}; work_kill" for stop in EVENT_STOPS),
-        *(f"work_fail {fault}; work_on" for fault in ALL_EVENT_FAULTS),
+        *(4 * len(EVENT_STOPS) * ("finish events",)),
+        *(f"run_to events {stop}" for stop in EVENT_STOPS * 2),
+        *(f"kill_at events {stop}" for stop in EVENT_STOPS),
+        *(f"fail_at events {fault}; finish events" for fault in ALL_EVENT_FAULTS),
     ),
     "person": FLAG,
     "decision": DECISIONS,
@@ -100,7 +102,7 @@ MOVES = {
         *("arrive {conversation}", "deliver {most}", "wait_for_queue", "redrive {which}"),
         *("operator {conversation}", "advance {worker} {turn} 1", "run_to {worker} {stop}"),
         *("advance {worker} {turn} {pieces}", "finish {worker}", "apply_late {which}"),
-        *("catch_up", "fix_secrets", "work_on", "post {which} {kept}; work 2; work_on"),
+        *("catch_up", "fix_secrets", "post {which} {kept}; work 2; finish events"),
         *("look_up; work 10; {ending}", "decide {person} {decision} {killed}", "expire"),
         *("repeat {person}", "queue_approved {loses_answer}"),
     ),
@@ -118,7 +120,7 @@ MOVES = {
     "secret": ("change_token", "change_key"),
     "callback": (
         *("report {which} {report}", REPORTED, EARLY),
-        "forge {which} {forgery} {report}; work 1; work_on",
+        "forge {which} {forgery} {report}; work 1; finish events",
     ),
     "draft": (
         *(f"arrive {KEYS.index(REVIEWED)}", "write_badly {answers} {flaw}"),
@@ -155,7 +157,6 @@ GUARDS: dict[str, Callable[[Model], bool]] = {
     "apply_late": lambda model: bool(model.late),
     "catch_up": lambda model: model.sender.listed_until < inf,
     "fix_secrets": lambda model: not model.are_secrets_right,
-    "work_on": lambda model: bool(model.at_events),
     "write_badly": lambda model: not model.generator.flaws,
     "show": lambda model: _has(model, Status.AWAITING_APPROVAL),
     "change_template": lambda model: _has(model, Status.AWAITING_APPROVAL, Status.RETRY),
