@@ -193,7 +193,11 @@ class FakeLedgerStore:
 
     def hold_draft(self, lease: Lease, draft: HeldDraft) -> None:
         """Change `processing` to `awaiting_approval`, and store the draft."""
-        state = {"rejected": None, "template_id": draft.template_id, "held_id": draft.id}
+        state: dict[str, Any] = {
+            "rejected": None,
+            "template_id": draft.template_id,
+            "held_id": draft.id,
+        }
         ended = _set(status=Status.AWAITING_APPROVAL, held=draft, answer=None, failure=None)
 
         def change(found: Record) -> Record:

@@ -30,7 +30,7 @@ from tests.faults.model._system import (
     pick,
     unaltered,
 )
-from tests.faults.operator_decisions import Decision, Operator, in_memory_table
+from tests.faults.operator_decisions import OperatorInMemory
 from tests.faults.rules import Evidence, Location, Rule, broken_rules
 from tests.support.clock import START
 from tests.support.fake_ledger import Record
@@ -105,7 +105,7 @@ class Model(DraftsEnvironment):
         self.containers: list[Container] = []
         self.trace: list[str] = []
         self._alter = alter
-        self._operator = Operator(in_memory_table(self.store))
+        self._operator = OperatorInMemory(self.store)
         self._log_state = RUNTIME_LOG.level, RUNTIME_LOG.propagate
         RUNTIME_LOG.addHandler(self.observer)
         RUNTIME_LOG.setLevel(logging.CRITICAL)
@@ -250,23 +250,27 @@ class Model(DraftsEnvironment):
         if record is None or record.status not in {Status.SEND_UNKNOWN, Status.FAILED}:
             return False
         self._wait_for_sender(key, record.intent.deadline if record.intent else 0.0)
-        decision = self._decide(key)
-        if decision is Decision.NOTHING:
+        if not self._decide(key, record):
             return False
         self.observer.of(key).alarms.clear()
         self._redrive(message for message in self.queue.dead if message.key == key)
         return True
 
-    def _decide(self, key: RecordKey) -> Decision:
-        observation, now = self.observer.of(key), self.clock()
-        decision = self._operator.decide(key, self._listed_sid(key), now)
-        if decision is not Decision.NOTHING:
+    def _decide(self, key: RecordKey, record: Record) -> bool:
+        observation = self.observer.of(key)
+        if decision := self._operator.decide(key, self._listed_sid(key), self.clock()):
             self.observer.reached.add(decision)
-        elif observation.is_fixable and not observation.is_refused:
-            decision = self._operator.release_failed(key, now)
+        elif not observation.is_fixable or observation.is_refused:
+            return False
+        else:
             observation.is_fixable = False
+            self._release_failed(record)
             self.observer.reached.add(FIXED)
-        return decision
+        return True
+
+    def _release_failed(self, record: Record) -> None:
+        if record.status is Status.FAILED:
+            self._operator.release(record.ledger_record(), self.clock())
 
     def _redrive_draft(self, record: Record) -> bool:
         dead = [message for message in self.queue.dead if message.key == record.key]
@@ -277,7 +281,7 @@ class Model(DraftsEnvironment):
         if decision is RedriveDecision.HELD:
             self.queue.remove(dead)
         elif decision.acts:
-            self._operator.release_failed(record.key, self.clock())
+            self._release_failed(record)
             self._redrive(dead)
         return decision.acts
 

@@ -135,6 +135,10 @@ def _has(model: Model, *statuses: Status) -> bool:
     return any(record.status in statuses for record in model.store.records.values())
 
 
+def _is_busy(model: Model) -> bool:
+    return bool(model.busy)
+
+
 def _may_arrive(model: Model) -> bool:
     return len(model.queue.messages) < MAX_MESSAGES
 
@@ -196,7 +200,7 @@ class RandomSchedule:
 
     def _can_begin(self, move: str) -> bool:
         action = move.replace(";", " ").split(maxsplit=1)[0]
-        return GUARDS.get(action, lambda model: bool(model.busy))(self.model)
+        return GUARDS.get(action, _is_busy)(self.model)
 
     def _drawn(self, move: str) -> Schedule:
         names = re.findall(r"{(\w+)}", move)

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from local.fakes.aws import TABLE
 from tests.faults.operator_decisions import (
-    Decision,
-    Operator,
+    OperatorAtDynamoDB,
     approve_held_draft,
-    dynamodb_table,
     should_redrive,
 )
 from tests.faults.process_faults._clock import SharedTime
@@ -121,7 +119,7 @@ class CellRun:
     def __init__(self, cell: Cell, environment: Environment) -> None:
         self._cell = cell
         self._environment = environment
-        self._operator = Operator(dynamodb_table(clients().dynamodb, TABLE))
+        self._operator = OperatorAtDynamoDB(clients().dynamodb, TABLE)
         self._messages = [environment.enqueue()]
         self._broken: set[Rule] = set()
         self._operator_actions = 0
@@ -202,7 +200,7 @@ class CellRun:
         is_redriven = should_redrive(self._evidence(is_final=True))
         if is_redriven:
             environment.queue.redrive()
-        self._operator_actions += decision is not Decision.NOTHING or is_redriven
+        self._operator_actions += decision is not None or is_redriven
         return is_redriven
 
     def _judge(self, *, is_final: bool) -> Evidence:

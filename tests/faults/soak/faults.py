@@ -95,7 +95,7 @@ def _is_of_function(process: psutil.Process) -> bool:
 Probabilities = Mapping[Fault, float]
 """How likely each fault is for a request."""
 
-_NETWORK: Probabilities = {
+_NETWORK: dict[Fault, float] = {
     **{Fault.slow(1.2, effect_applied=is_applied): 0.06 for is_applied in (False, True)},
     **{Fault.slow(TOO_LATE, effect_applied=is_applied): 0.02 for is_applied in (False, True)},
     **{Fault.hang(effect_applied=is_applied): 0.02 for is_applied in (False, True)},

@@ -16,7 +16,7 @@ from lambda_src.core.time_budget import ACCOUNT_BACKOFF
 from local import paths
 from local.cloud import LocalCloud
 from local.vendors import FakeVendors
-from tests.faults.operator_decisions import Decision, Operator, dynamodb_table, should_redrive
+from tests.faults.operator_decisions import Decision, OperatorAtDynamoDB, should_redrive
 from tests.faults.rules import Location, Result
 from tests.faults.soak.evidence import (
     Facts,
@@ -175,7 +175,7 @@ class Soak:
         self._queues = SoakQueues(aws.sqs, resources.queue_url, resources.dead_letter_queue_url)
         self._processes = FunctionProcesses(cloud.ministack.pid, urlsplit(aws.endpoint).port or 0)
         self._injection = FaultInjection(plan, self._processes, vendors, cloud.dynamodb_proxy)
-        self._operator = Operator(dynamodb_table(aws.dynamodb, resources.table))
+        self._operator = OperatorAtDynamoDB(aws.dynamodb, resources.table)
         self._redriven = 0
 
     def run(self) -> Result:
