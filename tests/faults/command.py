@@ -29,7 +29,7 @@ from tests.faults.soak.run import run as run_soak
 
 MAX_SHOWN = 20
 """Violations of a part that are printed."""
-COVERING_SCHEDULES = 1_000
+COVERING_SCHEDULES = 5_000
 """So many random schedules must reach everything that they are meant to test."""
 FILE_WIDTH = 110
 """Columns where the output is no terminal."""

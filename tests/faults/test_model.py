@@ -6,7 +6,6 @@ import pytest
 
 from lambda_src.core.contract import Status
 from tests.faults.model._calls import CALL_FAULTS, CallFault, Effect
-from tests.faults.model._events import ALL_EVENT_FAULTS
 from tests.faults.model.model import DEAD_LETTER, FIXED, Model, Played, read
 from tests.faults.model.run import run_shard
 from tests.faults.operator_decisions import Decision
@@ -21,11 +20,6 @@ RUNS = {
     "held run": HELD,
     "approved run": APPROVED,
 }
-EVENT_RUNS = (
-    f"{CLEAN}; finish 0; report 0 delivered; post 0 0",
-    f"{RECONCILING}; report 0 opted_out; post 0 0",
-    f"{CLEAN}; finish 0; report 0 undelivered; look_up",
-)
 _STOP = re.compile(r"(?:before|after):\S+")
 KILL_RUNS = (
     *RUNS.values(),
@@ -35,13 +29,13 @@ KILL_RUNS = (
 NEEDS_OPERATOR = {Decision.RELEASED, Decision.RECORDED, FIXED, DEAD_LETTER}
 
 
-def stops_of(run: str, going_on: str = "run_to 0") -> list[str]:
+def stops_of(run: str) -> list[str]:
     """Return where a run's last container stops: what is injected elsewhere never happens."""
     model = Model()
-    for step in read(f"{run}; {going_on} the-end"):
+    for step in read(f"{run}; run_to 0 the-end"):
         model.do(step)
     model.close()
-    last = model.trace.index(f"> {going_on} the-end")
+    last = model.trace.index("> run_to 0 the-end")
     return sorted({stop for line in model.trace[last:] for stop in _STOP.findall(line)})
 
 
@@ -53,19 +47,6 @@ FAULTS = [
     for fault in CALL_FAULTS.get(call, ())
 ]
 KILLS = [f"{run}; kill_at 0 {stop}" for run in KILL_RUNS for stop in stops_of(run)]
-TROUBLES = [
-    f"{run}; work 1; {trouble}"
-    for run in EVENT_RUNS
-    for stop in stops_of(f"{run}; work 1", "run_to events")
-    for trouble in (
-        f"kill_at events {stop}",
-        *(
-            f"fail_at events {fault}; finish events"
-            for fault in ALL_EVENT_FAULTS
-            if stop == f"before:{fault.split()[0]}"
-        ),
-    )
-]
 
 
 def test_random_schedules_keep_the_promise() -> None:
@@ -89,12 +70,6 @@ def test_single_fault_needs_no_operator(run: str, call: str, fault: CallFault) -
 @pytest.mark.parametrize("schedule", KILLS)
 def test_single_kill_breaks_no_rule(schedule: str) -> None:
     """Wherever a container is killed: the message is sent once in the end, and recorded."""
-    assert Played(read(schedule)).problem is None
-
-
-@pytest.mark.parametrize("schedule", TROUBLES)
-def test_single_trouble_of_an_events_worker_breaks_no_rule(schedule: str) -> None:
-    """Whatever goes wrong with a callback or a lookup: the status is found in the end."""
     assert Played(read(schedule)).problem is None
 
 

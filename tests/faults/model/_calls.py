@@ -261,7 +261,6 @@ class SteppedHeartbeat(SQSHeartbeat):
         host: Any,
     ) -> None:
         super().__init__(receipt_handles, extend, INTERVAL)
-        self.is_abandoned = False
         self._host = host
         self._beating: Task | None = None
 
@@ -279,9 +278,7 @@ class SteppedHeartbeat(SQSHeartbeat):
     def stop(self) -> frozenset[str]:
         self._host.check_alive()
         self._stopped.set()
-        current().wait_until(lambda: self.is_abandoned or not self.is_beating)
-        if self.is_beating:
-            self._add_failures(self._receipt_handles, "hanging")
+        current().wait_until(lambda: not self.is_beating)
         return frozenset(self._failed)
 
     def _renew_all(self) -> None:

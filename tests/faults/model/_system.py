@@ -43,7 +43,6 @@ from tests.support.fakes import (
     FakeSecrets,
     FakeSender,
     FakeTextGenerator,
-    SentMessage,
 )
 from tests.support.runtime import (
     API_KEY,
@@ -410,12 +409,6 @@ class Environment:
         for secrets in self._caches:
             secrets.twilio_credentials.expire()
 
-    @property
-    def are_secrets_right(self) -> bool:
-        token = self.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET].auth_token
-        key = self.secrets.openai_keys.stored[contexts.OPENAI_SECRET]
-        return (token, key) == (self.sender.auth_token, self.generator.api_key)
-
     def fault_of_outage(self, call: str) -> CallFault | None:
         service = call.partition(".")[0]
         if not self.down[service] or call not in OUTAGES:
@@ -444,29 +437,11 @@ class Environment:
     def do_catch_up(self) -> None:
         self.sender.listed_until = inf
 
-    def do_change_token(self) -> None:
-        self.sender.auth_token += "+"
-
-    def do_change_key(self) -> None:
-        self.generator.api_key += "+"
-
-    def do_fix_secrets(self) -> None:
-        tokens, token = self.secrets.twilio_credentials.stored, self.sender.auth_token
-        tokens[contexts.TWILIO_SECRET] = replace(tokens[contexts.TWILIO_SECRET], auth_token=token)
-        self.secrets.openai_keys.stored[contexts.OPENAI_SECRET] = self.generator.api_key
-
-    def do_foreign_message(self) -> None:
-        variables = {**ANSWER.variables, "2": "Your parcel has been left with a neighbour."}
-        message = OutgoingMessage(contexts.SENDER, contexts.RECIPIENT, variables=variables)
-        sid = f"SM-foreign-{len(self.sender.sent)}"
-        self.sender.sent.append(SentMessage(sid, message, self.clock()))
-
     def do_apply_late(self, which: int) -> None:
         self.apply(pick(self.late, which))
 
     def end_faults(self) -> None:
         self.down.clear()
-        self.do_fix_secrets()
         if not self.is_late_last:
             self.end_lateness()
 

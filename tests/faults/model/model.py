@@ -17,8 +17,13 @@ from lambda_src.core.contract import REJECTED_BY_OPERATOR, SCHEDULE_SECONDS, Sta
 from lambda_src.core.models import RecordKey
 from ops.dlq.policy import RedriveDecision
 from tests.faults.model._calls import CALL_FAULTS, EVENT_FAULTS, Task
-from tests.faults.model._drafts import DraftsEnvironment
-from tests.faults.model._events import DAY, LATE_END, MAX_EVENTS, EventsContainer
+from tests.faults.model._environment import (
+    DAY,
+    LATE_END,
+    MAX_EVENTS,
+    EventsContainer,
+    ModelEnvironment,
+)
 from tests.faults.model._system import (
     BODIES,
     KEYS,
@@ -91,7 +96,7 @@ DEAD_LETTER = "a message went to the dead-letter queue"
 RUNTIME_LOG = logging.getLogger("lambda_src")
 
 
-class Model(DraftsEnvironment):
+class Model(ModelEnvironment):
     """Does the steps of a schedule; all rules are checked after each piece of work.
 
     Each method `do_…` is an action of schedules. In their arguments, `worker` counts the busy
@@ -206,12 +211,6 @@ class Model(DraftsEnvironment):
         if heartbeat := pick(self.busy, worker).heartbeat:
             heartbeat.beat()
             self.do_advance(worker, -1, pieces)
-
-    def do_hang(self, worker: int) -> None:
-        """Let a container's heartbeat hang, so that it is no longer waited for."""
-        heartbeat = pick(self.busy, worker).heartbeat
-        if heartbeat and heartbeat.is_beating:
-            heartbeat.is_abandoned = True
 
     def do_work(self, most: int) -> None:
         """Deliver the events that waited longest, up to so many, to an events worker."""

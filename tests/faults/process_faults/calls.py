@@ -198,7 +198,8 @@ class Event:
     status: int = 0  # of the HTTP answer, where there is one
 
     def __str__(self) -> str:
-        change = f"  [{self.change}]" if self.before != self.after else ""
+        is_changed = self.before != self.after
+        change = f"  [{self.before.status} → {self.after.status}]" if is_changed else ""
         answer = f" {self.status}" if self.status else ""
         again = f" (attempt {self.attempt.number})" if self.attempt.number > 1 else ""
         who = f"worker {self.worker}  {self.call}{again}"
@@ -211,15 +212,6 @@ class Event:
     @property
     def call(self) -> CallName:
         return self.attempt.call
-
-    @property
-    def change(self) -> str:
-        """How the record changed, in a few words."""
-        if self.before.status != self.after.status:
-            return f"{self.before.status or 'no record'} -> {self.after.status}"
-        if self.before.owner != self.after.owner:
-            return f"{self.after.status}: taken over"
-        return f"{self.after.status}: updated"
 
 
 def history_of(events: Iterable[Event]) -> History:

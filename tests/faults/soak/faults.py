@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
+from random import Random
 from typing import Any
 
 import psutil
@@ -15,7 +17,7 @@ from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy
 from local.fakes import Fault, Match, Rule
 from local.vendors import FakeVendors
 from tests.faults.soak.evidence import conversation_asked_about, conversation_sent
-from tests.faults.soak.plan import LEASE_SECONDS, Expected, Plan, ProcessFault
+from tests.faults.soak.plan import LEASE_SECONDS, Expected, Plan
 
 PROGRAM = "_worker.py"
 """The program with which the embedded AWS runs a Python function."""
@@ -24,6 +26,25 @@ FREEZE_SECONDS = LEASE_SECONDS + 4.0
 POLL_SECONDS = 0.02
 TOO_LATE = 6.0
 """Seconds after which no sender waits any longer."""
+
+
+MESSAGES_PER_INJECTION = 5
+FREEZE_SHARE = 0.15
+CALLS_PER_INJECTION = 35
+"""Average calls to the table from one injection to the next: the same work is done between them on
+a slow machine as on a fast one."""
+MAX_PAUSE = 1.0
+"""Seconds from that call to the injection at most, so that it happens anywhere in processing."""
+INJECTIONS_PER_LAG = 8
+LAGS = (0.0, 3.0, 12.0, 90.0)
+"""Seconds by which the vendor's list may lag for a while; the last outlasts every lookup."""
+
+
+class ProcessFault(StrEnum):
+    """What happens to a process of the function."""
+
+    KILL = "kill"
+    FREEZE = "freeze"
 
 
 class FunctionProcesses:
@@ -232,11 +253,17 @@ class FaultInjection:
         return frozenset(one.conversation_id for one in found)
 
     def _run(self) -> None:
-        for injection in self._plan.injections:
-            if not self._await_calls(injection.calls) or self._ended.wait(injection.pause):
+        random = Random(self._plan.seed)  # noqa: S311 - repeatable, no cryptography
+        for _ in range(len(self._plan.conversations) // MESSAGES_PER_INJECTION):
+            pause = random.uniform(0, MAX_PAUSE)
+            calls = random.randint(1, 2 * CALLS_PER_INJECTION)
+            if not self._await_calls(calls) or self._ended.wait(pause):
                 return
-            self._lag(injection.lag)
-            while not self._processes.inject(injection.fault, injection.pick):
+            if random.random() < 1 / INJECTIONS_PER_LAG:
+                self._lag(random.choice(LAGS))
+            is_freeze, pick = random.random() < FREEZE_SHARE, random.random()
+            fault = ProcessFault.FREEZE if is_freeze else ProcessFault.KILL
+            while not self._processes.inject(fault, pick):
                 if self._ended.wait(POLL_SECONDS):  # no process is at work for a moment
                     return
 

@@ -26,14 +26,13 @@ from tests.faults.soak.evidence import (
     reconcile,
     silent_alarms,
 )
-from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses
+from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses, ProcessFault
 from tests.faults.soak.plan import (
     CONCURRENCY,
     MAX_RECEIVE_COUNT,
     Arrival,
     Conversation,
     Plan,
-    ProcessFault,
     mapping_paused,
     shorten_times,
 )
@@ -271,7 +270,6 @@ def run(messages: int, seed: int, on_progress: Callable[[int, int], None]) -> Re
     Raises:
         NotAtRestError: Messages stayed on the queue for minutes after the last fault.
         LocalCloudError: The local cloud did not start, or ended.
-        ValueError: There cannot be so many messages.
     """
     plan, vendors = Plan.drawn(messages, seed), FakeVendors()
     with LocalCloud(vendors, workdir=paths.CACHE / "soak") as cloud:
