@@ -17,11 +17,10 @@ from tests.faults import report
 from tests.faults.inputs.run import run as deliver_bodies
 from tests.faults.model.model import Played, read
 from tests.faults.model.run import run as run_schedules
-from tests.faults.mutant_runs import Caught
-from tests.faults.mutant_runs import run as run_mutants
+from tests.faults.mutants.catalogue import MUTANTS, Mutant
 from tests.faults.parallel import process_pool
 from tests.faults.process_faults.cells import Cell
-from tests.faults.process_faults.run import DRIVERS, all_cells, driver, run_cells
+from tests.faults.process_faults.run import DRIVERS, Driver, all_cells, driver, run_cells
 from tests.faults.process_faults.worker import COMPETITORS, OURS
 from tests.faults.report import OnProgress, Table, progress, show
 from tests.faults.rules import Result, Rule
@@ -43,6 +42,43 @@ class Finding(NamedTuple):
     part: str
     result: Result
     seconds: float
+
+
+class Caught(NamedTuple):
+    """The rules that a mutant broke in the model, and in its cell if it has one."""
+
+    mutant: Mutant
+    in_model: tuple[Rule, ...]
+    in_cell: tuple[Rule, ...]
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether it broke a rule that its mistake can break."""
+        return not self.mutant.breaks.isdisjoint(self.in_model + self.in_cell)
+
+
+def run_mutants(pool: Executor, on_progress: OnProgress) -> list[Caught]:
+    """Run each mutant's schedule and cell."""
+    caught: list[Caught] = []
+    for mutant, broken in zip(MUTANTS.values(), pool.map(_broken_by, MUTANTS), strict=True):
+        caught.append(Caught(mutant, *broken))
+        on_progress(len(caught), len(MUTANTS))
+    return caught
+
+
+def _broken_by(name: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    mutant = MUTANTS[name]
+    with driver() as one:
+        return broken_in_model(mutant), broken_in_cell(mutant, one)
+
+
+def broken_in_model(mutant: Mutant) -> tuple[Rule, ...]:
+    problem = Played(read(mutant.schedule), mutant.alter).problem
+    return problem.rules if problem else ()
+
+
+def broken_in_cell(mutant: Mutant, one: Driver) -> tuple[Rule, ...]:
+    return one.run(Cell.parse(mutant.cell), mutant.name).broken if mutant.cell else ()
 
 
 @dataclass(kw_only=True)

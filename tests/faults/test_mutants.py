@@ -6,10 +6,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tests.faults.command import Finding, Proof
+from tests.faults.command import Finding, Proof, broken_in_cell, broken_in_model
 from tests.faults.model.model import Played, read
 from tests.faults.model.run import run_shard
-from tests.faults.mutant_runs import broken_in_cell, broken_in_model
 from tests.faults.mutants.catalogue import MUTANTS, Mutant
 from tests.faults.process_faults.run import Driver
 from tests.faults.rules import Result, Rule, Violation

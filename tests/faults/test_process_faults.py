@@ -43,24 +43,16 @@ def test_cell_keeps_the_promise(name: str, cells: Driver) -> None:
 
 WRITE = CallName.parse("dynamodb.UpdateItem#2")
 SEND = CallName.parse("twilio.POST Messages#1")
-ASK = CallName.parse("openai.POST responses#1")
-NOTHING = RecordState()
 OURS = RecordState("processing", owner="worker-1", fingerprint="1")
 THEIRS = RecordState("processing", owner="worker-2", fingerprint="2")
-ANSWERED = replace(OURS, has_answer=True, fingerprint="3")
 
 
 def event(worker: int, before: RecordState, after: RecordState, call: CallName = WRITE) -> Event:
     return Event(0.0, Attempt(worker, call), Happening.APPLIED, before, after, 200)
 
 
-ACQUIRED = event(1, NOTHING, OURS)
+ACQUIRED = event(1, RecordState(), OURS)
 TAKEN_OVER = event(2, OURS, THEIRS)
-
-
-def acts(*events: Event) -> list[str]:
-    """Return the acts without the lease among events."""
-    return history_of(events).acts_without_lease
 
 
 @pytest.mark.parametrize(
@@ -73,23 +65,4 @@ def acts(*events: Event) -> list[str]:
 )
 def test_act_after_a_takeover_is_without_lease(late: Event) -> None:
     """A worker that was taken over from may neither write nor send."""
-    assert [str(late)] == acts(ACQUIRED, TAKEN_OVER, late)
-
-
-@pytest.mark.parametrize(("worker", "expected"), [(1, 0), (2, 1)])
-def test_asking_again_is_counted_for_who_knew_the_answer(worker: int, expected: int) -> None:
-    """A worker that acquired the lease before the answer was stored may ask; no other one may."""
-    taken = replace(ANSWERED, owner="worker-2", fingerprint="4")
-    asked = Event(0.0, Attempt(worker, ASK), Happening.ARRIVED, taken, taken)
-    stored_by_third = event(3, OURS, ANSWERED)
-    events = (ACQUIRED, stored_by_third, event(2, ANSWERED, taken), asked)
-    assert expected == history_of(events).asked_again
-
-
-def test_answer_that_is_followed_by_another_request_is_counted() -> None:
-    """It cost a request, although its worker never stored it."""
-    asked = Event(0.0, Attempt(1, ASK), Happening.ARRIVED, OURS, OURS)
-    answered = replace(asked, what=Happening.ANSWERED, status=200)
-    assert [0, 1] == [
-        history_of(events).ai_answers for events in ([asked, answered], [asked, answered, asked])
-    ]
+    assert [str(late)] == history_of([ACQUIRED, TAKEN_OVER, late]).acts_without_lease

@@ -9,13 +9,7 @@ import pytest
 from lambda_src.core.contract import LogEvent, Status
 from local.emulator.function_logs import LogLine
 from tests.faults.rules import Location, Rule
-from tests.faults.soak.evidence import (
-    AlarmFacts,
-    Facts,
-    FunctionLog,
-    reconcile,
-    silent_alarms,
-)
+from tests.faults.soak.evidence import Facts, FunctionLog, reconcile
 from tests.faults.soak.plan import Expected
 from tests.support.runtime import KEY
 
@@ -92,16 +86,6 @@ def test_unresolved_conversation_is_found(facts: Facts) -> None:
     assert violation.is_unresolved
 
 
-@pytest.mark.parametrize(
-    ("counted", "notified", "is_silent"),
-    [(2, ("Alarm",), False), (1, ("Alarm",), True), (2, (), True)],
-)
-def test_silent_alarm_is_found(counted: int, notified: tuple[str, ...], is_silent: bool) -> None:
-    """A line that is not counted, or whose alarm notifies nobody, is a violation."""
-    facts = AlarmFacts(event="e", lines=2, counted=counted, notified=notified)
-    assert is_silent == bool(silent_alarms([facts]))
-
-
 def _alarm(conversation: str) -> LogLine:
     when, event = datetime.fromtimestamp(NOW, UTC).isoformat(), LogEvent.SEND_OUTCOME_UNKNOWN
     fields = {"event": event, "level": "CRITICAL", "timestamp": when}
@@ -113,4 +97,3 @@ def test_alarm_counts_from_its_own_time_on() -> None:
     log = FunctionLog([_alarm(KEY.conversation_id), _alarm("another")])
     (before,), (after,) = log.completed([SENT], NOW - 1), log.completed([SENT])
     assert ([], [LogEvent.SEND_OUTCOME_UNKNOWN]) == (list(before.alarms), list(after.alarms))
-    assert [2] == [len(lines) for lines in log.critical().values()]

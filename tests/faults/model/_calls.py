@@ -119,18 +119,6 @@ EVENT_FAULTS: dict[str, tuple[CallFault, ...]] = {
     "queue.change_visibility": CALL_FAULTS["queue.change_visibility"],
 }
 """The same for the events worker."""
-_OUTAGES = (
-    *("table-unavailable", "openai_500", "twilio_unreachable", "twilio_503"),
-    *("secrets_unavailable", "queue-silent", "queue_unavailable"),
-    *("openai_silent", "hand_off_unavailable"),
-)
-OUTAGES = {
-    call: next(fault for fault in faults if fault.name in _OUTAGES)
-    for call, faults in CALL_FAULTS.items()
-}
-"""What every call of a service gets while the service is down."""
-SERVICES = tuple(sorted({call.split(".")[0] for call in CALL_FAULTS}))
-"""What can be down: the part of a call's name before its dot."""
 INTERVAL = 25.0
 """Seconds between heartbeats."""
 

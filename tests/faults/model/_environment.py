@@ -177,7 +177,7 @@ class ModelEnvironment(Environment):
         self.has_secret_trouble = False
         scheduler = LookupScheduler(self.store, self, FakeMetrics(), self.clock, 5)
         self._scheduler: LookupScheduler = alter(scheduler)
-        approvals = Approvals(self.store, self.hand_off.copies, FIRST_CONTACT)
+        approvals = Approvals(self.store, self.hand_off.bodies, FIRST_CONTACT)
         self._approvals: Approvals = alter(approvals)
         self.shown: dict[str, tuple[RecordKey, HeldDraft]] = {}
         self._loses_answers = False
@@ -361,9 +361,9 @@ class ModelEnvironment(Environment):
 
     def do_expire(self) -> None:
         """Let the copies on the hand-off queue expire."""
-        if not self.hand_off.copies:
+        if not self.hand_off.bodies:
             raise NothingToDo
-        self.hand_off.copies.clear()
+        self.hand_off.bodies.clear()
 
     def do_show(self, operator: int, which: int) -> None:
         """Let an operator look at one of the drafts that wait."""
@@ -403,9 +403,9 @@ class ModelEnvironment(Environment):
         observation.decided_unseen += not is_present
         self.observer.reached.add(f"draft: {decision}")
         if decision == "reject":
-            observation.reject()
+            observation.approved, observation.is_rejected = None, True
             return False
-        observation.approve(answer.variables, draft.template_id)
+        observation.approved = answer.variables, draft.template_id
         return True
 
     def do_repeat(self, operator: int) -> None:

@@ -1,7 +1,7 @@
 """The modelled system: queue, observer, shared services, and containers that run the real core."""
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,6 @@ from lambda_src.services.secrets_manager_service import TwilioCredentials
 from tests.faults.model._calls import (
     INTERVAL,
     OPT_OUT,
-    OUTAGES,
     Author,
     CallFault,
     Effect,
@@ -50,6 +49,7 @@ from tests.support.runtime import (
     LEASE_SECONDS,
     TIMES,
     TWILIO,
+    FakeHandOffQueue,
     Runtime,
     SleepClock,
     store_defaults,
@@ -223,7 +223,7 @@ class Observer(logging.Handler):
 
     def observed(self, call: str, author: Author | None, effect: partial[Any]) -> Callable[[], Any]:
         if author and call == "generator.generate":
-            self.of(author.key).begins_to_ask(author.owner)
+            self.of(author.key).count_answers(author.owner)
         return partial(self._run, call, author, effect) if author else effect
 
     def _run(self, call: str, author: Author, effect: partial[Any]) -> Any:
@@ -270,7 +270,7 @@ class Observer(logging.Handler):
 
     def _note_write(self, call: str, observation: Observation, owner: str, *values: Any) -> None:
         if call == "store.reject_draft":
-            observation.stored_problem(owner)
+            observation.count_answers(owner)
         elif call == "store.hold_draft":
             observation.held(values[0])
             self.reached.add(f"held: {values[0].reason}")
@@ -355,17 +355,6 @@ class ModelGenerator(FakeTextGenerator):
         return replace(ANSWER, thread_id=thread_id, variables=self.threads[thread_id])
 
 
-class HandOffCopies:
-    """Implements the port `HandOffQueue`."""
-
-    def __init__(self) -> None:
-        self.copies: list[str] = []
-
-    def put(self, body: str) -> None:
-        """Keep a copy until it expires."""
-        self.copies.append(body)
-
-
 class Environment:
     """What surrounds the containers; each method `do_…` is an action of schedules."""
 
@@ -375,14 +364,13 @@ class Environment:
         self.secrets = FakeSecrets()
         self.assistants = FakeAssistants()
         self.late: list[LateEffect] = []
-        self.down: Counter[str] = Counter()
         self.is_late_last = False
         self.lease_seconds = LEASE_SECONDS
         self.ai_seconds = 0.0
         self.queue = InMemoryQueue(self.clock)
         self.sender = LaggingSender(self.clock, TWILIO.auth_token)
         self.generator = ModelGenerator(API_KEY)
-        self.hand_off = HandOffCopies()
+        self.hand_off = FakeHandOffQueue()
         self.check_mode = CheckMode.ENFORCE
         self.callback_base_url = ""
         self._caches: list[FakeSecrets] = []
@@ -409,13 +397,6 @@ class Environment:
         for secrets in self._caches:
             secrets.twilio_credentials.expire()
 
-    def fault_of_outage(self, call: str) -> CallFault | None:
-        service = call.partition(".")[0]
-        if not self.down[service] or call not in OUTAGES:
-            return None
-        self.down[service] -= 1
-        return OUTAGES[call]
-
     def apply(self, late: LateEffect) -> None:
         self.late.remove(late)
         with suppress(ConditionFailed, ProcessingError):
@@ -428,9 +409,6 @@ class Environment:
         if queued := self.queue.on_queue:
             self.clock.now = max(self.clock.now, queued[0].visible_at)
 
-    def do_outage(self, service: str, calls: int) -> None:
-        self.down[service] = calls
-
     def do_lag(self) -> None:
         self.sender.listed_until = min(self.sender.listed_until, self.clock())
 
@@ -441,7 +419,6 @@ class Environment:
         self.apply(pick(self.late, which))
 
     def end_faults(self) -> None:
-        self.down.clear()
         if not self.is_late_last:
             self.end_lateness()
 
@@ -549,7 +526,7 @@ class Process:
     def call(self, name: str, effect: "partial[Any]") -> Any:
         task = current()
         self._stop(task, f"before:{name}")
-        fault, task.fault = task.fault or self.fault_of_outage(name), None
+        fault, task.fault = task.fault, None
         observed = self.environment.observer.observed(name, task.author, effect)
         self.before_effect(task, name)
         try:
@@ -557,9 +534,6 @@ class Process:
             return self._fail(late, fault) if fault else observed()
         finally:
             self._stop(task, f"after:{name}")
-
-    def fault_of_outage(self, call: str) -> CallFault | None:
-        return self.environment.fault_of_outage(call)
 
     def before_effect(self, task: Task, call: str) -> None:
         """Do what happens while a call is made."""

@@ -181,15 +181,6 @@ class Model(ModelEnvironment):
         while process.is_busy:
             self._go_on(process, process.ready[-1])
 
-    def do_fail(self, worker: int, turn: int, which: int) -> None:
-        """Let the call go wrong before which a task has stopped."""
-        container = pick(self.busy, worker)
-        task = pick(container.ready, turn)
-        moment, _, call = task.at.partition(":")
-        if moment == "before" and call in CALL_FAULTS:
-            task.fault = pick(CALL_FAULTS[call], which)
-            self._go_on(container, task)
-
     def do_fail_at(self, worker: int | str, call: str, fault: str) -> None:
         """Let a worker go on until it makes that call, which then goes wrong."""
         process, faults = self._process(worker), EVENT_FAULTS if worker == EVENTS else CALL_FAULTS

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from lambda_src.core.contract import HoldReason, Status
 from ops.dlq.policy import RedriveDecision
-from tests.faults.model._calls import CALL_FAULTS, SERVICES
+from tests.faults.model._calls import CALL_FAULTS
 from tests.faults.model._environment import ALL_EVENT_FAULTS, CODES, EVENT_STOPS, FORGERIES
 from tests.faults.model._system import KEYS, REVIEWED, Alter, unaltered
 from tests.faults.model.model import (
@@ -47,6 +47,8 @@ OUTLASTED += "; ".join(f"operator {number}" for number in range(len(KEYS)))
 KILLED_RECONCILING = "wait_for_queue; deliver 1; kill_at -1 {reconciling}"
 # A message is accepted, its answer is lost, and the vendor does not list it yet.
 LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
+# A call goes wrong in the same way again and again.
+DOWN = "; ".join(3 * ["fail_at {worker} {fault}"])
 # The vendor reports a message, and an events worker gets that.
 REPORTED = "report {which} {report}; post -1 {kept}; work 1; {ending}"
 # A callback comes before the answer to the send.
@@ -68,7 +70,6 @@ DRAWN: dict[str, Sequence[Any]] = {
     "which": range(10),
     "most": (1, 2),
     "pieces": range(1, 13),
-    "calls": range(1, 7),
     # That may pass: within a send's delay, a send, a lease, all lookups, a visibility.
     "seconds": (1, 5, 20, 95, 400, 1000),
     "stop": STOPS,
@@ -79,7 +80,6 @@ DRAWN: dict[str, Sequence[Any]] = {
     "fault_of_send": [fault for fault in FAULTS if fault.startswith("sender.send")],
     "fault_of_record": [fault for fault in FAULTS if fault.startswith("store.record_sent")],
     "conversation": range(len(KEYS) - 1),
-    "service": SERVICES,
     "report": (*("sent", "delivered", "read") * 2, *CODES),
     "forgery": range(len(FORGERIES)),
     # How an events worker goes on: to the end, delayed, killed, or after a call that went wrong.
@@ -111,11 +111,10 @@ MOVES = {
     "heartbeat": ("heartbeat {worker} {pieces}",),
     "kill": ("kill {worker}", "kill_at {worker} {stop}", KILLED_RECONCILING, KILLED_HOLDING),
     "fault": (
-        *("fail {worker} {turn} {which}", "fail_at {worker} {fault}"),
+        *("fail_at {worker} {fault}", DOWN),
         *("fail_at {worker} {fault_of_store}", "fail_at {worker} {fault_of_send}"),
         "fail_at {worker} {fault_of_record}; finish {worker}",
     ),
-    "outage": ("outage {service} {calls}",),
     "lag": (LOST,),
     "callback": (
         *("report {which} {report}", REPORTED, EARLY),
@@ -163,7 +162,7 @@ GUARDS: dict[str, Callable[[Model], bool]] = {
     "show": lambda model: _has(model, Status.AWAITING_APPROVAL),
     "change_template": lambda model: _has(model, Status.AWAITING_APPROVAL, Status.RETRY),
     "decide": lambda model: bool(model.shown),
-    "expire": lambda model: bool(model.hand_off.copies),
+    "expire": lambda model: bool(model.hand_off.bodies),
     **dict.fromkeys(("repeat", "queue_approved"), lambda model: model.has_approved),
 }
 """When a move can begin with an action; with any other one, while a container is busy."""

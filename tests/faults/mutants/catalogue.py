@@ -413,17 +413,12 @@ UNFENCED = {
 
 DELIVERED = "arrive 0; deliver 1"
 FAILING_SEND = f"{DELIVERED}; fail_at 0 sender.send"
-UNRECORDED = f"{DELIVERED}; fail_at 0 store.record_sent ledger_refused"
 UNLISTED = f"begin 10 0 0 1; lag; {FAILING_SEND} accepted-answer-lost"
-LAST_LOOKUP = f"begin 2 0 0 0; {FAILING_SEND} never-arrived; finish 0; wait_for_queue; deliver 1"
 TWO_AT_THE_AI = "arrive 0; arrive 0; deliver 1; run_to 0 before:generator.generate"
-INTENT_RECORDED = f"begin 2 0 0 0; {DELIVERED}; run_to 0 after:store.record_intent"
-OPTED_OUT = f"{FAILING_SEND} twilio_21610; finish 0; arrive 1"
 WORKED = "work 1; finish events"
 POSTED = f"post -1 0; {WORKED}"
 DRAFT_HELD = f"write_badly 2 0; {DELIVERED}; finish 0"
 SHOWN = f"{DRAFT_HELD}; show 0 0"
-APPROVED_UNQUEUED = f"{SHOWN}; decide 0 approve 1"
 KILLED_AT_THE_AI = f"{DELIVERED}; kill_at 0 before:generator.generate"
 
 SENDS = "first contact / twilio.POST Messages#1"
@@ -494,7 +489,7 @@ _ALL = (
            cell=f"{SENDS} / throttled / redelivered"),
     Mutant("stall_ignored", "A worker that was delayed after its intent sends, whatever was decided meanwhile.",
            frozenset({Rule.RECORD_IS_TRUE, Rule.SILENT_WITHOUT_LEASE}), override(AtMostOnceSender, _is_too_late=lambda *_: False),
-           f"{INTENT_RECORDED}; wait 20; redeliver 0; finish -1; operator 0"),
+           f"begin 2 0 0 0; {DELIVERED}; run_to 0 after:store.record_intent; wait 20; redeliver 0; finish -1; operator 0"),
     Mutant("send_repeated", "A send whose answer was lost is repeated at once, as SDKs do.",
            DUPLICATED, around_sender(_sent_again),
            f"{FAILING_SEND} accepted-answer-lost",
@@ -517,11 +512,11 @@ _ALL = (
            cell=f"{SENDS} / throttled / redelivered"),
     Mutant("failed_write_ignored", "A final write that failed is ignored, and the message acknowledged.",
            frozenset({Rule.RECORD_IS_TRUE}), override(AtMostOnceSender, record_sent=_failed_write_ignored),
-           UNRECORDED,
+           f"{DELIVERED}; fail_at 0 store.record_sent ledger_refused",
            cell="first contact / dynamodb.UpdateItem#3 / refused / redelivered"),
     Mutant("opt_out_forgotten", "A recipient who opted out is not suppressed: the next conversation is begun.",
            frozenset({Rule.OPT_OUT_IS_HEEDED}), around_store(record_failure=_opt_out_forgotten),
-           OPTED_OUT),
+           f"{FAILING_SEND} twilio_21610; finish 0; arrive 1"),
     Mutant("failures_not_reported", "No failure is reported, so that the queue deletes every message.",
            LOST, override(BatchHandler, handle=_failures_not_reported),
            "arrive 0; deliver 1; fail_at 0 generator.generate openai_500",
@@ -531,7 +526,7 @@ _ALL = (
            cell=f"{NOT_LISTED} / alone"),
     Mutant("alarm_after_write", "An unknown send is recorded first, and the alarm raised after.",
            frozenset({Rule.RECORD_IS_TRUE}), override(Reconciler, _mark_unknown=_alarm_after_write),
-           f"{LAST_LOOKUP}; kill_at 0 after:store.mark_unknown",
+           f"begin 2 0 0 0; {FAILING_SEND} never-arrived; finish 0; wait_for_queue; deliver 1; kill_at 0 after:store.mark_unknown",
            cell="declared unknown / dynamodb.UpdateItem#1 / killed after / redelivered"),
     Mutant("others_ignored", "The sid of another conversation's message of the same text is recorded.",
            LOST, around_store(related_records=lambda *_: ()),
@@ -582,7 +577,7 @@ _ALL = (
            "old_record 0 1"),
     Mutant("approvals_not_queued", "The scheduled job does not queue what was approved.",
            frozenset({Rule.APPROVAL_SUFFICES}), override(ApprovedDrafts, _queue=lambda *_: False),
-           APPROVED_UNQUEUED, of=ApprovedDrafts),
+           f"{SHOWN}; decide 0 approve 1", of=ApprovedDrafts),
     Mutant("mark_removed", "The worker that acquires an approved message removes its mark at once.",
            frozenset({Rule.APPROVAL_SUFFICES}), around_store(take_over=_mark_removed),
            f"{LATE_WORKER}; kill_at 0 after:store.take_over"),

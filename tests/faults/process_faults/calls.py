@@ -227,7 +227,7 @@ def history_of(events: Iterable[Event]) -> History:
 
 def _note_generation(history: History, event: Event) -> None:
     if event.what is Happening.ARRIVED:
-        history.begins_to_ask(str(event.worker))
+        history.count_answers(str(event.worker))
         history.asked(str(event.worker), has_answer=event.before.has_answer)
     elif event.what is Happening.ANSWERED and event.status < 300:
         history.answered(str(event.worker))
@@ -240,7 +240,7 @@ def _note_effect(history: History, event: Event) -> None:
     elif _needs_lease(event):
         history.acted(worker, str(event))
     if after.has_rejected_draft and not before.has_rejected_draft:
-        history.stored_problem(worker)
+        history.count_answers(worker)
     if after.has_answer and not before.has_answer:
         history.stored(worker)
 

@@ -3,25 +3,20 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from lambda_src.core.models import RecordKey
 from local.cloud import LocalCloud
-from local.emulator.alerts import alarms_on_line
 from local.emulator.function_logs import LogLine
 from local.fakes import RecordedRequest
-from local.lifecycle import wait_for
 from local.vendors import FakeVendors
 from tests.faults import rules
-from tests.faults.rules import Evidence, Location, Rule, Violation
+from tests.faults.rules import Evidence, Location, Violation
 from tests.faults.soak.plan import Conversation, Expected
-from tests.support.metrics import metric_sum
 
-RELAY_SECONDS = 30
-"""How long it takes at most from a log line to the notification of its alarm."""
 _ID = re.compile(r"soak-\d+-\d{4}")
 
 
@@ -35,13 +30,6 @@ def conversation_sent(request: RecordedRequest) -> str:
     """Return the conversation whose message Twilio is to send; empty if there is none."""
     body = request.body
     return conversation_of_text(f"{body.get('ContentVariables', '')}{body.get('Body', '')}")
-
-
-def conversation_asked_about(request: RecordedRequest) -> str:
-    """Return the conversation for which the AI is to write; empty if there is none."""
-    if request.path != "/v1/responses":
-        return ""
-    return str(request.body.get("metadata", {}).get("conversation_id", ""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,53 +91,20 @@ class FunctionLog:
     """
 
     def __init__(self, lines: Iterable[LogLine]) -> None:
-        self._lines = [(str(line.fields.get("event")), line) for line in lines]
+        self._lines = [line.fields for line in lines]
 
     def completed(self, facts: Iterable[Facts], until: float = math.inf) -> list[Facts]:
         """Return the facts with the alarms about each conversation, until then (epoch seconds)."""
         alarms: dict[str, set[str]] = defaultdict(set)
-        for event, lines in self.critical().items():
-            for fields in (line.fields for line in lines):
-                if datetime.fromisoformat(fields["timestamp"]).timestamp() <= until:
-                    alarms[str(fields.get("conversation_id"))].add(event)
+        for line in self._lines:
+            is_alarm = line.get("level") == "CRITICAL"
+            if is_alarm and datetime.fromisoformat(line["timestamp"]).timestamp() <= until:
+                alarms[str(line.get("conversation_id"))].add(str(line["event"]))
         return [replace(one, alarms=frozenset(alarms[one.key.conversation_id])) for one in facts]
 
     def count(self, event: str) -> int:
         """Return how many lines there are of an event."""
-        return sum(found == event for found, _ in self._lines)
-
-    def critical(self) -> dict[str, list[LogLine]]:
-        """Return the lines at CRITICAL, by their event."""
-        lines: dict[str, list[LogLine]] = defaultdict(list)
-        for event, line in self._lines:
-            if line.fields.get("level") == "CRITICAL":
-                lines[event].append(line)
-        return lines
-
-
-class AlarmFacts(NamedTuple):
-    """What happened to the lines at CRITICAL with one event."""
-
-    event: str
-    lines: int
-    counted: float  # the sum of the metrics behind them; the least, where there are several
-    notified: tuple[str, ...]  # the alarms on those metrics that notified the subscribers
-
-
-def alarm_facts(cloud: LocalCloud, event: str, lines: Sequence[LogLine]) -> AlarmFacts:
-    """Return what happened to the lines at CRITICAL with one event, perhaps after a while."""
-    alarms = alarms_on_line(cloud.aws, cloud.resources.log_group, lines[0].text)
-    metrics = {(alarm.namespace, alarm.metric) for alarm in alarms}
-
-    def counted() -> float:
-        return min((metric_sum(cloud.aws, *metric) for metric in metrics), default=0)
-
-    def notified() -> set[str]:
-        alerted = {alert.alarm for alert in cloud.alerts.all_alerts() if alert.is_alarm}
-        return alerted & {alarm.alarm for alarm in alarms}
-
-    wait_for(lambda: counted() >= len(lines) and notified(), RELAY_SECONDS)
-    return AlarmFacts(event, len(lines), counted(), tuple(sorted(notified())))
+        return sum(line.get("event") == event for line in self._lines)
 
 
 def reconcile(conversations: Iterable[Facts], *, is_final: bool = False) -> list[Violation]:
@@ -172,12 +127,3 @@ def reconcile(conversations: Iterable[Facts], *, is_final: bool = False) -> list
                 )
             )
     return violations
-
-
-def silent_alarms(alarms: Iterable[AlarmFacts]) -> list[Violation]:
-    """Judge whether every line at CRITICAL was counted and its alarm notified the subscribers."""
-    return [
-        Violation(subject=facts.event, rules=(Rule.RECORD_IS_TRUE,), what=f"not notified: {facts}")
-        for facts in alarms
-        if facts.counted < facts.lines or not facts.notified
-    ]

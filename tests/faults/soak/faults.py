@@ -16,7 +16,7 @@ import psutil
 from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy
 from local.fakes import Fault, Match, Rule
 from local.vendors import FakeVendors
-from tests.faults.soak.evidence import conversation_asked_about, conversation_sent
+from tests.faults.soak.evidence import conversation_sent
 from tests.faults.soak.plan import LEASE_SECONDS, Expected, Plan
 
 PROGRAM = "_worker.py"
@@ -170,7 +170,6 @@ TABLE: Probabilities = {
 _MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
 _SENDS = Match(method="POST", paths=(_MESSAGES,))
 _LISTS = Match(method="GET", paths=(_MESSAGES,))
-_ASKS = Match(method="POST", paths=("/v1/responses",))
 
 
 class FaultInjection:
@@ -240,17 +239,12 @@ class FaultInjection:
                 part.add_rule(rule)
 
     def _refuse(self) -> None:
-        unreachable, unwritten = self._ids(Expected.UNREACHABLE), self._ids(Expected.AI_REFUSES)
-        sends = replace(_SENDS, paths=(), predicate=lambda r: conversation_sent(r) in unreachable)
-        asks = replace(_ASKS, predicate=lambda r: conversation_asked_about(r) in unwritten)
+        conversations = self._plan.conversations
+        refused = {c.conversation_id for c in conversations if c.expected is Expected.UNREACHABLE}
+        sends = replace(_SENDS, paths=(), predicate=lambda r: conversation_sent(r) in refused)
         self._twilio.add_rule(Rule(fault=Fault.error(400, 21211), match=sends, times=None))
         # Without callbacks, every send with a lost response needs reconciliation or an operator.
         self._twilio.add_rule(Rule(fault=Fault.callback_lost(), times=None))
-        self._openai.add_rule(Rule(fault=Fault.refusal(), match=asks, times=None))
-
-    def _ids(self, expected: Expected) -> frozenset[str]:
-        found = (one for one in self._plan.conversations if one.expected is expected)
-        return frozenset(one.conversation_id for one in found)
 
     def _run(self) -> None:
         random = Random(self._plan.seed)  # noqa: S311 - repeatable, no cryptography

@@ -30,7 +30,6 @@ class Expected(StrEnum):
     SENT = "sent"
     NO_CONSENT = "refused: no consent"
     UNREACHABLE = "refused: the vendor cannot reach the number"
-    AI_REFUSES = "refused: the AI does not write this"
 
 
 REFUSED = tuple(expected for expected in Expected if expected is not Expected.SENT)

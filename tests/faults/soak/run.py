@@ -18,14 +18,7 @@ from local.cloud import LocalCloud
 from local.vendors import FakeVendors
 from tests.faults.operator_decisions import Decision, OperatorAtDynamoDB, should_redrive
 from tests.faults.rules import Location, Result
-from tests.faults.soak.evidence import (
-    Facts,
-    FunctionLog,
-    alarm_facts,
-    collect,
-    reconcile,
-    silent_alarms,
-)
+from tests.faults.soak.evidence import Facts, FunctionLog, collect, reconcile
 from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses, ProcessFault
 from tests.faults.soak.plan import (
     CONCURRENCY,
@@ -88,23 +81,21 @@ class SoakQueues:
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=COUNTS)
         return sum(int(attributes["Attributes"][name]) for name in COUNTS)
 
-    def await_rest(self, *, quiet: float, timeout: float, tell: Callable[[int], None]) -> None:
-        """Wait until nothing has been on the queue for `quiet` seconds.
-
-        `tell` is called again and again with the number of messages.
+    def await_rest(self, tell: Callable[[int], None]) -> None:
+        """Wait until nothing is at work; `tell` is called with the number of messages.
 
         Raises:
-            NotAtRestError: That has not happened within `timeout` seconds.
+            NotAtRestError: Messages stayed on the queue for too long.
         """
         begun = empty_since = time.monotonic()
-        while (now := time.monotonic()) - empty_since < quiet:
+        while (now := time.monotonic()) - empty_since < QUIET_SECONDS:
             count = self.count()
             tell(count)
             if count:
                 empty_since = now
-            if now - begun > timeout:
-                raise NotAtRestError(f"{count} messages on the queue after {timeout:.0f} s")
-            time.sleep(min(POLL_SECONDS, quiet))
+            if now - begun > TIMEOUT_SECONDS:
+                raise NotAtRestError(f"{count} messages on the queue after {now - begun:.0f} s")
+            time.sleep(POLL_SECONDS)
 
     def locations(self) -> dict[str, dict[str, Location]]:
         """Return where each message is, by conversation and message id; none is on the queue."""
@@ -199,7 +190,7 @@ class Soak:
             self._queues.put(arrivals, is_tracked=is_tracked)
 
     def _rest(self) -> Snapshot:
-        self._queues.await_rest(quiet=QUIET_SECONDS, timeout=TIMEOUT_SECONDS, tell=self._tell)
+        self._queues.await_rest(self._tell)
         now, releases = time.time(), self._operator.releases
         conversations = self._plan.conversations
         facts = collect(
@@ -231,15 +222,14 @@ class Soak:
         self._on_progress(max(0, arrivals - count), arrivals)
 
     def _result(self, rests: Sequence[Snapshot], log: FunctionLog) -> Result:
-        final, critical = log.completed(rests[-1].facts), log.critical()
-        alarms = [alarm_facts(self._cloud, event, critical[event]) for event in sorted(critical)]
+        final = log.completed(rests[-1].facts)
         # The violations at any rest and at the end, each once.
         found = [v for at, facts in rests for v in reconcile(log.completed(facts, at))]
         found += reconcile(final, is_final=True)
         once = {(one.subject, one.rules, one.is_unresolved): one for one in found}
         happened, decisions = self._counts(final, log), self._operator.decisions
         return Result(
-            violations=(*once.values(), *silent_alarms(alarms)),
+            violations=tuple(once.values()),
             size=f"{len(final):,} messages, {happened['kills']:,} kills",
             operator_needed=decisions[Decision.RECORDED] + decisions[Decision.RELEASED],
             happened=happened,
