@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -32,8 +32,6 @@ COVERING_SCHEDULES = 5_000
 """So many random schedules must reach everything that they are meant to test."""
 FILE_WIDTH = 110
 """Columns where the output is no terminal."""
-
-R = TypeVar("R")
 
 
 class Finding(NamedTuple):
@@ -81,24 +79,14 @@ def broken_in_cell(mutant: Mutant, one: Driver) -> tuple[Rule, ...]:
     return one.run(Cell.parse(mutant.cell), mutant.name).broken if mutant.cell else ()
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Proof:
-    """How much of each part is run, every `cells_step`-th cell, and what was found.
+    """What was found of our runtime, of other designs, and of our runtime with one mistake each.
 
-    Attributes:
-        seed: Of what is random.
-        ours: What was found of our runtime.
-        competitors: What was found of other designs, by the same cells.
-        mutants: What was found of our runtime with one mistake each.
-        unproven: What the run does not prove, although our runtime broke no rule, in sentences.
+    `unproven` has in sentences what the run does not prove, although our runtime broke no rule.
     """
 
     console: Console
-    schedules: int
-    messages: int
-    bodies: int
-    seed: int
-    cells_step: int = 1
     ours: list[Finding] = field(default_factory=list)
     competitors: list[Finding] = field(default_factory=list)
     mutants: list[Caught] = field(default_factory=list)
@@ -109,40 +97,35 @@ class Proof:
         """Whether our runtime broke no rule, and the proof was able to find broken rules."""
         return not (any(found.result.violations for found in self.ours) or self.unproven)
 
-    def run(self) -> None:
+    def run(self, schedules: int, messages: int, bodies: int, cells_step: int, seed: int) -> None:
+        """Run so much of each part, and every `cells_step`-th run of cells."""
         with process_pool(DRIVERS) as pool:
-            self.ours.append(self._process_faults(pool, OURS, "process faults"))
-            self.ours.append(self._model(pool))
+            self.ours.append(self._process_faults(pool, OURS, "process faults", cells_step))
+            model = self._timed("model", partial(run_schedules, pool, schedules, seed))
             # Bodies need one core, and the soak waits for most of its time.
-            bodies = pool.submit(_deliver_bodies, self.bodies)
-            soak, seconds = self._timed("soak", partial(run_soak, self.messages, self.seed))
-            self.ours.append(Finding("extreme bodies", *bodies.result()))
-            self.ours.append(Finding("soak", soak, seconds))
+            delivered = pool.submit(_deliver_bodies, bodies)
+            soak = self._timed("soak", partial(run_soak, messages, seed))
+            self.ours += [model, Finding("extreme bodies", *delivered.result()), soak]
             for handler, name in COMPETITORS.items():
-                self.competitors.append(self._process_faults(pool, handler, name))
-            self.mutants, _ = self._timed("mutants", partial(run_mutants, pool))
+                self.competitors.append(self._process_faults(pool, handler, name, cells_step))
+            with progress(self.console, "mutants") as on_progress:
+                self.mutants = run_mutants(pool, on_progress)
         missed = [found.part for found in self.competitors if not found.result.violations]
         missed += [caught.mutant.name for caught in self.mutants if not caught.is_caught]
         self.unproven += [f"{name}: not caught" for name in missed]
+        if schedules >= COVERING_SCHEDULES:
+            unreached = [what for what, number in model.result.happened.items() if not number]
+            self.unproven += [f"no schedule reached: {what}" for what in unreached]
 
-    def _process_faults(self, pool: Executor, handler: str, name: str) -> Finding:
-        cells = all_cells(pool, handler)[:: self.cells_step]
-        result, seconds = self._timed(name, partial(run_cells, pool, cells, handler))
-        return Finding(name, result, seconds)
+    def _process_faults(self, pool: Executor, handler: str, name: str, step: int) -> Finding:
+        return self._timed(
+            name, partial(run_cells, pool, all_cells(pool, handler)[::step], handler)
+        )
 
-    def _model(self, pool: Executor) -> Finding:
-        run = partial(run_schedules, pool, self.schedules, self.seed)
-        result, seconds = self._timed("model", run)
-        if self.schedules >= COVERING_SCHEDULES:
-            missed = [what for what, number in result.happened.items() if not number]
-            self.unproven += [f"no schedule reached: {what}" for what in missed]
-        return Finding("model", result, seconds)
-
-    def _timed(self, name: str, run: Callable[[OnProgress], R]) -> tuple[R, float]:
+    def _timed(self, name: str, run: Callable[[OnProgress], Result]) -> Finding:
         begun = time.monotonic()
         with progress(self.console, name) as on_progress:
-            result = run(on_progress)
-        return result, time.monotonic() - begun
+            return Finding(name, run(on_progress), time.monotonic() - begun)
 
     def tables(self) -> Iterator[Table]:
         """Yield the tables, the most important first."""
@@ -216,15 +199,8 @@ def prove(  # noqa: PLR0917 - typer's parameters are options
     # Bound to the terminal: parts of the proof capture what the runtime writes to standard output.
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(f"seed {chosen}: `python -m tests.faults --seed {chosen}` repeats this run")
-    proof = Proof(
-        console=console,
-        schedules=schedules,
-        messages=messages,
-        bodies=bodies,
-        seed=chosen,
-        cells_step=cells_step,
-    )
-    proof.run()
+    proof = Proof(console)
+    proof.run(schedules, messages, bodies, cells_step, chosen)
     proof.print()
     if write:
         report.write(proof.tables(), f"Run on {datetime.now(UTC).date()} with seed {chosen}.")

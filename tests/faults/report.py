@@ -29,16 +29,9 @@ class Table:
 
 
 def write(tables: Iterable[Table], said: str, document: Path = DOCUMENT) -> None:
-    """Replace what is between a Markdown file's marks; `said` is what was run, in one line.
-
-    Raises:
-        ValueError: The document lacks a mark.
-    """
-    text = document.read_text("utf-8")
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{document.name}: expected the marks {BEGIN} and {END}")
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
+    """Replace what is between a Markdown file's marks; `said` is what was run, in one line."""
+    head, rest = document.read_text("utf-8").split(BEGIN)
+    _, tail = rest.split(END)
     parts = [BEGIN, said, *(markdown(table) for table in tables), END]
     document.write_text(head + "\n\n".join(parts) + tail, "utf-8")
 

@@ -240,16 +240,14 @@ class ModelEnvironment(Environment):
     def end_messages(self, after: float) -> None:
         """Give each message its last status, unless it has one; some only so long after a send."""
         for number, sent in enumerate(self.sender.sent):
-            is_due = number % 2 == 0 or self.clock() >= sent.at + after
-            if is_due:
+            if number % 2 == 0 or self.clock() >= sent.at + after:
                 with suppress(NothingToDo):
                     self._advance(sent.sid, ENDS[number % len(ENDS)])
 
     def due_status(self, sid: str) -> str | None:
         """Return a message's status; None if it got it too late for the lookup after a day."""
         [sent] = [one for one in self.sender.sent if one.sid == sid]
-        ended_at = self.ended_at.get(sid, sent.at)
-        is_in_time = ended_at <= sent.at + DAY
+        is_in_time = self.ended_at.get(sid, sent.at) <= sent.at + DAY
         return self.statuses.get(sid, [DeliveryStatus.QUEUED])[-1] if is_in_time else None
 
     def do_post(self, which: int, is_kept: int) -> None:
@@ -259,8 +257,7 @@ class ModelEnvironment(Environment):
             self.reports.remove(report)
         url = report.sent.message.status_callback.partition("#")[0]
         form = _form(report.sent.message.recipient, report.sent.sid, report.status, report.code)
-        conversation = self._conversation_at(url)
-        if conversation:
+        if conversation := self._conversation_at(url):
             signature = _signature(self.sender.auth_token, url, form)
             message = self.events_queue.put(conversation, self._callback(url, form, signature))
             self.events[message] = Event(url.rpartition("/")[2])
@@ -304,15 +301,8 @@ class ModelEnvironment(Environment):
         """Delete an event that was recorded or dropped; note what it then must have done."""
         self.events_queue.delete(author.owner)
         record, event = self.store.records.get(author.key), author.event
-        if (
-            event is None
-            or event.is_forged
-            or self.has_secret_trouble
-            or record is None
-            or record.intent is None
-        ):
-            return
-        if record.intent.id == event.intent_id:
+        intent_id = record.intent.id if record and record.intent else None
+        if event == Event(intent_id or "none") and not self.has_secret_trouble:
             self.observer.of(author.key).is_proven = True
 
     def let_reports_arrive(self) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -121,10 +121,6 @@ class InMemoryQueue:
     def redrive(self, message: InMemoryMessage) -> None:
         self.messages.remove(message)
         self.put(message.key, message.body)
-
-    def remove(self, messages: Iterable[InMemoryMessage]) -> None:
-        for message in messages:
-            self.messages.remove(message)
 
     def location(self, message: InMemoryMessage) -> Location:
         is_visible = message.visible_at <= self._now()

@@ -269,7 +269,7 @@ class Model(ModelEnvironment):
         decision = self.redrive_decision(record)
         self.observer.reached.add(f"dead letter of a draft: {decision}")
         if decision is RedriveDecision.HELD:
-            self.queue.remove(dead)
+            self.queue.messages = [one for one in self.queue.messages if one not in dead]
         elif decision.acts:
             self._release_failed(record)
             self._redrive(dead)

@@ -53,7 +53,6 @@ class Arrival(NamedTuple):
 
     conversation: Conversation
     after: int
-    is_duplicate: bool = False
 
 
 class Plan(NamedTuple):
@@ -101,7 +100,7 @@ def _arrivals(random: Random, conversations: tuple[Conversation, ...]) -> Iterat
         if random.random() < DUPLICATE_SHARE:
             is_immediate = random.random() < IMMEDIATE_DUPLICATE_SHARE
             later = 0 if is_immediate else random.randint(1, MAX_DUPLICATE_DELAY)
-            yield Arrival(conversation, after + later, is_duplicate=True)
+            yield Arrival(conversation, after + later)
 
 
 # Shorter times than deployed, with the same rules, so that a soak takes minutes. They are changed

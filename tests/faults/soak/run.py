@@ -4,7 +4,6 @@ import itertools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from mypy_boto3_sqs import SQSClient
@@ -140,11 +139,8 @@ class SoakQueues:
             )
 
 
-class Snapshot(NamedTuple):
-    """Every conversation at one moment (epoch seconds) at which no worker is at any."""
-
-    at: float
-    facts: list[Facts]
+Rest = tuple[float, list[Facts]]
+"""Every conversation at one moment (epoch seconds) at which no worker is at any."""
 
 
 class Soak:
@@ -166,7 +162,6 @@ class Soak:
         self._processes = FunctionProcesses(cloud.ministack.pid, urlsplit(aws.endpoint).port or 0)
         self._injection = FaultInjection(plan, self._processes, vendors, cloud.dynamodb_proxy)
         self._operator = OperatorAtDynamoDB(aws.dynamodb, resources.table)
-        self._redriven = 0
 
     def run(self) -> Result:
         """Run it, and judge every rest; the last one is final.
@@ -180,23 +175,23 @@ class Soak:
                 self._tell(count)
                 time.sleep(POLL_SECONDS)
         rests = [self._rest()]
-        while self._let_operator_act(rests[-1].facts) and len(rests) < OPERATOR_ROUNDS:
+        while self._let_operator_act(rests[-1][1]) and len(rests) < OPERATOR_ROUNDS:
             rests.append(self._rest())
-        self._put(self._late_duplicates(rests[-1].facts), is_tracked=False)
+        self._put(self._late_duplicates(rests[-1][1]), is_tracked=False)
         return self._result([*rests, self._rest()], FunctionLog(self._cloud.channel.log()))
 
     def _put(self, arrivals: Sequence[Arrival], *, is_tracked: bool = True) -> None:
         with mapping_paused(self._cloud):
             self._queues.put(arrivals, is_tracked=is_tracked)
 
-    def _rest(self) -> Snapshot:
+    def _rest(self) -> Rest:
         self._queues.await_rest(self._tell)
         now, releases = time.time(), self._operator.releases
         conversations = self._plan.conversations
         facts = collect(
             self._cloud, self._vendors, self._queues.locations(), conversations, releases
         )
-        return Snapshot(now, facts)
+        return now, facts
 
     def _let_operator_act(self, facts: Sequence[Facts]) -> int:
         """Let the operator decide every open send, then redrive; return how many were redriven."""
@@ -207,22 +202,20 @@ class Soak:
             one.key.conversation_id for one in facts if should_redrive(one.evidence(is_final=False))
         }
         with mapping_paused(self._cloud):
-            redriven = self._queues.redrive(again)
-        self._redriven += redriven
-        return redriven
+            return self._queues.redrive(again)
 
     def _late_duplicates(self, facts: Iterable[Facts]) -> list[Arrival]:
         sent = {one.key for one in facts if one.sids}
         again = [one for one in self._plan.conversations if one.key in sent]
         repeated = itertools.islice(itertools.cycle(again), LATE_DUPLICATES)
-        return [Arrival(conversation, 0, is_duplicate=True) for conversation in repeated]
+        return [Arrival(conversation, 0) for conversation in repeated]
 
     def _tell(self, count: int) -> None:
         arrivals = len(self._plan.arrivals)
         self._on_progress(max(0, arrivals - count), arrivals)
 
-    def _result(self, rests: Sequence[Snapshot], log: FunctionLog) -> Result:
-        final = log.completed(rests[-1].facts)
+    def _result(self, rests: Sequence[Rest], log: FunctionLog) -> Result:
+        final = log.completed(rests[-1][1])
         # The violations at any rest and at the end, each once.
         found = [v for at, facts in rests for v in reconcile(log.completed(facts, at))]
         found += reconcile(final, is_final=True)
@@ -236,11 +229,9 @@ class Soak:
         )
 
     def _counts(self, final: Sequence[Facts], log: FunctionLog) -> dict[str, int]:
-        arrivals, decisions = self._plan.arrivals, self._operator.decisions
-        injected = self._processes.injected
-        dead = sum(location is Location.DEAD for one in final for location in one.messages.values())
+        injected, decisions = self._processes.injected, self._operator.decisions
         return {
-            "duplicates": sum(arrival.is_duplicate for arrival in arrivals),
+            "duplicates": len(self._plan.arrivals) - len(final),
             "sent": sum(bool(one.sids) for one in final),
             "kills": injected[ProcessFault.KILL],
             "freezes": injected[ProcessFault.FREEZE],
@@ -249,8 +240,6 @@ class Soak:
             "unknown": log.count(LogEvent.SEND_OUTCOME_UNKNOWN),
             "recorded by operator": decisions[Decision.RECORDED],
             "released by operator": decisions[Decision.RELEASED],
-            "dead letters": dead + self._redriven,
-            "redriven": self._redriven,
         }
 
 
