@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from math import inf
 from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -29,11 +30,15 @@ from tests.faults.model._system import (
     BODIES,
     FLAWED,
     KEYS,
+    SHORT_LEASE,
+    SLOW_GENERATION,
     Alter,
-    Environment,
     InMemoryQueue,
+    LaggingSender,
     LateEffect,
+    ModelGenerator,
     NothingToDo,
+    Observer,
     Process,
     parse,
     pick,
@@ -41,9 +46,20 @@ from tests.faults.model._system import (
 from tests.faults.operator_decisions import Approvals
 from tests.faults.rules import RANKS
 from tests.support import contexts
-from tests.support.fake_ledger import Record
-from tests.support.fakes import SentMessage
-from tests.support.runtime import BACKOFF_BASE, FIRST_CONTACT, FUNCTION_TIMEOUT, TWILIO, FakeMetrics
+from tests.support.clock import FakeClock
+from tests.support.fake_ledger import FakeLedgerStore, Record
+from tests.support.fakes import FakeAssistants, FakeSecrets, SentMessage
+from tests.support.runtime import (
+    API_KEY,
+    BACKOFF_BASE,
+    FIRST_CONTACT,
+    FUNCTION_TIMEOUT,
+    LEASE_SECONDS,
+    TWILIO,
+    FakeHandOffQueue,
+    FakeMetrics,
+    store_defaults,
+)
 
 DAY = 86_400.0
 BASE_URL = "https://callbacks.example"
@@ -92,7 +108,6 @@ class EventsContainer(Process):
 
     def __init__(self, number: int, environment: "ModelEnvironment", alter: Alter) -> None:
         super().__init__(f"events worker {number}", environment)
-        self.host = environment
         store, secrets = environment.store, environment.cached_secrets()
         self._handler = alter(
             EventBatchHandler(
@@ -115,7 +130,7 @@ class EventsContainer(Process):
         )
 
     def _fail(self, call: LateEffect, fault: CallFault) -> Any:
-        self.host.has_secret_trouble |= call.call == "secrets.credentials"
+        self.environment.has_secret_trouble |= call.call == "secrets.credentials"
         return super()._fail(call, fault)
 
     def invoke(self, deliveries: list[Delivery]) -> None:
@@ -133,7 +148,7 @@ class EventsContainer(Process):
         for delivery in deliveries:
             if delivery.message_id not in failed:
                 author = self.authors[delivery.message_id]
-                self.call("mapping.delete", partial(self.host.delete_event, author))
+                self.call("mapping.delete", partial(self.environment.delete_event, author))
 
 
 OPERATORS = ("dana", "eli")
@@ -152,8 +167,8 @@ class ContextQueue:
         self._put(body)
 
 
-class ModelEnvironment(Environment):
-    """The vendor's reports, strangers, operators and the scheduled job.
+class ModelEnvironment:
+    """What surrounds the workers; each method `do_…` is an action of schedules.
 
     Attributes:
         statuses: Each message's statuses at the vendor, in their order, by its id.
@@ -165,7 +180,23 @@ class ModelEnvironment(Environment):
     """
 
     def __init__(self, alter: Alter) -> None:
-        super().__init__()
+        self.clock = FakeClock()
+        self.store = FakeLedgerStore()
+        self.secrets = FakeSecrets()
+        self.assistants = FakeAssistants()
+        self.late: list[LateEffect] = []
+        self.is_late_last = False
+        self.lease_seconds = LEASE_SECONDS
+        self.ai_seconds = 0.0
+        self.queue = InMemoryQueue(self.clock)
+        self.sender = LaggingSender(self.clock, TWILIO.auth_token)
+        self.generator = ModelGenerator(API_KEY)
+        self.hand_off = FakeHandOffQueue()
+        self.check_mode = CheckMode.ENFORCE
+        self._caches: list[FakeSecrets] = []
+        self.events: dict[str, Event] = {}  # by message id
+        self.observer = Observer(self.store)
+        store_defaults(self.secrets, self.assistants)
         self.callback_base_url = BASE_URL
         self.callbacks_arrive = False  # those that no step posts
         self.events_queue = InMemoryQueue(self.clock, "event")
@@ -191,13 +222,50 @@ class ModelEnvironment(Environment):
     def reported_messages(self) -> list[SentMessage]:
         return [sent for sent in self.sender.sent if sent.message.status_callback]
 
-    def do_begin(self, *settings: int) -> None:
-        """Choose the schedule's settings; the last ones may be missing."""
-        super().do_begin(*settings[:4])
-        self.callbacks_arrive = any(settings[4:5])
-        if any(settings[5:]):
+    def do_begin(self, receives: int, *flags: int) -> None:
+        """Choose the schedule's settings; the last two flags may be missing."""
+        is_original, is_slow, is_late_last, callbacks, is_report_only = (*flags, 0, 0)[:5]
+        self.queue.max_receives = receives
+        self.generator.is_original = bool(is_original)
+        self.is_late_last, self.callbacks_arrive = bool(is_late_last), bool(callbacks)
+        if is_slow:
+            self.lease_seconds, self.ai_seconds = SHORT_LEASE, SLOW_GENERATION
+        if is_report_only:
             self.check_mode = CheckMode.REPORT
             self.observer.has_checks = False
+
+    def cached_secrets(self) -> FakeSecrets:
+        """Return the secrets with a cache of their own."""
+        secrets = FakeSecrets()
+        secrets.openai_keys.stored = self.secrets.openai_keys.stored
+        secrets.twilio_credentials.stored = self.secrets.twilio_credentials.stored
+        self._caches.append(secrets)
+        return secrets
+
+    def expire_secrets(self) -> None:
+        for secrets in self._caches:
+            secrets.twilio_credentials.expire()
+
+    def apply(self, late: LateEffect) -> None:
+        self.late.remove(late)
+        with suppress(ConditionFailed, ProcessingError):
+            late.effect()
+
+    def do_wait(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    def do_wait_for_queue(self) -> None:
+        if queued := self.queue.on_queue:
+            self.clock.now = max(self.clock.now, queued[0].visible_at)
+
+    def do_lag(self) -> None:
+        self.sender.listed_until = min(self.sender.listed_until, self.clock())
+
+    def do_catch_up(self) -> None:
+        self.sender.listed_until = inf
+
+    def do_apply_late(self, which: int) -> None:
+        self.apply(pick(self.late, which))
 
     def do_report(self, which: int, status: str) -> None:
         """Let a message get a later status, which the vendor is about to report."""
@@ -315,9 +383,15 @@ class ModelEnvironment(Environment):
 
     def end_faults(self) -> None:
         """Let every fault pass; what containers have cached of a changed secret expires."""
-        super().end_faults()
         if self._has_new_template:
             self.expire_secrets()
+        if not self.is_late_last:
+            self.end_lateness()
+
+    def end_lateness(self) -> None:
+        self.do_catch_up()
+        while self.late:
+            self.apply(self.late[0])
 
     @property
     def _has_new_template(self) -> bool:

@@ -1,4 +1,4 @@
-"""The modelled system: queue, observer, shared services, and containers that run the real core."""
+"""The modelled system: queue, observer, vendors, and containers that run the real core."""
 
 import logging
 from collections import defaultdict
@@ -8,12 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from math import inf
 from random import Random
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from greenlet import GreenletExit
 
-from lambda_src.core.contract import CheckMode
-from lambda_src.core.errors import ProcessingError
 from lambda_src.core.ledger import ConditionFailed, RecipientSuppressed
 from lambda_src.core.log import LOG_FIELDS
 from lambda_src.core.models import Answer, Delivery, GenerationRequest, OutgoingMessage, RecordKey
@@ -24,7 +22,6 @@ from tests.faults.model._calls import (
     Author,
     CallFault,
     Effect,
-    Event,
     SteppedHeartbeat,
     SteppedPort,
     Task,
@@ -34,26 +31,21 @@ from tests.faults.model._calls import (
 from tests.faults.operator_decisions import EDITED_BADLY
 from tests.faults.rules import History, Location
 from tests.support import contexts
-from tests.support.clock import FakeClock
 from tests.support.fake_ledger import FakeLedgerStore, Record
 from tests.support.fakes import (
     ANSWER,
-    FakeAssistants,
-    FakeSecrets,
     FakeSender,
     FakeTextGenerator,
 )
 from tests.support.runtime import (
-    API_KEY,
     FUNCTION_TIMEOUT,
-    LEASE_SECONDS,
     TIMES,
-    TWILIO,
-    FakeHandOffQueue,
     Runtime,
     SleepClock,
-    store_defaults,
 )
+
+if TYPE_CHECKING:
+    from tests.faults.model._environment import ModelEnvironment
 
 VISIBILITY_SECONDS = 900.0
 """Visibility timeout of the queue; the first heartbeat shortens it."""
@@ -351,79 +343,6 @@ class ModelGenerator(FakeTextGenerator):
         return replace(ANSWER, thread_id=thread_id, variables=self.threads[thread_id])
 
 
-class Environment:
-    """What surrounds the containers; each method `do_…` is an action of schedules."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.store = FakeLedgerStore()
-        self.secrets = FakeSecrets()
-        self.assistants = FakeAssistants()
-        self.late: list[LateEffect] = []
-        self.is_late_last = False
-        self.lease_seconds = LEASE_SECONDS
-        self.ai_seconds = 0.0
-        self.queue = InMemoryQueue(self.clock)
-        self.sender = LaggingSender(self.clock, TWILIO.auth_token)
-        self.generator = ModelGenerator(API_KEY)
-        self.hand_off = FakeHandOffQueue()
-        self.check_mode = CheckMode.ENFORCE
-        self.callback_base_url = ""
-        self._caches: list[FakeSecrets] = []
-        self.events: dict[str, Event] = {}  # by message id
-        self.observer = Observer(self.store)
-        store_defaults(self.secrets, self.assistants)
-
-    def do_begin(self, receives: int, is_original: int, is_ai_slow: int, is_late_last: int) -> None:
-        self.queue.max_receives = receives
-        self.generator.is_original = bool(is_original)
-        self.is_late_last = bool(is_late_last)
-        if is_ai_slow:
-            self.lease_seconds, self.ai_seconds = SHORT_LEASE, SLOW_GENERATION
-
-    def cached_secrets(self) -> FakeSecrets:
-        """Return the secrets with a cache of their own."""
-        secrets = FakeSecrets()
-        secrets.openai_keys.stored = self.secrets.openai_keys.stored
-        secrets.twilio_credentials.stored = self.secrets.twilio_credentials.stored
-        self._caches.append(secrets)
-        return secrets
-
-    def expire_secrets(self) -> None:
-        for secrets in self._caches:
-            secrets.twilio_credentials.expire()
-
-    def apply(self, late: LateEffect) -> None:
-        self.late.remove(late)
-        with suppress(ConditionFailed, ProcessingError):
-            late.effect()
-
-    def do_wait(self, seconds: int) -> None:
-        self.clock.advance(seconds)
-
-    def do_wait_for_queue(self) -> None:
-        if queued := self.queue.on_queue:
-            self.clock.now = max(self.clock.now, queued[0].visible_at)
-
-    def do_lag(self) -> None:
-        self.sender.listed_until = min(self.sender.listed_until, self.clock())
-
-    def do_catch_up(self) -> None:
-        self.sender.listed_until = inf
-
-    def do_apply_late(self, which: int) -> None:
-        self.apply(pick(self.late, which))
-
-    def end_faults(self) -> None:
-        if not self.is_late_last:
-            self.end_lateness()
-
-    def end_lateness(self) -> None:
-        self.do_catch_up()
-        while self.late:
-            self.apply(self.late[0])
-
-
 SKEWS = (0.0, 1.0, -1.0)
 """Seconds by which containers' clocks differ from the true time."""
 Alter = Callable[[Any], Any]
@@ -461,7 +380,7 @@ class Process:
 
     clock: SleepClock
 
-    def __init__(self, name: str, environment: "Environment", skew: float = 0.0) -> None:
+    def __init__(self, name: str, environment: "ModelEnvironment", skew: float = 0.0) -> None:
         self.name = name
         self.environment = environment
         self.is_dead = False
@@ -557,7 +476,7 @@ class Process:
 
 
 class Container(Process, Runtime):
-    def __init__(self, number: int, environment: Environment, alter: Alter) -> None:
+    def __init__(self, number: int, environment: "ModelEnvironment", alter: Alter) -> None:
         super().__init__(f"container {number}", environment, SKEWS[number % len(SKEWS)])
         self.heartbeat: SteppedHeartbeat | None = None
         self.times = TIMES
