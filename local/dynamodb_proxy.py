@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -13,7 +11,6 @@ from flask import Flask, request
 from werkzeug import Response
 
 from local.fakes.faults import ANY_REQUEST, Fault, Match, Rule
-from local.fakes.history import History
 from local.fakes.server import CONTROL_PREFIX, HOST
 from local.fakes.service import FakeService
 
@@ -51,23 +48,6 @@ class DynamoDBError(Enum):
         return Fault.error(status, kind, text, effect_applied=effect_applied)
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardedRequest:
-    """A request that DynamoDB has responded to, whatever its sender received.
-
-    Attributes:
-        at: when DynamoDB responded, in epoch seconds.
-        operation: DynamoDB's name of the operation.
-        parameters: the operation's parameters.
-        status: HTTP status of DynamoDB's response; not 200 if a condition failed, for example.
-    """
-
-    at: float
-    operation: str
-    parameters: Parameters
-    status: int
-
-
 OPERATIONS = (
     *("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem"),
     "TransactWriteItems",
@@ -91,16 +71,10 @@ class DynamoDBProxy(FakeService[None]):
 
     def __init__(self, upstream: str) -> None:
         self._upstream = urlsplit(upstream)
-        self._forwarded = History[ForwardedRequest]()
         application = Flask("dynamodb", static_folder=None)
         application.post("/<operation>")(self._forward)
         named_faults = {error.name.lower(): error.fault() for error in DynamoDBError}
         super().__init__(application, settings=None, named_faults=named_faults)
-
-    @property
-    def forwarded(self) -> list[ForwardedRequest]:
-        """Every request that DynamoDB has responded to, in the order of the responses."""
-        return self._forwarded.all()
 
     @property
     def failed_count(self) -> int:
@@ -126,14 +100,9 @@ class DynamoDBProxy(FakeService[None]):
     def clear_history(self) -> None:
         """Forget the requests so far; rules stay in force."""
         self.application.log.clear()
-        self.clear_state()
 
     def clear_state(self) -> None:
-        """Forget the forwarded requests."""
-        self._forwarded.clear()
-
-    def _limit_state(self, reports: int, messages: int) -> None:  # noqa: ARG002 - it has none
-        self._forwarded.limit(reports)
+        """Do nothing: the state is DynamoDB's."""
 
     def state(self) -> dict[str, Any]:
         """Return nothing: the state is DynamoDB's."""
@@ -153,7 +122,7 @@ class DynamoDBProxy(FakeService[None]):
         operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
         return super().respond({**environ, "PATH_INFO": f"/{operation}"}, start_response)
 
-    def _forward(self, operation: str) -> Response:
+    def _forward(self, operation: str) -> Response:  # noqa: ARG002 - the path's
         upstream = http.client.HTTPConnection(
             self._upstream.hostname or HOST, self._upstream.port, timeout=UPSTREAM_SECONDS
         )
@@ -163,9 +132,6 @@ class DynamoDBProxy(FakeService[None]):
             content = response.read()
         finally:
             upstream.close()
-        parameters = json.loads(request.get_data())
-        forwarded = ForwardedRequest(time.time(), operation, parameters, response.status)
-        self._forwarded.append(lambda _: forwarded)
         return Response(content, response.status, _end_to_end(response.getheaders()))
 
 

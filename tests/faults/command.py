@@ -3,27 +3,24 @@
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
 
 from tests.faults import report
 from tests.faults.inputs.run import run as deliver_bodies
-from tests.faults.model.model import Played
+from tests.faults.model.model import Played, read
 from tests.faults.model.run import run as run_schedules
-from tests.faults.model.schedules import Situation, read
-from tests.faults.mutant_runs import Caught
-from tests.faults.mutant_runs import run as run_mutants
+from tests.faults.mutants.catalogue import MUTANTS, Mutant
 from tests.faults.parallel import process_pool
-from tests.faults.process_faults.calls import Fault, Redelivery
-from tests.faults.process_faults.cells import Cell, CellResult, CellsResult
-from tests.faults.process_faults.run import DRIVERS, all_cells, driver, run_cells
+from tests.faults.process_faults.cells import Cell
+from tests.faults.process_faults.run import DRIVERS, Driver, all_cells, driver, run_cells
 from tests.faults.process_faults.worker import COMPETITORS, OURS
 from tests.faults.report import OnProgress, Table, progress, show
 from tests.faults.rules import Result, Rule
@@ -31,53 +28,65 @@ from tests.faults.soak.run import run as run_soak
 
 MAX_SHOWN = 20
 """Violations of a part that are printed."""
-COVERING_SCHEDULES = 1_000
-"""So many random schedules must reach every situation."""
+COVERING_SCHEDULES = 5_000
+"""So many random schedules must reach everything that they are meant to test."""
 FILE_WIDTH = 110
 """Columns where the output is no terminal."""
 
-LEGEND = (
-    "sent: one message, without help. operator: one message, after an operator decided an unknown"
-    " send. refused: what was asked for cannot be sent, and the record says so. ✗ and numbers: the"
-    " rules broken. open: unresolved. empty: cannot happen there."
-)
-
-DECISION_COLUMNS = ("what", "with callbacks", "without callbacks")
-CALLBACKS_LEGEND = (
-    "In a quarter of them, callbacks are lost that the schedule does not deliver itself. A callback"
-    " settles a send that happened; one that did not happen remains for the operator to release."
-)
-
-R = TypeVar("R")
-
 
 class Finding(NamedTuple):
-    """What a part of the proof found, and tables of its own."""
+    """What a part of the proof found."""
 
     part: str
     result: Result
     seconds: float
-    tables: tuple[Table, ...] = ()
 
 
-@dataclass(kw_only=True)
+class Caught(NamedTuple):
+    """The rules that a mutant broke in the model, and in its cell if it has one."""
+
+    mutant: Mutant
+    in_model: tuple[Rule, ...]
+    in_cell: tuple[Rule, ...]
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether it broke a rule that its mistake can break."""
+        return not self.mutant.breaks.isdisjoint(self.in_model + self.in_cell)
+
+
+def run_mutants(pool: Executor, on_progress: OnProgress) -> list[Caught]:
+    """Run each mutant's schedule and cell."""
+    caught: list[Caught] = []
+    for mutant, broken in zip(MUTANTS.values(), pool.map(_broken_by, MUTANTS), strict=True):
+        caught.append(Caught(mutant, *broken))
+        on_progress(len(caught), len(MUTANTS))
+    return caught
+
+
+def _broken_by(name: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    mutant = MUTANTS[name]
+    with driver() as one:
+        return broken_in_model(mutant), broken_in_cell(mutant, one)
+
+
+def broken_in_model(mutant: Mutant) -> tuple[Rule, ...]:
+    problem = Played(read(mutant.schedule), mutant.alter).problem
+    return problem.rules if problem else ()
+
+
+def broken_in_cell(mutant: Mutant, one: Driver) -> tuple[Rule, ...]:
+    return one.run(Cell.parse(mutant.cell), mutant.name).broken if mutant.cell else ()
+
+
+@dataclass
 class Proof:
-    """How much of each part is run, every `cells_step`-th cell, and what was found.
+    """What was found of our runtime, of other designs, and of our runtime with one mistake each.
 
-    Attributes:
-        seed: Of what is random.
-        ours: What was found of our runtime.
-        competitors: What was found of other designs, by the same cells.
-        mutants: What was found of our runtime with one mistake each.
-        unproven: What the run does not prove, although our runtime broke no rule, in sentences.
+    `unproven` has in sentences what the run does not prove, although our runtime broke no rule.
     """
 
     console: Console
-    schedules: int
-    messages: int
-    bodies: int
-    seed: int
-    cells_step: int = 1
     ours: list[Finding] = field(default_factory=list)
     competitors: list[Finding] = field(default_factory=list)
     mutants: list[Caught] = field(default_factory=list)
@@ -88,54 +97,45 @@ class Proof:
         """Whether our runtime broke no rule, and the proof was able to find broken rules."""
         return not (any(found.result.violations for found in self.ours) or self.unproven)
 
-    def run(self) -> None:
+    def run(self, schedules: int, messages: int, bodies: int, cells_step: int, seed: int) -> None:
+        """Run so much of each part, and every `cells_step`-th run of cells."""
         with process_pool(DRIVERS) as pool:
-            self.ours.append(self._process_faults(pool, OURS, "process faults"))
-            self.ours.append(self._model(pool))
+            self.ours.append(self._process_faults(pool, OURS, "process faults", cells_step))
+            model = self._timed("model", partial(run_schedules, pool, schedules, seed))
             # Bodies need one core, and the soak waits for most of its time.
-            bodies = pool.submit(_deliver_bodies, self.bodies)
-            soak, seconds = self._timed("soak", partial(run_soak, self.messages, self.seed))
-            self.ours.append(Finding("extreme bodies", *bodies.result()))
-            table = counts_table("What happened in the soak", soak.happened)
-            self.ours.append(Finding("soak", soak, seconds, (table,)))
+            delivered = pool.submit(_deliver_bodies, bodies)
+            soak = self._timed("soak", partial(run_soak, messages, seed))
+            self.ours += [model, Finding("extreme bodies", *delivered.result()), soak]
             for handler, name in COMPETITORS.items():
-                self.competitors.append(self._process_faults(pool, handler, name))
-            self.mutants, _ = self._timed("mutants", partial(run_mutants, pool))
+                self.competitors.append(self._process_faults(pool, handler, name, cells_step))
+            with progress(self.console, "mutants") as on_progress:
+                self.mutants = run_mutants(pool, on_progress)
         missed = [found.part for found in self.competitors if not found.result.violations]
         missed += [caught.mutant.name for caught in self.mutants if not caught.is_caught]
         self.unproven += [f"{name}: not caught" for name in missed]
+        if schedules >= COVERING_SCHEDULES:
+            unreached = [what for what, number in model.result.happened.items() if not number]
+            self.unproven += [f"no schedule reached: {what}" for what in unreached]
 
-    def _process_faults(self, pool: Executor, handler: str, name: str) -> Finding:
-        cells = all_cells(pool, handler)[:: self.cells_step]
-        result, seconds = self._timed(name, partial(run_cells, pool, cells, handler))
-        return Finding(name, result, seconds, (boundaries_table(name, result),))
-
-    def _model(self, pool: Executor) -> Finding:
-        run = partial(run_schedules, pool, self.schedules, self.seed)
-        result, seconds = self._timed("model", run)
-        if result.schedules >= COVERING_SCHEDULES:
-            self.unproven += [f"no schedule reached: {missed}" for missed in result.unreached]
-        reached = {str(one): result.reached[one] for one in Situation if result.reached[one]}
-        by_frequency = dict(sorted(reached.items(), key=lambda item: (-item[1], item[0])))
-        tables = (
-            decisions_table(result.decisions, result.schedules),
-            counts_table("What the schedules reached", by_frequency),
+    def _process_faults(self, pool: Executor, handler: str, name: str, step: int) -> Finding:
+        return self._timed(
+            name, partial(run_cells, pool, all_cells(pool, handler)[::step], handler)
         )
-        return Finding("model", result, seconds, tables)
 
-    def _timed(self, name: str, run: Callable[[OnProgress], R]) -> tuple[R, float]:
+    def _timed(self, name: str, run: Callable[[OnProgress], Result]) -> Finding:
         begun = time.monotonic()
         with progress(self.console, name) as on_progress:
-            result = run(on_progress)
-        return result, time.monotonic() - begun
+            return Finding(name, run(on_progress), time.monotonic() - begun)
 
     def tables(self) -> Iterator[Table]:
         """Yield the tables, the most important first."""
         yield summary_table("What was found", self.ours)
         yield summary_table("The same faults, other designs", self.competitors)
         yield mutants_table(self.mutants)
-        for finding in (*self.ours, *self.competitors):
-            yield from finding.tables
+        for finding in self.ours:
+            if happened := finding.result.happened:
+                rows = tuple((what, f"{number:,}") for what, number in happened.items())
+                yield Table(f"What happened: {finding.part}", ("what", "how often"), rows)
 
     def print(self) -> None:
         """Print the tables, and everything that was found."""
@@ -165,59 +165,14 @@ def summary_table(title: str, findings: Iterable[Finding]) -> Table:
     return Table(title, columns, tuple(rows))
 
 
-def boundaries_table(handler: str, result: CellsResult) -> Table:
-    """A row per boundary in the order of the calls, a column per fault: the worst of its cells."""
-    cells: dict[str, list[CellResult]] = {}
-    for one in result.cells:
-        cells.setdefault(f"{one.cell.scenario}: {one.cell.call}", []).append(one)
-    rows = tuple(
-        (name, *(_worst([one for one in here if one.cell.fault is fault]) for fault in Fault))
-        for name, here in cells.items()
-    )
-    return Table(f"Boundary by fault: {handler}", ("boundary", *Fault), rows, LEGEND)
-
-
-def decisions_table(decisions: Mapping[str, tuple[int, int]], schedules: int) -> Table:
-    """How often an operator was needed in the same schedules, with callbacks and without."""
-    rows = tuple(
-        (what, *(f"{number:,}" for number in counts)) for what, counts in decisions.items()
-    )
-    caption = f"Of the same {schedules:,} schedules. {CALLBACKS_LEGEND}"
-    return Table("The operator, with and without callbacks", DECISION_COLUMNS, rows, caption)
-
-
-def counts_table(title: str, counted: Mapping[str, int]) -> Table:
-    """How often something happened."""
-    rows = tuple((what.replace("_", " "), f"{count:,}") for what, count in counted.items())
-    return Table(title, ("what", "how often"), rows)
-
-
 def mutants_table(results: Iterable[Caught]) -> Table:
     """Every mutant's mistake, and which rules it was seen to break."""
     rows = tuple(
-        (
-            caught.mutant.what,
-            _numbers(caught.in_model),
-            _numbers(caught.in_cell) or f"none: {caught.mutant.no_cell or 'not caught'}",
-        )
+        (caught.mutant.what, _numbers(caught.in_model), _numbers(caught.in_cell))
         for caught in results
     )
     columns = ("mistake", "rules broken in the model", "rules broken by real processes")
     return Table("Mutants: deliberate mistakes, each caught", columns, rows)
-
-
-def _worst(results: list[CellResult]) -> str:
-    if broken := sorted({rule.split(".")[0] for result in results for rule in result.broken}):
-        return "✗ " + " ".join(broken)
-    if any(result.is_unresolved for result in results):
-        return "open"
-    if any(not result.is_kept for result in results):
-        return "not reached"
-    ended = [result for result in results if result.cell.redelivery is not Redelivery.ALONE]
-    if any(result.operator_actions for result in ended):
-        return "operator"
-    outcomes = {result.outcome for result in ended}
-    return "refused" if outcomes == {"refused"} else "sent" if outcomes else ""
 
 
 def _numbers(rules: Iterable[Rule]) -> str:
@@ -233,7 +188,7 @@ def prove(  # noqa: PLR0917 - typer's parameters are options
     schedules: Annotated[int, typer.Option(help="random schedules of the model")] = 10_000,
     messages: Annotated[int, typer.Option(help="messages of the soak")] = 600,
     bodies: Annotated[int, typer.Option(help="extreme bodies to deliver")] = 2_000,
-    cells_step: Annotated[int, typer.Option(help="run only every n-th cell")] = 1,
+    cells_step: Annotated[int, typer.Option(help="run only every n-th run of cells")] = 1,
     seed: Annotated[int | None, typer.Option(help="repeats a run's schedules and soak")] = None,
     write: Annotated[bool, typer.Option(help="write docs/reliability-results.md")] = True,
 ) -> None:
@@ -244,15 +199,8 @@ def prove(  # noqa: PLR0917 - typer's parameters are options
     # Bound to the terminal: parts of the proof capture what the runtime writes to standard output.
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(f"seed {chosen}: `python -m tests.faults --seed {chosen}` repeats this run")
-    proof = Proof(
-        console=console,
-        schedules=schedules,
-        messages=messages,
-        bodies=bodies,
-        seed=chosen,
-        cells_step=cells_step,
-    )
-    proof.run()
+    proof = Proof(console)
+    proof.run(schedules, messages, bodies, cells_step, chosen)
     proof.print()
     if write:
         report.write(proof.tables(), f"Run on {datetime.now(UTC).date()} with seed {chosen}.")

@@ -36,19 +36,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-@dataclass(frozen=True)
-class OperatorTable:
-    """The conversations table, as far as the operator uses it.
-
-    `record_sent` writes the sid, while `sending` or `send_unknown`. `release` makes a record
-    `retry` at a time, without intent and failure.
-    """
-
-    read: Callable[[RecordKey], LedgerRecord | None]
-    record_sent: Callable[[RecordKey, SentRecord], None]
-    release: Callable[[LedgerRecord, float], None]
-
-
 DECISIONS = ("approve", "edit", "edit_badly", "reject")
 """What operators decide; a bad edit fails the checks, and its problems are accepted."""
 EDITED = "This is a better text: when may we call?"
@@ -58,48 +45,66 @@ EDITED_BADLY = "We have £99.50 for you: when may we call?"
 class Decision(StrEnum):
     RECORDED = "the sid was recorded"
     RELEASED = "released to be sent"
-    NOTHING = "nothing was to be done"
 
 
 class Operator:
-    """Decides open sends, and counts its decisions, and the releases of each conversation."""
+    """Decides open sends, and counts its decisions, and the releases of each conversation.
 
-    def __init__(self, table: OperatorTable) -> None:
-        self._table = table
+    A subclass reads the conversations table, records a sid while `sending` or `send_unknown`, and
+    makes a record `retry` at a time, without intent and failure.
+    """
+
+    read: Callable[[RecordKey], LedgerRecord | None]
+    record_sent: Callable[[RecordKey, SentRecord], None]
+    release: Callable[[LedgerRecord, float], None]
+
+    def __init__(self) -> None:
         self.decisions: Counter[Decision] = Counter()
         self.releases: Counter[RecordKey] = Counter()
 
-    def decide(self, key: RecordKey, sid: str, now: float) -> Decision:
-        """Decide on a conversation that ended `send_unknown`.
+    def decide(self, key: RecordKey, sid: str, now: float) -> Decision | None:
+        """Decide on a conversation that ended `send_unknown`; return None if it has not.
 
         `sid` is the message that the vendor has of it, empty if it has none; `now` is in epoch
         seconds. After `RELEASED` the dead-letter message must be redriven.
         """
-        seen = self._table.read(key)
+        seen = self.read(key)
         if seen is None or seen.status is not Status.SEND_UNKNOWN:
-            return self._decided(Decision.NOTHING, key)
-        if not sid:
-            self._table.release(seen, now)
-            return self._decided(Decision.RELEASED, key)
-        if seen.answer is None or seen.intent is None:
-            raise AssertionError("an intent was recorded without its answer or its time")
-        duration = round(max(0.0, seen.intent.at - seen.created_at) * 1000)
-        self._table.record_sent(key, SentRecord(sid, seen.answer, seen.intent.at, now, duration))
-        return self._decided(Decision.RECORDED, key)
-
-    def release_failed(self, key: RecordKey, now: float) -> Decision:
-        """Release a conversation that ended `failed`, once the cause has been fixed."""
-        seen = self._table.read(key)
-        if seen is None or seen.status is not Status.FAILED:
-            return Decision.NOTHING
-        self._table.release(seen, now)
-        return Decision.RELEASED
-
-    def _decided(self, decision: Decision, key: RecordKey) -> Decision:
+            return None
+        decision = Decision.RECORDED if sid else Decision.RELEASED
         self.decisions[decision] += 1
-        if decision is Decision.RELEASED:
+        if not sid:
+            self.release(seen, now)
             self.releases[key] += 1
+        elif seen.answer and seen.intent:
+            duration = round(max(0.0, seen.intent.at - seen.created_at) * 1000)
+            self.record_sent(key, SentRecord(sid, seen.answer, seen.intent.at, now, duration))
         return decision
+
+
+class OperatorAtDynamoDB(Operator):
+    """Changes records by the code of the operator's own tool."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        super().__init__()
+        repository = ConversationRepository(client, table_name, NO_EXPIRY)
+        table = ConversationsTable(client, table_name, "by-hand", channel="whatsapp")
+        self.read = lambda key: found.ledger if (found := repository.read(key)) else None
+        self.record_sent = table.record_sent
+        self.release = lambda seen, at: repository.apply(release(seen, at))
+
+
+class OperatorInMemory(Operator):
+    """Changes the fake table, which has no time of a release, and nobody else writes to."""
+
+    def __init__(self, store: FakeLedgerStore) -> None:
+        super().__init__()
+        found = store.records.get
+        self.read = lambda key: one.ledger_record() if (one := found(key)) else None
+        self.record_sent = store.record_sent
+        self.release = lambda seen, _at: store.alter(
+            seen.key, status=Status.RETRY, intent=None, failure=None, lookups=0
+        )
 
 
 @dataclass(frozen=True)
@@ -200,30 +205,3 @@ def _draft_request(
 def should_redrive(evidence: Evidence) -> bool:
     """Return whether a dead-letter message may yet be sent: what is `failed` would fail again."""
     return Location.DEAD in evidence.locations and evidence.status != Status.FAILED
-
-
-def dynamodb_table(client: "DynamoDBClient", table_name: str) -> OperatorTable:
-    """Return the table in DynamoDB, changed by the code of the operator's own tool."""
-    repository = ConversationRepository(client, table_name, NO_EXPIRY)
-    conversations = ConversationsTable(client, table_name, "by-hand", channel="whatsapp")
-
-    def read(key: RecordKey) -> LedgerRecord | None:
-        record = repository.read(key)
-        return record.ledger if record else None
-
-    return OperatorTable(
-        read, conversations.record_sent, lambda seen, at: repository.apply(release(seen, at))
-    )
-
-
-def in_memory_table(store: FakeLedgerStore) -> OperatorTable:
-    """Return the table in memory, which has no time of a release, and nobody else writes to."""
-
-    def read(key: RecordKey) -> LedgerRecord | None:
-        record = store.records.get(key)
-        return record.ledger_record() if record else None
-
-    def release_seen(seen: LedgerRecord, _at: float) -> None:
-        store.alter(seen.key, status=Status.RETRY, intent=None, failure=None, lookups=0)
-
-    return OperatorTable(read, store.record_sent, release_seen)

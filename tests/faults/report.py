@@ -12,8 +12,6 @@ from rich.table import Table as RichTable
 OnProgress = Callable[[int, int], None]
 """Called with how many cases are done, of how many."""
 
-MAX_TERMINAL_COLUMNS = 8
-"""A table with more does not fit a terminal."""
 MAX_OPEN_ROWS = 25
 """A table with more is collapsed in the documentation."""
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reliability-results.md"
@@ -31,16 +29,9 @@ class Table:
 
 
 def write(tables: Iterable[Table], said: str, document: Path = DOCUMENT) -> None:
-    """Replace what is between a Markdown file's marks; `said` is what was run, in one line.
-
-    Raises:
-        ValueError: The document lacks a mark.
-    """
-    text = document.read_text("utf-8")
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{document.name}: expected the marks {BEGIN} and {END}")
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
+    """Replace what is between a Markdown file's marks; `said` is what was run, in one line."""
+    head, rest = document.read_text("utf-8").split(BEGIN)
+    _, tail = rest.split(END)
     parts = [BEGIN, said, *(markdown(table) for table in tables), END]
     document.write_text(head + "\n\n".join(parts) + tail, "utf-8")
 
@@ -56,10 +47,6 @@ def markdown(table: Table) -> str:
 
 
 def show(console: Console, table: Table) -> None:
-    """Print a table; one that is too wide for a terminal is in the documentation only."""
-    if len(table.columns) > MAX_TERMINAL_COLUMNS:
-        console.print(f"{table.title}: {len(table.rows)} rows in the documentation", style="bold")
-        return
     drawn = RichTable(
         title=table.title,
         caption=table.caption or None,

@@ -116,10 +116,6 @@ class History:
         if not has_answer:
             self._may_ask.add(worker)
 
-    def begins_to_ask(self, worker: str) -> None:
-        """Note that a worker is about to ask the AI, although it has an answer that it kept."""
-        self._count_answers(worker)
-
     def asked(self, worker: str, *, has_answer: bool) -> None:
         """Note that a worker asked the AI; it may if it acquired the lease before the answer."""
         self.asked_again += has_answer and worker not in self._may_ask
@@ -131,28 +127,19 @@ class History:
     def stored(self, worker: str) -> None:
         """Note that a worker stored the AI's answer."""
         self._may_ask.discard(worker)
-        self._count_answers(worker)
+        self.count_answers(worker)
 
-    def stored_problem(self, worker: str) -> None:
-        """Note that a worker stored what was wrong with the AI's first answer."""
-        self._count_answers(worker)
+    def count_answers(self, worker: str) -> None:
+        """Count a worker's answers when it stores one, or its problem, or asks again.
 
-    def _count_answers(self, worker: str) -> None:
-        # An answer whose worker ended before it could be stored is not counted.
+        An answer whose worker ended before it could be stored is not counted.
+        """
         self.ai_answers += self._unstored.pop(worker, 0)
 
     def held(self, draft: HeldDraft) -> None:
         """Note that a draft was held."""
         is_changed = draft.reason is HoldReason.TEMPLATE_CHANGED
         self.not_as_approved += self.approved is not None and not is_changed
-
-    def approve(self, texts: Mapping[str, str], template_id: str) -> None:
-        """Note that an operator approved a draft as it was shown, or with another text."""
-        self.approved = texts, template_id
-
-    def reject(self) -> None:
-        """Note that an operator rejected a draft."""
-        self.approved, self.is_rejected = None, True
 
     def sends(self, message: OutgoingMessage, *, needs_approval: bool) -> None:
         """Note a request to send, and whether its text must not be sent without an approval."""
@@ -194,11 +181,6 @@ class Evidence:
     due_status: str | None = None
     is_approved: bool = False  # whether an operator approved its draft
     is_in_thread: bool = True  # whether its sent text is in the thread of its record
-
-    @property
-    def delivery_status(self) -> str:
-        """The delivery status of its record; empty if it has none."""
-        return self.history.delivery_statuses[-1] if self.history.delivery_statuses else ""
 
     @property
     def is_alarmed(self) -> bool:
@@ -256,9 +238,11 @@ def _judge(evidence: Evidence, history: History) -> Iterator[tuple[Rule, bool]]:
 
 def _is_found(evidence: Evidence) -> bool:
     # After `delivered`, the vendor is not asked whether the message was read.
-    is_delivered = evidence.delivery_status == DeliveryStatus.DELIVERED
+    found = evidence.history.delivery_statuses[-1:] or [""]
     is_read = evidence.due_status == DeliveryStatus.READ
-    return evidence.due_status in {None, evidence.delivery_status} or (is_delivered and is_read)
+    return evidence.due_status in {None, *found} or (
+        is_read and found == [DeliveryStatus.DELIVERED]
+    )
 
 
 def _is_true(evidence: Evidence) -> bool:
@@ -301,16 +285,9 @@ class Result:
     """What a part of the proof found."""
 
     violations: tuple[Violation, ...] = ()
-
-    @property
-    def size(self) -> str:
-        """How much of it was run."""
-        raise NotImplementedError
-
-    @property
-    def operator_needed(self) -> int | None:
-        """How often an operator had to decide; None where that is not counted."""
-        return None
+    size: str = ""  # how much of it was run
+    operator_needed: int | None = None  # how often an operator decided; None: not counted
+    happened: Mapping[str, int] = field(default_factory=dict)  # what else, and how often
 
     @property
     def counts(self) -> tuple[int, int, int, int]:

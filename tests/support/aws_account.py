@@ -62,12 +62,6 @@ class Clients:
 
 def clients() -> Clients:
     """Return the clients of the account or server that the environment selects."""
-    return _clients_of(os.environ.get("AWS_ENDPOINT_URL"))
-
-
-@cache
-def _clients_of(_endpoint: str | None) -> Clients:
-    # Made once for all tests, since that takes longer than most calls.
     return Clients(
         sqs=boto3.client("sqs"),
         dynamodb=boto3.client("dynamodb"),

@@ -111,6 +111,9 @@ class Record:
         return since if kind is OpenWork.DELIVERY else None
 
 
+Change = Callable[[Record], Record]
+
+
 class FakeLedgerStore:
     """Implements the ports on the table and its index, and the operator's decisions about drafts.
 
@@ -156,101 +159,91 @@ class FakeLedgerStore:
         check = partial(self._check_recipient, lease)
         due = _ms(lease.started_at + APPROVED_QUEUED_AGAIN_AFTER_SECONDS)
         mark = (OpenWork.APPROVED, due) if found.drafts.approved_by else None
-        changes = {"status": Status.PROCESSING, "open_work": mark, **_held_by(lease)}
-        self._update("take_over", lease.key, _unchanged(found), check, **changes)
+        changes = _set(status=Status.PROCESSING, open_work=mark, **_held_by(lease))
+        self._update("take_over", lease.key, _unchanged(found), changes, check)
 
     def renew(self, lease: Lease, expires_at: float) -> None:
         """Extend the lease, while `processing` under the same lease."""
-        is_ours = _with_lease(lease, Status.PROCESSING)
-        self._update("renew", lease.key, is_ours, lease_expires_at=_ms(expires_at))
+        self._update_ours("renew", lease, _set(lease_expires_at=_ms(expires_at)))
 
     def checkpoint_answer(self, lease: Lease, answer: Answer) -> None:
         """Store the answer, while `processing` under the same lease."""
-        is_ours = _with_lease(lease, Status.PROCESSING)
 
-        def changed(found: Record) -> Record | None:
-            drafts = replace(found.drafts, rejected=None)
-            return replace(found, answer=answer, drafts=drafts) if is_ours(found) else None
+        def change(found: Record) -> Record:
+            return replace(found, answer=answer, drafts=replace(found.drafts, rejected=None))
 
-        self._change("checkpoint_answer", lease.key, changed)
+        self._update_ours("checkpoint_answer", lease, change)
 
     def reject_draft(self, lease: Lease, rejected: RejectedDraft) -> None:
         """Store the first answer's problem, while `processing` under the same lease."""
-        is_ours = _with_lease(lease, Status.PROCESSING)
 
-        def changed(found: Record) -> Record | None:
+        def change(found: Record) -> Record:
             kept = _with_discarded(found, rejected.openai_ids)
-            drafts = replace(kept.drafts, rejected=rejected)
-            return replace(kept, drafts=drafts) if is_ours(found) else None
+            return replace(kept, drafts=replace(kept.drafts, rejected=rejected))
 
-        self._change("reject_draft", lease.key, changed)
+        self._update_ours("reject_draft", lease, change)
 
     def clear_discarded(self, lease: Lease) -> None:
         """Forget the discarded conversations, while `processing` under the same lease."""
-        is_ours = _with_lease(lease, Status.PROCESSING)
 
-        def changed(found: Record) -> Record | None:
-            drafts = replace(found.drafts, discarded_threads=())
-            return replace(found, drafts=drafts) if is_ours(found) else None
+        def change(found: Record) -> Record:
+            return replace(found, drafts=replace(found.drafts, discarded_threads=()))
 
-        self._change("clear_discarded", lease.key, changed)
+        self._update_ours("clear_discarded", lease, change)
 
     def hold_draft(self, lease: Lease, draft: HeldDraft) -> None:
         """Change `processing` to `awaiting_approval`, and store the draft."""
-        is_ours = _with_lease(lease, Status.PROCESSING)
+        state: dict[str, Any] = {
+            "rejected": None,
+            "template_id": draft.template_id,
+            "held_id": draft.id,
+        }
+        ended = _set(status=Status.AWAITING_APPROVAL, held=draft, answer=None, failure=None)
 
-        def changed(found: Record) -> Record | None:
-            drafts = replace(
-                found.drafts, rejected=None, template_id=draft.template_id, held_id=draft.id
-            )
-            held = replace(found, status=Status.AWAITING_APPROVAL, held=draft, drafts=drafts)
-            ended = replace(held, answer=None, failure=None, lease_expires_at=0.0)
-            open_work = (OpenWork.HELD, _ms(draft.at))
-            return replace(ended, open_work=open_work) if is_ours(found) else None
+        def change(found: Record) -> Record:
+            drafts, work = replace(found.drafts, **state), (OpenWork.HELD, _ms(draft.at))
+            return replace(ended(found), drafts=drafts, open_work=work, lease_expires_at=0.0)
 
-        self._change("hold_draft", lease.key, changed)
+        self._update_ours("hold_draft", lease, change)
 
     def record_intent(self, lease: Lease, intent: Intent, answer: Answer) -> None:
         """Change `processing` to `sending`, while the lease is valid."""
         is_ours = _with_lease(lease, Status.PROCESSING)
         stored = Intent(_ms(intent.at), _ms(intent.deadline), intent.id)
+        sending = _set(status=Status.SENDING, intent=stored, answer=answer, lookups=0)
 
-        def changed(found: Record) -> Record | None:
-            is_valid = is_ours(found) and found.lease_expires_at > stored.at
-            ids = (*found.intent_ids, stored.id)
-            drafts = replace(found.drafts, rejected=None)
-            sending = replace(found, status=Status.SENDING, intent=stored, intent_ids=ids)
-            stored_answer = replace(sending, answer=answer, lookups=0, drafts=drafts)
-            return stored_answer if is_valid else None
+        def change(found: Record) -> Record:
+            drafts, ids = replace(found.drafts, rejected=None), (*found.intent_ids, stored.id)
+            return replace(sending(found), drafts=drafts, intent_ids=ids)
 
-        self._change("record_intent", lease.key, changed)
+        def is_valid(found: Record) -> bool:
+            return is_ours(found) and found.lease_expires_at > stored.at
+
+        self._update("record_intent", lease.key, is_valid, change)
 
     def record_sent(self, key: RecordKey, sent: SentRecord) -> None:
         """Write the vendor_id, while `sending` or `send_unknown`."""
+        lookup = (OpenWork.DELIVERY, _ms(sent.sent_at + LOOKUP_DELAYS_SECONDS[0]))
 
-        def changed(found: Record) -> Record | None:
+        def change(found: Record) -> Record:
             queued = replace(found.delivery, status=found.delivery.status or DeliveryStatus.QUEUED)
-            lookup = (OpenWork.DELIVERY, _ms(sent.sent_at + LOOKUP_DELAYS_SECONDS[0]))
-            after = replace(
-                _as_sent(found, sent.vendor_id), sent=sent, delivery=queued, open_work=lookup
-            )
-            return after if found.status in UNRESOLVED else None
+            after = _as_sent(found, sent.vendor_id)
+            return replace(after, sent=sent, delivery=queued, open_work=lookup)
 
-        self._change("record_sent", key, changed)
+        self._update("record_sent", key, lambda found: found.status in UNRESOLVED, change)
 
     def record_failure(self, lease: Lease, failure: Failure) -> None:
         """Write `failed` or `retry`, while `processing` or `sending` under the same lease."""
         is_ours = _with_lease(lease, Status.PROCESSING, Status.SENDING, failure.status)
         recipients = {lease.key.primary_channel} if failure.suppresses else set()
-        suppress = partial(self.suppressed.update, recipients)
 
-        def changed(found: Record) -> Record | None:
+        def change(found: Record) -> Record:
             kept = _with_discarded(found, failure.openai_ids)
             work = None if failure.status is Status.FAILED else kept.open_work
-            failed = replace(kept, status=failure.status, failure=failure, open_work=work)
-            return failed if is_ours(found) else None
+            return replace(kept, status=failure.status, failure=failure, open_work=work)
 
-        self._change("record_failure", lease.key, changed, suppress)
+        suppress = partial(self.suppressed.update, recipients)
+        self._update("record_failure", lease.key, is_ours, change, suppress)
 
     def record_rejection(
         self, key: RecordKey, failure: Failure, request_id: str | None, requested_at: float
@@ -261,22 +254,19 @@ class FakeLedgerStore:
 
     def mark_failed_if_unchanged(self, found: LedgerRecord, failure: Failure) -> None:
         """Write `failed` into an unchanged record without a lease."""
-        changes = {"status": failure.status, "failure": failure, "open_work": None}
-        self._update("mark_failed_if_unchanged", found.key, _unchanged(found), **changes)
+        changes = _set(status=failure.status, failure=failure, open_work=None)
+        self._update("mark_failed_if_unchanged", found.key, _unchanged(found), changes)
 
     def count_lookup(self, key: RecordKey, found: LedgerRecord) -> None:
         """Count one more lookup of an unresolved send."""
-        is_same = _of_owner(found, Status.SENDING)
-        self._update("count_lookup", key, is_same, lookups=found.lookups + 1)
+        is_same, changes = _of_owner(found, Status.SENDING), _set(lookups=found.lookups + 1)
+        self._update("count_lookup", key, is_same, changes)
 
     def mark_unknown(self, key: RecordKey, failure: Failure, found: LedgerRecord) -> None:
         """Write `send_unknown`, while still `sending` by the same owner."""
-        changes = {
-            "status": failure.status,
-            "failure": failure,
-            "open_work": (OpenWork.UNKNOWN, _ms(failure.at)),
-        }
-        self._update("mark_unknown", key, _of_owner(found, *UNRESOLVED), **changes)
+        work = (OpenWork.UNKNOWN, _ms(failure.at))
+        changes = _set(status=failure.status, failure=failure, open_work=work)
+        self._update("mark_unknown", key, _of_owner(found, *UNRESOLVED), changes)
 
     def related_records(self, key: RecordKey) -> tuple[LedgerRecord, ...]:
         """Return the recipient's other conversations that have a vendor_id, or may yet get one."""
@@ -306,49 +296,47 @@ class FakeLedgerStore:
             state = ledger.status if proven else ledger.vendor_id
             return record.intent_id, delivery.status, reports, state
 
-        def changed(record: Record) -> Record | None:
-            if seen(record.delivery_record()) != seen(found):
-                return None
+        def change_record(record: Record) -> Record:
             ended = _without_draft(_with_discarded(record, found.draft_ids))
             after = _as_sent(ended, proven.vendor_id) if proven else record
-            at = change.lookup_at
-            lookup = None if at is None else (OpenWork.DELIVERY, _ms(at))
-            return replace(after, delivery=change.state, open_work=lookup)
+            return replace(after, delivery=change.state, open_work=_lookup_work(change.lookup_at))
+
+        def is_same(record: Record) -> bool:
+            return seen(record.delivery_record()) == seen(found)
 
         recipients = {key.primary_channel} if change.suppressed_for else set()
-        self._change("record_delivery", key, changed, partial(self.suppressed.update, recipients))
+        suppress = partial(self.suppressed.update, recipients)
+        self._update("record_delivery", key, is_same, change_record, suppress)
 
     def schedule_lookup(self, found: DeliveryRecord, at: float | None) -> None:
         """Change when the vendor is to be asked, if it is unchanged."""
-        work = None if at is None else (OpenWork.DELIVERY, _ms(at))
 
         def is_same(record: Record) -> bool:
             return record.lookup_at is not None and record.lookup_at == found.lookup_at
 
-        self._update("schedule_lookup", found.ledger.key, is_same, open_work=work)
+        changes = _set(open_work=_lookup_work(at))
+        self._update("schedule_lookup", found.ledger.key, is_same, changes)
 
     def approve_draft(self, held: HeldDraft, key: RecordKey, answer: Answer, at: float) -> None:
         """Write `retry` with the answer that an operator approved, while that draft is held."""
         mark = (OpenWork.APPROVED, _ms(at + APPROVED_QUEUED_AFTER_SECONDS))
+        approved = _set(status=Status.RETRY, answer=answer, held=None, open_work=mark)
 
-        def changed(found: Record) -> Record | None:
+        def change(found: Record) -> Record:
             who = str(answer.written_by.get("approved_by", ""))
             kept = _with_discarded(found, held.answer.openai_ids, answer.openai_ids).drafts
-            drafts = replace(kept, approved_by=who, held_id="")
-            approved = replace(found, status=Status.RETRY, answer=answer, held=None, drafts=drafts)
-            return replace(approved, open_work=mark) if _is_held(found, held) else None
+            return replace(approved(found), drafts=replace(kept, approved_by=who, held_id=""))
 
-        self._change("approve_draft", key, changed)
+        self._update("approve_draft", key, _is_held(held), change)
 
     def reject_held_draft(self, held: HeldDraft, key: RecordKey, failure: Failure) -> None:
         """Write `failed` and remove the draft, while it is held."""
+        failed = _set(status=failure.status, failure=failure, open_work=None)
 
-        def changed(found: Record) -> Record | None:
-            ended = _without_draft(_with_discarded(found, held.answer.openai_ids))
-            rejected = replace(ended, status=failure.status, failure=failure, open_work=None)
-            return rejected if _is_held(found, held) else None
+        def change(found: Record) -> Record:
+            return failed(_without_draft(_with_discarded(found, held.answer.openai_ids)))
 
-        self._change("reject_held_draft", key, changed)
+        self._update("reject_held_draft", key, _is_held(held), change)
 
     def read_approved(self, key: RecordKey, since: float) -> dict[str, Any] | None:
         """Return a record's attributes; None if its mark is another by now."""
@@ -358,8 +346,8 @@ class FakeLedgerStore:
 
     def postpone_approved(self, key: RecordKey, since: float, until: float) -> None:
         """Change when an approved record is due, if its mark is unchanged."""
-        later = (OpenWork.APPROVED, _ms(until))
-        self._update("postpone_approved", key, lambda r: _is_approved(r, since), open_work=later)
+        later = _set(open_work=(OpenWork.APPROVED, _ms(until)))
+        self._update("postpone_approved", key, lambda r: _is_approved(r, since), later)
 
     def due(self, kind: OpenWork, now: float) -> Iterator[tuple[float, RecordKey]]:
         """Yield what is due, the oldest first."""
@@ -386,28 +374,21 @@ class FakeLedgerStore:
     def _put(self, name: str, record: Record, in_same_write: Callable[[], object]) -> None:
         self._write(name, record.key, lambda found: None if found else record, in_same_write)
 
+    def _update_ours(self, name: str, lease: Lease, change: Change) -> None:
+        self._update(name, lease.key, _with_lease(lease, Status.PROCESSING), change)
+
     def _update(
         self,
         name: str,
         key: RecordKey,
         allowed: Callable[[Record], bool],
-        in_same_write: Callable[[], object] = lambda: None,
-        /,
-        **changes: Any,
-    ) -> None:
-        def changed(found: Record) -> Record | None:
-            return replace(found, **changes) if allowed(found) else None
-
-        self._change(name, key, changed, in_same_write)
-
-    def _change(
-        self,
-        name: str,
-        key: RecordKey,
-        changed: Callable[[Record], Record | None],
+        change: Change,
         in_same_write: Callable[[], object] = lambda: None,
     ) -> None:
-        self._write(name, key, lambda found: changed(found) if found else None, in_same_write)
+        def changed(found: Record | None) -> Record | None:
+            return change(found) if found and allowed(found) else None
+
+        self._write(name, key, changed, in_same_write)
 
     def _write(
         self,
@@ -455,8 +436,16 @@ def _is_approved(record: Record, since: float) -> bool:
     return is_unsent and record.open_work == (OpenWork.APPROVED, since)
 
 
-def _is_held(record: Record, held: HeldDraft) -> bool:
-    return record.status is Status.AWAITING_APPROVAL and record.drafts.held_id == held.id
+def _is_held(held: HeldDraft) -> Callable[[Record], bool]:
+    return lambda r: r.status is Status.AWAITING_APPROVAL and r.drafts.held_id == held.id
+
+
+def _set(**changes: Any) -> Change:
+    return lambda record: replace(record, **changes)
+
+
+def _lookup_work(at: float | None) -> tuple[OpenWork, float] | None:
+    return None if at is None else (OpenWork.DELIVERY, _ms(at))
 
 
 def _without_draft(record: Record) -> Record:

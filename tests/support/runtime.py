@@ -79,7 +79,7 @@ class _FakeQueue:
         return self.max_receives
 
 
-class _FakeHandOffQueue:
+class FakeHandOffQueue:
     """Implements the port `HandOffQueue`; `bodies` has what was put on it."""
 
     def __init__(self) -> None:
@@ -255,7 +255,7 @@ class FakeRuntime(Runtime):
         self.generator: FakeTextGenerator = FakeTextGenerator(API_KEY)
         self.sender: FakeSender = FakeSender(self.clock, TWILIO.auth_token)
         self.queue: _FakeQueue = _FakeQueue(self.journal)
-        self.hand_off_queue: _FakeHandOffQueue | None = _FakeHandOffQueue()
+        self.hand_off_queue: FakeHandOffQueue | None = FakeHandOffQueue()
         self.heartbeat = _FakeHeartbeat(self.journal)
         store_defaults(self.secrets, self.assistants)
 

@@ -60,18 +60,15 @@ class Records:
     def create(self, context: ContextObject) -> bool:
         """Write the first record; False if there is one, and then nothing is written."""
         try:
-            self.client.put_item(
-                TableName=self.table_name,
-                Item=serialize(self._first(context)),
-                ConditionExpression="attribute_not_exists(conversation_id)",
-            )
+            self.replace(context, ConditionExpression="attribute_not_exists(conversation_id)")
         except self.client.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
-    def replace(self, context: ContextObject) -> None:
+    def replace(self, context: ContextObject, **condition: str) -> None:
         """Write the first record, even if there is one."""
-        self.client.put_item(TableName=self.table_name, Item=serialize(self._first(context)))
+        item = serialize(self._first(context))
+        self.client.put_item(TableName=self.table_name, Item=item, **condition)  # type: ignore[arg-type]
 
     def finish(self, key: RecordKey, sent: SentRecord) -> None:
         """Record what was sent."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from io import StringIO
 from typing import Any
 
@@ -99,14 +98,8 @@ def _has_value(stored: Any, number: str) -> bool:
         return False
 
 
-class Wrong(StrEnum):
-    """What must not happen."""
-
-    LOST = "a message was lost"
-    DUPLICATED = "a message was sent twice"
-    RECORD = "a record is not correct"
-    SILENT = "a failure was not logged"
-    LOGGED = "the log contains what it must not"
+Problem = tuple[Rule, str]
+"""A rule that was broken, and how."""
 
 
 @dataclass(frozen=True)
@@ -151,91 +144,71 @@ def deliver(channel: Channel, body: ExtremeBody, answer: str) -> Aftermath:
     return Aftermath(tuple(failed), records, sids, channel.read_log())
 
 
-def find_problems(body: ExtremeBody, after: Aftermath) -> Iterator[tuple[Wrong, str]]:
+def find_problems(body: ExtremeBody, after: Aftermath) -> Iterator[Problem]:
     """Yield everything that must not happen, with the details."""
     sids = after.sids.get("ordinary", [])
     if not sids or context(conversation_id=ORDINARY) in after.failed:
-        yield Wrong.LOST, "the ordinary message was not sent"
+        yield Rule.SENT_IN_THE_END, "the ordinary message was not sent"
     if len(sids) > 1:
-        yield Wrong.DUPLICATED, "the ordinary message"
+        yield Rule.AT_MOST_ONCE, "the ordinary message"
     if after.records.get(ORDINARY, {}).get("message_sid") not in sids:
-        yield Wrong.RECORD, "the ordinary message's"
+        yield Rule.RECORD_IS_TRUE, "the ordinary message's"
     yield from _of_extreme(body, after.sids.get("extreme", []), after)
     yield from _of_log(body, after)
 
 
-def _of_extreme(
-    body: ExtremeBody, sids: list[str], after: Aftermath
-) -> Iterator[tuple[Wrong, str]]:
+def _of_extreme(body: ExtremeBody, sids: list[str], after: Aftermath) -> Iterator[Problem]:
     record = after.extreme_record
     if len(sids) > 1:
-        yield Wrong.DUPLICATED, "the extreme message"
+        yield Rule.AT_MOST_ONCE, "the extreme message"
     if bool(sids) is (body.text in after.failed):
-        yield Wrong.LOST, "deleted without being sent, or reported although it was sent"
+        yield Rule.SENT_IN_THE_END, "deleted without being sent, or reported although it was sent"
     if sids and body.expectation is Expectation.REFUSED:
-        yield Wrong.RECORD, "sent, although it must be refused"
+        yield Rule.RECORD_IS_TRUE, "sent, although it must be refused"
     if not sids and body.expectation is Expectation.SENT:
-        yield Wrong.LOST, f"refused, although it is valid: {record and record.get('failure')}"
+        yield (
+            Rule.SENT_IN_THE_END,
+            f"refused, although it is valid: {record and record.get('failure')}",
+        )
     yield from _of_record(body, sids, record)
 
 
 def _of_record(
     body: ExtremeBody, sids: list[str], record: dict[str, Any] | None
-) -> Iterator[tuple[Wrong, str]]:
+) -> Iterator[Problem]:
     status = record["conversation_status"] if record else None
     if status != (Status.SENT if sids else Status.FAILED) and (sids or body.key):
-        yield Wrong.RECORD, f"its status is {status}"
+        yield Rule.RECORD_IS_TRUE, f"its status is {status}"
     if record and body.key and body.key != (record["primary_channel"], record["conversation_id"]):
-        yield Wrong.RECORD, "it has another key"
+        yield Rule.RECORD_IS_TRUE, "it has another key"
     if sids and record:
         changed = list(differences(body.text, record))
         if changed or [record.get("message_sid")] != sids:
-            yield Wrong.RECORD, f"it differs from what was sent in: {changed}"
+            yield Rule.RECORD_IS_TRUE, f"it differs from what was sent in: {changed}"
 
 
-def _of_log(body: ExtremeBody, after: Aftermath) -> Iterator[tuple[Wrong, str]]:
+def _of_log(body: ExtremeBody, after: Aftermath) -> Iterator[Problem]:
     events = [line["event"] for line in after.lines]
     if "unexpected_error" in events:
-        yield Wrong.SILENT, "an unexpected error"
+        yield Rule.RECORD_IS_TRUE, "an unexpected error"
     if body.text in after.failed:
         failures = [line for line in after.lines if line.get("failure_code")]
         if not failures or any(line["level"] != "ERROR" for line in failures):
-            yield Wrong.SILENT, f"the log has {events}"
+            yield Rule.RECORD_IS_TRUE, f"the log has {events}"
     for line in after.lines:
         length = len(json.dumps(line, ensure_ascii=False))
         if length > MAX_LINE_LENGTH:
-            yield Wrong.LOGGED, f"a line of {length} characters"
+            yield Rule.RECORD_IS_TRUE, f"a line of {length} characters"
         ids = ("conversation_id", "request_id")  # the router's own, logged by design
         text = json.dumps({k: v for k, v in line.items() if k not in ids}, ensure_ascii=False)
         if found := [secret for secret in PRIVATE if secret in text]:
-            yield Wrong.LOGGED, f"{line['event']} contains {found}"
+            yield Rule.RECORD_IS_TRUE, f"{line['event']} contains {found}"
 
 
 SEED = 20_261_122
-RULES = {
-    Wrong.LOST: (Rule.SENT_IN_THE_END,),
-    Wrong.DUPLICATED: (Rule.AT_MOST_ONCE,),
-    Wrong.RECORD: (Rule.RECORD_IS_TRUE,),
-    Wrong.LOGGED: (Rule.RECORD_IS_TRUE,),
-    Wrong.SILENT: (),
-}
-"""The rules that a problem counts as."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BodiesResult(Result):
-    """How many bodies were delivered, and how many of them were sent."""
-
-    bodies: int
-    sent: int
-
-    @property
-    def size(self) -> str:
-        """How much was run."""
-        return f"{self.bodies:,} bodies, {self.sent:,} of them sent"
-
-
-def run(bodies: int, on_progress: Callable[[int, int], None]) -> BodiesResult:
+def run(bodies: int, on_progress: Callable[[int, int], None]) -> Result:
     """Deliver so many extreme bodies to the real handler, and check what happened to each."""
     violations: list[Violation] = []
     sent = done = 0
@@ -253,11 +226,10 @@ def run(bodies: int, on_progress: Callable[[int, int], None]) -> BodiesResult:
         violations.extend(
             Violation(
                 subject=f"body {done} of seed {SEED}",
-                rules=RULES[wrong],
-                what=f"{wrong}: {what}; the body ends with {body.text[-400:]!r}",
-                is_unresolved=wrong is Wrong.SILENT,
+                rules=(rule,),
+                what=f"{what}; the body ends with {body.text[-400:]!r}",
             )
-            for wrong, what in find_problems(body, after)
+            for rule, what in find_problems(body, after)
         )
         done += 1
         on_progress(done, bodies)
@@ -265,7 +237,8 @@ def run(bodies: int, on_progress: Callable[[int, int], None]) -> BodiesResult:
     written = StringIO()
     with _channel(written) as channel:
         deliver_one()
-    return BodiesResult(bodies=done, sent=sent, violations=tuple(violations))
+    size = f"{done:,} bodies, {sent:,} of them sent"
+    return Result(violations=tuple(violations), size=size)
 
 
 @contextmanager

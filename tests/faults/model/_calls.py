@@ -12,7 +12,6 @@ from lambda_src.core import errors
 from lambda_src.core.contract import Step
 from lambda_src.core.models import RecordKey
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat, _renew
-from tests.faults.model.schedules import Situation
 from tests.support.fake_ledger import STEPS
 from tests.support.fakes import UnexpectedTestError
 
@@ -115,38 +114,18 @@ CALL_FAULTS: dict[str, tuple[CallFault, ...]] = {
 }
 """The ways in which each call of a processor can go wrong; a call that is not listed cannot."""
 EVENT_FAULTS: dict[str, tuple[CallFault, ...]] = {
-    # No late effects: which one a step applies must not depend on callbacks.
-    f"store.{call}": tuple(fault for fault in _of_store(call) if fault.effect is not Effect.LATE)
-    for call, step in STEPS.items()
-    if step is Step.DELIVERY
-} | {
+    **{f"store.{call}": _of_store(call) for call, step in STEPS.items() if step is Step.DELIVERY},
     "secrets.credentials": _SECRET,
     "queue.change_visibility": CALL_FAULTS["queue.change_visibility"],
 }
 """The same for the events worker."""
-_OUTAGES = (
-    *("table-unavailable", "openai_500", "twilio_unreachable", "twilio_503"),
-    *("secrets_unavailable", "queue-silent", "queue_unavailable"),
-    *("openai_silent", "hand_off_unavailable"),
-)
-OUTAGES = {
-    call: next(fault for fault in faults if fault.name in _OUTAGES)
-    for call, faults in CALL_FAULTS.items()
-}
-"""What every call of a service gets while the service is down."""
-SERVICES = tuple(sorted({call.split(".")[0] for call in CALL_FAULTS}))
-"""What can be down: the part of a call's name before its dot."""
 INTERVAL = 25.0
 """Seconds between heartbeats."""
 
 
 class Event(NamedTuple):
-    """What an event is about; `is_forged` is whether the vendor did not send it.
+    """What an event is about: an intent, or nothing (a lookup); the vendor sends no forged one."""
 
-    A lookup request names neither a message nor an intent.
-    """
-
-    sid: str = ""
     intent_id: str = ""
     is_forged: bool = False
 
@@ -246,7 +225,7 @@ class TaskPool(Executor):
         ]
         current().wait_until(lambda: self._is_done or self._host.clock() > ends_at)
         if not self._is_done:
-            self._host.environment.observer.reached.add(Situation.BATCH_TIMED_OUT)
+            self._host.environment.observer.reached.add("a batch timed out")
             raise TimeoutError
         return iter([results[place] for place in range(len(items))])
 
@@ -270,7 +249,6 @@ class SteppedHeartbeat(SQSHeartbeat):
         host: Any,
     ) -> None:
         super().__init__(receipt_handles, extend, INTERVAL)
-        self.is_abandoned = False
         self._host = host
         self._beating: Task | None = None
 
@@ -288,9 +266,7 @@ class SteppedHeartbeat(SQSHeartbeat):
     def stop(self) -> frozenset[str]:
         self._host.check_alive()
         self._stopped.set()
-        current().wait_until(lambda: self.is_abandoned or not self.is_beating)
-        if self.is_beating:
-            self._add_failures(self._receipt_handles, "hanging")
+        current().wait_until(lambda: not self.is_beating)
         return frozenset(self._failed)
 
     def _renew_all(self) -> None:

@@ -1,61 +1,51 @@
-"""The modelled system: queue, observer, shared services, and containers that run the real core."""
+"""The modelled system: queue, observer, vendors, and containers that run the real core."""
 
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from math import inf
 from random import Random
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from greenlet import GreenletExit
 
-from lambda_src.core.contract import CheckMode, HoldReason, LogEvent, Status
-from lambda_src.core.errors import ProcessingError
-from lambda_src.core.ledger import ConditionFailed, HeldDraft, RecipientSuppressed
+from lambda_src.core.ledger import ConditionFailed, RecipientSuppressed
 from lambda_src.core.log import LOG_FIELDS
 from lambda_src.core.models import Answer, Delivery, GenerationRequest, OutgoingMessage, RecordKey
 from lambda_src.services.secrets_manager_service import TwilioCredentials
 from tests.faults.model._calls import (
     INTERVAL,
     OPT_OUT,
-    OUTAGES,
     Author,
     CallFault,
     Effect,
-    Event,
     SteppedHeartbeat,
     SteppedPort,
     Task,
     TaskPool,
     current,
 )
-from tests.faults.model.schedules import Situation
 from tests.faults.operator_decisions import EDITED_BADLY
 from tests.faults.rules import History, Location
 from tests.support import contexts
-from tests.support.clock import FakeClock
 from tests.support.fake_ledger import FakeLedgerStore, Record
 from tests.support.fakes import (
     ANSWER,
-    FakeAssistants,
-    FakeSecrets,
     FakeSender,
     FakeTextGenerator,
-    SentMessage,
 )
 from tests.support.runtime import (
-    API_KEY,
     FUNCTION_TIMEOUT,
-    LEASE_SECONDS,
     TIMES,
-    TWILIO,
     Runtime,
     SleepClock,
-    store_defaults,
 )
+
+if TYPE_CHECKING:
+    from tests.faults.model._environment import ModelEnvironment
 
 VISIBILITY_SECONDS = 900.0
 """Visibility timeout of the queue; the first heartbeat shortens it."""
@@ -124,10 +114,6 @@ class InMemoryQueue:
         self.messages.remove(message)
         self.put(message.key, message.body)
 
-    def remove(self, messages: Iterable[InMemoryMessage]) -> None:
-        for message in messages:
-            self.messages.remove(message)
-
     def location(self, message: InMemoryMessage) -> Location:
         is_visible = message.visible_at <= self._now()
         return message.end or (Location.ON_QUEUE if is_visible else Location.IN_FLIGHT)
@@ -157,24 +143,6 @@ class InMemoryQueue:
 ACQUIRING = frozenset({"store.create", "store.take_over"})
 WITHOUT_LEASE = frozenset({"store.related_records", "store.record_sent"})
 STORING = frozenset({"store.checkpoint_answer", "store.record_intent", "store.hold_draft"})
-FAILURE_SITUATIONS = {
-    "stalled_before_send": Situation.STALLED,
-    "receives_used_up": Situation.LAST_RECEIVE,
-}
-PROVEN = {
-    Status.SENDING: Situation.PROVEN,
-    Status.SEND_UNKNOWN: Situation.PROVEN_UNKNOWN,
-}
-CALL_SITUATIONS = {
-    "store.renew": Situation.RENEWED,
-    "store.mark_unknown": Situation.MARKED_UNKNOWN,
-    "store.reject_draft": Situation.ASKED_TWICE,
-}
-HOLD_SITUATIONS = {
-    HoldReason.CHECKS_FAILED: Situation.HELD,
-    HoldReason.REVIEW_REQUESTED: Situation.REVIEWED,
-    HoldReason.TEMPLATE_CHANGED: Situation.TEMPLATE_CHANGED,
-}
 RECIPIENTS = (contexts.RECIPIENT, contexts.RECIPIENT, "+15550100124", "+15550100124")
 """Of each conversation: two have the same one."""
 KEYS = tuple(RecordKey(r, f"conversation-{number}") for number, r in enumerate(RECIPIENTS))
@@ -202,15 +170,20 @@ class Observation(History):
     alarms: set[str] = field(default_factory=set)
     is_refused: bool = False
     is_fixable: bool = False
+    status: str = "no record"
 
 
 class Observer(logging.Handler):
-    """Observes each conversation, what the schedule has reached, and the log."""
+    """Observes each conversation, the log, and what the schedule has reached.
+
+    That are the steps that did something, the faults that happened, the changes of records'
+    statuses, the writes that were refused, the failures, and the operator's decisions.
+    """
 
     def __init__(self, store: FakeLedgerStore) -> None:
         super().__init__(logging.CRITICAL)
         self.observations: defaultdict[RecordKey, Observation] = defaultdict(Observation)
-        self.reached: set[Situation] = set()
+        self.reached: set[str] = set()
         self.has_checks = True  # whether drafts that fail their checks are held
         self._store = store
 
@@ -219,36 +192,31 @@ class Observer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         conversation = LOG_FIELDS.get({}).get("conversation_id")
-        event = str(vars(record)["event"])
         for key, observation in self.observations.items():
             if key.conversation_id == conversation:
-                observation.alarms.add(event)
-        if event == LogEvent.FINAL_DB_UPDATE_FAILED:
-            self.reached.add(Situation.UNRECORDED)
+                observation.alarms.add(str(vars(record)["event"]))
 
-    def note_fault(self, author: Author | None, fault: CallFault) -> None:
+    def note_fault(self, call: str, author: Author | None, fault: CallFault) -> None:
         if author and not author.event:
             observation = self.of(author.key)
             observation.is_refused |= fault.is_refusal
             observation.is_fixable |= fault.is_fixable
-        if fault.is_refusal:
-            self.reached.add(Situation.REFUSED)
-        if fault.effect is Effect.TWICE:
-            self.reached.add(Situation.REPEATED)
-        if fault.name == "hand_off_unavailable":
-            self.reached.add(Situation.HAND_OFF_FAILED)
+        self.reached.add(f"{call}: {fault.name}")
+
+    def note_status(self, key: RecordKey, status: str) -> None:
+        observation = self.of(key)
+        if status != observation.status:
+            self.reached.add(f"{observation.status} → {status}")
+            observation.status = status
 
     def observed(self, call: str, author: Author | None, effect: partial[Any]) -> Callable[[], Any]:
         if author and call == "generator.generate":
-            self.of(author.key).begins_to_ask(author.owner)
+            self.of(author.key).count_answers(author.owner)
         return partial(self._run, call, author, effect) if author else effect
 
     def _run(self, call: str, author: Author, effect: partial[Any]) -> Any:
-        before = self._store.records.get(author.key)
-        if author.event:
-            return self._run_for_event(call, author.key, author.event, effect)
+        before, observation = self._store.records.get(author.key), self.of(author.key)
         if call == "sender.send":
-            observation = self.of(author.key)
             observation.sent_after_callback += observation.is_proven
             message: OutgoingMessage = effect.args[1]
             is_flawed = self.has_checks and message.variables["2"] in FLAWED
@@ -256,36 +224,20 @@ class Observer(logging.Handler):
         try:
             result = effect()
         except ConditionFailed as failed:
-            self._note_refused_write(call, author, failed)
+            self.reached.add(f"{call} refused: {failed.record and failed.record.status}")
             raise
         except RecipientSuppressed:
-            self.reached.add(Situation.SUPPRESSED)
-            self.of(author.key).is_refused = True
+            observation.is_refused = True
             raise
-        self._note_effect(call, author, before, result)
-        self._note_draft(call, author, effect, before)
-        if situation := _situation(call, author, effect, before):
-            self.reached.add(situation)
+        if author.event is None:
+            self._note_effect(call, author, effect, before, result)
+        elif call in {"store.record_delivery", "store.suppress"}:
+            observation.changed_by_forgery += author.event.is_forged
         return result
 
-    def _run_for_event(self, call: str, key: RecordKey, event: Event, effect: partial[Any]) -> Any:
-        before = self._store.records.get(key)
-        try:
-            result = effect()
-        except ConditionFailed:
-            self.reached.add(Situation.EVENT_RACED)
-            raise
-        if call == "store.record_delivery" and not event.sid:
-            self.reached.add(Situation.LOOKED_UP)
-        if call in {"store.record_delivery", "store.suppress"}:
-            self.of(key).changed_by_forgery += event.is_forged
-            if before and before.status in PROVEN:
-                self.reached.add(PROVEN[before.status])
-            if key.primary_channel in self._store.suppressed and before and not before.failure:
-                self.reached.add(Situation.OPTED_OUT_LATE)
-        return result
-
-    def _note_effect(self, call: str, author: Author, before: Record | None, result: Any) -> None:
+    def _note_effect(
+        self, call: str, author: Author, effect: partial[Any], before: Record | None, result: Any
+    ) -> None:
         observation, owner = self.of(author.key), author.owner
         if call in ACQUIRING:
             observation.acquired(owner, has_answer=bool(before and before.answer))
@@ -296,77 +248,31 @@ class Observer(logging.Handler):
         elif call == "sender.send":
             observation.acted(owner, call)
             observation.sids.append(result)
-        elif call == "sender.find":
-            own, listed = set(observation.sids), set(result)
-            self.reached |= {Situation.NOT_LISTED} if own - listed else set()
-            self.reached |= {Situation.SAME_TEXT} if listed - own else set()
+        elif call == "hand_off.put":
+            observation.hand_offs += 1
         elif call.startswith("store.") and call not in WITHOUT_LEASE:
             observation.acted(owner, call)
             if call in STORING:
                 observation.stored(owner)
+            self._note_write(call, observation, owner, *effect.args[1:])
 
-    def _note_draft(
-        self, call: str, author: Author, effect: partial[Any], before: Record | None
-    ) -> None:
-        observation = self.of(author.key)
+    def _note_write(self, call: str, observation: Observation, owner: str, *values: Any) -> None:
         if call == "store.reject_draft":
-            observation.stored_problem(author.owner)
+            observation.count_answers(owner)
         elif call == "store.hold_draft":
-            draft: HeldDraft = effect.args[1]
-            observation.held(draft)
-            self.reached.add(HOLD_SITUATIONS[draft.reason])
-            is_old = before and before.answer and draft.reason is HoldReason.CHECKS_FAILED
-            self.reached |= {Situation.OLD_HELD} if is_old else set()
-        elif call == "store.take_over" and before and before.drafts.rejected:
-            self.reached.add(Situation.SECOND_LATER)
-        elif call == "hand_off.put":
-            self.reached |= {Situation.HANDED_OFF_AGAIN} if observation.hand_offs else set()
-            observation.hand_offs += 1
+            observation.held(values[0])
+            self.reached.add(f"held: {values[0].reason}")
+        elif call == "store.record_failure":
+            self.reached.add(f"failed: {values[0].code}")
 
     def _has_opted_out(self, key: RecordKey) -> bool:
-        codes = (
-            record.failure.code
-            for record in self._store.records.values()
-            if record.failure and record.key.primary_channel == key.primary_channel
-        )
-        return OPT_OUT in codes or any(
-            f"twilio_{record.delivery.error_code}" == OPT_OUT
+        records = [
+            record
             for record in self._store.records.values()
             if record.key.primary_channel == key.primary_channel
-        )
-
-    def _note_refused_write(self, call: str, author: Author, failed: ConditionFailed) -> None:
-        if failed.record is None:
-            return
-        status = failed.record.status
-        if call == "store.create" and status is Status.SENT:
-            self.reached.add(Situation.SENT_ALREADY)
-        elif call == "store.create" and status is Status.PROCESSING:
-            self.reached.add(Situation.LEASE_HELD)
-        elif call == "store.record_sent" and failed.record.vendor_id in self.of(author.key).sids:
-            self.reached.add(Situation.PROVEN_EARLY)
-        elif self.of(author.key).has_lost(author.owner):
-            self.reached.add(Situation.FENCED_OFF)
-        elif call == "store.record_intent" and status is Status.PROCESSING:
-            self.reached.add(Situation.LEASE_EXPIRED)
-
-
-def _situation(
-    call: str, author: Author, effect: partial[Any], before: Record | None
-) -> Situation | None:
-    """Return what an effect has reached."""
-    if call == "secrets.credentials" and effect.keywords.get("fresh"):
-        return Situation.SECRET_READ_AGAIN
-    if call == "store.record_failure":
-        return FAILURE_SITUATIONS.get(effect.args[1].code)
-    if call == "store.take_over" and before:
-        was_held = before.status is Status.PROCESSING
-        return Situation.TAKEN_OVER if was_held else Situation.RETRIED
-    if call == "store.record_sent" and before:
-        return Situation.SENT if before.owner == author.owner else Situation.RECONCILED
-    if call == "store.record_intent" and before and before.answer:
-        return Situation.ANSWER_REUSED
-    return CALL_SITUATIONS.get(call)
+        ]
+        failures = {record.failure.code for record in records if record.failure}
+        return OPT_OUT in failures | {f"twilio_{record.delivery.error_code}" for record in records}
 
 
 SHORT_LEASE, SLOW_GENERATION = 40.0, 50.0
@@ -437,129 +343,8 @@ class ModelGenerator(FakeTextGenerator):
         return replace(ANSWER, thread_id=thread_id, variables=self.threads[thread_id])
 
 
-class HandOffCopies:
-    """Implements the port `HandOffQueue`."""
-
-    def __init__(self) -> None:
-        self.copies: list[str] = []
-
-    def put(self, body: str) -> None:
-        """Keep a copy until it expires."""
-        self.copies.append(body)
-
-
-class Environment:
-    """What surrounds the containers; each method `do_…` is an action of schedules."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.store = FakeLedgerStore()
-        self.secrets = FakeSecrets()
-        self.assistants = FakeAssistants()
-        self.late: list[LateEffect] = []
-        self.down: Counter[str] = Counter()
-        self.is_late_last = False
-        self.lease_seconds = LEASE_SECONDS
-        self.ai_seconds = 0.0
-        self.queue = InMemoryQueue(self.clock)
-        self.sender = LaggingSender(self.clock, TWILIO.auth_token)
-        self.generator = ModelGenerator(API_KEY)
-        self.hand_off = HandOffCopies()
-        self.check_mode = CheckMode.ENFORCE
-        self.callback_base_url = ""
-        self._caches: list[FakeSecrets] = []
-        self.events: dict[str, Event] = {}  # by message id
-        self.observer = Observer(self.store)
-        store_defaults(self.secrets, self.assistants)
-
-    def do_begin(self, receives: int, is_original: int, is_ai_slow: int, is_late_last: int) -> None:
-        self.queue.max_receives = receives
-        self.generator.is_original = bool(is_original)
-        self.is_late_last = bool(is_late_last)
-        if is_ai_slow:
-            self.lease_seconds, self.ai_seconds = SHORT_LEASE, SLOW_GENERATION
-
-    def cached_secrets(self) -> FakeSecrets:
-        """Return the secrets with a cache of their own."""
-        secrets = FakeSecrets()
-        secrets.openai_keys.stored = self.secrets.openai_keys.stored
-        secrets.twilio_credentials.stored = self.secrets.twilio_credentials.stored
-        self._caches.append(secrets)
-        return secrets
-
-    def expire_secrets(self) -> None:
-        for secrets in self._caches:
-            secrets.twilio_credentials.expire()
-
-    @property
-    def are_secrets_right(self) -> bool:
-        token = self.secrets.twilio_credentials.stored[contexts.TWILIO_SECRET].auth_token
-        key = self.secrets.openai_keys.stored[contexts.OPENAI_SECRET]
-        return (token, key) == (self.sender.auth_token, self.generator.api_key)
-
-    def fault_of_outage(self, call: str) -> CallFault | None:
-        service = call.partition(".")[0]
-        if not self.down[service] or call not in OUTAGES:
-            return None
-        self.down[service] -= 1
-        return OUTAGES[call]
-
-    def apply(self, late: LateEffect) -> None:
-        self.late.remove(late)
-        with suppress(ConditionFailed, ProcessingError):
-            late.effect()
-            is_send = late.call == "sender.send"
-            situation = Situation.ACCEPTED_LATE if is_send else Situation.APPLIED_LATE
-            self.observer.reached.add(situation)
-
-    def do_wait(self, seconds: int) -> None:
-        self.clock.advance(seconds)
-
-    def do_wait_for_queue(self) -> None:
-        if queued := self.queue.on_queue:
-            self.clock.now = max(self.clock.now, queued[0].visible_at)
-
-    def do_outage(self, service: str, calls: int) -> None:
-        self.down[service] = calls
-
-    def do_lag(self) -> None:
-        self.sender.listed_until = min(self.sender.listed_until, self.clock())
-
-    def do_catch_up(self) -> None:
-        self.sender.listed_until = inf
-
-    def do_change_token(self) -> None:
-        self.sender.auth_token += "+"
-
-    def do_change_key(self) -> None:
-        self.generator.api_key += "+"
-
-    def do_fix_secrets(self) -> None:
-        tokens, token = self.secrets.twilio_credentials.stored, self.sender.auth_token
-        tokens[contexts.TWILIO_SECRET] = replace(tokens[contexts.TWILIO_SECRET], auth_token=token)
-        self.secrets.openai_keys.stored[contexts.OPENAI_SECRET] = self.generator.api_key
-
-    def do_foreign_message(self) -> None:
-        variables = {**ANSWER.variables, "2": "Your parcel has been left with a neighbour."}
-        message = OutgoingMessage(contexts.SENDER, contexts.RECIPIENT, variables=variables)
-        sid = f"SM-foreign-{len(self.sender.sent)}"
-        self.sender.sent.append(SentMessage(sid, message, self.clock()))
-
-    def do_apply_late(self, which: int) -> None:
-        self.apply(pick(self.late, which))
-
-    def end_faults(self) -> None:
-        self.down.clear()
-        self.do_fix_secrets()
-        if not self.is_late_last:
-            self.end_lateness()
-
-    def end_lateness(self) -> None:
-        self.do_catch_up()
-        while self.late:
-            self.apply(self.late[0])
-
-
+SKEWS = (0.0, 1.0, -1.0)
+"""Seconds by which containers' clocks differ from the true time."""
 Alter = Callable[[Any], Any]
 """Makes another handler of a handler, or another job of the scheduled job: a mutant."""
 
@@ -595,7 +380,8 @@ class Process:
 
     clock: SleepClock
 
-    def __init__(self, environment: "Environment", skew: float) -> None:
+    def __init__(self, name: str, environment: "ModelEnvironment", skew: float = 0.0) -> None:
+        self.name = name
         self.environment = environment
         self.is_dead = False
         self.ends_at = 0.0
@@ -655,7 +441,7 @@ class Process:
     def call(self, name: str, effect: "partial[Any]") -> Any:
         task = current()
         self._stop(task, f"before:{name}")
-        fault, task.fault = task.fault or self.fault_of_outage(name), None
+        fault, task.fault = task.fault, None
         observed = self.environment.observer.observed(name, task.author, effect)
         self.before_effect(task, name)
         try:
@@ -663,9 +449,6 @@ class Process:
             return self._fail(late, fault) if fault else observed()
         finally:
             self._stop(task, f"after:{name}")
-
-    def fault_of_outage(self, call: str) -> CallFault | None:
-        return self.environment.fault_of_outage(call)
 
     def before_effect(self, task: Task, call: str) -> None:
         """Do what happens while a call is made."""
@@ -675,7 +458,7 @@ class Process:
         task.stop(at)
 
     def _fail(self, call: LateEffect, fault: CallFault) -> Any:
-        self.environment.observer.note_fault(call.author, fault)
+        self.environment.observer.note_fault(call.call, call.author, fault)
         match fault.effect:
             case Effect.ANSWER_LOST:
                 with suppress(Exception):
@@ -693,8 +476,8 @@ class Process:
 
 
 class Container(Process, Runtime):
-    def __init__(self, environment: Environment, skew: float, alter: Alter) -> None:
-        super().__init__(environment, skew)
+    def __init__(self, number: int, environment: "ModelEnvironment", alter: Alter) -> None:
+        super().__init__(f"container {number}", environment, SKEWS[number % len(SKEWS)])
         self.heartbeat: SteppedHeartbeat | None = None
         self.times = TIMES
         self.lease_seconds = environment.lease_seconds

@@ -1,16 +1,29 @@
-"""The model: a queue, containers, vendors and an operator, moved by one decision at a time."""
+"""The model: a queue, containers, vendors and an operator, moved by one decision at a time.
+
+A schedule is the text of its decisions. It may begin with its settings: `begin`, the queue's
+maximum receives, and (0 or 1) whether no two texts are the same, the AI takes longer than a lease,
+and late effects come last; then, if they are not 0, whether callbacks arrive that no step posts,
+and whether failed checks are only reported.
+"""
 
 import logging
 import random
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from lambda_src.core.contract import REJECTED_BY_OPERATOR, SCHEDULE_SECONDS, Status
 from lambda_src.core.models import RecordKey
 from ops.dlq.policy import RedriveDecision
-from tests.faults.model._calls import CALL_FAULTS, EVENT_FAULTS, Author, Task
-from tests.faults.model._drafts import DraftsEnvironment
-from tests.faults.model._events import DAY, LATE_END, MAX_EVENTS, EventsContainer
+from tests.faults.model._calls import CALL_FAULTS, EVENT_FAULTS, Task
+from tests.faults.model._environment import (
+    DAY,
+    LATE_END,
+    MAX_EVENTS,
+    EventsContainer,
+    ModelEnvironment,
+)
 from tests.faults.model._system import (
     BODIES,
     KEYS,
@@ -22,11 +35,38 @@ from tests.faults.model._system import (
     pick,
     unaltered,
 )
-from tests.faults.model.schedules import Callbacks, Schedule, Situation, Step
-from tests.faults.operator_decisions import Decision, Operator, in_memory_table
+from tests.faults.operator_decisions import OperatorInMemory
 from tests.faults.rules import Evidence, Location, Rule, broken_rules
 from tests.support.clock import START
 from tests.support.fake_ledger import Record
+
+
+class Step(NamedTuple):
+    """One decision: an action of the model and its arguments."""
+
+    action: str
+    arguments: tuple[int | str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join((self.action, *map(str, self.arguments)))
+
+
+Schedule = tuple[Step, ...]
+_NUMBER = re.compile(r"-?\d+")
+
+
+def written(steps: Iterable[Step]) -> str:
+    return "; ".join(map(str, steps))
+
+
+def read(text: str) -> Schedule:
+    """Return the steps of a schedule; line breaks count as blanks."""
+    parts = [step.split() for step in text.split(";") if step.strip()]
+    return tuple(Step(action, tuple(map(_argument, rest))) for action, *rest in parts)
+
+
+def _argument(text: str) -> int | str:
+    return int(text) if _NUMBER.fullmatch(text) else text
 
 
 class Problem(AssertionError):
@@ -38,8 +78,6 @@ class Problem(AssertionError):
         self.is_unresolved = unresolved
 
 
-SKEWS = (0.0, 1.0, -1.0)
-"""Seconds by which containers' clocks differ from the true time."""
 _STOP_CALLS = (
     *("store.take_over", "generator.generate", "store.record_intent", "sender.send"),
     *("store.record_sent", "store.record_failure", "sender.find", "store.count_lookup"),
@@ -51,14 +89,18 @@ STOPS = tuple(f"{moment}:{call}" for call in _STOP_CALLS for moment in ("before"
 MAX_DELIVERIES = 200
 """Many more than any schedule's messages may need."""
 MAX_OPERATOR_VISITS = 20
+EVENTS = "events"
+"""Stands for the last busy events worker."""
+FIXED = "released, since its cause was fixed"
+DEAD_LETTER = "a message went to the dead-letter queue"
 RUNTIME_LOG = logging.getLogger("lambda_src")
 
 
-class Model(DraftsEnvironment):
+class Model(ModelEnvironment):
     """Does the steps of a schedule; all rules are checked after each piece of work.
 
     Each method `do_…` is an action of schedules. In their arguments, `worker` counts the busy
-    containers and `turn` the tasks of one that can go on.
+    containers, or is the last events worker, and `turn` counts the tasks of one that can go on.
     """
 
     def __init__(self, alter: Alter = unaltered) -> None:
@@ -68,7 +110,7 @@ class Model(DraftsEnvironment):
         self.containers: list[Container] = []
         self.trace: list[str] = []
         self._alter = alter
-        self._operator = Operator(in_memory_table(self.store))
+        self._operator = OperatorInMemory(self.store)
         self._log_state = RUNTIME_LOG.level, RUNTIME_LOG.propagate
         RUNTIME_LOG.addHandler(self.observer)
         RUNTIME_LOG.setLevel(logging.CRITICAL)
@@ -91,6 +133,7 @@ class Model(DraftsEnvironment):
             raise ValueError(f"schedule: unknown action {step.action}")
         with suppress(NothingToDo):
             act(*step.arguments)
+            self.observer.reached.add(step.action)
         self._judge_all()
 
     def do_arrive(self, conversation: int) -> None:
@@ -128,57 +171,37 @@ class Model(DraftsEnvironment):
             self._go_on(container, task)
             pieces -= 1
 
-    def do_run_to(self, worker: int, stop: str) -> None:
-        """Let a container go on until a task stops there, or its batch is over."""
-        self._run_to(pick(self.busy, worker), stop)
+    def do_run_to(self, worker: int | str, stop: str) -> None:
+        """Let a worker go on until a task stops there, or its batch is over."""
+        self._run_to(self._process(worker), stop)
 
-    def do_finish(self, worker: int) -> None:
-        """Let a container go on until its batch is over."""
-        container = pick(self.busy, worker)
-        while container.is_busy:
-            self._go_on(container, container.ready[-1])
+    def do_finish(self, worker: int | str) -> None:
+        """Let a worker go on until its batch is over."""
+        process = self._process(worker)
+        while process.is_busy:
+            self._go_on(process, process.ready[-1])
 
-    def do_fail(self, worker: int, turn: int, which: int) -> None:
-        """Let the call go wrong before which a task has stopped."""
-        container = pick(self.busy, worker)
-        task = pick(container.ready, turn)
-        moment, _, call = task.at.partition(":")
-        if moment == "before" and call in CALL_FAULTS:
-            task.fault = pick(CALL_FAULTS[call], which)
-            self._go_on(container, task)
+    def do_fail_at(self, worker: int | str, call: str, fault: str) -> None:
+        """Let a worker go on until it makes that call, which then goes wrong."""
+        process, faults = self._process(worker), EVENT_FAULTS if worker == EVENTS else CALL_FAULTS
+        if task := self._run_to(process, f"before:{call}"):
+            task.fault = next(one for one in faults[call] if one.name == fault)
+            self._go_on(process, task)
 
-    def do_fail_at(self, worker: int, call: str, fault: str) -> None:
-        """Let a container go on until it makes that call, which then goes wrong."""
-        container = pick(self.busy, worker)
-        if task := self._run_to(container, f"before:{call}"):
-            task.fault = next(one for one in CALL_FAULTS[call] if one.name == fault)
-            self._go_on(container, task)
-
-    def do_kill_at(self, worker: int, stop: str) -> None:
-        """Let a container go on until a task stops there, and kill it there."""
-        if self._run_to(pick(self.busy, worker), stop):
+    def do_kill_at(self, worker: int | str, stop: str) -> None:
+        """Let a worker go on until a task stops there, and kill it there."""
+        if self._run_to(self._process(worker), stop):
             self.do_kill(worker)
 
-    def do_kill(self, worker: int) -> None:
-        """Kill a container's process, wherever it is."""
-        container = pick(self.busy, worker)
-        for task in container.tasks:
-            if task.author and not task.dead:
-                self._note_death(task, task.author)
-        container.kill()
+    def do_kill(self, worker: int | str) -> None:
+        """Kill a worker's process, wherever it is."""
+        self._process(worker).kill()
 
     def do_heartbeat(self, worker: int, pieces: int) -> None:
         """Let a container make a heartbeat, which goes on up to so many times."""
         if heartbeat := pick(self.busy, worker).heartbeat:
             heartbeat.beat()
             self.do_advance(worker, -1, pieces)
-
-    def do_hang(self, worker: int) -> None:
-        """Let a container's heartbeat hang, so that it is no longer waited for."""
-        heartbeat = pick(self.busy, worker).heartbeat
-        if heartbeat and heartbeat.is_beating:
-            heartbeat.is_abandoned = True
-            self.observer.reached.add(Situation.HEARTBEAT_HUNG)
 
     def do_work(self, most: int) -> None:
         """Deliver the events that waited longest, up to so many, to an events worker."""
@@ -187,35 +210,16 @@ class Model(DraftsEnvironment):
         if not received:
             raise NothingToDo
         idle = [one for one in self.event_workers if not (one.is_busy or one.is_dead)]
-        worker = idle[0] if idle else EventsContainer(self, self._alter)
+        number = len(self.event_workers)
+        worker = idle[0] if idle else EventsContainer(number, self, self._alter)
         if not idle:
             self.event_workers.append(worker)
         worker.begin(received)
 
-    def do_work_to(self, stop: str) -> None:
-        """Let the last events worker go on until it stops there, or its batch is over."""
-        self._run_to(pick(self.at_events, -1), stop)
-
-    def do_work_fail(self, call: str, fault: str) -> None:
-        """Let the last events worker go on until it makes that call, which then goes wrong."""
-        worker = pick(self.at_events, -1)
-        if task := self._run_to(worker, f"before:{call}"):
-            task.fault = next(one for one in EVENT_FAULTS[call] if one.name == fault)
-            self._go_on(worker, task)
-
-    def do_work_kill(self) -> None:
-        """Kill the last events worker, wherever it is."""
-        pick(self.at_events, -1).kill()
-
-    def do_work_on(self) -> None:
-        """Let the last events worker go on until its batch is over."""
-        worker = pick(self.at_events, -1)
-        while worker.is_busy:
-            self._go_on(worker, worker.ready[-1])
-
-    @property
-    def at_events(self) -> list[EventsContainer]:
-        return [worker for worker in self.event_workers if worker.is_busy]
+    def _process(self, worker: int | str) -> Process:
+        if worker == EVENTS:
+            return pick([one for one in self.event_workers if one.is_busy], -1)
+        return pick(self.busy, int(worker))
 
     @property
     def busy(self) -> list[Container]:
@@ -236,39 +240,39 @@ class Model(DraftsEnvironment):
         if record is None or record.status not in {Status.SEND_UNKNOWN, Status.FAILED}:
             return False
         self._wait_for_sender(key, record.intent.deadline if record.intent else 0.0)
-        decision = self._decide(key)
-        if decision is Decision.NOTHING:
+        if not self._decide(key, record):
             return False
         self.observer.of(key).alarms.clear()
         self._redrive(message for message in self.queue.dead if message.key == key)
         return True
 
-    def _decide(self, key: RecordKey) -> Decision:
-        observation, now = self.observer.of(key), self.clock()
-        decision = self._operator.decide(key, self._listed_sid(key), now)
-        if decision is not Decision.NOTHING:
-            is_recorded = decision is Decision.RECORDED
-            situation = Situation.RECORDED_BY_OPERATOR if is_recorded else Situation.RELEASED
-            self.observer.reached.add(situation)
-        elif observation.is_fixable and not observation.is_refused:
-            decision = self._operator.release_failed(key, now)
+    def _decide(self, key: RecordKey, record: Record) -> bool:
+        observation = self.observer.of(key)
+        if decision := self._operator.decide(key, self._listed_sid(key), self.clock()):
+            self.observer.reached.add(decision)
+        elif not observation.is_fixable or observation.is_refused:
+            return False
+        else:
             observation.is_fixable = False
-            self.observer.reached.add(Situation.FIXED)
-        return decision
+            self._release_failed(record)
+            self.observer.reached.add(FIXED)
+        return True
+
+    def _release_failed(self, record: Record) -> None:
+        if record.status is Status.FAILED:
+            self._operator.release(record.ledger_record(), self.clock())
 
     def _redrive_draft(self, record: Record) -> bool:
         dead = [message for message in self.queue.dead if message.key == record.key]
         if not dead:
             return False
         decision = self.redrive_decision(record)
+        self.observer.reached.add(f"dead letter of a draft: {decision}")
         if decision is RedriveDecision.HELD:
-            self.queue.remove(dead)
-            self.observer.reached.add(Situation.HELD_REMOVED)
+            self.queue.messages = [one for one in self.queue.messages if one not in dead]
         elif decision.acts:
-            self._operator.release_failed(record.key, self.clock())
+            self._release_failed(record)
             self._redrive(dead)
-        else:
-            self.observer.reached.add(Situation.REJECTED_STAYS)
         return decision.acts
 
     def _wait_for_sender(self, key: RecordKey, deadline: float) -> None:
@@ -312,7 +316,7 @@ class Model(DraftsEnvironment):
     def _let_a_day_pass(self) -> None:
         """Let the scheduled job find what callbacks did not report."""
         self.trace.append("> a day passes")
-        self.callbacks = Callbacks.LOST
+        self.callbacks_arrive = False
         self.reports.clear()
         day_over = self.clock() + DAY + SCHEDULE_SECONDS  # the job's first run after a day
         while self.clock() < day_over:
@@ -323,7 +327,7 @@ class Model(DraftsEnvironment):
             at = min((max(self.clock(), one) for one in moments), default=day_over)
             self.clock.now = min(day_over, at) + SCHEDULE_SECONDS
             self.end_messages(LATE_END)
-            self.do_schedule()
+            self.schedule_lookups()
             self._empty_events_queue()
 
     def _empty_queue(self) -> None:
@@ -338,7 +342,7 @@ class Model(DraftsEnvironment):
         raise Problem((Rule.SENT_IN_THE_END,), "messages are delivered again and again")
 
     def _empty_events_queue(self) -> None:
-        if self.callbacks is Callbacks.ARRIVE:
+        if self.callbacks_arrive:
             self.let_reports_arrive()
         for _ in range(MAX_EVENTS):
             if not self.events_queue.on_queue:
@@ -358,15 +362,12 @@ class Model(DraftsEnvironment):
         redriven = list(messages)
         for message in redriven:
             self.queue.redrive(message)
-            self.observer.reached.add(Situation.REDRIVEN)
         return bool(redriven)
 
     def _receive(self, messages: Sequence[InMemoryMessage]) -> None:
         received = [message for message in messages if self.queue.receive(message)]
         if len(received) < len(messages):
-            self.observer.reached.add(Situation.DEAD_LETTER)
-        if len(received) > 1:
-            self.observer.reached.add(Situation.SEVERAL_IN_A_BATCH)
+            self.observer.reached.add(DEAD_LETTER)
         if not received:
             raise NothingToDo
         self._idle().begin(received)
@@ -375,8 +376,7 @@ class Model(DraftsEnvironment):
         for container in self.containers:
             if not (container.is_busy or container.is_dead):
                 return container
-        skew = SKEWS[len(self.containers) % len(SKEWS)]
-        self.containers.append(Container(self, skew, self._alter))
+        self.containers.append(Container(len(self.containers), self, self._alter))
         return self.containers[-1]
 
     def _finish_all(self) -> None:
@@ -395,8 +395,6 @@ class Model(DraftsEnvironment):
     def _go_on(self, container: Process, task: Task) -> None:
         task.go_on()
         self._note_piece(container, task)
-        if isinstance(container, Container) and container.is_busy and container.has_no_time:
-            self.observer.reached.add(Situation.RAN_TOO_LONG)
         if task.author:
             self._judge(task.author.key)
         else:
@@ -405,23 +403,10 @@ class Model(DraftsEnvironment):
     def _note_piece(self, container: Process, task: Task) -> None:
         author = task.author
         record = self.store.records.get(author.key) if author else None
-        seconds, name = self.clock() - START, self._name_of(container)
+        seconds, name = self.clock() - START, container.name
         whose = f"{author.owner} of {author.key.conversation_id}" if author else "-"
         stop, status = "done" if task.dead else task.at, record.status if record else ""
         self.trace.append(f"{seconds:7.1f}s {name} {whose} {stop} {status}")
-
-    def _name_of(self, process: Process) -> str:
-        is_at_events = process in self.event_workers
-        processes: Sequence[Process] = self.event_workers if is_at_events else self.containers
-        return f"{'events worker' if is_at_events else 'container'} {processes.index(process)}"
-
-    def _note_death(self, task: Task, author: Author) -> None:
-        reached, record = self.observer.reached, self.store.records.get(author.key)
-        if task.at.endswith(":store.mark_unknown"):
-            reached.add(Situation.KILLED_MARKING_UNKNOWN)
-        if record and record.status is Status.SENDING and record.owner == author.owner:
-            is_sent = bool(self.observer.of(author.key).sids)
-            reached.add(Situation.KILLED_AFTER_SEND if is_sent else Situation.KILLED_BEFORE_SEND)
 
     def _judge_all(self, *, is_final: bool = False) -> None:
         for key in self.observer.observations:
@@ -480,6 +465,7 @@ class Model(DraftsEnvironment):
         # No release is counted: this operator releases only what was certainly not sent.
         observation, record = self.observer.of(key), self.store.records.get(key)
         vendor_id = record.vendor_id if record else ""
+        self.observer.note_status(key, record.status if record else "no record")
         status = (record.delivery.status if record else None) or ""
         if observation.delivery_statuses[-1:] != [status]:
             observation.delivery_statuses.append(status)
@@ -523,7 +509,7 @@ class Played:
 
 
 def smallest(schedule: Schedule, shows: Callable[[Schedule], bool]) -> Schedule:
-    """Return the schedule with as few steps and as many zeros as show the same."""
+    """Return the schedule with as few steps as show the same."""
     size = len(schedule)
     while size:
         before, start = schedule, 0
@@ -534,10 +520,4 @@ def smallest(schedule: Schedule, shows: Callable[[Schedule], bool]) -> Schedule:
             else:
                 start += size
         size = size if size == 1 and schedule != before else size // 2
-    for place, step in enumerate(schedule):
-        for part in (part for part, value in enumerate(step.arguments) if isinstance(value, int)):
-            arguments = list(schedule[place].arguments)
-            arguments[part] = 0
-            lower = (*schedule[:place], Step(step.action, tuple(arguments)), *schedule[place + 1 :])
-            schedule = lower if shows(lower) else schedule
     return schedule

@@ -34,13 +34,11 @@ from lambda_src.core.ledger import (
     Lease,
     LeaseManager,
     LedgerRecord,
-    LedgerStore,
     SentRecord,
 )
 from lambda_src.core.models import Answer, ContextObject, Delivery, Outcome, RecordKey
-from lambda_src.core.ports import Heartbeat, Sender
+from lambda_src.core.ports import Heartbeat
 from ops.dlq.policy import RedriveDecision
-from tests.faults.model import schedules
 from tests.faults.operator_decisions import Approvals
 from tests.faults.rules import Rule
 from tests.support import contexts
@@ -70,7 +68,6 @@ class Around:
 
 def around_store(**methods: Method) -> Alter:
     """Replace methods of the ledger's store."""
-    _check_exist(LedgerStore, methods)
 
     def alter(handler: BatchHandler) -> BatchHandler:
         store = handler.flow.leases.store
@@ -82,7 +79,6 @@ def around_store(**methods: Method) -> Alter:
 
 def around_sender(send: Method) -> Alter:
     """Replace the vendor's method that sends."""
-    _check_exist(Sender, {"send": send})
 
     def change(old: AtMostOnceSender) -> AtMostOnceSender:
         return replace(old, sender=Around(old.sender, {"send": send}))
@@ -91,7 +87,6 @@ def around_sender(send: Method) -> Alter:
 
 
 def override(part: type[Any], **methods: Method) -> Alter:
-    _check_exist(part, methods)
     mutated = type(part.__name__, (part,), methods)
 
     def change(old: Any) -> Any:
@@ -116,11 +111,6 @@ def _substitute(part: Any, matches: Callable[[Any], bool], change: Callable[[Any
     old = {field.name: getattr(part, field.name) for field in fields(part)}
     new = {name: _substitute(value, matches, change) for name, value in old.items()}
     return replace(part, **new) if any(new[n] is not old[n] for n in old) else part  # type: ignore[type-var]
-
-
-def _check_exist(part: type, methods: Mapping[str, Method]) -> None:
-    if missing := sorted(name for name in methods if not hasattr(part, name)):
-        raise TypeError(f"{part.__name__} has no {', '.join(missing)}")
 
 
 def _unfenced(call: str) -> Method:
@@ -305,17 +295,17 @@ def _alarm_after_write(
 class Mutant:
     """One of our own handlers with one mistake.
 
-    `of` is the kind of handler, `breaks` has the rules that the mistake can break, `schedule` and `cell` a rule and a case of
-    the model and of the process faults in which it is broken; `no_cell` says why there is none.
+    `of` is the kind of handler, `breaks` has the rules that the mistake can break, `schedule` and
+    `cell` a case of the model and of the process faults in which it breaks one. There is no cell of
+    what processors do with several conversations, drafts that an operator decides, events and jobs.
     """
 
     name: str
     what: str
     breaks: frozenset[Rule]
     mutate: Alter
-    schedule: tuple[Rule, str]
-    cell: tuple[Rule, str] | None = None
-    no_cell: str = ""
+    schedule: str
+    cell: str = ""
     of: type[Any] = BatchHandler
 
     def alter(self, handler: Any) -> Any:
@@ -421,18 +411,23 @@ UNFENCED = {
     for name in ("renew", "checkpoint_answer", "record_intent", "record_failure")
 }
 
+DELIVERED = "arrive 0; deliver 1"
+FAILING_SEND = f"{DELIVERED}; fail_at 0 sender.send"
+UNLISTED = f"begin 10 0 0 1; lag; {FAILING_SEND} accepted-answer-lost"
+TWO_AT_THE_AI = "arrive 0; arrive 0; deliver 1; run_to 0 before:generator.generate"
+WORKED = "work 1; finish events"
+POSTED = f"post -1 0; {WORKED}"
+DRAFT_HELD = f"write_badly 2 0; {DELIVERED}; finish 0"
+SHOWN = f"{DRAFT_HELD}; show 0 0"
+KILLED_AT_THE_AI = f"{DELIVERED}; kill_at 0 before:generator.generate"
+
 SENDS = "first contact / twilio.POST Messages#1"
 NOT_LISTED = "declared unknown, yet sent / dynamodb.UpdateItem#1 / killed after"
 AT_THE_AI = "first contact / openai.POST responses#1 / killed before"
 
 BOTH_SHOWN = "kill_at 0 after:hand_off.put; show 0 0; show 1 0"
 """A new container, which has cached no secret, gets the next message."""
-PROCESSOR_ONLY = "cells have the processor only"
 
-NO_CHANGES = "cells have no answers of version 1.x, and no change of a template"
-ONE_OPERATOR = "a cell has one operator, who approves each draft as it is"
-AT_REST = "the operator waits for the end of all workers"
-OVERTAKES = "the worker that takes over ends before a frozen one goes on"
 LATE_WORKER = "old_record 0 1; deliver 1; redeliver 0; run_to -1 after:mapping.delete; show 1 0; decide 1 edit 1"
 """What one worker held is approved, before another one acquires it whose queue message is deleted."""
 ANSWER_LOST = "fail_at 0 sender.send accepted-answer-lost"
@@ -441,7 +436,7 @@ EQUAL_TIMES = (
     f"{ANSWER_LOST}; fail_at 0 generator.generate openai_400; deliver 2; {ANSWER_LOST}"
 )
 """Two messages of one text are sent at the same moment, and both answers are lost."""
-BAD = f"write_badly 2 0; {schedules.DELIVERED}"
+BAD = f"write_badly 2 0; {DELIVERED}"
 
 LOST = frozenset(
     {Rule.DELETED_ONLY_IF_SENT, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END, Rule.APPROVAL_SUFFICES}
@@ -458,166 +453,146 @@ OVERTAKEN = DUPLICATED | {Rule.SILENT_WITHOUT_LEASE}
 _ALL = (
     Mutant("no_fence", "A worker's writes do not require owner, attempt and lease.",
            OVERTAKEN, around_store(**UNFENCED),
-           (Rule.SILENT_WITHOUT_LEASE, f"{schedules.TWO_AT_THE_AI}; wait 95; redeliver 0; run_to -1 before:generator.generate; finish 0"),
-           no_cell=OVERTAKES),
+           f"{TWO_AT_THE_AI}; wait 95; redeliver 0; run_to -1 before:generator.generate; finish 0"),
     Mutant("unclaimed", "Nothing is written before the AI is asked.",
            frozenset({Rule.AI_NOT_ASKED_AGAIN, Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END}), around_store(create=_create_later, record_intent=_create_with_intent),
-           (Rule.SENT_IN_THE_END, "arrive 0; arrive 0"),
-           cell=(Rule.AI_NOT_ASKED_AGAIN, f"{SENDS} / throttled / redelivered")),
+           "arrive 0; arrive 0",
+           cell=f"{SENDS} / throttled / redelivered"),
     Mutant("busy_acknowledged", "A duplicate is acknowledged while another worker is at work.",
            LOST, override(MessageFlow, process=_held_is_processed),
-           (Rule.DELETED_ONLY_IF_SENT, f"{schedules.TWO_AT_THE_AI}; deliver 1; finish -1"),
-           cell=(Rule.DELETED_ONLY_IF_SENT, f"{AT_THE_AI} / concurrent duplicate")),
+           f"{TWO_AT_THE_AI}; deliver 1; finish -1",
+           cell=f"{AT_THE_AI} / concurrent duplicate"),
     Mutant("lease_not_renewed", "A lease is not renewed while the AI writes for longer than it lasts.",
            frozenset({Rule.SENT_IN_THE_END}), around_store(renew=lambda *_: None),
-           (Rule.SENT_IN_THE_END, "begin 10 0 1 0; arrive 0"),
-           cell=(Rule.SENT_IN_THE_END, "long work / dynamodb.UpdateItem#1 / server error / redelivered")),
+           "begin 10 0 1 0; arrive 0",
+           cell="long work / dynamodb.UpdateItem#1 / server error / redelivered"),
     Mutant("lapsed_lease_kept", "A conversation whose worker died is never taken over.",
            frozenset({Rule.SENT_IN_THE_END}), _misread(_as_held),
-           (Rule.SENT_IN_THE_END, schedules.KILLED_AT_THE_AI),
-           cell=(Rule.SENT_IN_THE_END, "last delivery / sqs.GetQueueAttributes#1 / killed before / redelivered")),
+           KILLED_AT_THE_AI,
+           cell="last delivery / sqs.GetQueueAttributes#1 / killed before / redelivered"),
     Mutant("exists_is_done", "A record that exists is taken for a message that was sent, and acknowledged.",
-           LOST, _misread(lambda _lease, found: replace(found, status=Status.SENT)), (Rule.DELETED_ONLY_IF_SENT, schedules.KILLED_AT_THE_AI),
-           cell=(Rule.DELETED_ONLY_IF_SENT, f"{AT_THE_AI} / redelivered")),
+           LOST, _misread(lambda _lease, found: replace(found, status=Status.SENT)), KILLED_AT_THE_AI,
+           cell=f"{AT_THE_AI} / redelivered"),
     Mutant("resend_on_unknown", "A record in `sending` is taken over and its message sent again.",
            OVERTAKEN, _taken_over_anyway(Status.SENDING),
-           (Rule.AT_MOST_ONCE, f"{schedules.FAILING_SEND} accepted-answer-lost"),
-           cell=(Rule.AT_MOST_ONCE, f"{SENDS} / killed after / redelivered")),
+           f"{FAILING_SEND} accepted-answer-lost",
+           cell=f"{SENDS} / killed after / redelivered"),
     Mutant("unknown_taken_over", "A record in `send_unknown` is taken over and its message sent without a release.",
-           OVERTAKEN, _taken_over_anyway(Status.SEND_UNKNOWN), (Rule.AT_MOST_ONCE, schedules.UNLISTED),
-           cell=(Rule.AT_MOST_ONCE, f"{NOT_LISTED} / late duplicate")),
+           OVERTAKEN, _taken_over_anyway(Status.SEND_UNKNOWN), UNLISTED,
+           cell=f"{NOT_LISTED} / late duplicate"),
     Mutant("no_intent", "Nothing is written before the send.", OVERTAKEN, around_store(record_intent=_intent_later, record_sent=_sent_with_intent),
-           (Rule.AT_MOST_ONCE, "arrive 0; deliver 1; kill_at 0 after:sender.send"),
-           cell=(Rule.AT_MOST_ONCE, f"{SENDS} / killed after / redelivered")),
+           "arrive 0; deliver 1; kill_at 0 after:sender.send",
+           cell=f"{SENDS} / killed after / redelivered"),
     Mutant("answer_not_used", "The AI is asked again although the record holds its answer.",
            frozenset({Rule.AI_NOT_ASKED_AGAIN}), override(MessageFlow, _compose_and_send=_answer_not_used),
-           (Rule.AI_NOT_ASKED_AGAIN, f"{schedules.FAILING_SEND} twilio_20429"),
-           cell=(Rule.AI_NOT_ASKED_AGAIN, f"{SENDS} / throttled / redelivered")),
+           f"{FAILING_SEND} twilio_20429",
+           cell=f"{SENDS} / throttled / redelivered"),
     Mutant("stall_ignored", "A worker that was delayed after its intent sends, whatever was decided meanwhile.",
            frozenset({Rule.RECORD_IS_TRUE, Rule.SILENT_WITHOUT_LEASE}), override(AtMostOnceSender, _is_too_late=lambda *_: False),
-           (Rule.RECORD_IS_TRUE, f"{schedules.INTENT_RECORDED}; wait 20; redeliver 0; finish -1; operator 0"),
-           no_cell=AT_REST),
+           f"begin 2 0 0 0; {DELIVERED}; run_to 0 after:store.record_intent; wait 20; redeliver 0; finish -1; operator 0"),
     Mutant("send_repeated", "A send whose answer was lost is repeated at once, as SDKs do.",
            DUPLICATED, around_sender(_sent_again),
-           (Rule.AT_MOST_ONCE, f"{schedules.FAILING_SEND} accepted-answer-lost"),
-           cell=(Rule.AT_MOST_ONCE, f"{SENDS} / answer lost / alone")),
+           f"{FAILING_SEND} accepted-answer-lost",
+           cell=f"{SENDS} / answer lost / alone"),
     Mutant("unknown_is_unsent", "A send with an unknown outcome is recorded as `retry`.",
            DUPLICATED, _misjudged(errors.SendOutcomeUnknown, errors.TransientFailure),
-           (Rule.RECORD_IS_TRUE, f"{schedules.FAILING_SEND} accepted-answer-lost"),
-           cell=(Rule.RECORD_IS_TRUE, f"{SENDS} / answer lost / alone")),
+           f"{FAILING_SEND} accepted-answer-lost",
+           cell=f"{SENDS} / answer lost / alone"),
     Mutant("unknown_is_failed", "A send with an unknown outcome is recorded as `failed`.",
            frozenset({Rule.RECORD_IS_TRUE, Rule.SENT_IN_THE_END}), _misjudged(errors.SendOutcomeUnknown, errors.PermanentFailure),
-           (Rule.RECORD_IS_TRUE, f"{schedules.FAILING_SEND} accepted-answer-lost"),
-           cell=(Rule.RECORD_IS_TRUE, f"{SENDS} / answer lost / alone")),
+           f"{FAILING_SEND} accepted-answer-lost",
+           cell=f"{SENDS} / answer lost / alone"),
     Mutant("unknown_is_sent", "A send with an unknown outcome is recorded as sent, and acknowledged.",
            LOST, around_sender(_unknown_is_sent),
-           (Rule.RECORD_IS_TRUE, f"{schedules.FAILING_SEND} never-arrived"),
-           cell=(Rule.RECORD_IS_TRUE, f"{SENDS} / answer lost / alone")),
+           f"{FAILING_SEND} never-arrived",
+           cell=f"{SENDS} / answer lost / alone"),
     Mutant("passing_is_failed", "A temporary failure of a vendor is recorded as `failed`.",
            frozenset({Rule.SENT_IN_THE_END}), _misjudged(errors.TransientFailure, errors.PermanentFailure),
-           (Rule.SENT_IN_THE_END, f"{schedules.FAILING_SEND} twilio_20429"),
-           cell=(Rule.SENT_IN_THE_END, f"{SENDS} / throttled / redelivered")),
+           f"{FAILING_SEND} twilio_20429",
+           cell=f"{SENDS} / throttled / redelivered"),
     Mutant("failed_write_ignored", "A final write that failed is ignored, and the message acknowledged.",
            frozenset({Rule.RECORD_IS_TRUE}), override(AtMostOnceSender, record_sent=_failed_write_ignored),
-           (Rule.RECORD_IS_TRUE, schedules.UNRECORDED),
-           cell=(Rule.RECORD_IS_TRUE, "first contact / dynamodb.UpdateItem#3 / refused / redelivered")),
+           f"{DELIVERED}; fail_at 0 store.record_sent ledger_refused",
+           cell="first contact / dynamodb.UpdateItem#3 / refused / redelivered"),
     Mutant("opt_out_forgotten", "A recipient who opted out is not suppressed: the next conversation is begun.",
            frozenset({Rule.OPT_OUT_IS_HEEDED}), around_store(record_failure=_opt_out_forgotten),
-           (Rule.OPT_OUT_IS_HEEDED, schedules.OPTED_OUT), no_cell="a cell has one conversation"),
+           f"{FAILING_SEND} twilio_21610; finish 0; arrive 1"),
     Mutant("failures_not_reported", "No failure is reported, so that the queue deletes every message.",
            LOST, override(BatchHandler, handle=_failures_not_reported),
-           (Rule.DELETED_ONLY_IF_SENT, "arrive 0; deliver 1; fail_at 0 generator.generate openai_500"),
-           cell=(Rule.DELETED_ONLY_IF_SENT, f"{SENDS} / throttled / alone")),
+           "arrive 0; deliver 1; fail_at 0 generator.generate openai_500",
+           cell=f"{SENDS} / throttled / alone"),
     Mutant("absent_is_unsent", "A send that the vendor does not list is released without an operator.",
-           DUPLICATED, override(Reconciler, _mark_unknown=_unlisted_is_unsent), (Rule.RECORD_IS_TRUE, schedules.UNLISTED),
-           cell=(Rule.RECORD_IS_TRUE, f"{NOT_LISTED} / alone")),
+           DUPLICATED, override(Reconciler, _mark_unknown=_unlisted_is_unsent), UNLISTED,
+           cell=f"{NOT_LISTED} / alone"),
     Mutant("alarm_after_write", "An unknown send is recorded first, and the alarm raised after.",
            frozenset({Rule.RECORD_IS_TRUE}), override(Reconciler, _mark_unknown=_alarm_after_write),
-           (Rule.RECORD_IS_TRUE, f"{schedules.LAST_LOOKUP}; kill_at 0 after:store.mark_unknown"),
-           cell=(Rule.RECORD_IS_TRUE, "declared unknown / dynamodb.UpdateItem#1 / killed after / redelivered")),
+           f"begin 2 0 0 0; {FAILING_SEND} never-arrived; finish 0; wait_for_queue; deliver 1; kill_at 0 after:store.mark_unknown",
+           cell="declared unknown / dynamodb.UpdateItem#1 / killed after / redelivered"),
     Mutant("others_ignored", "The sid of another conversation's message of the same text is recorded.",
            LOST, around_store(related_records=lambda *_: ()),
-           (Rule.RECORD_IS_TRUE, f"arrive 1; {schedules.FAILING_SEND} never-arrived"),
-           no_cell="a cell has one conversation"),
+           f"arrive 1; {FAILING_SEND} never-arrived"),
     Mutant("equal_times_ordered", "Messages of one text and one time are assigned to conversations.",
            frozenset({Rule.RECORD_IS_TRUE}), override(Reconciler, _lookup=_equal_times_ordered),
-           (Rule.RECORD_IS_TRUE, EQUAL_TIMES), no_cell="a cell has one conversation"),
+           EQUAL_TIMES),
     Mutant("not_verified", "A callback's signature and account are not verified.",
            FALSE, override(EventRecorder, _verify=lambda *_: None),
-           (Rule.FORGERY_HAS_NO_EFFECT, f"{schedules.DELIVERED}; finish 0; forge 0 0 read; {schedules.WORKED}"),
-           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+           f"{DELIVERED}; finish 0; forge 0 0 read; {WORKED}", of=EventBatchHandler),
     Mutant("foreign_accepted", "Another tenant's callback is accepted if its signature is that tenant's.",
            FALSE, override(EventRecorder, _verify=_foreign_accepted),
-           (Rule.FORGERY_HAS_NO_EFFECT, f"{schedules.FAILING_SEND} never-arrived; finish 0; forge 0 1 sent; {schedules.WORKED}"),
-           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+           f"{FAILING_SEND} never-arrived; finish 0; forge 0 1 sent; {WORKED}", of=EventBatchHandler),
     Mutant("last_status_taken", "The status that was reported last is recorded, whatever was reported before.",
            frozenset({Rule.STATUS_ADVANCES, Rule.FOUND_WITHIN_A_DAY}), override(EventRecorder, _apply=_last_status_taken),
-           (Rule.STATUS_ADVANCES, schedules.Situation.CALLBACK_REORDERED.schedule),
-           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+           f"{DELIVERED}; finish 0; report 0 sent; report 0 delivered; {POSTED}; {POSTED}", of=EventBatchHandler),
     Mutant("open_send_ignored", "A callback about an open send is acknowledged and changes nothing.",
            frozenset({Rule.CALLBACK_PROVES}), override(EventRecorder, _apply=_open_send_ignored),
-           (Rule.CALLBACK_PROVES, schedules.Situation.PROVEN.schedule),
-           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+           f"{FAILING_SEND} accepted-answer-lost; finish 0; report 0 sent; {POSTED}", of=EventBatchHandler),
     Mutant("undelivered_is_unsent", "A callback that an open send was not delivered releases it to be sent again.",
            DUPLICATED | {Rule.CALLBACK_PROVES, Rule.CALLBACK_SENDS_NOTHING}, override(EventRecorder, _apply=_undelivered_is_unsent),
-           (Rule.RECORD_IS_TRUE, f"{schedules.FAILING_SEND} accepted-answer-lost; finish 0; report 0 undelivered; {schedules.POSTED}"),
-           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+           f"{FAILING_SEND} accepted-answer-lost; finish 0; report 0 undelivered; {POSTED}", of=EventBatchHandler),
     Mutant("never_looked_up", "No lookup is requested.",
            frozenset({Rule.FOUND_WITHIN_A_DAY}), override(LookupScheduler, _request=lambda *_: None),
-           (Rule.FOUND_WITHIN_A_DAY, f"{schedules.DELIVERED}; finish 0"),
-           no_cell=PROCESSOR_ONLY, of=LookupScheduler),
+           f"{DELIVERED}; finish 0", of=LookupScheduler),
     Mutant("looked_up_once", "The vendor is asked once, whatever it answers.",
            frozenset({Rule.FOUND_WITHIN_A_DAY}), override(EventRecorder, _lookup_at=lambda *_, **__: None),
-           (Rule.FOUND_WITHIN_A_DAY, "arrive 0; arrive 2; deliver 2; finish 0"),
-           no_cell=PROCESSOR_ONLY, of=EventBatchHandler),
+           "arrive 0; arrive 2; deliver 2; finish 0", of=EventBatchHandler),
     Mutant("held_unfenced", "A draft is held without the condition of the lease.",
            OVERTAKEN, around_store(hold_draft=_unfenced("hold_draft")),
-           (Rule.SILENT_WITHOUT_LEASE, f"{BAD}; run_to 0 before:store.hold_draft; wait 95; redeliver 0; run_to -1 before:generator.generate; finish 0"),
-           no_cell=OVERTAKES),
+           f"{BAD}; run_to 0 before:store.hold_draft; wait 95; redeliver 0; run_to -1 before:generator.generate; finish 0"),
     Mutant("copy_ignored", "A held message is acknowledged although its copy was not put on the hand-off queue.",
            LOST, override(MessageFlow, _hand_off=_copy_ignored),
-           (Rule.DELETED_ONLY_IF_SENT, f"{BAD}; fail_at 0 hand_off.put hand_off_unavailable; finish 0"),
-           cell=(Rule.DELETED_ONLY_IF_SENT, "draft held / sqs.SendMessage#1 / server error / alone")),
+           f"{BAD}; fail_at 0 hand_off.put hand_off_unavailable; finish 0",
+           cell="draft held / sqs.SendMessage#1 / server error / alone"),
     Mutant("problem_not_stored", "That the AI's first answer failed is not stored before the second request.",
            frozenset({Rule.TWO_REQUESTS}), around_store(reject_draft=lambda *_: None),
-           (Rule.TWO_REQUESTS, f"{BAD}; run_to 0 after:generator.generate; advance 0 0 1; fail_at 0 generator.generate openai_500; finish 0"),
-           cell=(Rule.TWO_REQUESTS, "draft held / openai.POST responses#2 / throttled / redelivered")),
+           f"{BAD}; run_to 0 after:generator.generate; advance 0 0 1; fail_at 0 generator.generate openai_500; finish 0",
+           cell="draft held / openai.POST responses#2 / throttled / redelivered"),
     Mutant("approved_checked", "An approved text is checked and reviewed like any other.",
            frozenset({Rule.SENT_AS_APPROVED, Rule.APPROVAL_SUFFICES}), override(MessageComposer, reuse=_checked_again),
-           (Rule.SENT_AS_APPROVED, f"{schedules.SHOWN}; decide 0 edit_badly 0"),
-           no_cell=ONE_OPERATOR),
+           f"{SHOWN}; decide 0 edit_badly 0"),
     Mutant("any_template", "An approved text is sent although the template has changed.",
            frozenset({Rule.SENT_AS_APPROVED}), override(MessageComposer, reuse=_in_any_template),
-           (Rule.SENT_AS_APPROVED, schedules.Situation.TEMPLATE_CHANGED.schedule.replace("change_template", "change_template; kill 0")),
-           no_cell=NO_CHANGES),
+           f"{SHOWN}; change_template; kill 0; decide 0 approve 0"),
     Mutant("stored_unchecked", "A stored answer is sent without the stamp of its checks.",
            frozenset({Rule.ONLY_APPROVED}), override(MessageComposer, _checked=_sent_unchecked),
-           (Rule.ONLY_APPROVED, schedules.Situation.OLD_HELD.schedule),
-           no_cell=NO_CHANGES),
+           "old_record 0 1"),
     Mutant("approvals_not_queued", "The scheduled job does not queue what was approved.",
            frozenset({Rule.APPROVAL_SUFFICES}), override(ApprovedDrafts, _queue=lambda *_: False),
-           (Rule.APPROVAL_SUFFICES, schedules.APPROVED_UNQUEUED),
-           no_cell="cells have no scheduled job", of=ApprovedDrafts),
+           f"{SHOWN}; decide 0 approve 1", of=ApprovedDrafts),
     Mutant("mark_removed", "The worker that acquires an approved message removes its mark at once.",
            frozenset({Rule.APPROVAL_SUFFICES}), around_store(take_over=_mark_removed),
-           (Rule.APPROVAL_SUFFICES, f"{LATE_WORKER}; kill_at 0 after:store.take_over"),
-           no_cell=AT_REST),
+           f"{LATE_WORKER}; kill_at 0 after:store.take_over"),
     Mutant("any_draft_approved", "An approval applies to whatever draft waits, not to the one that was shown.",
            frozenset({Rule.CAN_BE_DECIDED, Rule.SENT_AS_APPROVED}), override(Approvals, approve=_whatever_is_held),
-           (Rule.CAN_BE_DECIDED, f"{BAD}; {BOTH_SHOWN}; change_template; decide 1 edit 0; deliver 1; finish 0; decide 0 approve 0"),
-           no_cell=ONE_OPERATOR, of=Approvals),
+           f"{BAD}; {BOTH_SHOWN}; change_template; decide 1 edit 0; deliver 1; finish 0; decide 0 approve 0", of=Approvals),
     Mutant("copies_listed", "Drafts are listed from the hand-off queue, whose copies expire.",
            frozenset({Rule.CAN_BE_DECIDED}), override(Approvals, list_held=_copies_listed),
-           (Rule.CAN_BE_DECIDED, schedules.Situation.COPY_EXPIRED.schedule),
-           no_cell=ONE_OPERATOR, of=Approvals),
+           f"{DRAFT_HELD}; expire", of=Approvals),
     Mutant("rejection_released", "A redrive releases a conversation whose draft was rejected.",
            frozenset({Rule.REJECTION_IS_FINAL, Rule.TWO_REQUESTS}), override(Approvals, redrive_decision=_rejection_released),
-           (Rule.REJECTION_IS_FINAL, "begin 2 0 0 0; old_record 0 1; deliver 1; finish 0; show 0 0; decide 0 reject 0; arrive 0"),
-           no_cell=ONE_OPERATOR, of=Approvals),
+           "begin 2 0 0 0; old_record 0 1; deliver 1; finish 0; show 0 0; decide 0 reject 0; arrive 0", of=Approvals),
     Mutant("thread_kept", "The record of an edited text names the AI's conversation, which does not contain it.",
            frozenset({Rule.RECORD_IS_TRUE}), override(Approvals, compose=_thread_kept),
-           (Rule.RECORD_IS_TRUE, f"{schedules.SHOWN}; decide 0 edit 0"),
-           no_cell=ONE_OPERATOR, of=Approvals),
+           f"{SHOWN}; decide 0 edit 0", of=Approvals),
 )
 # fmt: on
 

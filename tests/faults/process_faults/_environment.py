@@ -486,16 +486,9 @@ class Environment:
         self.record = RecordState.of(self.services.item(TABLE, _ITEM_KEY))
 
     def log(self) -> tuple[str, ...]:
-        """Return what the workers logged: worker, level, event and code of each line."""
-        shown = ("level", "event", "failure_code", "message")
-        return tuple(
-            "  ".join(
-                (f"worker {worker.number}", *(str(line[name]) for name in shown if line.get(name)))
-            )
-            for worker in self.workers
-            for line in worker.lines()
-            if "_aws" not in line  # metrics
-        )
+        """Return what the workers logged, without metrics."""
+        lines = ((worker.number, line) for worker in self.workers for line in worker.lines())
+        return tuple(f"worker {number}  {line}" for number, line in lines if "_aws" not in line)
 
 
 def _create_tables(*, is_opted_out: bool) -> None:

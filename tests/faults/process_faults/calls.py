@@ -198,7 +198,8 @@ class Event:
     status: int = 0  # of the HTTP answer, where there is one
 
     def __str__(self) -> str:
-        change = f"  [{self.change}]" if self.before != self.after else ""
+        is_changed = self.before != self.after
+        change = f"  [{self.before.status} → {self.after.status}]" if is_changed else ""
         answer = f" {self.status}" if self.status else ""
         again = f" (attempt {self.attempt.number})" if self.attempt.number > 1 else ""
         who = f"worker {self.worker}  {self.call}{again}"
@@ -211,33 +212,6 @@ class Event:
     @property
     def call(self) -> CallName:
         return self.attempt.call
-
-    @property
-    def change(self) -> str:
-        """How the record changed, in a few words."""
-        if self.before.status != self.after.status:
-            return f"{self.before.status or 'no record'} -> {self.after.status}"
-        if self.before.owner != self.after.owner:
-            return f"{self.after.status}: taken over"
-        return f"{self.after.status}: updated"
-
-    def is_answered_at_once(self, answer: "Event") -> bool:
-        """Return whether that answer is the service's own, without a delay."""
-        is_same = (self.at, self.status) == (answer.at, answer.status)
-        return self.what is Happening.APPLIED and is_same
-
-
-def trace(events: Iterable[Event]) -> tuple[str, ...]:
-    """Return the events as lines, without those that follow from another one."""
-    shown: list[Event] = []
-    for event in events:
-        before = next((e for e in reversed(shown) if e.attempt == event.attempt), None)
-        if event.what is Happening.ANSWERED and before and before.is_answered_at_once(event):
-            continue
-        if event.what is Happening.APPLIED and before and before.at == event.at:
-            shown.remove(before)
-        shown.append(event)
-    return tuple(map(str, shown))
 
 
 def history_of(events: Iterable[Event]) -> History:
@@ -253,7 +227,7 @@ def history_of(events: Iterable[Event]) -> History:
 
 def _note_generation(history: History, event: Event) -> None:
     if event.what is Happening.ARRIVED:
-        history.begins_to_ask(str(event.worker))
+        history.count_answers(str(event.worker))
         history.asked(str(event.worker), has_answer=event.before.has_answer)
     elif event.what is Happening.ANSWERED and event.status < 300:
         history.answered(str(event.worker))
@@ -266,7 +240,7 @@ def _note_effect(history: History, event: Event) -> None:
     elif _needs_lease(event):
         history.acted(worker, str(event))
     if after.has_rejected_draft and not before.has_rejected_draft:
-        history.stored_problem(worker)
+        history.count_answers(worker)
     if after.has_answer and not before.has_answer:
         history.stored(worker)
 

@@ -12,7 +12,7 @@ from tests.faults.process_faults.calls import (
     Redelivery,
     is_applicable,
 )
-from tests.faults.rules import Evidence, Result, Rule, Violation
+from tests.faults.rules import Evidence, Rule
 
 SEPARATOR = " / "
 STAGES = (Redelivery.ALONE, Redelivery.REDELIVERED, Redelivery.LATE)
@@ -194,10 +194,7 @@ class Cell:
         Raises:
             ValueError: A part of the name is unknown.
         """
-        parts = name.split(SEPARATOR)
-        if len(parts) != 4:
-            raise ValueError(f"cell: expected 4 parts, found {len(parts)}")
-        scenario, call, fault, redelivery = parts
+        scenario, call, fault, redelivery = name.split(SEPARATOR)
         if scenario not in SCENARIOS:
             raise ValueError(f"scenario: expected one of {', '.join(SCENARIOS)}")
         return cls(scenario, CallName.parse(call), Fault(fault), Redelivery(redelivery))
@@ -227,24 +224,14 @@ class Cell:
         return self.setup.is_refused or (self.fault is Fault.REFUSED and is_vendors)
 
 
-def cells_of(boundaries: Iterable[Boundary]) -> Iterator[Cell]:
-    """Yield every fault that can happen at each boundary, with every kind of redelivery."""
+def cells_to_run(boundaries: Iterable[Boundary]) -> Iterator[Cell]:
+    """Yield cells that together cover every fault at each boundary, with each redelivery."""
     for scenario, call in boundaries:
         for fault in Fault:
-            if is_applicable(fault, call):
-                for redelivery in Redelivery:
+            alone = [Redelivery.ALONE] if fault in FREEZES else []
+            for redelivery in (*alone, Redelivery.LATE, Redelivery.CONCURRENT):
+                if is_applicable(fault, call):
                     yield Cell(scenario, call, fault, redelivery)
-
-
-def fewest_runs(cells: Iterable[Cell]) -> Mapping[Cell, frozenset[Cell]]:
-    """Return the fewest cells to run so that all of these are tested; each with those it tests."""
-    left = dict.fromkeys(cells)
-    runs: dict[Cell, frozenset[Cell]] = {}
-    for cell in sorted(left, key=lambda cell: len(cell.covered), reverse=True):
-        if cell in left:
-            runs[cell] = frozenset(left.keys() & set(cell.covered))
-            left = {other: None for other in left if other not in runs[cell]}
-    return runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,60 +248,15 @@ class CellResult:
 
     @property
     def outcome(self) -> str:
-        """A few words: `sent`, `sent after an operator`, `refused`, the rules broken, ….
-
-        Alone, a cell ends before redelivery: then it is the record's status.
-        """
-        if self.error or self.evidence is None:
-            return f"not run {self.error}".strip()
-        if not self.is_reached:
-            return "not reached"
+        """What became of it, in a few words."""
+        if self.error or self.evidence is None or not self.is_reached:
+            return self.error or "not reached"
         if self.broken:
             return "breaks " + ", ".join(rule.split(".")[0] for rule in self.broken)
-        return "unresolved" if self.is_unresolved else self._kept_outcome(self.evidence)
-
-    def _kept_outcome(self, evidence: Evidence) -> str:
-        if not evidence.is_final:
-            return evidence.status or "no record"
-        if not evidence.sids:
-            return "refused"
-        return "sent after an operator" if self.operator_actions else "sent"
+        status = self.evidence.status or "no record"
+        return f"unresolved: {status}" if self.is_unresolved else status
 
     @property
     def is_kept(self) -> bool:
         """Whether it was run, and broke nothing."""
         return self.is_reached and not (self.error or self.broken or self.is_unresolved)
-
-    @property
-    def violation(self) -> Violation:
-        """The result as a violation."""
-        return Violation(
-            subject=str(self.cell),
-            rules=self.broken,
-            what=self.outcome,
-            is_unresolved=self.is_unresolved,
-            replay=f'python -m tests.faults cell "{self.cell}"',
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellsResult(Result):
-    handler: str
-    cells: tuple[CellResult, ...]
-
-    @classmethod
-    def of(cls, handler: str, cells: Iterable[CellResult]) -> "CellsResult":
-        """Sum cells up."""
-        results = tuple(cells)
-        violations = tuple(result.violation for result in results if not result.is_kept)
-        return cls(handler=handler, cells=results, violations=violations)
-
-    @property
-    def size(self) -> str:
-        """How much was run."""
-        return f"{len(self.cells):,} cells"
-
-    @property
-    def operator_needed(self) -> int:
-        """Cells in which the operator had to act."""
-        return sum(result.operator_actions > 0 for result in self.cells)

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from local.fakes.aws import TABLE
 from tests.faults.operator_decisions import (
-    Decision,
-    Operator,
+    OperatorAtDynamoDB,
     approve_held_draft,
-    dynamodb_table,
     should_redrive,
 )
 from tests.faults.process_faults._clock import SharedTime
@@ -38,20 +36,24 @@ from tests.faults.process_faults.calls import (
     Happening,
     Redelivery,
     history_of,
-    trace,
 )
 from tests.faults.process_faults.cells import (
     SCENARIOS,
     Boundary,
     Cell,
     CellResult,
-    CellsResult,
     Scenario,
-    cells_of,
-    fewest_runs,
+    cells_to_run,
 )
 from tests.faults.process_faults.worker import OURS
-from tests.faults.rules import Evidence, Rule, broken_rules, is_unresolved
+from tests.faults.rules import (
+    Evidence,
+    Result,
+    Rule,
+    Violation,
+    broken_rules,
+    is_unresolved,
+)
 from tests.support.aws_account import clients
 
 FROZEN_SECONDS = 100.0
@@ -117,7 +119,7 @@ class CellRun:
     def __init__(self, cell: Cell, environment: Environment) -> None:
         self._cell = cell
         self._environment = environment
-        self._operator = Operator(dynamodb_table(clients().dynamodb, TABLE))
+        self._operator = OperatorAtDynamoDB(clients().dynamodb, TABLE)
         self._messages = [environment.enqueue()]
         self._broken: set[Rule] = set()
         self._operator_actions = 0
@@ -141,7 +143,7 @@ class CellRun:
                 operator_actions=self._operator_actions,
                 evidence=evidence,
                 is_reached=self._is_reached,
-                trace=trace(self._environment.events),
+                trace=tuple(map(str, self._environment.events)),
                 log=self._environment.log(),
             )
 
@@ -198,7 +200,7 @@ class CellRun:
         is_redriven = should_redrive(self._evidence(is_final=True))
         if is_redriven:
             environment.queue.redrive()
-        self._operator_actions += decision is not Decision.NOTHING or is_redriven
+        self._operator_actions += decision is not None or is_redriven
         return is_redriven
 
     def _judge(self, *, is_final: bool) -> Evidence:
@@ -267,7 +269,7 @@ class Driver:
             try:
                 return tuple(CellRun(cell, environment).results())
             except Exception as error:  # noqa: BLE001 - one cell must not end the others
-                lines, log = trace(environment.events), environment.log()
+                lines, log = tuple(map(str, environment.events)), environment.log()
                 what = f"{type(error).__name__}: {error}"
                 return tuple(CellResult(c, error=what, trace=lines, log=log) for c in cell.covered)
 
@@ -283,22 +285,36 @@ def driver() -> Iterator[Driver]:
 
 
 def all_cells(pool: Executor, handler: str = OURS) -> tuple[Cell, ...]:
-    """Return every cell, for the calls that this handler makes."""
+    """Return the cells that together cover every cell, for the calls that this handler makes."""
     boundaries = pool.map(_boundaries, SCENARIOS, [handler] * len(SCENARIOS))
-    return tuple(cells_of(boundary for part in boundaries for boundary in part))
+    return tuple(cells_to_run(boundary for part in boundaries for boundary in part))
 
 
 def run_cells(
     pool: Executor, cells: Sequence[Cell], handler: str, on_progress: Callable[[int, int], None]
-) -> CellsResult:
-    """Run cells with the handler of that name; progress is cells done, of how many."""
-    results: dict[Cell, CellResult] = {}
-    runs = tuple(fewest_runs(cells).items())
-    parts = [runs[start : start + RUNS_PER_TASK] for start in range(0, len(runs), RUNS_PER_TASK)]
+) -> Result:
+    """Run cells with the handler of that name; progress is covered cells done, of how many."""
+    results: list[CellResult] = []
+    total = sum(len(cell.covered) for cell in cells)
+    parts = [cells[start : start + RUNS_PER_TASK] for start in range(0, len(cells), RUNS_PER_TASK)]
     for task in as_completed([pool.submit(_run, part, handler) for part in parts]):
-        results |= {result.cell: result for result in task.result()}
-        on_progress(len(results), len(cells))
-    return CellsResult.of(handler, (results[cell] for cell in cells))
+        results += task.result()
+        on_progress(len(results), total)
+    return Result(
+        violations=tuple(_violation(result) for result in results if not result.is_kept),
+        size=f"{len(results):,} cells",
+        operator_needed=sum(result.operator_actions > 0 for result in results),
+    )
+
+
+def _violation(result: CellResult) -> Violation:
+    return Violation(
+        subject=str(result.cell),
+        rules=result.broken,
+        what=result.outcome,
+        is_unresolved=result.is_unresolved,
+        replay=f'python -m tests.faults cell "{result.cell}"',
+    )
 
 
 def _boundaries(scenario: str, handler: str) -> tuple[Boundary, ...]:
@@ -306,11 +322,10 @@ def _boundaries(scenario: str, handler: str) -> tuple[Boundary, ...]:
         return one.boundaries(scenario, handler)
 
 
-def _run(runs: Iterable[tuple[Cell, frozenset[Cell]]], handler: str) -> list[CellResult]:
+def _run(cells: Iterable[Cell], handler: str) -> list[CellResult]:
     with driver() as one:
         return [
             replace(result, trace=(), log=()) if result.is_kept else result
-            for cell, wanted in runs
+            for cell in cells
             for result in one.run_covered(cell, handler)
-            if result.cell in wanted
         ]

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
+from random import Random
 from typing import Any
 
 import psutil
@@ -14,8 +16,8 @@ import psutil
 from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy
 from local.fakes import Fault, Match, Rule
 from local.vendors import FakeVendors
-from tests.faults.soak.evidence import conversation_asked_about, conversation_sent
-from tests.faults.soak.plan import LEASE_SECONDS, Expected, Plan, ProcessFault
+from tests.faults.soak.evidence import conversation_sent
+from tests.faults.soak.plan import LEASE_SECONDS, Expected, Plan
 
 PROGRAM = "_worker.py"
 """The program with which the embedded AWS runs a Python function."""
@@ -24,6 +26,25 @@ FREEZE_SECONDS = LEASE_SECONDS + 4.0
 POLL_SECONDS = 0.02
 TOO_LATE = 6.0
 """Seconds after which no sender waits any longer."""
+
+
+MESSAGES_PER_INJECTION = 5
+FREEZE_SHARE = 0.15
+CALLS_PER_INJECTION = 35
+"""Average calls to the table from one injection to the next: the same work is done between them on
+a slow machine as on a fast one."""
+MAX_PAUSE = 1.0
+"""Seconds from that call to the injection at most, so that it happens anywhere in processing."""
+INJECTIONS_PER_LAG = 8
+LAGS = (0.0, 3.0, 12.0, 90.0)
+"""Seconds by which the vendor's list may lag for a while; the last outlasts every lookup."""
+
+
+class ProcessFault(StrEnum):
+    """What happens to a process of the function."""
+
+    KILL = "kill"
+    FREEZE = "freeze"
 
 
 class FunctionProcesses:
@@ -95,24 +116,21 @@ def _is_of_function(process: psutil.Process) -> bool:
 Probabilities = Mapping[Fault, float]
 """How likely each fault is for a request."""
 
-SENDS: Probabilities = {
+_NETWORK: dict[Fault, float] = {
+    **{Fault.slow(1.2, effect_applied=is_applied): 0.06 for is_applied in (False, True)},
+    **{Fault.slow(TOO_LATE, effect_applied=is_applied): 0.02 for is_applied in (False, True)},
+    **{Fault.hang(effect_applied=is_applied): 0.02 for is_applied in (False, True)},
+    **{Fault.reset(effect_applied=is_applied): 0.02 for is_applied in (False, True)},
+    **{Fault.not_json(effect_applied=is_applied): 0.01 for is_applied in (False, True)},
+    Fault.empty(): 0.02,
+}
+SENDS: Probabilities = _NETWORK | {
     Fault.error(429, 20429, retry_after=1): 0.03,
     Fault.error(500, 20500): 0.03,
     Fault.error(500, 20500, effect_applied=True): 0.03,
     Fault.error(503, 20503): 0.02,
     Fault.error(400, 63010): 0.01,
     Fault.error(401, 20003): 0.01,
-    Fault.slow(1.2): 0.06,
-    Fault.slow(1.2, effect_applied=True): 0.06,
-    Fault.slow(TOO_LATE): 0.02,
-    Fault.slow(TOO_LATE, effect_applied=True): 0.02,
-    Fault.hang(): 0.02,
-    Fault.hang(effect_applied=True): 0.02,
-    Fault.reset(): 0.02,
-    Fault.reset(effect_applied=True): 0.02,
-    Fault.empty(): 0.02,
-    Fault.not_json(): 0.01,
-    Fault.not_json(effect_applied=True): 0.01,
     Fault.undelivered(): 0.01,
 }
 LISTS: Probabilities = {
@@ -122,22 +140,18 @@ LISTS: Probabilities = {
     Fault.slow(1.0): 0.05,
     Fault.hang(): 0.02,
     Fault.reset(): 0.02,
-    Fault.empty(): 0.01,
-    Fault.not_json(): 0.01,
 }
 GENERATING: Probabilities = {
     Fault.error(429, "rate_limit_exceeded", retry_after=1): 0.01,
     Fault.error(429, "insufficient_quota"): 0.003,
     Fault.error(401, "invalid_api_key"): 0.01,
     Fault.error(404, "model_not_found"): 0.003,
-    Fault.error(500, "server_error"): 0.02,
-    Fault.error(503, "service_unavailable"): 0.01,
+    Fault.error(500, "server_error"): 0.03,
     Fault.slow(1.5): 0.1,
     Fault.slow(TOO_LATE): 0.01,
     Fault.hang(): 0.01,
     Fault.reset(): 0.02,
-    Fault.empty(): 0.01,
-    Fault.not_json(): 0.01,
+    Fault.empty(): 0.02,
     Fault.failed(): 0.01,
     Fault.thinking(2.0): 0.1,
 }
@@ -146,8 +160,7 @@ TABLE: Probabilities = {
     DynamoDBError.SERVER_ERROR.fault(): 0.03,
     DynamoDBError.SERVER_ERROR.fault(effect_applied=True): 0.03,
     DynamoDBError.ACCESS_DENIED.fault(): 0.01,
-    Fault.slow(0.5): 0.05,
-    Fault.slow(0.5, effect_applied=True): 0.05,
+    Fault.slow(0.5, effect_applied=True): 0.1,
     Fault.slow(TOO_LATE, effect_applied=True): 0.005,
     Fault.hang(): 0.005,
     Fault.reset(): 0.02,
@@ -157,7 +170,6 @@ TABLE: Probabilities = {
 _MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
 _SENDS = Match(method="POST", paths=(_MESSAGES,))
 _LISTS = Match(method="GET", paths=(_MESSAGES,))
-_ASKS = Match(method="POST", paths=("/v1/responses",))
 
 
 class FaultInjection:
@@ -203,19 +215,10 @@ class FaultInjection:
         """Whether every injection has happened."""
         return not self._thread.is_alive()
 
-    def counts(self) -> dict[str, int]:
-        """Return how many requests failed, by service and kind of fault."""
-        parts: tuple[tuple[str, Any], ...] = (
-            *(("OpenAI", self._openai), ("Twilio", self._twilio)),
-            ("DynamoDB", self._dynamodb_proxy),
-        )
-        counts: Counter[str] = Counter()
-        for name, part in parts:
-            for request in part.requests:
-                if request.fault:
-                    is_error = request.status and request.fault == "error"
-                    counts[f"{name}: {request.fault}{f' {request.status}' * bool(is_error)}"] += 1
-        return dict(sorted(counts.items()))
+    def count_failed(self) -> int:
+        """Return how many requests to vendors and table failed."""
+        parts: tuple[Any, ...] = (self._openai, self._twilio, self._dynamodb_proxy)
+        return sum(bool(request.fault) for part in parts for request in part.requests)
 
     def _fail_at_random(self) -> None:
         kinds: tuple[tuple[Any, Probabilities, Match | None], ...] = (
@@ -236,24 +239,25 @@ class FaultInjection:
                 part.add_rule(rule)
 
     def _refuse(self) -> None:
-        unreachable, unwritten = self._ids(Expected.UNREACHABLE), self._ids(Expected.AI_REFUSES)
-        sends = replace(_SENDS, paths=(), predicate=lambda r: conversation_sent(r) in unreachable)
-        asks = replace(_ASKS, predicate=lambda r: conversation_asked_about(r) in unwritten)
+        conversations = self._plan.conversations
+        refused = {c.conversation_id for c in conversations if c.expected is Expected.UNREACHABLE}
+        sends = replace(_SENDS, paths=(), predicate=lambda r: conversation_sent(r) in refused)
         self._twilio.add_rule(Rule(fault=Fault.error(400, 21211), match=sends, times=None))
         # Without callbacks, every send with a lost response needs reconciliation or an operator.
         self._twilio.add_rule(Rule(fault=Fault.callback_lost(), times=None))
-        self._openai.add_rule(Rule(fault=Fault.refusal(), match=asks, times=None))
-
-    def _ids(self, expected: Expected) -> frozenset[str]:
-        found = (one for one in self._plan.conversations if one.expected is expected)
-        return frozenset(one.conversation_id for one in found)
 
     def _run(self) -> None:
-        for injection in self._plan.injections:
-            if not self._await_calls(injection.calls) or self._ended.wait(injection.pause):
+        random = Random(self._plan.seed)  # noqa: S311 - repeatable, no cryptography
+        for _ in range(len(self._plan.conversations) // MESSAGES_PER_INJECTION):
+            pause = random.uniform(0, MAX_PAUSE)
+            calls = random.randint(1, 2 * CALLS_PER_INJECTION)
+            if not self._await_calls(calls) or self._ended.wait(pause):
                 return
-            self._lag(injection.lag)
-            while not self._processes.inject(injection.fault, injection.pick):
+            if random.random() < 1 / INJECTIONS_PER_LAG:
+                self._lag(random.choice(LAGS))
+            is_freeze, pick = random.random() < FREEZE_SHARE, random.random()
+            fault = ProcessFault.FREEZE if is_freeze else ProcessFault.KILL
+            while not self._processes.inject(fault, pick):
                 if self._ended.wait(POLL_SECONDS):  # no process is at work for a moment
                     return
 

@@ -22,18 +22,6 @@ SAME_RECIPIENT_SHARE = 0.1
 DUPLICATE_SHARE = 0.25
 IMMEDIATE_DUPLICATE_SHARE = 0.5
 MAX_DUPLICATE_DELAY = 40
-MESSAGES_PER_INJECTION = 5
-FREEZE_SHARE = 0.15
-CALLS_PER_INJECTION = 35
-"""Average calls to the table from one injection to the next: the same work is done between them on
-a slow machine as on a fast one."""
-MAX_PAUSE = 1.0
-"""Seconds from that call to the injection at most, so that it happens anywhere in processing."""
-INJECTIONS_PER_LAG = 8
-LAGS = (0.0, 3.0, 12.0, 90.0)
-"""Seconds by which the vendor's list may lag for a while; the last outlasts every lookup."""
-MAX_MESSAGES = 8_000
-"""As many test numbers exist for recipients."""
 
 
 class Expected(StrEnum):
@@ -42,17 +30,9 @@ class Expected(StrEnum):
     SENT = "sent"
     NO_CONSENT = "refused: no consent"
     UNREACHABLE = "refused: the vendor cannot reach the number"
-    AI_REFUSES = "refused: the AI does not write this"
 
 
 REFUSED = tuple(expected for expected in Expected if expected is not Expected.SENT)
-
-
-class ProcessFault(StrEnum):
-    """What happens to a process of the function."""
-
-    KILL = "kill"
-    FREEZE = "freeze"
 
 
 class Conversation(NamedTuple):
@@ -73,21 +53,6 @@ class Arrival(NamedTuple):
 
     conversation: Conversation
     after: int
-    is_duplicate: bool = False
-
-
-class Injection(NamedTuple):
-    """A fault of one of the function's processes.
-
-    It happens so many `calls` to the table and then `pause` seconds after the injection before.
-    `pick`, from 0 to below 1, chooses the process; the vendor's list lags `lag` seconds from then.
-    """
-
-    calls: int
-    pause: float
-    fault: ProcessFault
-    pick: float
-    lag: float
 
 
 class Plan(NamedTuple):
@@ -96,25 +61,13 @@ class Plan(NamedTuple):
     seed: int
     conversations: tuple[Conversation, ...]
     arrivals: tuple[Arrival, ...]
-    injections: tuple[Injection, ...]
 
     @classmethod
     def drawn(cls, messages: int, seed: int) -> "Plan":
-        """Draw a plan for so many conversations, from 1 to `MAX_MESSAGES`.
-
-        Raises:
-            ValueError: There cannot be so many messages.
-        """
-        if not 1 <= messages <= MAX_MESSAGES:
-            raise ValueError(f"messages: {messages} is not from 1 to {MAX_MESSAGES:,}")
+        """Draw a plan for so many conversations."""
         random = Random(seed)  # noqa: S311 - repeatable, no cryptography
         conversations = tuple(_conversations(random, messages, seed))
-        return cls(
-            seed=seed,
-            conversations=conversations,
-            arrivals=tuple(_arrivals(random, conversations)),
-            injections=tuple(_injections(random, messages // MESSAGES_PER_INJECTION)),
-        )
+        return cls(seed, conversations, tuple(_arrivals(random, conversations)))
 
 
 def _conversations(random: Random, messages: int, seed: int) -> Iterator[Conversation]:
@@ -147,20 +100,7 @@ def _arrivals(random: Random, conversations: tuple[Conversation, ...]) -> Iterat
         if random.random() < DUPLICATE_SHARE:
             is_immediate = random.random() < IMMEDIATE_DUPLICATE_SHARE
             later = 0 if is_immediate else random.randint(1, MAX_DUPLICATE_DELAY)
-            yield Arrival(conversation, after + later, is_duplicate=True)
-
-
-def _injections(random: Random, number: int) -> Iterator[Injection]:
-    lag = 0.0
-    for _ in range(number):
-        lag = random.choice(LAGS) if random.random() < 1 / INJECTIONS_PER_LAG else lag
-        yield Injection(
-            calls=random.randint(1, 2 * CALLS_PER_INJECTION),
-            pause=random.uniform(0, MAX_PAUSE),
-            fault=ProcessFault.FREEZE if random.random() < FREEZE_SHARE else ProcessFault.KILL,
-            pick=random.random(),
-            lag=lag,
-        )
+            yield Arrival(conversation, after + later)
 
 
 # Shorter times than deployed, with the same rules, so that a soak takes minutes. They are changed

@@ -3,9 +3,7 @@
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Container, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from mypy_boto3_sqs import SQSClient
@@ -17,24 +15,16 @@ from lambda_src.core.time_budget import ACCOUNT_BACKOFF
 from local import paths
 from local.cloud import LocalCloud
 from local.vendors import FakeVendors
-from tests.faults.operator_decisions import Decision, Operator, dynamodb_table, should_redrive
+from tests.faults.operator_decisions import Decision, OperatorAtDynamoDB, should_redrive
 from tests.faults.rules import Location, Result
-from tests.faults.soak.evidence import (
-    Facts,
-    FunctionLog,
-    alarm_facts,
-    collect,
-    reconcile,
-    silent_alarms,
-)
-from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses
+from tests.faults.soak.evidence import Facts, FunctionLog, collect, reconcile
+from tests.faults.soak.faults import TOO_LATE, FaultInjection, FunctionProcesses, ProcessFault
 from tests.faults.soak.plan import (
     CONCURRENCY,
     MAX_RECEIVE_COUNT,
     Arrival,
     Conversation,
     Plan,
-    ProcessFault,
     mapping_paused,
     shorten_times,
 )
@@ -90,23 +80,21 @@ class SoakQueues:
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=COUNTS)
         return sum(int(attributes["Attributes"][name]) for name in COUNTS)
 
-    def await_rest(self, *, quiet: float, timeout: float, tell: Callable[[int], None]) -> None:
-        """Wait until nothing has been on the queue for `quiet` seconds.
-
-        `tell` is called again and again with the number of messages.
+    def await_rest(self, tell: Callable[[int], None]) -> None:
+        """Wait until nothing is at work; `tell` is called with the number of messages.
 
         Raises:
-            NotAtRestError: That has not happened within `timeout` seconds.
+            NotAtRestError: Messages stayed on the queue for too long.
         """
         begun = empty_since = time.monotonic()
-        while (now := time.monotonic()) - empty_since < quiet:
+        while (now := time.monotonic()) - empty_since < QUIET_SECONDS:
             count = self.count()
             tell(count)
             if count:
                 empty_since = now
-            if now - begun > timeout:
-                raise NotAtRestError(f"{count} messages on the queue after {timeout:.0f} s")
-            time.sleep(min(POLL_SECONDS, quiet))
+            if now - begun > TIMEOUT_SECONDS:
+                raise NotAtRestError(f"{count} messages on the queue after {now - begun:.0f} s")
+            time.sleep(POLL_SECONDS)
 
     def locations(self) -> dict[str, dict[str, Location]]:
         """Return where each message is, by conversation and message id; none is on the queue."""
@@ -151,28 +139,8 @@ class SoakQueues:
             )
 
 
-class Snapshot(NamedTuple):
-    """Every conversation at one moment (epoch seconds) at which no worker is at any."""
-
-    at: float
-    facts: list[Facts]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SoakResult(Result):
-    """What happened how often, in the order of the table."""
-
-    happened: Mapping[str, int]
-
-    @property
-    def size(self) -> str:
-        """How much was run."""
-        return f"{self.happened['messages']:,} messages, {self.happened['kills']:,} kills"
-
-    @property
-    def operator_needed(self) -> int:
-        """How often the operator had to decide."""
-        return self.happened["recorded by operator"] + self.happened["released by operator"]
+Rest = tuple[float, list[Facts]]
+"""Every conversation at one moment (epoch seconds) at which no worker is at any."""
 
 
 class Soak:
@@ -193,10 +161,9 @@ class Soak:
         self._queues = SoakQueues(aws.sqs, resources.queue_url, resources.dead_letter_queue_url)
         self._processes = FunctionProcesses(cloud.ministack.pid, urlsplit(aws.endpoint).port or 0)
         self._injection = FaultInjection(plan, self._processes, vendors, cloud.dynamodb_proxy)
-        self._operator = Operator(dynamodb_table(aws.dynamodb, resources.table))
-        self._redriven = 0
+        self._operator = OperatorAtDynamoDB(aws.dynamodb, resources.table)
 
-    def run(self) -> SoakResult:
+    def run(self) -> Result:
         """Run it, and judge every rest; the last one is final.
 
         Raises:
@@ -208,23 +175,23 @@ class Soak:
                 self._tell(count)
                 time.sleep(POLL_SECONDS)
         rests = [self._rest()]
-        while self._let_operator_act(rests[-1].facts) and len(rests) < OPERATOR_ROUNDS:
+        while self._let_operator_act(rests[-1][1]) and len(rests) < OPERATOR_ROUNDS:
             rests.append(self._rest())
-        self._put(self._late_duplicates(rests[-1].facts), is_tracked=False)
+        self._put(self._late_duplicates(rests[-1][1]), is_tracked=False)
         return self._result([*rests, self._rest()], FunctionLog(self._cloud.channel.log()))
 
     def _put(self, arrivals: Sequence[Arrival], *, is_tracked: bool = True) -> None:
         with mapping_paused(self._cloud):
             self._queues.put(arrivals, is_tracked=is_tracked)
 
-    def _rest(self) -> Snapshot:
-        self._queues.await_rest(quiet=QUIET_SECONDS, timeout=TIMEOUT_SECONDS, tell=self._tell)
+    def _rest(self) -> Rest:
+        self._queues.await_rest(self._tell)
         now, releases = time.time(), self._operator.releases
         conversations = self._plan.conversations
         facts = collect(
             self._cloud, self._vendors, self._queues.locations(), conversations, releases
         )
-        return Snapshot(now, facts)
+        return now, facts
 
     def _let_operator_act(self, facts: Sequence[Facts]) -> int:
         """Let the operator decide every open send, then redrive; return how many were redriven."""
@@ -235,71 +202,53 @@ class Soak:
             one.key.conversation_id for one in facts if should_redrive(one.evidence(is_final=False))
         }
         with mapping_paused(self._cloud):
-            redriven = self._queues.redrive(again)
-        self._redriven += redriven
-        return redriven
+            return self._queues.redrive(again)
 
     def _late_duplicates(self, facts: Iterable[Facts]) -> list[Arrival]:
         sent = {one.key for one in facts if one.sids}
         again = [one for one in self._plan.conversations if one.key in sent]
         repeated = itertools.islice(itertools.cycle(again), LATE_DUPLICATES)
-        return [Arrival(conversation, 0, is_duplicate=True) for conversation in repeated]
+        return [Arrival(conversation, 0) for conversation in repeated]
 
     def _tell(self, count: int) -> None:
         arrivals = len(self._plan.arrivals)
         self._on_progress(max(0, arrivals - count), arrivals)
 
-    def _result(self, rests: Sequence[Snapshot], log: FunctionLog) -> SoakResult:
-        final, critical = log.completed(rests[-1].facts), log.critical()
-        alarms = [alarm_facts(self._cloud, event, critical[event]) for event in sorted(critical)]
+    def _result(self, rests: Sequence[Rest], log: FunctionLog) -> Result:
+        final = log.completed(rests[-1][1])
         # The violations at any rest and at the end, each once.
         found = [v for at, facts in rests for v in reconcile(log.completed(facts, at))]
         found += reconcile(final, is_final=True)
         once = {(one.subject, one.rules, one.is_unresolved): one for one in found}
-        return SoakResult(
-            violations=(*once.values(), *silent_alarms(alarms)),
-            happened=self._counts(rests, final, log),
+        happened, decisions = self._counts(final, log), self._operator.decisions
+        return Result(
+            violations=tuple(once.values()),
+            size=f"{len(final):,} messages, {happened['kills']:,} kills",
+            operator_needed=decisions[Decision.RECORDED] + decisions[Decision.RELEASED],
+            happened=happened,
         )
 
-    def _counts(
-        self, rests: Sequence[Snapshot], final: Sequence[Facts], log: FunctionLog
-    ) -> dict[str, int]:
-        plan, logged, decisions = self._plan, log.counts(), self._operator.decisions
-        interrupted, cut_short = log.interrupted()
-        dead = sum(location is Location.DEAD for one in final for location in one.messages.values())
-        statuses = [one.record.get("conversation_status") for one in final]
+    def _counts(self, final: Sequence[Facts], log: FunctionLog) -> dict[str, int]:
+        injected, decisions = self._processes.injected, self._operator.decisions
         return {
-            "messages": len(plan.conversations),
-            "arrivals": len(plan.arrivals),  # with duplicates, but not what was redriven
-            "duplicates": sum(arrival.is_duplicate for arrival in plan.arrivals),
+            "duplicates": len(self._plan.arrivals) - len(final),
             "sent": sum(bool(one.sids) for one in final),
-            "refused": statuses.count(Status.FAILED),
-            "kills": self._processes.injected[ProcessFault.KILL],
-            "freezes": self._processes.injected[ProcessFault.FREEZE],
-            "interrupted": interrupted,  # invocations whose process died in the middle of a batch
-            "cut short": cut_short,  # invocations whose process died before the batch began
-            **{f"faults: {fault}": number for fault, number in self._injection.counts().items()},
-            "takeovers": sum(write.from_expired for one in final for write in one.writes),
-            "reconciled": logged[LogEvent.SEND_SETTLED],
-            "unknown": logged[LogEvent.SEND_OUTCOME_UNKNOWN],
+            "kills": injected[ProcessFault.KILL],
+            "freezes": injected[ProcessFault.FREEZE],
+            "failed requests": self._injection.count_failed(),
+            "reconciled": log.count(LogEvent.SEND_SETTLED),
+            "unknown": log.count(LogEvent.SEND_OUTCOME_UNKNOWN),
             "recorded by operator": decisions[Decision.RECORDED],
             "released by operator": decisions[Decision.RELEASED],
-            "dead letters": dead + self._redriven,
-            "dead without reason": sum(
-                one.is_dead_without_reason for rest in rests for one in rest.facts
-            ),
-            "redriven": self._redriven,
-            **{f"critical: {event}": len(lines) for event, lines in log.critical().items()},
         }
 
 
-def run(messages: int, seed: int, on_progress: Callable[[int, int], None]) -> SoakResult:
+def run(messages: int, seed: int, on_progress: Callable[[int, int], None]) -> Result:
     """Run a soak of so many conversations, whose plan the seed decides, and leave nothing behind.
 
     Raises:
         NotAtRestError: Messages stayed on the queue for minutes after the last fault.
         LocalCloudError: The local cloud did not start, or ended.
-        ValueError: There cannot be so many messages.
     """
     plan, vendors = Plan.drawn(messages, seed), FakeVendors()
     with LocalCloud(vendors, workdir=paths.CACHE / "soak") as cloud:
