@@ -6,7 +6,6 @@ What the invariants check at every synth is tested with them.
 import json
 import re
 from dataclasses import fields
-from itertools import product
 from typing import Any
 
 import pytest
@@ -15,8 +14,7 @@ from lambda_src.core import contract
 from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, REQUIRED_VARIABLES, Variable
 from lambda_src.core.settings import Settings
 from stacks.channels.sms import CHANNEL as SMS
-from stacks.channels.whatsapp import CHANNEL as WHATSAPP
-from stacks.config import ChannelNames, LogMetricNames, SharedNames
+from stacks.config import ChannelNames, LogMetricNames
 from stacks.errors import ConfigurationError
 from tests.infra.synthesis import (
     DELIVERY,
@@ -130,17 +128,6 @@ def test_an_unknown_placeholder_is_named() -> None:
         names.fill("{stage}", **place)
 
 
-def test_names_of_channels_and_environments_differ() -> None:
-    """No two channels or environments share a name, except the shared stack's."""
-    seen = []
-    for channel, name in product((WHATSAPP, SMS), ("dev", "prod")):
-        one = ChannelNames(channel, environment(name))
-        seen += [one.stack, one.queue, one.dead_letter_queue, one.function, one.openai_secret]
-        seen += [one.log_metric("Subject").metric_filter, one.alarm("S")]
-    assert len(seen) == len(set(seen))
-    assert "conversations-prod" == SharedNames(environment("prod")).table
-
-
 @pytest.mark.parametrize("stack", STACKS)
 def test_data_is_retained_under_its_logical_ids(stack: str) -> None:
     """Data and confirmed subscriptions keep their logical ids, and in prod data survives a stack.
@@ -153,14 +140,6 @@ def test_data_is_retained_under_its_logical_ids(stack: str) -> None:
     data = [part for part in found.values() if part["Type"] != TOPIC]
     policies = {(part["DeletionPolicy"], part["UpdateReplacePolicy"]) for part in data}
     assert {("RetainExceptOnCreate", "Retain")} == policies
-
-
-def test_messages_go_to_the_alias(templates: Synthesized) -> None:
-    """Each mapping feeds an alias, never the unpublished function."""
-    for alias in templates.resources("WhatsApp", "AWS::Lambda::Alias"):
-        assert "live" == alias["Properties"]["Name"]
-    for mapping in templates.resources("WhatsApp", MAPPING):
-        assert ":live" == mapping["Properties"]["FunctionName"]["Fn::Join"][1][-1]
 
 
 def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
@@ -205,18 +184,6 @@ def test_resources_are_tagged(name: str) -> None:
                 is_map = isinstance(tags, dict)
                 assert expected == (tags if is_map else {tag["Key"]: tag["Value"] for tag in tags})
     assert {"AWS::CloudWatch::Alarm", FUNCTION, *IDENTIFIED - {KEY}} <= tagged
-
-
-def test_trust_policies(dev: Synthesized) -> None:
-    """Only Lambda may assume the functions' roles, and only this account's alarms may publish."""
-    for role in dev.resources("WhatsApp", "AWS::IAM::Role"):
-        (assumed,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-        assert {"Service": "lambda.amazonaws.com"} == assumed["Principal"]
-    policy = dev.properties("Shared", "AWS::SNS::TopicPolicy")["PolicyDocument"]
-    (allowed,) = [item for item in policy["Statement"] if item["Effect"] == "Allow"]
-    own_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    expected = ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish", own_account)
-    assert expected == (allowed["Principal"], allowed["Action"], allowed["Condition"])
 
 
 def test_template_can_set_every_variable() -> None:
