@@ -9,22 +9,21 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from typer.testing import CliRunner
 
 from lambda_src.core import BY_PHONE
-from lambda_src.core.models import RecordKey
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from local import cli, paths, up
 from local.aws import Aws
 from local.channel import record_key
 from local.cloud import LocalCloud
-from local.contexts import EXAMPLE, company_id, example, read_context, with_new_ids
+from local.contexts import EXAMPLE, company_id, read_context, with_new_ids
 from local.demo import run as demo
-from local.demo.scenarios import Checks, Scenario
+from local.demo.scenarios import Checks
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import Alert
 from local.emulator.feed import Changes
@@ -34,7 +33,6 @@ from local.fakes import FaultKind, InboxMessage
 from local.fakes.server import free_port
 from local.fault_injection import FaultControl, FaultRequest, known_faults, rule, targets
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
-from local.screen import Screen
 from local.send import send, send_and_follow
 from local.up import EventMonitor, find_running_cloud, state_file
 from local.up import up as keep_running
@@ -54,7 +52,6 @@ from tests.local.recorded_screen import RecordedScreen
 
 ENDPOINT = "http://127.0.0.1:1"
 ACCOUNT = "0" * 12
-LONG = "word " * 60 + "end"
 ALL = dict.fromkeys(("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"), "made-up")
 
 
@@ -270,14 +267,6 @@ def test_configuration_is_the_local_clouds(monkeypatch: pytest.MonkeyPatch, tmp_
     assert keys[0] != keys[1]
 
 
-def test_sentences_are_not_wrapped_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
-    """A long sentence and a long error are one line each; the error goes to standard error."""
-    screen = Screen()
-    screen.say(LONG)
-    screen.error(LONG)
-    assert (f"  {LONG}\n", f"{LONG}\n") == capsys.readouterr()
-
-
 class Log:
     """A log group and its reader."""
 
@@ -410,10 +399,7 @@ EMPTY: Any = []
     [
         lambda: False,
         lambda: EMPTY,
-        lambda: EMPTY[0],
-        lambda: dict(EMPTY)["message_sid"],
         lambda: NOTHING.sid,
-        lambda: NOTHING["sid"],
     ],
 )
 def test_demo_names_wrong_claims(screen: RecordedScreen, condition: Callable[[], object]) -> None:
@@ -426,17 +412,6 @@ def test_demo_names_wrong_claims(screen: RecordedScreen, condition: Callable[[],
     assert 1 == demo.report(screen, checks)
     assert ["stones swim"] == checks.failed
     assert "✗ stones swim" in screen.text()
-
-
-def test_a_failed_first_message_ends_the_demo(
-    screen: RecordedScreen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other scenarios, which could only fail too, are skipped."""
-    checks, none = Checks(screen), cast("Any", None)
-    monkeypatch.setattr(demo, "delivery", lambda each: each.checks.check("sent", lambda: False))
-    demo.run_scenarios(Scenario(none, none, screen, checks))
-    assert ["sent"] == checks.failed
-    assert "the other scenarios are skipped" in screen.text()
 
 
 @pytest.mark.parametrize(
@@ -455,17 +430,6 @@ def test_unreadable_context_is_an_error(tmp_path: Path, content: bytes | None, e
         path.write_bytes(content)
     with pytest.raises(LocalCloudError, match=error):
         read_context(path)
-
-
-def test_a_context_is_sent_unchanged_and_an_example_in_its_own_conversation() -> None:
-    """A file's text is sent as it is; of an example conversation and recipient are replaced."""
-    original = EXAMPLE.read_text("utf-8")
-    assert original == read_context(EXAMPLE)
-    varied = example("whatsapp", conversation_id="c", recipient="+447700900199")
-    assert RecordKey("+447700900199", "c") == record_key(varied)
-    data = "company_data_payload"
-    assert json.loads(original)[data] == json.loads(varied)[data]
-    assert "demo-company" == company_id(varied) == company_id(original)
 
 
 @pytest.mark.parametrize("name", ["whatsapp", "whatsapp-free-text", "sms", "email"])
