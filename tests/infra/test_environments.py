@@ -8,17 +8,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
-from lambda_src.core.contract import Variable
+from lambda_src.core.contract import METRICS_NAMESPACE, Variable
 from stacks.config.environments import RETENTION_DAYS, load_environment
 from stacks.errors import ConfigurationError
-from tests.infra.synthesis import CONTEXT, STACKS, Synthesized, environment, synthesize
+from tests.infra.synthesis import CHANGED, CONTEXT, STACKS, Synthesized, environment, synthesize
 
 FUNCTION = "AWS::Lambda::Function"
 ALL = CONTEXT["environments"]
 LISTED = "give one of dev, prod, staging, as in `-c env=dev`"
 NO_ENVIRONMENTS: tuple[object, ...] = (None, {}, "dev")
 NAMES = "1 to 16 lower-case letters and digits"
-ASSISTANTS_URL = "https://assistants.example.com/v1"
 IN_DEV = "environment 'dev' in cdk.json:\n  "
 
 
@@ -166,43 +165,34 @@ def _processor(synthesized: Synthesized) -> Any:
 
 @pytest.fixture(scope="module")
 def changed() -> Synthesized:
-    """Return the templates with other values of all these keys."""
-    return synthesize(
-        account="111122223333",
-        region="eu-west-1",
-        deletion_protection=True,
-        function_runtime="python3.14",
-        function_architecture="x86_64",
-        function_memory_mb=1_024,
-        function_timeout_seconds=240,
-        snap_start=True,
-        batch_size=3,
-        log_level="DEBUG",
-        assistants_base_url=ASSISTANTS_URL,
-        conversation_retention_days=45,
-    )
+    """Return the templates with other values."""
+    return synthesize(**CHANGED)
 
 
 def test_function_keys(dev: Synthesized, changed: Synthesized) -> None:
     """Runtime, architecture, memory, timeout, SnapStart and variables are the environment's."""
     function, variables = _processor(changed), changed.variables()
     assert ("python3.14", ["x86_64"]) == (function["Runtime"], function["Architectures"])
-    assert (1_024, 240) == (function["MemorySize"], function["Timeout"])
+    assert (1_024, 900) == (function["MemorySize"], function["Timeout"])
     assert {"ApplyOn": "PublishedVersions"} == function["SnapStart"]
     assert "SnapStart" not in _processor(dev)
-    assert ("3", "DEBUG") == (variables[Variable.MAX_CONCURRENCY], variables[Variable.LOG_LEVEL])
-    assert ASSISTANTS_URL == variables[Variable.ASSISTANTS_BASE_URL]
+    assert ("1", "DEBUG") == (variables[Variable.MAX_CONCURRENCY], variables[Variable.LOG_LEVEL])
+    assert CHANGED["assistants_base_url"] == variables[Variable.ASSISTANTS_BASE_URL]
     assert "45" == variables[Variable.CONVERSATION_RETENTION_DAYS]
-    assert 3 == changed.properties("WhatsApp", "AWS::Lambda::EventSourceMapping")["BatchSize"]
+    mapping, *_ = changed.resources("WhatsApp", "AWS::Lambda::EventSourceMapping")
+    assert 1 == mapping["Properties"]["BatchSize"]
+
+
+def test_template_can_set_every_variable(changed: Synthesized) -> None:
+    """An environment with addresses of its own and a retention sets all variables."""
+    assert {*Variable, METRICS_NAMESPACE} == set(changed.variables())
 
 
 def test_account_and_region(changed: Synthesized) -> None:
     """The stacks of an environment go to its account and region."""
     places = {changed.artifact(stack)["environment"] for stack in STACKS}
-    assert {"aws://111122223333/eu-west-1"} == places
-    assert "arn:aws:secretsmanager:eu-west-1:111122223333:secret:" in str(
-        changed.template("WhatsApp")
-    )
+    assert {"aws://111122223333/cn-north-1"} == places
+    assert ":secretsmanager:cn-north-1:111122223333:secret:" in str(changed.template("WhatsApp"))
 
 
 def test_deletion_protection(dev: Synthesized, changed: Synthesized) -> None:

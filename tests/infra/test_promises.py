@@ -19,6 +19,7 @@ from stacks.errors import ConfigurationError
 from tests.infra.synthesis import (
     DELIVERY,
     ENVIRONMENTS,
+    EVERYTHING,
     STACKS,
     Synthesized,
     environment,
@@ -186,17 +187,6 @@ def test_resources_are_tagged(name: str) -> None:
     assert {"AWS::CloudWatch::Alarm", FUNCTION, *IDENTIFIED - {KEY}} <= tagged
 
 
-def test_template_can_set_every_variable() -> None:
-    """An environment with addresses of its own and a retention sets all variables."""
-    synthesized = synthesize(
-        openai_base_url="https://eu.api.openai.com/v1",
-        assistants_base_url="https://assistants.example.com/v1",
-        conversation_retention_days=30,
-        delivery_webhook=True,
-    )
-    assert {*Variable, METRICS_NAMESPACE} == set(synthesized.variables())
-
-
 @pytest.mark.parametrize("keys", [("delivery_webhook",), ("delivery_sweep",), (*DELIVERY,)])
 @pytest.mark.parametrize("stack", STACKS)
 def test_delivery_events_only_add(stack: str, keys: tuple[str, ...]) -> None:
@@ -204,11 +194,9 @@ def test_delivery_events_only_add(stack: str, keys: tuple[str, ...]) -> None:
 
     Queues and worker come with either key. The scheduled job is always there, for drafts.
     """
-    none: dict[str, Any] = dict.fromkeys(DELIVERY, False)
-    off, on = (
-        synthesize(**none | dict.fromkeys(given, True)).template(stack) for given in ((), keys)
-    )
-    assert synthesize().template(stack) == off
+    assert not environment().has_delivery_events
+    changes: dict[str, Any] = dict.fromkeys(keys, True)
+    off, on = (each.template(stack) for each in (synthesize(), synthesize(**changes)))
     assert not re.search("DeliveryEvents|OldestLookup|EVENTS_|Callbacks", json.dumps(off))
     functions = [r["Properties"] for r in on["Resources"].values() if r["Type"] == FUNCTION]
     roles = {each["FunctionName"].split("-")[1] for each in functions}
@@ -239,15 +227,15 @@ def test_settings_read_the_contracts_variables_only() -> None:
 
 def test_everything_at_rest_is_encrypted_with_the_key(dev: Synthesized) -> None:
     """Queues, table, topic and log are encrypted with the environment's key, if it has one."""
-    with_key = synthesize(customer_managed_key=True)
-    for stack, kind, property_name, number in (
-        ("WhatsApp", QUEUE, "KmsMasterKeyId", 2),
-        ("Shared", QUEUE, "KmsMasterKeyId", 1),
-        ("Shared", TOPIC, "KmsMasterKeyId", 1),
-        ("WhatsApp", LOG_GROUP, "KmsKeyId", 3),
-        ("Shared", TABLE, "SSESpecification", 1),
+    with_key = synthesize(**EVERYTHING)
+    for stack, kind, property_name in (
+        ("WhatsApp", QUEUE, "KmsMasterKeyId"),
+        ("Shared", QUEUE, "KmsMasterKeyId"),
+        ("Shared", TOPIC, "KmsMasterKeyId"),
+        ("WhatsApp", LOG_GROUP, "KmsKeyId"),
+        ("Shared", TABLE, "SSESpecification"),
     ):
         resources = with_key.resources(stack, kind)
         keys = [str(resource["Properties"][property_name]) for resource in resources]
-        assert [True] * number == ["EncryptionKey" in key for key in keys]
+        assert {True} == {"EncryptionKey" in key for key in keys}
     assert [] == dev.resources("Shared", KEY)

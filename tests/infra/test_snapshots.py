@@ -9,7 +9,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tests.infra import synthesis
-from tests.infra.synthesis import DELIVERY, ENVIRONMENTS, STACKS, Synthesized
+from tests.infra.synthesis import ENVIRONMENTS, EVERYTHING, STACKS, Synthesized
 from tests.infra.test_monitoring import DASHBOARD, dashboard_body
 
 PARTS = (
@@ -31,14 +31,8 @@ HASH = re.compile(r"(?<=CurrentVersion[0-9A-F]{8})[0-9a-f]{32}|[0-9a-f]{64}(?=\.
 @pytest.mark.parametrize("part", [*PARTS, LOG_ALARMS])
 def test_part(part: str, json_snapshot: SnapshotAssertion) -> None:
     """A part of a stack has the reviewed resources, with everything that can be switched on."""
-    synthesized = synthesis.synthesize(
-        alert_email="on-call@example.com",
-        customer_managed_key=True,
-        email_identities={"demo-company": ["mail.example.com", "sales@example.org"]},
-        **DELIVERY,
-    )
-    stack = IN_ANOTHER_STACK.get(part, "WhatsApp")
-    resources = _resources(synthesized.template(stack))
+    template = synthesis.synthesize(**EVERYTHING).template(IN_ANOTHER_STACK.get(part, "WhatsApp"))
+    resources = _resources(template)
     assert json_snapshot == {name: r for name, r in resources.items() if part == _part_of(name)}
 
 
