@@ -50,28 +50,6 @@ def _read(record: dict[str, Any]) -> LedgerRecord:
 # --- written records
 
 
-def test_a_first_record_has_lease_context_and_documented_attributes() -> None:
-    """Owner, attempt, lease and time are read as they were written."""
-    record = items.new_record(CONTEXT, HELD_LEASE, "1.2.3")
-    assert LEDGER_RECORD == _read(record)
-    stored = deserialize(serialize(record))
-    expected = {
-        "primary_channel": contexts.RECIPIENT,
-        "conversation_id": contexts.CONVERSATION,
-        "conversation_status": "processing",
-        "task_complete": 0,
-        "messages": [],
-        "hand_off_to_human": False,
-        "function_call": False,
-        "processor_version": "1.2.3",
-        "router_version": "2.4.0",
-        "created_at": "2027-01-15T08:00:00.000+00:00",
-        "updated_at": "2027-01-15T08:00:00.000+00:00",
-    }
-    assert expected == {name: stored[name] for name in expected}
-    assert set(CONTEXT.attributes) <= set(stored)
-
-
 def test_the_context_cannot_overwrite_the_ledger() -> None:
     """A field of the context object with a ledger's name is not the ledger's."""
     context = replace(CONTEXT, attributes={"conversation_status": "x", "lease_owner": "x"})
@@ -214,15 +192,6 @@ def _containers(value: Any, depth: int = 1) -> Iterator[tuple[int, Any]]:
             yield from _containers(part, depth + 1)
 
 
-@given(st.dictionaries(st.text(min_size=1), json_values, max_size=4))
-def test_any_json_can_be_stored(value: dict[str, Any]) -> None:
-    """It keeps its top-level names, and DynamoDB accepts every name."""
-    returned = _stored(value)
-    assert list(value) == list(returned)
-    names = [name for _, part in _containers(returned) if isinstance(part, dict) for name in part]
-    assert all(0 < len(name.encode()) <= 65_535 for name in names)
-
-
 @pytest.mark.parametrize(
     ("name", "is_valid"),
     [
@@ -275,19 +244,6 @@ def test_deep_nesting_is_stored_as_text(levels: int) -> None:
         unfolded = json.loads(unfolded) if isinstance(unfolded, str) else unfolded["deeper"]
         count += not isinstance(unfolded, str)
     assert levels == count
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("", 0), ("é" * 100, 200), (True, 1), (None, 1), (0, 3), (-12.85, 4), (10**38 - 1, 21),
-        ([], 3), ({}, 3), ([[0, 0, 0]], 19), ({"né": "x"}, 8),
-    ],
-)  # fmt: skip
-def test_sizes_are_dynamodbs(value: object, expected: int) -> None:
-    """Bytes of text and names, two digits a byte, three for a container and one per element."""
-    assert not exceeds_size(4 + expected, {"name": value})
-    assert exceeds_size(4 + expected - 1, {"name": value})
 
 
 def size_of(typed: dict[str, Any]) -> int:
