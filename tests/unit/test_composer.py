@@ -1,6 +1,5 @@
 """Composing the message: what the AI is asked, with what secrets and time, and what is valid."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from lambda_src.core.ai.request import (
     Deadline,
-    prompt,
     read_variables,
 )
 from lambda_src.core.contract import Status
@@ -303,13 +301,6 @@ def test_the_rest_of_the_answer_is_kept() -> None:
 # --- OpenAI's interface
 
 
-def test_the_prompt_is_json_in_its_own_letters() -> None:
-    """It is not escaped."""
-    context = {"company_name": "Grüß & Söhne", "project_data": {"n": [1, 2.5, None]}}
-    assert context == json.loads(prompt(context))
-    assert "Grüß & Söhne" in prompt(context)
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -386,11 +377,6 @@ def test_a_file_becomes_a_definition_once(files: AssistantFiles, tmp_path: Path)
     assert expected == first
     (tmp_path / "valid.toml").unlink()
     assert first is files.find("valid")
-
-
-def test_the_ids_of_all_files_are_known(files: AssistantFiles) -> None:
-    """For the hint at a misspelled one."""
-    assert ["valid"] == files.names()
 
 
 @pytest.mark.parametrize(

@@ -205,17 +205,6 @@ def test_a_copy_is_no_longer_than_its_message() -> None:
     assert (len(body) + 3, contexts.parser(body)) == (len(copy), contexts.parser(copy))
 
 
-def test_a_review_that_is_asked_for_holds_a_good_draft(runtime: FakeRuntime) -> None:
-    """The AI is asked once."""
-    assert Outcome.HELD is runtime.process(REVIEWED)
-    assert runtime.record.held
-    assert (HoldReason.REVIEW_REQUESTED, ()) == (
-        runtime.record.held.reason,
-        runtime.record.held.problems,
-    )
-    assert 1 == len(runtime.generator.billed)
-
-
 def test_without_a_queue_a_draft_that_would_be_held_fails(runtime: FakeRuntime) -> None:
     """Where a review is asked for, before the AI is paid."""
     runtime.hand_off_queue = None
