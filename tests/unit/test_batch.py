@@ -87,6 +87,18 @@ def test_the_heartbeat_covers_every_message_until_the_last_ends(runtime: FakeRun
     assert ["heartbeat started", "heartbeat stopped", "visibility changed"] == runtime.journal
 
 
+def test_the_heartbeat_stops_if_the_batch_is_aborted(runtime: FakeRuntime) -> None:
+    """An exception that no message may catch ends the heartbeat, too."""
+
+    def exit_process() -> None:
+        raise SystemExit
+
+    runtime.while_generating(exit_process)
+    with pytest.raises(SystemExit):
+        _handle(runtime, _message(runtime, 1))
+    assert ["heartbeat started", "heartbeat stopped"] == runtime.journal
+
+
 # --- concurrency
 
 
