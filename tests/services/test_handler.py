@@ -1,7 +1,6 @@
 """The handler on real adapters: what is sent, recorded and logged, and how each failure ends."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -12,18 +11,12 @@ from tests.support.channel import (
     OPENAI_SECRET,
     RECIPIENT,
     TWILIO_SECRET,
-    Change,
     Channel,
     context,
     expire_send_deadline,
     failing_operation,
     recipient_data,
 )
-
-
-def _request_data(document: dict[str, Any]) -> Any:
-    return document["frontend_payload"]["request_data"]
-
 
 # --- sent messages
 
@@ -73,30 +66,6 @@ def test_a_template_message_is_sent_and_recorded(channel: Channel) -> None:
     assert expected == {name: record[name] for name in expected}
     assert {"project_data", "ai_config", "channel_config", "company_rep"} <= set(record)
     assert {"created_at", "updated_at", "processor_version"} <= set(record)
-
-
-# --- rejected input
-
-REJECTED: dict[str, Change] = {
-    "consent_not_given": lambda d: recipient_data(d).update(comms_consent=False),
-    "record_too_large": lambda d: d["frontend_payload"].update(
-        project_data={"text": "x" * 500_000}
-    ),
-}
-
-
-@pytest.mark.parametrize("code", REJECTED)
-def test_a_rejected_context_is_recorded_and_not_attempted_again(
-    channel: Channel, code: str
-) -> None:
-    """It is logged and reported, with its code, and no vendor is called."""
-    body = context(REJECTED[code])
-    assert [body] == channel.deliver(body)
-    assert ("failed", code) == channel.status()
-    assert "ERROR" == channel.events()[code]["level"]
-    assert [context()] == channel.deliver(context())
-    assert "already_ended" in channel.events()
-    assert 0 == channel.vendor_calls()
 
 
 # --- failing vendors

@@ -1,7 +1,4 @@
-"""Accounts, credentials and configuration that a vendor refuses, and forms of their secrets.
-
-Such a message is retried for days with an alarm, never `failed`.
-"""
+"""Pauses after a refused account, where keys are sent, and the forms of vendors' secrets."""
 
 import json
 
@@ -16,7 +13,6 @@ from lambda_src.services.secrets_manager_service import (
     parse_secret,
     twilio_credentials,
 )
-from local.fakes.faults import Fault
 from tests.support.channel import (
     ACCOUNT,
     API_KEY,
@@ -28,27 +24,6 @@ from tests.support.channel import (
     context,
     recipient_data,
 )
-
-
-@pytest.mark.parametrize(
-    ("vendor", "fault", "code"),
-    [
-        ("openai", "insufficient_quota", "openai_insufficient_quota"),
-        ("twilio", Fault.error(402), "twilio_402"),
-    ],
-)
-def test_a_refused_account_is_retried(
-    channel: Channel, vendor: str, fault: str | Fault, code: str
-) -> None:
-    """With an alarm; once the account is in order, the message is sent."""
-    getattr(channel, vendor).fail_next(fault)
-    assert [context()] == channel.deliver(context())
-    assert ("retry", code) == channel.status()
-    line = channel.events()["vendor_account_refused"]
-    assert ("CRITICAL", code) == (line["level"], line["failure_code"])
-    assert RECIPIENT not in json.dumps(line)
-    assert [] == channel.deliver(context(), receive_count=2)
-    assert 1 == len(channel.phone())
 
 
 @pytest.mark.parametrize("receive_count", [1, 2, 5, 6, 19])

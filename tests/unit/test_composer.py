@@ -362,23 +362,6 @@ def files(tmp_path: Path) -> AssistantFiles:
     return AssistantFiles(tmp_path)
 
 
-def test_a_file_becomes_a_definition_once(files: AssistantFiles, tmp_path: Path) -> None:
-    """Its keys are those of an inline definition; it is cached."""
-    expected = AssistantDefinition(
-        model="model-of-the-day",
-        instructions="Grüße freundlich.",
-        variables={
-            "1": VariableRule("The first name.", 40),
-            "message": VariableRule("The message.", None),
-        },
-        max_output_tokens=300,
-    )
-    first = files.find("valid")
-    assert expected == first
-    (tmp_path / "valid.toml").unlink()
-    assert first is files.find("valid")
-
-
 @pytest.mark.parametrize(
     "assistant_id",
     [

@@ -45,9 +45,6 @@ VARIABLES = f"{ASSISTANT}.variables"
 CHANNEL = f"{COMPANY}.channel_config.whatsapp"
 GUIDANCE = f"{COMPANY}.message_guidance"
 REVIEW = f"{COMPANY}.auto_queue_initial_message"
-DEFINITION_KEYS = (
-    "model, instructions, variables, max_output_tokens, reasoning_effort, verbosity, checks"
-)
 SENDER = f"{CHANNEL}.company_whatsapp_number"
 CREDENTIALS = f"{CHANNEL}.whatsapp_credentials_id"
 IDS = [
@@ -182,21 +179,6 @@ def test_a_problem_has_field_expectation_and_kind(path: str, value: object, expe
     """It reads as a sentence."""
     error = _rejection(changed(path, value, complete()))
     assert f"context_invalid at parse: {path}: {expected}" == str(error)
-
-
-@pytest.mark.parametrize(
-    ("parent", "known", "hint"),
-    [
-        (ASSISTANT, DEFINITION_KEYS, ""),
-        (f"{VARIABLES}.1", "description, max_length", " (did you mean max_length?)"),
-    ],
-)
-def test_a_misspelled_key_of_a_definition_is_an_error(parent: str, known: str, hint: str) -> None:
-    """It would have no effect; the key itself is not quoted, since it is not the schema's."""
-    error = _rejection(changed(f"{parent}.max_lenght", 5, complete()))
-    place = parent.replace(f"{VARIABLES}.1", f"{VARIABLES}.?")
-    (problem,) = error.problems
-    assert f"{place}.?: expected only the keys {known}, found a number{hint}" == str(problem)
 
 
 def test_one_error_lists_all_problems() -> None:

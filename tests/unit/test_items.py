@@ -19,7 +19,7 @@ from lambda_src.services.dynamodb.marshalling import MAX_DEPTH, deserialize, exc
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fakes import ANSWER
-from tests.support.records import HELD_LEASE, LEDGER_RECORD, SENT, failure
+from tests.support.records import HELD_LEASE, LEDGER_RECORD, failure
 from tests.support.runtime import KEY
 from tests.unit.test_context import json_values, nested
 
@@ -87,26 +87,6 @@ def test_a_rejected_record_has_no_lease() -> None:
     expected = replace(EMPTY, status=Status.FAILED, created_at=START, failure_code=rejected.code)
     assert (expected, "request-1") == (_read(record), record["request_id"])
     assert "request_id" not in items.rejected_record(KEY, rejected, None, "1")
-
-
-def test_failures_and_sent_messages_have_their_documented_attributes() -> None:
-    """A failure has code, step and time; the history id, time, role, content and tokens."""
-    assert {
-        "code": "openai_500",
-        "step": "ai",
-        "detail": "",
-        "at": "2027-01-15T08:00:00.000+00:00",
-    } == items.failure_attributes(failure(Status.RETRY, at=START))
-    assert {
-        "message_id": "SM1",
-        "response_id": "resp_1",
-        "timestamp": "2027-01-15T08:00:01.000+00:00",
-        "role": "assistant",
-        "content": json.dumps(dict(ANSWER.variables)),
-        "prompt_tokens": 120,
-        "completion_tokens": 40,
-        "total_tokens": 160,
-    } == items.history_entry(SENT.vendor_id, SENT.answer, SENT.sent_at)
 
 
 def test_whatever_can_be_parsed_can_be_stored() -> None:
