@@ -316,6 +316,8 @@ def test_an_api_key_is_checked_and_stored(operator: OperatorChannel) -> None:
     assert "twilio_20003" in "".join(operator.refused(*call, answer=text).split())
     operator.channel.twilio._logins[key] = ACCOUNT, secret
     try:
+        another = json.dumps(value | {"twilio_account_sid": f"AC{'9' * 32}"})
+        assert "the account is missing" in operator.refused(*call, answer=another)
         operator.succeed(*call, answer=text)
         assert value == stored(operator, TWILIO_SECRET)
         (row,) = operator.succeed("secrets", "check", TWILIO_SECRET)

@@ -154,6 +154,17 @@ def test_a_late_opt_out_suppresses(callbacks: Callbacks, sid: str, is_full: bool
         callbacks.send("another")
 
 
+def test_an_event_beyond_a_full_history_changes_nothing(callbacks: Callbacks, sid: str) -> None:
+    """The first failure and its code stay."""
+    _fill_history(callbacks)
+    callbacks.channel.set_fields(delivery_error_code="63100")
+    callbacks.report("failed", sid, ErrorCode="63101")  # ends the scheduled lookups
+    before = callbacks.channel.record()
+    callbacks.report("failed", sid, ErrorCode="63102")
+    assert before == callbacks.channel.record()
+    assert ("failed", "63100") == callbacks.delivery()
+
+
 def _fill_history(callbacks: Callbacks) -> None:
     entries = [{"status": "sent", "at": "x", "error_code": str(code)} for code in range(20)]
     callbacks.channel.set_fields(delivery_events=entries, delivery_status="failed")

@@ -246,6 +246,10 @@ def test_a_channel_may_lack_callbacks_or_lookups(
         with pytest.raises(ConfigurationError, match="no callbacks, vendor events or"):
             callbacks.worker()
         return
+    with monkeypatch.context() as patch:
+        patch.delenv("SECRET_PREFIXES")
+        with pytest.raises(ConfigurationError, match="SECRET_PREFIXES: missing or empty"):
+            callbacks.worker()
     assert 0 == callbacks.work(REQUEST)
     expected = "delivered" if missing == "callbacks" else "queued"
     assert (expected, None) == callbacks.delivery()
