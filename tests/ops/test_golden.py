@@ -106,6 +106,7 @@ def test_a_draft_that_is_not_sent_fails_the_case(
         ({"context": 5}, "context: expected the path of a context object, or the object itself"),
         ({"context": "gone.json"}, "context: gone.json: expected a readable file, found No such"),
         ({"expect": {"min_lenght": 5}}, "found a number (did you mean min_length?)"),
+        ({"expect": {"must_contain": [" "]}}, "expect.must_contain.0: expected a non-empty str"),
         ({"expect": {"min_length": 5, "max_length": 4}}, "max_length to be at least min_length"),
         (
             {"overrides": {"frontend_payload": {"recipient_data": {"comms_consent": False}}}},
