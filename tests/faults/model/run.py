@@ -49,8 +49,9 @@ KILLED_RECONCILING = "wait_for_queue; deliver 1; kill_at -1 {reconciling}"
 LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
 # Two messages of one text are sent in another order than their intents, and no answer arrives.
 SWAPPED = (
-    "write_badly 2 0; deliver 1; run_to -1 after:store.record_intent; wait 1; deliver 1; "
-    "fail_at -1 sender.send accepted-answer-lost; fail_at -2 sender.send accepted-answer-lost"
+    "arrive 0; arrive 1; write_badly 2 0; deliver 1; run_to -1 after:store.record_intent; "
+    "deliver 1; fail_at -1 sender.send accepted-answer-lost; "
+    "fail_at -2 sender.send accepted-answer-lost"
 )
 # A call goes wrong in the same way again and again.
 DOWN = "; ".join(3 * ["fail_at {worker} {fault}"])
