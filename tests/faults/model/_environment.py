@@ -485,13 +485,7 @@ class ModelEnvironment:
         self._put_rebuilt(key)
 
     def do_queue_approved(self, loses_answers: int) -> None:
-        """Let the scheduled job queue what was approved, once it is due.
-
-        Perhaps it does not learn that it did.
-        """
-        if not self.has_approved:
-            raise NothingToDo
-        self.clock.advance(max(0.0, min(self._approved_since()) - self.clock()) + 1)
+        """Let the scheduled job queue what is due, perhaps without learning that it did."""
         self._loses_answers = bool(loses_answers)
         with suppress(*(ProcessingError,)[: bool(loses_answers)]):
             self._job.run(self.clock() + FUNCTION_TIMEOUT)
@@ -504,9 +498,11 @@ class ModelEnvironment:
 
     def queue_due_approvals(self) -> bool:
         """Let the scheduled job queue what was approved, and return whether it did."""
+        if not self.has_approved:
+            return False
+        self.clock.advance(max(0.0, min(self._approved_since()) - self.clock()) + 1)
         before = len(self.queue.messages)
-        with suppress(NothingToDo):
-            self.do_queue_approved(0)
+        self.do_queue_approved(0)
         return len(self.queue.messages) > before
 
     @property

@@ -66,6 +66,8 @@ TWO_DECIDE = "show 0 {which}; show 1 {which}; decide 0 {decision} {killed}; deci
 # An operator decides about what they saw before the template changed, and another one approved it.
 DECIDED_STALE = "show 0 {which}; show 1 {which}; change_template; decide 1 {decision} 0; "
 DECIDED_STALE += "wait_for_queue; deliver 1; finish -1; decide 0 {other} 0"
+# The scheduled job runs now, and when the message of an approval of now is due.
+RUNS_OF_THE_JOB = "queue_approved 0; wait 601; queue_approved {loses_answer}"
 # A worker is killed, or its write goes wrong, when it holds a draft or hands it off.
 KILLED_HOLDING = "write_badly 2 {flaw}; wait_for_queue; deliver 1; kill_at -1 {holding}"
 
@@ -110,7 +112,7 @@ MOVES = {
         *("advance {worker} {turn} {pieces}", "finish {worker}", "apply_late {which}"),
         *("catch_up", "post {which} {kept}; work 2; finish events"),
         *("look_up; work 10; {ending}", "decide {person} {decision} {killed}", "expire"),
-        *("repeat {person}", "queue_approved {loses_answer}"),
+        *("repeat {person}", RUNS_OF_THE_JOB),
     ),
     "duplicate": ("duplicate {which}", "redeliver {worker}; run_to -1 {stop}"),
     "slow": ("wait {seconds}", OVERTAKEN, OUTLASTED),
