@@ -26,6 +26,7 @@ from stacks.packaging.lambda_package import (
     requested_target,
 )
 from stacks.shared_stack import SharedStack
+from stacks.template_validation import TemplateValidation
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 
@@ -54,7 +55,7 @@ def build(app: App, environment: Environment, package: LambdaPackage) -> None:
 
 def main() -> None:
     """Synthesize the environment of context `env`; exit with one message if that fails."""
-    app = App()
+    app = App(builtin_cloud_formation_validation=False)  # TemplateValidation does it
     context = app.node.try_get_context
     try:
         environment = load_environment(context("environments"), context("env"))
@@ -64,6 +65,7 @@ def main() -> None:
             target, project=PROJECT_ROOT, additions=Additions(services=services)
         )
         build(app, environment, package)
+        Validations.of(app).add_plugins(TemplateValidation(PROJECT_ROOT / ".build" / "validated"))
     except SynthesisError as error:
         sys.exit(f"error: {error}")
     _synthesize(app)

@@ -13,7 +13,7 @@ from stacks.invariants import attach_rules
 
 
 class HandOffQueue(Construct):
-    """Encrypted, TLS-only queue that tells other systems about held drafts.
+    """Encrypted, TLS-only queue that informs other systems about held drafts.
 
     The record decides about a draft, so a copy may be read, kept or lost without any effect. It
     expires after 14 days. There is no dead-letter queue: a copy that was received a few times is

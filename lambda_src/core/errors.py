@@ -94,7 +94,7 @@ class InvalidAnswer(PermanentFailure):
     """The AI's answer cannot be sent: the AI is asked once more, then the draft is held.
 
     Attributes:
-        problems: What the AI is told about it, and the operator; they may quote the answer, which
+        problems: What the AI and the operator are shown; they may quote the answer, which
             the detail does not.
         answer: The answer; its text may be empty.
     """

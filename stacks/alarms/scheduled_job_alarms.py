@@ -42,7 +42,7 @@ OLDEST_LOOKUP = AlarmRule(
 
 
 def oldest_held_draft(hours: int) -> AlarmRule:
-    """Return the rule about drafts that nobody has decided about for that many hours.
+    """Return the rule about drafts without a decision for that many hours.
 
     It is not about the hand-off queue, whose age leaves out messages that were received often.
     """

@@ -151,7 +151,7 @@ def callbacks_are_received(assembly: Assembly) -> Iterator[Finding]:
     remedy="Use `VendorTopic` as it is, and let the vendor publish with `allow_publish`.",
 )
 def vendor_events_are_authentic(assembly: Assembly) -> Iterator[Finding]:
-    """A vendor's events are not signed: whoever can put them on the queue changes records."""
+    """A vendor's events are not signed: every sender to the queue can change records."""
     fed = [each.queue for each in consumers(assembly) if each.function.is_processor]
     topics = [each for each in assembly.resources(TOPIC) if any(_subscribed(assembly, each, fed))]
     for queue in fed:

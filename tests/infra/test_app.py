@@ -5,14 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from aws_cdk import Stack
+from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from cfnlint.api import lint  # type: ignore[import-untyped]  # it ships no types
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # the same
 
 from app import build
+from stacks import template_validation
 from stacks.errors import ConfigurationError
 from stacks.packaging.lambda_package import requested_target
+from stacks.template_validation import TemplateValidation
 from tests.infra import synthesis
 from tests.infra.synthesis import STACKS, Synthesized, environment, stub_package
 
@@ -61,6 +64,28 @@ def test_cdk_nag_is_active() -> None:
         app.synth()
     report = (Path(app.outdir) / "validation-report.json").read_text()
     assert "Planted/Topic/Resource" in report
+
+
+def test_templates_without_findings_are_validated_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CDK's engine starts again only for templates that have not passed; a finding stops."""
+
+    def synth(seconds: int) -> None:
+        context = {"@aws-cdk/core:validateAgainstDefaultRules": True}
+        app = App(context=context, builtin_cloud_formation_validation=False)
+        Validations.of(app).add_plugins(TemplateValidation(tmp_path / "passed"))
+        sqs.CfnQueue(Stack(app, "Planted"), "Queue", message_retention_period=seconds)
+        app.synth()
+
+    synth(60)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="MessageRetentionPeriod"):
+            synth(59)
+    monkeypatch.setattr(template_validation, "CloudFormationValidatePlugin", None)
+    synth(60)
+    with pytest.raises(RuntimeError, match="CloudFormation Validate"):
+        synth(61)
 
 
 @pytest.mark.parametrize(("name", "stack", "changes"), TEMPLATES)

@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
-from lambda_src.core.drafts.facts import leaf_texts, unsupported_facts, visible
+from lambda_src.core.drafts.facts import KnownFacts, leaf_texts, visible
 from lambda_src.core.models import (
     Answer,
     AssistantDefinition,
@@ -75,7 +76,8 @@ def check_texts(
         )
         results.append(_result("must_not_say", (f"says {_quote(phrase)}" for phrase in found)))
     if rules.facts_only:
-        facts = unsupported_facts(texts, _input_texts(context, definition))
+        known = _known_facts(context, definition)
+        facts = (fact for text in texts for fact in known.unsupported(text))
         problems = (
             f"has the {fact.kind} {_quote(fact.text)}, which is not in the input" for fact in facts
         )
@@ -88,8 +90,8 @@ def moderation_result(categories: tuple[str, ...]) -> CheckResult:
     return _result("moderation", (f"was flagged as {category}" for category in categories))
 
 
-def _input_texts(context: ContextObject, definition: AssistantDefinition) -> list[str]:
-    """Return all texts that the AI was given, whose facts a draft may state.
+def _known_facts(context: ContextObject, definition: AssistantDefinition) -> KnownFacts:
+    """Return the facts of all texts that the AI was given, which a draft may state.
 
     They are the subject, the names, the company's fields and address, its guidance, and the
     assistant's instructions with the descriptions of its variables. A text of the subject that
@@ -99,14 +101,14 @@ def _input_texts(context: ContextObject, definition: AssistantDefinition) -> lis
     trusted = (definition.instructions, *definition.checks.must_say, *descriptions)
     subject = leaf_texts(context.prompt_context)
     data = [text for text in subject if not _ADDRESSES_AI.search(text)]
-    return [*data, context.guidance, context.sender, *trusted]
+    return KnownFacts.of([*data, context.guidance, context.sender], trusted)
 
 
 def _signs_of_injection(texts: Sequence[str], instructions: str) -> Iterator[str]:
     if any(_MARKUP.search(text) for text in texts):
         yield "contains markup"
     said = comparable("\n".join(texts)).split()
-    own = f" {comparable(instructions)} "
+    own = f" {_comparable_once(instructions)} "
     passages = (said[at : at + PASSAGE_WORDS] for at in range(len(said) - PASSAGE_WORDS + 1))
     if any(f" {' '.join(passage)} " in own for passage in passages):
         yield "repeats its instructions"
@@ -115,6 +117,10 @@ def _signs_of_injection(texts: Sequence[str], instructions: str) -> Iterator[str
 def comparable(text: str) -> str:
     """Return a text as phrases are compared: without case, spacing and what is not visible."""
     return " ".join(visible(text).casefold().split())
+
+
+_comparable_once = lru_cache(maxsize=100)(comparable)
+"""For instructions, which are the same for many messages."""
 
 
 def _result(name: str, problems: Iterator[str]) -> CheckResult:

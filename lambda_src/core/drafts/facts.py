@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -92,21 +92,19 @@ class KnownFacts:
         self._known = known
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> KnownFacts:
+    def of(cls, texts: Iterable[str], constant_texts: Iterable[str] = ()) -> KnownFacts:
         """Read the input.
 
         Args:
             texts: The strings and numbers of the input, as of `leaf_texts`.
+            constant_texts: Texts of the input that are the same for many messages, such as
+                instructions. They are read once.
         """
         known: set[_Key] = set()
         dates: set[_Date] = set()
-        for text in texts:
-            reader = _Reader(text)
-            for found in reader.found:
-                known.update(found.supports)
-                dates.update(found.dates)
-            for number in reader.numbers():
-                known.update(_number_keys(number))
+        for keys, days in (*map(_supported, texts), *map(_supported_once, constant_texts)):
+            known |= keys
+            dates |= days
         years = {int(str(key[1])) for key in known if key[0] == _NUMBER and _is_year(key[1])}
         known.update(_date_keys(dates, years))
         return cls(frozenset(known))
@@ -118,12 +116,6 @@ class KnownFacts:
             Fact(each.kind, each.text) for each in found if self._known.isdisjoint(each.readings)
         )
         return tuple(dict.fromkeys(facts))
-
-
-def unsupported_facts(texts: Iterable[str], input_texts: Iterable[str]) -> list[Fact]:
-    """Return the facts of texts that no text of the input supports, in order."""
-    known = KnownFacts.of(input_texts)
-    return [fact for text in texts for fact in known.unsupported(text)]
 
 
 # --- what is found -----------------------------------------------------------------------------
@@ -160,6 +152,17 @@ class _Found:
     dates: tuple[_Date, ...] = ()
 
 
+def _supported(text: str) -> tuple[frozenset[_Key], frozenset[_Date]]:
+    """Return what a text of the input supports, and its dates."""
+    reader = _Reader(text)
+    keys = {key for found in reader.found for key in found.supports}
+    keys.update(key for number in reader.numbers() for key in _number_keys(number))
+    return frozenset(keys), frozenset(day for found in reader.found for day in found.dates)
+
+
+_supported_once = lru_cache(maxsize=100)(_supported)
+
+
 def _number_keys(value: Decimal) -> Iterator[_Key]:
     """Yield what a number without a unit supports: any currency, and a share as a percentage."""
     yield (_NUMBER, value)
@@ -178,6 +181,7 @@ _INVISIBLE = re.compile(
 # WhatsApp and mail programs show *500* € as 500 € in bold.
 _EMPHASIS = re.compile(r"(?<![\w*`/@=&?#%.:-])[*_`]++(?=\S)|(?<=[^\s*_`])[*_`]++(?![\w/@=&?#-])")
 _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
+_SPACES = dict.fromkeys(map(ord, f"{_LINE_ENDS}\t"), " ")
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _LETTER = r"[^\W_]"
 _JAPANESE = re.compile(f"[{_CJK}]")
@@ -191,14 +195,15 @@ def visible(text: str) -> str:
     """Return the text after NFKC, without invisible characters and marks of emphasis."""
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
-    text = "".join(
-        each
-        for each in text
-        if each.isprintable()
-        or each in _LINE_ENDS
-        or each == "\t"
-        or unicodedata.category(each) not in _INVISIBLE_CATEGORIES
-    )
+    if not text.translate(_SPACES).isprintable():
+        text = "".join(
+            each
+            for each in text
+            if each.isprintable()
+            or each in _LINE_ENDS
+            or each == "\t"
+            or unicodedata.category(each) not in _INVISIBLE_CATEGORIES
+        )
     return _EMPHASIS.sub("", unicodedata.normalize("NFKC", text))
 
 
@@ -218,9 +223,13 @@ def _plain(character: str) -> str:
 
 def _simplified(text: str) -> str:
     """Return a text of the same length with one character for all spaces, all dashes, and so on."""
-    text = text if text.isascii() else "".join(map(_plain, text))
-    text = text.translate({ord("\t"): " ", ord("~"): "-"} | dict.fromkeys(map(ord, "\r\v\f"), "\n"))
+    if text.isascii():
+        return text.translate(_PLAIN_ASCII)
+    text = "".join(map(_plain, text)).translate(_PLAIN_ASCII)
     return re.sub(r"(?<=[A-Za-z0-9])\u3002(?=[A-Za-z0-9])", ".", text)
+
+
+_PLAIN_ASCII = str.maketrans("\t~\r\v\f", " -\n\n\n")
 
 
 # --- links and e-mail addresses ----------------------------------------------------------------
@@ -437,9 +446,10 @@ class _Table:
         folded = text.casefold()
         if word := self.words.get(folded):
             return word
-        if symbol := re.search(r"[^\w\s]", folded) if len(folded) > 1 else None:
-            return self.words.get(symbol[0])
-        return None
+        if folded.isalnum() or len(folded) == 1:
+            return None
+        symbol = re.search(r"[^\w\s]", folded)
+        return self.words.get(symbol[0]) if symbol else None
 
 
 @cache
@@ -853,7 +863,7 @@ _BEFORE, _AFTER = r"(?<![12345][.:/-])(?<![:+])", r"(?![12345])(?![:.,/-][12345]
 _D = _DIGITS
 _NOT_IN_NUMBER = rf"(?<!{_D}[./,:-])"
 
-_RULES: tuple[tuple[_Read, str], ...] = (
+_NUMBER_RULES: tuple[tuple[_Read, str], ...] = (
     # 2025-03-03T15:30:00.000+01:00: the time, so that the offset is not read as a time.
     (_read_time, rf"(?<=~t~)(?P<h>2):(?P<i>2)(?::(?P<s>2)(?:[.,]{_D})?)?{_OFFSET}"),
     # 2025-03-03, 2025/03/03
@@ -975,25 +985,36 @@ _RULES: tuple[tuple[_Read, str], ...] = (
         _read_phone,
         rf"(?<!{_D}[ .()/-])(?:\+ ?)?\(?{_D}(?:(?:[ .()/-]{{1,2}}| / ){_D}){{0,19}}",
     ),
-    # Monday the 3rd; lundi 3 à 15h; Mo-Fr; Monday; April
+    # Monday the 3rd; lundi 3 à 15h
     (_read_day, rf"(?P<w>~Ww~)[.,]{{0,2}} ?(?:~D~ )?(?P<a>[12])(?:~O~|\.)(?!{_D})"),
     (
         _read_day,
         rf"(?P<w>~W~)[.,]{{0,2}} (?:~D~ )?(?P<a>[12])(?=[,;)!?\n]|$|\.(?!{_D})| ~TZ~)",
     ),
+)
+_WORD_RULES: tuple[tuple[_Read, str], ...] = (
+    # Mo-Fr; Monday; April
     (_read_weekday_pair, r"(?P<w>~Ww~)\.? ?- ?(?P<w2>~Ww~)"),
     (_read_day, r"(?P<w>~W~)"),
     (_read_month, r"(?P<M>~M~)"),
 )
-"""In the order in which they take tokens from a text."""
+"""In the order in which they take tokens from a text: those of a number, then those of words."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """The rules, for the types of tokens that the table has."""
+    """The rules, for the types of tokens that the table has.
+
+    Attributes:
+        types: The type of a token with these roles.
+        rules: All rules.
+        word_rules: Those that apply to a text without digits, as most texts of an input are.
+        number: A number.
+    """
 
     types: Mapping[frozenset[str], str]
     rules: Sequence[tuple[_Read, re.Pattern[str]]]
+    word_rules: Sequence[tuple[_Read, re.Pattern[str]]]
     number: re.Pattern[str]
 
 
@@ -1013,7 +1034,8 @@ def _grammar() -> _Grammar:
 
     return _Grammar(
         types,
-        [(read, expanded(pattern)) for read, pattern in _RULES],
+        [(read, expanded(pattern)) for read, pattern in (*_NUMBER_RULES, *_WORD_RULES)],
+        [(read, expanded(pattern)) for read, pattern in _WORD_RULES],
         expanded(rf"(?<!_)(?<!~L~)(?<!~L~-){_NUM}(?!_|~L~)"),
     )
 
@@ -1029,7 +1051,9 @@ class _Reader:
         self.words: list[_Word | None] = []
         self._find_links()
         self._types = self._tokenized()
-        for read, pattern in _grammar().rules:
+        grammar = _grammar()
+        has_digits = re.search(_DIGITS, self._types)
+        for read, pattern in grammar.rules if has_digits else grammar.word_rules:
             self._apply(read, pattern)
 
     def slice(self, start: int, end: int) -> str:
@@ -1057,6 +1081,8 @@ class _Reader:
             yield from _values(self.slice(*match.span()))
 
     def _find_links(self) -> None:
+        if not re.search("://|[@.]", self._plain):
+            return
         for pattern, read in (
             (_URL, _read_url),
             (_EMAIL, _read_email),
@@ -1076,16 +1102,18 @@ class _Reader:
             self._plain = "".join(masked)
 
     def _tokenized(self) -> str:
-        table, types = _table(), []
-        ends: list[int] = []
-        spans = [match.span() for match in table.token.finditer(self._plain)]
+        types: list[str] = []
+        spans = [match.span() for match in _table().token.finditer(self._plain)]
         position = 0
         while position < len(spans):
-            end, word = self._phrase(spans, position)
-            start, stop = spans[position][0], spans[end - 1][1]
+            start, stop = spans[position]
+            if self._plain[start] in "0123456789 ":
+                end, word = position + 1, None
+            else:
+                end, word = self._phrase(spans, position)
+                stop = spans[end - 1][1]
             self.starts.append(start)
             self.words.append(word)
-            ends.append(stop)
             types.append(_type(self._plain[start:stop], word))
             position = end
         self.starts.append(len(self._plain))
@@ -1095,10 +1123,11 @@ class _Reader:
         """Return the longest phrase of the table that begins at a token: its end and its word."""
         table = _table()
         text = self._plain[slice(*spans[position])]
-        best = position + 1, None if text[0] in "0123456789 " else table.look_up(text)
-        if text.casefold() not in table.starts:
+        best = position + 1, table.look_up(text)
+        folded = text.casefold()
+        if folded not in table.starts:
             return best
-        words, end = [text.casefold()], position + 1
+        words, end = [folded], position + 1
         while len(words) < _LONGEST_PHRASE:
             gap = end
             while gap < min(end + 2, len(spans)) and self._plain[slice(*spans[gap])] in ". -":
@@ -1112,12 +1141,16 @@ class _Reader:
         return best
 
     def _apply(self, read: _Read, pattern: re.Pattern[str]) -> None:
-        masked = list(self._types)
+        spans = []
         for match in pattern.finditer(self._types):
             if found := read(_Match(self, match)):
                 self.found += found
-                masked[match.start() : match.end()] = "\0" * (match.end() - match.start())
-        self._types = "".join(masked)
+                spans.append(match.span())
+        if spans:
+            masked = list(self._types)
+            for start, end in spans:
+                masked[start:end] = "\0" * (end - start)
+            self._types = "".join(masked)
 
 
 def _type(text: str, word: _Word | None) -> str:

@@ -31,7 +31,7 @@ class DraftState:
         discarded_threads: Ids of OpenAI's conversations and responses whose answer is not used, and
             that still exist.
         template_id: The template of the draft that an operator has seen.
-        approved_by: Who approved the stored answer; empty: nobody.
+        approved_by: Who approved the stored answer; empty: it is not approved.
         held_id: The id of the draft that waits for an operator; empty: none.
     """
 
