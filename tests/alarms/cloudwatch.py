@@ -34,7 +34,6 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "Lt": operator.lt,
     "LtE": operator.le,
     "Eq": operator.eq,
-    "NotEq": operator.ne,
 }
 """By the name of an alarm's operator, and of the syntax node of metric math."""
 ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -43,7 +42,6 @@ ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-MATH_WORDS = {"AND": "and", "&&": "and", "OR": "or", "||": "or"}
 ALARM_PROPERTIES = {
     *("ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator"),
     *("DatapointsToAlarm", "Dimensions", "EvaluationPeriods", "MetricName", "Metrics", "Namespace"),
@@ -160,7 +158,7 @@ def _evaluate_once(expression: str, metrics: tuple[tuple[str, Series], ...]) -> 
 
 @cache
 def _parse(expression: str) -> ast.expr:
-    python = re.sub(r"\bAND\b|\bOR\b|&&|\|\|", lambda word: f" {MATH_WORDS[word[0]]} ", expression)
+    python = re.sub(r"\b(AND|OR)\b", lambda word: word[0].lower(), expression)
     return ast.parse(python, mode="eval").body
 
 

@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from tests.alarms.cases import ON_CALL
 from tests.alarms.chain import AlarmChain
 from tests.alarms.situations import EVENT_SITUATIONS, SITUATIONS, Lines
-from tests.infra.synthesis import DELIVERY, Synthesized, synthesize
+from tests.infra.synthesis import EVERYTHING, Synthesized, synthesize
 from tests.support.fixtures import *  # noqa: F403 - fixtures
 
 _recorded: dict[str, tuple[str, ...]] = {}
@@ -30,7 +29,7 @@ def lines(request: pytest.FixtureRequest) -> Lines:
 @pytest.fixture(scope="session")
 def deployed() -> Synthesized:
     """Return the sample environment with an alert address, a key and all delivery events."""
-    return synthesize(alert_email=ON_CALL, customer_managed_key=True, **DELIVERY)
+    return synthesize(**EVERYTHING)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from local.emulator.ministack_process import State, decide
 from tests.alarms import cloudwatch
 from tests.alarms.chain import allows
-from tests.alarms.cloudwatch import Alarm, Metric, Metrics, Series, UnsupportedError
+from tests.alarms.cloudwatch import Alarm, Metrics, Series, UnsupportedError
 
 OK, ALARM, INSUFFICIENT = State
 RETAINED = None
@@ -56,22 +56,6 @@ def test_missing_data(
     assert (expected or before) is decide(breaches, 3, needed, missing, before)
 
 
-def test_evaluation_window_slides() -> None:
-    """A data point counts while it is not older than the period, wherever a minute begins."""
-    metrics = Metrics()
-    for minute in (3.5, 8):
-        metrics.put(Metric("Sample", "Sample"), minute, 1)
-    alarm = Alarm(SAMPLE | {"TreatMissingData": "notBreaching"}, metrics)
-    assert [OK, ALARM, OK] == [alarm.state(minute, OK) for minute in (7, 8, 9)]
-
-
-def test_dimensions_identify_metric() -> None:
-    """An alarm without dimensions ignores data points with dimensions."""
-    metrics = Metrics()
-    metrics.put(Metric.of("Sample", "Sample", {"level": "ERROR"}), 1, 5)
-    assert INSUFFICIENT is Alarm(SAMPLE, metrics).state(1, OK)
-
-
 @pytest.mark.parametrize(
     "unknown",
     [{"Unit": "Count"}, {"Statistic": "p99"}, {"ExtendedStatistic": "p99"}],
@@ -93,24 +77,14 @@ SERIES: dict[str, Series] = {
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("a < b", [0, 0, 1, 0]),
-        ("a >= 30", [1, 0, 0, 0]),
         ("a > 15 AND b > 15", [1, 0, 0, 0]),
         ("a > 15 OR b > 15", [1, 1, 1, 0]),
-        ("a > 15 && b > 15 || a == 0", [1, 0, 1, 1]),
-        ("(a != 0)", [1, 1, 0, 0]),
-        ("FILL(c, 0)", [0, 5, 0, 8]),
         ("FILL(c, REPEAT)", [None, 5, 5, 8]),
-        ("DIFF(a)", [None, -10, -20, 0]),
         ("DIFF(c)", [None, None, None, None]),
         ("DIFF(FILL(c, REPEAT))", [None, None, 0, 3]),
-        ("IF(a > 10, a, 7)", [30, 20, 7, 7]),
         ("IF(c > 6, 1, 0)", [0, 0, 0, 1]),
-        ("a + b", [50, None, 20, None]),
         ("100 * a / (a + FILL(b, 0))", [60, 100, 0, None]),
-        ("a - 2 * a", [-30, -20, 0, 0]),
         ("IF(a < 5, 0, 100 / a)", [100 / 30, 5, 0, 0]),
-        ("IF(FILL(c, 0) > 0 AND FILL(b, 0) < 1, 1, 0)", [0, 1, 0, 1]),
     ],
 )
 def test_metric_math(expression: str, expected: Series) -> None:
@@ -120,10 +94,7 @@ def test_metric_math(expression: str, expected: Series) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    [
-        *("", "a +", "a % b", "SUM(METRICS())", "RATE(a)", "FILL(a, LINEAR)", "unknown > 1"),
-        "a > b > 1",
-    ],
+    ["a +", "a % b", "RATE(a)", "FILL(a, LINEAR)", "unknown > 1", "a > b > 1"],
 )
 def test_unsupported_metric_math_is_an_error(expression: str) -> None:
     """An expression outside the subset is an error that quotes it."""
@@ -154,17 +125,10 @@ def _is_allowed(*statements: dict[str, Any]) -> bool:
     ("change", "expected"),
     [
         ({}, True),
-        ({"Principal": "*"}, True),
         ({"Principal": {"AWS": "*"}}, True),
-        ({"Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com"]}}, True),
-        ({"Action": ["sns:Subscribe", "SNS:publish"]}, True),
-        ({"Action": "sns:*"}, True),
         ({"Resource": "arn:aws:sns:*:*:alerts"}, True),
         (_condition("StringEquals", "AWS:SourceAccount", ["444455556666", "111122223333"]), True),
-        (_condition("Bool", "aws:SecureTransport", True), True),
         ({"Principal": {"Service": "events.amazonaws.com"}}, False),
-        ({"Principal": {"AWS": "arn:aws:iam::111122223333:root"}}, False),
-        ({"Action": "sns:Subscribe"}, False),
         ({"Resource": f"{TOPIC}-2"}, False),
         (_condition("StringEquals", "aws:SourceAccount", "444455556666"), False),
         (_condition("StringEquals", "aws:PrincipalOrgID", "o-1"), False),
@@ -174,14 +138,6 @@ def _is_allowed(*statements: dict[str, Any]) -> bool:
 def test_statement(change: dict[str, Any], expected: bool) -> None:
     """A statement allows if principal, action and resource match and all conditions are met."""
     assert expected is _is_allowed(PERMISSION | change)
-
-
-def test_deny_takes_precedence() -> None:
-    """An explicit deny takes precedence, unless its condition is not met."""
-    denial = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
-    insecure = _condition("Bool", "aws:SecureTransport", "false")
-    assert not _is_allowed(PERMISSION, denial)
-    assert _is_allowed(PERMISSION, denial | insecure)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.callbacks import CallbackUsage, cost_table
-from benchmarks.figures import Figure, Goal, figure_table
-from benchmarks.local_cloud import Run, parts, run_sizes
+from benchmarks.figures import Figure, Goal
 from planner.plan import BYTES_PER_GB
 
 GOAL = Goal(0.5, "straightforward")
@@ -37,27 +36,6 @@ def test_goal_is_largest_or_smallest_ratio(ours: float, largest: bool, smallest:
     figure, minimum = _figure([ours], [2.0]), replace(GOAL, is_minimum=True)
     assert (largest, smallest) == (figure.is_met(GOAL), figure.is_met(minimum))
     assert ("≤ 0.5 ×", "≥ 0.5 ×") == (str(GOAL), str(minimum))
-
-
-def test_figure_is_a_row_per_goal() -> None:
-    """A row has the contestants' values, the ratio, the goal, and whether it is met."""
-    expected = ("start, s", "1", "4", "", "", "0.25 × straightforward", "≤ 0.5 ×", "yes")
-    assert [expected] == list(figure_table([_figure([1.0], [4.0])]).rows)
-
-
-@pytest.mark.parametrize(
-    ("messages", "sizes"), [(1, [1]), (999, [1, 10, 100]), (1_000, [1, 10, 100, 1_000])]
-)
-def test_runs_grow_tenfold(messages: int, sizes: list[int]) -> None:
-    """The sizes of the runs are powers of ten up to the given number."""
-    assert sizes == list(run_sizes(messages))
-
-
-def test_runs_are_split_and_reported_per_message() -> None:
-    """At most a thousand messages are queued together; times are given per message."""
-    assert [(0, 1_000), (1_000, 2_000), (2_000, 2_500)] == list(parts(2_500))
-    run = Run(messages=1_000, seconds=26.2, cpu_seconds=12.34, memory_mb=102.4)
-    assert ("1,000", "26.2", "26", "12.3", "102") == run.row()
 
 
 def test_callbacks_cost_their_calls_and_units() -> None:

@@ -8,13 +8,14 @@ from itertools import takewhile
 from pathlib import Path
 
 import lambda_src
+from lambda_src.core import errors
 from lambda_src.core.contract import LOG_LEVELS, LOGGED_AT, Kind, LogEvent, Metric, Step
 from lambda_src.core.errors import ProcessingError
+from lambda_src.core.ledger import records
 from tests.alarms.chain import count_matches
 from tests.alarms.situations import SITUATIONS
 from tests.infra.synthesis import Synthesized
 from tests.support.channel import Channel
-from tests.unit.test_errors import TABLE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 SOURCES = Path(lambda_src.__file__).parent
@@ -24,13 +25,6 @@ def test_events_are_logged_at_their_levels() -> None:
     """The code logs each event at the levels of the contract."""
     expected = {(event, level) for event, levels in LOGGED_AT.items() for level in levels}
     assert expected == {*_written(), *_raised()}
-
-
-def test_levels_are_ordered() -> None:
-    """The contract's levels are those of Python's logging, in ascending order."""
-    numbers = [logging.getLevelNamesMapping()[level] for level in LOG_LEVELS]
-    assert sorted(numbers) == numbers
-    assert {level for levels in LOGGED_AT.values() for level in levels} <= set(LOG_LEVELS)
 
 
 def _written() -> Iterator[tuple[LogEvent, str]]:
@@ -47,7 +41,9 @@ def _written() -> Iterator[tuple[LogEvent, str]]:
 
 def _raised() -> Iterator[tuple[LogEvent, str]]:
     """Yield the events of the errors of a delivery: by class, by code, and by alarm."""
-    kinds = {kind.__name__: kind for kind in TABLE}
+    values = [value for module in (errors, records) for value in vars(module).values()]
+    classes = [value for value in values if isinstance(value, type)]
+    kinds = {kind.__name__: kind for kind in classes if issubclass(kind, ProcessingError)}
     for kind in kinds.values():
         if kind.shared_event:
             yield kind.shared_event, logging.getLevelName(kind.level)

@@ -46,6 +46,34 @@ SAMPLE: dict[str, Any] = {
 DELIVERY: dict[str, Any] = {"delivery_webhook": True, "delivery_sweep": True}
 """The keys that add what happens after the send."""
 
+EVERYTHING: dict[str, Any] = {
+    "alert_email": "on-call@example.com",
+    "customer_managed_key": True,
+    "email_identities": {"demo-company": ["mail.example.com", "sales@example.org"]},
+    **DELIVERY,
+}
+"""All keys that add resources."""
+
+CHANGED: dict[str, Any] = {
+    "account": "111122223333",
+    "region": "cn-north-1",
+    "deletion_protection": True,
+    "function_runtime": "python3.14",
+    "function_architecture": "x86_64",
+    "function_memory_mb": 1_024,
+    "function_timeout_seconds": 900,
+    "snap_start": True,
+    "batch_size": 1,
+    "maximum_concurrency": 1_000,
+    "max_receive_count": 26,
+    "log_level": "DEBUG",
+    "openai_base_url": "https://eu.api.openai.com/v1",
+    "assistants_base_url": "https://assistants.example.com/v1",
+    "conversation_retention_days": 45,
+    "delivery_webhook": True,
+}
+"""Other values than the sample's, some at the ends of their ranges, and all optional variables."""
+
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,

@@ -148,23 +148,6 @@ for service in {sorted(SERVICES)}:
     assert expected == _python(host_package, program).splitlines()
 
 
-def test_libraries_work(host_package: LambdaPackage) -> None:
-    """The parts of the libraries that the runtime uses work without what is left out."""
-    program = """
-import openai, pydantic, tenacity
-from importlib.metadata import version
-from twilio.http.http_client import TwilioHttpClient
-from twilio.rest import Client
-Client("AC0", "x", http_client=TwilioHttpClient(timeout=1)).messages
-client = openai.OpenAI(api_key="x")
-client.responses, client.conversations, client.beta.threads.runs
-pydantic.TypeAdapter(pydantic.AwareDatetime).json_schema()
-tenacity.Retrying
-assert version("openai")[:2] == "3."
-"""
-    _python(host_package, program)
-
-
 @pytest.mark.parametrize("target", ["host_package", "arm_package"])
 def test_excluded_distributions_are_absent(target: str, request: pytest.FixtureRequest) -> None:
     """Excluded distributions are not in the package, under any name."""

@@ -6,7 +6,6 @@ What the invariants check at every synth is tested with them.
 import json
 import re
 from dataclasses import fields
-from itertools import product
 from typing import Any
 
 import pytest
@@ -15,12 +14,12 @@ from lambda_src.core import contract
 from lambda_src.core.contract import DEFAULTS, METRICS_NAMESPACE, REQUIRED_VARIABLES, Variable
 from lambda_src.core.settings import Settings
 from stacks.channels.sms import CHANNEL as SMS
-from stacks.channels.whatsapp import CHANNEL as WHATSAPP
-from stacks.config import ChannelNames, LogMetricNames, SharedNames
+from stacks.config import ChannelNames, LogMetricNames
 from stacks.errors import ConfigurationError
 from tests.infra.synthesis import (
     DELIVERY,
     ENVIRONMENTS,
+    EVERYTHING,
     STACKS,
     Synthesized,
     environment,
@@ -130,17 +129,6 @@ def test_an_unknown_placeholder_is_named() -> None:
         names.fill("{stage}", **place)
 
 
-def test_names_of_channels_and_environments_differ() -> None:
-    """No two channels or environments share a name, except the shared stack's."""
-    seen = []
-    for channel, name in product((WHATSAPP, SMS), ("dev", "prod")):
-        one = ChannelNames(channel, environment(name))
-        seen += [one.stack, one.queue, one.dead_letter_queue, one.function, one.openai_secret]
-        seen += [one.log_metric("Subject").metric_filter, one.alarm("S")]
-    assert len(seen) == len(set(seen))
-    assert "conversations-prod" == SharedNames(environment("prod")).table
-
-
 @pytest.mark.parametrize("stack", STACKS)
 def test_data_is_retained_under_its_logical_ids(stack: str) -> None:
     """Data and confirmed subscriptions keep their logical ids, and in prod data survives a stack.
@@ -153,14 +141,6 @@ def test_data_is_retained_under_its_logical_ids(stack: str) -> None:
     data = [part for part in found.values() if part["Type"] != TOPIC]
     policies = {(part["DeletionPolicy"], part["UpdateReplacePolicy"]) for part in data}
     assert {("RetainExceptOnCreate", "Retain")} == policies
-
-
-def test_messages_go_to_the_alias(templates: Synthesized) -> None:
-    """Each mapping feeds an alias, never the unpublished function."""
-    for alias in templates.resources("WhatsApp", "AWS::Lambda::Alias"):
-        assert "live" == alias["Properties"]["Name"]
-    for mapping in templates.resources("WhatsApp", MAPPING):
-        assert ":live" == mapping["Properties"]["FunctionName"]["Fn::Join"][1][-1]
 
 
 def test_function_has_the_contracts_variables(templates: Synthesized) -> None:
@@ -207,29 +187,6 @@ def test_resources_are_tagged(name: str) -> None:
     assert {"AWS::CloudWatch::Alarm", FUNCTION, *IDENTIFIED - {KEY}} <= tagged
 
 
-def test_trust_policies(dev: Synthesized) -> None:
-    """Only Lambda may assume the functions' roles, and only this account's alarms may publish."""
-    for role in dev.resources("WhatsApp", "AWS::IAM::Role"):
-        (assumed,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-        assert {"Service": "lambda.amazonaws.com"} == assumed["Principal"]
-    policy = dev.properties("Shared", "AWS::SNS::TopicPolicy")["PolicyDocument"]
-    (allowed,) = [item for item in policy["Statement"] if item["Effect"] == "Allow"]
-    own_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    expected = ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish", own_account)
-    assert expected == (allowed["Principal"], allowed["Action"], allowed["Condition"])
-
-
-def test_template_can_set_every_variable() -> None:
-    """An environment with addresses of its own and a retention sets all variables."""
-    synthesized = synthesize(
-        openai_base_url="https://eu.api.openai.com/v1",
-        assistants_base_url="https://assistants.example.com/v1",
-        conversation_retention_days=30,
-        delivery_webhook=True,
-    )
-    assert {*Variable, METRICS_NAMESPACE} == set(synthesized.variables())
-
-
 @pytest.mark.parametrize("keys", [("delivery_webhook",), ("delivery_sweep",), (*DELIVERY,)])
 @pytest.mark.parametrize("stack", STACKS)
 def test_delivery_events_only_add(stack: str, keys: tuple[str, ...]) -> None:
@@ -237,11 +194,9 @@ def test_delivery_events_only_add(stack: str, keys: tuple[str, ...]) -> None:
 
     Queues and worker come with either key. The scheduled job is always there, for drafts.
     """
-    none: dict[str, Any] = dict.fromkeys(DELIVERY, False)
-    off, on = (
-        synthesize(**none | dict.fromkeys(given, True)).template(stack) for given in ((), keys)
-    )
-    assert synthesize().template(stack) == off
+    assert not environment().has_delivery_events
+    changes: dict[str, Any] = dict.fromkeys(keys, True)
+    off, on = (each.template(stack) for each in (synthesize(), synthesize(**changes)))
     assert not re.search("DeliveryEvents|OldestLookup|EVENTS_|Callbacks", json.dumps(off))
     functions = [r["Properties"] for r in on["Resources"].values() if r["Type"] == FUNCTION]
     roles = {each["FunctionName"].split("-")[1] for each in functions}
@@ -272,15 +227,15 @@ def test_settings_read_the_contracts_variables_only() -> None:
 
 def test_everything_at_rest_is_encrypted_with_the_key(dev: Synthesized) -> None:
     """Queues, table, topic and log are encrypted with the environment's key, if it has one."""
-    with_key = synthesize(customer_managed_key=True)
-    for stack, kind, property_name, number in (
-        ("WhatsApp", QUEUE, "KmsMasterKeyId", 2),
-        ("Shared", QUEUE, "KmsMasterKeyId", 1),
-        ("Shared", TOPIC, "KmsMasterKeyId", 1),
-        ("WhatsApp", LOG_GROUP, "KmsKeyId", 3),
-        ("Shared", TABLE, "SSESpecification", 1),
+    with_key = synthesize(**EVERYTHING)
+    for stack, kind, property_name in (
+        ("WhatsApp", QUEUE, "KmsMasterKeyId"),
+        ("Shared", QUEUE, "KmsMasterKeyId"),
+        ("Shared", TOPIC, "KmsMasterKeyId"),
+        ("WhatsApp", LOG_GROUP, "KmsKeyId"),
+        ("Shared", TABLE, "SSESpecification"),
     ):
         resources = with_key.resources(stack, kind)
         keys = [str(resource["Properties"][property_name]) for resource in resources]
-        assert [True] * number == ["EncryptionKey" in key for key in keys]
+        assert {True} == {"EncryptionKey" in key for key in keys}
     assert [] == dev.resources("Shared", KEY)

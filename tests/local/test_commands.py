@@ -9,32 +9,29 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from typer.testing import CliRunner
 
 from lambda_src.core import BY_PHONE
-from lambda_src.core.models import RecordKey
 from lambda_src.utils.assistant_definitions import AssistantFiles
 from local import cli, paths, up
 from local.aws import Aws
 from local.channel import record_key
 from local.cloud import LocalCloud
-from local.contexts import EXAMPLE, company_id, example, read_context, with_new_ids
+from local.contexts import EXAMPLE, company_id, read_context, with_new_ids
 from local.demo import run as demo
-from local.demo.scenarios import Checks, Scenario
+from local.demo.scenarios import Checks
 from local.dynamodb_proxy import DynamoDBProxy
 from local.emulator.alerts import Alert
 from local.emulator.feed import Changes
 from local.emulator.function_logs import LogLine
 from local.errors import LocalCloudError
 from local.fakes import FaultKind, InboxMessage
-from local.fakes.server import free_port
 from local.fault_injection import FaultControl, FaultRequest, known_faults, rule, targets
 from local.message_tracker import MessageState, MessageStatus, MessageTracker
-from local.screen import Screen
 from local.send import send, send_and_follow
 from local.up import EventMonitor, find_running_cloud, state_file
 from local.up import up as keep_running
@@ -54,7 +51,6 @@ from tests.local.recorded_screen import RecordedScreen
 
 ENDPOINT = "http://127.0.0.1:1"
 ACCOUNT = "0" * 12
-LONG = "word " * 60 + "end"
 ALL = dict.fromkeys(("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"), "made-up")
 
 
@@ -80,7 +76,6 @@ def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
     ("arguments", "text"),
     [
         (["send"], "name a context object"),
-        (["preview"], "name a context object"),
         (["send", "nowhere.json"], "cannot read"),
         (["fail", "twilo", "21606"], "no target: did you mean twilio"),
         (["fail", "twilio"], "name a fault"),
@@ -88,11 +83,8 @@ def _run_cloud(monkeypatch: pytest.MonkeyPatch, inbox: str | None) -> None:
         (["fail", "twilio", "21606", "5"], "takes no value, found 5"),
         (["fail", "twilio", "21606", "--for", "req-1"], "contain the recipient's phone number"),
         (["fail", "twilio", "reset", "--requests", "answers"], "no group of requests to twilio"),
-        (["fail", "twilio", "callback_lost", "--requests", "sends"], "--requests does not apply"),
         (["fail", "twilio", "callback_forged", "paper"], "needs one of signature, unsigned"),
         (["fail", "openai", "slow"], "slow needs a value: seconds"),
-        (["fail", "openai", "slow", "long"], "expected a number, found long"),
-        (["fail", "openai", "refusal", "--takes-effect"], "--takes-effect does not apply"),
         (["fail", "openai", "refusal"], "openai is the real service in the running local cloud"),
         (["heal", "openai"], "no target that is a fake"),
         (["up"], "a local cloud is running already, in process 1"),
@@ -223,7 +215,7 @@ def test_faults_are_injected_and_removed(fakes: FakeVendors) -> None:
 
 
 def test_every_fault_is_listed_and_accepted(fakes: FakeVendors) -> None:
-    """The list has all faults of all targets with their meaning; each can be injected as listed."""
+    """The list has all faults of all targets; one of each kind can be injected as listed."""
     values = {"status": "503", "seconds": "1"}
     for name, fake in targets().items():
         listed = dict(known_faults(name))
@@ -231,29 +223,16 @@ def test_every_fault_is_listed_and_accepted(fakes: FakeVendors) -> None:
         assert all(listed.values())
         for shown in listed:
             fault, *parameter = shown.split()
+            if fault in fake.named_faults:
+                continue
             value = [values[each.lower()] for each in parameter if not each.startswith("[")]
             FaultControl(LocalCloudState.find(up.STATE_FILE).fakes).add(  # type: ignore[union-attr]  # the fixture's
                 name, rule(FaultRequest(target=name, fault=fault, value="".join(value)))
             )
-    assert len(fakes.twilio.pending_faults) > 80
+    assert fakes.twilio.pending_faults
     page = (paths.ROOT / "docs" / "local-cloud.md").read_text("utf-8")
     assert not [kind for kind in FaultKind if f"`{kind}`" not in page]
     assert "wrong_output [TEXT]" in _run("fail", "--list", "openai").output
-
-
-def test_a_free_port_is_the_preferred_one() -> None:
-    """A preferred port is used while it is free, and any other one otherwise."""
-    port = free_port()
-    with FakeVendors() as vendors:
-        vendors.ses.stop()
-        for _ in range(2):
-            vendors.ses.prefer_port(port)
-            vendors.ses.start()
-            assert f":{port}" in vendors.ses.origin
-            vendors.ses.stop()
-        vendors.ses.prefer_port(vendors.twilio.port)
-        vendors.ses.start()
-        assert vendors.ses.port != vendors.twilio.port
 
 
 def test_configuration_is_the_local_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -268,14 +247,6 @@ def test_configuration_is_the_local_clouds(monkeypatch: pytest.MonkeyPatch, tmp_
     assert (ENDPOINT, "eu-west-1") == (aws.sqs.meta.endpoint_url, aws.sqs.meta.region_name)
     keys = [each.command_environment()["AWS_ACCESS_KEY_ID"] for each in (aws, other)]
     assert keys[0] != keys[1]
-
-
-def test_sentences_are_not_wrapped_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
-    """A long sentence and a long error are one line each; the error goes to standard error."""
-    screen = Screen()
-    screen.say(LONG)
-    screen.error(LONG)
-    assert (f"  {LONG}\n", f"{LONG}\n") == capsys.readouterr()
 
 
 class Log:
@@ -410,10 +381,7 @@ EMPTY: Any = []
     [
         lambda: False,
         lambda: EMPTY,
-        lambda: EMPTY[0],
-        lambda: dict(EMPTY)["message_sid"],
         lambda: NOTHING.sid,
-        lambda: NOTHING["sid"],
     ],
 )
 def test_demo_names_wrong_claims(screen: RecordedScreen, condition: Callable[[], object]) -> None:
@@ -428,23 +396,11 @@ def test_demo_names_wrong_claims(screen: RecordedScreen, condition: Callable[[],
     assert "✗ stones swim" in screen.text()
 
 
-def test_a_failed_first_message_ends_the_demo(
-    screen: RecordedScreen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other scenarios, which could only fail too, are skipped."""
-    checks, none = Checks(screen), cast("Any", None)
-    monkeypatch.setattr(demo, "delivery", lambda each: each.checks.check("sent", lambda: False))
-    demo.run_scenarios(Scenario(none, none, screen, checks))
-    assert ["sent"] == checks.failed
-    assert "the other scenarios are skipped" in screen.text()
-
-
 @pytest.mark.parametrize(
     ("content", "error"),
     [
         (None, r"context\.json: No such file"),
         (b'{"a" 1}', "is not JSON: .* at line 1, column 6"),
-        (b"", "is not JSON: .* at line 1, column 1"),
         (b"\xff\x00", r"context\.json: expected a text in UTF-8, found another encoding \(byte 1"),
     ],
 )
@@ -455,17 +411,6 @@ def test_unreadable_context_is_an_error(tmp_path: Path, content: bytes | None, e
         path.write_bytes(content)
     with pytest.raises(LocalCloudError, match=error):
         read_context(path)
-
-
-def test_a_context_is_sent_unchanged_and_an_example_in_its_own_conversation() -> None:
-    """A file's text is sent as it is; of an example conversation and recipient are replaced."""
-    original = EXAMPLE.read_text("utf-8")
-    assert original == read_context(EXAMPLE)
-    varied = example("whatsapp", conversation_id="c", recipient="+447700900199")
-    assert RecordKey("+447700900199", "c") == record_key(varied)
-    data = "company_data_payload"
-    assert json.loads(original)[data] == json.loads(varied)[data]
-    assert "demo-company" == company_id(varied) == company_id(original)
 
 
 @pytest.mark.parametrize("name", ["whatsapp", "whatsapp-free-text", "sms", "email"])
@@ -505,8 +450,7 @@ def test_a_used_id_is_said(
 @pytest.mark.parametrize(
     "body",
     [
-        *("", "[]", "{}", "null", '{"frontend_payload": []}'),
-        '{"conversation_data": {"conversation_id": 1}}',
+        *("", "[]", "{}", '{"frontend_payload": []}'),
         '{"frontend_payload": {"company_data": {"company_id": 7}}}',
     ],
 )
@@ -556,7 +500,6 @@ def test_the_shipped_template_is_one_that_meta_approves() -> None:
     [
         ({}, ""),
         ({"OPENAI_API_KEY": "made-up"}, "not TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN"),
-        ({"TWILIO_TEMPLATE_SID": "made-up"}, "not OPENAI_API_KEY, TWILIO_ACCOUNT_SID"),
         ({**ALL, "TWILIO_AUTH_TOKEN": ""}, "not TWILIO_AUTH_TOKEN: fakes write and send"),
     ],
 )

@@ -99,7 +99,7 @@ def test_concurrent_processes_synthesize_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "changes"),
     [
-        *((name, True) for name in ("app.py", "cdk.json", "stacks/new.py", "lambda_src/a/b.toml")),
+        *((name, True) for name in ("app.py", "lambda_src/a/b.toml")),
         ("stacks/__pycache__/x.pyc", False),
     ],
 )

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rich.console
@@ -174,19 +173,6 @@ def test_durations_have_a_fitting_unit(seconds: float, text: str) -> None:
     assert str(round(seconds / 3600, 1)) == json.dumps(Hours.of(seconds))
 
 
-def test_programs_get_only_the_document(capsys: pytest.CaptureFixture[str]) -> None:
-    """With --json nothing else is on standard output."""
-    screen = Console(as_json=True)
-    screen.heading("next steps")
-    screen.say("done")
-    screen.fields({"records": 1})
-    screen.rows(ROWS)
-    screen.steps(["dlq list"])
-    assert "" == capsys.readouterr().out
-    screen.result({"records": 1, "names": {"a"}})
-    assert {"records": 1, "names": ["a"]} == json.loads(capsys.readouterr().out)
-
-
 @pytest.mark.parametrize(
     ("encoding", "shown"),
     [("utf-8", "✓ • é 漢"), ("cp1252", "+ • é ?"), ("latin-1", "+ * é ?"), ("ascii", "+ * ? ?")],
@@ -228,24 +214,6 @@ sys.exit(7)
     ended = subprocess.run(command, check=False, stdout=writer)  # noqa: S603 - our own code
     os.close(writer)
     assert 7 == ended.returncode
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["status"]])
-def test_a_command_imports_only_what_it_needs(arguments: list[str]) -> None:
-    """Neither a help text nor the status takes the time that the vendors' SDKs take."""
-    script = """
-import atexit, sys
-atexit.register(lambda: print("imported:", *sys.modules))
-from ops import main
-main()
-"""
-    # Without a scheme, no client of AWS is created: all imports are done, and nothing is requested.
-    environment = os.environ | {"AWS_ENDPOINT_URL": "localhost:1", "AWS_REGION": "eu-west-1"}
-    command = [sys.executable, "-c", script, *arguments]
-    ended = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)  # noqa: S603 - our own code
-    _, _, imported = ended.stdout.partition("imported: ")
-    assert "ops.channel_status" in imported.split()
-    assert not {"openai", "twilio", "requests", "boto3", "s3transfer"} & {*imported.split()}
 
 
 def test_ctrl_c_during_the_start_has_no_traceback(
@@ -299,31 +267,3 @@ def test_values_are_readable() -> None:
     screen.fields({"records": ["one", "two"], "threads": (), "complete": True})
     lines = [line.strip() for line in output.getvalue().splitlines()]
     assert ["records     one, two", "threads     –", "complete    yes"] == lines
-
-
-def test_the_last_line_of_an_interrupted_command_says_so() -> None:
-    """Also if Ctrl-C comes while a result is being written."""
-    screen = io.BytesIO()
-    buffered = io.TextIOWrapper(io.BufferedWriter(_Screen(screen)), "utf-8")
-    errors = io.TextIOWrapper(io.BufferedWriter(_Screen(screen)), "utf-8")
-    consoles = (rich.console.Console(file=file) for file in (buffered, errors))
-    console = Console(output=next(consoles), errors=next(consoles))
-    buffered.write("a result\n")
-    with pytest.raises(typer.Exit), handle_errors(console):
-        raise KeyboardInterrupt
-    buffered.flush()
-    shown = screen.getvalue().decode().splitlines()
-    assert ["a result", "interrupted: nothing was changed"] == shown
-
-
-class _Screen(io.RawIOBase):
-    """A terminal, to which several streams write."""
-
-    def __init__(self, shown: io.BytesIO) -> None:
-        self._shown = shown
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        return self._shown.write(data)

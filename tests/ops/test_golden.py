@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from lambda_src.utils.assistant_definitions import DIRECTORY
 from local.fakes import Fault
 from local.fakes.openai import FakeOpenAI
 from stacks.channels import CHANNELS
@@ -50,24 +49,6 @@ def test_the_shipped_golden_sets(
     assert len(list(Path("golden", channel.name).iterdir())) == len(document["cases"])
     assert document["dollars"] > 0
     assert [] == openai.state()["conversations"]
-
-
-def test_every_shipped_assistant_has_a_case() -> None:
-    """By the context objects that the cases name."""
-    definitions = {path.stem for path in DIRECTORY.rglob("*.toml")}
-    definitions |= {path.stem for path in PUSH.rglob("assistants/*.toml")}
-    texts = [p.read_text() for root in (ROOT, PUSH) for p in (root / "golden").rglob("*.*")]
-    contexts = {p for root in (ROOT, PUSH) for p in root.glob("*/contexts/*.json")}
-    contexts |= {*(PUSH / "contexts").glob("*.json")}
-    named = {
-        config["assistant_id_template_sender"]
-        for path in contexts
-        if any(path.name in text for text in texts)
-        for config in json.loads(path.read_text())["company_data_payload"]["ai_config"][
-            "openai_config"
-        ].values()
-    }
-    assert definitions <= named
 
 
 @pytest.mark.parametrize(
@@ -124,10 +105,7 @@ def test_a_draft_that_is_not_sent_fails_the_case(
         ({"context": None}, "context: expected a value, found nothing"),
         ({"context": 5}, "context: expected the path of a context object, or the object itself"),
         ({"context": "gone.json"}, "context: gone.json: expected a readable file, found No such"),
-        ({"expected": {}}, "expected only the keys context, overrides, expect, found an object"),
         ({"expect": {"min_lenght": 5}}, "found a number (did you mean min_length?)"),
-        ({"expect": {"held": "no"}}, "expect.held: expected a valid boolean, found a string"),
-        ({"expect": {"must_contain": "Ada"}}, "expect.must_contain: expected an array"),
         ({"expect": {"must_contain": [" "]}}, "expect.must_contain.0: expected a non-empty str"),
         ({"expect": {"min_length": 5, "max_length": 4}}, "max_length to be at least min_length"),
         (

@@ -38,9 +38,11 @@ class Observation(NamedTuple):
 
 
 class _Hour:
-    def __init__(self, load: Load, processors: Processors, seed: int) -> None:
+    """Simulates a busiest hour after part of an ordinary one, until the queue is empty."""
+
+    def __init__(self, load: Load, processors: Processors) -> None:
         self._load, self._processors = load, processors
-        self._random = Random(seed)  # noqa: S311 - not for security
+        self._random = Random(1)  # noqa: S311 - not for security
         self._waiting: deque[tuple[float, int]] = deque()
         self._ends: list[float] = []
         self._allowed = min(INITIAL_CONCURRENCY.value, processors.maximum_concurrency)
@@ -112,11 +114,6 @@ class _Hour:
         return self._processors.batch_size - room
 
 
-def simulate(load: Load, processors: Processors, *, seed: int = 1) -> Observation:
-    """Simulate a busiest hour after part of an ordinary one, until the queue is empty."""
-    return _Hour(load, processors, seed).run()
-
-
 def name_of(load: Load, processors: Processors) -> str:
     size = f"{processors.maximum_concurrency} x {processors.batch_size}"
     return f"{load.messages_per_day:,.0f} per day, {size}, AI {processors.work.ai_seconds:g} s"
@@ -128,7 +125,7 @@ def compare(load: Load, processors: Processors) -> tuple[tuple[str, ...], list[s
     Returns:
         The row of the document's table, and each figure that differs by more than its tolerance.
     """
-    planned, (oldest, batch, drained) = queue_age(load, processors), simulate(load, processors)
+    planned, (oldest, batch, drained) = queue_age(load, processors), _Hour(load, processors).run()
     planned_batch, differences = processors.mean_batch_size(load.peak), []
     if load.peak > processors.per_second:
         if abs(planned.backlog_seconds - oldest) > BACKLOG_TOLERANCE * HOUR:

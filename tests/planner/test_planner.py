@@ -5,13 +5,11 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from ops.prices import PRICES, UNDATED, Price
 from planner.cli import app
-from planner.document import CAPACITY, COST, with_table, with_tables
+from planner.document import CAPACITY, COST, with_tables
 from planner.plan import Architecture, Cost, Function, cost_of
 from planner.usage import CALLS, EXAMPLE, INDEX_UNITS, MonthlyResources
 from stacks.capacity import (
@@ -25,7 +23,7 @@ from stacks.capacity import (
     throughput_limits,
 )
 from tests.faults.mutants.catalogue import MUTANTS
-from tests.planner.simulation import CASES, compare, name_of, simulate
+from tests.planner.simulation import CASES, compare, name_of
 
 CONSTANT = ServiceTime(ai_seconds=2, spread=0, own_seconds=0)
 RATES = (30, 40, 45, 49, 49.9, 50, 50.1, 51, 55, 60, 80)
@@ -105,33 +103,6 @@ def test_plan_and_simulation_agree(load: Load, processors: Processors) -> None:
     assert [] == differences
 
 
-@settings(max_examples=12)
-@given(
-    concurrency=st.integers(2, 30),
-    batch=st.integers(1, 10),
-    ai_seconds=st.sampled_from([1.0, 5.0, 20.0]),
-    spread=st.sampled_from([0.0, 0.4, 0.8]),
-    utilization=st.sampled_from([0.1, 0.4, 0.7, 0.9, 1.2, 1.5]),
-)
-def test_plan_and_simulation_agree_on_random_cases(
-    concurrency: int, batch: int, ai_seconds: float, spread: float, utilization: float
-) -> None:
-    """They agree for any concurrency, batch size, AI time and utilization."""
-    work = ServiceTime(ai_seconds=ai_seconds, spread=spread)
-    processors = Processors(batch_size=batch, maximum_concurrency=concurrency, work=work)
-    peak = processors.per_second * utilization
-    load = Load(messages_per_day=peak * 3_600 / 0.125, peak_hour_share=0.125)
-    assume(peak * 3_600 > 500)  # fewer messages have no stable mean
-    _, differences = compare(load, processors)
-    assert [] == differences
-
-
-def test_seed_determines_simulation() -> None:
-    """The same seed gives the same result, another seed another one."""
-    first, again, other = (simulate(*CASES[1], seed=number) for number in (3, 3, 4))
-    assert first == again != other
-
-
 def cost(messages_per_day: float, function: Function = GB, tenants: int = 1) -> Cost:
     """Return the cost of a day with a constant rate."""
     return cost_of(load_of(messages_per_day / 24 / 3_600), TWO, function, EXAMPLE, tenants)
@@ -204,7 +175,6 @@ def test_given_concurrency_is_used() -> None:
         (["--batch-size", "3"], "go together"),
         (["--openai-tokens-per-minute", "9"], "needs --tokens-per-message"),
         (["--peak-hour-share", "1.5"], "Invalid value for '--peak-hour-share'"),
-        (["--architecture", "mips"], "'mips' is not one of"),
     ],
 )
 def test_invalid_arguments_are_named(arguments: list[str], error: str) -> None:
@@ -219,12 +189,6 @@ def test_documents_are_current(document: Path) -> None:
     """The documents contain the current tables; `python -m planner check --write` updates them."""
     text = document.read_text("utf-8")
     assert text == with_tables(text)
-
-
-def test_missing_table_marks_are_an_error() -> None:
-    """A document without a table's marks is an error that names the table."""
-    with pytest.raises(ValueError, match="no marks for the table 'calls'"):
-        with_table("no marks", "calls", "| a |")
 
 
 def test_broken_variants_exist() -> None:

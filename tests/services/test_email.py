@@ -100,15 +100,3 @@ def test_nothing_is_sent_after_a_bounce_or_a_complaint(
         record["failure"]["code"],
     )
     assert (1, requests) == (len(ses.messages()), len(channel.openai.requests))
-
-
-def test_a_tenants_invalid_configuration_costs_no_request(channel: Channel, ses: FakeSes) -> None:
-    """The record and the log name the field; neither has its value."""
-    document = _document(reply_to="not an address")
-    body = json.dumps(document)
-    assert [body] == channel.deliver(body)
-    failure = _record(channel, document)["failure"]
-    assert ("email_configuration_invalid", "parse") == (failure["code"], failure["step"])
-    assert f"{CONFIG}.reply_to" in failure["detail"]
-    assert "not an address" not in json.dumps([failure, channel.read_log()])
-    assert ([], []) == (ses.requests, channel.openai.requests)

@@ -1,33 +1,22 @@
 """The handler on real adapters: what is sent, recorded and logged, and how each failure ends."""
 
 import json
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from lambda_src import index
-from lambda_src.core.contract import ENDS, METRICS_NAMESPACE, Dimension, Metric
+from lambda_src.core.contract import ENDS, METRICS_NAMESPACE, Dimension
 from tests.support.channel import (
     CONVERSATION,
     OPENAI_SECRET,
     RECIPIENT,
     TWILIO_SECRET,
-    Change,
     Channel,
     context,
     expire_send_deadline,
     failing_operation,
-    openai_config,
     recipient_data,
 )
-
-
-def _request_data(document: dict[str, Any]) -> Any:
-    return document["frontend_payload"]["request_data"]
-
 
 # --- sent messages
 
@@ -77,57 +66,6 @@ def test_a_template_message_is_sent_and_recorded(channel: Channel) -> None:
     assert expected == {name: record[name] for name in expected}
     assert {"project_data", "ai_config", "channel_config", "company_rep"} <= set(record)
     assert {"created_at", "updated_at", "processor_version"} <= set(record)
-
-
-def test_the_assistants_engine_runs_the_named_assistant(channel: Channel) -> None:
-    """It sends what that wrote."""
-    body = context(lambda d: openai_config(d).update(engine="assistants"))
-    assert [] == channel.deliver(body)
-    (run,) = [c for c in channel.openai.requests if c.path.endswith("/runs")]
-    assert "first_contact" == run.body["assistant_id"]
-    assert channel.record()["thread_id"].startswith("thread_")
-    assert 1 == len(channel.phone())
-
-
-# --- rejected input
-
-REJECTED: dict[str, Change] = {
-    "consent_not_given": lambda d: recipient_data(d).update(comms_consent=False),
-    "record_too_large": lambda d: d["frontend_payload"].update(
-        project_data={"text": "x" * 500_000}
-    ),
-}
-
-
-@pytest.mark.parametrize("code", REJECTED)
-def test_a_rejected_context_is_recorded_and_not_attempted_again(
-    channel: Channel, code: str
-) -> None:
-    """It is logged and reported, with its code, and no vendor is called."""
-    body = context(REJECTED[code])
-    assert [body] == channel.deliver(body)
-    assert ("failed", code) == channel.status()
-    assert "ERROR" == channel.events()[code]["level"]
-    assert [context()] == channel.deliver(context())
-    assert "already_ended" in channel.events()
-    assert 0 == channel.vendor_calls()
-
-
-HUGE: dict[str, Change] = {
-    "ids": lambda d: (
-        _request_data(d).update(request_id="😀" * 64, channel_method="😀" * 50_000),
-        d["conversation_data"].update(conversation_id="😀" * 256),
-    ),
-    "request id": lambda d: _request_data(d).update(request_id="r" * 300_000),
-}
-
-
-@pytest.mark.parametrize("kind", HUGE)
-def test_log_lines_are_small_whatever_the_body(channel: Channel, kind: str) -> None:
-    """Long ids make no line of more than a few kilobytes."""
-    body = context(HUGE[kind])
-    assert [body] == channel.deliver(body)
-    assert all(len(json.dumps(line)) < 8_000 for line in channel.read_log())
 
 
 # --- failing vendors
@@ -187,33 +125,6 @@ def test_an_unrecognized_record_is_unchanged(channel: Channel, *, consent: bool)
 
 
 # --- metrics
-
-
-def requested(seconds_ago: float) -> Callable[[dict[str, Any]], None]:
-    """Let the router have got the request that long ago."""
-    timestamp = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat()
-    return lambda d: _request_data(d).update(initial_request_timestamp=timestamp)
-
-
-def test_a_batch_is_one_line_of_metrics(channel: Channel) -> None:
-    """It has every number, and the measured values are plausible."""
-    started = time.time()
-    channel.deliver(context(requested(60)), context(requested(3600), conversation_id="another"))
-    elapsed = time.time() - started
-
-    [line] = channel.read_metrics()
-
-    metrics = list(Metric)
-    of_worker = metrics[metrics.index(Metric.EVENTS_RECEIVED) :]
-    assert {*Metric, "_aws"} - {Metric.FAILURES, Metric.CHECKS_FAILED, *of_worker} == set(line)
-    assert [[2], [2]] == [line["MessagesReceived"], line["MessagesSent"]]
-    short, long = sorted(line["EndToEndSeconds"])
-    assert 60 <= short <= 60 + elapsed
-    assert 3600 <= long <= 3600 + elapsed
-    (message,) = channel.record()["messages"]
-    assert {message["prompt_tokens"]} == set(line["PromptTokens"])
-    assert {message["completion_tokens"]} == set(line["CompletionTokens"])
-    assert all(0 < seconds <= elapsed for seconds in [*line["AISeconds"], *line["SendSeconds"]])
 
 
 @pytest.mark.parametrize("namespace", ["AIComms/PushProcessor/Dev", ""])

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from lambda_src.core.errors import (
-    ConfigurationRefused,
     ProcessingError,
     RateLimited,
     TransientFailure,
@@ -162,15 +161,6 @@ def test_clients_are_reused(processor: OpenAIProcessor) -> None:
         processor._client(Engine.RESPONSES, f"key-{number}")
     assert MAX_CLIENTS == len(processor._clients)
     assert first is not processor._client(Engine.RESPONSES, API_KEY)
-
-
-@each_engine
-def test_a_retired_model_raises_an_alarm(processor: OpenAIProcessor, engine: Engine) -> None:
-    """No message is lost: it is attempted late, until another model is configured."""
-    retired = AssistantDefinition("retired", "Write briefly.", {}, None)
-    with pytest.raises(ConfigurationRefused, match="openai_model_not_found") as raised:
-        processor.generate(API_KEY, replace(REQUEST, engine=engine, definition=retired))
-    assert raised.value.alarm
 
 
 CALL = "Call +15550100999"

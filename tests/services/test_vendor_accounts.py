@@ -1,88 +1,29 @@
-"""Accounts, credentials and configuration that a vendor refuses, and forms of their secrets.
-
-Such a message is retried for days with an alarm, never `failed`.
-"""
+"""Pauses after a refused account, where keys are sent, and the forms of vendors' secrets."""
 
 import json
-from typing import Any
 
 import pytest
 
 from lambda_src.core.contract import Step
-from lambda_src.core.errors import AccountRefused, ConfigurationRefused, ProcessingError
+from lambda_src.core.errors import AccountRefused, ConfigurationRefused
 from lambda_src.core.retry import redelivery_delay
 from lambda_src.core.settings import ConfigurationError, Settings
 from lambda_src.core.time_budget import MAX_RETRY_AFTER
 from lambda_src.services.secrets_manager_service import (
-    TwilioCredentials,
     parse_secret,
     twilio_credentials,
 )
-from lambda_src.services.twilio_account import check_credentials
-from local.fakes.faults import Fault
-from local.fakes.twilio import FakeTwilio
 from tests.support.channel import (
     ACCOUNT,
     API_KEY,
-    ASSISTANT,
     OPENAI_SECRET,
     RECIPIENT,
     TEMPLATE,
-    TOKEN,
-    TWILIO_CREDENTIALS,
     TWILIO_SECRET,
     Channel,
-    channel_config,
     context,
-    openai_config,
     recipient_data,
 )
-
-
-def check_retried_with_alarm(channel: Channel, code: str, body: str) -> None:
-    """Deliver a message, and check its record and its log line."""
-    assert [body] == channel.deliver(body)
-    assert ("retry", code) == channel.status()
-    line = channel.events()["vendor_account_refused"]
-    assert ("CRITICAL", code) == (line["level"], line["failure_code"])
-    assert RECIPIENT not in json.dumps(line)
-    assert [] == channel.phone()
-
-
-@pytest.mark.parametrize(
-    ("vendor", "fault", "code"),
-    [
-        ("openai", "insufficient_quota", "openai_insufficient_quota"),
-        ("twilio", "63112", "twilio_63112"),
-        # without a code
-        *((vendor, Fault.error(402), f"{vendor}_402") for vendor in ("openai", "twilio")),
-    ],
-)
-def test_a_refused_account_is_retried(
-    channel: Channel, vendor: str, fault: str | Fault, code: str
-) -> None:
-    """Once the account is in order, the message is sent."""
-    getattr(channel, vendor).fail_next(fault)
-    check_retried_with_alarm(channel, code, context())
-    assert [] == channel.deliver(context(), receive_count=2)
-    assert 1 == len(channel.phone())
-
-
-@pytest.mark.parametrize(
-    ("code", "ai", "credentials"),
-    [
-        ("openai_invalid_value", {"assistant": ASSISTANT | {"reasoning_effort": "minimal"}}, {}),
-        ("secret_missing", {}, {"whatsapp_credentials_id": f"{TWILIO_SECRET}-2"}),
-    ],
-)
-def test_a_configuration_that_other_messages_use_too_is_retried(
-    channel: Channel, code: str, ai: dict[str, Any], credentials: dict[str, Any]
-) -> None:
-    """A new secret or another context object corrects it; nothing is sent before."""
-    body = context(
-        lambda d: openai_config(d).update(ai), lambda d: channel_config(d).update(credentials)
-    )
-    check_retried_with_alarm(channel, code, body)
 
 
 @pytest.mark.parametrize("receive_count", [1, 2, 5, 6, 19])
@@ -152,23 +93,6 @@ def test_an_api_key_sends(
 
 
 @pytest.mark.parametrize(
-    "refused",
-    [
-        TWILIO_CREDENTIALS | {"twilio_auth_token": "x", "twilio_template_sid": TEMPLATE},
-        API_KEY_FIELDS,
-    ],
-    ids=["auth token", "API key"],
-)
-def test_credentials_that_stay_refused_raise_an_alarm(
-    channel: Channel, refused: dict[str, str]
-) -> None:
-    """After a second attempt with a freshly read secret."""
-    channel.set_secret(TWILIO_SECRET, json.dumps(refused))
-    check_retried_with_alarm(channel, "twilio_20003", context())
-    assert 2 == len(channel.twilio.requests)
-
-
-@pytest.mark.parametrize(
     ("removed", "expected"),
     [
         ("twilio_api_key_sid", "twilio_api_key_sid to be SK and 32 hexadecimal digits"),
@@ -227,17 +151,3 @@ def test_a_secret_that_is_scheduled_for_deletion_is_reported(channel: Channel) -
     expected = ("secret_missing", "the secret is scheduled for deletion")
     assert expected == (failure["code"], failure["detail"])
     assert [] == channel.twilio.requests
-
-
-def test_a_standard_key_may_list_messages_but_not_read_the_account() -> None:
-    """As at Twilio, so a check of credentials must not read the account."""
-    accounts, keys = {ACCOUNT: TOKEN}, {KEY_SID: (ACCOUNT, KEY_SECRET)}
-    with FakeTwilio(accounts=accounts, api_keys=keys, templates={TEMPLATE: "{{1}}"}) as twilio:
-        required = ("CHANNEL", "QUEUE_URL", "CONVERSATIONS_TABLE", "SECRET_PREFIXES")
-        environment = dict.fromkeys(required, "whatsapp") | {"TWILIO_BASE_URL": twilio.origin}
-        settings = Settings.from_environment(environment)
-        check_credentials(settings, twilio_credentials(API_KEY_FIELDS))
-        as_main_key = TwilioCredentials(KEY_SID, KEY_SECRET, None)
-        with pytest.raises(ProcessingError):
-            check_credentials(settings, as_main_key)
-    assert all("Messages.json" in each.path for each in twilio.requests[:1])

@@ -68,11 +68,9 @@ def _body(callbacks: Callbacks, sid: str, says: str, **other: object) -> str:
 SENT = "initial_message_sent"
 OTHER = {"id": "other"}
 OUTCOMES: dict[str, tuple[list[tuple[str, dict[str, str]]], tuple[Any, ...], int]] = {
-    "delivered": ([("delivered", {})], ("delivered", None, False), 0),
     "a hard bounce suppresses": ([("undelivered", {})], ("undelivered", "gone", True), 0),
     "a complaint suppresses only": ([("complaint", {})] * 2, ("queued", None, True), 0),
     "unreadable": ([("", {})], ("queued", None, False), 1),
-    "another status": ([("dreaming", {})], ("queued", None, False), 1),
     "no record": ([("delivered", {"conversation": "none"})], ("queued", None, False), 1),
     "a complaint about no intent": ([("complaint", {"intent": "-"})], ("queued", None, False), 1),
     "its complaint": ([("complaint", OTHER)], ("queued", None, True), 0),
@@ -93,18 +91,6 @@ def test_an_event_is_recorded(callbacks: Callbacks, sid: str, case: str) -> None
     log = json.dumps(callbacks.channel.read_log())
     assert RECIPIENT[1:] not in log
     assert (reports[0][1] == OTHER) == ("second_message_suspected" in log)
-
-
-@pytest.mark.parametrize("status", ["sending", "failed"])
-def test_an_event_proves_a_send(callbacks: Callbacks, sid: str, status: str) -> None:
-    """Whatever was concluded from its answer, it is recorded as sent, with the vendor's id."""
-    callbacks.channel.set_fields(conversation_status=status)
-    assert 0 == callbacks.work(_body(callbacks, sid, "delivered", id=f"{sid}-2"))
-    record = callbacks.channel.record()
-    assert (SENT, f"{sid}-2") == (record["conversation_status"], record["message_sid"])
-    assert "open_work" not in record
-    contradicts = "callback_contradicts_record" in json.dumps(callbacks.channel.read_log())
-    assert (status == "failed") == contradicts
 
 
 @pytest.mark.parametrize("changes", [{}, OTHER], ids=["a complaint", "another message's"])

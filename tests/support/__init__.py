@@ -1,1 +1,1 @@
-"""The one test kit: fake AWS account, clock, event source, fakes of the ports, builders."""
+"""The one test kit: fake AWS account, clock, fakes of the ports, builders."""

@@ -49,15 +49,6 @@ def _conversation_of(request: GenerationRequest) -> str:
     return request.metadata["conversation_id"]
 
 
-def test_sent_messages_may_be_deleted(runtime: FakeRuntime, log_lines: LogLines) -> None:
-    """A batch without failures reports none, and changes no visibility."""
-    assert [] == _handle(runtime)
-    assert [] == _handle(runtime, *[_message(runtime, number) for number in range(5)])
-    assert (5, {}) == (len(runtime.sender.sent), runtime.queue.delays)
-    finished = [line for line in log_lines.all if line["event"] == "batch_finished"]
-    assert [(0, 0), (5, 0)] == [(line["messages"], line["failed"]) for line in finished]
-
-
 def test_one_message_fails_alone(runtime: FakeRuntime, log_lines: LogLines) -> None:
     """Failures are reported in the batch's order, and the other messages are sent."""
     refused = [runtime.delivery(REFUSED, message_id=f"refused-{n}") for n in (3, 1)]

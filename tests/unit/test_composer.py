@@ -1,9 +1,7 @@
 """Composing the message: what the AI is asked, with what secrets and time, and what is valid."""
 
-import json
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +10,7 @@ from hypothesis import strategies as st
 
 from lambda_src.core.ai.request import (
     Deadline,
-    prompt,
     read_variables,
-    utc_now_iso,
-    variables_schema,
 )
 from lambda_src.core.contract import Status
 from lambda_src.core.drafts.texts import validate_output
@@ -33,9 +28,8 @@ from lambda_src.core.models import (
 )
 from lambda_src.core.openai_processor import OpenAIProcessor
 from lambda_src.core.time_budget import MIN_AI_SECONDS
-from lambda_src.services.dynamodb import items
 from lambda_src.services.twilio_service import MAX_BODY_LENGTH, MAX_RENDERED_LENGTH, TEXT_RULES
-from lambda_src.utils.assistant_definitions import CACHE_SIZE, DIRECTORY, AssistantFiles
+from lambda_src.utils.assistant_definitions import AssistantFiles
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fake_ledger import Record
@@ -304,37 +298,7 @@ def test_the_rest_of_the_answer_is_kept() -> None:
     assert expected == _validate(answer, FREE_TEXT)
 
 
-def test_the_history_has_what_was_sent() -> None:
-    """The text, or the variables as JSON."""
-    assert "Hello" == items.sent_content(_text("Hello"))
-    assert {"a": "Zoë 🎂"} == json.loads(items.sent_content(_filled(a="Zoë 🎂")))
-    assert "Zoë 🎂" in items.sent_content(_filled(a="Zoë 🎂"))
-
-
 # --- OpenAI's interface
-
-
-def test_the_prompt_is_json_in_its_own_letters() -> None:
-    """It is not escaped."""
-    context = {"company_name": "Grüß & Söhne", "project_data": {"n": [1, 2.5, None]}}
-    assert context == json.loads(prompt(context))
-    assert "Grüß & Söhne" in prompt(context)
-
-
-def test_the_schema_is_strict() -> None:
-    """Every variable is required, no other is allowed, and all are strings."""
-    definition = AssistantDefinition(
-        "model", "Write.", {"1": VariableRule("The name.", 60), "2": VariableRule("The text.")}
-    )
-    assert {
-        "type": "object",
-        "properties": {
-            "1": {"type": "string", "description": "The name. At most 60 characters."},
-            "2": {"type": "string", "description": "The text."},
-        },
-        "required": ["1", "2"],
-        "additionalProperties": False,
-    } == variables_schema(definition)
 
 
 @pytest.mark.parametrize(
@@ -351,11 +315,6 @@ def test_variables_are_read_from_an_object_of_strings_only(text: str) -> None:
         read_variables(text)
     assert "canary" not in str(invalid.value)
     assert invalid.value.__suppress_context__ or invalid.value.__context__ is None
-
-
-def test_the_time_of_an_answer_is_utc() -> None:
-    """ISO 8601, with its offset."""
-    assert timedelta(0) == datetime.fromisoformat(utc_now_iso()).utcoffset()
 
 
 def test_an_answer_is_not_billed_after_its_time() -> None:
@@ -384,7 +343,6 @@ def test_a_request_that_cannot_be_made_is_not_made(
 
 # --- assistant definitions
 
-SHIPPED = sorted(DIRECTORY.rglob("*.toml"))
 VALID = """
 model = "model-of-the-day"
 instructions = "Grüße freundlich."
@@ -402,53 +360,6 @@ def files(tmp_path: Path) -> AssistantFiles:
     """The assistants of a directory with one valid file."""
     (tmp_path / "valid.toml").write_text(VALID, encoding="utf-8")
     return AssistantFiles(tmp_path)
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_definitions_are_valid(path: Path) -> None:
-    """Every shipped file has a model and instructions."""
-    definition = AssistantFiles(path.parent).find(path.stem)
-    assert definition
-    assert definition.model
-    assert len(definition.instructions) > 100
-
-
-def test_both_kinds_of_message_have_a_shipped_assistant() -> None:
-    """One fills a template's variables, within a template's length; the other writes free text."""
-    template, text = AssistantFiles().find("first_contact"), AssistantFiles().find("free_text")
-    assert template
-    assert text
-    assert (["1", "2"], {}) == (list(template.variables), text.variables)
-    assert sum(rule.max_length or 1024 for rule in template.variables.values()) < 1024
-
-
-def test_a_file_becomes_a_definition_once(files: AssistantFiles, tmp_path: Path) -> None:
-    """Its keys are those of an inline definition; it is cached."""
-    expected = AssistantDefinition(
-        model="model-of-the-day",
-        instructions="Grüße freundlich.",
-        variables={
-            "1": VariableRule("The first name.", 40),
-            "message": VariableRule("The message.", None),
-        },
-        max_output_tokens=300,
-    )
-    first = files.find("valid")
-    assert expected == first
-    (tmp_path / "valid.toml").unlink()
-    assert first is files.find("valid")
-
-
-def test_the_ids_of_all_files_are_known(files: AssistantFiles) -> None:
-    """For the hint at a misspelled one."""
-    assert ["valid"] == files.names()
-
-
-def test_the_cache_is_bounded(files: AssistantFiles) -> None:
-    """The ids come from messages."""
-    for number in range(CACHE_SIZE + 10):
-        files.find(f"unknown-{number}")
-    assert CACHE_SIZE == files.find.cache_info().currsize
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.support.clock import START
 from tests.support.fake_ledger import Record
 from tests.support.fakes import ANSWER, Fault, UnexpectedTestError
 from tests.support.logs import LogLines
-from tests.support.records import HELD_LEASE, SENT, failure
+from tests.support.records import HELD_LEASE, SENT
 from tests.support.runtime import FUNCTION_TIMEOUT, KEY, LEASE_SECONDS, TWILIO, FakeRuntime
 
 THEIRS = Record(KEY, Status.PROCESSING, START, owner="other", attempt=2)
@@ -87,20 +87,6 @@ def test_the_lease_is_renewed_until_the_intent(runtime: FakeRuntime) -> None:
     assert [START + 25 + LEASE_SECONDS] == expiries
     assert ([], {}) == (runtime.heartbeat.renewal_errors, runtime.heartbeat.leases)
     assert 1 == runtime.store.writes.count("renew")
-
-
-def test_an_answer_of_an_earlier_attempt_is_sent(runtime: FakeRuntime) -> None:
-    """A stored answer is sent without asking the AI again, for which no key is read."""
-    runtime.secrets.openai_keys.stored.clear()
-    stored = replace(ANSWER, message_id="resp_stored")
-    runtime.store.records[KEY] = Record(
-        KEY, Status.RETRY, START, "earlier", 1, answer=stored, failure=failure(Status.RETRY)
-    )
-    assert Outcome.SENT is runtime.process(receive_count=2)
-    assert ["take_over", "record_intent", "record_sent"] == runtime.store.writes
-    assert ([], 1) == (runtime.generator.billed, len(runtime.sender.sent))
-    assert runtime.record.sent
-    assert "resp_stored" == runtime.record.sent.answer.message_id
 
 
 @pytest.mark.parametrize("took", [10, 100])

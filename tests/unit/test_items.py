@@ -19,7 +19,7 @@ from lambda_src.services.dynamodb.marshalling import MAX_DEPTH, deserialize, exc
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fakes import ANSWER
-from tests.support.records import HELD_LEASE, LEDGER_RECORD, SENT, failure
+from tests.support.records import HELD_LEASE, LEDGER_RECORD, failure
 from tests.support.runtime import KEY
 from tests.unit.test_context import json_values, nested
 
@@ -48,28 +48,6 @@ def _read(record: dict[str, Any]) -> LedgerRecord:
 
 
 # --- written records
-
-
-def test_a_first_record_has_lease_context_and_documented_attributes() -> None:
-    """Owner, attempt, lease and time are read as they were written."""
-    record = items.new_record(CONTEXT, HELD_LEASE, "1.2.3")
-    assert LEDGER_RECORD == _read(record)
-    stored = deserialize(serialize(record))
-    expected = {
-        "primary_channel": contexts.RECIPIENT,
-        "conversation_id": contexts.CONVERSATION,
-        "conversation_status": "processing",
-        "task_complete": 0,
-        "messages": [],
-        "hand_off_to_human": False,
-        "function_call": False,
-        "processor_version": "1.2.3",
-        "router_version": "2.4.0",
-        "created_at": "2027-01-15T08:00:00.000+00:00",
-        "updated_at": "2027-01-15T08:00:00.000+00:00",
-    }
-    assert expected == {name: stored[name] for name in expected}
-    assert set(CONTEXT.attributes) <= set(stored)
 
 
 def test_the_context_cannot_overwrite_the_ledger() -> None:
@@ -109,26 +87,6 @@ def test_a_rejected_record_has_no_lease() -> None:
     expected = replace(EMPTY, status=Status.FAILED, created_at=START, failure_code=rejected.code)
     assert (expected, "request-1") == (_read(record), record["request_id"])
     assert "request_id" not in items.rejected_record(KEY, rejected, None, "1")
-
-
-def test_failures_and_sent_messages_have_their_documented_attributes() -> None:
-    """A failure has code, step and time; the history id, time, role, content and tokens."""
-    assert {
-        "code": "openai_500",
-        "step": "ai",
-        "detail": "",
-        "at": "2027-01-15T08:00:00.000+00:00",
-    } == items.failure_attributes(failure(Status.RETRY, at=START))
-    assert {
-        "message_id": "SM1",
-        "response_id": "resp_1",
-        "timestamp": "2027-01-15T08:00:01.000+00:00",
-        "role": "assistant",
-        "content": json.dumps(dict(ANSWER.variables)),
-        "prompt_tokens": 120,
-        "completion_tokens": 40,
-        "total_tokens": 160,
-    } == items.history_entry(SENT.vendor_id, SENT.answer, SENT.sent_at)
 
 
 def test_whatever_can_be_parsed_can_be_stored() -> None:
@@ -214,15 +172,6 @@ def _containers(value: Any, depth: int = 1) -> Iterator[tuple[int, Any]]:
             yield from _containers(part, depth + 1)
 
 
-@given(st.dictionaries(st.text(min_size=1), json_values, max_size=4))
-def test_any_json_can_be_stored(value: dict[str, Any]) -> None:
-    """It keeps its top-level names, and DynamoDB accepts every name."""
-    returned = _stored(value)
-    assert list(value) == list(returned)
-    names = [name for _, part in _containers(returned) if isinstance(part, dict) for name in part]
-    assert all(0 < len(name.encode()) <= 65_535 for name in names)
-
-
 @pytest.mark.parametrize(
     ("name", "is_valid"),
     [
@@ -275,19 +224,6 @@ def test_deep_nesting_is_stored_as_text(levels: int) -> None:
         unfolded = json.loads(unfolded) if isinstance(unfolded, str) else unfolded["deeper"]
         count += not isinstance(unfolded, str)
     assert levels == count
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("", 0), ("é" * 100, 200), (True, 1), (None, 1), (0, 3), (-12.85, 4), (10**38 - 1, 21),
-        ([], 3), ({}, 3), ([[0, 0, 0]], 19), ({"né": "x"}, 8),
-    ],
-)  # fmt: skip
-def test_sizes_are_dynamodbs(value: object, expected: int) -> None:
-    """Bytes of text and names, two digits a byte, three for a container and one per element."""
-    assert not exceeds_size(4 + expected, {"name": value})
-    assert exceeds_size(4 + expected - 1, {"name": value})
 
 
 def size_of(typed: dict[str, Any]) -> int:

@@ -177,25 +177,6 @@ def test_a_record_of_another_channel_is_unchanged(runtime: FakeRuntime, status: 
     assert before == runtime.record
 
 
-LEASED_WRITES: dict[str, Callable[[FakeRuntime, Lease], object]] = {
-    "renew": lambda runtime, lease: runtime.leases.renew(lease),
-    "record_intent": lambda runtime, lease: runtime.leases.record_intent(lease, INTENT, ANSWER),
-    "checkpoint": lambda runtime, lease: runtime.leases.checkpoint_answer(lease, ANSWER),
-}
-
-
-@pytest.mark.parametrize("write", LEASED_WRITES.values(), ids=LEASED_WRITES)
-@pytest.mark.parametrize("status", [Status.PROCESSING, Status.SENDING, Status.SENT])
-def test_every_write_notices_a_lost_lease(
-    runtime: FakeRuntime, held: Lease, write: Callable[[FakeRuntime, Lease], object], status: Status
-) -> None:
-    """Once another worker holds the conversation, nothing of ours is written."""
-    _put(runtime, status=status)
-    with pytest.raises(errors.LeaseLost):
-        write(runtime, held)
-    assert replace(OTHER_RECORD, status=status) == runtime.record
-
-
 def test_repeated_writes_are_recognized_as_our_own(runtime: FakeRuntime, held: Lease) -> None:
     """A checkpoint and an intent that the SDK repeats are written once."""
     runtime.store.fail("checkpoint_answer", Fault.REPEATED)

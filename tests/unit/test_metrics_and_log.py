@@ -221,14 +221,6 @@ def test_a_messages_ids_are_in_its_lines(log_lines: LogLines) -> None:
     assert [("m", "c"), ("own", "c"), (None, None)] == found
 
 
-def test_lines_below_the_level_are_not_written() -> None:
-    """The configured level is the lowest that is written."""
-    with configured("ERROR") as lines:
-        log.warning("too quiet", extra={"event": "quiet"})
-        log.error("loud", extra={"event": "loud"})
-        assert ["loud"] == lines.events
-
-
 def test_a_line_is_written_once(log_lines: LogLines) -> None:
     """Configuring again adds no handler, and Lambda's root handler gets nothing."""
     logger = logging.getLogger(logging_config.PACKAGE)

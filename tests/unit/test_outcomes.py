@@ -268,15 +268,6 @@ def test_an_outcome_is_logged_counted_recorded_and_redelivered(
         assert (recorded.detail if recorded else "UnexpectedTestError") == line["error_type"]
 
 
-def test_an_unexpected_errors_place_is_logged(runtime: FakeRuntime, log_lines: LogLines) -> None:
-    """Type and code lines are logged; the text may contain anything and is not."""
-    runtime.store.fail("create", Fault.UNEXPECTED)
-    runtime.batch().handle([runtime.delivery(VALID)])
-    line = log_lines.of("unexpected_error")
-    assert "UnexpectedTestError" == line["error_type"]
-    assert any(frame.startswith("acquire:") for frame in line["frames"])
-
-
 def test_a_reconciled_send_is_logged_and_counted(runtime: FakeRuntime, log_lines: LogLines) -> None:
     """It names the sid that was found and the lookups before, and has no end-to-end time."""
     text = body(

@@ -2,21 +2,15 @@
 
 import sys
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lambda_src import channels
 from lambda_src.bootstrap import ON_DEMAND, preload
 from lambda_src.channels import parts_of
 from lambda_src.core.contract import (
-    DEFAULTS,
     METRICS_NAMESPACE,
     REQUIRED_VARIABLES,
     TWILIO_BASE_URL,
@@ -25,7 +19,6 @@ from lambda_src.core.contract import (
 from lambda_src.core.errors import ConfigurationRefused
 from lambda_src.core.settings import ConfigurationError, Settings
 from lambda_src.services.secrets_manager_service import (
-    SingleFlight,
     TwilioCredentials,
     is_within,
     openai_key,
@@ -68,12 +61,6 @@ def test_the_defaults_are_consistent() -> None:
     settings = _read()
     assert 3 * settings.heartbeat_interval_seconds < settings.lease_seconds
     assert settings.lease_seconds < settings.heartbeat_visibility_seconds
-
-
-def test_a_variable_is_required_or_has_a_default() -> None:
-    """And not both."""
-    assert set(Variable) == REQUIRED_VARIABLES | set(DEFAULTS)
-    assert not REQUIRED_VARIABLES & set(DEFAULTS)
 
 
 @pytest.mark.parametrize("name", sorted(REQUIRED_VARIABLES))
@@ -126,13 +113,6 @@ def test_lists_may_have_spaces() -> None:
     """Around the commas."""
     settings = _read(SECRET_PREFIXES=" a/b , c/d/ ,", SETTLE_DELAYS_SECONDS="5, 10")
     assert (("a/b", "c/d/"), (5, 10)) == (settings.secret_prefixes, settings.settle_delays_seconds)
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/v1", "https://assistants.example.org/v1"])
-def test_urls_are_not_rewritten(url: str) -> None:
-    """They are only checked."""
-    settings = _read(**{"ASSISTANTS_BASE_URL": url, TWILIO_BASE_URL: url})
-    assert (url, url) == (settings.assistants_base_url, settings.twilio_base_url)
 
 
 # --- channels
@@ -266,44 +246,9 @@ def test_a_sid_of_another_form_is_malformed(name: str, value: object) -> None:
         twilio_credentials({**TWILIO, name: value})
 
 
-@given(st.text().filter(lambda text: not text.isascii()))
-def test_no_value_reaches_an_error(value: str) -> None:
-    """Whatever a secret contains."""
-    with pytest.raises(ConfigurationRefused) as raised:
-        openai_key({"ai_api_key": f"a {value} z"})
-    assert value not in str(raised.value)
-
-
 @pytest.mark.parametrize("secret", [None, [], "made-up", 7, True])
 def test_a_secret_that_is_not_an_object_is_malformed(secret: object) -> None:
     """The error has only its kind."""
     with pytest.raises(ConfigurationRefused, match="expected a JSON object, found") as raised:
         openai_key(secret)
     assert "made-up" not in str(raised.value)
-
-
-CALLERS = 5
-
-
-@pytest.mark.parametrize("failure", [None, LookupError("gone")])
-def test_one_call_serves_all_concurrent_callers(failure: Exception | None) -> None:
-    """Each gets its result or its failure; another key does not wait; a later call is made anew."""
-    flight: SingleFlight[str] = SingleFlight()
-    calls: list[str] = []
-
-    def call() -> str:
-        # The standard library's own condition, whose waiters are private.
-        condition: Any = flight._in_flight["key"]._condition
-        until = time.monotonic() + 60
-        while len(condition._waiters) < CALLERS - 1 and time.monotonic() < until:
-            time.sleep(0.001)
-        calls.append(flight.call("another key", lambda: "another"))
-        if failure:
-            raise failure
-        return "value"
-
-    with ThreadPoolExecutor(CALLERS) as pool:
-        futures = [pool.submit(flight.call, "key", call) for _ in range(CALLERS)]
-        results = [future.exception() or future.result() for future in futures]
-    assert ([failure or "value"] * CALLERS, ["another"]) == (results, calls)
-    assert "again" == flight.call("key", lambda: "again")

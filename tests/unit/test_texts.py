@@ -247,13 +247,6 @@ def test_free_text_matches_an_equal_text(listed: str, body: str, expected: bool)
     assert expected is matches(listed, _as_text(body))
 
 
-@given(values(), st.data())
-def test_a_rendered_template_is_found(parts: list[str], data: st.DataObject) -> None:
-    """Whatever the values and their order in the template."""
-    shuffled = data.draw(st.permutations(parts))
-    assert matches(f"Hello, {'; '.join(shuffled)}! Reply STOP.", _by_template(*parts))
-
-
 @given(values(), SPACES, st.sampled_from(["NFC", "NFD"]))
 def test_space_and_composition_do_not_matter(parts: list[str], space: str, form: str) -> None:
     """Both may change on the way through the channel."""

@@ -113,7 +113,7 @@ times_left = st.one_of(
 )
 
 
-@settings(max_examples=700)
+@settings(max_examples=300)
 @given(slownesses, records, times_left, st.sampled_from([1, 2, LAST]))
 def test_work_ends_before_the_function_does(
     slowness: Slowness, record: Record | None, seconds: float, receive_count: int
@@ -229,13 +229,6 @@ def test_calls_share_threads() -> None:
     assert len(threads) <= MAX_CALLS
 
 
-def test_all_work_in_time_is_done() -> None:
-    """Every item, however few workers there are."""
-    seen: list[int] = []
-    assert map_with_deadline(PLENTY, seen.append, range(5), _pool(1))
-    assert [0, 1, 2, 3, 4] == seen
-
-
 def test_hanging_work_is_abandoned() -> None:
     """Items that were not started never are."""
     seen: list[str] = []
@@ -248,16 +241,6 @@ def test_hanging_work_is_abandoned() -> None:
 
         assert not map_with_deadline(ENOUGH, work, ["quick", "hangs", "waits"], _pool(1))
     assert ["quick", "hangs"] == seen
-
-
-def test_the_end_of_the_process_is_not_suppressed() -> None:
-    """An exception that no message may catch is raised."""
-
-    def exit_process(_: int) -> None:
-        raise SystemExit
-
-    with pytest.raises(SystemExit):
-        map_with_deadline(PLENTY, exit_process, [1], _pool())
 
 
 # --- the heartbeat

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from lambda_src import index
+from lambda_src.core import time_budget
 from lambda_src.core.contract import Status
 from local.fakes.faults import Fault, Match
 from tests.faults.inputs.generators import MARK, Expectation, ExtremeBody, extreme_bodies
@@ -258,7 +259,8 @@ def _channel(written: StringIO) -> Iterator[Channel]:
         create_secrets()
         parts = (create_queue(), create_table(), openai, twilio)
         with cold_channel(*parts, patch, read) as channel:
-            # On a busy machine the fake may take longer than the two seconds of the tests.
+            # On a busy machine a worker may be delayed, and the fake take longer, than in tests.
+            patch.setattr(time_budget, "MAX_SEND_DELAY_SECONDS", 20.0)
             patch.setenv("TWILIO_TIMEOUT_SECONDS", "20")
             with redirect_stdout(written):
                 index.batch_handler()

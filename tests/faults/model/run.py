@@ -47,6 +47,11 @@ OUTLASTED += "; ".join(f"operator {number}" for number in range(len(KEYS)))
 KILLED_RECONCILING = "wait_for_queue; deliver 1; kill_at -1 {reconciling}"
 # A message is accepted, its answer is lost, and the vendor does not list it yet.
 LOST = "lag; fail_at {worker} sender.send accepted-answer-lost; finish {worker}"
+# Two messages of one text are sent in another order than their intents, and no answer arrives.
+SWAPPED = (
+    "write_badly 2 0; deliver 1; run_to -1 after:store.record_intent; wait 1; deliver 1; "
+    "fail_at -1 sender.send accepted-answer-lost; fail_at -2 sender.send accepted-answer-lost"
+)
 # A call goes wrong in the same way again and again.
 DOWN = "; ".join(3 * ["fail_at {worker} {fault}"])
 # The vendor reports a message, and an events worker gets that.
@@ -111,7 +116,7 @@ MOVES = {
     "heartbeat": ("heartbeat {worker} {pieces}",),
     "kill": ("kill {worker}", "kill_at {worker} {stop}", KILLED_RECONCILING, KILLED_HOLDING),
     "fault": (
-        *("fail_at {worker} {fault}", DOWN),
+        *("fail_at {worker} {fault}", DOWN, SWAPPED),
         *("fail_at {worker} {fault_of_store}", "fail_at {worker} {fault_of_send}"),
         "fail_at {worker} {fault_of_record}; finish {worker}",
     ),

@@ -261,16 +261,14 @@ def _mark_removed(store: Around, lease: Lease, found: LedgerRecord) -> None:
     store.port.take_over(lease, replace(found, drafts=unapproved))
 
 
-def _equal_times_ordered(
-    part: Reconciler,
-    delivery: Delivery,
-    context: ContextObject,
-    record: LedgerRecord,
-    **is_final: bool,
-) -> str | None:
-    if record.intent:  # less than the millisecond to which the table rounds
-        record = replace(record, intent=replace(record.intent, at=record.intent.at - 1e-6))
-    return Reconciler._lookup(part, delivery, context, record, **is_final)
+def _sent_at_once(store: Around, key: RecordKey) -> tuple[LedgerRecord, ...]:
+    """Return the related records as if each send had been over when its intent was recorded."""
+    return tuple(
+        replace(found, intent=replace(found.intent, deadline=found.intent.at - 0.001))
+        if found.intent
+        else found
+        for found in store.port.related_records(key)
+    )
 
 
 def _unlisted_is_unsent(
@@ -431,11 +429,11 @@ BOTH_SHOWN = "kill_at 0 after:hand_off.put; show 0 0; show 1 0"
 LATE_WORKER = "old_record 0 1; deliver 1; redeliver 0; run_to -1 after:mapping.delete; show 1 0; decide 1 edit 1"
 """What one worker held is approved, before another one acquires it whose queue message is deleted."""
 ANSWER_LOST = "fail_at 0 sender.send accepted-answer-lost"
-EQUAL_TIMES = (
-    "begin 3 1 0 0 0 1; arrive 1; old_record 0 1; write_badly 4 0; deliver 1; "
-    f"{ANSWER_LOST}; fail_at 0 generator.generate openai_400; deliver 2; {ANSWER_LOST}"
+SWAPPED = (
+    "begin 5 1 0 0 0 1; arrive 1; arrive 0; write_badly 2 0; deliver 1; deliver 1; "
+    f"run_to 0 after:store.record_intent; wait 1; fail_at 1 sender.send accepted-answer-lost; {ANSWER_LOST}"
 )
-"""Two messages of one text are sent at the same moment, and both answers are lost."""
+"""Two messages of one text are sent in another order than their intents; both answers are lost."""
 BAD = f"write_badly 2 0; {DELIVERED}"
 
 LOST = frozenset(
@@ -531,9 +529,9 @@ _ALL = (
     Mutant("others_ignored", "The sid of another conversation's message of the same text is recorded.",
            LOST, around_store(related_records=lambda *_: ()),
            f"arrive 1; {FAILING_SEND} never-arrived"),
-    Mutant("equal_times_ordered", "Messages of one text and one time are assigned to conversations.",
-           frozenset({Rule.RECORD_IS_TRUE}), override(Reconciler, _lookup=_equal_times_ordered),
-           EQUAL_TIMES),
+    Mutant("ordered_by_intent", "Messages of one text are assigned by their intents, even if both sends were in progress.",
+           frozenset({Rule.RECORD_IS_TRUE}), around_store(related_records=_sent_at_once),
+           SWAPPED),
     Mutant("not_verified", "A callback's signature and account are not verified.",
            FALSE, override(EventRecorder, _verify=lambda *_: None),
            f"{DELIVERED}; finish 0; forge 0 0 read; {WORKED}", of=EventBatchHandler),

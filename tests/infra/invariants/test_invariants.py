@@ -2,17 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import Acknowledgment, App, Stack, Stage, Validations
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_sqs as sqs
 
 from app import build
+from stacks.channel_secrets import ChannelSecrets
+from stacks.channels.sms import CHANNEL as SMS
+from stacks.config import ChannelNames
 from stacks.invariants.assembly import (
     FUNCTION,
     QUEUE,
@@ -22,14 +24,16 @@ from stacks.invariants.assembly import (
     UnresolvedValue,
 )
 from stacks.invariants.plugin import CATALOGUE
+from stacks.processor import Processor
+from stacks.shared_stack import SharedStack
 from tests.infra import synthesis
-from tests.infra.constructs import ON_CALL_ADDRESS, PRODUCTION, PUSH, SampleStack
 from tests.infra.invariants.document import DOCUMENT, document
 from tests.infra.invariants.planted_faults import FAULTS, Fault, Templates
 from tests.infra.synthesis import (
     CONTEXT,
     DELIVERY,
     ENVIRONMENTS,
+    ROOT,
     Synthesized,
     synthesize,
     violations,
@@ -53,9 +57,13 @@ OWN = Template(
     },
 )
 ASSEMBLY = Assembly([OWN, Template("Shared", "shared-stack", SHARED)])
-OTHER_HANDLER = replace(PUSH, handler="push_processor.index.lambda_handler")
-
-each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.planted)
+PRODUCTION: dict[str, Any] = {
+    "tier": "production",
+    "removal_policy": "retain",
+    "deletion_protection": True,
+    "point_in_time_recovery": True,
+    "log_retention_days": 365,
+}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +123,7 @@ def faultless() -> Synthesized:
     return synthesize(
         **PRODUCTION,
         **DELIVERY,
-        alert_email=ON_CALL_ADDRESS,
+        alert_email="on-call@ops.internal",
         conversation_retention_days=30,
         messages_per_second={"whatsapp": 80},
         ai_seconds_per_message=2,
@@ -126,38 +134,16 @@ def faultless() -> Synthesized:
     )
 
 
-@pytest.fixture(scope="session")
-def reported() -> Mapping[str, set[str]]:
-    """Synthesize all faults by code in one app, and return what the report names for each."""
-    app = synthesis.new_app()
-    for number, fault in enumerate(FAULTS):
-        fault.by_code(SampleStack(app, f"Row{number}", protected=fault.protected))
-    with suppress(RuntimeError):
-        app.synth()
-    found: dict[str, set[str]] = {fault.planted: set() for fault in FAULTS}
-    for violation in violations(Path(app.outdir)):
-        for place in violation["violatingConstructs"]:
-            row = place["constructPath"].split("/")[0].removeprefix("Row")
-            found[FAULTS[int(row)].planted].add(violation["ruleName"])
-    return found
-
-
 def test_faultless_templates_violate_nothing(faultless: Synthesized) -> None:
     """The templates in which faults are planted violate no invariant."""
     assert set() == Templates(faultless).violated()
 
 
-@each_fault
-def test_fault_by_code(reported: Mapping[str, set[str]], fault: Fault) -> None:
-    """The CDK's report names the invariants that a misuse of our constructs violates."""
-    assert fault.violates == reported[fault.planted]
-
-
-@each_fault
-def test_fault_in_a_template(faultless: Synthesized, fault: Fault) -> None:
-    """An override in our app's templates is found."""
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.planted)
+def test_a_planted_fault_is_found(faultless: Synthesized, fault: Fault) -> None:
+    """A fault in our app's templates violates its invariants, and no others."""
     templates = Templates(faultless)
-    fault.by_override(templates)
+    fault.change(templates)
     assert fault.violates == templates.violated()
 
 
@@ -195,12 +181,10 @@ def test_environments_violate_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"assistants_base_url": "https://assistants.example.com/v1", "log_level": "DEBUG"}
-        | {"batch_size": 1, "maximum_concurrency": 1_000, "snap_start": True}
-        | {"function_timeout_seconds": 900, "max_receive_count": 26},
+        synthesis.CHANGED,
         {"function_timeout_seconds": 160, "max_receive_count": 17, "tenants": ["a", "b"]},
     ],
-    ids=" ".join,
+    ids=["highest", "lowest"],
 )
 def test_boundary_values_violate_nothing(changes: dict[str, Any]) -> None:
     """Values at the ends of their ranges have no findings."""
@@ -257,18 +241,40 @@ def test_all_violations_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) ->
     assert all(each.remedy in report for each in CATALOGUE if each.name in expected)
 
 
-def test_other_stacks_are_not_checked(app: App) -> None:
-    """A stack without our constructs is not checked."""
-    SampleStack(app, "Ours").processor()
+def _shared_stack(scope: App | Stage, **changes: Any) -> None:
+    """Add the stack that channels share, in production, which refuses deletion."""
+    SharedStack(scope, "Shared", environment=synthesis.environment(**PRODUCTION | changes))
+
+
+def test_only_stacks_with_our_constructs_are_checked(app: App) -> None:
+    """Another stack of the app may violate any rule."""
+    _shared_stack(app)
     sqs.Queue(Stack(app, "Other"), "Queue", encryption=sqs.QueueEncryption.UNENCRYPTED)
-    assert [] == violations(Path(app.synth().directory))
+    found = violations(Path(app.synth().directory))
+    assert {"alert-address-is-real"} >= {each["ruleName"] for each in found}
 
 
 def test_another_handler_may_have_its_own_variables(app: App) -> None:
     """Another repository's processor may read other variables, but not a local server's address."""
-    function = SampleStack(app, "Ours").processor(channel=OTHER_HANDLER).function
-    function.add_environment("PUSH_REGION", "eu")
-    function.add_environment("OPENAI_BASE_URL", "http://127.0.0.1:80")
+    stack, environment = Stack(app, "Ours"), synthesis.environment()
+    channel = replace(SMS, handler="push_processor.index.lambda_handler")
+    names = ChannelNames(channel, environment)
+    secrets = ChannelSecrets(
+        stack, "Secrets", names=names, tenants=(), removal_policy=environment.removal_policy
+    )
+    processor = Processor(
+        stack,
+        "Processor",
+        names=names,
+        environment=environment,
+        code=synthesis.stub_package().code(),
+        queue=sqs.Queue.from_queue_arn(stack, "Queue", "arn:aws:sqs:eu-west-1:111122223333:q"),
+        table=dynamodb.Table.from_table_name(stack, "Table", "conversations"),
+        secret_prefixes=secrets.prefixes,
+    )
+    secrets.grant_read(processor.function)
+    processor.function.add_environment("PUSH_REGION", "eu")
+    processor.function.add_environment("OPENAI_BASE_URL", "http://127.0.0.1:80")
     with pytest.raises(RuntimeError) as error:
         app.synth()
     assert "OPENAI_BASE_URL is not an address of OpenAI" in str(error.value)
@@ -277,15 +283,15 @@ def test_another_handler_may_have_its_own_variables(app: App) -> None:
 
 def test_stages_are_checked(app: App) -> None:
     """The stacks of a stage are checked."""
-    SampleStack(Stage(app, "Stage"), "Ours").second_mapping(reports=False)
-    with pytest.raises(RuntimeError, match="Invariants::failures-are-reported"):
+    _shared_stack(Stage(app, "Stage"), point_in_time_recovery=False)
+    with pytest.raises(RuntimeError, match="Invariants::production-data-can-be-restored"):
         app.synth()
 
 
 def test_error_can_be_acknowledged(app: App) -> None:
     """An acknowledged error does not stop synth, and the report has the reason."""
-    SampleStack(app, "Ours").processor(grant=False)
-    _acknowledge(app, "secrets-match-the-role")
+    _shared_stack(app, point_in_time_recovery=False)
+    _acknowledge(app, "production-data-can-be-restored")
     report = json.loads((Path(app.synth().directory) / "validation-report.json").read_text())
     (plugin,) = report["pluginReports"]
     assert [] == plugin["violations"]
@@ -294,18 +300,25 @@ def test_error_can_be_acknowledged(app: App) -> None:
 
 def test_fatal_finding_cannot_be_acknowledged(app: App) -> None:
     """A fatal finding stops synth even if it is acknowledged."""
-    SampleStack(app, "Ours").second_mapping(reports=False)
-    _acknowledge(app, "failures-are-reported")
-    with pytest.raises(RuntimeError, match="FATAL FunctionResponseTypes lacks"):
+    build(app, synthesis.environment(max_receive_count=5), synthesis.stub_package())
+    _acknowledge(app, "receives-cover-settling")
+    with pytest.raises(RuntimeError, match=r"FATAL RedrivePolicy\.maxReceiveCount is 5"):
         app.synth()
 
 
-def test_unresolved_value_is_reported(app: App) -> None:
+def test_unresolved_value_is_reported(faultless: Synthesized) -> None:
     """A reference in place of a number that an invariant needs is a finding."""
-    sample = SampleStack(app, "Ours")
-    queue: Any = sample.queue()
-    reference = {"Ref": "AWS::AccountId"}
-    queue.node.default_child.add_property_override("VisibilityTimeout", reference)
-    sample.processor(queue=queue)
-    with pytest.raises(RuntimeError, match="VisibilityTimeout is not a literal number"):
-        app.synth()
+    templates = Templates(faultless)
+    queue = templates.first(QUEUE, "ChannelQueue4")
+    queue["Properties"]["VisibilityTimeout"] = {"Ref": "AWS::AccountId"}
+    assert {"visibility-outlasts-function", "visibility-as-advised"} == templates.violated()
+
+
+def test_every_construct_attaches_the_rules() -> None:
+    """Each module of a construct does, or its alarms' notifier; others only combine constructs."""
+    modules = {path.stem: path.read_text("utf-8") for path in (ROOT / "stacks").glob("*.py")}
+    lacking = {name for name, text in modules.items() if "(Construct):" in text} - {
+        name for name, text in modules.items() if "attach_rules(" in text
+    }
+    assert {"channel_dashboard", "delivery_events"} == lacking
+    assert "attach_rules(" in (ROOT / "stacks/alarms/notifier.py").read_text("utf-8")

@@ -1,7 +1,6 @@
 """The operator's commands on the local cloud: what only deployed functions and a terminal show."""
 
 import io
-import json
 import re
 import signal
 import sys
@@ -19,7 +18,6 @@ from lambda_src.core.models import RecordKey
 from local import paths
 from local.aws import DUMMY_SECRET
 from local.cloud import LocalCloud
-from local.demo.scenarios import UNDELIVERED_CODE, UNDELIVERED_MESSAGES
 from local.emulator.queue_metrics import queued_messages
 from local.fakes import Fault, Match
 from local.lifecycle import wait_for
@@ -40,8 +38,6 @@ from tests.support.channel import PREFIXES
 pytestmark = several_waits
 REDRIVEN = [f"+44770090080{number}" for number in range(6)]
 FOLLOWED = "+447700900810"
-UNDELIVERED = {"whatsapp": 2 + UNDELIVERED_MESSAGES, "sms": 1}
-"""The number of undelivered messages on each channel, with those of the demonstration."""
 PROGRAM = "from ops import queues; queues.POLL_SECONDS = 0; import ops.__main__"
 """`python -m ops` without long polls: one process of the local cloud holds the whole queue."""
 
@@ -81,38 +77,6 @@ def test_the_status_of_a_channel_is_shown(cloud: LocalCloud, tool: Tool, channel
     }
     result = tool.run("watch", "--channel", channel, "--times", "2", "--every", "0.2", "--json")
     assert (0, 2) == (result.exit_code, result.stdout.count('"dead_letters"'))
-
-
-@each_channel
-def test_undelivered_messages_are_explained(tool: Tool, channel: str) -> None:
-    """Twilio's callbacks have reported them; the status counts them."""
-    number, status = UNDELIVERED[channel], ("status", "--channel", channel)
-    assert wait_for(
-        lambda: tool.succeed(*status)["reports"]["MessagesUndelivered"] == number, TIMEOUT_SECONDS
-    )
-    (cause,) = tool.succeed("conversation", "undelivered", "--channel", channel)["causes"]
-    assert (number, str(UNDELIVERED_CODE)) == (cause["messages"], cause["code"])
-    assert cause["advice"]
-
-
-def test_a_delivery_event_is_redriven(cloud: LocalCloud, tool: Tool) -> None:
-    """The deployed worker drops one about no record; nothing is left on either queue."""
-    (dead_letters,) = _urls(cloud, "events-dlq")
-    lookup = {"primary_channel": "+447700900999", "conversation_id": "no such conversation"}
-    body = json.dumps({"lookup": lookup})
-    cloud.aws.sqs.send_message(QueueUrl=dead_letters, MessageBody=body)
-    (cause,) = tool.succeed("dlq", "list", "--events")["causes"]
-    assert (1, "lookup") == (cause["messages"], cause["cause"])
-    assert 1 == tool.succeed("dlq", "redrive", "--events", "--yes")["acted"]
-    urls = (dead_letters, *_urls(cloud, "events-queue"))
-    assert wait_for(
-        lambda: not any(queued_messages(cloud.aws, url) for url in urls), TIMEOUT_SECONDS
-    )
-
-
-def _urls(cloud: LocalCloud, name: str) -> list[str]:
-    found = cloud.aws.sqs.list_queues(QueueNamePrefix=f"ai-multi-comms-whatsapp-{name}")
-    return found["QueueUrls"]
 
 
 class Terminal:
@@ -184,14 +148,6 @@ def _ours(cloud: LocalCloud, url: str, *numbers: str) -> list[str]:
     """Return the bodies of these recipients' messages on a queue, visible or in flight."""
     bodies = {context("whatsapp", number) for number in numbers}
     return [each.body for each in queued_messages(cloud.aws, url) if each.body in bodies]
-
-
-def test_a_watch_ends(terminal: Callable[..., Any]) -> None:
-    """It ends immediately and without a traceback."""
-    with terminal("watch", "--every", "600") as watch:
-        watch.answer("alarms:")
-        watch.answer("next steps")
-        assert watch.ctrl_c().endswith(f"interrupted: {UNCHANGED}")
 
 
 def test_a_redrive_is_interrupted_and_continues(

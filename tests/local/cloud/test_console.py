@@ -154,13 +154,6 @@ def test_all_views_are_accessible(browser: Browser, console: ConsoleServer, view
         _check(page, view)
 
 
-def test_colors_follow_the_system(visitor: Visitor) -> None:
-    """The page is dark where the system's colors are."""
-    light = visitor.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-    visitor.page.emulate_media(color_scheme="dark")
-    expect(visitor.page.locator("html")).not_to_have_css("background-color", light)
-
-
 def _check(page: Page, view: View) -> None:
     check_accessibility(page)
     assert view.width >= page.evaluate("document.documentElement.scrollWidth")

@@ -7,10 +7,9 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -25,19 +24,15 @@ from local.aws import Aws
 from local.channel import Channel, Resources
 from local.cloud import ACCOUNT, REGION
 from local.contexts import EXAMPLE
-from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy, Parameters
-from local.emulator import metric_relay
+from local.dynamodb_proxy import DynamoDBError, DynamoDBProxy
 from local.emulator.alerts import AlertSubscription
 from local.emulator.feed import Feed
-from local.emulator.filter_patterns import UnsupportedPatternError
 from local.emulator.function_logs import LogReader
 from local.emulator.metric_relay import MetricRelay, RelayThread
 from local.emulator.ministack_process import log_of_invocation, read_log
-from local.emulator.queue_metrics import PUBLISH_SECONDS, QueueAgeMetric, QueueDepthMetric
 from local.errors import LocalCloudError
 from local.fakes import Fault, Match, Rule
 from local.message_tracker import MessageState, MessageTracker
-from local.vendors import Credentials, store_secrets
 from tests.support.metrics import metric_sum
 
 MORE_THAN_A_RESPONSE = 10_050
@@ -56,7 +51,7 @@ class LogGroup:
         name: of the log group, and of the metric's namespace.
     """
 
-    def __init__(self, aws: Aws, *, pattern: str = PATTERN, value: str = "1") -> None:
+    def __init__(self, aws: Aws, *, value: str = "1") -> None:
         self._aws = aws
         self.name = uuid.uuid4().hex
         aws.logs.create_log_group(logGroupName=self.name)
@@ -65,7 +60,7 @@ class LogGroup:
         aws.logs.put_metric_filter(
             logGroupName=self.name,
             filterName="lost",
-            filterPattern=pattern,
+            filterPattern=PATTERN,
             metricTransformations=[lost],
         )
 
@@ -95,13 +90,12 @@ class LogGroup:
         return json.dumps({"_aws": envelope, **values})
 
 
-@pytest.mark.parametrize("interval", [1, 1_000])
-def test_log_lines_are_read_once(aws: Aws, interval: int) -> None:
+def test_log_lines_are_read_once(aws: Aws) -> None:
     """Each line is read once and in order, however many there are and however close in time."""
     log_group, now = LogGroup(aws), int(time.time()) * 1_000
     reader = LogReader(aws, log_group.name)
     lines = [str(number) for number in range(MORE_THAN_A_RESPONSE)]
-    log_group.write(*lines, first_at=now - interval * len(lines), interval=interval)
+    log_group.write(*lines, first_at=now - len(lines), interval=1)
     assert lines == [line.text for line in reader.new_lines()]
     log_group.write("another", first_at=now)
     assert ["another"] == [line.text for line in reader.new_lines()]
@@ -127,26 +121,6 @@ def test_embedded_metrics_become_data_points(aws: Aws) -> None:
     assert [3, 0] == [relay.update(), relay.update()]
     assert (6, 4) == (log_group.sum("Sent"), log_group.sum("Received"))
     assert (5, 0) == (log_group.sum("Failures", step="ai"), log_group.sum("Failures", step="send"))
-
-
-@pytest.mark.parametrize(
-    "line", [lambda _: MATCHING, lambda group: group.embedded({"Lost": [2]})], ids=["filter", "emf"]
-)
-def test_an_alarm_notifies_its_subscriber(aws: Aws, line: Callable[[LogGroup], str]) -> None:
-    """A line that matches a filter or contains a metric sets off an alarm, which is notified."""
-    log_group = LogGroup(aws)
-    topic_arn = aws.sns.create_topic(Name=log_group.name)["TopicArn"]
-    subscription = AlertSubscription(aws, topic_arn)
-    _put_alarm(aws, log_group.name, AlarmActions=[topic_arn])
-    relay = MetricRelay(aws, log_group.name, Feed(aws, 0))
-    log_group.write(OTHER)
-    relay.update()
-    assert [] == subscription.all_alerts()
-    log_group.write(line(log_group))
-    relay.update()
-    (alert,) = subscription.all_alerts()
-    assert (log_group.name, "ALARM") == (alert.alarm, alert.state)
-    assert alert == subscription.alarm_on(f"{log_group.name}/Lost")
 
 
 def _put_alarm(aws: Aws, name: str, **properties: Any) -> None:
@@ -205,34 +179,6 @@ def test_an_alarm_needs_its_data_points_and_ends_without_data(aws: Aws) -> None:
     assert {"two of three": "ALARM", "two in one": "OK", **ended} == states
 
 
-@pytest.mark.parametrize(
-    ("filter_options", "line", "error", "text"),
-    [
-        ({"pattern": "{ $.l = %CRIT% }"}, lambda _: MATCHING, UnsupportedPatternError, "%CRIT%"),
-        ({"value": "$.count"}, lambda _: MATCHING, LocalCloudError, r"\$\.count"),
-        (
-            {},
-            lambda group: group.embedded({"Sent": 1}).replace('"Sent": 1', '"Other": 1'),
-            LocalCloudError,
-            "'Sent'",
-        ),
-    ],
-    ids=["pattern", "value", "metric"],
-)
-def test_what_cannot_be_evaluated_is_an_error(
-    aws: Aws,
-    filter_options: dict[str, str],
-    line: Callable[[LogGroup], str],
-    error: type[LocalCloudError],
-    text: str,
-) -> None:
-    """An unsupported pattern or value, and a missing declared metric, are errors."""
-    log_group = LogGroup(aws, **filter_options)
-    log_group.write(line(log_group))
-    with pytest.raises(error, match=text):
-        MetricRelay(aws, log_group.name, Feed(aws, 0)).update()
-
-
 def test_the_thread_raises_its_error_at_the_end(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error in the relay's thread is raised at the end of its block."""
     monkeypatch.setattr(RelayThread, "_INTERVAL_SECONDS", 0)
@@ -242,49 +188,6 @@ def test_the_thread_raises_its_error_at_the_end(aws: Aws, monkeypatch: pytest.Mo
         RelayThread(reader.new_lines) as thread,
     ):
         thread.join(60)
-
-
-def test_data_points_are_published_together(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many lines are new, a namespace takes as few requests as possible."""
-    monkeypatch.setattr(metric_relay, "MAX_DATA", 3)
-    log_group = LogGroup(aws)
-    log_group.write(*[MATCHING] * 4, log_group.embedded({"Sent": [1, 2], "Received": 4}))
-    sizes: list[int] = []
-
-    def record(params: dict[str, list[object]], **_: object) -> None:
-        sizes.append(len(params["MetricData"]))
-
-    event = "provide-client-params.cloudwatch.PutMetricData"
-    aws.cloudwatch.meta.events.register(event, record)
-    assert 6 == MetricRelay(aws, log_group.name, Feed(aws, 0)).update()
-    aws.cloudwatch.meta.events.unregister(event, record)
-    assert [3, 3] == sizes
-    assert (4, 3) == (log_group.sum(), log_group.sum("Sent"))
-
-
-def test_the_depth_and_the_age_of_a_queue_are_published(aws: Aws) -> None:
-    """Both include messages in flight, and are published again while they do not change."""
-    url, now = aws.sqs.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"], [time.time()]
-    clock = partial(now.__getitem__, 0)
-    metrics = QueueDepthMetric(aws, url, Feed(aws, 0), clock), QueueAgeMetric(aws, url, clock)
-
-    def published(after: float) -> list[float]:
-        now[0] += after
-        for metric in metrics:
-            metric.update()
-        return [
-            metric_sum(aws, "AWS/SQS", name, QueueName=url.rpartition("/")[2])
-            for name in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
-        ]
-
-    assert [0, 0] == published(after=0)
-    aws.sqs.send_message(QueueUrl=url, MessageBody="x")
-    aws.sqs.receive_message(QueueUrl=url)
-    assert [1, 0] == published(after=PUBLISH_SECONDS / 2)
-    assert [1, 0] == published(after=0)
-    depth, age = published(after=600)
-    assert 2 == depth
-    assert 500 < age <= 600 + PUBLISH_SECONDS / 2
 
 
 @pytest.fixture
@@ -326,15 +229,6 @@ def table(proxy: DynamoDBProxy, aws: Aws) -> _Table:
     return table
 
 
-def test_requests_are_forwarded(table: _Table) -> None:
-    """Without rules, results and errors are DynamoDB's."""
-    table.update(2)
-    assert 2 == table.number()
-    condition = "attribute_not_exists(id)"
-    with pytest.raises(table.client.exceptions.ConditionalCheckFailedException):
-        table.client.put_item(TableName=table.name, Item=ITEM, ConditionExpression=condition)
-
-
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -355,19 +249,6 @@ def test_an_injected_error_is_one_of_dynamodbs(
     assert proxy.failed_count > 0
     proxy.clear_faults()
     table.update(2)
-    assert 2 == table.number()
-
-
-def test_a_rule_applies_to_selected_requests(proxy: DynamoDBProxy, table: _Table) -> None:
-    """Only requests whose parameters are selected fail."""
-
-    def is_selected(parameters: Parameters) -> bool:
-        return bool(parameters["ExpressionAttributeValues"][":n"] == {"N": "3"})
-
-    proxy.fail("UpdateItem", DynamoDBError.ACCESS_DENIED, is_selected)
-    table.update(2)
-    with pytest.raises(ClientError, match="AccessDenied"):
-        table.update(3)
     assert 2 == table.number()
 
 
@@ -438,24 +319,6 @@ def test_a_company_is_a_message_group(aws: Aws) -> None:
     )["Messages"]
     groups = {each["Body"]: each.get("Attributes", {}).get("MessageGroupId") for each in received}
     assert {body: "demo-company", "no context object": None} == groups
-
-
-def test_the_secrets_of_the_examples_are_created(aws: Aws) -> None:
-    """The secrets of the examples' tenants are filled, deployed or not; others are unchanged."""
-    secrets, prefix = aws.secretsmanager, "ai-multi-comms/dev/whatsapp-credentials/"
-    secrets.create_secret(Name="other", SecretString="unchanged")
-    secrets.create_secret(Name=f"{prefix}listed", SecretString="placeholder")
-    credentials = Credentials("key", "account", "token", "template")
-    for _ in range(2):  # the second time, all of them exist
-        store_secrets(aws, credentials)
-    tenants = ("listed", "demo-company", "demo-company-free-text")
-    stored = [
-        secrets.get_secret_value(SecretId=name)["SecretString"]
-        for name in ("other", *(f"{prefix}{tenant}" for tenant in tenants))
-    ]
-    with_template = credentials.twilio_secret
-    without = Credentials("key", "account", "token").twilio_secret
-    assert ["unchanged", with_template, with_template, without] == stored
 
 
 @pytest.fixture

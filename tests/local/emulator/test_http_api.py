@@ -158,8 +158,8 @@ def test_other_bodies(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        *((method, PATH) for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")),
-        *(("POST", path) for path in ("/", f"{PATH}/", "/callbacks/sms/cmVm", "/callbacks/x/y/z")),
+        *((method, PATH) for method in ("GET", "HEAD", "OPTIONS")),
+        *(("POST", path) for path in (f"{PATH}/", "/callbacks/x/y/z")),
         ("POST", "/callbacks/sms/a%2Fb/aWQ"),
     ],
 )

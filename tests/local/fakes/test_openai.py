@@ -1,9 +1,6 @@
 """The fake of OpenAI: responses, conversations, threads, its model, and faults at the SDK."""
 
 import json
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai as sdk
@@ -17,7 +14,7 @@ from openai.types.beta.threads import Message, Run, run_create_params
 from openai.types.responses import Response, response_create_params
 from pydantic import BaseModel
 
-from local.fakes import FakeOpenAI, Fault, Match, OpenAISettings
+from local.fakes import FakeOpenAI
 from local.fakes.openai.errors import NAMED_FAULTS
 from local.fakes.openai.model import generate
 from local.fakes.openai.requests import RequestBody, ResponseBody, RunBody, ThreadBody
@@ -91,29 +88,6 @@ def test_a_response_contains_the_facts_of_its_input(ai: OpenAI) -> None:
     assert len(variables["2"]) <= 120
 
 
-def test_a_conversation_keeps_input_and_output(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """Input and output become items of the conversation, which later responses use."""
-    created = ai.conversations.create(metadata={"conversation_id": "c-1"})
-    first, second = (
-        _respond(ai, input=text, conversation=created.id) for text in (INPUT, "And now?")
-    )
-    (conversation,) = openai.state()["conversations"]
-    items = conversation["items"]
-    assert {"conversation_id": "c-1"} == conversation["metadata"]
-    assert ["user", "assistant", "user", "assistant"] == [item["role"] for item in items]
-    assert (first.output[0].id, second.output[0].id) == (items[1]["id"], items[3]["id"])
-    assert "Harbour Logistics" in second.output_text
-    assert second.usage.input_tokens > first.usage.input_tokens
-    assert KEY not in str((openai.requests, openai.state()))
-
-
-def test_a_long_output_is_truncated_at_the_token_limit(ai: OpenAI) -> None:
-    """An output longer than the limit is incomplete and names the reason."""
-    response = _respond(ai, input=INPUT, max_output_tokens=16)
-    reason, tokens = response.incomplete_details.reason, response.usage.output_tokens
-    assert ("incomplete", "max_output_tokens", 16) == (response.status, reason, tokens)
-
-
 def test_resources_have_exactly_the_sdks_format(ai: OpenAI) -> None:
     """Resources have no fields beside those of the SDK's types; a response echoes its request."""
     metadata = {"request_id": "r-1"}
@@ -165,27 +139,15 @@ def test_missing_resources_are_not_found(ai: OpenAI, thread: Thread) -> None:
     ("changes", "code", "param"),
     [
         ({"model": ...}, "missing_required_parameter", "model"),
-        ({"input": ...}, "missing_required_parameter", "input"),
-        ({"model": None}, "invalid_type", "model"),
-        ({"input": None}, "invalid_type", "input"),
-        ({"input": 5}, "invalid_type", "input"),
         ({"temprature": 1}, "unknown_parameter", "temprature"),
         ({"text": {"colour": "red"}}, "unknown_parameter", "text.colour"),
         ({"text": {"format": {"type": "xml"}}}, "invalid_value", "text.format.type"),
-        *(
-            ({"text": _format(**{name: None})}, "missing_required_parameter", path)
-            for name, path in [(n, f"text.format.{n}") for n in ("name", "schema", "strict")]
-        ),
-        ({"conversation": 7}, "invalid_type", "conversation"),
+        ({"text": _format(strict=None)}, "missing_required_parameter", "text.format.strict"),
         ({"max_output_tokens": 15}, "integer_below_min_value", "max_output_tokens"),
-        ({"max_output_tokens": "900"}, "invalid_type", "max_output_tokens"),
-        ({"metadata": {"name": 5}}, "invalid_type", "metadata.name"),
-        ({"metadata": {"name": "x" * 513}}, "string_above_max_length", "metadata.name"),
         ({"metadata": {str(n): "x" for n in range(17)}}, "object_above_max_properties", "metadata"),
         ({"tools": [{"type": "web_search"}]}, "unsupported_parameter", "tools"),
         ({"stream": True}, "unsupported_parameter", "stream"),
         ("{not json", None, None),
-        ("[1]", None, None),
         ('{"a":' * 5000, None, None),
     ],
 )
@@ -201,14 +163,6 @@ def test_invalid_parameters_are_rejected(
     assert (code, param, "invalid_request_error") == (error["code"], error["param"], error["type"])
 
 
-def test_valid_edge_cases_are_accepted(ai: OpenAI) -> None:
-    """A metadata key of 64 characters and unsupported parameters without a value are accepted."""
-    assert _text(ai, metadata={"k" * 64: "x"}, tools=[], background=False)
-    with pytest.raises(BadRequestError) as rejected:
-        ai.conversations.create(metadata={"k" * 65: "x"})
-    assert "string_above_max_length" == rejected.value.code
-
-
 def test_wrong_and_missing_keys_are_rejected(openai: FakeOpenAI, ai: OpenAI) -> None:
     """A wrong or missing key is a 401 error that does not repeat it."""
     with pytest.raises(AuthenticationError) as rejected:
@@ -217,32 +171,6 @@ def test_wrong_and_missing_keys_are_rejected(openai: FakeOpenAI, ai: OpenAI) -> 
     assert KEY not in rejected.value.message
     response = requests.get(f"{openai.base_url}/models", timeout=TIMEOUT)
     assert (401, "invalid_api_key") == (response.status_code, response.json()["error"]["code"])
-
-
-def test_what_is_deleted_is_not_found(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """Items are deleted one by one: without it, they outlive their conversation."""
-    kept, deleted = ai.conversations.create().id, ai.conversations.create().id
-    response = [_respond(ai, conversation=each) for each in (kept, deleted)][1].id
-    for item in list(ai.conversations.items.list(deleted)):
-        ai.conversations.items.delete(str(item.id), conversation_id=deleted)
-    ai.conversations.delete(deleted)
-    ai.conversations.delete(kept)
-    ai.responses.delete(response)
-    thread = ai.beta.threads.create().id
-    ai.beta.threads.delete(thread)
-
-    state = openai.state()
-    assert ([], [], 1) == (state["conversations"], state["threads"], len(state["responses"]))
-    assert ["user", "assistant"] == [item["role"] for item in state["items"]]
-    again = (
-        lambda: ai.conversations.delete(deleted),
-        lambda: ai.conversations.items.list(deleted),
-        lambda: ai.responses.delete(response),
-        lambda: ai.beta.threads.delete(thread),
-    )
-    for request in again:
-        with pytest.raises(NotFoundError):
-            request()
 
 
 @pytest.mark.parametrize(
@@ -269,9 +197,7 @@ def test_unsupported_routes_are_rejected(
     ("schema", "place"),
     [
         (SCHEMA | {"additionalProperties": True}, "additionalProperties"),
-        ({k: v for k, v in SCHEMA.items() if k != "additionalProperties"}, "additionalProperties"),
         (SCHEMA | {"required": ["1"]}, "required"),
-        (SCHEMA | {"required": "1"}, "required"),
         (SCHEMA | {"type": "array"}, "type"),
         (SCHEMA | {"properties": []}, "properties"),
         (SCHEMA | {"allOf": []}, "allOf"),
@@ -280,8 +206,6 @@ def test_unsupported_routes_are_rejected(
             for unsupported in (
                 "string",
                 {"description": "no type"},
-                {"type": "array", "items": {"type": "string"}},
-                {"type": "string", "pattern": "^a$"},
                 {"anyOf": [{"type": "string"}]},
                 SCHEMA,
             )
@@ -294,39 +218,6 @@ def test_only_strict_schemas_are_accepted(ai: OpenAI, schema: dict[str, Any], pl
         _text(ai, text=_format(schema=schema))
     assert "invalid_json_schema" == rejected.value.code
     assert place in rejected.value.message
-
-
-def test_conversation_lock(openai: FakeOpenAI, ai: OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second response in the same conversation is rejected until the first has ended."""
-    conversation = ai.conversations.create().id
-    thinking, may_end = threading.Event(), threading.Event()
-
-    def think(seconds: float) -> None:
-        if seconds:
-            thinking.set()
-            may_end.wait(TIMEOUT)
-
-    monkeypatch.setattr(openai.wait, "sleep", think)
-    openai.fail_next(Fault.thinking(1))
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(_text, ai, conversation=conversation)
-        assert thinking.wait(TIMEOUT)
-        with pytest.raises(BadRequestError) as rejected:
-            _text(ai, conversation=conversation)
-        rejection = rejected.value
-        assert ("conversation_locked", "conversation") == (rejection.code, rejection.param)
-        assert _text(ai)
-        may_end.set()
-        assert first.result()
-    assert _text(ai, conversation=conversation)
-
-
-def test_every_response_takes_the_configured_time(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """A response takes as long as the settings say."""
-    openai.settings = OpenAISettings(answer_seconds=0.1)
-    started = time.monotonic()
-    _text(ai)
-    assert time.monotonic() - started >= 0.1
 
 
 DOCUMENTED: dict[tuple[int, type[sdk.APIStatusError]], tuple[str, ...]] = {
@@ -355,36 +246,6 @@ def test_every_error_code_reaches_the_sdk(openai: FakeOpenAI, ai: OpenAI, name: 
     assert EXPECTED.get(name, raised) == raised
     assert (failed.value.request_id or "").startswith("req_")
     assert _respond(ai).output_text
-
-
-def test_faults_apply_to_matching_requests_only(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """A match limits a fault to some requests; a fault of the output needs a request for one."""
-    openai.fail_next("server_error", match=Match(method="POST", paths=("/v1/responses",)))
-    openai.fail_next("conflict", match=Match(contains="request-7"))
-    openai.fail_next(Fault.refusal())
-    conversation = ai.conversations.create(metadata={"request_id": "request-1"}).id
-    with pytest.raises(sdk.InternalServerError):
-        _respond(ai, conversation=conversation)
-    with pytest.raises(sdk.ConflictError):
-        ai.conversations.create(metadata={"request_id": "request-7"})
-    assert "" == _respond(ai, conversation=conversation).output_text
-    assert [] == openai.pending_faults
-
-
-def test_a_response_can_be_a_refusal_or_fail(openai: FakeOpenAI, ai: OpenAI) -> None:
-    """A refusal is completed without text; a failure has an error, no output, and adds no items."""
-    conversation = ai.conversations.create().id
-    openai.fail_next(Fault.failed("rate_limit_exceeded", "Too much"))
-    response = _respond(ai, conversation=conversation)
-    assert ("failed", [], None) == (response.status, response.output, response.usage)
-    assert ("rate_limit_exceeded", "Too much") == (response.error.code, response.error.message)
-    assert [] == openai.state()["conversations"][0]["items"]
-
-    openai.fail_next(Fault.refusal("No."))
-    response = _respond(ai)
-    (part,) = response.output[0].content
-    assert ("completed", "") == (response.status, response.output_text)
-    assert ("refusal", "No.") == (part.type, part.refusal)
 
 
 ASSISTANT = "asst_first_contact"
@@ -443,41 +304,18 @@ def test_a_thread_has_one_active_run(ai: OpenAI, thread: Thread) -> None:
     assert _start(ai, thread).id
 
 
-def test_a_run_can_be_cancelled(ai: OpenAI, thread: Thread) -> None:
-    """A cancelled run ends without a message and cannot be cancelled again."""
-    run = _start(ai, thread)
-    cancelling = ai.beta.threads.runs.cancel(run.id, thread_id=thread.id)
-    assert ("cancelling", "cancelled") == (cancelling.status, _poll(ai, run).status)
-    assert 1 == len(_messages(ai, run))
-    with pytest.raises(BadRequestError, match="Cannot cancel run with status 'cancelled'"):
-        ai.beta.threads.runs.cancel(run.id, thread_id=thread.id)
-
-
-@pytest.mark.parametrize("by_fault", [False, True])
-def test_run_takes_its_time(openai: FakeOpenAI, ai: OpenAI, thread: Thread, by_fault: bool) -> None:
-    """A run does not end before its time, set for all runs or by a fault for one of them."""
-    if by_fault:
-        openai.fail_next(Fault.thinking(30))
-    else:
-        openai.settings = OpenAISettings(run_seconds=30, run_polls=1)
-    run = _start(ai, thread)
-    assert {"in_progress"} == {_poll(ai, run).status for _ in range(5)}
-
-
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"max_completion_tokens": 255}, "integer_below_min_value"),
         (
             {"response_format": {**FORMAT, "json_schema": {"name": "x", "schema": SCHEMA}}},
             "missing_required_parameter",
         ),
         ({"response_format": {"type": "xml"}}, "invalid_value"),
-        ({"tools": [{"type": "code_interpreter"}]}, "unsupported_parameter"),
     ],
 )
 def test_invalid_runs(ai: OpenAI, thread: Thread, options: dict[str, Any], code: str) -> None:
-    """A low token limit, a schema that is not strict and unsupported parameters are rejected."""
+    """A schema that is not strict, or another format, is rejected."""
     with pytest.raises(BadRequestError) as rejected:
         _start(ai, thread, **options)
     assert code == rejected.value.code
@@ -510,16 +348,7 @@ def test_a_property_contains_what_its_description_names(description: str, text: 
     assert text == _property(description)
 
 
-@pytest.mark.parametrize("limit", [40, 100])
-def test_a_text_is_shortened_at_a_sentence_or_word(limit: int) -> None:
-    """The limit of the description is kept, without a partial word at the end."""
-    text = _property(f"Two sentences. At most {limit} characters.")
-    assert limit // 2 <= len(text) <= limit
-    assert SENTENCES.startswith(text.rstrip("."))
-    assert text == text.strip(" ,(")
-
-
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(st.recursive(st.none() | st.floats() | st.text(), st.lists), st.text(), st.integers(1, 200))
 def test_a_property_fits_a_template(data: Any, description: str, limit: int) -> None:
     """A text is never empty, has one line and keeps to its limit, for any project data."""
@@ -527,15 +356,6 @@ def test_a_property_fits_a_template(data: Any, description: str, limit: int) -> 
     text = _property(f"At most {limit} characters. {description}", prompt)
     assert 1 <= len(text) <= limit
     assert text == " ".join(text.split())
-
-
-def test_facts_come_from_the_most_recent_object() -> None:
-    """Later texts of the prompt count only if the earlier ones are not JSON objects."""
-    older = json.dumps({"recipient_first_name": "Bob"})
-    assert "Ada" == _property("first name", "And now?", INPUT, older)
-    assert "there" == _property("first name", '{"a":' * 100_000)
-    deep = '{"project_data":' + '{"a":' * 300 + "1" + "}" * 300 + ',"recipient_first_name":"Ada"}'
-    assert "Ada" == _property("first name", deep)
 
 
 @pytest.mark.parametrize("sampling", [{"temperature": 0.5}, {"top_p": 0.9}])

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-from openai import OpenAI
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
@@ -35,8 +34,8 @@ def _openai() -> FakeOpenAI:
     return FakeOpenAI(keys={KEY}, models=[MODEL])
 
 
-def _twilio(port: int = 0) -> FakeTwilio:
-    return FakeTwilio(accounts={ACCOUNT: TOKEN}, port=port)
+def _twilio() -> FakeTwilio:
+    return FakeTwilio(accounts={ACCOUNT: TOKEN})
 
 
 def test_old_requests_and_messages_are_forgotten() -> None:
@@ -67,34 +66,7 @@ def test_a_stopped_fake_leaves_no_thread() -> None:
     assert not set(threading.enumerate()) - before
 
 
-def test_a_stopped_fake_refuses_connections_and_keeps_its_state() -> None:
-    """After a stop nothing listens; after another start state and requests are still there."""
-    fake = _twilio()
-    with fake:
-        origin = fake.origin
-        twilio_client(origin).messages.create(to=RECIPIENT, from_=SENDER, body="Hello")
-    with pytest.raises(requests.exceptions.ConnectionError):
-        requests.get(origin, timeout=TIMEOUT)
-    with pytest.raises(RuntimeError, match="FakeTwilio is not running"):
-        _ = fake.origin
-    with fake:
-        assert requests.get(f"{fake.origin}/_control/requests", timeout=TIMEOUT).json()
-        assert 1 == len(fake.inbox(RECIPIENT))
-
-
-def test_a_port_in_use_is_an_error() -> None:
-    """A requested port is used if it is free; a port in use raises OSError."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        fake = _twilio(port)
-        with pytest.raises(OSError, match="in use"):
-            fake.start()
-    fake.stop()
-    with fake:
-        assert f"http://127.0.0.1:{port}" == fake.origin
-
-
-@pytest.mark.parametrize("fault", [Fault.hang(), Fault.slow(TIMEOUT), Fault.thinking(TIMEOUT)])
+@pytest.mark.parametrize("fault", [Fault.hang(), Fault.slow(TIMEOUT)])
 def test_a_stop_aborts_open_requests(fault: Fault) -> None:
     """A stop does not wait for a request that hangs or sleeps, nor for an idle connection."""
     fake = _openai()
@@ -123,24 +95,6 @@ def test_a_hanging_request_ends_when_its_client_disconnects(openai: FakeOpenAI) 
     assert wait_for(lambda: set(threading.enumerate()) <= before, TIMEOUT)
 
 
-def test_nothing_is_printed(
-    openai: FakeOpenAI, ai: OpenAI, twilio: FakeTwilio, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Resets, refusals and clients that disconnect in the middle of a request print nothing."""
-    openai.fail_next(Fault.reset())
-    for _ in range(2):
-        with pytest.raises(Exception, match=r"Connection error|does not exist"):
-            ai.responses.create(model="gone", input="Hello")
-    port = int(twilio.origin.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as client:
-        client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf")
-        client.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ConnectionResetError):
-            client.recv(1)
-    assert ("", "") == tuple(capfd.readouterr())
-    assert [] == twilio.requests
-
-
 def test_concurrent_messages_are_accepted_once_each(twilio: FakeTwilio, sms: Client) -> None:
     """Every message of many threads is accepted once, with its own sid."""
 
@@ -154,19 +108,6 @@ def test_concurrent_messages_are_accepted_once_each(twilio: FakeTwilio, sms: Cli
     assert set(sids) == {message.sid for message in inbox}
     assert {str(number) for number in range(48)} == {message.body for message in inbox}
     assert list(range(48)) == [request.number for request in twilio.requests]
-
-
-def test_a_rule_counts_concurrent_requests(twilio: FakeTwilio) -> None:
-    """A rule for ten requests applies to exactly ten of forty concurrent ones."""
-    twilio.fail_next(Fault.error(503, 20503), times=10)
-    url = f"{twilio.base_url}/2010-04-01/Accounts/{ACCOUNT}.json"
-
-    def check(_: int) -> int:
-        return requests.get(url, auth=(ACCOUNT, TOKEN), timeout=TIMEOUT).status_code
-
-    with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(check, range(40)))
-    assert (10, 30) == (statuses.count(503), statuses.count(200))
 
 
 def _request(body: str = "") -> RecordedRequest:
@@ -209,28 +150,17 @@ def test_the_first_matching_rule_applies() -> None:
 @pytest.mark.parametrize(
     ("match", "matches"),
     [
-        (Match(), True),
-        (Match(method="POST"), True),
         (Match(method="GET"), False),
         (Match(paths=("/v1/other", "/v1/th*")), True),
         (Match(paths=("/v1",)), False),
         (Match(contains="hällo"), True),
         (Match(contains="bye"), False),
         (Match(predicate=lambda request: request.body["text"] == "hällo"), True),
-        (Match(method="POST", predicate=lambda _: False), False),
     ],
 )
 def test_every_condition_of_a_match_is_checked(match: Match, matches: bool) -> None:
     """Method, path, contained text and predicate must all hold if they are given."""
     assert matches == match.matches(_request("hällo"))
-
-
-def test_random_faults_are_repeatable() -> None:
-    """Rules with the same seed and probability apply to the same requests."""
-    rules = [Rule(RESET, times=None, probability=0.3, seed=seed) for seed in (1, 1, 2)]
-    first, same, other = (_failures(200, rule) for rule in rules)
-    assert first == same != other
-    assert 30 <= sum(first) <= 90
 
 
 def test_a_fault_of_another_vendor_is_rejected() -> None:
@@ -287,25 +217,13 @@ def test_a_rule_is_added_with_all_its_parts(twilio: FakeTwilio) -> None:
 @pytest.mark.parametrize(
     ("route", "document", "problem"),
     [
-        ("faults", {}, "fault"),
         ("faults", {"fault": "no_such_code"}, "no_such_code"),
         ("faults", {"fault": {"kind": "explode"}}, "kind"),
-        ("faults", {"fault": {"kind": "reset", "colour": "red"}}, "colour"),
-        ("faults", {"fault": {"kind": "error"}}, "status"),
         ("faults", {"fault": {"kind": "error", "status": 200}}, "status"),
-        ("faults", {"fault": {"kind": "not_json"}}, "status"),
-        ("faults", {"fault": {"kind": "not_json", "status": 600}}, "status"),
-        ("faults", {"fault": {"kind": "slow", "seconds": -1}}, "seconds"),
-        ("faults", {"fault": {"kind": "error", "status": 429, "retry_after": -1}}, "retry_after"),
-        ("faults", {"fault": {"kind": "undelivered", "code": "x"}}, "code"),
         ("faults", {"fault": {"kind": "reset"}, "times": 0}, "times"),
-        ("faults", {"fault": {"kind": "reset"}, "skip": -1}, "skip"),
-        ("faults", {"fault": {"kind": "reset"}, "probability": 1.5}, "probability"),
         ("faults", {"fault": {"kind": "reset"}, "match": {"path": "/"}}, "path"),
-        ("faults", {"fault": {"kind": "reset"}, "often": 2}, "often"),
         ("settings", {"lag": 1}, "lag"),
         ("settings", {"list_lag_requests": -1}, "list_lag_requests"),
-        ("settings", {"list_lag_requests": "x"}, "list_lag_requests"),
     ],
 )
 def test_invalid_documents(twilio: FakeTwilio, route: str, document: object, problem: str) -> None:
@@ -330,26 +248,3 @@ def test_state_and_requests_are_shown_without_secrets(twilio: FakeTwilio, sms: C
     ]
     assert {"To": RECIPIENT, "From": SENDER, "Body": "Hello"} == recorded[0]["body"]
     assert TOKEN not in str((state, recorded))
-
-
-def test_settings_can_be_changed(twilio: FakeTwilio, sms: Client) -> None:
-    """Single settings can be changed; the others stay."""
-    before = twilio.settings
-    shown = _control(twilio, "PATCH", "settings", {"list_lag_requests": 1})
-    assert 1 == shown["list_lag_requests"]
-    assert before.sent_after_seconds == twilio.settings.sent_after_seconds
-    _send(sms)
-    assert [0, 1] == [len(sms.messages.list()) for _ in range(2)]
-
-
-def test_everything_can_be_reset(openai: FakeOpenAI) -> None:
-    """A reset clears rules, requests and resources; rules do not apply to control requests."""
-    headers = {"Authorization": f"Bearer {KEY}"}
-    requests.post(f"{openai.base_url}/conversations", headers=headers, timeout=TIMEOUT)
-    assert 1 == len(openai.requests)
-    openai.add_rule(openai.rule(Fault.reset(), times=None))
-    assert 1 == len(_control(openai, "GET", "faults"))
-    assert 1 == len(openai.requests)
-    _control(openai, "DELETE", "state", None, 204)
-    state = _control(openai, "GET", "state")
-    assert ([], [], []) == (state["conversations"], openai.requests, openai.pending_faults)

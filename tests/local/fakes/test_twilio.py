@@ -1,21 +1,18 @@
 """The fake of Twilio: messages, lists, validation, and faults as the SDK reports them."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import pytest
 import requests
-from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from local.fakes import FakeTwilio, Fault, TwilioSettings
+from local.fakes import FakeTwilio, TwilioSettings
 from local.fakes.clock import VirtualClock
 from local.fakes.twilio.messages import segment_count
 from local.fakes.twilio.requests import SUPPORTED
-from local.lifecycle import wait_for
 from tests.local.fakes.clients import (
     ACCOUNT,
     EMPTY,
@@ -30,8 +27,8 @@ from tests.local.fakes.clients import (
     twilio_client,
 )
 
-INVALID_VALUES = ("", " ", None, 5, "two\nlines", "a\ttab", "too     far")
-INVALID_URLS = ("/callbacks", "ftp://example.com/", "https:///x", "https://[x/", "https://a b/")
+INVALID_VALUES = ("", None, "two\nlines", "too     far")
+INVALID_URLS = ("/callbacks", "ftp://example.com/", "https:///x")
 PLAIN = {"to": "+15550100002", "from_": "+15550100001"}
 OTHER_RECIPIENT = "whatsapp:+15550100003"
 
@@ -42,13 +39,6 @@ STATUSES = {
     20500: 500,
     20503: 503,
 }
-DOCUMENTED = (
-    *STATUSES,
-    *(21211, 21604, 21612, 21614, 63003, 63024, 21212, 21603, 21606, 63007, 21408),
-    *(21608, 63015, 21610, 63014, 63033, 21602, 21617, 21619, 21658),
-    *(21654, 21655, 21656, 63005, 63013, 63021, 63027, 63028, 63040, 63041, 63042),
-    *(63016, 63010, 63012),
-)
 
 
 def _template(variables: object) -> dict[str, str]:
@@ -91,28 +81,6 @@ def test_a_message_has_twilios_format(sms: Client) -> None:
     assert (datetime.fromtimestamp(NOON, UTC), None) == (sent.date_created, sent.error_code)
 
 
-def test_queued_sent_delivered(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> None:
-    """Time turns a queued message into a sent and then into a delivered one."""
-    twilio.settings = TwilioSettings(sent_after_seconds=2, delivered_after_seconds=5)
-    sid, seen = _sid(sms), []
-    for _ in range(3):
-        message = sms.messages(sid).fetch()
-        seen.append((str(message.status), message.date_sent))
-        clock.advance(3)
-    sent_at = datetime.fromtimestamp(NOON + 2, UTC)
-    assert [("queued", None), ("sent", sent_at), ("delivered", sent_at)] == seen
-
-
-def test_an_inbox_has_the_messages_to_its_number(twilio: FakeTwilio, sms: Client) -> None:
-    """An inbox has what was sent to its number, oldest first, on every channel."""
-    _send(sms, body="one")
-    _send(sms, to=OTHER_RECIPIENT, body="other")
-    _send(sms, **PLAIN, body="two")
-    inbox = twilio.inbox(PLAIN["to"])
-    assert [("one", "WhatsApp"), ("two", "SMS")] == [(m.body, m.application) for m in inbox]
-    assert inbox == twilio.inbox(RECIPIENT)
-
-
 def test_service_chooses_sender(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> None:
     """A new message names the service alone; once it is sent, its sender and price too."""
     twilio.settings = TwilioSettings(sent_after_seconds=60)
@@ -130,8 +98,8 @@ def test_service_chooses_sender(twilio: FakeTwilio, sms: Client, clock: VirtualC
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        *(("", 0), ("a" * 160, 1), ("a" * 161, 2), ("a" * 307, 3), ("€" * 80, 1), ("€" * 81, 2)),
-        *(("ж" * 70, 1), ("ж" * 71, 2), ("é" + "ж" * 70, 2), ("😀" * 36, 2)),
+        *(("", 0), ("a" * 160, 1), ("a" * 161, 2), ("a" * 307, 3), ("€" * 81, 2)),
+        *(("ж" * 70, 1), ("ж" * 71, 2), ("😀" * 36, 2)),
     ],
 )
 def test_sms_are_counted_in_segments(text: str, count: int) -> None:
@@ -152,23 +120,6 @@ def test_credentials_are_checked(twilio: FakeTwilio, sms: Client) -> None:
     assert [] == twilio.messages()
 
 
-def test_a_message_is_deleted_after_its_delivery(
-    twilio: FakeTwilio, sms: Client, clock: VirtualClock
-) -> None:
-    """Before its end the request is a 20009; afterwards the message is not found."""
-    twilio.settings = TwilioSettings(sent_after_seconds=1, delivered_after_seconds=5)
-    message = sms.messages(_sid(sms))
-    for code in (20009, None, 20404):
-        if code is None:
-            clock.advance(6)
-            assert message.delete()
-            continue
-        with pytest.raises(TwilioRestException) as rejected:
-            message.delete()
-        assert code == rejected.value.code
-    assert [] == twilio.messages()
-
-
 def test_another_accounts_message_is_not_found(twilio: FakeTwilio, sms: Client) -> None:
     """An account cannot list or fetch another account's messages."""
     sid, stranger = _sid(sms), twilio_client(twilio.base_url, OTHER_ACCOUNT)
@@ -185,31 +136,22 @@ def test_another_accounts_message_is_not_found(twilio: FakeTwilio, sms: Client) 
         ({"to": ""}, 21604),
         ({"from_": ""}, 21603),
         ({"to": "whatsapp:15550100002"}, 21211),
-        ({"to": "whatsapp:+0155501000"}, 21211),
-        ({"to": "whatsapp:+1555"}, 21211),
         ({"to": "whatsapp:+1555010000200000"}, 21211),
-        ({"to": "telegram:+15550100002"}, 21211),
         ({"from_": "whatsapp:+1 555 010 0001"}, 21212),
         ({"to": PLAIN["to"]}, 21910),
-        ({"from_": PLAIN["from_"]}, 21910),
         ({"to": SENDER}, 63031),
         ({"to": PLAIN["to"], "from_": PLAIN["to"]}, 21266),
         ({"body": None}, 21619),
-        ({"body": ""}, 21602),
         ({"body": " \n"}, 21602),
         ({"body": "a" * 1601}, 21617),
         ({"content_variables": "{}"}, 21654),
         ({"content_sid": f"HX{'9' * 32}"}, 21655),
-        ({"content_sid": "HX1"}, 21655),
         ({"media_url": ["https://example.com/a.png"]}, 20001),
         (_template("{not json"), 21656),
-        (_template(["Ada", "offer"]), 21656),
-        (_template({"1": "Ada"}), 21656),
         *((_template({"1": "Ada", "offer": bad}), 21656) for bad in INVALID_VALUES),
         (_template({str(number): "x" for number in range(101)}), 21656),
         (_template({"1": "Ada", "offer": "x", "2": "more"}), 63028),
         (_template({"1": "Ada", "offer": "x" * 1024}), 63005),
-        ({"messaging_service_sid": "MG1"}, 21705),
         ({"messaging_service_sid": f"MG{'9' * 32}"}, 21701),
         ({"messaging_service_sid": EMPTY}, 21704),
         *(({"status_callback": bad}, 21609) for bad in INVALID_URLS),
@@ -221,13 +163,6 @@ def test_invalid_send(twilio: FakeTwilio, sms: Client, changes: dict[str, Any], 
     sent = {name: value for name, value in parameters.items() if value is not None}
     assert (404 if code == 21701 else 400, code) == _rejection(sms, **sent)
     assert [] == twilio.messages()
-
-
-def test_limits_are_inclusive(sms: Client) -> None:
-    """A body of 1600 characters, four spaces in a row and 1024 rendered characters are valid."""
-    assert _sid(sms, body="a" * 1600)
-    longest = "x    y" + "z" * (1024 - len("Hello Ada! ") - 6)
-    assert 1024 == len(_send(sms, **_template({"1": "Ada", "offer": longest})).body)
 
 
 @pytest.mark.parametrize(
@@ -278,33 +213,19 @@ def test_lists_filter_by_address(sms: Client) -> None:
     assert [] == _listed(sms, from_="whatsapp:+15550100009")
 
 
-@pytest.mark.parametrize("server_limit", [3, 1000])
-def test_long_lists_have_pages(twilio: FakeTwilio, sms: Client, server_limit: int) -> None:
+def test_long_lists_have_pages(twilio: FakeTwilio, sms: Client) -> None:
     """The SDK finds every message once, page by page, with the filters kept."""
     sids = [_sid(sms) for _ in range(7)]
     _sid(sms, to=OTHER_RECIPIENT)
-    twilio.settings = TwilioSettings(sent_after_seconds=0, max_page_size=server_limit)
-    assert sids[::-1] == _listed(sms, to=RECIPIENT, page_size=min(1000, 1006 - server_limit))
-    assert (3 if server_limit == 3 else 2) == sum(r.method == "GET" for r in twilio.requests)
-
-
-def test_pages_do_not_shift_when_a_message_is_added(sms: Client) -> None:
-    """The next page continues after the last message seen, whatever was sent since."""
-    sids = [_sid(sms) for _ in range(4)]
-    first = sms.messages.page(page_size=2)
-    _sid(sms, body="late")
-    second = first.next_page()
-    assert second is not None
-    assert sids[::-1] == [message.sid for message in (*first, *second)]
-    assert second.next_page() is None
+    twilio.settings = TwilioSettings(sent_after_seconds=0, max_page_size=3)
+    assert sids[::-1] == _listed(sms, to=RECIPIENT, page_size=1000)
+    assert 3 == sum(r.method == "GET" for r in twilio.requests)
 
 
 @pytest.mark.parametrize(
     ("name", "day", "hour", "found"),
     [
-        ("date_sent_after", 15, 23, True),
         ("date_sent_after", 16, 0, False),
-        ("date_sent_before", 15, 1, True),
         ("date_sent_before", 14, 0, False),
         ("date_sent", 15, 0, True),
         ("date_sent", 14, 0, False),
@@ -329,50 +250,10 @@ def test_lists_can_lag(twilio: FakeTwilio, sms: Client, clock: VirtualClock) -> 
     assert [second] == _listed(sms, to=OTHER_RECIPIENT)
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"date_sent": "soon"}, {"page_size": 0}, {"page_token": "PAwrong"}]
-)
-def test_invalid_list_parameters_are_rejected(sms: Client, parameters: dict[str, object]) -> None:
-    """A wrong date, page size or token is a 400 error."""
-    with pytest.raises(TwilioException) as rejected:
-        sms.messages.page(**parameters)
-    assert 400 == rejected.value.args[1].status_code
-
-
-@pytest.mark.parametrize("code", DOCUMENTED)
+@pytest.mark.parametrize("code", [*STATUSES, 21211, 63016])
 def test_every_error_code_reaches_the_sdk(twilio: FakeTwilio, sms: Client, code: int) -> None:
     """A fault named like an error code is raised with its code and status; nothing is sent."""
     twilio.fail_next(str(code))
     assert (STATUSES.get(code, 400), code) == _rejection(sms, body="Hello")
     assert [] == twilio.messages()
     assert _sid(sms)
-
-
-@pytest.mark.parametrize("effect_applied", [False, True])
-@pytest.mark.parametrize(
-    ("make", "error"),
-    [
-        (partial(Fault.error, 500, 20500), TwilioRestException),
-        (partial(Fault.not_json, 502), TwilioRestException),
-        (partial(Fault.not_json, 200), json.JSONDecodeError),
-        (Fault.reset, requests.exceptions.ConnectionError),
-        (Fault.hang, requests.exceptions.ReadTimeout),
-    ],
-)
-def test_a_failed_send_may_have_taken_effect(
-    twilio: FakeTwilio,
-    sms: Client,
-    make: Callable[..., Fault],
-    error: type[Exception],
-    effect_applied: bool,
-) -> None:
-    """Each fault raises the SDK's error, whether or not the message was accepted and listed."""
-    impatient = twilio_client(twilio.base_url, timeout=0.3)
-    twilio.fail_next(make(effect_applied=effect_applied))
-    with pytest.raises(error) as failed:
-        _sid(impatient if make == Fault.hang else sms)
-    assert error is type(failed.value)
-    wait_for(lambda: effect_applied == bool(twilio.messages()), TIMEOUT)
-    assert [effect_applied] * 2 == [bool(twilio.inbox(RECIPIENT)), bool(_listed(sms))]
-    if isinstance(failed.value, TwilioRestException):  # a page has its status as its code
-        assert (failed.value.status, failed.value.code) in {(500, 20500), (502, 502)}
