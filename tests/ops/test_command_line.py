@@ -185,7 +185,7 @@ def test_no_command_fails_because_of_a_character(encoding: str, shown: str) -> N
     def _show(*, as_json: bool = False) -> None:
         screen = Console(as_json=as_json)
         screen.say("✓ • é 漢")
-        screen.result("é 漢")
+        screen.result({"names": {"é 漢"}})
 
     @program.command("other", help="✓")
     def _other() -> None: ...
@@ -193,7 +193,7 @@ def test_no_command_fails_because_of_a_character(encoding: str, shown: str) -> N
     runner = CliRunner(charset=encoding)
     assert f"  {shown}\n" == runner.invoke(program, ["show"], catch_exceptions=False).stdout
     document = runner.invoke(program, ["show", "--as-json"], catch_exceptions=False).stdout
-    assert "é 漢" == json.loads(document)
+    assert {"names": ["é 漢"]} == json.loads(document)
     assert 0 == runner.invoke(program, ["--help"]).exit_code
 
 
