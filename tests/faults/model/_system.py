@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from math import inf
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from greenlet import GreenletExit
 
@@ -43,9 +43,6 @@ from tests.support.runtime import (
     Runtime,
     SleepClock,
 )
-
-if TYPE_CHECKING:
-    from tests.faults.model._environment import ModelEnvironment
 
 VISIBILITY_SECONDS = 900.0
 """Visibility timeout of the queue; the first heartbeat shortens it."""
@@ -365,7 +362,7 @@ class SkewedClock:
         self._skew = skew
 
     def __call__(self) -> float:
-        return self._true_time() + self._skew
+        return float(self._true_time() + self._skew)
 
     def sleep(self, seconds: float) -> None:
         self._call("clock.sleep", partial(self._true_time.advance, seconds))
@@ -380,7 +377,7 @@ class Process:
 
     clock: SleepClock
 
-    def __init__(self, name: str, environment: "ModelEnvironment", skew: float = 0.0) -> None:
+    def __init__(self, name: str, environment: Any, skew: float = 0.0) -> None:
         self.name = name
         self.environment = environment
         self.is_dead = False
@@ -476,7 +473,7 @@ class Process:
 
 
 class Container(Process, Runtime):
-    def __init__(self, number: int, environment: "ModelEnvironment", alter: Alter) -> None:
+    def __init__(self, number: int, environment: Any, alter: Alter) -> None:
         super().__init__(f"container {number}", environment, SKEWS[number % len(SKEWS)])
         self.heartbeat: SteppedHeartbeat | None = None
         self.times = TIMES
