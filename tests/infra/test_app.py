@@ -84,7 +84,7 @@ def test_templates_without_findings_are_validated_once(
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_template_is_valid(stack: str) -> None:
-    """cfn-lint has no remark on a template with all resources, but about how the CDK writes ARNs."""
+    """cfn-lint has no remark on a template in production, but about how the CDK writes ARNs."""
     template = synthesis.synthesize("prod", **synthesis.PROTECTED).template(stack)
     rules = ManualArgs(include_checks=["I"], ignore_checks=["I1022"], regions=["us-east-1"])
     assert [] == [str(match) for match in lint(json.dumps(template), config=rules)]
