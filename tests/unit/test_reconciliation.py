@@ -18,6 +18,8 @@ from tests.support.runtime import KEY, TIMES, FakeRuntime
 LAST = 10
 """The receive count of the final delivery."""
 SEND_DURATION = TIMES.max_send_duration
+APART = SEND_DURATION + 1
+"""Seconds between two intents after which the first send is certainly over."""
 
 
 def _pending(runtime: FakeRuntime, receive_count: int = 2) -> errors.SendOutcomePending:
@@ -217,7 +219,7 @@ def test_a_message_that_may_be_anothers_is_not_taken(
     assert "not_listed_yet" == _pending(unresolved).code
 
 
-@pytest.mark.parametrize(("others_head_start", "place"), [(-1, 0), (1, 1)])
+@pytest.mark.parametrize(("others_head_start", "place"), [(-APART, 0), (APART, 1)])
 def test_one_message_for_each_conversation_is_assigned_in_order(
     unresolved: FakeRuntime, others_head_start: float, place: int
 ) -> None:
@@ -225,13 +227,28 @@ def test_one_message_for_each_conversation_is_assigned_in_order(
 
     The table may return the variables of each in another order.
     """
-    intent = unresolved.record.intent
-    assert intent
-    answer = replace(ANSWER, variables=dict(reversed([*ANSWER.variables.items()])))
-    add_other(unresolved, intent=replace(intent, at=intent.at - others_head_start), answer=answer)
-    unresolved.sender.sent.append(replace(unresolved.sender.sent[0], sid="SM2"))
+    _add_sent_twin(unresolved, others_head_start)
     assert Outcome.SETTLED is unresolved.process(receive_count=2)
     assert unresolved.sender.sent[place].sid == unresolved.record.vendor_id
+
+
+@pytest.mark.parametrize("others_head_start", [-APART + 1, 0, APART - 1])
+def test_messages_that_may_have_been_sent_in_any_order_are_not_assigned(
+    unresolved: FakeRuntime, others_head_start: float
+) -> None:
+    """A worker may have been delayed after its intent, and clocks differ: an operator decides."""
+    _add_sent_twin(unresolved, others_head_start)
+    assert "not_listed_yet" == _pending(unresolved).code
+
+
+def _add_sent_twin(runtime: FakeRuntime, head_start: float) -> None:
+    """Add another conversation of the same text, whose message was sent as well."""
+    intent = runtime.record.intent
+    assert intent
+    times = {name: getattr(intent, name) - head_start for name in ("at", "deadline")}
+    answer = replace(ANSWER, variables=dict(reversed([*ANSWER.variables.items()])))
+    add_other(runtime, intent=replace(intent, **times), answer=answer)
+    runtime.sender.sent.append(replace(runtime.sender.sent[0], sid="SM2"))
 
 
 def test_conversations_of_another_channel_or_text_do_not_matter(unresolved: FakeRuntime) -> None:

@@ -191,7 +191,7 @@ def match_sid(
 
     The vendor's list has text and recipient, but no conversation. A message of the same text may
     belong to another conversation with an unresolved send. If there is one message for each of
-    them, they are assigned in the order of the intents.
+    them, they are assigned in the order of the sends, as far as that is certain.
 
     Args:
         vendor_ids: Listed messages with this conversation's text, the oldest first.
@@ -206,10 +206,9 @@ def match_sid(
     taken = {other.vendor_id for other in related}
     free = [vendor_id for vendor_id in vendor_ids if vendor_id not in taken]
     same_text = [other for other in unresolved if _has_same_text(other, record.answer)]
-    times = [_intent_time(other) for other in same_text]
-    if len(free) <= len(same_text) or _intent_time(record) in times:
+    if len(free) <= len(same_text) or not all(_has_order(record, other) for other in same_text):
         return None
-    return free[sum(other < _intent_time(record) for other in times)]
+    return free[sum(_intent_time(other) < _intent_time(record) for other in same_text)]
 
 
 def _has_same_text(other: LedgerRecord, answer: Answer) -> bool:
@@ -228,6 +227,16 @@ def _is_ambiguous(other: LedgerRecord, answer: Answer) -> bool:
     others_values = other.answer.variables.values()
     values = answer.variables.values()
     return bool(values) and all(any(value in text for text in others_values) for value in values)
+
+
+def _has_order(one: LedgerRecord, another: LedgerRecord) -> bool:
+    """Return whether one of two sends was over when the other one's intent was recorded.
+
+    Otherwise the order is not known: a worker may be delayed after its intent, and clocks differ,
+    for which the deadline allows.
+    """
+    first, second = sorted((one, another), key=_intent_time)
+    return first.intent is not None and first.intent.deadline < _intent_time(second)
 
 
 def _intent_time(record: LedgerRecord) -> float:
