@@ -54,6 +54,9 @@ EVERYTHING: dict[str, Any] = {
 }
 """All keys that add resources."""
 
+PROTECTED: dict[str, Any] = {"customer_managed_key": True, "tenants": ["demo-company"]}
+"""Keys with which production has all resources that keep data."""
+
 CHANGED: dict[str, Any] = {
     "account": "111122223333",
     "region": "cn-north-1",

@@ -1,6 +1,5 @@
 """The build of a package: its contents, its fingerprint, other apps' additions, and failures."""
 
-import dataclasses
 import os
 import re
 import shutil
@@ -168,8 +167,7 @@ def test_change_makes_another_package(project: Path, change: str) -> None:
 
 def test_another_target_makes_another_package(project: Path) -> None:
     """Each Python and platform has its own package."""
-    targets = (HOST, ARM, dataclasses.replace(ARM, python="3.12"))
-    assert 3 == len({_build(project, target).fingerprint for target in targets})
+    assert _build(project, HOST).fingerprint != _build(project, ARM).fingerprint
 
 
 def test_failed_build_leaves_nothing(unbuilt: Path) -> None:

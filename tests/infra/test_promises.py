@@ -20,6 +20,7 @@ from tests.infra.synthesis import (
     DELIVERY,
     ENVIRONMENTS,
     EVERYTHING,
+    PROTECTED,
     STACKS,
     Synthesized,
     environment,
@@ -135,7 +136,7 @@ def test_data_is_retained_under_its_logical_ids(stack: str) -> None:
 
     So does the environment's key, without which the data could not be read.
     """
-    prod = synthesize("prod", customer_managed_key=True, tenants=["demo-company"]).template(stack)
+    prod = synthesize("prod", **PROTECTED).template(stack)
     found = {name: part for name, part in prod["Resources"].items() if part["Type"] in IDENTIFIED}
     assert LOGICAL_IDS[stack] == {name: part["Type"] for name, part in found.items()}
     data = [part for part in found.values() if part["Type"] != TOPIC]

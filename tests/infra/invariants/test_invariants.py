@@ -16,6 +16,7 @@ from stacks.channel_secrets import ChannelSecrets
 from stacks.channels.sms import CHANNEL as SMS
 from stacks.config import ChannelNames
 from stacks.invariants.assembly import (
+    ALARM,
     FUNCTION,
     QUEUE,
     Assembly,
@@ -145,6 +146,14 @@ def test_a_planted_fault_is_found(faultless: Synthesized, fault: Fault) -> None:
     templates = Templates(faultless)
     fault.change(templates)
     assert fault.violates == templates.violated()
+
+
+def test_an_alarm_may_have_other_actions_too(faultless: Synthesized) -> None:
+    """An action that is not a topic of the app is no finding."""
+    templates = Templates(faultless)
+    actions = templates.first(ALARM)["Properties"]["AlarmActions"]
+    actions.append("arn:aws:ssm:eu-west-1:111122223333:opsitem:1")
+    assert set() == templates.violated()
 
 
 def test_every_invariant_has_a_fault() -> None:

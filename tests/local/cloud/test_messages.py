@@ -141,7 +141,10 @@ def test_a_message_is_sent_once_by_a_later_delivery(
 
 def _wait_for_report(tracker: MessageTracker, status: DeliveryStatus) -> None:
     """Wait until a conversation's record has a delivery status."""
-    is_reported = lambda: status == tracker.status().record.get("delivery_status")  # noqa: E731
+
+    def is_reported() -> bool:
+        return status == tracker.status().record.get("delivery_status")
+
     assert wait_for(is_reported, TIMEOUT_SECONDS), tracker.status().record
 
 
