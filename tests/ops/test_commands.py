@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from unittest.mock import Mock
 
 import pytest
@@ -244,7 +245,7 @@ def test_a_message_is_followed_to_its_end(
 
     def work() -> None:
         while not operator.process_queue():
-            pass
+            sleep(0.02)
 
     worker = Thread(target=work)
     worker.start()
