@@ -426,22 +426,6 @@ def test_a_model_must_stay_available(shutdown: str | None, problems: int, warnin
     assert (problems, warnings) == (len(checked.problems), len(checked.warnings))
 
 
-def test_messages_of_both_queues_are_erased(operator: OperatorChannel) -> None:
-    """The receipt counts them; an unknown send stays, and so the erasure is not complete."""
-    operator.channel.deliver(context(conversation_id="sent"))
-    operator.lose_send()
-    operator.dead_letter(context(conversation_id="dead"))
-    operator.enqueue(context())
-
-    output = operator.refused(*ERASE)
-    assert "run the same command again in an hour" in output
-    assert "1 in whatsapp queue, 1 in whatsapp dead letters" in output
-    assert "conversation show lost" in output
-    assert ([], []) == (operator.queued(), operator.dead_letters())
-    assert operator.channel.record("sent") is None
-    assert Status.SEND_UNKNOWN == operator.status("lost")
-
-
 def test_delivery_events_are_erased(operator: OperatorChannel, callbacks: Callbacks) -> None:
     """Callbacks and lookups on both queues; others' stay, and a delayed one is in flight."""
     sid = callbacks.send()
