@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from lambda_src.services.sqs_service import message_group
 from ops import INTERRUPTED, main
 from ops.command import handle_errors
 from ops.console import CommandGroup, Console, Hours, NextStep
-from ops.conversations import poll
 from ops.dlq.runner import Cancelled, RateLimiter
 from ops.endpoints import Endpoints, LocalCloudState
 from ops.errors import OperatorError
@@ -73,20 +71,6 @@ def test_every_tenant_has_a_message_group(company: str) -> None:
     assert 0 < len(group) <= 128
     assert group.isascii()
     assert " " not in group
-
-
-@pytest.mark.parametrize(("seconds", "values"), [(10, [0, 1, 2, 3]), (2, [0, 1])])
-def test_polling_ends_at_the_final_value_or_the_deadline(seconds: float, values: list[int]) -> None:
-    """Every value is yielded, including the last one."""
-    reads, now = count(), count()
-    polled = poll(
-        lambda: next(reads),
-        lambda value: value == 3,
-        seconds,
-        sleep=lambda _: None,
-        clock=lambda: next(now),
-    )
-    assert values == list(polled)
 
 
 def test_a_running_local_cloud_is_found(tmp_path: Path) -> None:

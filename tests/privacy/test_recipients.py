@@ -214,16 +214,6 @@ def test_expired_lease_keeps_nothing(channel: Channel, erasure: Eraser) -> None:
     assert 0 == records_of(channel)
 
 
-def test_later_request_is_sent(channel: Channel, erasure: Eraser) -> None:
-    """A message that was requested after the erasure is sent."""
-    erasure.erase(RECIPIENT, AuditContext(AUDIT.who, AUDIT.why, 1.0))
-    later = json.loads(context())
-    later["frontend_payload"]["request_data"]["initial_request_timestamp"] = "2026-11-22T10:00:00Z"
-
-    assert [] == channel.deliver(json.dumps(later))
-    assert 1 == len(channel.phone())
-
-
 @pytest.mark.parametrize(
     ("asked_at", "is_erased"),
     [("1000", True), ("900000", True), ("1100000", False), ("soon", False), ("", False)],
