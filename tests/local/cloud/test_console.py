@@ -132,15 +132,6 @@ def test_a_dead_letter_is_redriven(visitor: Visitor) -> None:
     expect(visitor.inbox(REFUSED)).to_contain_text("Amara")
 
 
-def test_an_unknown_send_is_resolved(visitor: Visitor, cloud: LocalCloud) -> None:
-    """The operator decides that it was not sent; then it is for a retry."""
-    assert wait_for(lambda: Status.SEND_UNKNOWN == status(cloud, UNKNOWN), TIMEOUT_SECONDS)
-    visitor.visit("Unknown sends")
-    send = visitor.page.get_by_role("article").filter(has_text=conversation(UNKNOWN))
-    visitor.operate(send.get_by_role("button", name="It was not sent"))
-    assert Status.RETRY == status(cloud, UNKNOWN)
-
-
 @pytest.mark.parametrize("view", [VIEWS[0], VIEWS[3]], ids=str)
 def test_all_views_are_accessible(browser: Browser, console: ConsoleServer, view: View) -> None:
     """They pass the rules of axe in both color schemes, and fit into both widths."""
@@ -157,3 +148,15 @@ def test_all_views_are_accessible(browser: Browser, console: ConsoleServer, view
 def _check(page: Page, view: View) -> None:
     check_accessibility(page)
     assert view.width >= page.evaluate("document.documentElement.scrollWidth")
+
+
+def test_an_unknown_send_is_resolved(visitor: Visitor, cloud: LocalCloud) -> None:
+    """The operator decides that it was not sent; then it is for a retry.
+
+    It is last, since its lookups take most of a minute.
+    """
+    assert wait_for(lambda: Status.SEND_UNKNOWN == status(cloud, UNKNOWN), TIMEOUT_SECONDS)
+    visitor.visit("Unknown sends")
+    send = visitor.page.get_by_role("article").filter(has_text=conversation(UNKNOWN))
+    visitor.operate(send.get_by_role("button", name="It was not sent"))
+    assert Status.RETRY == status(cloud, UNKNOWN)
