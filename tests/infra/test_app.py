@@ -3,9 +3,11 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from aws_cdk import App, Stack, Validations
+from aws_cdk import App, PolicyValidationPluginReport, Stack, Validations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from cfnlint.api import lint  # type: ignore[import-untyped]  # it ships no types
@@ -60,26 +62,42 @@ def test_cdk_nag_is_active() -> None:
     assert "Planted/Topic/Resource" in report
 
 
-def test_templates_without_findings_are_validated_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The CDK's engine starts again only for templates that have not passed; a finding stops."""
-
-    def synth(seconds: int) -> None:
-        context = {"@aws-cdk/core:validateAgainstDefaultRules": True}
-        app = App(context=context, builtin_cloud_formation_validation=False)
-        Validations.of(app).add_plugins(TemplateValidation(tmp_path / "passed"))
-        sqs.CfnQueue(Stack(app, "Planted"), "Queue", message_retention_period=seconds)
+def test_an_invalid_template_stops_synth(tmp_path: Path) -> None:
+    """CloudFormation's rules apply as in any app of the CDK, and a finding is not remembered."""
+    app = App(
+        context={"@aws-cdk/core:validateAgainstDefaultRules": True},
+        builtin_cloud_formation_validation=False,
+    )
+    Validations.of(app).add_plugins(TemplateValidation(tmp_path / "passed"))
+    sqs.CfnQueue(Stack(app, "Planted"), "Queue", message_retention_period=59)
+    with pytest.raises(RuntimeError, match="MessageRetentionPeriod"):
         app.synth()
+    assert not (tmp_path / "passed").exists()
 
-    synth(60)
-    for _ in range(2):
-        with pytest.raises(RuntimeError, match="MessageRetentionPeriod"):
-            synth(59)
-    monkeypatch.setattr(template_validation, "CloudFormationValidatePlugin", None)
-    synth(60)
-    with pytest.raises(RuntimeError, match="CloudFormation Validate"):
-        synth(61)
+
+def test_templates_are_validated_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CDK's engine starts again for another template, place or account, and for findings."""
+    results = iter((True, True, True, False, False))
+
+    class Engine:
+        def validate(self, _: object) -> PolicyValidationPluginReport:
+            return PolicyValidationPluginReport(success=next(results), violations=[])
+
+    def validate(text: str, **stack: str) -> bool:
+        (file := tmp_path / "template.json").write_text(text)
+        place = {"stack_construct_path": "A", "account_id": "1", "region": "eu-west-1"} | stack
+        templates = [SimpleNamespace(template_path=str(file), **place)]
+        context: Any = SimpleNamespace(stack_templates=templates)
+        return bool(TemplateValidation(tmp_path / "passed").validate(context).success)
+
+    monkeypatch.setattr(template_validation, "CloudFormationValidatePlugin", Engine)
+    assert [True] * 4 == [
+        *(validate("{}"), validate("{}")),
+        *(validate("{}", account_id="2"), validate("{ }")),
+    ]
+    assert [False] * 2 == [validate("[]"), validate("[]")]
+    assert validate("{}")
+    assert [] == list(results)
 
 
 @pytest.mark.parametrize("stack", STACKS)
