@@ -4,8 +4,8 @@ Starting and running the CDK's own validation takes more than half of a synth. I
 only on the templates and its version, so that templates without a finding are not validated again.
 """
 
-import hashlib
-from importlib.metadata import version
+import importlib.metadata
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsii
@@ -16,7 +16,7 @@ from aws_cdk import (
     PolicyValidationPluginReport,
 )
 
-CDK = "aws-cdk-lib"
+from stacks.packaging.lambda_package import digest
 
 
 @jsii.implements(IPolicyValidationPlugin)
@@ -40,7 +40,7 @@ class TemplateValidation:
     @property
     def version(self) -> str:
         """The CDK's version."""
-        return version(CDK)
+        return importlib.metadata.version("aws-cdk-lib")
 
     @property
     def rule_ids(self) -> list[str]:
@@ -49,7 +49,7 @@ class TemplateValidation:
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """Validate the synthesized templates; one without a finding is remembered."""
-        passed = self._passed / self._digest(context)
+        passed = self._passed / digest(self._parts(context))
         if passed.exists():
             return PolicyValidationPluginReport(success=True, violations=[])
         report = CloudFormationValidatePlugin().validate(context)
@@ -58,10 +58,9 @@ class TemplateValidation:
             passed.touch()
         return report
 
-    def _digest(self, context: IPolicyValidationContext) -> str:
-        digest = hashlib.sha256(self.version.encode())
+    def _parts(self, context: IPolicyValidationContext) -> Iterator[bytes]:
+        """Yield everything that the result depends on."""
+        yield self.version.encode()
         for stack in context.stack_templates:
-            place = f"{stack.stack_construct_path} {stack.account_id} {stack.region}"
-            content = Path(stack.template_path).read_bytes()
-            digest.update(hashlib.sha256(place.encode() + content).digest())
-        return digest.hexdigest()
+            yield f"{stack.stack_construct_path} {stack.account_id} {stack.region}".encode()
+            yield Path(stack.template_path).read_bytes()

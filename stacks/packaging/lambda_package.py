@@ -155,12 +155,8 @@ def build_receiver(*, project: Path, runtime: Path = RUNTIME) -> LambdaPackage:
         runtime: The runtime's sources.
     """
     files = {Path(runtime.name, name): (runtime / name).read_bytes() for name in RECEIVER_MODULES}
-    digest = hashlib.sha256()
-    for path, content in files.items():
-        digest.update(hashlib.sha256(str(path).encode() + content).digest())
-    package = LambdaPackage(
-        project / ".build" / f"receiver-{digest.hexdigest()[:16]}", digest.hexdigest()
-    )
+    fingerprint = digest(str(path).encode() + content for path, content in files.items())
+    package = LambdaPackage(project / ".build" / f"receiver-{fingerprint[:16]}", fingerprint)
     if not package.directory.is_dir():
         package.directory.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -184,7 +180,7 @@ def remove_replaced_assets(assembly: Path) -> None:
 
 def _package(builds: Path, sources: Sources, target: Target, *, form: str) -> LambdaPackage:
     files = (part for path, text in sources.files.items() for part in (str(path).encode(), text))
-    fingerprint = _digest([*_dependency_parts(sources, target, form), *files])
+    fingerprint = digest([*_dependency_parts(sources, target, form), *files])
     return LambdaPackage(builds / f"package-{fingerprint[:16]}", fingerprint)
 
 
@@ -196,11 +192,12 @@ def _dependency_parts(sources: Sources, target: Target, form: str) -> list[bytes
     return [*parts, " ".join(sorted(sources.services)).encode()]
 
 
-def _digest(parts: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
+def digest(parts: Iterable[bytes]) -> str:
+    """Return a hexadecimal digest of some parts; other boundaries between them change it."""
+    whole = hashlib.sha256()
     for part in parts:
-        digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()
+        whole.update(hashlib.sha256(part).digest())
+    return whole.hexdigest()
 
 
 def _build(package: Path, sources: Sources, target: Target, python: Sequence[str]) -> None:
@@ -228,7 +225,7 @@ def _dependencies(
 ) -> Path:
     """Return a directory with a package's dependencies; build it if it does not exist."""
     parts = _dependency_parts(sources, target, "bytecode" if python else "sources")
-    dependencies = builds / f"dependencies-{_digest(parts)[:16]}"
+    dependencies = builds / f"dependencies-{digest(parts)[:16]}"
     if not dependencies.is_dir():
         unfinished = scratch / "dependencies"
         _install(scratch, unfinished, sources, target)

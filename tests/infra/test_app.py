@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_cdk import App, PolicyValidationPluginReport, Stack, Validations
+from aws_cdk import PolicyValidationPluginReport, Stack, Validations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from cfnlint.api import lint  # type: ignore[import-untyped]  # it ships no types
@@ -64,10 +64,7 @@ def test_cdk_nag_is_active() -> None:
 
 def test_an_invalid_template_stops_synth(tmp_path: Path) -> None:
     """CloudFormation's rules apply as in any app of the CDK, and a finding is not remembered."""
-    app = App(
-        context={"@aws-cdk/core:validateAgainstDefaultRules": True},
-        builtin_cloud_formation_validation=False,
-    )
+    app = synthesis.new_app()
     Validations.of(app).add_plugins(TemplateValidation(tmp_path / "passed"))
     sqs.CfnQueue(Stack(app, "Planted"), "Queue", message_retention_period=59)
     with pytest.raises(RuntimeError, match="MessageRetentionPeriod"):

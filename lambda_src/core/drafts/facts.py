@@ -200,8 +200,7 @@ def visible(text: str) -> str:
             each
             for each in text
             if each.isprintable()
-            or each in _LINE_ENDS
-            or each == "\t"
+            or ord(each) in _SPACES
             or unicodedata.category(each) not in _INVISIBLE_CATEGORIES
         )
     return _EMPHASIS.sub("", unicodedata.normalize("NFKC", text))
