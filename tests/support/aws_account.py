@@ -24,6 +24,8 @@ from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import TransactionCanceledException
 from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import LimitedSizeDict
+from moto.dynamodb.parsing.tokens import ExpressionTokenizer
 from moto.moto_api._internal.models import moto_api_backend
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -183,7 +185,8 @@ def serialized_calls() -> Iterator[None]:
     moto reads and changes its tables, queues and secrets without locks: a scan during a write in
     another thread ends with "dictionary changed size during iteration". It undoes a cancelled
     transaction by restoring a copy of the whole table, which takes time with every transaction.
-    With every call it spells names in another way, and lists the names of a class.
+    With every call it spells names in another way, lists the names of a class, and takes the same
+    expressions apart; with every attribute it measures the whole item.
     """
     with (
         patch("moto.core.responses.camelcase_to_underscores", _spell),
@@ -191,6 +194,8 @@ def serialized_calls() -> Iterator[None]:
         patch("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
         patch.object(BaseResponse, "_dispatch", _dispatch_alone),
         patch.object(AttributePicker, "__call__", _pick),
+        patch.object(ExpressionTokenizer, "make_list", _tokens),
+        patch.object(LimitedSizeDict, "__setitem__", _set_attribute),
         patch.object(DynamoDBBackend, "transact_write_items", _transact_write_items),
     ):
         yield
@@ -214,6 +219,22 @@ def _pick(picker: AttributePicker, context: AttributePickerContext) -> Any:
     if type(value) is dict and len(value) == 1 and value.keys() <= ATTRIBUTE_TYPES:
         return value.get(context.key)
     return _pick_by_aliases(picker, context)
+
+
+_tokens = cache(ExpressionTokenizer.make_list)
+_set_and_measure = LimitedSizeDict.__setitem__
+MAX_UNMEASURED_BYTES = 100_000
+"""A quarter of the largest item: values change size in place too, by updates of their parts."""
+
+
+def _set_attribute(attributes: LimitedSizeDict, name: str, value: Any) -> None:
+    """Set an attribute, and measure the whole item only if it may be large."""
+    state = attributes.__dict__
+    state["added"] = state.get("added", 0) + len(name) + len(repr(value))
+    if state["added"] > MAX_UNMEASURED_BYTES:
+        _set_and_measure(attributes, name, value)
+    else:
+        dict.__setitem__(attributes, name, value)
 
 
 def _transact_write_items(backend: DynamoDBBackend, transact_items: Sequence[Any]) -> None:

@@ -1,8 +1,12 @@
 """The configuration: environment variables, channels and secrets."""
 
+import gc
+import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,7 @@ from lambda_src.services.secrets_manager_service import (
     openai_key,
     twilio_credentials,
 )
+from lambda_src.utils.lazy_packages import defer_packages
 from tests.support.contexts import OPENAI_SECRET, SECRET_PREFIXES, TWILIO_SECRET
 
 MINIMAL = {
@@ -138,23 +143,71 @@ def test_a_module_without_parts_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_
 # --- preloading
 
 MODULE = "preloaded_in_a_test"
+PACKAGE = "deferred_in_a_test"
 
 
+@pytest.fixture
+def _own_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Import from a test's directory, and restore the interpreter's state afterwards."""
+    threshold = gc.get_threshold()
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    for name in [name for name in sys.modules if name.startswith((MODULE, PACKAGE))]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("_own_imports")
 @pytest.mark.parametrize("initialization", [ON_DEMAND, "snap-start", "provisioned-concurrency"])
 def test_modules_are_preloaded_without_delaying_a_message(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, initialization: str
+    tmp_path: Path, initialization: str
 ) -> None:
     """If a message is waiting a thread imports them, else the start itself."""
     code = "import threading\nTHREAD = threading.current_thread().name\n"
     (tmp_path / f"{MODULE}.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, MODULE, raising=False)
     preload((MODULE,), initialization)
     for thread in threading.enumerate():
         if thread.name == "preload":
             thread.join()
     expected = "preload" if initialization == ON_DEMAND else threading.current_thread().name
     assert expected == sys.modules[MODULE].THREAD
+
+
+@pytest.mark.usefixtures("_own_imports")
+def test_a_deferred_package_runs_at_the_first_use_of_a_name(tmp_path: Path) -> None:
+    """Importing its modules does not run it, and its names are the same as without deferral."""
+    for directory in (PACKAGE, f"{PACKAGE}/below", f"{PACKAGE}/unused"):
+        (tmp_path / directory).mkdir()
+        (tmp_path / directory / "__init__.py").write_text("from .part import NAME\n")
+        (tmp_path / directory / "part.py").write_text(f"NAME = {directory!r}\n")
+    defer_packages(PACKAGE)
+    below = import_module(f"{PACKAGE}.below")
+    import_module(f"{PACKAGE}.unused")
+    assert f"{PACKAGE}.below.part" not in sys.modules
+    assert below.NAME == f"{PACKAGE}/below"
+    assert import_module(f"{PACKAGE}.part").NAME == PACKAGE
+    assert import_module(PACKAGE).NAME == PACKAGE
+    assert f"{PACKAGE}.unused.part" not in sys.modules
+    with pytest.raises(AttributeError, match="MISSING"):
+        _ = below.MISSING
+
+
+def test_the_generator_needs_none_of_the_types_of_the_sdk() -> None:
+    """They can be imported later; without deferral they take half of the generator's import."""
+    code = """
+import sys
+from lambda_src.bootstrap import GENERATOR, preload
+preload((GENERATOR,), "snap-start")
+assert "openai.types.batch" not in sys.modules, "all types are imported"
+from openai.types import Batch
+from openai.types.responses import Response
+import openai.types.batch
+assert Batch is openai.types.batch.Batch
+assert Response.__module__ == "openai.types.responses.response"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own arguments
 
 
 # --- secrets

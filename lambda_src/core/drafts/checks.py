@@ -98,10 +98,10 @@ def _known_facts(context: ContextObject, definition: AssistantDefinition) -> Kno
     addresses the AI is not data, so that its facts do not count.
     """
     descriptions = [variable.description for variable in definition.variables.values()]
-    trusted = (definition.instructions, *definition.checks.must_say, *descriptions)
+    own = (definition.instructions, *definition.checks.must_say, *descriptions)
     subject = leaf_texts(context.prompt_context)
     data = [text for text in subject if not _ADDRESSES_AI.search(text)]
-    return KnownFacts.of([*data, context.guidance, context.sender], trusted)
+    return KnownFacts.of(data, (*own, context.guidance, context.sender))
 
 
 def _signs_of_injection(texts: Sequence[str], instructions: str) -> Iterator[str]:

@@ -180,6 +180,7 @@ _INVISIBLE = re.compile(
 )
 # WhatsApp and mail programs show *500* € as 500 € in bold.
 _EMPHASIS = re.compile(r"(?<![\w*`/@=&?#%.:-])[*_`]++(?=\S)|(?<=[^\s*_`])[*_`]++(?![\w/@=&?#-])")
+_MARKS = frozenset("*_`")
 _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
 _SPACES = dict.fromkeys(map(ord, f"{_LINE_ENDS}\t"), " ")
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -203,7 +204,8 @@ def visible(text: str) -> str:
             or ord(each) in _SPACES
             or unicodedata.category(each) not in _INVISIBLE_CATEGORIES
         )
-    return _EMPHASIS.sub("", unicodedata.normalize("NFKC", text))
+    text = unicodedata.normalize("NFKC", text)
+    return text if _MARKS.isdisjoint(text) else _EMPHASIS.sub("", text)
 
 
 def _plain(character: str) -> str:
@@ -228,6 +230,7 @@ def _simplified(text: str) -> str:
     return re.sub(r"(?<=[A-Za-z0-9])\u3002(?=[A-Za-z0-9])", ".", text)
 
 
+_DIGIT = re.compile("[0-9]")
 _PLAIN_ASCII = str.maketrans("\t~\r\v\f", " -\n\n\n")
 
 
@@ -247,6 +250,8 @@ _IP_ADDRESS = re.compile(
     rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?::\d{{2,5}}(?!\d)|(?=[/\\](?!\d)|[?#]\w))"
     rf"(?:[/?#\\][^{_STOP}]*)?"
 )
+_LINK_MARK = re.compile(r"://|@|[Ww]{3}\.|[\w-]\.[^\W\d_]|\d\.\d+\.")
+"""Occurs in every link and e-mail address, and seldom elsewhere."""
 _MAX_LABEL = 63
 _TRAILING = ".,;:!?'*_~)}…»”’"
 _ABBREVIATIONS = {"m.in", "p.es", "c.so", "p.za", "n.ro", "asp.net"} | {
@@ -400,11 +405,17 @@ class _Table:
             self._add(words.replace(" ", "|"), role)
         self.words.default_factory = None
         self.starts = {name.split()[0] for name in self.words if " " in name}
+        case_sensitive = {each.casefold() for each in (*self.codes, *self.abbreviations, "May")}
+        self.known = {*self.words, *self.starts, *case_sensitive}
+        calendar = {name for name, word in self.words.items() if word.roles & set("WwM")}
+        self.calendar = {name.split()[0] for name in calendar} | {"may"}
         japanese = sorted(filter(_JAPANESE.match, self.words), key=len, reverse=True)
         money = rf"[A-Za-z]{{0,3}}[{_CURRENCY_SIGNS}](?:[A-Z]{{2}}(?![A-Za-z]))?"
-        self.token = re.compile(
-            rf"[0-9]+|{money}|o'clock|{'|'.join(japanese)}|[{_CJK}]|[^\W\d_{_CJK}]+| +|.", re.DOTALL
+        first = rf"[0-9]+|{money}|o'clock"
+        self._token = re.compile(
+            rf"{first}|{'|'.join(japanese)}|[{_CJK}]|[^\W\d_{_CJK}]+| +|.", re.DOTALL
         )
+        self._ascii_token = re.compile(rf"{first}|[A-Za-z]+| +|.", re.DOTALL)
 
     def _add(self, names: str, role: str) -> list[_Word]:
         words = [self.words[name] for name in names.split("|")]
@@ -433,6 +444,10 @@ class _Table:
             self.words[name].roles.add("E")
         for name in _WEAK_MONTHS:
             self.words[name].roles = self.words[name].roles - {"M", "m", "E"} | {"v"}
+
+    def split(self, text: str) -> list[str]:
+        """Return a text's tokens, of which it consists."""
+        return (self._ascii_token if text.isascii() else self._token).findall(text)
 
     def look_up(self, text: str) -> _Word | None:
         """Return a token's word; None without one."""
@@ -862,12 +877,15 @@ _BEFORE, _AFTER = r"(?<![12345][.:/-])(?<![:+])", r"(?![12345])(?![:.,/-][12345]
 _D = _DIGITS
 _NOT_IN_NUMBER = rf"(?<!{_D}[./,:-])"
 
-_NUMBER_RULES: tuple[tuple[_Read, str], ...] = (
+# How a match is read, types of which a match has one, and the expression. In the order in which the
+# rules take tokens from a text: those of a number, then those of words.
+_RULES: tuple[tuple[_Read, str, str], ...] = (
     # 2025-03-03T15:30:00.000+01:00: the time, so that the offset is not read as a time.
-    (_read_time, rf"(?<=~t~)(?P<h>2):(?P<i>2)(?::(?P<s>2)(?:[.,]{_D})?)?{_OFFSET}"),
+    (_read_time, "~t~", rf"(?<=~t~)(?P<h>2):(?P<i>2)(?::(?P<s>2)(?:[.,]{_D})?)?{_OFFSET}"),
     # 2025-03-03, 2025/03/03
     (
         _read_numeric_date,
+        "4",
         (
             rf"{_WEEKDAY}(?<!{_D}[-/.])(?P<year>4)(?P<sep>[-/.])(?P<b>[12])(?P=sep)(?P<a>[12])"
             rf"(?!(?P=sep){_D}){_WEEKDAY_AFTER}"
@@ -876,6 +894,7 @@ _NUMBER_RULES: tuple[tuple[_Read, str], ...] = (
     # 3.3.2025, 3. 3. 25, 03/04/2025
     (
         _read_numeric_date,
+        "-/.",
         (
             rf"{_WEEKDAY}(?<!{_D}[./,:])(?<![12]-[12]-)(?P<a>[12])(?P<sep>[-/.]) ?(?P<b>[12])"
             rf"(?P=sep)(?P<y> ?4|2)(?!(?P=sep){_D}|[.,:]{_D}){_WEEKDAY_AFTER}"
@@ -884,6 +903,7 @@ _NUMBER_RULES: tuple[tuple[_Read, str], ...] = (
     # Mon, 3rd of March 2025; vom 3. bis 5. März
     (
         _read_named_date,
+        "~Mmv~",
         (
             rf"{_WEEKDAY}(?:(?<!~S~)(?<!~S~ )(?<![.,:/])(?P<a0>[12])(?:~O~|\.)?(?:-| ~B~ ))?"
             r"(?P<a>[12])(?:\.|~O~\.?)?[ -]?"
@@ -894,6 +914,7 @@ _NUMBER_RULES: tuple[tuple[_Read, str], ...] = (
     # March 3rd, 2025; March 3-5
     (
         _read_named_date,
+        "~E~",
         (
             rf"{_WEEKDAY}(?P<M>~E~)\.? (?:~D~ )?(?P<a>[12])(?:~O~)?"
             r"(?:-(?P<a1>[12])(?:~O~)?(?! ?~A~))?(?:,? (?P<y>4))?"
@@ -901,34 +922,38 @@ _NUMBER_RULES: tuple[tuple[_Read, str], ...] = (
         ),
     ),
     # March 2025
-    (_read_named_date, rf"{_WEEKDAY}{_MONTH},? (?:~F~ )?(?P<y>4)"),
+    (_read_named_date, "~Mmv~", rf"{_WEEKDAY}{_MONTH},? (?:~F~ )?(?P<y>4)"),
     # 2025年3月3日(月), 3月3日-5日, 3日(月)
     (
         _read_named_date,
+        "~月~",
         (
             r"(?:(?P<y>4)~年~ ?)?(?P<b>[12])~月~(?: ?(?P<a>[12])~日~(?:-(?P<a1>[12])~日~)?)?"
             rf"(?!~間~){_WEEKDAY_AFTER}"
         ),
     ),
-    (_read_day, r"(?P<a>[12])~日~ ?(?:\((?P<w2>~w~)\)|(?P<w3>~W~))"),
+    (_read_day, "~日~", r"(?P<a>[12])~日~ ?(?:\((?P<w2>~w~)\)|(?P<w3>~W~))"),
     # Mon 3/3; 3/3(月), 3/14, am 3.3.
     (
         _read_weekday_date,
+        "~Ww~",
         (
             rf"(?P<w>~Ww~)[.,]{{0,2}} (?P<a>[12])(?P<sep>[-./])(?P<b>[12])\.?{_AFTER}"
             r"(?! ?~AUuH~)"
         ),
     ),
-    (_read_numeric_date, rf"{_NOT_IN_NUMBER}(?P<a>[12])/(?P<b>[12]) ?\((?P<w2>~w~)\.?\)"),
+    (_read_numeric_date, "/", rf"{_NOT_IN_NUMBER}(?P<a>[12])/(?P<b>[12]) ?\((?P<w2>~w~)\.?\)"),
     (
         _read_short_date,
+        "/",
         rf"{_NOT_IN_NUMBER}(?P<a>[12])/(?P<b>[12])(?!/?{_D}| ?(?:%|~C~)|[.,:]{_D})",
     ),
-    (_read_numeric_date, rf"(?<=~D~ )(?P<a>[12])\. ?(?P<b>[12])\.(?!{_D})"),
-    (_read_dotted_date, rf"{_NOT_IN_NUMBER}(?P<a>[12])\.(?P<b>[12])\.(?!{_D})"),
+    (_read_numeric_date, "~D~", rf"(?<=~D~ )(?P<a>[12])\. ?(?P<b>[12])\.(?!{_D})"),
+    (_read_dotted_date, ".", rf"{_NOT_IN_NUMBER}(?P<a>[12])\.(?P<b>[12])\.(?!{_D})"),
     # £1,200-1,500; 1,5 Mio. €; 50-Euro; 12,- €; mil millones de euros
     (
         _read_amount,
+        "~S~",
         (
             rf"(?:(?<!{_D})(?<!{_D} )(?<!~X~ )(?<!~X~\. )(?P<c>~S~)\.? ?|(?P<c2>~S~))"
             rf"(?P<n>{_NUM})(?!:{_D})(?: ?(?P<x>~X~))?"
@@ -937,33 +962,37 @@ _NUMBER_RULES: tuple[tuple[_Read, str], ...] = (
     ),
     (
         _read_amount,
+        "~C~",
         (
             rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)?(?:-(?P<n2>{_NUM})(?: ?(?P<x2>~X~)\.?)?)?"
             rf"(?:,--?)?[ -]?(?:~F~[ '])?(?P<c>~C~)(?!{_D})"
         ),
     ),
     # The same, in two lines.
-    (_read_amount, rf"(?P<c>~S~)\.? ?\n{{1,2}} ?(?P<n>{_NUM})(?!:{_D})(?: ?(?P<x>~X~))?"),
-    (_read_amount, rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)? ?\n{{1,2}} ?(?P<c>~C~)(?!{_D})"),
-    (_read_minor_amount, rf"(?P<n>{_NUM}) ?~P~"),
-    (_read_minor_amount, r"(?<![.,'])(?P<n>2)~p~(?!\.|~L~)"),
-    (_read_percentage, rf"(?P<n>{_NUM})(?:-(?P<n2>{_NUM}))? ?(?:%|~%~)"),
+    (_read_amount, "~S~", rf"(?P<c>~S~)\.? ?\n{{1,2}} ?(?P<n>{_NUM})(?!:{_D})(?: ?(?P<x>~X~))?"),
+    (_read_amount, "~C~", rf"(?P<n>{_NUM})(?: ?(?P<x>~X~)\.?)? ?\n{{1,2}} ?(?P<c>~C~)(?!{_D})"),
+    (_read_minor_amount, "~P~", rf"(?P<n>{_NUM}) ?~P~"),
+    (_read_minor_amount, "~p~", r"(?<![.,'])(?P<n>2)~p~(?!\.|~L~)"),
+    (_read_percentage, "%~%~", rf"(?P<n>{_NUM})(?:-(?P<n2>{_NUM}))? ?(?:%|~%~)"),
     # 3:30 pm; 9-11am; and "3 am", unless it is German: "Schicht 3 am 5. März"
     (
         _read_time,
+        "~A~",
         (
             rf"{_BEFORE}{_RANGE}{_CLOCK}(?::(?P<s>2))?(?: ~H~)?"
             r"(?:(?P<p>~A~)| (?P<p2>~A~))"
         ),
     ),
     # 15 Uhr, 午後3時半, 15:30:00+01:00, 15h30, 15.30 uur, à 15h, ore 10.30, godz. 15
-    (_read_time, rf"{_BEFORE}{_RANGE}{_CLOCK} ?~U~"),
+    (_read_time, "~U~", rf"{_BEFORE}{_RANGE}{_CLOCK} ?~U~"),
     (
         _read_time,
+        "~時~",
         r"(?:(?P<p>~A~) ?)?(?P<h>[12])~時~(?: ?(?P<i>[12])~分~|(?P<half>~半~))?(?!~間~)",
     ),
     (
         _read_time,
+        ":",
         (
             rf"{_BEFORE}(?:(?P<p>~A~) ?)?(?P<h>[12]):(?P<i>2)"
             rf"(?::(?P<s>2)(?:[.,]{_D})?{_OFFSET})?(?!:?{_D})"
@@ -971,33 +1000,48 @@ _NUMBER_RULES: tuple[tuple[_Read, str], ...] = (
     ),
     (
         _read_time,
+        "~H~",
         (
             rf"{_BEFORE}(?P<h>[12]) ?~H~ ?(?P<i>2)(?!{_D})"
             r"(?: ?~n~)?(?: (?P<s>2) ?~s~)?(?: (?P<p>~A~))?"
         ),
     ),
-    (_read_time, rf"{_BEFORE}(?P<h>[12])\.(?P<i>2) ?~u~"),
-    (_read_time, r"(?<=~T~ )(?P<h>[12]) ?~u~(?!~L~)"),
-    (_read_time, rf"(?<=~K~ )(?P<h>[12])\.(?P<i>2){_AFTER}(?! ?(?:%|~C~))"),
-    (_read_time, rf"~k~\.? (?P<h>[12]){_AFTER}(?! ?(?:%|~C~))"),
+    (_read_time, "~u~", rf"{_BEFORE}(?P<h>[12])\.(?P<i>2) ?~u~"),
+    (_read_time, "~u~", r"(?<=~T~ )(?P<h>[12]) ?~u~(?!~L~)"),
+    (_read_time, "~K~", rf"(?<=~K~ )(?P<h>[12])\.(?P<i>2){_AFTER}(?! ?(?:%|~C~))"),
+    (_read_time, "~k~", rf"~k~\.? (?P<h>[12]){_AFTER}(?! ?(?:%|~C~))"),
     (
         _read_phone,
+        "12345",
         rf"(?<!{_D}[ .()/-])(?:\+ ?)?\(?{_D}(?:(?:[ .()/-]{{1,2}}| / ){_D}){{0,19}}",
     ),
     # Monday the 3rd; lundi 3 à 15h
-    (_read_day, rf"(?P<w>~Ww~)[.,]{{0,2}} ?(?:~D~ )?(?P<a>[12])(?:~O~|\.)(?!{_D})"),
+    (_read_day, "~Ww~", rf"(?P<w>~Ww~)[.,]{{0,2}} ?(?:~D~ )?(?P<a>[12])(?:~O~|\.)(?!{_D})"),
     (
         _read_day,
+        "~W~",
         rf"(?P<w>~W~)[.,]{{0,2}} (?:~D~ )?(?P<a>[12])(?=[,;)!?\n]|$|\.(?!{_D})| ~TZ~)",
     ),
-)
-_WORD_RULES: tuple[tuple[_Read, str], ...] = (
     # Mo-Fr; Monday; April
-    (_read_weekday_pair, r"(?P<w>~Ww~)\.? ?- ?(?P<w2>~Ww~)"),
-    (_read_day, r"(?P<w>~W~)"),
-    (_read_month, r"(?P<M>~M~)"),
+    (_read_weekday_pair, "~Ww~", r"(?P<w>~Ww~)\.? ?- ?(?P<w2>~Ww~)"),
+    (_read_day, "~W~", r"(?P<w>~W~)"),
+    (_read_month, "~M~", r"(?P<M>~M~)"),
 )
-"""In the order in which they take tokens from a text: those of a number, then those of words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A rule, for the types of tokens that the table has.
+
+    Attributes:
+        read: Reads a match.
+        needs: Types of tokens; a match has one of them.
+        pattern: An expression over the types.
+    """
+
+    read: _Read
+    needs: frozenset[str]
+    pattern: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -1006,14 +1050,12 @@ class _Grammar:
 
     Attributes:
         types: The type of a token with these roles.
-        rules: All rules.
-        word_rules: Those that apply to a text without digits, as most texts of an input are.
+        rules: The rules, in their order.
         number: A number.
     """
 
     types: Mapping[frozenset[str], str]
-    rules: Sequence[tuple[_Read, re.Pattern[str]]]
-    word_rules: Sequence[tuple[_Read, re.Pattern[str]]]
+    rules: Sequence[_Rule]
     number: re.Pattern[str]
 
 
@@ -1023,20 +1065,26 @@ def _grammar() -> _Grammar:
     sets |= {frozenset("CS"), frozenset("S"), frozenset("MmE")}
     types = {roles: chr(0xE000 + index) for index, roles in enumerate(sorted(sets, key=sorted))}
 
-    def expanded(pattern: str) -> re.Pattern[str]:
-        return re.compile(re.sub("~(.+?)~", members, pattern))
+    def with_roles(match: re.Match[str]) -> str:
+        return "".join(each for roles, each in types.items() if roles & set(match[1]))
 
     def members(match: re.Match[str]) -> str:
-        if match[1] == "L":
-            return f"[L{''.join(types.values())}]"
-        return f"[{''.join(each for roles, each in types.items() if roles & set(match[1]))}]"
+        return f"[L{''.join(types.values())}]" if match[1] == "L" else f"[{with_roles(match)}]"
+
+    def expanded(pattern: str) -> re.Pattern[str]:
+        return re.compile(_ROLES_IN_RULE.sub(members, pattern))
 
     return _Grammar(
         types,
-        [(read, expanded(pattern)) for read, pattern in (*_NUMBER_RULES, *_WORD_RULES)],
-        [(read, expanded(pattern)) for read, pattern in _WORD_RULES],
+        [
+            _Rule(read, frozenset(_ROLES_IN_RULE.sub(with_roles, needs)), expanded(pattern))
+            for read, needs, pattern in _RULES
+        ],
         expanded(rf"(?<!_)(?<!~L~)(?<!~L~-){_NUM}(?!_|~L~)"),
     )
+
+
+_ROLES_IN_RULE = re.compile("~(.+?)~")
 
 
 class _Reader:
@@ -1048,12 +1096,18 @@ class _Reader:
         self.found: list[_Found] = []
         self.starts: list[int] = []
         self.words: list[_Word | None] = []
+        self._types = ""
         self._find_links()
-        self._types = self._tokenized()
-        grammar = _grammar()
-        has_digits = re.search(_DIGITS, self._types)
-        for read, pattern in grammar.rules if has_digits else grammar.word_rules:
-            self._apply(read, pattern)
+        tokens = _table().split(self._plain)
+        names = set(map(str.casefold, tokens))
+        # Most texts of an input have neither a digit nor a name of the calendar, and so no facts.
+        if _table().calendar.isdisjoint(names) and not _DIGIT.search(self._plain):
+            return
+        self._types = self._tokenized(tokens)
+        types = set(self._types)
+        for rule in _grammar().rules:
+            if not rule.needs.isdisjoint(types):
+                self._apply(rule)
 
     def slice(self, start: int, end: int) -> str:
         """Return the simplified text of some tokens."""
@@ -1080,7 +1134,7 @@ class _Reader:
             yield from _values(self.slice(*match.span()))
 
     def _find_links(self) -> None:
-        if not re.search("://|[@.]", self._plain):
+        if not _LINK_MARK.search(self._plain):
             return
         for pattern, read in (
             (_URL, _read_url),
@@ -1088,40 +1142,39 @@ class _Reader:
             (_DOMAIN, _read_domain),
             (_IP_ADDRESS, _read_url),
         ):
-            masked = list(self._plain)
+            links = []
             for match in pattern.finditer(_JAPANESE.sub("\0", self._plain)):
                 # As written: all dashes are one in the simplified text, but not in a host.
                 written = self._visible[slice(*match.span())].replace("\u3002", ".")
                 japanese = _JAPANESE.match(self._visible, match.end())
                 rest = _REST.match(self._visible, match.end()) if japanese else None
                 if link := read(written, rest[0] if rest else ""):
-                    end = match.start() + len(link.text)
                     self.found.append(replace(link, start=match.start()))
-                    masked[match.start() : end] = "\0" * len(link.text)
-            self._plain = "".join(masked)
+                    links.append((match.start(), match.start() + len(link.text)))
+            self._plain = _masked(self._plain, links)
 
-    def _tokenized(self) -> str:
+    def _tokenized(self, tokens: Sequence[str]) -> str:
         types: list[str] = []
-        spans = [match.span() for match in _table().token.finditer(self._plain)]
-        position = 0
-        while position < len(spans):
-            start, stop = spans[position]
-            if self._plain[start] in "0123456789 ":
-                end, word = position + 1, None
-            else:
-                end, word = self._phrase(spans, position)
-                stop = spans[end - 1][1]
+        known = _table().known
+        position = start = 0
+        while position < len(tokens):
+            text = tokens[position]
+            end, word = position + 1, None
+            if text.casefold() in known or _is_foreign_money(text):
+                end, word = self._phrase(tokens, position)
+                text = "".join(tokens[position:end])
             self.starts.append(start)
             self.words.append(word)
-            types.append(_type(self._plain[start:stop], word))
+            types.append(_type(text, word))
+            start += len(text)
             position = end
-        self.starts.append(len(self._plain))
+        self.starts.append(start)
         return "".join(types)
 
-    def _phrase(self, spans: Sequence[tuple[int, int]], position: int) -> tuple[int, _Word | None]:
+    def _phrase(self, tokens: Sequence[str], position: int) -> tuple[int, _Word | None]:
         """Return the longest phrase of the table that begins at a token: its end and its word."""
         table = _table()
-        text = self._plain[slice(*spans[position])]
+        text = tokens[position]
         best = position + 1, table.look_up(text)
         folded = text.casefold()
         if folded not in table.starts:
@@ -1129,27 +1182,38 @@ class _Reader:
         words, end = [folded], position + 1
         while len(words) < _LONGEST_PHRASE:
             gap = end
-            while gap < min(end + 2, len(spans)) and self._plain[slice(*spans[gap])] in ". -":
+            while gap < min(end + 2, len(tokens)) and tokens[gap] in ". -":
                 gap += 1
-            if gap == end or gap >= len(spans):
+            if gap == end or gap >= len(tokens):
                 break
-            words.append(self._plain[slice(*spans[gap])].casefold())
+            words.append(tokens[gap].casefold())
             end = gap + 1
             if word := table.words.get(" ".join(words)):
                 best = end, word
         return best
 
-    def _apply(self, read: _Read, pattern: re.Pattern[str]) -> None:
+    def _apply(self, rule: _Rule) -> None:
         spans = []
-        for match in pattern.finditer(self._types):
-            if found := read(_Match(self, match)):
+        for match in rule.pattern.finditer(self._types):
+            if found := rule.read(_Match(self, match)):
                 self.found += found
                 spans.append(match.span())
-        if spans:
-            masked = list(self._types)
-            for start, end in spans:
-                masked[start:end] = "\0" * (end - start)
-            self._types = "".join(masked)
+        self._types = _masked(self._types, spans)
+
+
+def _masked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return a text with NULs in place of some parts."""
+    if not spans:
+        return text
+    masked = list(text)
+    for start, end in spans:
+        masked[start:end] = "\0" * (end - start)
+    return "".join(masked)
+
+
+def _is_foreign_money(token: str) -> bool:
+    """Return whether a token is letters and a sign such as US$, which may not be in the table."""
+    return len(token) > 1 and not (token.isalnum() or token.isspace())
 
 
 def _type(text: str, word: _Word | None) -> str:
