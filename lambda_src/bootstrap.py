@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import time
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.config import Config
@@ -38,10 +35,9 @@ from lambda_src.services.sqs_service import (
     EventsQueue,
     HandOffQueue,
 )
-from lambda_src.utils import logging_config
+from lambda_src.utils import logging_config, process
 from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
-from lambda_src.utils.lazy_packages import defer_packages
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 
 if TYPE_CHECKING:
@@ -85,10 +81,6 @@ GENERATOR = "lambda_src.core.openai_processor"
 """A third of all imports, needed only when the AI is asked."""
 GENERATOR_TYPES = "openai.types"
 """Four hundred modules of which the generator needs none: half of its imports."""
-GC_THRESHOLD = 50_000
-"""New objects until a garbage collection: with Python's 2,000 it took 3 % of the processor time."""
-ON_DEMAND = "on-demand"
-"""Value of `AWS_LAMBDA_INITIALIZATION_TYPE` if a message is waiting for the container to start."""
 
 
 class LambdaContext(Protocol):
@@ -175,6 +167,8 @@ def build_events_handler(settings: Settings, parts: ChannelParts) -> EventBatchH
     logging_config.configure(
         settings.log_level, f"{settings.channel}-events-worker", settings.version
     )
+    if process.is_in_lambda():
+        process.use_one_core()
     adapters = _adapters(settings, parts)
     return events.EventBatchHandler(
         recorder=events.EventRecorder(
@@ -357,9 +351,11 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         clock=clock,
         hand_off_queue=adapters.hand_off_queue(settings.handoff_queue_url),
     )
-    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-        initialization = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
-        preload((*parts.preload_modules, GENERATOR), initialization)
+    if process.is_in_lambda():
+        process.use_one_core()
+        process.defer_packages(GENERATOR_TYPES)
+        reading_facts = partial(KnownFacts.of, [""])  # reads its table and compiles its rules
+        process.preload((*parts.preload_modules, GENERATOR), reading_facts)
     return BatchHandler(
         queue=queue,
         heartbeat=partial(
@@ -423,29 +419,3 @@ class _LazyGenerator:
                     self._settings.openai_base_url, self._settings.assistants_base_url
                 )
             return self._generator
-
-
-def preload(modules: Sequence[str], initialization: str) -> None:
-    """Import modules before the first message needs them, in this order.
-
-    If a message is waiting, they are imported in a thread while it is received and its lease
-    acquired. Otherwise (SnapStart, provisioned concurrency) the start itself takes the time.
-
-    Args:
-        modules: Names of modules.
-        initialization: Lambda's `AWS_LAMBDA_INITIALIZATION_TYPE`.
-    """
-    defer_packages(GENERATOR_TYPES)
-
-    def import_all() -> None:
-        for module in modules:
-            import_module(module)
-        KnownFacts.of([""])  # reads its table and compiles its rules
-        # Imported objects are never garbage; without them each collection is short.
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
-
-    if initialization == ON_DEMAND:
-        Thread(target=import_all, daemon=True, name="preload").start()
-    else:
-        import_all()

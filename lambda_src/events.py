@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.bootstrap import build_events_handler
 from lambda_src.channels import build_configured
+from lambda_src.utils.process import is_in_lambda
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,6 @@ def events_handler() -> EventBatchHandler:
     return build_configured(build_events_handler, needs_secrets=False)
 
 
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+if is_in_lambda():
     # In Lambda the handler is built at start: a misconfigured function never receives a batch.
     events_handler()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING
 
 from lambda_src.bootstrap import build_scheduler
 from lambda_src.core.settings import SchedulerSettings
+from lambda_src.utils.process import is_in_lambda
 
 if TYPE_CHECKING:
     from lambda_src.bootstrap import LambdaContext
@@ -37,6 +37,6 @@ def scheduler() -> ScheduledJob:
     return build_scheduler(SchedulerSettings.from_environment())
 
 
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+if is_in_lambda():
     # In Lambda the job is built at start: a misconfigured function fails at once.
     scheduler()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING
 
 from lambda_src.bootstrap import build_vendor_check
 from lambda_src.channels import parts_of
 from lambda_src.core.settings import ConfigurationError, VendorCheckSettings
+from lambda_src.utils.process import is_in_lambda
 
 if TYPE_CHECKING:
     from lambda_src.bootstrap import LambdaContext
@@ -48,6 +48,6 @@ def _parts(channel: str) -> ChannelParts | None:
         return None
 
 
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+if is_in_lambda():
     # In Lambda the check is built at start: a misconfigured function fails at once.
     vendor_check()

@@ -18,6 +18,7 @@ from botocore import handlers
 from botocore.httpsession import create_urllib3_context
 from botocore.session import Session, get_session
 from moto import mock_aws
+from moto.backends import list_of_moto_modules
 from moto.core.responses import BaseResponse
 from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
@@ -185,12 +186,13 @@ def serialized_calls() -> Iterator[None]:
     moto reads and changes its tables, queues and secrets without locks: a scan during a write in
     another thread ends with "dictionary changed size during iteration". It undoes a cancelled
     transaction by restoring a copy of the whole table, which takes time with every transaction.
-    With every call it spells names in another way, lists the names of a class, and takes the same
-    expressions apart; with every attribute it measures the whole item.
+    With every call it spells names in another way, lists the names of a class and of its modules,
+    and takes the same expressions apart; with every attribute it measures the whole item.
     """
     with (
         patch("moto.core.responses.camelcase_to_underscores", _spell),
         patch("moto.sqs.models.camelcase_to_underscores", _spell),
+        patch("moto.backends.list_of_moto_modules", cache(lambda: [*list_of_moto_modules()])),
         patch("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
         patch.object(BaseResponse, "_dispatch", _dispatch_alone),
         patch.object(AttributePicker, "__call__", _pick),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import urllib3
 from moto.server import main
 
+from lambda_src.utils.process import use_one_core
 from local.fakes.aws import CREDENTIALS
 from local.fakes.server import HOST, free_port
 from local.paths import ROOT
@@ -40,5 +41,6 @@ def aws_server() -> Iterator[dict[str, str]]:
 
 
 if __name__ == "__main__":
+    use_one_core()
     with serialized_calls():
         main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """The configuration: environment variables, channels and secrets."""
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from lambda_src import channels
-from lambda_src.bootstrap import ON_DEMAND, preload
 from lambda_src.channels import parts_of
 from lambda_src.core.contract import (
     METRICS_NAMESPACE,
@@ -28,7 +28,7 @@ from lambda_src.services.secrets_manager_service import (
     openai_key,
     twilio_credentials,
 )
-from lambda_src.utils.lazy_packages import defer_packages
+from lambda_src.utils.process import ON_DEMAND, defer_packages, preload, use_one_core
 from tests.support.contexts import OPENAI_SECRET, SECRET_PREFIXES, TWILIO_SECRET
 
 MINIMAL = {
@@ -162,17 +162,20 @@ def _own_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 @pytest.mark.usefixtures("_own_imports")
 @pytest.mark.parametrize("initialization", [ON_DEMAND, "snap-start", "provisioned-concurrency"])
 def test_modules_are_preloaded_without_delaying_a_message(
-    tmp_path: Path, initialization: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, initialization: str
 ) -> None:
     """If a message is waiting a thread imports them, else the start itself."""
     code = "import threading\nTHREAD = threading.current_thread().name\n"
     (tmp_path / f"{MODULE}.py").write_text(code)
-    preload((MODULE,), initialization)
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", initialization)
+    prepared = threading.Event()
+    preload((MODULE,), prepared.set)
     for thread in threading.enumerate():
         if thread.name == "preload":
             thread.join()
     expected = "preload" if initialization == ON_DEMAND else threading.current_thread().name
     assert expected == sys.modules[MODULE].THREAD
+    assert prepared.is_set()
 
 
 @pytest.mark.usefixtures("_own_imports")
@@ -198,8 +201,11 @@ def test_the_generator_needs_none_of_the_types_of_the_sdk() -> None:
     """They can be imported later; without deferral they take half of the generator's import."""
     code = """
 import sys
-from lambda_src.bootstrap import GENERATOR, preload
-preload((GENERATOR,), "snap-start")
+from importlib import import_module
+from lambda_src.bootstrap import GENERATOR, GENERATOR_TYPES
+from lambda_src.utils.process import defer_packages
+defer_packages(GENERATOR_TYPES)
+import_module(GENERATOR)
 assert "openai.types.batch" not in sys.modules, "all types are imported"
 from openai.types import Batch
 from openai.types.responses import Response
@@ -208,6 +214,35 @@ assert Batch is openai.types.batch.Batch
 assert Response.__module__ == "openai.types.responses.response"
 """
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own arguments
+
+
+# --- the process
+
+
+def test_a_function_uses_one_core() -> None:
+    """Its threads would otherwise move the interpreter's data between the cores' caches."""
+    bound: list[set[int]] = []
+
+    def bind() -> None:
+        use_one_core()
+        child = threading.Thread(target=lambda: bound.append(affinity()))
+        child.start()
+        child.join()
+
+    allowed = affinity()
+    thread = threading.Thread(target=bind)
+    thread.start()
+    thread.join()
+    (own,) = bound
+    assert len(own) == 1
+    assert own <= allowed == affinity()
+
+
+def affinity() -> set[int]:
+    """Return the cores that the thread may use."""
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("Linux only")
+    return os.sched_getaffinity(0)
 
 
 # --- secrets
