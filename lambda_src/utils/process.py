@@ -1,4 +1,4 @@
-"""The function's process: what it imports when, its core, and its garbage collections."""
+"""The function's process: what it imports when, and the core that it uses."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 ON_DEMAND = "on-demand"
 """Value of `AWS_LAMBDA_INITIALIZATION_TYPE` if a message is waiting for the container to start."""
-GC_THRESHOLD = 50_000
-"""New objects until a garbage collection: with Python's 2,000 it took 3 % of the processor time."""
 CPU_FIELD = 36
 """The position after the command of the core in `/proc/<pid>/stat` (man 5 proc_pid_stat)."""
 
@@ -61,7 +59,6 @@ def preload(modules: Sequence[str], prepare: Callable[[], object]) -> None:
         prepare()
         # Imported objects are never garbage; without them each collection is short.
         gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
 
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND) == ON_DEMAND:
         Thread(target=import_all, daemon=True, name="preload").start()

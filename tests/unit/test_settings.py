@@ -149,12 +149,10 @@ PACKAGE = "deferred_in_a_test"
 @pytest.fixture
 def _own_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Import from a test's directory, and restore the interpreter's state afterwards."""
-    threshold = gc.get_threshold()
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     monkeypatch.syspath_prepend(tmp_path)
     yield
     gc.unfreeze()
-    gc.set_threshold(*threshold)
     for name in [name for name in sys.modules if name.startswith((MODULE, PACKAGE))]:
         del sys.modules[name]
 
