@@ -484,4 +484,4 @@ def to_json(value: Any) -> object:
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    return sorted(value) if isinstance(value, set | frozenset) else str(value)
+    return str(value)

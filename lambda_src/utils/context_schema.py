@@ -139,6 +139,12 @@ def _definition_error(problem: DefinitionProblem) -> InitErrorDetails:
     return {"type": error, "loc": problem.path, "input": None}
 
 
+def _assistant_id(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
+        raise violation(INVALID, "1 to 128 letters of ASCII, digits, hyphens and underscores")
+    return value
+
+
 def _guidance(value: str) -> str:
     if len(value) > MAX_GUIDANCE_LENGTH:
         raise violation(INVALID, f"a string of at most {MAX_GUIDANCE_LENGTH:,} characters")
@@ -155,7 +161,7 @@ Text = Annotated[StrictStr, AfterValidator(_not_blank)]
 IdText = Annotated[Text, _max_bytes(MAX_ID_BYTES)]
 Timestamp = Annotated[StrictStr, AfterValidator(_iso_8601)]
 JsonObject = dict[str, Any]
-AssistantId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+AssistantId = Annotated[StrictStr, AfterValidator(_assistant_id)]
 """An assistant id is also a file name, so it contains no path separator."""
 Definition = Annotated[JsonObject, BeforeValidator(_valid_definition)]
 """An inline assistant definition, which is recorded as it was sent."""

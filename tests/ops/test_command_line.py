@@ -169,7 +169,7 @@ def test_no_command_fails_because_of_a_character(encoding: str, shown: str) -> N
     def _show(*, as_json: bool = False) -> None:
         screen = Console(as_json=as_json)
         screen.say("✓ • é 漢")
-        screen.result({"names": {"é 漢"}})
+        screen.result({"names": ["é 漢"]})
 
     @program.command("other", help="✓")
     def _other() -> None: ...

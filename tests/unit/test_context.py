@@ -164,7 +164,7 @@ def test_required_fields_are_checked(path: str) -> None:
         (
             f"{OPENAI}.assistant_id_template_sender",
             "../secrets",
-            "expected String should match pattern '^[A-Za-z0-9_-]{1,128}$', found a string",
+            "expected 1 to 128 letters of ASCII, digits, hyphens and underscores, found a string",
         ),
         (REQUESTED_AT, "yesterday", "expected a time in ISO 8601 form, found a string"),
         (TOKENS, "5", "expected a whole number of at least 16, found a string"),
