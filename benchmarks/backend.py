@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from mypy_boto3_sqs import SQSClient
 
+from benchmarks.runtime import AWS_CORES
 from local.fakes import FakeOpenAI, FakeTwilio, OpenAISettings
 from tests.support import aws_account
 from tests.support.aws_server import aws_server
@@ -82,7 +83,7 @@ class Backend:
 def backend() -> Iterator[Backend]:
     """Run the services for a `with` block; sets the AWS variables of this process."""
     with (
-        aws_server() as aws,
+        aws_server(AWS_CORES) as aws,
         aws_account.fake_openai() as openai,
         aws_account.fake_twilio(clock=_now) as twilio,
     ):

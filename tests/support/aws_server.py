@@ -1,14 +1,14 @@
 """An AWS account in its own process, for tests that start other processes."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import urllib3
 from moto.server import main
 
-from lambda_src.utils.process import use_one_core
 from local.fakes.aws import CREDENTIALS
 from local.fakes.server import HOST, free_port
 from local.paths import ROOT
@@ -19,8 +19,11 @@ READY = urllib3.Retry(600, backoff_factor=0.05, backoff_max=0.05)
 
 
 @contextmanager
-def aws_server() -> Iterator[dict[str, str]]:
+def aws_server(cores: Collection[int] = ()) -> Iterator[dict[str, str]]:
     """Run an empty moto server inside the context.
+
+    Args:
+        cores: The cores that it uses, on Linux; none: any.
 
     Yields:
         The environment variables that direct AWS's SDKs to it.
@@ -33,6 +36,8 @@ def aws_server() -> Iterator[dict[str, str]]:
         stderr=subprocess.DEVNULL,
     )
     try:
+        if cores:
+            os.sched_setaffinity(server.pid, cores)
         urllib3.request("GET", f"{url}/moto-api/", retries=READY)
         yield CREDENTIALS | {"AWS_ENDPOINT_URL": url}
     finally:
@@ -41,6 +46,5 @@ def aws_server() -> Iterator[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    use_one_core()
     with serialized_calls():
         main(sys.argv[1:])
