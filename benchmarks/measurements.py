@@ -26,7 +26,7 @@ from tests.support.channel import API_KEY, MODEL
 
 AI_SECONDS = 2.0
 WARM_UP_BATCHES = 3
-COUNTED_BATCHES = 5
+COUNTED_BATCHES = 10
 """Processor time is reported in ticks of 10 ms, hence measured over several batches."""
 LONG_RUN_WARM_UP_MESSAGES = 100
 OPERATOR_COMMANDS = ("--help", "status")
