@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 ON_DEMAND = "on-demand"
 """Value of `AWS_LAMBDA_INITIALIZATION_TYPE` if a message is waiting for the container to start."""
-CPU_FIELD = 36
-"""The position after the command of the core in `/proc/<pid>/stat` (man 5 proc_pid_stat)."""
+PROCESSOR_FIELD = 36
+"""Index of the current core in `/proc/<pid>/stat`, after the command's name (proc_pid_stat(5))."""
 
 
 def is_in_lambda() -> bool:
@@ -33,13 +33,13 @@ def use_one_core() -> None:
     """Bind this thread, and those that it starts, to the core that it runs on.
 
     Python runs one thread at a time. On two cores each change of threads also moves the
-    interpreter's data from one core's cache to the other's, which took a sixth of a message's
+    interpreter's data from one core's cache to the other's, which took a seventh of a message's
     processor time. Does nothing on other systems than Linux, or if the system refuses it.
     """
     if sys.platform == "linux":
         with suppress(OSError):
             after_command = Path("/proc/self/stat").read_text("ascii", "replace").rpartition(")")[2]
-            os.sched_setaffinity(0, {int(after_command.split()[CPU_FIELD])})
+            os.sched_setaffinity(0, {int(after_command.split()[PROCESSOR_FIELD])})
 
 
 def preload(modules: Sequence[str], prepare: Callable[[], object]) -> None:
@@ -69,7 +69,7 @@ def preload(modules: Sequence[str], prepare: Callable[[], object]) -> None:
 def defer_packages(name: str) -> None:
     """Run the `__init__` of a package, and of those below it, at the first use of one of its names.
 
-    An SDK's package of types imports all of its modules, of which a client needs few or none. The
+    An SDK's package of types imports all of its modules, of which a client needs few. The
     standard library's `LazyLoader` does not defer a package whose modules are imported. Packages
     that are already imported stay as they are.
 

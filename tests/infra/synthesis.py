@@ -264,7 +264,8 @@ def run_app(output: Path, **context: object) -> subprocess.CompletedProcess[str]
         output: The directory of the cloud assembly.
         context: Changes of the context in `cdk.json`.
     """
-    passed_on = ("PATH", "HOME", "JSII_NODE", "SSL_CERT_FILE")  # the last if packages need it
+    # The certificates are those of a package index, if it has private ones.
+    passed_on = ("PATH", "HOME", "JSII_NODE", "SSL_CERT_FILE")
     variables = {name: os.environ[name] for name in passed_on if name in os.environ} | {
         "CDK_CONTEXT_JSON": json.dumps(CONTEXT | context),
         "CDK_OUTDIR": str(output),

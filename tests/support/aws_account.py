@@ -225,15 +225,15 @@ def _pick(picker: AttributePicker, context: AttributePickerContext) -> Any:
 
 _tokens = cache(ExpressionTokenizer.make_list)
 _set_and_measure = LimitedSizeDict.__setitem__
-MAX_UNMEASURED_BYTES = 100_000
-"""A quarter of the largest item: values change size in place too, by updates of their parts."""
+MAX_UNMEASURED_CHARACTERS = 100_000
+"""Fit into an item with four bytes each. What an update adds inside a value is not counted."""
 
 
 def _set_attribute(attributes: LimitedSizeDict, name: str, value: Any) -> None:
     """Set an attribute, and measure the whole item only if it may be large."""
     state = attributes.__dict__
     state["added"] = state.get("added", 0) + len(name) + len(repr(value))
-    if state["added"] > MAX_UNMEASURED_BYTES:
+    if state["added"] > MAX_UNMEASURED_CHARACTERS:
         _set_and_measure(attributes, name, value)
     else:
         dict.__setitem__(attributes, name, value)

@@ -406,6 +406,7 @@ class _Table:
         self.words.default_factory = None
         self.starts = {name.split()[0] for name in self.words if " " in name}
         case_sensitive = {each.casefold() for each in (*self.codes, *self.abbreviations, "May")}
+        # Lower-case tokens with which a word or phrase may begin; and those of days and months.
         self.known = {*self.words, *self.starts, *case_sensitive}
         calendar = {name for name, word in self.words.items() if word.roles & set("WwM")}
         self.calendar = {name.split()[0] for name in calendar} | {"may"}
@@ -1059,6 +1060,9 @@ class _Grammar:
     number: re.Pattern[str]
 
 
+_ROLES_IN_RULE = re.compile("~(.+?)~")
+
+
 @cache
 def _grammar() -> _Grammar:
     sets = {frozenset(word.roles) for word in _table().words.values()}
@@ -1082,9 +1086,6 @@ def _grammar() -> _Grammar:
         ],
         expanded(rf"(?<!_)(?<!~L~)(?<!~L~-){_NUM}(?!_|~L~)"),
     )
-
-
-_ROLES_IN_RULE = re.compile("~(.+?)~")
 
 
 class _Reader:
