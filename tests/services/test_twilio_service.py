@@ -140,7 +140,7 @@ def long_idle() -> Any:
 def test_idle_connections_are_closed_by_one_thread() -> None:
     """A second would close what the first has begun to use."""
     client = DeadlineHttpClient(2.0, "")
-    with patch.object(client.session, "close") as close, long_idle():
+    with patch.object(client._adapter, "close") as close, long_idle():
         with ThreadPoolExecutor(10) as pool:
             for _ in range(10):
                 pool.submit(client._close_idle_connections)

@@ -61,9 +61,9 @@ def check_texts(
     """
     rules = definition.checks
     texts = [answer.text] if answer.text else list(answer.variables.values())
-    results = [_result("injection", _signs_of_injection(texts, definition.instructions))]
+    said = comparable("\n".join(texts))
+    results = [_result("injection", _signs_of_injection(texts, said, definition.instructions))]
     if rules.must_say:
-        said = comparable("\n".join(texts))
         phrases = (phrase.replace(COMPANY_NAME, context.company_name) for phrase in rules.must_say)
         missing = (phrase for phrase in phrases if comparable(phrase) not in said)
         results.append(_result("must_say", (f"does not say {_quote(one)}" for one in missing)))
@@ -99,28 +99,33 @@ def _known_facts(context: ContextObject, definition: AssistantDefinition) -> Kno
     """
     descriptions = [variable.description for variable in definition.variables.values()]
     own = (definition.instructions, *definition.checks.must_say, *descriptions)
-    subject = leaf_texts(context.prompt_context)
-    data = [text for text in subject if not _ADDRESSES_AI.search(text)]
+    data = list(leaf_texts(context.prompt_context))
+    if _ADDRESSES_AI.search("\n".join(data)):
+        data = [text for text in data if not _ADDRESSES_AI.search(text)]
     return KnownFacts.of(data, (*own, context.guidance, context.sender))
 
 
-def _signs_of_injection(texts: Sequence[str], instructions: str) -> Iterator[str]:
+def _signs_of_injection(texts: Sequence[str], said: str, instructions: str) -> Iterator[str]:
     if any(_MARKUP.search(text) for text in texts):
         yield "contains markup"
-    said = comparable("\n".join(texts)).split()
-    own = f" {_comparable_once(instructions)} "
-    passages = (said[at : at + PASSAGE_WORDS] for at in range(len(said) - PASSAGE_WORDS + 1))
-    if any(f" {' '.join(passage)} " in own for passage in passages):
+    if not _passages_once(instructions).isdisjoint(_passages(said)):
         yield "repeats its instructions"
+
+
+def _passages(text: str) -> Iterator[tuple[str, ...]]:
+    words = text.split()
+    return zip(*(words[at:] for at in range(PASSAGE_WORDS)), strict=False)
+
+
+@lru_cache(maxsize=100)
+def _passages_once(instructions: str) -> frozenset[tuple[str, ...]]:
+    """Return the passages of instructions, which are the same for many messages."""
+    return frozenset(_passages(comparable(instructions)))
 
 
 def comparable(text: str) -> str:
     """Return a text as phrases are compared: without case, spacing and what is not visible."""
     return " ".join(visible(text).casefold().split())
-
-
-_comparable_once = lru_cache(maxsize=100)(comparable)
-"""For instructions, which are the same for many messages."""
 
 
 def _result(name: str, problems: Iterator[str]) -> CheckResult:

@@ -102,15 +102,20 @@ class KnownFacts:
         """
         known: set[_Key] = set()
         dates: set[_Date] = set()
-        for keys, days in (*map(_supported, texts), *map(_supported_once, constant_texts)):
-            known |= keys
-            dates |= days
-        years = {int(str(key[1])) for key in known if key[0] == _NUMBER and _is_year(key[1])}
+        years: set[int] = set()
+        is_without_facts = _table().is_without_facts
+        own = (_supported(text) for text in texts if not is_without_facts(text))
+        for supported in (*own, *map(_supported_once, constant_texts)):
+            known |= supported.keys
+            dates |= supported.dates
+            years |= supported.years
         known.update(_date_keys(dates, years))
         return cls(frozenset(known))
 
     def unsupported(self, text: str) -> tuple[Fact, ...]:
         """Return the facts of a text that the input does not support, in order, each once."""
+        if _table().is_without_facts(text):
+            return ()
         found = sorted(_Reader(text).found, key=lambda each: each.start)
         facts = (
             Fact(each.kind, each.text) for each in found if self._known.isdisjoint(each.readings)
@@ -152,12 +157,31 @@ class _Found:
     dates: tuple[_Date, ...] = ()
 
 
-def _supported(text: str) -> tuple[frozenset[_Key], frozenset[_Date]]:
-    """Return what a text of the input supports, and its dates."""
+@dataclass(frozen=True, slots=True)
+class _Supported:
+    """What a text of the input supports.
+
+    Attributes:
+        keys: Values that need no other text.
+        dates: Dates, which are completed by those of other texts.
+        years: Numbers that may be the year of a date.
+    """
+
+    keys: frozenset[_Key]
+    dates: frozenset[_Date]
+    years: frozenset[int]
+
+
+def _supported(text: str) -> _Supported:
     reader = _Reader(text)
+    numbers = list(reader.numbers())
     keys = {key for found in reader.found for key in found.supports}
-    keys.update(key for number in reader.numbers() for key in _number_keys(number))
-    return frozenset(keys), frozenset(day for found in reader.found for day in found.dates)
+    keys.update(key for number in numbers for key in _number_keys(number))
+    return _Supported(
+        frozenset(keys),
+        frozenset(day for found in reader.found for day in found.dates),
+        frozenset(int(number) for number in numbers if _is_year(number)),
+    )
 
 
 _supported_once = lru_cache(maxsize=100)(_supported)
@@ -180,7 +204,7 @@ _INVISIBLE = re.compile(
 )
 # WhatsApp and mail programs show *500* € as 500 € in bold.
 _EMPHASIS = re.compile(r"(?<![\w*`/@=&?#%.:-])[*_`]++(?=\S)|(?<=[^\s*_`])[*_`]++(?![\w/@=&?#-])")
-_MARKS = frozenset("*_`")
+_MARKS = "*_`"
 _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
 _SPACES = dict.fromkeys(map(ord, f"{_LINE_ENDS}\t"), " ")
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -196,7 +220,7 @@ def visible(text: str) -> str:
     """Return the text after NFKC, without invisible characters and marks of emphasis."""
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
-    if not text.translate(_SPACES).isprintable():
+    if not (text.isprintable() or text.translate(_SPACES).isprintable()):
         text = "".join(
             each
             for each in text
@@ -205,7 +229,7 @@ def visible(text: str) -> str:
             or unicodedata.category(each) not in _INVISIBLE_CATEGORIES
         )
     text = unicodedata.normalize("NFKC", text)
-    return text if _MARKS.isdisjoint(text) else _EMPHASIS.sub("", text)
+    return _EMPHASIS.sub("", text) if any(mark in text for mark in _MARKS) else text
 
 
 def _plain(character: str) -> str:
@@ -225,7 +249,8 @@ def _plain(character: str) -> str:
 def _simplified(text: str) -> str:
     """Return a text of the same length with one character for all spaces, all dashes, and so on."""
     if text.isascii():
-        return text.translate(_PLAIN_ASCII)
+        is_plain = text.isprintable() and "~" not in text
+        return text if is_plain else text.translate(_PLAIN_ASCII)
     text = "".join(map(_plain, text)).translate(_PLAIN_ASCII)
     return re.sub(r"(?<=[A-Za-z0-9])\u3002(?=[A-Za-z0-9])", ".", text)
 
@@ -250,7 +275,9 @@ _IP_ADDRESS = re.compile(
     rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?::\d{{2,5}}(?!\d)|(?=[/\\](?!\d)|[?#]\w))"
     rf"(?:[/?#\\][^{_STOP}]*)?"
 )
-_LINK_MARK = re.compile(r"://|@|[Ww]{3}\.|[\w-]\.[^\W\d_]|\d\.\d+\.")
+_LINK_MARK = re.compile(
+    r"[@:.](?:(?<=@)|(?<=:)//|(?<=[Ww]{3}\.)|(?<=[\w-]\.)[^\W\d_]|(?<=\d\.)\d+\.)"
+)
 """Occurs in every link and e-mail address, and seldom elsewhere."""
 _MAX_LABEL = 63
 _TRAILING = ".,;:!?'*_~)}…»”’"
@@ -383,6 +410,10 @@ _UNCERTAIN_WEEKDAYS = " do di ma me mi so we su sa th ve je fr "
 """Abbreviations that are other words too: "do 3 marca" is "until 3 March"."""
 _LONGEST_PHRASE = 4
 _CURRENCY_SIGNS = r"$\u00a2-\u00a5\u058f\u060b\u0e3f\u17db\u20a0-\u20cf"
+_CURRENCY = re.compile(f"[{_CURRENCY_SIGNS}]")
+_ONLY_WORDS = re.compile(r"(?:[A-Za-z ,;!?()\"-]++|\.(?= |$))*+")
+"""A text without digits, links, signs of currencies, marks of emphasis and invisible characters."""
+_ASCII_WORD = re.compile("[a-z]+")
 
 
 class _Table:
@@ -449,6 +480,12 @@ class _Table:
     def split(self, text: str) -> list[str]:
         """Return a text's tokens, of which it consists."""
         return (self._ascii_token if text.isascii() else self._token).findall(text)
+
+    def is_without_facts(self, text: str) -> bool:
+        """Return whether a text is just words, none of the calendar, as most of an input are."""
+        return _ONLY_WORDS.fullmatch(text) is not None and self.calendar.isdisjoint(
+            _ASCII_WORD.findall(text.lower())
+        )
 
     def look_up(self, text: str) -> _Word | None:
         """Return a token's word; None without one."""
@@ -562,8 +599,8 @@ _GROUP = 3
 """Digits of a group of thousands."""
 
 
-def _is_year(value: object) -> bool:
-    return value in _YEARS
+def _is_year(value: int | Decimal) -> bool:
+    return _YEARS.start <= value < _YEARS.stop and value == int(value)
 
 
 _YEARS = range(1900, 2100)
@@ -1100,11 +1137,10 @@ class _Reader:
         self._types = ""
         self._find_links()
         tokens = _table().split(self._plain)
-        names = set(map(str.casefold, tokens))
-        # Most texts of an input have neither a digit nor a name of the calendar, and so no facts.
+        names = list(map(str.casefold, tokens))
         if _table().calendar.isdisjoint(names) and not _DIGIT.search(self._plain):
             return
-        self._types = self._tokenized(tokens)
+        self._types = self._tokenized(tokens, names)
         types = set(self._types)
         for rule in _grammar().rules:
             if not rule.needs.isdisjoint(types):
@@ -1154,40 +1190,50 @@ class _Reader:
                     links.append((match.start(), match.start() + len(link.text)))
             self._plain = _masked(self._plain, links)
 
-    def _tokenized(self, tokens: Sequence[str]) -> str:
+    def _tokenized(self, tokens: Sequence[str], names: Sequence[str]) -> str:
+        """Return the tokens' types.
+
+        Args:
+            tokens: The tokens of the simplified text.
+            names: The same without case.
+        """
         types: list[str] = []
         known = _table().known
+        has_currency = _CURRENCY.search(self._plain) is not None
         position = start = 0
         while position < len(tokens):
             text = tokens[position]
             end, word = position + 1, None
-            if text.casefold() in known or _is_foreign_money(text):
-                end, word = self._phrase(tokens, position)
+            is_space = text[0] == " "
+            if not is_space and (
+                names[position] in known or (has_currency and _is_foreign_money(text))
+            ):
+                end, word = self._phrase(tokens, names, position)
                 text = "".join(tokens[position:end])
             self.starts.append(start)
             self.words.append(word)
-            types.append(_type(text, word))
+            types.append(" " if is_space else _type(text, word))
             start += len(text)
             position = end
         self.starts.append(start)
         return "".join(types)
 
-    def _phrase(self, tokens: Sequence[str], position: int) -> tuple[int, _Word | None]:
+    def _phrase(
+        self, tokens: Sequence[str], names: Sequence[str], position: int
+    ) -> tuple[int, _Word | None]:
         """Return the longest phrase of the table that begins at a token: its end and its word."""
         table = _table()
-        text = tokens[position]
-        best = position + 1, table.look_up(text)
-        folded = text.casefold()
-        if folded not in table.starts:
+        best = position + 1, table.look_up(tokens[position])
+        if names[position] not in table.starts:
             return best
-        words, end = [folded], position + 1
+        words, end = [names[position]], position + 1
         while len(words) < _LONGEST_PHRASE:
             gap = end
             while gap < min(end + 2, len(tokens)) and tokens[gap] in ". -":
                 gap += 1
             if gap == end or gap >= len(tokens):
                 break
-            words.append(tokens[gap].casefold())
+            words.append(names[gap])
             end = gap + 1
             if word := table.words.get(" ".join(words)):
                 best = end, word

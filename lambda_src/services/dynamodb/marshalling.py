@@ -138,12 +138,11 @@ def _converted(value: Any, levels: int, path: tuple[str, ...]) -> Iterator[tuple
                 yield path
         case _ if _is_stored_as_text(value, levels):
             yield path
-        case Mapping():
-            for name, part in value.items():
-                yield from _converted(part, levels - 1, (*path, name))
         case _:
-            for index, part in enumerate(value):
-                yield from _converted(part, levels - 1, (*path, str(index)))
+            parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+            for name, part in parts:
+                if not isinstance(part, str):
+                    yield from _converted(part, levels - 1, (*path, str(name)))
 
 
 def _is_read_as_written(value: float) -> bool:
@@ -157,8 +156,12 @@ def _is_stored_as_text(value: Any, levels: int) -> bool:
     """Return whether a container is nested too deeply, or has a name that DynamoDB refuses."""
     if levels == 0:
         return True
-    return isinstance(value, Mapping) and not all(
-        0 < len(name.encode()) <= MAX_NAME_BYTES for name in value
+    if not isinstance(value, Mapping):
+        return False
+    # Only long names are encoded: a character has at most four bytes.
+    longest = max(map(len, value), default=0)
+    return "" in value or (
+        longest * 4 > MAX_NAME_BYTES and any(len(name.encode()) > MAX_NAME_BYTES for name in value)
     )
 
 
