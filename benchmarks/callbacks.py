@@ -24,7 +24,7 @@ from benchmarks.backend import BATCH_SIZE, CALLBACK_BASE_URL, Backend
 from benchmarks.figures import Figure, Goal
 from benchmarks.runtime import Function, FunctionError
 from lambda_src import events, receiver
-from lambda_src.core.delivery.sending import callback_path
+from lambda_src.core.models import callback_path
 from lambda_src.services.dynamodb import deserialize, exceeds_size, serialize
 from ops.prices import dollars
 from planner.document import MEMORY_MB, standard_plan

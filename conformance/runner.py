@@ -13,8 +13,9 @@ from moto.sqs.models import Message
 
 from conformance.aws_account import QUEUE_URL, Account, FaultPoint, aws_account
 from conformance.subject import Subject, Vendor
+from lambda_src.core import ASSISTANTS_DIRECTORY
 from lambda_src.processors import BatchHandler, Settings, build_handler, handle_event
-from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
+from lambda_src.utils.assistant_definitions import AssistantFiles
 from local.fakes import FakeOpenAI, aws
 from local.fakes.clock import VirtualClock, with_clock
 
@@ -180,6 +181,6 @@ def _models(subject: Subject) -> set[str]:
     config = subject.context()["company_data_payload"]["ai_config"]["openai_config"][subject.name]
     if config.get("assistant"):
         return {str(config["assistant"]["model"])}
-    files = AssistantFiles(subject.parts.assistants or DIRECTORY)
+    files = AssistantFiles(subject.parts.assistants or ASSISTANTS_DIRECTORY)
     found = files.find(config["assistant_id_template_sender"])
     return {found.model} if found else set()

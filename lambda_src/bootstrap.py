@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.config import Config
 from botocore.session import get_session
 
+from lambda_src.channels import parts_of
 from lambda_src.core import (
+    ASSISTANTS_DIRECTORY,
     ConfigurationError,
     InvalidDefinition,
     LeaseManager,
+    Settings,
     Variable,
     read_definition,
     time_budget,
@@ -22,11 +25,10 @@ from lambda_src.core import (
 from lambda_src.core.batch import BatchHandler
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
+from lambda_src.core.drafts import facts
 from lambda_src.core.drafts.composer import MessageComposer
-from lambda_src.core.drafts.facts import KnownFacts
 from lambda_src.core.flow import FailureRecorder, MessageFlow
 from lambda_src.services.cloudwatch_metrics import CloudWatchMetrics
-from lambda_src.services.dynamodb import Retention
 from lambda_src.services.dynamodb_service import ConversationsTable, OpenWorkTable
 from lambda_src.services.secrets_manager_service import ChannelSecrets, is_within
 from lambda_src.services.sqs_service import (
@@ -36,30 +38,35 @@ from lambda_src.services.sqs_service import (
     HandOffQueue,
 )
 from lambda_src.utils import logging_config, process
-from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
+from lambda_src.utils.assistant_definitions import AssistantFiles
 from lambda_src.utils.context_processor import ContextParser
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from functools import _lru_cache_wrapper
+    from pathlib import Path
 
     from mypy_boto3_sqs import SQSClient
 
     from lambda_src.core import (
         Answer,
         ChannelParts,
+        CheckMode,
         Engine,
         GenerationRequest,
-        Settings,
+        Metrics,
+        SchedulerSettings,
+        Secrets,
         TextGenerator,
+        VendorCheckSettings,
     )
-    from lambda_src.core.contract import CheckMode
     from lambda_src.core.delivery.events import EventBatchHandler
-    from lambda_src.core.delivery.scheduled_job import JobPart, ScheduledJob
     from lambda_src.core.drafts.composer import Checkpoints
-    from lambda_src.core.ports import Metrics, Secrets
-    from lambda_src.core.settings import SchedulerSettings, VendorCheckSettings
+    from lambda_src.core.scheduled_job import JobPart, ScheduledJob
     from lambda_src.core.time_budget import TimeBudget
+
+T = TypeVar("T")
 
 AWS_CLIENT = Config(
     connect_timeout=time_budget.AWS_CONNECT_SECONDS,
@@ -75,7 +82,7 @@ Parameter validation and botocore's own user agent are off: they are computed an
 took a twelfth of a message's processor time. AWS validates every request itself.
 """
 
-PACKAGE = DIRECTORY.parents[1]
+PACKAGE = ASSISTANTS_DIRECTORY.parents[1]
 """The directory with the runtime and, in Lambda, with the packages that an app adds."""
 GENERATOR = "lambda_src.core.openai_processor"
 """A fifth of the time of all imports, needed only when the AI is asked."""
@@ -123,7 +130,7 @@ def _adapters(settings: Settings, parts: ChannelParts) -> _Adapters:
             aws.create_client("dynamodb", config=AWS_CLIENT),
             settings.conversations_table,
             settings.version,
-            Retention(settings.conversation_retention_days),
+            settings.conversation_retention_days,
             channel=settings.channel,
             addressing=parts.addressing,
             has_lookup=parts.make_status_lookup is not None,
@@ -194,10 +201,8 @@ def build_scheduler(settings: SchedulerSettings) -> ScheduledJob:
     Args:
         settings: The function's configuration.
     """
-    # Imported here, because the processor's start does not need them.
-    from lambda_src.core.delivery.lookups import LookupScheduler  # noqa: PLC0415
-    from lambda_src.core.delivery.scheduled_job import ScheduledJob  # noqa: PLC0415
-    from lambda_src.core.drafts.pending import ApprovedDrafts, HeldDrafts  # noqa: PLC0415
+    # Imported here, because the processor's start does not need it.
+    from lambda_src.core import scheduled_job  # noqa: PLC0415
 
     logging_config.configure(settings.log_level, f"{settings.channel}-scheduler", settings.version)
     aws: Any = get_session()  # its stubs do not distinguish the services
@@ -209,32 +214,39 @@ def build_scheduler(settings: SchedulerSettings) -> ScheduledJob:
     )
     metrics, clock = _metrics(settings), time.time
     parts: list[JobPart] = [
-        HeldDrafts(records, metrics, clock),
-        ApprovedDrafts(records, ContextQueue(sqs, settings.queue_url), metrics, clock),
+        scheduled_job.HeldDrafts(records, metrics, clock),
+        scheduled_job.ApprovedDrafts(
+            records, ContextQueue(sqs, settings.queue_url), metrics, clock
+        ),
     ]
     if settings.events_queue_url:
         events_queue = EventsQueue(sqs, settings.events_queue_url)
         rate = settings.delivery_lookups_per_second
-        parts.append(LookupScheduler(records, events_queue, metrics, clock, rate))
-    return ScheduledJob(parts, clock)
+        parts.append(scheduled_job.LookupScheduler(records, events_queue, metrics, clock, rate))
+    return scheduled_job.ScheduledJob(parts, clock)
 
 
-def build_vendor_check(settings: VendorCheckSettings, parts: ChannelParts | None) -> ScheduledJob:
+def build_vendor_check(settings: VendorCheckSettings) -> ScheduledJob:
     """Build a channel's vendor check, to be kept for the life of the container.
+
+    The assistants of another repository's channel are those of its package, and its templates are
+    not checked.
 
     Args:
         settings: The function's configuration.
-        parts: The channel's own parts; None for another repository's channel, whose assistants are
-            those of its package, and whose templates are not checked.
 
     Raises:
         ConfigurationError: A deployed assistant definition is invalid.
     """
     # Imported here, because the processor's start does not need them.
-    from lambda_src.core.delivery.scheduled_job import ScheduledJob  # noqa: PLC0415
     from lambda_src.core.openai_processor import OpenAIProcessor  # noqa: PLC0415
     from lambda_src.core.retirement import RetiringModels, UnapprovedTemplates  # noqa: PLC0415
+    from lambda_src.core.scheduled_job import ScheduledJob  # noqa: PLC0415
 
+    try:
+        parts = parts_of(settings.channel)
+    except ConfigurationError:  # another repository's channel
+        parts = None
     service = f"{settings.channel}-vendor-check"
     logging_config.configure(settings.log_level, service, settings.version)
     aws: Any = get_session()  # its stubs do not distinguish the services
@@ -264,11 +276,12 @@ def deployed_models(parts: ChannelParts | None) -> list[str]:
     Raises:
         ConfigurationError: A definition is invalid.
     """
-    own = (parts.assistants or DIRECTORY,) if parts else PACKAGE.glob(f"*/{DIRECTORY.name}")
+    directories: Iterable[Path] = PACKAGE.glob(f"*/{ASSISTANTS_DIRECTORY.name}")
+    if parts:
+        directories = [parts.assistants or ASSISTANTS_DIRECTORY]
+    paths = (path for directory in directories for path in directory.glob("*.toml"))
     try:
-        return sorted(
-            {read_definition(path).model for folder in own for path in folder.glob("*.toml")}
-        )
+        return sorted({read_definition(path).model for path in paths})
     except InvalidDefinition as error:
         raise ConfigurationError(str(error)) from None
 
@@ -297,7 +310,7 @@ def build_composer(
     return MessageComposer(
         leases=leases,
         secrets=secrets,
-        assistants=AssistantFiles(parts.assistants or DIRECTORY),
+        assistants=AssistantFiles(parts.assistants or ASSISTANTS_DIRECTORY),
         generator=generator,
         metrics=metrics,
         clock=time.time,
@@ -354,8 +367,7 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
     if process.is_in_lambda():
         process.use_one_core()
         process.defer_packages(GENERATOR_TYPES)
-        reading_facts = partial(KnownFacts.of, [""])  # reads its table and compiles its rules
-        process.preload((*parts.preload_modules, GENERATOR), reading_facts)
+        process.preload((*parts.preload_modules, GENERATOR), facts.prepare)
     return BatchHandler(
         queue=queue,
         heartbeat=partial(
@@ -370,6 +382,36 @@ def build_handler(settings: Settings, parts: ChannelParts) -> BatchHandler:
         max_concurrency=settings.max_concurrency,
         backoff_base=settings.backoff_base_seconds,
     )
+
+
+def build_configured(
+    build: Callable[[Settings, ChannelParts], T], *, needs_secrets: bool = True
+) -> T:
+    """Build a handler for the environment's variables and the channel that CHANNEL names.
+
+    Args:
+        build: Builds the handler from settings and parts.
+        needs_secrets: Whether the function reads secrets on every channel.
+
+    Raises:
+        ConfigurationError: An environment variable is missing or invalid.
+    """
+    settings = Settings.from_environment(needs_secrets=needs_secrets)
+    return build(settings, parts_of(settings.channel))
+
+
+def once_per_container(build: Callable[[], T]) -> _lru_cache_wrapper[T]:
+    """Return a function that builds a handler once: in Lambda now, otherwise at its first call.
+
+    A misconfigured function thus fails at its start, and never receives a message.
+
+    Args:
+        build: Builds the handler; what it uses must be defined before it.
+    """
+    cached = cache(build)
+    if process.is_in_lambda():
+        cached()
+    return cached
 
 
 def handle_event(

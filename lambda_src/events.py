@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.bootstrap import build_events_handler
-from lambda_src.channels import build_configured
-from lambda_src.utils.process import is_in_lambda
+from lambda_src.bootstrap import build_configured, build_events_handler, once_per_container
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lambda_src.bootstrap import LambdaContext
-    from lambda_src.core.delivery.events import EventBatchHandler
+    from lambda_src.bootstrap import EventHandler, LambdaContext
 
 
 def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -33,16 +29,11 @@ def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str
     return events_handler().handle_event(event, context.get_remaining_time_in_millis())
 
 
-@cache
-def events_handler() -> EventBatchHandler:
+@once_per_container
+def events_handler() -> EventHandler:
     """Build the handler of the channel that CHANNEL names, once per container.
 
     Raises:
         ConfigurationError: An environment variable is missing or invalid.
     """
     return build_configured(build_events_handler, needs_secrets=False)
-
-
-if is_in_lambda():
-    # In Lambda the handler is built at start: a misconfigured function never receives a batch.
-    events_handler()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lambda_src.bootstrap import build_handler
-from lambda_src.channels import build_configured
-from lambda_src.utils.process import is_in_lambda
+from lambda_src.bootstrap import build_configured, build_handler, once_per_container
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +30,7 @@ def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str
     return batch_handler().handle_event(event, context.get_remaining_time_in_millis())
 
 
-@cache
+@once_per_container
 def batch_handler() -> BatchHandler:
     """Build the handler of the channel that CHANNEL names, once per container.
 
@@ -41,8 +38,3 @@ def batch_handler() -> BatchHandler:
         ConfigurationError: An environment variable is missing or invalid.
     """
     return build_configured(build_handler)
-
-
-if is_in_lambda():
-    # In Lambda the handler is built at start: a misconfigured function never receives a batch.
-    batch_handler()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
-from lambda_src.bootstrap import build_scheduler
-from lambda_src.core.settings import SchedulerSettings
-from lambda_src.utils.process import is_in_lambda
+from lambda_src.bootstrap import build_scheduler, once_per_container
+from lambda_src.core import SchedulerSettings
 
 if TYPE_CHECKING:
     from lambda_src.bootstrap import LambdaContext
-    from lambda_src.core.delivery.scheduled_job import ScheduledJob
+    from lambda_src.core.scheduled_job import ScheduledJob
 
 
 def lambda_handler(_event: object, context: LambdaContext) -> None:
@@ -27,7 +25,7 @@ def lambda_handler(_event: object, context: LambdaContext) -> None:
     scheduler().run(context.get_remaining_time_in_millis())
 
 
-@cache
+@once_per_container
 def scheduler() -> ScheduledJob:
     """Build the job of the channel that CHANNEL names, once per container.
 
@@ -35,8 +33,3 @@ def scheduler() -> ScheduledJob:
         ConfigurationError: An environment variable is missing or invalid.
     """
     return build_scheduler(SchedulerSettings.from_environment())
-
-
-if is_in_lambda():
-    # In Lambda the job is built at start: a misconfigured function fails at once.
-    scheduler()

@@ -13,8 +13,8 @@ from typing import Any, Protocol, Self, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-import lambda_src
 from lambda_src.core import (
+    ASSISTANTS_DIRECTORY,
     TWILIO_BASE_URL,
     AssistantDefinition,
     InvalidDefinition,
@@ -54,7 +54,6 @@ CREDENTIALS = {
 """The vendors of the channels by the prefixes of the names of their tenants' secrets."""
 
 FakeT = TypeVar("FakeT", bound=FakeService[Any])
-ASSISTANTS = Path(lambda_src.__file__).parent / "assistants"
 
 
 @dataclass(frozen=True)
@@ -448,11 +447,13 @@ def template_text() -> str:
 
 
 def _writes_variables(assistant: str) -> bool:
-    definition = assistant_definitions().get(ASSISTANTS / f"{assistant}.toml")
+    definition = assistant_definitions().get(ASSISTANTS_DIRECTORY / f"{assistant}.toml")
     return bool(definition and definition.variables)
 
 
-def assistant_definitions(directory: Path = ASSISTANTS) -> dict[Path, AssistantDefinition]:
+def assistant_definitions(
+    directory: Path = ASSISTANTS_DIRECTORY,
+) -> dict[Path, AssistantDefinition]:
     """Return the definitions in and below a directory.
 
     Raises:

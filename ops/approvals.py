@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lambda_src.core import (
+    ASSISTANTS_DIRECTORY,
     REJECTED_BY_OPERATOR,
     Answer,
     Engine,
@@ -22,7 +23,7 @@ from lambda_src.core.drafts.texts import validate_output
 from lambda_src.core.errors import InvalidAnswer
 from lambda_src.services.dynamodb import items
 from lambda_src.services.dynamodb_service import OpenWorkTable
-from lambda_src.utils.assistant_definitions import DIRECTORY, AssistantFiles
+from lambda_src.utils.assistant_definitions import AssistantFiles
 from ops import conversations
 from ops.audit import ACTIONS
 from ops.errors import OperatorError
@@ -132,7 +133,7 @@ class DraftRequest:
             context = deployment.parse(body)
         except RejectedContext as rejected:
             raise OperatorError(f"the function would reject the message: {rejected}") from None
-        find = AssistantFiles(parts.assistants or DIRECTORY).find
+        find = AssistantFiles(parts.assistants or ASSISTANTS_DIRECTORY).find
         definition = context.assistant or find(context.assistant_id)
         if definition is None and context.engine is Engine.RESPONSES:
             raise OperatorError(

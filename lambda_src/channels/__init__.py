@@ -1,30 +1,9 @@
 """The channels' own parts: each module `<channel>.py` defines them as `PARTS`."""
 
-from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TypeVar
 
-from lambda_src.core import ChannelParts, ConfigurationError, Settings
-from lambda_src.core.contract import Variable
-
-T = TypeVar("T")
-
-
-def build_configured(
-    build: Callable[[Settings, ChannelParts], T], *, needs_secrets: bool = True
-) -> T:
-    """Build a handler for the environment's variables and the channel that CHANNEL names.
-
-    Args:
-        build: Builds the handler from settings and parts.
-        needs_secrets: Whether the function reads secrets on every channel.
-
-    Raises:
-        ConfigurationError: An environment variable is missing or invalid.
-    """
-    settings = Settings.from_environment(needs_secrets=needs_secrets)
-    return build(settings, parts_of(settings.channel))
+from lambda_src.core import ChannelParts, ConfigurationError, Variable
 
 
 def parts_of(channel: str) -> ChannelParts:

@@ -5,6 +5,7 @@ import unicodedata
 from functools import partial
 
 from lambda_src.core import (
+    ASSISTANTS_DIRECTORY,
     AddressFormat,
     Addressing,
     ChannelParts,
@@ -17,7 +18,6 @@ from lambda_src.core import (
 from lambda_src.services.ses.events import SesEvents
 from lambda_src.services.ses.request import EMAIL_PATTERN, EMAIL_WORDS, problems_of
 from lambda_src.services.ses_service import SesSender
-from lambda_src.utils.assistant_definitions import DIRECTORY
 
 CONFIGURATION_SET = "SES_CONFIGURATION_SET"
 """Environment variable: the configuration set whose events reach the channel's events queue."""
@@ -63,7 +63,7 @@ def make_sender(settings: Settings) -> SesSender:
 
 
 PARTS = ChannelParts(
-    assistants=DIRECTORY / "email",
+    assistants=ASSISTANTS_DIRECTORY / "email",
     make_sender=make_sender,
     read_credentials=None,
     addressing=ADDRESSING,

@@ -6,22 +6,13 @@ from lambda_src.core import (
     PHONE,
     AddressFormat,
     Addressing,
-    ChannelParts,
     Limit,
     OutgoingMessage,
-    Settings,
     TextRules,
 )
-from lambda_src.services.secrets_manager_service import twilio_credentials
-from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from lambda_src.services.twilio.errors import Refusal
-from lambda_src.services.twilio_account import OPERATOR
-from lambda_src.services.twilio_service import (
-    MAX_BODY_LENGTH,
-    PRELOAD_MODULES,
-    TwilioSender,
-    TwilioStatusLookup,
-)
+from lambda_src.services.twilio_channel import twilio_parts
+from lambda_src.services.twilio_service import MAX_BODY_LENGTH
 
 MAX_SEGMENTS = 4
 """Maximum cost of one message; Twilio advises against more than 320 characters."""
@@ -93,8 +84,6 @@ REFUSALS = {
 """Codes of Twilio's error dictionary that do not occur on WhatsApp. Most codes from 30000 on are
 reported by the status callback instead, after the message was accepted."""
 
-CALLBACKS = TwilioCallbacks(refusals=REFUSALS)
-
 
 def segments(text: str) -> int:
     """Return how many segments a text is sent and billed as.
@@ -154,31 +143,15 @@ def addresses(message: OutgoingMessage) -> dict[str, str]:
     }
 
 
-def make_sender(settings: Settings) -> TwilioSender:
-    """Return the channel's sender."""
-    return TwilioSender(
-        settings.send_timeout_seconds, settings.twilio_base_url, addresses, REFUSALS
-    )
-
-
-def make_status_lookup(settings: Settings) -> TwilioStatusLookup:
-    """Return the channel's lookup of delivery statuses."""
-    return TwilioStatusLookup(settings.send_timeout_seconds, settings.twilio_base_url, CALLBACKS)
-
-
 _SEGMENT_LIMIT = Limit(MAX_SEGMENTS, "segments", segments)
 
-PARTS = ChannelParts(
-    make_sender=make_sender,
-    read_credentials=twilio_credentials,
+PARTS = twilio_parts(
+    addresses,
     addressing=Addressing(sender=SENDER),
     text_rules=TextRules(
         transliterate=transliterate,
         body=(Limit(MAX_BODY_LENGTH), _SEGMENT_LIMIT),
         variables=(Limit(MAX_BODY_LENGTH), _SEGMENT_LIMIT),
     ),
-    callbacks=CALLBACKS,
-    make_status_lookup=make_status_lookup,
-    operator=OPERATOR,
-    preload_modules=PRELOAD_MODULES,
+    refusals=REFUSALS,
 )

@@ -1,6 +1,7 @@
 """The domain: messages, ledger, errors and ports of the flow, as adapters and tools use them."""
 
 from lambda_src.core.ai.definitions import (
+    ASSISTANTS_DIRECTORY,
     DEFINITION_KEYS,
     DefinitionProblem,
     InvalidDefinition,
@@ -21,7 +22,9 @@ from lambda_src.core.contract import (
     OPEN_WORK_INDEX,
     REBUILT,
     REJECTED_BY_OPERATOR,
+    TEMPLATE_APPROVED,
     TWILIO_BASE_URL,
+    CheckMode,
     DeliveryStatus,
     Dimension,
     DropReason,
@@ -34,7 +37,7 @@ from lambda_src.core.contract import (
     Step,
     Variable,
 )
-from lambda_src.core.deadlines import call_with_deadline
+from lambda_src.core.deadlines import call_aws, call_with_deadline
 from lambda_src.core.errors import (
     AccountRefused,
     ConfigurationRefused,
@@ -100,20 +103,29 @@ from lambda_src.core.ports import (
     ChannelParts,
     Clock,
     Credentials,
+    Metrics,
     NoCredentials,
     OperatorParts,
     SecretField,
+    Secrets,
     Sender,
     StatusLookup,
     TextFormat,
     TextGenerator,
+    VendorAccess,
     VendorEvents,
 )
-from lambda_src.core.settings import ConfigurationError, Settings
+from lambda_src.core.settings import (
+    ConfigurationError,
+    SchedulerSettings,
+    Settings,
+    VendorCheckSettings,
+)
 
 __all__ = [
     "APPROVED_QUEUED_AFTER_SECONDS",
     "APPROVED_QUEUED_AGAIN_AFTER_SECONDS",
+    "ASSISTANTS_DIRECTORY",
     "BY_PHONE",
     "CHARACTERS",
     "CONVERTED_VALUES",
@@ -128,6 +140,7 @@ __all__ = [
     "PHONE",
     "REBUILT",
     "REJECTED_BY_OPERATOR",
+    "TEMPLATE_APPROVED",
     "TWILIO_BASE_URL",
     "AccountRefused",
     "AddressFormat",
@@ -137,6 +150,7 @@ __all__ = [
     "Callback",
     "Callbacks",
     "ChannelParts",
+    "CheckMode",
     "Clock",
     "ConditionFailed",
     "ConfigurationError",
@@ -170,6 +184,7 @@ __all__ = [
     "Limit",
     "LogEvent",
     "Metric",
+    "Metrics",
     "NoCredentials",
     "OpenWork",
     "OperatorParts",
@@ -185,7 +200,9 @@ __all__ = [
     "RecordKey",
     "RejectedContext",
     "RejectedDraft",
+    "SchedulerSettings",
     "SecretField",
+    "Secrets",
     "SendOutcomeUnknown",
     "Sender",
     "SentRecord",
@@ -201,8 +218,11 @@ __all__ = [
     "Usage",
     "Variable",
     "VariableRule",
+    "VendorAccess",
+    "VendorCheckSettings",
     "VendorEvent",
     "VendorEvents",
+    "call_aws",
     "call_with_deadline",
     "decode_reference",
     "encode_reference",

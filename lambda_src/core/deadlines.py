@@ -43,6 +43,24 @@ def call_with_deadline(seconds: float, call: Callable[[], T]) -> T:
         future.cancel()  # prevents a call that has not started yet
 
 
+def call_aws(call: Callable[[], T]) -> T:
+    """Call AWS, for at most the time that all attempts of its client may take.
+
+    Raises:
+        TimeoutError: The time is over.
+    """
+    return call_with_deadline(time_budget.AWS_CALL_SECONDS, call)
+
+
+def call_ai(timeout: float, call: Callable[[], T]) -> T:
+    """Call OpenAI, for its request's timeout and the time that its client may exceed it by.
+
+    Raises:
+        TimeoutError: The time is over.
+    """
+    return call_with_deadline(timeout + time_budget.AI_GRACE_SECONDS, call)
+
+
 def thread_pool(workers: int) -> Executor:
     """Return a pool of threads; the work consists of waiting."""
     return ThreadPoolExecutor(workers, thread_name_prefix="message")

@@ -293,6 +293,11 @@ def encode_reference(conversation_id: str) -> str:
     return urlsafe_b64encode(conversation_id.encode()).decode().rstrip("=")
 
 
+def callback_path(channel: str, conversation_id: str, intent_id: str) -> str:
+    """Return the path of a send's status callbacks below the callbacks' base URL."""
+    return f"/callbacks/{channel}/{encode_reference(conversation_id)}/{intent_id}"
+
+
 def decode_reference(reference: str) -> str:
     """Return the conversation's id of a reference.
 

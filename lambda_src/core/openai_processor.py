@@ -21,10 +21,9 @@ from lambda_src.core.ai.responses import (
 )
 from lambda_src.core.ai.threads import delete_thread, generate_with_threads
 from lambda_src.core.contract import Step
-from lambda_src.core.deadlines import call_with_deadline
+from lambda_src.core.deadlines import call_ai
 from lambda_src.core.errors import ConfigurationRefused, ProcessingError, TransientFailure
 from lambda_src.core.models import RESPONSE_PREFIX, Engine
-from lambda_src.core.time_budget import AI_GRACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -137,7 +136,7 @@ class OpenAIProcessor:
 
 def _call(timeout: float, request: Callable[[], T]) -> T:
     try:
-        return call_with_deadline(timeout + AI_GRACE_SECONDS, request)
+        return call_ai(timeout, request)
     except TimeoutError as error:
         raise TransientFailure("openai_timeout", Step.AI, "no answer in time") from error
     except openai.APIError as error:
@@ -168,7 +167,7 @@ def _bound_body(response: httpx2.Response) -> None:
 class _BoundedStream(httpx2.SyncByteStream):
     """Ends a body that arrives byte by byte once the request's read timeout has passed.
 
-    `call_with_deadline` abandons such a call, but without this its thread would stay occupied for
+    `call_ai` abandons such a call, but without this its thread would stay occupied for
     as long as the server sends.
     """
 

@@ -25,8 +25,7 @@ from lambda_src.core import (
     RecordKey,
     Status,
     Step,
-    call_with_deadline,
-    time_budget,
+    call_aws,
 )
 from lambda_src.services.dynamodb import (
     SuppressionList,
@@ -99,7 +98,7 @@ class ConversationsTable:
             itself by its owner.
         table_name: The conversations table.
         processor_version: Written into each record.
-        retention: How long records are kept.
+        retention_days: How long records are kept; None: they do not expire.
         channel: The channel whose suppressions apply.
         addressing: The format and the spellings of its recipients' addresses.
         has_lookup: Whether the vendor can be asked for the status of a sent message.
@@ -110,7 +109,7 @@ class ConversationsTable:
         client: DynamoDBClient,
         table_name: str,
         processor_version: str,
-        retention: updates.Retention = updates.NO_EXPIRY,
+        retention_days: int | None = None,
         *,
         channel: str,
         addressing: Addressing = BY_PHONE,
@@ -119,7 +118,7 @@ class ConversationsTable:
         self._client = client
         self._table_name = table_name
         self._version = processor_version
-        self._retention = retention
+        self._retention = updates.Retention(retention_days)
         self._channel = channel
         self._has_lookup = has_lookup
         self._suppressions = SuppressionList(table_name, channel, addressing)
@@ -388,7 +387,7 @@ def map_errors(
         UnrecognizedRecord: The record found is not in a state of this ledger.
     """
     try:
-        return call_with_deadline(time_budget.AWS_CALL_SECONDS, call)
+        return call_aws(call)
     except TimeoutError as error:
         raise LedgerUnavailable("ledger_unavailable", step, "no answer in time") from error
     except ClientError as error:

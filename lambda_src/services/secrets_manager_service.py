@@ -24,8 +24,7 @@ from lambda_src.core import (
     Step,
     TextFormat,
     TransientFailure,
-    call_with_deadline,
-    time_budget,
+    call_aws,
 )
 
 if TYPE_CHECKING:
@@ -253,10 +252,7 @@ class ChannelSecrets:
 
     def _fetch(self, reference: str) -> object:
         try:
-            response = call_with_deadline(
-                time_budget.AWS_CALL_SECONDS,
-                partial(self._client.get_secret_value, SecretId=reference),
-            )
+            response = call_aws(partial(self._client.get_secret_value, SecretId=reference))
         except TimeoutError as error:
             raise TransientFailure(
                 "secrets_unavailable", Step.SECRETS, "no answer in time"

@@ -16,8 +16,7 @@ from lambda_src.core import (
     LogEvent,
     Step,
     TransientFailure,
-    call_with_deadline,
-    time_budget,
+    call_aws,
 )
 
 if TYPE_CHECKING:
@@ -95,11 +94,10 @@ class ChannelQueue:
 
     @cached_property
     def _max_receive_count(self) -> int:
-        answer = call_with_deadline(
-            time_budget.AWS_CALL_SECONDS,
+        answer = call_aws(
             lambda: self._client.get_queue_attributes(
                 QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy"]
-            ),
+            )
         )
         return int(json.loads(answer["Attributes"]["RedrivePolicy"])["maxReceiveCount"])
 
@@ -109,9 +107,7 @@ class ChannelQueue:
         failed: set[str] = set()
         for start in range(0, len(handles), MAX_BATCH_SIZE):
             part = {handle: seconds[handle] for handle in handles[start : start + MAX_BATCH_SIZE]}
-            failed |= call_with_deadline(
-                time_budget.AWS_CALL_SECONDS, partial(self._request_visibility, part)
-            )
+            failed |= call_aws(partial(self._request_visibility, part))
         return failed
 
     def _request_visibility(self, seconds: Mapping[str, int]) -> set[str]:
@@ -241,6 +237,6 @@ class EventsQueue:
 
 def _ask(request: Callable[[], T], step: Step = Step.DELIVERY) -> T:
     try:
-        return call_with_deadline(time_budget.AWS_CALL_SECONDS, request)
+        return call_aws(request)
     except REQUEST_ERRORS as error:
         raise TransientFailure("queue_unavailable", step, type(error).__name__) from error

@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lambda_src.core import (
+    ASSISTANTS_DIRECTORY,
     AssistantDefinition,
     ConfigurationRefused,
     InvalidDefinition,
@@ -11,7 +12,6 @@ from lambda_src.core import (
     read_definition,
 )
 
-DIRECTORY = Path(__file__).parent.parent / "assistants"
 CACHE_SIZE = 128
 """Definitions cached, including unknown ids: the ids come from messages."""
 
@@ -19,7 +19,7 @@ CACHE_SIZE = 128
 class AssistantFiles:
     """Implements the port `Assistants` with the files `<assistant id>.toml` of a directory."""
 
-    def __init__(self, directory: Path = DIRECTORY) -> None:
+    def __init__(self, directory: Path = ASSISTANTS_DIRECTORY) -> None:
         self._directory = directory
         self.find = lru_cache(CACHE_SIZE)(self._find)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lambda_src.core import (
+    ASSISTANTS_DIRECTORY,
     CHARACTERS,
     DEFINITION_KEYS,
     AssistantDefinition,
@@ -24,7 +25,6 @@ from lambda_src.core import (
 )
 from lambda_src.core.contract import RETIREMENT_DAYS
 from lambda_src.core.retirement import days_left
-from lambda_src.utils.assistant_definitions import DIRECTORY
 from ops.command import Console, Session, ShowPersonalData, command
 from ops.console import format_dollars
 from ops.credential_checks import API_KEY, OpenAILookup, SecretStore
@@ -139,7 +139,7 @@ def check(  # noqa: PLR0917 - options, passed by name
         _check_records(session, show=show_personal_data)
         return
     parts = session.parts
-    paths = sorted((directory or parts.assistants or DIRECTORY).glob("*.toml"))
+    paths = sorted((directory or parts.assistants or ASSISTANTS_DIRECTORY).glob("*.toml"))
     checks = [check_file(path, parts.text_rules) for path in paths]
     if not offline:
         lookup = _lookup(session)

@@ -19,7 +19,7 @@ from lambda_src.core.ledger import (
     SentRecord,
 )
 from lambda_src.core.models import Answer, AssistantDefinition, RecordKey
-from lambda_src.services.dynamodb.updates import NO_EXPIRY
+from lambda_src.services.dynamodb.updates import Retention
 from lambda_src.services.dynamodb_service import ConversationsTable
 from lambda_src.services.twilio_service import TEXT_RULES
 from lambda_src.utils.assistant_definitions import AssistantFiles
@@ -87,7 +87,7 @@ class OperatorAtDynamoDB(Operator):
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         super().__init__()
-        repository = ConversationRepository(client, table_name, NO_EXPIRY)
+        repository = ConversationRepository(client, table_name, Retention(None))
         table = ConversationsTable(client, table_name, "by-hand", channel="whatsapp")
         self.read = lambda key: found.ledger if (found := repository.read(key)) else None
         self.record_sent = table.record_sent
@@ -181,7 +181,7 @@ def approve_held_draft(
     client: "DynamoDBClient", table_name: str, key: RecordKey, at: float
 ) -> str | None:
     """Approve a draft as it is; return the message to put on the queue, None if none waits."""
-    repository = ConversationRepository(client, table_name, NO_EXPIRY)
+    repository = ConversationRepository(client, table_name, Retention(None))
     record = repository.read(key)
     if record is None or not is_held(record):
         return None

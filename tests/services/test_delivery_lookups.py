@@ -17,7 +17,7 @@ from lambda_src.core import (
     OpenWork,
     RecordKey,
 )
-from lambda_src.core.delivery.scheduled_job import JobFailed
+from lambda_src.core.scheduled_job import JobFailed
 from lambda_src.services.dynamodb import serialize
 from lambda_src.services.dynamodb.updates import open_values
 from lambda_src.services.dynamodb_service import OpenWorkTable
@@ -333,7 +333,7 @@ def test_due_lookups_are_requested_at_a_limited_rate(
         _add(callbacks, str(number), 5_000 - number)
     _add(callbacks, "not due", -60)
     _add(callbacks, "another channel", 9_000, "sms")
-    monkeypatch.setattr("lambda_src.core.delivery.lookups.SCHEDULE_SECONDS", 30)
+    monkeypatch.setattr("lambda_src.core.scheduled_job.SCHEDULE_SECONDS", 30)
     for _ in range(5):
         callbacks.channel.sqs.send_message(QueueUrl=callbacks.queue_url, MessageBody="waits")
     callbacks.schedule()

@@ -24,7 +24,7 @@ from lambda_src.core.contract import OpenWork, Status
 from lambda_src.core.errors import LedgerRefused, LedgerUnavailable, PermanentFailure
 from lambda_src.core.ledger import Failure, HeldDraft
 from lambda_src.core.models import Answer
-from lambda_src.services.dynamodb import Retention, items, serialize, suppression_key
+from lambda_src.services.dynamodb import items, serialize, suppression_key
 from lambda_src.services.dynamodb_service import (
     UNAVAILABLE,
     ConversationsTable,
@@ -58,7 +58,7 @@ def _session() -> boto3.Session:
 def table_on(table: str, client: Any = None, days: int | None = None) -> ConversationsTable:
     """Return the adapter with a client of its own, unless there is one, and a retention."""
     client = client or _session().client("dynamodb")
-    return ConversationsTable(client, table, "1.0.0", Retention(days), channel="whatsapp")
+    return ConversationsTable(client, table, "1.0.0", days, channel="whatsapp")
 
 
 @pytest.fixture

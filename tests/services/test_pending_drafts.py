@@ -13,7 +13,7 @@ from lambda_src.core import (
     OpenWork,
     RecordKey,
 )
-from lambda_src.core.delivery.scheduled_job import JobFailed
+from lambda_src.core.scheduled_job import JobFailed
 from lambda_src.services.dynamodb import serialize
 from lambda_src.services.dynamodb.updates import open_values
 from tests.support.callbacks import Callbacks

@@ -13,7 +13,7 @@ from lambda_src.bootstrap import deployed_models
 from lambda_src.channels import parts_of
 from lambda_src.core import ConfigurationError, DefinitionProblem, InvalidDefinition
 from lambda_src.core.contract import RETIREMENT_DAYS
-from lambda_src.core.delivery.scheduled_job import JobFailed
+from lambda_src.core.scheduled_job import JobFailed
 from local.fakes import Fault, Match
 from stacks.channels import CHANNELS
 from tests.support.channel import (
@@ -167,7 +167,6 @@ def test_the_models_are_those_of_the_channels_assistants(monkeypatch: pytest.Mon
     for name in (channel.name for channel in CHANNELS):
         assert [MODEL] == deployed_models(parts_of(name))
     assert [MODEL] == deployed_models(None)
-    assert vendor_check._parts("push") is None
     monkeypatch.setattr("lambda_src.bootstrap.read_definition", _refuse)
     with pytest.raises(ConfigurationError, match="expected TOML"):
         deployed_models(None)

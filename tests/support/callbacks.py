@@ -132,7 +132,9 @@ class Callbacks:
         """Return the worker, which has the processor's variables but its own queue."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("QUEUE_URL", self.queue_url)
-            return events.events_handler()
+            worker = events.events_handler()
+        assert isinstance(worker, EventBatchHandler)
+        return worker
 
     def schedule(self, seconds_left: float = 60) -> None:
         context = SimpleNamespace(get_remaining_time_in_millis=lambda: round(seconds_left * 1000))

@@ -22,7 +22,6 @@ from lambda_src.core.contract import (
     OpenWork,
     Status,
 )
-from lambda_src.core.drafts.pending import ApprovedRecords
 from lambda_src.core.drafts.rebuild import first_asked_at, rebuild_context
 from lambda_src.core.errors import LedgerUnavailable, RecipientErased
 from lambda_src.core.ledger import (
@@ -44,6 +43,7 @@ from lambda_src.core.ledger import (
     RejectedDraft,
 )
 from lambda_src.core.models import Answer
+from lambda_src.core.scheduled_job import ApprovedRecords
 from tests.support import contexts
 from tests.support.clock import START
 from tests.support.fake_ledger import STEPS

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from lambda_src.core.contract import DeliveryStatus, Metric, Status
 from lambda_src.core.delivery.events import parse_address
-from lambda_src.core.delivery.sending import callback_path
 from lambda_src.core.delivery.status import (
     FAILURES,
     MAX_REPORTS,
@@ -18,6 +17,7 @@ from lambda_src.core.delivery.status import (
     reached,
 )
 from lambda_src.core.ledger import DeliveryRecord, DeliveryReport, DeliveryState, Intent
+from lambda_src.core.models import callback_path
 from tests.support.records import ledger_record
 
 CURRENT, EARLIER = "intent-2", "intent-1"

@@ -23,6 +23,8 @@ VERBOSITIES = ("low", "medium", "high")
 
 _ROOT = Path(__file__).parents[3]
 """The directory of the runtime's package; the files below it are named by their paths in it."""
+ASSISTANTS_DIRECTORY = Path(__file__).parents[2] / "assistants"
+"""The definitions of this project's channels."""
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]{1,16}")
 """WhatsApp's limit is 16 characters."""
 

@@ -25,7 +25,6 @@ from lambda_src.core.contract import (
     Step,
 )
 from lambda_src.core.deadlines import map_with_deadline, thread_pool
-from lambda_src.core.delivery.sending import callback_path
 from lambda_src.core.delivery.status import (
     FAILURES,
     NOT_LOOKED_UP,
@@ -62,6 +61,7 @@ from lambda_src.core.models import (
     Delivery,
     DeliveryEvent,
     RecordKey,
+    callback_path,
     decode_reference,
 )
 from lambda_src.core.ports import (

@@ -24,16 +24,11 @@ from lambda_src.core.models import (
     Delivery,
     OutgoingMessage,
     RecordKey,
-    encode_reference,
+    callback_path,
 )
 from lambda_src.core.ports import Clock, Credentials, Metrics, Secrets, Sender
 
 INTENT_ID_BYTES = 16
-
-
-def callback_path(channel: str, conversation_id: str, intent_id: str) -> str:
-    """Return the path of a send's status callbacks below the callbacks' base URL."""
-    return f"/callbacks/{channel}/{encode_reference(conversation_id)}/{intent_id}"
 
 
 def outgoing_message(

@@ -54,6 +54,11 @@ class Fact:
     text: str = field(repr=False)
 
 
+def prepare() -> None:
+    """Read the table of words and compile the rules, which otherwise the first text does."""
+    _grammar()
+
+
 def leaf_texts(value: JSON) -> Iterator[str]:
     """Yield the strings and numbers of a JSON value, numbers as their shortest decimal text.
 

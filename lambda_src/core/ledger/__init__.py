@@ -13,13 +13,14 @@ from lambda_src.core.ledger.records import (
     Intent,
     Lease,
     LedgerRecord,
+    NextAction,
     ProvenSend,
     RecipientSuppressed,
     RejectedDraft,
     SentRecord,
+    next_action,
 )
 from lambda_src.core.ledger.store import DeliveryStore, LedgerStore
-from lambda_src.core.ledger.transitions import NextAction, next_action
 
 __all__ = [
     "ConditionFailed",

@@ -17,11 +17,12 @@ from lambda_src.core.ledger.records import (
     Intent,
     Lease,
     LedgerRecord,
+    NextAction,
     RecipientSuppressed,
     RejectedDraft,
+    next_action,
 )
 from lambda_src.core.ledger.store import LedgerStore
-from lambda_src.core.ledger.transitions import NextAction, next_action
 from lambda_src.core.models import Answer, ContextObject
 
 MAX_TAKEOVERS = 3

@@ -1,6 +1,7 @@
-"""The ledger's data: leases, intents, failures, and a record as it was read."""
+"""The ledger's data, and the transition table: what a delivery may do with a record it finds."""
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from lambda_src.core.contract import DeliveryStatus, HoldReason, Status
 from lambda_src.core.errors import PermanentFailure
@@ -278,3 +279,41 @@ class RecipientSuppressed(PermanentFailure):
     """
 
     record: LedgerRecord | None = None
+
+
+# --- the transition table
+
+
+class NextAction(Enum):
+    """What a delivery does with a conversation that already has a record."""
+
+    RESUME = auto()
+    TAKE_OVER = auto()
+    BACK_OFF = auto()
+    RECONCILE = auto()
+    ACKNOWLEDGE = auto()
+    HAND_OFF = auto()
+    REJECT = auto()
+
+
+def next_action(  # noqa: C901, PLR0911 - a table, one row a return
+    record: LedgerRecord, owner: str, now: float
+) -> NextAction:
+    """Return what the delivery `owner` does with a record that it finds at `now`."""
+    match record.status:
+        case Status.SENT:
+            return NextAction.ACKNOWLEDGE
+        case Status.FAILED | Status.SEND_UNKNOWN:
+            return NextAction.REJECT
+        case Status.SENDING:
+            return NextAction.RECONCILE
+        case Status.AWAITING_APPROVAL:
+            return NextAction.HAND_OFF
+        case Status.RETRY:
+            return NextAction.TAKE_OVER
+        case Status.PROCESSING if record.owner == owner:
+            return NextAction.RESUME
+        case Status.PROCESSING if record.lease_expires_at <= now:
+            return NextAction.TAKE_OVER
+        case Status.PROCESSING:
+            return NextAction.BACK_OFF

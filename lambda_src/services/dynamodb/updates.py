@@ -144,9 +144,6 @@ class Retention:
         return {name: int(at + timedelta(days=self.days).total_seconds())} if self.days else {}
 
 
-NO_EXPIRY = Retention(None)
-
-
 def take_over(lease: Lease, found: LedgerRecord) -> Update:
     """Write a new lease into a record, if it is unchanged since it was found.
 

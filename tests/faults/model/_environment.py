@@ -15,12 +15,10 @@ from twilio.request_validator import RequestValidator
 from lambda_src.channels import whatsapp
 from lambda_src.core.contract import CheckMode, DeliveryStatus, OpenWork, Status, Step
 from lambda_src.core.delivery.events import EventBatchHandler, EventRecorder
-from lambda_src.core.delivery.lookups import LookupScheduler
-from lambda_src.core.delivery.sending import callback_path
-from lambda_src.core.drafts.pending import ApprovedDrafts
 from lambda_src.core.errors import ProcessingError, TransientFailure
 from lambda_src.core.ledger import ConditionFailed, HeldDraft
-from lambda_src.core.models import Delivery, DeliveryEvent, RecordKey
+from lambda_src.core.models import Delivery, DeliveryEvent, RecordKey, callback_path
+from lambda_src.core.scheduled_job import ApprovedDrafts, LookupScheduler
 from lambda_src.services.secrets_manager_service import TwilioCredentials
 from lambda_src.services.twilio.callbacks import TwilioCallbacks
 from ops.dlq.policy import RedriveDecision

@@ -16,12 +16,10 @@ from lambda_src.core.delivery.events import (
     EventResult,
     Reported,
 )
-from lambda_src.core.delivery.lookups import LookupScheduler
 from lambda_src.core.delivery.reconciliation import Reconciler
 from lambda_src.core.delivery.sending import AtMostOnceSender
 from lambda_src.core.delivery.status import FAILURES, EventAction
 from lambda_src.core.drafts.composer import MessageComposer
-from lambda_src.core.drafts.pending import ApprovedDrafts
 from lambda_src.core.flow import MessageFlow
 from lambda_src.core.ledger import (
     ConditionFailed,
@@ -38,6 +36,7 @@ from lambda_src.core.ledger import (
 )
 from lambda_src.core.models import Answer, ContextObject, Delivery, Outcome, RecordKey
 from lambda_src.core.ports import Heartbeat
+from lambda_src.core.scheduled_job import ApprovedDrafts, LookupScheduler
 from ops.dlq.policy import RedriveDecision
 from tests.faults.operator_decisions import Approvals
 from tests.faults.rules import Rule

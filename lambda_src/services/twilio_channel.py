@@ -1,35 +1,47 @@
-"""A tenant's Twilio account for operators: its secret, a check of its credentials, deletions."""
+"""The parts that Twilio's channels share, with an operator's requests to a tenant's account."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_src.core import (
+    BY_PHONE,
+    TEMPLATE_APPROVED,
     AccountRefused,
+    Addressing,
+    ChannelParts,
     ConfigurationRefused,
     OperatorParts,
     SecretField,
     Step,
     TextFormat,
+    TextRules,
     TransientFailure,
 )
-from lambda_src.core.contract import TEMPLATE_APPROVED
-from lambda_src.services.twilio.callbacks import MESSAGE_SID
-from lambda_src.services.twilio.errors import classify
+from lambda_src.services.secrets_manager_service import TwilioCredentials, twilio_credentials
+from lambda_src.services.twilio.callbacks import MESSAGE_SID, TwilioCallbacks
+from lambda_src.services.twilio.errors import NO_REFUSALS, classify
 from lambda_src.services.twilio.http import DeadlineHttpClient
-from lambda_src.services.twilio_service import SDK_ERRORS, error_answer
+from lambda_src.services.twilio_service import (
+    PRELOAD_MODULES,
+    SDK_ERRORS,
+    TEXT_RULES,
+    TwilioSender,
+    TwilioStatusLookup,
+    error_answer,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from twilio.rest import Client
 
-    from lambda_src.core import Settings
-    from lambda_src.core.ports import VendorAccess
-    from lambda_src.services.secrets_manager_service import TwilioCredentials
+    from lambda_src.core import OutgoingMessage, Settings, VendorAccess
+    from lambda_src.services.twilio.errors import Refusal
 
 T = TypeVar("T")
 
@@ -38,6 +50,50 @@ _STATE = re.compile(r"[a-z_]{1,32}")
 MESSAGE_IN_PROGRESS = 20009
 """Twilio deletes a message only after all of its systems have finished with it: usually after
 minutes, rarely after 14 days (https://www.twilio.com/docs/api/errors/20009)."""
+
+
+def twilio_parts(
+    addresses: Callable[[OutgoingMessage], Mapping[str, str]],
+    *,
+    prefix: str = "",
+    addressing: Addressing = BY_PHONE,
+    text_rules: TextRules = TEXT_RULES,
+    refusals: Mapping[int, Refusal] = NO_REFUSALS,
+    has_template_approval: bool = False,
+) -> ChannelParts:
+    """Return the parts of a channel of Twilio's.
+
+    Args:
+        addresses: Returns a message's addresses as parameters of the API: `to`, and `from_` or
+            `messaging_service_sid`.
+        prefix: What precedes each phone number in Twilio's status callbacks.
+        addressing: The formats of addresses in messages.
+        text_rules: What the channel's texts must satisfy.
+        refusals: The channel's own error codes.
+        has_template_approval: Whether WhatsApp must approve a tenant's template.
+    """
+    callbacks = TwilioCallbacks(prefix, refusals)
+
+    def make_sender(settings: Settings) -> TwilioSender:
+        timeout, base_url = settings.send_timeout_seconds, settings.twilio_base_url
+        return TwilioSender(timeout, base_url, addresses, refusals)
+
+    def make_status_lookup(settings: Settings) -> TwilioStatusLookup:
+        timeout, base_url = settings.send_timeout_seconds, settings.twilio_base_url
+        return TwilioStatusLookup(timeout, base_url, callbacks)
+
+    check = check_with_approval if has_template_approval else check_credentials
+    return ChannelParts(
+        make_sender=make_sender,
+        read_credentials=twilio_credentials,
+        addressing=addressing,
+        text_rules=text_rules,
+        callbacks=callbacks,
+        make_status_lookup=make_status_lookup,
+        template_state=template_state if has_template_approval else None,
+        operator=replace(OPERATOR, check_credentials=check),
+        preload_modules=PRELOAD_MODULES,
+    )
 
 
 def check_credentials(settings: Settings, credentials: TwilioCredentials) -> None:
