@@ -131,6 +131,15 @@ def test_no_cookie_is_kept() -> None:
     assert "cookie" not in "".join(server.headers).lower()
 
 
+def test_a_body_is_sent_in_the_form_that_the_sdk_names() -> None:
+    """Most resources take a form, some of them JSON."""
+    with RawServer(json_answer({})) as server:
+        client = DeadlineHttpClient(2.0, server.base_url)
+        for kind in ("application/x-www-form-urlencoded", "application/json"):
+            client.request("POST", "/", data={"Body": "é"}, headers={"Content-Type": kind})
+    assert [b"Body=%C3%A9", b'{"Body": "\\u00e9"}'] == server.bodies
+
+
 def long_idle() -> Any:
     """Let connections have been idle for too long, inside the context."""
     later = time.monotonic() + http.MAX_IDLE_SECONDS + 1

@@ -96,17 +96,20 @@ class RawServer(_Server):
 
     Attributes:
         headers: Those of each request, as text.
+        bodies: Those of each request.
     """
 
     def __init__(self, *answer: bytes, pause: float = 0.0, tls: SSLContext | None = None) -> None:
         super().__init__(tls)
         self.headers: list[str] = []
+        self.bodies: list[bytes] = []
         self._parts = answer
         self._pause = pause
 
-    def answer(self, request: _Handler, body: bytes) -> Iterator[bytes]:  # noqa: ARG002 - any body
+    def answer(self, request: _Handler, body: bytes) -> Iterator[bytes]:
         """Yield the parts with their pauses."""
         self.headers.append(str(request.headers))
+        self.bodies.append(body)
         for number, part in enumerate(self._parts):
             time.sleep(self._pause if number else 0)
             yield part
