@@ -77,7 +77,9 @@ def _measure(console: Console, rounds: int, messages: int) -> Iterator[Figure]:
         with report.progress(console, "processor and memory") as on_progress:
             yield from measurements.resources(services, contestants, rounds, on_progress)
         with report.progress(console, "many messages") as on_progress:
-            yield from measurements.long_run(services, contestants[0], messages, on_progress)
+            yield from measurements.long_run(
+                services, contestants[0], messages, rounds, on_progress
+            )
     with report.progress(console, "cdk synth") as on_progress:
         yield measurements.synthesis(rounds, on_progress)
 

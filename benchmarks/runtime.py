@@ -35,6 +35,10 @@ PROCESSED: Mapping[str, Any] = {"batchItemFailures": []}
 """The result of a batch in which no message failed."""
 
 
+PROCESS_CLOCK = 2
+"""`CPUCLOCK_SCHED`: user and system time of all threads, also of those that ended."""
+
+
 class FunctionError(Exception):
     """The function failed; the text contains the end of its log."""
 
@@ -117,9 +121,12 @@ class Function:
         return float(found[1]) / 1000
 
     def cpu_seconds(self) -> float:
-        """Return the processor time of the function's process."""
-        times = self._runtime().cpu_times()
-        return float(times.user + times.system)
+        """Return the processor time of the function's process, to the microsecond.
+
+        `/proc/<pid>/stat` has it in ticks of 10 ms, more than a message takes.
+        """
+        # The clock that clock_getcpuclockid(3) returns for another process.
+        return time.clock_gettime((~self._runtime().pid << 3) | PROCESS_CLOCK)
 
     def memory_mb(self) -> float:
         """Return the current memory of the function's process."""

@@ -1,5 +1,6 @@
 """Calls that end at their deadline: abandoned, whatever they wait for, or no longer repeated."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
@@ -61,9 +62,22 @@ def call_ai(timeout: float, call: Callable[[], T]) -> T:
     return call_with_deadline(timeout + time_budget.AI_GRACE_SECONDS, call)
 
 
+class _ReusablePool(ThreadPoolExecutor):
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers, thread_name_prefix="message")
+        self.workers = workers
+
+
+# New threads for each batch cost a fortieth of a message's processor time.
+_idle: defaultdict[int, list[_ReusablePool]] = defaultdict(list)
+
+
 def thread_pool(workers: int) -> Executor:
-    """Return a pool of threads; the work consists of waiting."""
-    return ThreadPoolExecutor(workers, thread_name_prefix="message")
+    """Return a pool of threads that `map_with_deadline` does not use; the work is to wait."""
+    try:
+        return _idle[workers].pop()
+    except IndexError:
+        return _ReusablePool(workers)
 
 
 def map_with_deadline(
@@ -72,19 +86,28 @@ def map_with_deadline(
     """Do the work for all items in a pool, and return when all are done or the time is over.
 
     Items that have not started by then never do. Started ones continue in their threads, and may
-    finish or be frozen with the function.
+    finish or be frozen with the function. A pool without such work is used again.
 
     Returns:
         Whether all of it was done.
     """
+    if seconds <= 0 and isinstance(pool, _ReusablePool):
+        # Without time to wait, only a new thread is certain to take up its work.
+        _idle[pool.workers].append(pool)
+        pool = ThreadPoolExecutor(pool.workers)
+    is_done = False
     try:
         for _ in pool.map(work, items, timeout=max(0.0, seconds)):
             pass
+        is_done = True
     except TimeoutError:
-        return False
+        pass
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return True
+        if is_done and isinstance(pool, _ReusablePool):
+            _idle[pool.workers].append(pool)
+        else:
+            pool.shutdown(wait=False, cancel_futures=True)
+    return is_done
 
 
 def retry_until_deadline(

@@ -6,7 +6,6 @@ nothing else.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -19,7 +18,7 @@ from lambda_src.core.contract import (
     Metric,
     Step,
 )
-from lambda_src.core.deadlines import map_with_deadline
+from lambda_src.core.deadlines import map_with_deadline, thread_pool
 from lambda_src.core.errors import (
     AccountRefused,
     ConfigurationRefused,
@@ -171,7 +170,7 @@ class UnapprovedTemplates:
                     extra={"event": LogEvent.TEMPLATE_UNCHECKED, "failure_code": error.code},
                 )
 
-        pool = ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="template")
+        pool = thread_pool(CONCURRENT_REQUESTS)
         is_done = map_with_deadline(deadline - self.clock(), check, references, pool)
         if errors and not states:
             raise errors[0]

@@ -7,7 +7,6 @@ messages whose delivery status is overdue.
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -22,7 +21,7 @@ from lambda_src.core.contract import (
     OpenWork,
     Step,
 )
-from lambda_src.core.deadlines import map_with_deadline
+from lambda_src.core.deadlines import map_with_deadline, thread_pool
 from lambda_src.core.drafts.rebuild import first_asked_at, rebuild_context
 from lambda_src.core.errors import ProcessingError, TransientFailure, unexpected_error
 from lambda_src.core.ledger import ConditionFailed
@@ -309,7 +308,7 @@ class LookupScheduler:
             self.queue.send(batch)
             sent.append(len(batch))
 
-        pool = ThreadPoolExecutor(CONCURRENT_BATCHES, thread_name_prefix="request")
+        pool = thread_pool(CONCURRENT_BATCHES)
         starts = range(0, len(delayed), BATCH_SIZE)
         batches = [delayed[start : start + BATCH_SIZE] for start in starts]
         map_with_deadline(deadline - self.clock(), send, batches, pool)

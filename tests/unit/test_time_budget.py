@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lambda_src.core import errors, time_budget
 from lambda_src.core.contract import Status, Step
-from lambda_src.core.deadlines import MAX_CALLS, call_with_deadline, map_with_deadline
+from lambda_src.core.deadlines import MAX_CALLS, call_with_deadline, map_with_deadline, thread_pool
 from lambda_src.core.ledger import Intent
 from lambda_src.core.log import LOG_FIELDS
 from lambda_src.utils.sqs_heartbeat import SQSHeartbeat
@@ -227,6 +227,26 @@ def test_calls_share_threads() -> None:
     """A thread serves call after call."""
     threads = {call_with_deadline(PLENTY, get_ident) for _ in range(2 * MAX_CALLS)}
     assert len(threads) <= MAX_CALLS
+
+
+def test_work_shares_threads_unless_some_hangs() -> None:
+    """A later batch gets the threads of an earlier one, and never those that are still busy."""
+
+    def threads_of_a_batch(work: Callable[[], object] = lambda: None) -> set[int]:
+        seen: set[int] = set()
+
+        def note(_: object) -> None:
+            seen.add(get_ident())
+            work()
+
+        map_with_deadline(SOON, note, [None], thread_pool(1))
+        return seen
+
+    (first,) = threads_of_a_batch()
+    assert {first} == threads_of_a_batch()
+    with hanging() as hang:
+        assert {first} == threads_of_a_batch(lambda: hang(None))
+        assert {first} != threads_of_a_batch()
 
 
 def test_hanging_work_is_abandoned() -> None:

@@ -1130,6 +1130,12 @@ def _grammar() -> _Grammar:
     )
 
 
+@lru_cache(maxsize=1000)
+def _rules_for(types: frozenset[str]) -> tuple[_Rule, ...]:
+    """Return the rules that may match tokens of these types."""
+    return tuple(rule for rule in _grammar().rules if not rule.needs.isdisjoint(types))
+
+
 class _Reader:
     """Finds the facts of one text."""
 
@@ -1146,10 +1152,8 @@ class _Reader:
         if _table().calendar.isdisjoint(names) and not _DIGIT.search(self._plain):
             return
         self._types = self._tokenized(tokens, names)
-        types = set(self._types)
-        for rule in _grammar().rules:
-            if not rule.needs.isdisjoint(types):
-                self._apply(rule)
+        for rule in _rules_for(frozenset(self._types)):
+            self._apply(rule)
 
     def slice(self, start: int, end: int) -> str:
         """Return the simplified text of some tokens."""
