@@ -73,7 +73,10 @@ _idle: defaultdict[int, list[_ReusablePool]] = defaultdict(list)
 
 
 def thread_pool(workers: int) -> Executor:
-    """Return a pool of threads that `map_with_deadline` does not use; the work is to wait."""
+    """Return a pool of so many threads, one that is no longer in use if possible.
+
+    The work consists of waiting. Pass it to `map_with_deadline`, which makes it available again.
+    """
     try:
         return _idle[workers].pop()
     except IndexError:
