@@ -149,7 +149,8 @@ def find_problems(body: ExtremeBody, after: Aftermath) -> Iterator[Problem]:
     """Yield everything that must not happen, with the details."""
     sids = after.sids.get("ordinary", [])
     if not sids or context(conversation_id=ORDINARY) in after.failed:
-        yield Rule.SENT_IN_THE_END, "the ordinary message was not sent"
+        logged = [(line.get("event"), line.get("failure_code")) for line in after.lines]
+        yield Rule.SENT_IN_THE_END, f"the ordinary message was not sent; logged: {logged}"
     if len(sids) > 1:
         yield Rule.AT_MOST_ONCE, "the ordinary message"
     if after.records.get(ORDINARY, {}).get("message_sid") not in sids:
