@@ -162,6 +162,14 @@ def test_a_run_ends_in_time(checked: Channel) -> None:
     assert [] == checked.openai.requests
 
 
+def test_another_repositorys_channel_is_checked_without_its_templates(
+    checked: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel of this repository has both numbers."""
+    monkeypatch.setenv("CHANNEL", "push")
+    assert {MODELS} == set(run(checked))
+
+
 def test_the_models_are_those_of_the_channels_assistants(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or of all in the package of another repository's channel; none may be invalid."""
     for name in (channel.name for channel in CHANNELS):

@@ -1213,15 +1213,12 @@ class _Reader:
         while position < len(tokens):
             text = tokens[position]
             end, word = position + 1, None
-            is_space = text[0] == " "
-            if not is_space and (
-                names[position] in known or (has_currency and _is_foreign_money(text))
-            ):
+            if names[position] in known or (has_currency and _is_foreign_money(text)):
                 end, word = self._phrase(tokens, names, position)
                 text = "".join(tokens[position:end])
             self.starts.append(start)
             self.words.append(word)
-            types.append(" " if is_space else _type(text, word))
+            types.append(_type(text, word))
             start += len(text)
             position = end
         self.starts.append(start)
