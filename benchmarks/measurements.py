@@ -190,7 +190,6 @@ def operator_cli(backend: Backend, rounds: int, on_progress: OnProgress) -> list
     }
     with tempfile.TemporaryDirectory() as bytecode:
         environment = os.environ | {"PYTHONPYCACHEPREFIX": bytecode}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for number in range(rounds + 1):
             for name, measured in seconds.items():
                 for contestant, imports in OPERATOR_CONTESTANTS.items():
