@@ -95,7 +95,10 @@ class Terminal:
     def ctrl_c(self) -> str:
         """Press Ctrl-C and wait for the end; return what was shown, in one line and uncoloured."""
         self._spawned.sendintr()
-        self._spawned.expect(pexpect.EOF)
+        if self._spawned.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=30):
+            # Python does not notice one between showing a prompt and reading from the terminal.
+            self._spawned.sendintr()
+            self._spawned.expect(pexpect.EOF)
         self._spawned.close()
         shown = " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._output.getvalue()).split())
         assert INTERRUPTED == self._spawned.exitstatus, shown
