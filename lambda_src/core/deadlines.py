@@ -73,9 +73,9 @@ _idle: defaultdict[int, list[_ReusablePool]] = defaultdict(list)
 
 
 def thread_pool(workers: int) -> Executor:
-    """Return a pool of so many threads, one that is no longer in use if possible.
+    """Return a pool with this many threads: an idle one, or else a new one.
 
-    The work consists of waiting. Pass it to `map_with_deadline`, which makes it available again.
+    Its work should consist of waiting. `map_with_deadline` makes the pool idle again.
     """
     try:
         return _idle[workers].pop()

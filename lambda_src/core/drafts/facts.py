@@ -103,14 +103,14 @@ class KnownFacts:
         Args:
             texts: The strings and numbers of the input, as of `leaf_texts`.
             constant_texts: Texts of the input that are the same for many messages, such as
-                instructions. They are read once, as are short ones of the others.
+                instructions. They are cached, as are the short ones of `texts`.
         """
         known: set[_Key] = set()
         dates: set[_Date] = set()
         years: set[int] = set()
         is_without_facts = _table().is_without_facts
         own = (
-            _supported_once(text) if len(text) <= _SHORT else _supported(text)
+            _supported_once(text) if len(text) <= _MAX_CACHED_LENGTH else _supported(text)
             for text in texts
             if not is_without_facts(text)
         )
@@ -194,8 +194,8 @@ def _supported(text: str) -> _Supported:
 
 
 _supported_once = lru_cache(maxsize=500)(_supported)
-_SHORT = 50
-"""Characters of a text that is read once too: many messages have the same dates and rates."""
+_MAX_CACHED_LENGTH = 50
+"""Maximum length of other texts that are cached: many messages have the same dates and rates."""
 
 
 def _number_keys(value: Decimal) -> Iterator[_Key]:

@@ -96,7 +96,7 @@ class Terminal:
         """Press Ctrl-C and wait for the end; return what was shown, in one line and uncoloured."""
         self._spawned.sendintr()
         if self._spawned.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=30):
-            # Python does not notice one between showing a prompt and reading from the terminal.
+            # Python misses an interrupt between showing a prompt and reading the answer.
             self._spawned.sendintr()
             self._spawned.expect(pexpect.EOF)
         self._spawned.close()
